@@ -1,0 +1,1 @@
+"""Notabot's inference service: audio in, a transcription and its score out."""

@@ -1,0 +1,1 @@
+"""Sound as arrays: decoding, tuning, spectrograms, windows."""

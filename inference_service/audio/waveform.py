@@ -1,0 +1,35 @@
+"""Decoded sound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Waveform:
+    """Decoded sound.
+
+    Attributes
+    ----------
+    samples : np.ndarray, shape (C, N), float32, nominally in [-1, 1], finite
+    sample_rate_hz : int
+    """
+
+    samples: Samples
+    sample_rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.samples.shape[-1] / self.sample_rate_hz
+
+    def mono(self) -> Samples:
+        """Mean of the channels: np.ndarray, shape (N,), float32."""
+        if self.samples.shape[0] == 1:
+            return self.samples[0]
+        return self.samples.mean(axis=0, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Pure musical types and arithmetic: no arrays, no audio, no I/O."""

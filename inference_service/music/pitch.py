@@ -1,0 +1,91 @@
+"""Pitch, chord and key names, and their transposition.
+
+Chord labels follow Harte et al. (ISMIR 2005): ``ROOT[:QUALITY][/BASS]`` with ``N`` for no chord;
+the bass is a scale degree over the root, so transposing a label moves its root alone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+from inference_service.music.events import ChordSegment, Key, Mode
+
+A4_HZ: Final = 440.0
+A4_PITCH: Final = 69
+
+_STEPS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_ROOT: Final = re.compile(r"^([A-G])([#b]*)")
+
+# The tonics that a reader expects: the spelling with the fewest accidentals in its signature.
+_TONICS: Final[dict[Mode, tuple[str, ...]]] = {
+    "major": ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
+    "minor": ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
+}
+_FIFTHS: Final = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
+_SHARP_NAMES: Final = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+_FLAT_NAMES: Final = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+
+
+def frequency_to_pitch(f0_hz: float, tuning_cents: float = 0.0) -> float:
+    """MIDI number, fractional, of a frequency in a recording tuned ``tuning_cents`` off A440."""
+    return A4_PITCH + 12 * math.log2(f0_hz / A4_HZ) - tuning_cents / 100
+
+
+def pitch_class(name: str) -> int:
+    """Pitch class, 0-11 with C = 0, of a name such as ``"F#"``, ``"Bb"`` or ``"Cb"``.
+
+    Raises
+    ------
+    ValueError
+        If ``name`` does not begin with a letter from A to G.
+    """
+    match = _ROOT.match(name)
+    if match is None:
+        raise ValueError(f"not a pitch name: {name!r}")
+    step, accidentals = match.groups()
+    return (_STEPS[step] + accidentals.count("#") - accidentals.count("b")) % 12
+
+
+def key_fifths(key: Key) -> int:
+    """Sharps (positive) or flats (negative) of a key's signature."""
+    fifths = _FIFTHS[key.tonic[0]] + 7 * (key.tonic.count("#") - key.tonic.count("b"))
+    return fifths - 3 if key.mode == "minor" else fifths
+
+
+def build_key(tonic_pitch_class: int, mode: Mode) -> Key:
+    """Return the key of a pitch class, in its usual spelling."""
+    return Key(_TONICS[mode][tonic_pitch_class % 12], mode)
+
+
+def transpose_key(key: Key, semitones: int) -> Key:
+    """Return the key moved by semitones, spelt as usual; itself for 0."""
+    if semitones % 12 == 0:
+        return key
+    return build_key(pitch_class(key.tonic) + semitones, key.mode)
+
+
+def pitch_class_name(pc: int, key: Key) -> str:
+    """Name a pitch class with sharps or flats, as the key's signature has them."""
+    names = _FLAT_NAMES if key_fifths(key) < 0 else _SHARP_NAMES
+    return names[pc % 12]
+
+
+def transpose_chord_label(label: str, semitones: int, key: Key) -> str:
+    """Move a Harte label's root by semitones and spell it in ``key`` (the key after moving)."""
+    match = _ROOT.match(label)
+    if match is None:
+        return label
+    root = pitch_class_name(pitch_class(match.group()) + semitones, key)
+    return root + label[match.end() :]
+
+
+def transpose_chords(
+    chords: tuple[ChordSegment, ...], semitones: int, key: Key
+) -> tuple[ChordSegment, ...]:
+    """Move chord segments by semitones; ``key`` is the key after moving."""
+    return tuple(
+        ChordSegment(c.start_s, c.end_s, transpose_chord_label(c.label, semitones, key))
+        for c in chords
+    )

@@ -1,0 +1,25 @@
+"""``result.json``: the canonical result as text, and back."""
+
+from __future__ import annotations
+
+from pydantic import TypeAdapter
+
+from inference_service.music.events import Transcription
+
+_ADAPTER = TypeAdapter(Transcription)
+
+
+def encode_transcription(transcription: Transcription) -> bytes:
+    """Return UTF-8 JSON, schema ``notabot.transcription/1``."""
+    return _ADAPTER.dump_json(transcription, indent=1)
+
+
+def decode_transcription(data: bytes) -> Transcription:
+    """Read what :func:`encode_transcription` wrote.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If the JSON does not follow the schema.
+    """
+    return _ADAPTER.validate_json(data)

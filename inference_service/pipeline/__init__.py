@@ -1,0 +1,1 @@
+"""The use cases: a song to a transcription, a transcription to files."""

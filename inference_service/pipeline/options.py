@@ -1,0 +1,70 @@
+"""What a caller may ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from inference_service.errors import InvalidOptions
+from inference_service.notation.views import View
+
+MAX_TRANSPOSITION = 24
+MAX_TITLE_CHARS = 200
+
+
+class Preset(StrEnum):
+    """The kind of recording, and so the models that hear it."""
+
+    AUTO = "auto"
+    VOICE = "voice"
+    PIANO = "piano"
+    SONG = "song"
+
+
+class Format(StrEnum):
+    """A kind of file to return."""
+
+    JSON = "json"
+    MIDI = "midi"
+    MUSICXML = "musicxml"
+    PNG = "png"
+    PDF = "pdf"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """How a transcription becomes files.
+
+    Raises
+    ------
+    InvalidOptions
+        If a value is outside its range.
+    """
+
+    view: View = View.FULL
+    transpose_semitones: int = 0
+    formats: frozenset[Format] = frozenset(Format)
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        if abs(self.transpose_semitones) > MAX_TRANSPOSITION:
+            raise InvalidOptions(
+                f"transposition by {self.transpose_semitones} semitones is over the limit of "
+                f"{MAX_TRANSPOSITION}",
+                option="transpose",
+            )
+        if len(self.title) > MAX_TITLE_CHARS:
+            raise InvalidOptions(
+                f"the title has {len(self.title)} characters, over the limit of {MAX_TITLE_CHARS}",
+                option="title",
+            )
+        if not self.formats:
+            raise InvalidOptions("no format was asked for", option="formats")
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeOptions:
+    """How a recording is heard, and how the result is shown."""
+
+    preset: Preset = Preset.AUTO
+    render: RenderOptions = field(default_factory=RenderOptions)

@@ -1,0 +1,70 @@
+"""The use case: a :class:`Transcription` to files, without hearing anything again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from inference_service.midi.writer import encode_performance, encode_score
+from inference_service.music.events import Transcription
+from inference_service.music.score import Score, transpose_score
+from inference_service.music.serialization import encode_transcription
+from inference_service.notation.arrange import arrange
+from inference_service.notation.engrave import engrave, rasterize, write_pdf
+from inference_service.notation.musicxml import encode_musicxml
+from inference_service.notation.quantize import quantize
+from inference_service.pipeline.options import Format, RenderOptions
+from inference_service.progress import Progress, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that a request returns."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+def render(
+    transcription: Transcription, options: RenderOptions, progress: Progress
+) -> list[Artifact]:
+    """Write the files that ``options`` asks for: the pages first, then the other formats.
+
+    A transposition applies to the score, its MIDI and pages; ``result.json`` and
+    ``performance.mid`` keep what was heard.
+    """
+    return list(_artifacts(transcription, options, progress))
+
+
+def _artifacts(
+    transcription: Transcription, options: RenderOptions, progress: Progress
+) -> Iterator[Artifact]:
+    wanted = options.formats
+    progress(Stage.NOTATION, 0.0)
+    written = quantize(transcription, options.title)
+    score = arrange(transpose_score(written, options.transpose_semitones), options.view)
+    if wanted & {Format.MUSICXML, Format.PNG, Format.PDF}:
+        yield from _pages(score, wanted, progress)
+    progress(Stage.ENGRAVING, 1.0)
+    if Format.MIDI in wanted:
+        yield Artifact("performance.mid", "audio/midi", encode_performance(transcription))
+        yield Artifact("score.mid", "audio/midi", encode_score(score))
+    if Format.JSON in wanted:
+        yield Artifact("result.json", "application/json", encode_transcription(transcription))
+
+
+def _pages(score: Score, wanted: frozenset[Format], progress: Progress) -> Iterator[Artifact]:
+    musicxml = encode_musicxml(score)
+    progress(Stage.NOTATION, 1.0)
+    if wanted & {Format.PNG, Format.PDF}:
+        pages = engrave(musicxml)
+        for number, page in enumerate(pages, start=1):
+            progress(Stage.ENGRAVING, (number - 1) / len(pages))
+            if Format.PNG in wanted:
+                yield Artifact(f"score-{number}.png", "image/png", rasterize(page))
+        if Format.PDF in wanted:
+            yield Artifact("score.pdf", "application/pdf", write_pdf(pages))
+    if Format.MUSICXML in wanted:
+        media_type = "application/vnd.recordare.musicxml+xml"
+        yield Artifact("score.musicxml", media_type, musicxml)

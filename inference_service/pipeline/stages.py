@@ -1,0 +1,95 @@
+"""What the pipeline needs of its parts, as Protocols.
+
+The parts themselves know neither the pipeline nor each other; ``assembly`` puts them together.
+Every method may raise ``Cancelled`` through its ``report``, and works on any finite waveform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from inference_service.audio.waveform import Waveform
+from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm
+from inference_service.progress import Report
+
+
+class Task(StrEnum):
+    """The exchangeable parts of the pipeline; the names administrators use."""
+
+    SEPARATION = "separation"
+    VOICE = "voice"
+    PIANO = "piano"
+    SONG = "song"
+    CHORDS = "chords"
+    BEATS = "beats"
+    KEY = "key"
+
+
+class Separator(Protocol):
+    """Splits a mixture into stems."""
+
+    def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
+        """Return stems by name, each with the mixture's length, rate and channel count.
+
+        ``"vocals"`` is always among them; the others ("drums", "bass", "other", "accompaniment",
+        ...) together with it sum to the mixture within the separator's own accuracy.
+        """
+        ...
+
+
+class Tagger(Protocol):
+    """Finds the notes of one stem."""
+
+    def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
+        """Return the notes, sorted; ``tuning_cents`` is the recording's deviation from A440."""
+        ...
+
+
+class ChordEstimator(Protocol):
+    """Names the chords."""
+
+    def estimate(self, waveform: Waveform, report: Report) -> list[ChordSegment]:
+        """Return adjoining segments that cover the waveform, labels in Harte syntax."""
+        ...
+
+
+class BeatEstimator(Protocol):
+    """Finds beats, downbeats, metre and tempo."""
+
+    def estimate(
+        self,
+        waveform: Waveform,
+        notes: Sequence[NoteEvent],
+        chords: Sequence[ChordSegment],
+        report: Report,
+    ) -> Rhythm:
+        """Return a rhythm that covers the waveform; a steady one where no beat is to be heard."""
+        ...
+
+
+class KeyEstimator(Protocol):
+    """Finds the key."""
+
+    def estimate(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Key:
+        """Return the key of the whole; C major where there is nothing to go by."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StageSet:
+    """The models that one request runs on, fixed when it begins.
+
+    ``models`` maps each :class:`Task` to ``name@version``.
+    """
+
+    separation: Separator
+    voice: Tagger
+    piano: Tagger
+    song: Tagger
+    chords: ChordEstimator
+    beats: BeatEstimator
+    key: KeyEstimator
+    models: Mapping[str, str]

@@ -1,0 +1,132 @@
+"""The use case: the bytes of an audio file to a :class:`Transcription`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from inference_service.audio.decode import AudioLimits, decode
+from inference_service.audio.tuning import estimate_tuning
+from inference_service.audio.waveform import Waveform
+from inference_service.music.events import NoteEvent, Part, Transcription
+from inference_service.pipeline.options import Preset
+from inference_service.pipeline.routing import classify
+from inference_service.pipeline.stages import StageSet, Task
+from inference_service.progress import Progress, Report, Stage
+
+PIANO_PROGRAM = 0
+VOICE_PROGRAM = 52  # Choir Aahs: General MIDI's nearest to a singing voice
+
+
+@dataclass
+class _Clock:
+    """Runs stages, reports their progress and keeps the seconds each took."""
+
+    progress: Progress
+    timings_s: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[Report]:
+        self.progress(stage, 0.0)
+        start_s = time.perf_counter()
+        yield lambda fraction: self.progress(stage, fraction)
+        self.timings_s[stage] = time.perf_counter() - start_s
+        self.progress(stage, 1.0)
+
+
+def transcribe(
+    data: bytes, preset: Preset, stages: StageSet, limits: AudioLimits, progress: Progress
+) -> Transcription:
+    """Hear a recording.
+
+    Parameters
+    ----------
+    data : bytes
+        An audio or video file in any format that FFmpeg reads.
+    preset : Preset
+        ``AUTO`` decides by the sound.
+    stages : StageSet
+        The models to hear with.
+    limits : AudioLimits
+        Checked while decoding.
+    progress : Progress
+        Told of each stage; raises ``Cancelled`` to stop.
+
+    Raises
+    ------
+    AudioError
+        If the file cannot be used.
+    Cancelled
+        If ``progress`` says so.
+    """
+    clock = _Clock(progress)
+    with clock.stage(Stage.DECODE) as report:
+        waveform = decode(data, limits, report)
+    with clock.stage(Stage.TUNING):
+        tuning_cents = estimate_tuning(waveform)
+    if preset is Preset.AUTO:
+        with clock.stage(Stage.ROUTING):
+            preset = classify(waveform)
+
+    parts, used = _hear_parts(waveform, preset, tuning_cents, stages, clock)
+    notes = sorted(note for part in parts for note in part.notes if not part.is_drum)
+    with clock.stage(Stage.CHORDS) as report:
+        chords = stages.chords.estimate(waveform, report)
+    with clock.stage(Stage.BEATS) as report:
+        rhythm = stages.beats.estimate(waveform, notes, chords, report)
+    with clock.stage(Stage.KEY):
+        key = stages.key.estimate(notes, chords)
+
+    return Transcription(
+        duration_s=waveform.duration_s,
+        tuning_cents=tuning_cents,
+        tempo_bpm=rhythm.tempo_bpm,
+        time_signature=rhythm.time_signature,
+        key=key,
+        parts=tuple(parts),
+        beats=rhythm.beats,
+        chords=tuple(chords),
+        models={task: stages.models[task] for task in (*used, Task.CHORDS, Task.BEATS, Task.KEY)},
+        timings_s=clock.timings_s,
+        preset=preset,
+    )
+
+
+def _hear_parts(
+    waveform: Waveform, preset: Preset, tuning_cents: float, stages: StageSet, clock: _Clock
+) -> tuple[list[Part], list[Task]]:
+    """Return the parts that the preset asks for, and the tasks whose models found them."""
+    if preset is Preset.VOICE:
+        with clock.stage(Stage.TAGGING) as report:
+            notes = stages.voice.tag(waveform, tuning_cents, report)
+        return [_vocals(notes)], [Task.VOICE]
+    if preset is Preset.PIANO:
+        with clock.stage(Stage.TAGGING) as report:
+            notes = stages.piano.tag(waveform, tuning_cents, report)
+        return [Part("piano", "Piano", tuple(notes), PIANO_PROGRAM)], [Task.PIANO]
+
+    with clock.stage(Stage.SEPARATION) as report:
+        stems = stages.separation.separate(waveform, report)
+    with clock.stage(Stage.TAGGING) as report:
+        vocals = stages.voice.tag(stems["vocals"], tuning_cents, lambda f: report(f / 2))
+        accompaniment = stages.song.tag(
+            _accompaniment(stems), tuning_cents, lambda f: report(0.5 + f / 2)
+        )
+    parts = [
+        _vocals(vocals),
+        Part("accompaniment", "Accompaniment", tuple(accompaniment), PIANO_PROGRAM),
+    ]
+    return parts, [Task.SEPARATION, Task.VOICE, Task.SONG]
+
+
+def _vocals(notes: list[NoteEvent]) -> Part:
+    return Part("vocals", "Vocals", tuple(notes), VOICE_PROGRAM)
+
+
+def _accompaniment(stems: dict[str, Waveform]) -> Waveform:
+    """Sum the pitched stems beside the voice."""
+    pitched = [stem for name, stem in stems.items() if name not in ("vocals", "drums")]
+    samples = sum((stem.samples for stem in pitched[1:]), start=pitched[0].samples)
+    return Waveform(samples, pitched[0].sample_rate_hz)

@@ -1,0 +1,251 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Preset(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRESET_AUTO: _ClassVar[Preset]
+    PRESET_VOICE: _ClassVar[Preset]
+    PRESET_PIANO: _ClassVar[Preset]
+    PRESET_SONG: _ClassVar[Preset]
+
+class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VIEW_FULL: _ClassVar[View]
+    VIEW_MELODY: _ClassVar[View]
+    VIEW_LEAD_SHEET: _ClassVar[View]
+    VIEW_PIANO: _ClassVar[View]
+
+class Format(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FORMAT_UNSPECIFIED: _ClassVar[Format]
+    FORMAT_JSON: _ClassVar[Format]
+    FORMAT_MIDI: _ClassVar[Format]
+    FORMAT_MUSICXML: _ClassVar[Format]
+    FORMAT_PNG: _ClassVar[Format]
+    FORMAT_PDF: _ClassVar[Format]
+
+class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STAGE_UNSPECIFIED: _ClassVar[Stage]
+    STAGE_DECODE: _ClassVar[Stage]
+    STAGE_TUNING: _ClassVar[Stage]
+    STAGE_ROUTING: _ClassVar[Stage]
+    STAGE_SEPARATION: _ClassVar[Stage]
+    STAGE_TAGGING: _ClassVar[Stage]
+    STAGE_CHORDS: _ClassVar[Stage]
+    STAGE_BEATS: _ClassVar[Stage]
+    STAGE_KEY: _ClassVar[Stage]
+    STAGE_NOTATION: _ClassVar[Stage]
+    STAGE_ENGRAVING: _ClassVar[Stage]
+
+class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MODE_MAJOR: _ClassVar[Mode]
+    MODE_MINOR: _ClassVar[Mode]
+PRESET_AUTO: Preset
+PRESET_VOICE: Preset
+PRESET_PIANO: Preset
+PRESET_SONG: Preset
+VIEW_FULL: View
+VIEW_MELODY: View
+VIEW_LEAD_SHEET: View
+VIEW_PIANO: View
+FORMAT_UNSPECIFIED: Format
+FORMAT_JSON: Format
+FORMAT_MIDI: Format
+FORMAT_MUSICXML: Format
+FORMAT_PNG: Format
+FORMAT_PDF: Format
+STAGE_UNSPECIFIED: Stage
+STAGE_DECODE: Stage
+STAGE_TUNING: Stage
+STAGE_ROUTING: Stage
+STAGE_SEPARATION: Stage
+STAGE_TAGGING: Stage
+STAGE_CHORDS: Stage
+STAGE_BEATS: Stage
+STAGE_KEY: Stage
+STAGE_NOTATION: Stage
+STAGE_ENGRAVING: Stage
+MODE_MAJOR: Mode
+MODE_MINOR: Mode
+
+class TranscribeRequest(_message.Message):
+    __slots__ = ("options", "audio_chunk")
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_CHUNK_FIELD_NUMBER: _ClassVar[int]
+    options: TranscribeOptions
+    audio_chunk: bytes
+    def __init__(self, options: _Optional[_Union[TranscribeOptions, _Mapping]] = ..., audio_chunk: _Optional[bytes] = ...) -> None: ...
+
+class TranscribeOptions(_message.Message):
+    __slots__ = ("preset", "render")
+    PRESET_FIELD_NUMBER: _ClassVar[int]
+    RENDER_FIELD_NUMBER: _ClassVar[int]
+    preset: Preset
+    render: RenderOptions
+    def __init__(self, preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ...) -> None: ...
+
+class RenderOptions(_message.Message):
+    __slots__ = ("view", "transpose_semitones", "formats", "title")
+    VIEW_FIELD_NUMBER: _ClassVar[int]
+    TRANSPOSE_SEMITONES_FIELD_NUMBER: _ClassVar[int]
+    FORMATS_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    view: View
+    transpose_semitones: int
+    formats: _containers.RepeatedScalarFieldContainer[Format]
+    title: str
+    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ...) -> None: ...
+
+class RenderRequest(_message.Message):
+    __slots__ = ("result_id", "render")
+    RESULT_ID_FIELD_NUMBER: _ClassVar[int]
+    RENDER_FIELD_NUMBER: _ClassVar[int]
+    result_id: str
+    render: RenderOptions
+    def __init__(self, result_id: _Optional[str] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ...) -> None: ...
+
+class TranscribeEvent(_message.Message):
+    __slots__ = ("queued", "progress", "artifact", "result")
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    ARTIFACT_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    queued: Queued
+    progress: StageProgress
+    artifact: ArtifactChunk
+    result: Result
+    def __init__(self, queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[StageProgress, _Mapping]] = ..., artifact: _Optional[_Union[ArtifactChunk, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ...) -> None: ...
+
+class Queued(_message.Message):
+    __slots__ = ("position",)
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    def __init__(self, position: _Optional[int] = ...) -> None: ...
+
+class StageProgress(_message.Message):
+    __slots__ = ("stage", "stage_fraction", "overall_fraction")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    STAGE_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    OVERALL_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    stage: Stage
+    stage_fraction: float
+    overall_fraction: float
+    def __init__(self, stage: _Optional[_Union[Stage, str]] = ..., stage_fraction: _Optional[float] = ..., overall_fraction: _Optional[float] = ...) -> None: ...
+
+class ArtifactChunk(_message.Message):
+    __slots__ = ("name", "media_type", "data", "last")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    media_type: str
+    data: bytes
+    last: bool
+    def __init__(self, name: _Optional[str] = ..., media_type: _Optional[str] = ..., data: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
+
+class Result(_message.Message):
+    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key")
+    class ModelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class TimingsSEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    RESULT_ID_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    TUNING_CENTS_FIELD_NUMBER: _ClassVar[int]
+    TEMPO_BPM_FIELD_NUMBER: _ClassVar[int]
+    TIME_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    BEATS_FIELD_NUMBER: _ClassVar[int]
+    CHORDS_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    TIMINGS_S_FIELD_NUMBER: _ClassVar[int]
+    PRESET_FIELD_NUMBER: _ClassVar[int]
+    RENDER_FIELD_NUMBER: _ClassVar[int]
+    RENDERED_KEY_FIELD_NUMBER: _ClassVar[int]
+    result_id: str
+    duration_s: float
+    tuning_cents: float
+    tempo_bpm: float
+    time_signature: str
+    key: Key
+    parts: _containers.RepeatedCompositeFieldContainer[Part]
+    beats: _containers.RepeatedCompositeFieldContainer[Beat]
+    chords: _containers.RepeatedCompositeFieldContainer[ChordSegment]
+    models: _containers.ScalarMap[str, str]
+    timings_s: _containers.ScalarMap[str, float]
+    preset: Preset
+    render: RenderOptions
+    rendered_key: Key
+    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ...) -> None: ...
+
+class Key(_message.Message):
+    __slots__ = ("tonic", "mode")
+    TONIC_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    tonic: str
+    mode: Mode
+    def __init__(self, tonic: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
+
+class Part(_message.Message):
+    __slots__ = ("id", "name", "program", "is_drum", "notes")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    IS_DRUM_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    name: str
+    program: int
+    is_drum: bool
+    notes: _containers.RepeatedCompositeFieldContainer[NoteEvent]
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., program: _Optional[int] = ..., is_drum: _Optional[bool] = ..., notes: _Optional[_Iterable[_Union[NoteEvent, _Mapping]]] = ...) -> None: ...
+
+class NoteEvent(_message.Message):
+    __slots__ = ("onset_s", "offset_s", "pitch", "velocity")
+    ONSET_S_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_S_FIELD_NUMBER: _ClassVar[int]
+    PITCH_FIELD_NUMBER: _ClassVar[int]
+    VELOCITY_FIELD_NUMBER: _ClassVar[int]
+    onset_s: float
+    offset_s: float
+    pitch: int
+    velocity: int
+    def __init__(self, onset_s: _Optional[float] = ..., offset_s: _Optional[float] = ..., pitch: _Optional[int] = ..., velocity: _Optional[int] = ...) -> None: ...
+
+class Beat(_message.Message):
+    __slots__ = ("time_s", "position")
+    TIME_S_FIELD_NUMBER: _ClassVar[int]
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    time_s: float
+    position: int
+    def __init__(self, time_s: _Optional[float] = ..., position: _Optional[int] = ...) -> None: ...
+
+class ChordSegment(_message.Message):
+    __slots__ = ("start_s", "end_s", "label")
+    START_S_FIELD_NUMBER: _ClassVar[int]
+    END_S_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    start_s: float
+    end_s: float
+    label: str
+    def __init__(self, start_s: _Optional[float] = ..., end_s: _Optional[float] = ..., label: _Optional[str] = ...) -> None: ...
