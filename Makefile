@@ -1,0 +1,47 @@
+# Notabot. `make` alone lists what can be asked for.
+VENV ?= .venv
+PYTHON := $(VENV)/bin/python
+PROTOS := $(wildcard proto/notabot/v1/*.proto)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check format bench proto golden clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+setup:  ## Build the virtual environment with every pinned dependency
+	@deploy/setup.sh $(VENV)
+
+run: setup  ## Start the service and the bot; without BOT_TOKEN, a chat page in the browser
+	@VENV=$(VENV) deploy/run.sh
+
+demo: setup  ## Transcribe the project's own samples into out/
+	@VENV=$(VENV) deploy/demo.sh
+
+test: setup  ## Run the whole test suite
+	@$(PYTHON) -m pytest
+
+check: setup  ## Format, lint, types, import contracts, generated code, deployment files
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+	@$(PYTHON) deploy/generate_proto.py --check
+	@$(VENV)/bin/hadolint deploy/*.Dockerfile
+	@$(VENV)/bin/check-jsonschema -q --builtin-schema vendor.compose-spec deploy/compose*.yaml
+
+format: setup  ## Format the code and mend what the linter can
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+bench: setup  ## Print accuracy and speed tables against targets and peers
+	@$(PYTHON) -m tests.bench
+
+proto: setup  ## Generate the code of proto/ again
+	@$(PYTHON) deploy/generate_proto.py
+
+golden: setup  ## Write the golden files again; read the difference before committing it
+	@$(PYTHON) -m pytest tests/unit --rewrite-golden
+
+clean:  ## Remove what was built; keeps the virtual environment
+	@rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Starts the inference service and the bot and watches over both; Ctrl+C stops them in order.
+# The service is started again if it dies. Logs go to var/service.log and var/bot.log.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=${VENV:-.venv}
+mkdir -p var
+
+supervise_service() {
+    local service
+    trap 'kill -TERM "$service" 2>/dev/null; wait "$service"; exit 0' TERM
+    while true; do
+        "$venv/bin/notabot" serve >>var/service.log 2>&1 &
+        service=$!
+        wait "$service" && exit 0
+        echo "The service stopped unexpectedly; starting it again (see var/service.log)." >&2
+        sleep 1
+    done
+}
+
+supervise_service &
+supervisor=$!
+"$venv/bin/notabot-bot" 2>>var/bot.log &
+bot=$!
+
+stop() {
+    trap - INT TERM
+    # The bot first: it finishes or explains what it has, and needs the service for that.
+    kill -TERM "$bot" 2>/dev/null || true
+    wait "$bot" 2>/dev/null || true
+    kill -TERM "$supervisor" 2>/dev/null || true
+    wait "$supervisor" 2>/dev/null || true
+}
+trap 'stop; exit 0' INT TERM
+
+status=0
+wait "$bot" || status=$?
+echo "The bot stopped (see var/bot.log)." >&2
+stop
+exit "$status"

@@ -1,0 +1,24 @@
+# The inference service, for CPU or CUDA.
+#   docker build -f deploy/service.Dockerfile -t notabot-service .
+#   docker build -f deploy/service.Dockerfile -t notabot-service:cuda --build-arg TORCH_INDEX= .
+# PyPI's torch carries CUDA in its wheels; the host needs a driver and the NVIDIA container toolkit.
+FROM python:3.11-slim-bookworm
+
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN useradd --create-home --uid 10001 notabot
+WORKDIR /srv/notabot
+COPY pyproject.toml README.md ./
+COPY deploy deploy
+COPY proto proto
+COPY inference_service inference_service
+COPY model_zoo model_zoo
+RUN EXTRAS=service TORCH_INDEX=${TORCH_INDEX} deploy/setup.sh /opt/venv \
+    && install --directory --owner notabot var
+
+USER 10001
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 NOTABOT_LISTEN=0.0.0.0:50051
+EXPOSE 50051 9464
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
+    CMD ["python", "deploy/healthcheck.py", "127.0.0.1:50051"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["notabot", "serve"]

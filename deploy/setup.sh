@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Builds the virtual environment: every pinned dependency, the Chordino plugin and the notation
+# fonts, which come inside wheels. Runs again only when what it installs has changed.
+#
+#   deploy/setup.sh [VENV]     default: .venv
+#
+# PYTHON       the interpreter to build on (default: the first of python3.11 ... python3)
+# TORCH_INDEX  where to take torch from, as in
+#              TORCH_INDEX=https://download.pytorch.org/whl/cpu, which spares machines without a
+#              GPU the gigabytes of CUDA that PyPI's own build brings
+# EXTRAS       what to install (default: bot,service,dev)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+venv=${1:-.venv}
+extras=${EXTRAS:-bot,service,dev}
+stamp="$venv/.notabot-$(cat pyproject.toml deploy/constraints.txt deploy/no-deps.txt deploy/setup.sh \
+    | cksum | tr ' ' '-')-${extras//,/-}"
+[ -e "$stamp" ] && exit 0
+
+find_python() {
+    for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3; do
+        if [ -n "$candidate" ] && "$candidate" -c \
+            'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    echo "Notabot needs Python 3.11, 3.12 or 3.13; name one with PYTHON=..." >&2
+    exit 1
+}
+
+if [ ! -x "$venv/bin/pip" ]; then
+    python=$(find_python)
+    "$python" -m venv "$venv" || {
+        echo "No virtual environment could be made; on Debian: apt-get install python3-venv" >&2
+        exit 1
+    }
+fi
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+
+case ",$extras," in
+*,service,*)
+    # torch first and alone: a range asked for by another package would take its newest build.
+    echo "Installing torch ..."
+    pip install --quiet --constraint deploy/constraints.txt \
+        ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} torch
+    ;;
+esac
+
+echo "Installing the pinned dependencies ($extras) ..."
+pip install --quiet --constraint deploy/constraints.txt --editable ".[$extras]"
+
+case ",$extras," in
+*,service,*)
+    pip install --quiet --no-deps --requirement deploy/no-deps.txt
+    "$venv/bin/python" deploy/torchaudio_without_cuda.py
+    ;;
+esac
+
+rm -f "$venv"/.notabot-*
+touch "$stamp"
