@@ -1,0 +1,30 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let ``make golden`` write the golden files instead of comparing with them."""
+    parser.addoption("--rewrite-golden", action="store_true", help="write tests/golden again")
+
+
+@pytest.fixture
+def rewrite_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are to be written rather than compared."""
+    return bool(request.config.getoption("--rewrite-golden"))
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of development recordings; skips where it is absent."""
+    if not DATA.is_dir():
+        pytest.skip(f"no development recordings in {DATA} (name them with NOTABOT_DATA)")
+    return DATA
