@@ -26,10 +26,13 @@ class Waveform:
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return self.samples.shape[-1] / self.sample_rate_hz
+        return int(self.samples.shape[-1]) / self.sample_rate_hz
 
     def mono(self) -> Samples:
         """Mean of the channels: np.ndarray, shape (N,), float32."""
-        if self.samples.shape[0] == 1:
-            return self.samples[0]
-        return self.samples.mean(axis=0, dtype=np.float32)
+        mono: Samples = (
+            self.samples[0]
+            if len(self.samples) == 1
+            else self.samples.mean(axis=0, dtype=np.float32)
+        )
+        return mono

@@ -1,0 +1,291 @@
+"""Bytes of an audio or video file to a :class:`Waveform`, through FFmpeg (PyAV).
+
+Conventions
+-----------
+The sound track is resampled to 44.1 kHz float32. Mono stays mono, stereo stays stereo, and more
+channels are mixed down to stereo with FFmpeg's own matrix. The mean of each channel is removed.
+Samples that are not finite become 0; a float file in a scale of its own is brought into [-1, 1].
+
+A stranger's bytes
+------------------
+Nothing that a file claims is believed. The limits hold while packets are decoded, so that neither
+a header's ten hours nor an hour of silence in a few kilobytes costs more than the limit's worth of
+time and memory. A truncated file gives what could be decoded; damaged packets are skipped, up to a
+bounded number. Only the demuxers and decoders named here are reachable, and whatever asks FFmpeg
+to open a second file or an address (playlists, external references) is refused. Pictures and video
+frames are never decoded.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from inference_service.audio.waveform import Samples, Waveform
+from inference_service.errors import (
+    AudioEmpty,
+    AudioNoTrack,
+    AudioSampleRate,
+    AudioSilent,
+    AudioTooLarge,
+    AudioTooLong,
+    AudioTooShort,
+    AudioUnreadable,
+)
+from inference_service.progress import Report
+
+SAMPLE_RATE_HZ: Final = 44100
+"""The rate of every decoded waveform."""
+
+SILENCE_PEAK: Final = 1e-4
+"""-80 dBFS: a peak below this, once the mean is gone, is no sound."""
+
+MAX_PEAK: Final = 4.0
+"""12 dB over full scale: beyond this, a float file is taken to be in a scale of its own."""
+
+MAX_CHANNELS: Final = 16
+"""Third-order ambisonics; a header that claims more is damaged."""
+
+MAX_CORRUPT_PACKETS: Final = 1000
+PACKETS_PER_REPORT: Final = 32
+FFMPEG_TIMEOUT_S: Final = 10.0
+"""For opening, and for each read; both are from memory, so only a demuxer gone astray takes it."""
+
+DEMUXERS: Final = (
+    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,"
+    "mpeg,mpegts,ogg,tta,w64,wav,wv"
+)
+DECODERS: Final = (
+    "aac,aac_latm,ac3,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,adpcm_swf,adpcm_yamaha,alac,amrnb,amrwb,"
+    "ape,eac3,flac,gsm,gsm_ms,mp1float,mp2float,mp3float,mp1,mp2,mp3,nellymoser,opus,pcm_alaw,"
+    "pcm_bluray,pcm_dvd,pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,"
+    "pcm_s16be_planar,pcm_s16le_planar,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_s64be,pcm_s64le,"
+    "pcm_s8,pcm_u8,speex,tta,vorbis,wavpack,wmalossless,wmapro,wmav1,wmav2,wmavoice"
+)
+
+# FFmpeg guesses these formats' durations from the bit rate or from timestamps that may jump.
+_GUESSED_DURATION: Final = frozenset({"aac", "ac3", "amr", "eac3", "mp3", "mpeg", "mpegts"})
+
+
+@dataclass(frozen=True, slots=True)
+class AudioLimits:
+    """What is accepted; the ends of each range are inside it.
+
+    ``max_bytes`` holds 15 minutes of 16-bit stereo at 48 kHz.
+    """
+
+    max_bytes: int = 192 * 2**20
+    max_duration_s: float = 900.0
+    min_duration_s: float = 0.1
+    min_rate_hz: int = 8000
+    max_rate_hz: int = 192_000
+
+
+def decode(data: bytes, limits: AudioLimits, report: Report) -> Waveform:
+    """Decode the sound track of a file.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    limits : AudioLimits
+    report : Report
+        Called while decoding with the fraction of the bytes that are read.
+
+    Returns
+    -------
+    Waveform
+        At 44.1 kHz, with one or two channels, finite, not silent.
+
+    Raises
+    ------
+    AudioEmpty, AudioTooLarge, AudioUnreadable, AudioNoTrack, AudioSampleRate, AudioTooLong, \
+AudioTooShort, AudioSilent
+        As their names say.
+    Cancelled
+        From ``report``.
+    """
+    if not data:
+        raise AudioEmpty("the file is empty")
+    if len(data) > limits.max_bytes:
+        raise AudioTooLarge(
+            f"the file has {len(data)} bytes, over the limit of {limits.max_bytes}",
+            limit_bytes=limits.max_bytes,
+            size_bytes=len(data),
+        )
+    source = io.BytesIO(data)
+    try:
+        with _open(source) as container:
+            stream = _select_stream(container, limits)
+            blocks = list(_read_blocks(container, stream, source, len(data), limits, report))
+    except (av.FFmpegError, ValueError) as error:
+        raise AudioUnreadable("the file is in no readable audio format") from error
+    if not blocks:
+        raise AudioEmpty("the file holds no decodable sound")
+    samples = np.concatenate(blocks, axis=1)
+    duration_s = samples.shape[1] / SAMPLE_RATE_HZ
+    if duration_s < limits.min_duration_s:
+        raise AudioTooShort(
+            f"{duration_s:.3f} s of sound, under the minimum of {limits.min_duration_s:g} s",
+            minimum_s=limits.min_duration_s,
+            duration_s=round(duration_s, 3),
+        )
+    _condition(samples)
+    if np.abs(samples, out=np.empty_like(samples)).max() < SILENCE_PEAK:
+        raise AudioSilent("the recording is silent")
+    report(1.0)
+    return Waveform(samples, SAMPLE_RATE_HZ)
+
+
+def _open(source: io.BytesIO) -> InputContainer:
+    return av.open(
+        source,
+        "r",
+        container_options={
+            "format_whitelist": DEMUXERS,
+            "codec_whitelist": DECODERS,
+        },
+        metadata_errors="replace",
+        timeout=(FFMPEG_TIMEOUT_S, FFMPEG_TIMEOUT_S),
+        io_open=_refuse_to_open,
+    )
+
+
+def _refuse_to_open(url: str, flags: int, options: Mapping[str, str]) -> NoReturn:
+    raise PermissionError("a file may not refer to another")
+
+
+def _select_stream(container: InputContainer, limits: AudioLimits) -> AudioStream:
+    """Return the best sound track, ready to be decoded on one thread."""
+    if not container.streams.audio:
+        raise AudioNoTrack("the file holds no sound track")
+    stream = container.streams.best("audio")
+    if not isinstance(stream, AudioStream) or stream.codec_context is None:
+        raise AudioUnreadable("the sound track's codec is unknown")
+    if stream.codec_context.name not in DECODERS.split(","):
+        raise AudioUnreadable(f"the codec {stream.codec_context.name} is not accepted")
+    _check_rate(stream.codec_context.sample_rate, limits)
+    if stream.codec_context.channels > MAX_CHANNELS:
+        raise AudioUnreadable(f"the sound track claims {stream.codec_context.channels} channels")
+    if _GUESSED_DURATION.isdisjoint(container.format.name.split(",")):
+        _check_duration(_declared_duration_s(container, stream), limits)
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def _declared_duration_s(container: InputContainer, stream: AudioStream) -> float:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / av.time_base
+
+
+def _check_rate(rate_hz: int, limits: AudioLimits) -> None:
+    if not limits.min_rate_hz <= rate_hz <= limits.max_rate_hz:
+        raise AudioSampleRate(
+            f"the sample rate of {rate_hz} Hz is outside {limits.min_rate_hz} to "
+            f"{limits.max_rate_hz} Hz",
+            rate_hz=rate_hz,
+        )
+
+
+def _check_duration(duration_s: float, limits: AudioLimits) -> None:
+    if duration_s > limits.max_duration_s:
+        raise AudioTooLong(
+            f"the recording is over the limit of {limits.max_duration_s:g} s",
+            limit_s=limits.max_duration_s,
+        )
+
+
+def _read_blocks(
+    container: InputContainer,
+    stream: AudioStream,
+    source: io.BytesIO,
+    size_bytes: int,
+    limits: AudioLimits,
+    report: Report,
+) -> Iterator[Samples]:
+    """Yield blocks of float32, shape (C, N) with one C throughout, at ``SAMPLE_RATE_HZ``."""
+    converter = _Converter()
+    total_samples = 0
+    for number, frames in enumerate(_decode_packets(container, stream)):
+        if number % PACKETS_PER_REPORT == 0:
+            report(min(source.tell() / size_bytes, 1.0))
+        for frame in frames:
+            _check_rate(frame.sample_rate, limits)
+            for block in converter.convert(frame):
+                total_samples += block.shape[1]
+                _check_duration(total_samples / SAMPLE_RATE_HZ, limits)
+                yield block
+    yield from converter.flush()
+
+
+def _decode_packets(container: InputContainer, stream: AudioStream) -> Iterator[list[AudioFrame]]:
+    """Yield each packet's frames, none for a damaged one; end where the container breaks off."""
+    packets = container.demux(stream)
+    corrupt_packets = 0
+    while corrupt_packets < MAX_CORRUPT_PACKETS:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError:
+            return
+        if packet is None:
+            return
+        try:
+            yield packet.decode()
+        except av.FFmpegError:
+            corrupt_packets += 1
+            yield []
+
+
+class _Converter:
+    """Frames of any format, rate and layout to float32 blocks of one rate and channel count."""
+
+    def __init__(self) -> None:
+        self._layout = ""
+        self._source: tuple[str, str, int] | None = None
+        self._resampler: AudioResampler | None = None
+
+    def convert(self, frame: AudioFrame) -> Iterator[Samples]:
+        """Yield what the frame completes; a stream may change its format between frames."""
+        source = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if source != self._source:
+            yield from self.flush()
+            self._layout = self._layout or ("mono" if frame.layout.nb_channels == 1 else "stereo")
+            self._resampler = AudioResampler("fltp", self._layout, SAMPLE_RATE_HZ)
+            self._source = source
+        frame.pts = None  # gaps and jumps in time stamps are no part of the sound
+        yield from self._push(frame)
+
+    def flush(self) -> Iterator[Samples]:
+        """Yield the tail that the resampler holds back."""
+        yield from self._push(None)
+        self._resampler = None
+
+    def _push(self, frame: AudioFrame | None) -> Iterator[Samples]:
+        if self._resampler is None:
+            return
+        for converted in self._resampler.resample(frame):
+            if converted is not None and converted.samples:
+                yield converted.to_ndarray().astype(np.float32, copy=False)
+
+
+def _condition(samples: Samples) -> None:
+    """Make samples finite, of usual scale and of mean 0, in place."""
+    np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    for channel in samples:
+        peak = max(-float(channel.min()), float(channel.max()))
+        if peak > MAX_PEAK:
+            # Not the peak: a single damaged sample must not silence the rest.
+            usual_peak = float(np.percentile(np.abs(channel), 99.9))
+            channel /= max(usual_peak, 1.0)
+            np.clip(channel, -1.0, 1.0, out=channel)
+        channel -= channel.mean(dtype=np.float64)

@@ -1,0 +1,88 @@
+"""How far a recording's tuning is from A440.
+
+Spectral peaks (with parabolic interpolation of the log spectrum) are folded to their distance from
+the nearest equal-tempered semitone, and averaged on the circle of 100 cents, weighted by
+magnitude. Unlike a histogram's mode the circular mean has no bins, and its length says how clear
+the answer is; where the peaks agree on nothing, the tuning is taken as 0.
+
+Only excerpts are heard, so that a long recording costs no more than half a minute of one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.audio.resample import resample
+from inference_service.audio.waveform import Samples, Waveform
+
+RATE_HZ: Final = 11025
+FFT_SAMPLES: Final = 4096
+HOP_SAMPLES: Final = 2048
+F_MIN_HZ: Final = 100.0
+F_MAX_HZ: Final = 2000.0
+MIN_LEVEL: Final = 0.05
+"""Peaks below this part of their frame's loudest are taken for noise."""
+
+EXCERPTS: Final = 4
+EXCERPT_S: Final = 8.0
+MIN_CLARITY: Final = 0.1
+"""Length of the circular mean, 0 for evenly spread peaks and 1 for agreement."""
+
+
+def estimate_tuning(waveform: Waveform) -> float:
+    """Return the tuning in cents against A440, in [-50, 50); 0 where it is unclear."""
+    excerpts = [resample(e, waveform.sample_rate_hz, RATE_HZ) for e in _excerpts(waveform)]
+    cents, weights = zip(*(_deviations(excerpt) for excerpt in excerpts), strict=True)
+    phases = np.exp(2j * np.pi * np.concatenate(cents) / 100.0)
+    all_weights = np.concatenate(weights)
+    total = float(all_weights.sum())
+    if total == 0.0:
+        return 0.0
+    mean = complex(np.sum(phases * all_weights) / total)
+    if abs(mean) < MIN_CLARITY:
+        return 0.0
+    tuning_cents = float(np.angle(mean)) * 100.0 / (2 * np.pi)
+    return -50.0 if tuning_cents >= 50.0 else tuning_cents
+
+
+def _excerpts(waveform: Waveform) -> list[Samples]:
+    """Excerpts spread evenly over the recording, all of it where it is short."""
+    mono = waveform.mono()
+    excerpt_samples = round(EXCERPT_S * waveform.sample_rate_hz)
+    if len(mono) <= EXCERPTS * excerpt_samples:
+        return [mono]
+    starts = np.linspace(0, len(mono) - excerpt_samples, EXCERPTS).astype(int)
+    return [mono[start : start + excerpt_samples] for start in starts]
+
+
+def _deviations(samples: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Peaks' distances from the semitone grid in cents, and their magnitudes."""
+    f_hz, magnitudes = _find_peaks(_spectrogram(samples))
+    pitches = 69.0 + 12.0 * np.log2(f_hz / 440.0)
+    return 100.0 * (pitches - np.round(pitches)), magnitudes
+
+
+def _spectrogram(samples: Samples) -> NDArray[np.float64]:
+    """Magnitudes of Hann-windowed frames, shape (T, F), in the bins that bear the tuning."""
+    samples = np.pad(samples, (0, max(0, FFT_SAMPLES - len(samples))))
+    frames = np.lib.stride_tricks.sliding_window_view(samples, FFT_SAMPLES)[::HOP_SAMPLES]
+    spectrum = np.abs(np.fft.rfft(frames * np.hanning(FFT_SAMPLES), axis=1))
+    return spectrum[:, : round(F_MAX_HZ * FFT_SAMPLES / RATE_HZ) + 1]
+
+
+def _find_peaks(
+    spectrum: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Frequencies in hertz and magnitudes of each frame's local maxima."""
+    before, peak, after = spectrum[:, :-2], spectrum[:, 1:-1], spectrum[:, 2:]
+    loudest = spectrum.max(axis=1, keepdims=True)
+    is_peak = (peak > before) & (peak >= after) & (peak > MIN_LEVEL * loudest)
+    is_peak[:, : round(F_MIN_HZ * FFT_SAMPLES / RATE_HZ)] = False
+    floor = np.finfo(np.float64).tiny
+    left, centre, right = (np.log(part[is_peak] + floor) for part in (before, peak, after))
+    shift = 0.5 * (left - right) / (left - 2.0 * centre + right)
+    bins = np.nonzero(is_peak)[1] + 1 + shift
+    return bins * RATE_HZ / FFT_SAMPLES, peak[is_peak]

@@ -1,0 +1,175 @@
+"""Sound with exact truth, made for tests: tones, melodies, and files in any container."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.audio.waveform import Samples, Waveform
+from inference_service.music.events import NoteEvent
+
+RATE_HZ: Final = 44100
+
+
+def build_tone(
+    f_hz: float,
+    duration_s: float = 1.0,
+    *,
+    rate_hz: int = RATE_HZ,
+    harmonics: int = 1,
+    amplitude: float = 0.3,
+) -> Samples:
+    """A steady tone with harmonics of amplitudes 1, 1/2, 1/3...: shape (N,), float32."""
+    time_s = np.arange(round(duration_s * rate_hz)) / rate_hz
+    partials = [k for k in range(1, harmonics + 1) if k * f_hz < rate_hz / 2]
+    tone = sum(np.sin(2 * np.pi * k * f_hz * time_s) / k for k in partials)
+    return np.asarray(amplitude * tone, dtype=np.float32)
+
+
+def build_notes(
+    notes: Sequence[NoteEvent],
+    *,
+    rate_hz: int = RATE_HZ,
+    harmonics: int = 6,
+    tuning_cents: float = 0.0,
+    tail_s: float = 0.3,
+) -> Waveform:
+    """A mono waveform of decaying harmonic tones, each exactly where its note says."""
+    length_s = max((note.offset_s for note in notes), default=0.0) + tail_s
+    samples = np.zeros(round(length_s * rate_hz), dtype=np.float32)
+    for note in notes:
+        f_hz = 440.0 * 2.0 ** ((note.pitch - 69 + tuning_cents / 100) / 12)
+        duration_s = note.offset_s - note.onset_s
+        tone = build_tone(
+            f_hz,
+            duration_s,
+            rate_hz=rate_hz,
+            harmonics=harmonics,
+            amplitude=0.3 * note.velocity / 127,
+        )
+        time_s = np.arange(len(tone)) / rate_hz
+        attack = np.minimum(time_s / 0.005, 1.0)
+        release = np.minimum((duration_s - time_s) / 0.02, 1.0)
+        envelope = attack * release * np.exp(-1.5 * time_s)
+        start = round(note.onset_s * rate_hz)
+        samples[start : start + len(tone)] += tone * envelope.astype(np.float32)
+    return Waveform(samples[np.newaxis], rate_hz)
+
+
+def build_scale(
+    pitches: Sequence[int] = (60, 62, 64, 65, 67, 69, 71, 72), note_s: float = 0.5
+) -> list[NoteEvent]:
+    """Notes of equal length, one after another."""
+    return [
+        NoteEvent(k * note_s, (k + 1) * note_s - 0.02, pitch) for k, pitch in enumerate(pitches)
+    ]
+
+
+def build_noise(
+    duration_s: float, *, rate_hz: int = RATE_HZ, amplitude: float = 0.1, seed: int = 0
+) -> Samples:
+    """White noise, shape (N,), float32."""
+    generator = np.random.default_rng(seed)
+    noise = generator.standard_normal(round(duration_s * rate_hz)) * amplitude
+    return noise.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How FFmpeg names a kind of file."""
+
+    container: str
+    codec: str
+    sample_format: str
+    rate_hz: int | None = None
+
+
+KINDS: Final = {
+    "wav": _Kind("wav", "pcm_s16le", "s16"),
+    "wav-float": _Kind("wav", "pcm_f32le", "flt"),
+    "flac": _Kind("flac", "flac", "s16"),
+    "ogg-opus": _Kind("ogg", "libopus", "flt", 48000),
+    "mp3": _Kind("mp3", "libmp3lame", "fltp"),
+    "m4a": _Kind("ipod", "aac", "fltp"),
+    "webm": _Kind("webm", "libopus", "flt", 48000),
+    "mp4": _Kind("mp4", "aac", "fltp"),
+    "mov": _Kind("mov", "aac", "fltp"),
+}
+"""Every kind of file that people send; the last two with a picture."""
+
+_WITH_VIDEO: Final = frozenset({"mp4", "mov"})
+_PICTURE_HZ: Final = 5
+_LAYOUTS: Final = {1: "mono", 2: "stereo", 6: "5.1"}
+
+
+def encode_audio(
+    samples: NDArray[np.float32], kind: str = "wav", *, rate_hz: int = RATE_HZ, sound: bool = True
+) -> bytes:
+    """Write a file of one of ``KINDS``.
+
+    Parameters
+    ----------
+    samples : np.ndarray, shape (N,) or (C, N), C in 1, 2, 6
+    kind : str
+    rate_hz : int
+        Of ``samples``; the file's too, where the codec takes it.
+    sound : bool
+        False leaves the sound track out, for kinds with a picture.
+    """
+    described = KINDS[kind]
+    channels = np.atleast_2d(samples).astype(np.float32, copy=False)
+    target = io.BytesIO()
+    with av.open(target, "w", format=described.container) as container:
+        # Every stream is declared before anything is written: the header names them all.
+        picture = container.add_stream("mpeg4", rate=_PICTURE_HZ) if kind in _WITH_VIDEO else None
+        layout = _LAYOUTS[len(channels)]
+        track = (
+            container.add_stream(described.codec, rate=described.rate_hz or rate_hz, layout=layout)
+            if sound
+            else None
+        )
+        if isinstance(picture, av.VideoStream):
+            _encode_picture(container, picture, channels.shape[1] / rate_hz)
+        if isinstance(track, av.AudioStream):
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(channels), "fltp", layout)
+            frame.sample_rate = rate_hz
+            _encode_sound(container, track, frame, described.sample_format)
+    return target.getvalue()
+
+
+def _encode_sound(
+    container: av.container.OutputContainer,
+    track: av.AudioStream,
+    frame: av.AudioFrame,
+    sample_format: str,
+) -> None:
+    resampler = av.AudioResampler(
+        sample_format,
+        track.layout,
+        track.rate,
+        frame_size=track.codec_context.frame_size or 4096,
+    )
+    frame.pts = 0
+    frame.time_base = Fraction(1, frame.sample_rate)
+    for converted in [*resampler.resample(frame), *resampler.resample(None)]:
+        container.mux(track.encode(converted))
+    container.mux(track.encode(None))
+
+
+def _encode_picture(
+    container: av.container.OutputContainer, picture: av.VideoStream, duration_s: float
+) -> None:
+    picture.width, picture.height, picture.pix_fmt = 64, 64, "yuv420p"
+    for number in range(max(1, round(duration_s * _PICTURE_HZ))):
+        image = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")
+        image.pts = number
+        image.time_base = Fraction(1, _PICTURE_HZ)
+        container.mux(picture.encode(image))
+    container.mux(picture.encode(None))
