@@ -138,16 +138,15 @@ def encode_audio(
         if isinstance(picture, av.VideoStream):
             _encode_picture(container, picture, channels.shape[1] / rate_hz)
         if isinstance(track, av.AudioStream):
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(channels), "fltp", layout)
-            frame.sample_rate = rate_hz
-            _encode_sound(container, track, frame, described.sample_format)
+            _encode_sound(container, track, channels, rate_hz, described.sample_format)
     return target.getvalue()
 
 
 def _encode_sound(
     container: av.container.OutputContainer,
     track: av.AudioStream,
-    frame: av.AudioFrame,
+    channels: NDArray[np.float32],
+    rate_hz: int,
     sample_format: str,
 ) -> None:
     resampler = av.AudioResampler(
@@ -156,9 +155,13 @@ def _encode_sound(
         track.rate,
         frame_size=track.codec_context.frame_size or 4096,
     )
-    frame.pts = 0
-    frame.time_base = Fraction(1, frame.sample_rate)
-    for converted in [*resampler.resample(frame), *resampler.resample(None)]:
+    for start in range(0, channels.shape[1], rate_hz):
+        block = np.ascontiguousarray(channels[:, start : start + rate_hz])
+        frame = av.AudioFrame.from_ndarray(block, "fltp", track.layout)
+        frame.sample_rate, frame.pts, frame.time_base = rate_hz, start, Fraction(1, rate_hz)
+        for converted in resampler.resample(frame):
+            container.mux(track.encode(converted))
+    for converted in resampler.resample(None):
         container.mux(track.encode(converted))
     container.mux(track.encode(None))
 

@@ -30,6 +30,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
+from inference_service.audio.ffmpeg import limit_allocations
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.errors import (
     AudioEmpty,
@@ -54,6 +55,10 @@ MAX_PEAK: Final = 4.0
 
 MAX_CHANNELS: Final = 16
 """Third-order ambisonics; a header that claims more is damaged."""
+
+MAX_STREAMS: Final = 16
+MAX_ALLOCATION_BYTES: Final = 32 * 2**20
+"""Far over any packet or index of 15 minutes of sound, and over a cover picture."""
 
 MAX_CORRUPT_PACKETS: Final = 1000
 PACKETS_PER_REPORT: Final = 32
@@ -147,12 +152,14 @@ AudioTooShort, AudioSilent
 
 
 def _open(source: io.BytesIO) -> InputContainer:
+    limit_allocations(MAX_ALLOCATION_BYTES)
     return av.open(
         source,
         "r",
         container_options={
             "format_whitelist": DEMUXERS,
             "codec_whitelist": DECODERS,
+            "max_streams": str(MAX_STREAMS),
         },
         metadata_errors="replace",
         timeout=(FFMPEG_TIMEOUT_S, FFMPEG_TIMEOUT_S),

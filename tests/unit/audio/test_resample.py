@@ -1,0 +1,40 @@
+"""Sample-rate conversion: lengths, shapes, and what it keeps and rejects."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inference_service.audio.resample import resample
+from tests.factories import build_tone
+
+
+@pytest.mark.parametrize("samples_in", [0, 1, 7, 1000, 44101])
+@pytest.mark.parametrize(("from_hz", "to_hz"), [(44100, 16000), (16000, 44100), (44100, 48000)])
+def test_length_is_rounded_up(samples_in: int, from_hz: int, to_hz: int) -> None:
+    converted = resample(np.ones((2, samples_in), np.float32), from_hz, to_hz)
+    assert converted.shape == (2, -(-samples_in * to_hz // from_hz))
+    assert converted.dtype == np.float32
+    assert converted.flags.c_contiguous
+
+
+def test_equal_rates_change_nothing() -> None:
+    samples = build_tone(440)
+    assert resample(samples, 44100, 44100) is samples
+
+
+def test_tone_keeps_its_phase_and_amplitude() -> None:
+    converted = resample(build_tone(440), 44100, 16000)
+    expected = build_tone(440, rate_hz=16000)
+    np.testing.assert_allclose(converted[200:-200], expected[200:-200], atol=1e-4)
+
+
+def test_rejects_what_the_lower_rate_cannot_hold() -> None:
+    assert np.abs(resample(build_tone(9000), 44100, 16000))[100:-100].max() < 1e-4
+
+
+def test_channels_are_independent() -> None:
+    tones = np.stack([build_tone(440), build_tone(550)])
+    converted = resample(tones, 44100, 22050)
+    for channel, tone in zip(converted, tones, strict=True):
+        np.testing.assert_array_equal(channel, resample(tone, 44100, 22050))
