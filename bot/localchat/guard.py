@@ -1,0 +1,96 @@
+"""Who may call: the same machine's bot and the page that this server gave out.
+
+A page of another site, open in the same browser, must be able neither to drive the chat nor to
+read it:
+
+- *DNS rebinding*: a ``Host`` header that does not name this server is refused.
+- *Cross-site requests*: ``Origin``, where a browser sends it, has to be this server's, and
+  ``Sec-Fetch-Site`` must not say ``cross-site`` (nor ``same-site``: another port of localhost).
+- What the page calls takes a secret key, new in every run, which only the page can read.
+- Nothing that is served can be framed, sniffed for another type, or run a script of its own.
+
+Bot API calls are protected by the token, as with Telegram.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Collection
+
+from aiohttp import web
+from yarl import URL
+
+KEY_HEADER = "X-Localchat-Key"
+KEY_QUERY = "key"
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "media-src 'self' blob:; connect-src 'self'; form-action 'none'; base-uri 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Guard:
+    """Checks of every request.
+
+    Parameters
+    ----------
+    allowed_hosts : collection of str
+        Names and addresses, without ports, under which the server may be called.
+    """
+
+    def __init__(self, allowed_hosts: Collection[str]) -> None:
+        self._allowed_hosts = frozenset(host.strip("[]").lower() for host in allowed_hosts)
+        self.key = secrets.token_urlsafe(24)
+
+    @web.middleware
+    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Refuse strangers with 403, and add the protecting headers to every answer."""
+        if not self._is_ours(request):
+            response: web.StreamResponse = web.Response(
+                status=403, text="This address is not served here."
+            )
+        else:
+            response = await handler(request)
+        if not response.prepared:
+            response.headers.update(_HEADERS)
+        return response
+
+    def check_key(self, request: web.Request) -> None:
+        """Demand the page's key, in a header or, for streams and files, in the query.
+
+        Raises
+        ------
+        aiohttp.web.HTTPForbidden
+            If it is missing, or of an earlier run.
+        """
+        key = request.headers.get(KEY_HEADER) or request.query.get(KEY_QUERY, "")
+        if not secrets.compare_digest(key.encode(), self.key.encode()):
+            raise web.HTTPForbidden(text="The page has to be loaded again.")
+
+    def prepare_stream(self, response: web.StreamResponse) -> None:
+        """Add the protecting headers to an answer that is sent while its handler runs."""
+        response.headers.update(_HEADERS)
+
+    def _is_ours(self, request: web.Request) -> bool:
+        if self._host_of(f"http://{request.host}") not in self._allowed_hosts:
+            return False
+        origin = request.headers.get("Origin")
+        if origin is not None and origin != f"{request.scheme}://{request.host}":
+            return False
+        return request.headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}
+
+    @staticmethod
+    def _host_of(address: str) -> str | None:
+        try:
+            return URL(address).host
+        except ValueError:
+            return None

@@ -1,0 +1,51 @@
+"""Inline keyboards: what Telegram accepts as ``reply_markup``.
+
+https://core.telegram.org/bots/api#inlinekeyboardmarkup. Keyboards that replace the person's own
+are not implemented, and are refused instead of being lost.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.localchat.errors import bad_request
+
+CALLBACK_DATA_LIMIT_BYTES = 64
+BUTTON_LIMIT = 100
+_ACTIONS = ("callback_data", "url", "copy_text")
+
+
+def check_reply_markup(markup: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return the inline keyboard to keep with a message, or ``None`` for no keyboard.
+
+    Raises
+    ------
+    BotApiError
+        400, with the words that Telegram has for the fault.
+    """
+    if not markup or markup.get("remove_keyboard") or markup.get("force_reply"):
+        return None
+    rows = markup.get("inline_keyboard")
+    if rows is None:
+        raise bad_request("the local chat implements inline keyboards only")
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        raise bad_request('field "inline_keyboard" of the InlineKeyboardMarkup must be an Array')
+    keyboard = [[_check_button(button) for button in row] for row in rows if row]
+    if sum(map(len, keyboard)) > BUTTON_LIMIT:
+        raise bad_request("reply markup is too long")
+    return {"inline_keyboard": keyboard} if keyboard else None
+
+
+def _check_button(button: Any) -> dict[str, Any]:
+    if not isinstance(button, dict):
+        raise bad_request("can't parse inline keyboard button: expected an Object")
+    if not str(button.get("text", "")).strip():
+        raise bad_request('can\'t parse inline keyboard button: field "text" must be non-empty')
+    actions = [name for name in _ACTIONS if button.get(name)]
+    if len(actions) != 1:
+        raise bad_request(
+            "can't parse inline keyboard button: text buttons are unallowed in the inline keyboard"
+        )
+    if len(str(button.get("callback_data", "")).encode()) > CALLBACK_DATA_LIMIT_BYTES:
+        raise bad_request("BUTTON_DATA_INVALID")
+    return {name: button[name] for name in ("text", *_ACTIONS, "style") if button.get(name)}
