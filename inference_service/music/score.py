@@ -1,8 +1,8 @@
 """Written music as values: what quantisation makes, and MIDI and MusicXML are written from.
 
 Positions and durations are exact, in beats (``fractions.Fraction``), from the start of the first
-full bar; a pickup has negative positions. A beat is a quarter note, or what the lower number of
-the time signature says.
+full bar; a pickup has negative positions. A beat is the note value that the lower number of the
+time signature names.
 """
 
 from __future__ import annotations
@@ -11,18 +11,29 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from inference_service.music.events import Key
+from inference_service.music.meter import TimeSignature, parse_time_signature
 from inference_service.music.pitch import transpose_chord_label, transpose_key
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ScoreNote:
-    """A written note. ``staff`` is 1, or 2 for the lower staff of a two-staff part."""
+    """A written note.
+
+    ``staff`` is 1, or 2 for the lower staff of a two-staff part; ``voice`` is 1, or 2 for the
+    lower line within a staff.
+    """
 
     start_beats: Fraction
     duration_beats: Fraction
     pitch: int
     velocity: int = 80
     staff: int = 1
+    voice: int = 1
+
+    @property
+    def stop_beats(self) -> Fraction:
+        """Where the note ends."""
+        return self.start_beats + self.duration_beats
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +56,37 @@ class ScoreChord:
     label: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class TimeChange:
+    """A bar line at which another time signature begins; its lower number is the score's."""
+
+    start_beats: int
+    beats: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar's number (0 for a pickup), place and length."""
+
+    number: int
+    start_beats: Fraction
+    length_beats: Fraction
+    signature: TimeSignature
+
+    @property
+    def stop_beats(self) -> Fraction:
+        """The bar line at its end."""
+        return self.start_beats + self.length_beats
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A written piece. ``pickup_beats`` is the length of the incomplete bar before bar 1."""
+    """A written piece.
+
+    ``pickup_beats`` is the length of the incomplete bar before bar 1; ``time_changes`` are the
+    bars, in order, at which the metre departs from what was in force, the first one from
+    ``time_signature``.
+    """
 
     title: str
     tempo_bpm: float
@@ -56,11 +95,33 @@ class Score:
     parts: tuple[ScorePart, ...]
     chords: tuple[ScoreChord, ...]
     pickup_beats: Fraction = Fraction(0)
+    time_changes: tuple[TimeChange, ...] = ()
 
     @property
-    def bar_beats(self) -> int:
-        """Beats in a bar."""
-        return int(self.time_signature.split("/")[0])
+    def signature(self) -> TimeSignature:
+        """The time signature that the piece begins with."""
+        return parse_time_signature(self.time_signature)
+
+    @property
+    def stop_beats(self) -> Fraction:
+        """Where the last note ends."""
+        return max((n.stop_beats for part in self.parts for n in part.notes), default=Fraction(0))
+
+    def bars(self) -> list[Bar]:
+        """Return the bars from the pickup through the last note; at least one full bar."""
+        bars = []
+        signature = self.signature
+        if self.pickup_beats:
+            bars.append(Bar(0, -self.pickup_beats, self.pickup_beats, signature))
+        changes = {change.start_beats: change.beats for change in self.time_changes}
+        stop_beats = self.stop_beats
+        start, number = 0, 1
+        while start < stop_beats or number == 1:
+            signature = replace(signature, beats=changes.get(start, signature.beats))
+            bars.append(Bar(number, Fraction(start), Fraction(signature.beats), signature))
+            start += signature.beats
+            number += 1
+        return bars
 
 
 def transpose_score(score: Score, semitones: int) -> Score:

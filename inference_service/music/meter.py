@@ -1,0 +1,152 @@
+"""Time signatures, and where the bars of a performance lie on its beats.
+
+A notated beat is the note value that a signature's lower number names. Trackers count compound
+metres (6/8, 9/8, 12/8) in dotted quarters instead, two to four a bar; :func:`align` recognises
+that and counts every such beat as three, so that all later arithmetic knows one kind of beat.
+
+Bars need not be equal: each begins where a beat has position 1. A bar whose beats fall short of
+the signature, or overrun it, is a bar in another signature, as a reader would write it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Final
+
+from inference_service.music.events import Beat, Transcription
+from inference_service.music.time import MIN_BEAT_S, BeatGrid
+
+MAX_BEAT_S: Final = 8.0
+"""A longer gap between beats holds beats that nobody heard: MIDI has no slower tempo than 16 s."""
+
+_SIGNATURE: Final = re.compile(r"^\s*(\d{1,2})\s*/\s*(1|2|4|8|16|32)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSignature:
+    """``beats`` of a ``unit``-th note each."""
+
+    beats: int
+    unit: int
+
+    @property
+    def beat_quarters(self) -> Fraction:
+        """A beat's length in quarter notes."""
+        return Fraction(4, self.unit)
+
+    @property
+    def is_compound(self) -> bool:
+        """Whether beats go in threes: 6/8, 9/8, 12/8, 6/16 ..., also 6/4."""
+        return self.beats % 3 == 0 and self.beats > 3
+
+    def __str__(self) -> str:
+        return f"{self.beats}/{self.unit}"
+
+
+COMMON_TIME: Final = TimeSignature(4, 4)
+
+
+def parse_time_signature(text: str) -> TimeSignature:
+    """Read ``"6/8"``; what is no signature is common time.
+
+    >>> parse_time_signature("6/8")
+    TimeSignature(beats=6, unit=8)
+    """
+    match = _SIGNATURE.match(text)
+    if match is None or int(match.group(1)) == 0:
+        return COMMON_TIME
+    return TimeSignature(int(match.group(1)), int(match.group(2)))
+
+
+@dataclass(frozen=True, slots=True)
+class BarGrid:
+    """A performance's notated beats and the bars that they make.
+
+    Attributes
+    ----------
+    grid : BeatGrid
+        Seconds to notated beats and back.
+    signature : TimeSignature
+        The metre of the whole.
+    downbeats : tuple of int
+        Indices of the beats that begin a bar, ascending, never empty.
+    tempo_bpm : float
+        Notated beats a minute.
+    """
+
+    grid: BeatGrid
+    signature: TimeSignature
+    downbeats: tuple[int, ...]
+    tempo_bpm: float
+
+    def bar_starts(self, start_beats: float, stop_beats: float) -> list[int]:
+        """Bar lines from the last one at or before ``start_beats`` to the first at or after
+        ``stop_beats``; regular bars go on before the first downbeat and after the last.
+        """
+        length = self.signature.beats
+        starts = list(self.downbeats)
+        while starts[0] > start_beats:
+            starts.insert(0, starts[0] - length)
+        while starts[-1] < stop_beats:
+            starts.append(starts[-1] + length)
+        first = max(i for i, s in enumerate(starts) if i == 0 or s <= start_beats)
+        last = next(i for i, s in enumerate(starts) if s >= stop_beats)
+        return starts[first : max(last, first) + 1]
+
+
+def align(transcription: Transcription) -> BarGrid:
+    """Lay the transcription's bars over its beats."""
+    signature = parse_time_signature(transcription.time_signature)
+    beats = [b for b in transcription.beats if b.time_s >= 0]
+    tempo_bpm = max(transcription.tempo_bpm, 1.0)
+    heard = BeatGrid(_fill_gaps(beats), tempo_bpm, signature.beats)
+    if signature.is_compound and _counts_in_threes(heard.beats, signature):
+        heard = BeatGrid(_thirds(heard.beats))
+        tempo_bpm *= 3
+    downbeats = [i for i, beat in enumerate(heard.beats) if beat.position == 1]
+    if len(downbeats) > len(heard.beats) / 2 and signature.beats > 1:
+        downbeats = downbeats[:1]  # a tracker that calls every beat a downbeat knows no bars
+    bar_lines = _split_long_bars(downbeats or [0], signature)
+    return BarGrid(heard, signature, tuple(bar_lines), tempo_bpm)
+
+
+def _fill_gaps(beats: Sequence[Beat]) -> list[Beat]:
+    """Put beats at an even pace into gaps longer than ``MAX_BEAT_S``."""
+    filled = list(beats[:1])
+    for before, after in pairwise(beats):
+        gap_s = after.time_s - before.time_s
+        missing = int(gap_s // MAX_BEAT_S)
+        filled.extend(
+            Beat(before.time_s + gap_s * k / (missing + 1), 0) for k in range(1, missing + 1)
+        )
+        filled.append(after)
+    return filled
+
+
+def _counts_in_threes(beats: Sequence[Beat], signature: TimeSignature) -> bool:
+    return max(beat.position for beat in beats) <= signature.beats // 3
+
+
+def _thirds(beats: Sequence[Beat]) -> list[Beat]:
+    """Divide every beat into three, counting through the bar."""
+    thirds = []
+    for before, after in pairwise(beats):
+        third_s = max((after.time_s - before.time_s) / 3, MIN_BEAT_S)
+        position = 3 * (before.position - 1) + 1
+        thirds += [Beat(before.time_s + k * third_s, position + k) for k in range(3)]
+    thirds.append(Beat(beats[-1].time_s, 3 * (beats[-1].position - 1) + 1))
+    return thirds
+
+
+def _split_long_bars(downbeats: Sequence[int], signature: TimeSignature) -> list[int]:
+    """Add bar lines where a bar would last two bars or more."""
+    split = [downbeats[0]]
+    for downbeat in downbeats[1:]:
+        while downbeat - split[-1] >= 2 * signature.beats:
+            split.append(split[-1] + signature.beats)
+        split.append(downbeat)
+    return split

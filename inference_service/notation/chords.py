@@ -1,0 +1,102 @@
+"""Chord labels as a reader of lead sheets knows them.
+
+Labels follow Harte et al., "Symbolic representation of musical chords" (ISMIR 2005):
+``ROOT[:QUALITY][(DEGREES)][/BASS]``. The written text is that of common lead sheets (Am7, Cmaj7,
+Bm7b5), the kind a word of MusicXML's ``kind-value``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+_LABEL: Final = re.compile(
+    r"^(?P<root>[A-G][#b]{0,2})(?::(?P<quality>[a-z0-9]*)(?P<degrees>\([^()]*\))?)?"
+    r"(?:/(?P<bass>[#b]*\d{1,2}))?$"
+)
+
+# Harte's shorthand: MusicXML's kind, the written text, and the notes in fifths over the root.
+_QUALITIES: Final[dict[str, tuple[str, str, tuple[int, ...]]]] = {
+    "maj": ("major", "", (0, 4, 1)),
+    "min": ("minor", "m", (0, -3, 1)),
+    "dim": ("diminished", "dim", (0, -3, -6)),
+    "aug": ("augmented", "+", (0, 4, 8)),
+    "maj6": ("major-sixth", "6", (0, 4, 1, 3)),
+    "min6": ("minor-sixth", "m6", (0, -3, 1, 3)),
+    "7": ("dominant", "7", (0, 4, 1, -2)),
+    "maj7": ("major-seventh", "maj7", (0, 4, 1, 5)),
+    "min7": ("minor-seventh", "m7", (0, -3, 1, -2)),
+    "minmaj7": ("major-minor", "m(maj7)", (0, -3, 1, 5)),
+    "dim7": ("diminished-seventh", "dim7", (0, -3, -6, -9)),
+    "hdim7": ("half-diminished", "m7b5", (0, -3, -6, -2)),
+    "aug7": ("augmented-seventh", "+7", (0, 4, 8, -2)),
+    "sus2": ("suspended-second", "sus2", (0, 2, 1)),
+    "sus4": ("suspended-fourth", "sus4", (0, -1, 1)),
+    "9": ("dominant-ninth", "9", (0, 4, 1, -2, 2)),
+    "maj9": ("major-ninth", "maj9", (0, 4, 1, 5, 2)),
+    "min9": ("minor-ninth", "m9", (0, -3, 1, -2, 2)),
+    "11": ("dominant-11th", "11", (0, 4, 1, -2, 2, -1)),
+    "min11": ("minor-11th", "m11", (0, -3, 1, -2, 2, -1)),
+    "13": ("dominant-13th", "13", (0, 4, 1, -2, 2, 3)),
+    "maj13": ("major-13th", "maj13", (0, 4, 1, 5, 2, 3)),
+    "min13": ("minor-13th", "m13", (0, -3, 1, -2, 2, 3)),
+    "5": ("power", "5", (0, 1)),
+    "1": ("power", "5", (0,)),
+}
+
+# Fifths of the major scale's degrees over the root.
+_DEGREE_FIFTHS: Final = {1: 0, 2: 2, 3: 4, 4: -1, 5: 1, 6: 3, 7: 5}
+
+
+@dataclass(frozen=True, slots=True)
+class ChordName:
+    """A chord to write.
+
+    Attributes
+    ----------
+    root : str
+        As in the label, ``"Bb"``.
+    kind : str
+        MusicXML's ``kind-value``.
+    text : str
+        What stands behind the root: ``"m7"``.
+    fifths : tuple of int
+        The notes, in fifths over the root.
+    bass_fifths : int or None
+        The bass, in fifths over the root, where it is not the root.
+    """
+
+    root: str
+    kind: str
+    text: str
+    fifths: tuple[int, ...]
+    bass_fifths: int | None
+
+
+@lru_cache(maxsize=1024)
+def parse_chord(label: str) -> ChordName | None:
+    """Read a Harte label; None for ``N``, ``X`` and what is no label.
+
+    A quality beyond the shorthand reads as the triad or seventh that it begins with. Degrees in
+    parentheses are not written: they are colour that a reader of a lead sheet can do without.
+
+    >>> parse_chord("A:min7").text
+    'm7'
+    """
+    match = _LABEL.match(label)
+    if match is None:
+        return None
+    quality = match["quality"] or "maj"
+    known = next(
+        (q for q in sorted(_QUALITIES, key=len, reverse=True) if quality.startswith(q)), "maj"
+    )
+    kind, text, fifths = _QUALITIES[known]
+    bass = _degree_fifths(match["bass"]) if match["bass"] else 0
+    return ChordName(match["root"], kind, text, fifths, bass or None)
+
+
+def _degree_fifths(degree: str) -> int:
+    number = (int(degree.lstrip("#b")) - 1) % 7 + 1
+    return _DEGREE_FIFTHS[number] + 7 * (degree.count("#") - degree.count("b"))

@@ -1,0 +1,67 @@
+"""The fonts that pages are drawn with, from wheels that are installed anyway.
+
+Text: STIX General, which matplotlib carries (a dependency of music21). It has Times' metrics, by
+which Verovio measures text, Latin, Cyrillic and the accidentals; its licence is the SIL Open Font
+License with a clause on names.
+
+Musical signs inside text (the note of a tempo mark, the flat of a chord symbol): Leipzig, SIL
+Open Font License, which Verovio carries as WOFF2 inside a style sheet. Renderers read no WOFF2,
+so it is unpacked once a process into a temporary directory.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import tempfile
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Final
+
+import matplotlib
+import verovio
+from fontTools.ttLib import TTFont
+
+TEXT_FAMILY: Final = "STIXGeneral"
+MUSIC_FAMILY: Final = "Leipzig"
+
+_TEXT_FILES: Final = (
+    "STIXGeneral.ttf",
+    "STIXGeneralBol.ttf",
+    "STIXGeneralItalic.ttf",
+    "STIXGeneralBolIta.ttf",
+)
+_EMBEDDED: Final = re.compile(rb"base64,([A-Za-z0-9+/=]+)")
+
+
+@cache
+def _directory() -> tempfile.TemporaryDirectory[str]:
+    """Gather the fonts in a directory that is removed when the process ends."""
+    directory = tempfile.TemporaryDirectory(prefix="notabot-fonts-")
+    target = Path(directory.name)
+    for name in _TEXT_FILES:
+        shutil.copy(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name, target / name)
+    _unpack_music_font(target / f"{MUSIC_FAMILY}.ttf")
+    return directory
+
+
+def _unpack_music_font(target: Path) -> None:
+    sheet = Path(verovio.__file__).parent / "data" / f"{MUSIC_FAMILY}.css"
+    match = _EMBEDDED.search(sheet.read_bytes())
+    if match is None:
+        raise RuntimeError(f"Verovio's {sheet.name} holds no font")
+    font = TTFont(BytesIO(base64.b64decode(match.group(1))))
+    font.flavor = None
+    font.save(target)
+
+
+def font_directory() -> Path:
+    """Return a directory with the fonts, for a renderer that scans one."""
+    return Path(_directory().name)
+
+
+def font_files() -> list[str]:
+    """Return the font files, for a renderer that is given each."""
+    return sorted(str(path) for path in font_directory().iterdir())

@@ -1,0 +1,272 @@
+"""A performance onto the beat grid.
+
+Onsets that nearly coincide are one attack. Each part reads each of its beats in one subdivision:
+the path through all beats that costs least, where a subdivision costs its complexity, a change
+between even and triplet beats costs extra, and attacks cost their squared distance from the
+nearest place (in standard deviations of human timing) and dearly where two would share one. This
+is the beat-wise grid search of Cemgil, Desain and Kappen, "Rhythm quantization for transcription"
+(Computer Music Journal 24:2, 2000), with a Viterbi search over subdivisions in place of sampling.
+
+Offsets carry little intent: they go to the nearest place of their beat's subdivision, at least
+one place after the onset; :mod:`inference_service.notation.voices` makes them readable.
+
+The score begins with the bar of the first note: at its first beat that sounds, as a pickup, when
+the first half of that bar is empty.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from math import floor
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.music.events import ChordSegment, NoteEvent, Part, Transcription
+from inference_service.music.meter import BarGrid, align
+from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePart, TimeChange
+
+ATTACK_S: Final = 0.04
+"""Notes that begin within this of an attack's first belong to it."""
+
+TIMING_S: Final = 0.03
+"""Standard deviation of a player's onsets around the grid."""
+
+TIMING_BEATS: Final = 0.05
+"""The same at slow tempi, where deviations grow with the beat."""
+
+MIN_PLACE_S: Final = 0.07
+"""No grid is finer than this: beyond, fingers play ornaments, not rhythm."""
+
+NO_CHORD: Final = "N"
+
+# Cost of reading a beat in so many places, in units of half a squared standard deviation.
+_COMPLEXITY: Final = {1: 0.0, 2: 0.6, 4: 2.4, 3: 3.6, 8: 7.0, 6: 8.0}
+_SUBDIVISIONS: Final = tuple(_COMPLEXITY)
+_IS_TERNARY: Final = np.array([s % 3 == 0 for s in _SUBDIVISIONS])
+_SWITCH_COST: Final = 1.0
+_SHARED_PLACE_COST: Final = 5.0
+_FORBIDDEN: Final = 1e9
+
+
+def quantize(transcription: Transcription, title: str) -> Score:
+    """Write a performance down.
+
+    Parameters
+    ----------
+    transcription : Transcription
+        Any number of parts, also none; notes in any order.
+    title : str
+        Shown above the score; may be empty.
+
+    Returns
+    -------
+    Score
+        Every note of the performance on one staff and in one voice a part. Notes of one pitch
+        that fall together are one.
+    """
+    bars = align(transcription)
+    parts = [(part, _quantize_part(part, bars)) for part in transcription.parts]
+    starts = [note.start_beats for _, notes in parts for note in notes]
+    stops = [note.stop_beats for _, notes in parts for note in notes]
+    layout = _lay_out(bars, min(starts, default=Fraction(0)), max(stops, default=Fraction(0)))
+    return Score(
+        title=title,
+        tempo_bpm=bars.tempo_bpm,
+        time_signature=str(bars.signature),
+        key=transcription.key,
+        parts=tuple(
+            ScorePart(
+                part.id,
+                part.name,
+                tuple(sorted(_shift(notes, layout.origin_beats))),
+                part.program,
+                part.is_drum,
+            )
+            for part, notes in parts
+        ),
+        chords=_quantize_chords(transcription.chords, bars, layout),
+        pickup_beats=layout.pickup_beats,
+        time_changes=layout.time_changes,
+    )
+
+
+# Attacks and subdivisions
+
+
+@dataclass(frozen=True, slots=True)
+class _Attack:
+    """Notes that begin together, at a place in beats of the performance."""
+
+    position_beats: float
+    notes: tuple[NoteEvent, ...]
+
+
+def _quantize_part(part: Part, bars: BarGrid) -> list[ScoreNote]:
+    attacks = _find_attacks(part.notes, bars)
+    if not attacks:
+        return []
+    first = floor(attacks[0].position_beats)
+    subdivisions = _choose_subdivisions(attacks, first, bars)
+    written: dict[tuple[Fraction, int], ScoreNote] = {}
+    for attack in attacks:
+        start = _snap(attack.position_beats, first, subdivisions)
+        for event in attack.notes:
+            stop = _snap(bars.grid.to_beats(event.offset_s), first, subdivisions)
+            place = Fraction(1, _subdivision_at(floor(start), first, subdivisions))
+            duration = max(stop - start, place)
+            known = written.get((start, event.pitch))
+            if known is None or known.duration_beats < duration:
+                written[start, event.pitch] = ScoreNote(
+                    start, duration, event.pitch, event.velocity
+                )
+    return list(written.values())
+
+
+def _find_attacks(notes: Sequence[NoteEvent], bars: BarGrid) -> list[_Attack]:
+    """Gather notes into attacks, each at its notes' mean onset."""
+    attacks: list[_Attack] = []
+    gathered: list[NoteEvent] = []
+    for note in sorted(notes):
+        if gathered and note.onset_s - gathered[0].onset_s > ATTACK_S:
+            attacks.append(_build_attack(gathered, bars))
+            gathered = []
+        gathered.append(note)
+    if gathered:
+        attacks.append(_build_attack(gathered, bars))
+    return attacks
+
+
+def _build_attack(notes: Sequence[NoteEvent], bars: BarGrid) -> _Attack:
+    onset_s = sum(note.onset_s for note in notes) / len(notes)
+    return _Attack(bars.grid.to_beats(onset_s), tuple(notes))
+
+
+def _choose_subdivisions(attacks: Sequence[_Attack], first: int, bars: BarGrid) -> list[int]:
+    """Return the subdivision of each beat, from beat ``first`` through that of the last attack."""
+    last = floor(attacks[-1].position_beats)
+    positions: list[list[float]] = [[] for _ in range(first, last + 1)]
+    for attack in attacks:
+        beat = floor(attack.position_beats)
+        positions[beat - first].append(attack.position_beats - beat)
+    costs = np.array(
+        [_beat_costs(p, bars, first + i) for i, p in enumerate(positions)], dtype=np.float64
+    )
+    return [_SUBDIVISIONS[i] for i in _cheapest_path(costs)]
+
+
+def _beat_costs(positions: Sequence[float], bars: BarGrid, beat: int) -> list[float]:
+    """Cost of each subdivision for the attacks of one beat, at ``positions`` in [0, 1)."""
+    period_s = bars.grid.to_seconds(beat + 1) - bars.grid.to_seconds(beat)
+    deviation = max(TIMING_S / period_s, TIMING_BEATS)
+    costs = []
+    for subdivision in _SUBDIVISIONS:
+        too_fine = subdivision > 1 and period_s / subdivision < MIN_PLACE_S
+        if too_fine or (bars.signature.is_compound and subdivision % 3 == 0):
+            costs.append(_FORBIDDEN * subdivision)
+            continue
+        places = [round(p * subdivision) for p in positions]
+        distance = sum(
+            ((p - q / subdivision) / deviation) ** 2 for p, q in zip(positions, places, strict=True)
+        )
+        shared = sum(a == b for a, b in pairwise(places))
+        costs.append(_COMPLEXITY[subdivision] + distance + _SHARED_PLACE_COST * shared)
+    return costs
+
+
+def _cheapest_path(costs: NDArray[np.float64]) -> list[int]:
+    """Viterbi: the subdivision index of each beat; ``costs`` has shape (beats, subdivisions)."""
+    switch = _SWITCH_COST * (_IS_TERNARY[:, None] != _IS_TERNARY[None, :])
+    total = costs[0]
+    came_from = np.zeros(costs.shape, dtype=np.intp)
+    for beat in range(1, len(costs)):
+        arriving = total[:, None] + switch
+        came_from[beat] = arriving.argmin(axis=0)
+        total = arriving.min(axis=0) + costs[beat]
+    path = [int(total.argmin())]
+    for beat in range(len(costs) - 1, 0, -1):
+        path.append(int(came_from[beat, path[-1]]))
+    return path[::-1]
+
+
+def _subdivision_at(beat: int, first: int, subdivisions: Sequence[int]) -> int:
+    index = beat - first
+    return subdivisions[index] if 0 <= index < len(subdivisions) else 1
+
+
+def _snap(position_beats: float, first: int, subdivisions: Sequence[int]) -> Fraction:
+    beat = floor(position_beats)
+    subdivision = _subdivision_at(beat, first, subdivisions)
+    return beat + Fraction(round((position_beats - beat) * subdivision), subdivision)
+
+
+# Bars
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where bar 1 begins among the performance's beats, and how bars go on from there."""
+
+    origin_beats: int
+    pickup_beats: Fraction
+    time_changes: tuple[TimeChange, ...]
+
+
+def _lay_out(bars: BarGrid, start: Fraction, stop: Fraction) -> _Layout:
+    starts = bars.bar_starts(float(start), max(float(stop), float(start) + 1))
+    pickup = Fraction(0)
+    if len(starts) > 2:
+        length = starts[1] - starts[0]
+        sounding = Fraction(starts[1] - floor(start))
+        if sounding * 2 <= length:
+            pickup = sounding
+            starts = starts[1:]
+    origin = starts[0]
+    changes = []
+    in_force = bars.signature.beats
+    for line, following in pairwise(starts):
+        if following - line != in_force:
+            in_force = following - line
+            changes.append(TimeChange(line - origin, in_force))
+    return _Layout(origin, pickup, tuple(changes))
+
+
+def _shift(notes: Sequence[ScoreNote], origin_beats: int) -> list[ScoreNote]:
+    return [
+        ScoreNote(n.start_beats - origin_beats, n.duration_beats, n.pitch, n.velocity)
+        for n in notes
+    ]
+
+
+# Chords
+
+
+def _quantize_chords(
+    chords: Sequence[ChordSegment], bars: BarGrid, layout: _Layout
+) -> tuple[ScoreChord, ...]:
+    """Move chord changes to the nearest beats; of several at one beat the last one stays.
+
+    What sounded before the score's first bar line or pickup counts from there.
+    """
+    start = -layout.pickup_beats
+    labels: dict[Fraction, str] = {}
+    for chord in sorted(chords):
+        beat = Fraction(round(bars.grid.to_beats(chord.start_s)) - layout.origin_beats)
+        labels[max(beat, start)] = chord.label
+    written: list[ScoreChord] = []
+    for beat, label in sorted(labels.items()):
+        in_force = written[-1].label if written else NO_CHORD
+        if label != in_force:
+            written.append(ScoreChord(beat, label))
+    return tuple(written)
+
+
+def chord_at(chords: Sequence[ScoreChord], position_beats: Fraction) -> str:
+    """Label of the chord in force at a position; ``"N"`` before the first."""
+    index = bisect_right(chords, position_beats, key=lambda chord: chord.start_beats) - 1
+    return chords[index].label if index >= 0 else NO_CHORD

@@ -1,0 +1,197 @@
+"""The notes of one staff as at most two readable lines.
+
+Performed durations say little about written ones: pedals blur, fingers leave early. A line is
+therefore tidied as a copyist would.
+
+- A beat keeps to one subdivision, also where parts with different ones meet on the staff.
+- A note gives way to the next attack, unless it is held: it overhangs that attack by
+  ``HELD_BEATS`` or more, and the attack does not overhang in turn (then all of it is a pedal's
+  blur). What sounds over a held note forms a second voice.
+- A note lasts until its voice's next one where the silence between is short. Other notes end on
+  a half beat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import groupby
+from math import ceil, floor
+from statistics import mean
+from typing import Final
+
+from inference_service.music.score import ScoreNote
+
+HELD_BEATS: Final = Fraction(1)
+"""Overhang that a reader should see."""
+
+CLOSED_GAP_BEATS: Final = Fraction(1)
+"""A silence shorter than this, and than the note before it, is no rest."""
+
+_HALF: Final = Fraction(1, 2)
+_GRIDS: Final = (1, 2, 4, 3, 8, 6)
+
+
+@dataclass(slots=True)
+class _Chord:
+    """Notes of one voice that begin and end together."""
+
+    start: Fraction
+    stop: Fraction
+    notes: list[ScoreNote]
+    voice: int = 1
+
+    @property
+    def pitch(self) -> float:
+        return mean(note.pitch for note in self.notes)
+
+
+def write_voices(notes: Sequence[ScoreNote], *, voices: int = 2) -> list[ScoreNote]:
+    """Return the notes with durations and voices that can be written.
+
+    Parameters
+    ----------
+    notes : sequence of ScoreNote
+        Of one staff, with their performed durations.
+    voices : int
+        At most so many, 1 or 2; voice 1 is the upper one where two sound together.
+
+    Returns
+    -------
+    list of ScoreNote
+        Sorted. Within a voice, notes either begin and end together or do not overlap.
+    """
+    attacks = [list(group) for _, group in groupby(_regrid(notes), lambda n: n.start_beats)]
+    lines = _assign(_limit(attacks, voices))
+    for line in lines:
+        _close_gaps(line)
+    _put_upper_voice_first(*lines)
+    return sorted(
+        replace(note, duration_beats=chord.stop - chord.start, voice=chord.voice)
+        for line in lines
+        for chord in line
+        for note in chord.notes
+    )
+
+
+def _regrid(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
+    """Move starts and stops to one subdivision a beat; of equal pitches at a place keep one."""
+    positions: dict[int, set[Fraction]] = {}
+    for note in notes:
+        for place in (note.start_beats, note.stop_beats):
+            positions.setdefault(floor(place), set()).add(place % 1)
+    grids = {beat: _common_grid(places) for beat, places in positions.items()}
+    kept: dict[tuple[Fraction, int], ScoreNote] = {}
+    for note in notes:
+        start = _to_grid(note.start_beats, grids)
+        shortest = Fraction(1, grids[floor(note.start_beats)])
+        duration = max(_to_grid(note.stop_beats, grids) - start, shortest)
+        known = kept.get((start, note.pitch))
+        if known is None or known.duration_beats < duration:
+            kept[start, note.pitch] = replace(note, start_beats=start, duration_beats=duration)
+    return sorted(kept.values())
+
+
+def _common_grid(places: set[Fraction]) -> int:
+    """Coarsest subdivision with all the places, or the nearest one of six or eight places."""
+    for grid in _GRIDS:
+        if all(grid % place.denominator == 0 for place in places):
+            return grid
+    return min((4, 3, 8, 6), key=lambda g: sum(abs(p - Fraction(round(p * g), g)) for p in places))
+
+
+def _to_grid(position: Fraction, grids: dict[int, int]) -> Fraction:
+    beat = floor(position)
+    return beat + Fraction(round((position - beat) * grids[beat]), grids[beat])
+
+
+def _limit(attacks: Sequence[list[ScoreNote]], voices: int) -> Iterator[list[_Chord]]:
+    """Yield each attack as one chord that ends by the next attack, and one that is held."""
+    for i, notes in enumerate(attacks):
+        if i + 1 == len(attacks):
+            yield [_Chord(notes[0].start_beats, max(n.stop_beats for n in notes), notes)]
+            continue
+        following = attacks[i + 1]
+        limit = following[0].start_beats
+        is_blurred = i + 2 < len(attacks) and any(
+            n.stop_beats >= attacks[i + 2][0].start_beats + HELD_BEATS for n in following
+        )
+        may_hold = voices > 1 and not is_blurred
+        held = [n for n in notes if may_hold and n.stop_beats >= limit + HELD_BEATS]
+        moving = [n for n in notes if n not in held]
+        chords = []
+        if moving:
+            stop = min(max(n.stop_beats for n in moving), limit)
+            chords.append(_Chord(notes[0].start_beats, stop, moving))
+        if held:
+            chords.append(_Chord(notes[0].start_beats, max(n.stop_beats for n in held), held))
+        yield chords
+
+
+def _assign(attacks: Iterator[list[_Chord]]) -> tuple[list[_Chord], list[_Chord]]:
+    """Put chords into two lines, the second only where the first is still sounding."""
+    lines: tuple[list[_Chord], list[_Chord]] = ([], [])
+    for chords in attacks:
+        for chord in chords:
+            line = min(lines, key=lambda line: _overhang(line, chord.start))
+            if line and line[-1].start == chord.start:  # both lines were taken by this attack
+                line[-1].notes.extend(chord.notes)
+                continue
+            if line:
+                line[-1].stop = min(line[-1].stop, chord.start)
+            line.append(chord)
+    return lines
+
+
+def _overhang(line: Sequence[_Chord], start: Fraction) -> Fraction:
+    return max(line[-1].stop - start, Fraction(0)) if line else Fraction(0)
+
+
+def _close_gaps(line: Sequence[_Chord]) -> None:
+    for i, chord in enumerate(line):
+        if i + 1 == len(line):
+            chord.stop = Fraction(ceil(chord.stop))
+            return
+        following = line[i + 1].start
+        gap = following - chord.stop
+        span = following - chord.start
+        if span <= 1 or (gap < CLOSED_GAP_BEATS and gap <= chord.stop - chord.start):
+            chord.stop = following
+        elif chord.stop.denominator % 3:
+            chord.stop = min(ceil(chord.stop / _HALF) * _HALF, following)
+
+
+def _put_upper_voice_first(first: Sequence[_Chord], second: Sequence[_Chord]) -> None:
+    """Number the voices of each stretch in which both lines sound by their pitch."""
+    for upper, lower in _stretches(first, second):
+        if mean(c.pitch for c in upper) < mean(c.pitch for c in lower):
+            upper, lower = lower, upper
+        for chord in lower:
+            chord.voice = 2
+        for chord in upper:
+            chord.voice = 1
+
+
+def _stretches(
+    first: Sequence[_Chord], second: Sequence[_Chord]
+) -> Iterator[tuple[list[_Chord], list[_Chord]]]:
+    """Yield the chords of both lines by stretches of unbroken overlap."""
+    stop = None
+    mine: list[_Chord] = []
+    theirs: list[_Chord] = []
+    merged = sorted(
+        [(c.start, 0, i) for i, c in enumerate(first)]
+        + [(c.start, 1, i) for i, c in enumerate(second)]
+    )
+    for start, line, index in merged:
+        chord = (first, second)[line][index]
+        if stop is None or start >= stop:
+            if mine and theirs:
+                yield mine, theirs
+            mine, theirs = [], []
+            stop = chord.stop
+        (mine, theirs)[line].append(chord)
+        stop = max(stop, chord.stop)
+    if mine and theirs:
+        yield mine, theirs
