@@ -1,0 +1,160 @@
+"""The composition root: settings, then the dispatcher, then polling or a webhook.
+
+``python -m bot`` talks to Telegram with ``BOT_TOKEN``, and without one to the embedded stand-in,
+whose chat page's address is the one line that it prints. SIGTERM and SIGINT stop taking updates,
+let what runs finish within ``BOT_DRAIN_S``, and tell the people whose requests did not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import sqlite3
+import sys
+from contextlib import AsyncExitStack
+from typing import Final
+
+import structlog
+from aiogram import Bot, Dispatcher
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
+from aiogram.exceptions import TelegramAPIError
+from aiogram.utils.token import TokenValidationError
+from aiogram.webhook.aiohttp_server import SimpleRequestHandler, setup_application
+from aiohttp import web
+from pydantic import SecretStr, ValidationError
+
+from bot.client import ServiceClient
+from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
+from bot.languages import LanguageStore
+from bot.localchat.server import serve_localchat
+from bot.logs import configure_logging, redact
+from bot.settings import BotSettings, split_address
+
+EXIT_FAILED: Final = 1
+EXIT_MISCONFIGURED: Final = 2
+
+logger = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Run until told to stop; exit with 2 on wrong settings, 1 if the bot cannot start."""
+    try:
+        settings = BotSettings()
+    except ValidationError as error:
+        sys.exit(_complain(f"wrong settings: {error}", EXIT_MISCONFIGURED))
+    configure_logging(settings.log_level)
+    try:
+        asyncio.run(serve(settings))
+    except TokenValidationError:
+        sys.exit(_complain("BOT_TOKEN is not a bot's token", EXIT_MISCONFIGURED))
+    except (TelegramAPIError, OSError, sqlite3.Error) as error:
+        sys.exit(_complain(f"the bot cannot start: {error}", EXIT_FAILED))
+
+
+def _complain(text: str, exit_code: int) -> int:
+    print(redact(text), file=sys.stderr)
+    return exit_code
+
+
+async def serve(settings: BotSettings) -> None:
+    """Run the bot until SIGTERM or SIGINT.
+
+    Raises
+    ------
+    aiogram.exceptions.TelegramAPIError
+        If Telegram does not know the token.
+    OSError, sqlite3.Error
+        If a port is taken, or a file cannot be read or written.
+    """
+    async with AsyncExitStack() as stack:
+        if settings.token is None:
+            host, port = split_address(settings.localchat_listen)
+            chat = await stack.enter_async_context(serve_localchat(host, port))
+            settings = settings.model_copy(
+                update={"admin_ids": settings.admin_ids | {chat.admin_user_id}}
+            )
+            token, api = chat.token, TelegramAPIServer.from_base(chat.api_base_url)
+            print(chat.page_url, flush=True)
+        else:
+            token, api = settings.token.get_secret_value(), _api_server(settings)
+        languages = stack.enter_context(LanguageStore(settings.state_path))
+        client = await stack.enter_async_context(_client(settings))
+        flood = build_flood_control(settings)
+        bot = build_bot(token, AiohttpSession(api=api), flood)
+        stack.push_async_callback(bot.session.close)
+        dispatcher = build_dispatcher(settings, client, languages, flood)
+        if settings.webhook_url is not None:
+            await serve_webhook(bot, dispatcher, settings)
+        else:
+            await bot.delete_webhook()  # Telegram refuses to be polled while one is set
+            await dispatcher.start_polling(bot, close_bot_session=False)
+
+
+def _api_server(settings: BotSettings) -> TelegramAPIServer:
+    if settings.api_server is None:
+        return PRODUCTION
+    return TelegramAPIServer.from_base(str(settings.api_server), is_local=settings.api_is_local)
+
+
+def _client(settings: BotSettings) -> ServiceClient:
+    return ServiceClient(
+        settings.service_address,
+        token=_value(settings.service_token),
+        admin_token=_value(settings.admin_service_token),
+        tls_ca_path=settings.service_tls_ca,
+        deadline_s=settings.deadline_s,
+    )
+
+
+def _value(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret is not None else ""
+
+
+class _WebhookHandler(SimpleRequestHandler):
+    """aiogram's handler, which leaves the session open for jobs that outlive it."""
+
+    def verify_secret(self, telegram_secret_token: str, bot: Bot) -> bool:
+        """Compare as bytes: `compare_digest` refuses a text with other than ASCII letters."""
+        return secrets.compare_digest(
+            telegram_secret_token.encode(errors="replace"), str(self.secret_token).encode()
+        )
+
+    async def close(self) -> None:
+        """Leave the session to whoever made it."""
+
+
+async def serve_webhook(bot: Bot, dispatcher: Dispatcher, settings: BotSettings) -> None:
+    """Take updates over HTTP until SIGTERM or SIGINT.
+
+    Telegram is told the address and the secret; requests without the secret are refused.
+    """
+    assert settings.webhook_url is not None
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    secret = _value(settings.webhook_secret)
+    application = web.Application()
+    setup_application(application, dispatcher, bot=bot)
+    handler = _WebhookHandler(dispatcher, bot, secret_token=secret)
+    handler.register(application, path=settings.webhook_url.path or "/")
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        host, port = split_address(settings.webhook_listen)
+        await web.TCPSite(runner, host, port).start()
+        await bot.set_webhook(
+            str(settings.webhook_url),
+            secret_token=secret,
+            allowed_updates=dispatcher.resolve_used_update_types(),
+        )
+        logger.info("webhook set")
+        await stop.wait()
+    finally:
+        await runner.cleanup()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""A result into a chat: the pages as albums, the files, and a message with the buttons.
+
+Limits of the Bot API kept here: an album has 2 to 10 items, so a lone page goes as a photo; albums
+cannot carry buttons, so these have a message of their own. Beyond :data:`MAX_PAGES` the chat would
+drown: the PDF has all pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.types import (
+    BufferedInputFile,
+    CallbackQuery,
+    InputMediaDocument,
+    InputMediaPhoto,
+    Message,
+    ReplyParameters,
+)
+
+from bot.client import Artifact, Result
+from bot.i18n import Translator
+from bot.keyboards import result_keyboard
+from bot.sources import find_source
+from bot.views import caption, controls_text, pages_note
+
+MAX_ALBUM_ITEMS: Final = 10
+MAX_PAGES: Final = 20
+FILE_NAMES: Final = ("score.pdf", "score.mid", "performance.mid", "score.musicxml")
+"""What goes out as files, in this order."""
+
+_PAGE_NAME = re.compile(r"score-(\d+)\.png")
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a result goes: a chat, its topic, and the message that it answers."""
+
+    chat_id: int
+    thread_id: int | None = None
+    reply_to_id: int | None = None
+
+    @classmethod
+    def reply(cls, message: Message) -> Target:
+        """In reply to ``message``."""
+        return cls(message.chat.id, _thread_id(message), message.message_id)
+
+    @classmethod
+    def beside(cls, callback: CallbackQuery) -> Target:
+        """Where the pressed button's message is, in reply to what that one replied to."""
+        message = callback.message
+        if not isinstance(message, Message):
+            return cls(message.chat.id if message is not None else callback.from_user.id)
+        original = message.reply_to_message
+        reply_to_id = None if original is None else original.message_id
+        return cls(message.chat.id, _thread_id(message), reply_to_id)
+
+    @property
+    def reply_parameters(self) -> ReplyParameters | None:
+        """For a sending method; a deleted original is no reason not to send."""
+        if self.reply_to_id is None:
+            return None
+        return ReplyParameters(message_id=self.reply_to_id, allow_sending_without_reply=True)
+
+
+def _thread_id(message: Message) -> int | None:
+    return message.message_thread_id if message.is_topic_message else None
+
+
+def shown_title(message: Message) -> str:
+    """The title of the result whose buttons ``message`` carries, for rendering it again.
+
+    It stands in bold on the message's first line; if it does not, the audio that the message
+    answers has it.
+    """
+    for entity in message.entities or ():
+        if entity.type == "bold" and entity.offset == 0 and message.text:
+            return entity.extract_from(message.text)
+    source = find_source(message.reply_to_message) if message.reply_to_message else None
+    return source.title if source is not None else ""
+
+
+async def deliver(
+    bot: Bot,
+    target: Target,
+    result: Result,
+    artifacts: Sequence[Artifact],
+    title: str,
+    t: Translator,
+) -> None:
+    """Send the pages, the files, and the buttons.
+
+    Raises
+    ------
+    aiogram.exceptions.TelegramAPIError
+        If Telegram refuses; pages that it refuses as photos are left to the PDF.
+    """
+    pages = _pages(artifacts)
+    text = caption(result, title, t)
+    if len(pages) > MAX_PAGES:
+        text += f"\n{pages_note(MAX_PAGES, len(pages), t)}"
+    try:
+        await _send_pages(bot, target, pages[:MAX_PAGES], text)
+    except TelegramBadRequest as error:
+        logger.warning("pages refused", pages=len(pages), error=error.message)
+        await _send_text(bot, target, text)
+    await _send_files(bot, target, artifacts)
+    await bot.send_message(
+        target.chat_id,
+        controls_text(result, title, t),
+        message_thread_id=target.thread_id,
+        reply_parameters=target.reply_parameters,
+        reply_markup=result_keyboard(result, t),
+    )
+
+
+def _pages(artifacts: Sequence[Artifact]) -> list[Artifact]:
+    """The pages in their order."""
+    numbered = [
+        (int(match[1]), artifact)
+        for artifact in artifacts
+        if (match := _PAGE_NAME.fullmatch(artifact.name))
+    ]
+    return [page for _, page in sorted(numbered, key=lambda item: item[0])]
+
+
+async def _send_pages(bot: Bot, target: Target, pages: Sequence[Artifact], text: str) -> None:
+    if not pages:
+        await _send_text(bot, target, text)
+    for first in range(0, len(pages), MAX_ALBUM_ITEMS):
+        album = pages[first : first + MAX_ALBUM_ITEMS]
+        album_text = text if first == 0 else None
+        if len(album) == 1:
+            await bot.send_photo(
+                target.chat_id,
+                _input_file(album[0]),
+                caption=album_text,
+                message_thread_id=target.thread_id,
+                reply_parameters=target.reply_parameters,
+            )
+            continue
+        await bot.send_media_group(
+            target.chat_id,
+            [
+                InputMediaPhoto(media=_input_file(page), caption=album_text if index == 0 else None)
+                for index, page in enumerate(album)
+            ],
+            message_thread_id=target.thread_id,
+            reply_parameters=target.reply_parameters,
+        )
+
+
+async def _send_files(bot: Bot, target: Target, artifacts: Sequence[Artifact]) -> None:
+    by_name = {artifact.name: artifact for artifact in artifacts}
+    files = [by_name[name] for name in FILE_NAMES if name in by_name]
+    if len(files) == 1:
+        await bot.send_document(
+            target.chat_id,
+            _input_file(files[0]),
+            message_thread_id=target.thread_id,
+            reply_parameters=target.reply_parameters,
+        )
+    elif files:
+        await bot.send_media_group(
+            target.chat_id,
+            [InputMediaDocument(media=_input_file(file)) for file in files],
+            message_thread_id=target.thread_id,
+            reply_parameters=target.reply_parameters,
+        )
+
+
+async def _send_text(bot: Bot, target: Target, text: str) -> None:
+    await bot.send_message(
+        target.chat_id,
+        text,
+        message_thread_id=target.thread_id,
+        reply_parameters=target.reply_parameters,
+    )
+
+
+def _input_file(artifact: Artifact) -> BufferedInputFile:
+    return BufferedInputFile(artifact.data, filename=artifact.name)

@@ -1,0 +1,97 @@
+"""Everything wired together, for production and tests alike."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+from aiogram import Bot, Dispatcher
+from aiogram.client.default import DefaultBotProperties
+from aiogram.client.session.base import BaseSession
+from aiogram.enums import ParseMode
+
+from bot.client import ServiceClient
+from bot.commands import register_commands
+from bot.flood import FloodControl
+from bot.handlers import admin, audio, errors, fallback, result, start
+from bot.i18n import load_catalogues
+from bot.jobs import Jobs, RunningUpdates
+from bot.languages import LanguageStore
+from bot.middlewares import InFlightCap, Language, RequestContext
+from bot.settings import BotSettings
+
+FAREWELL_S: Final = 5.0
+"""How long stopped jobs may take to say so."""
+
+logger = structlog.get_logger(__name__)
+
+
+def build_bot(token: str, session: BaseSession, flood: FloodControl) -> Bot:
+    """A bot that writes HTML, keeps the flood limits, and replies even to deleted messages."""
+    session.middleware(flood)
+    return Bot(
+        token,
+        session=session,
+        default=DefaultBotProperties(
+            parse_mode=ParseMode.HTML,
+            link_preview_is_disabled=True,
+            allow_sending_without_reply=True,
+        ),
+    )
+
+
+def build_flood_control(settings: BotSettings) -> FloodControl:
+    """The chats' turns, as set."""
+    return FloodControl(settings.chat_interval_s, settings.group_interval_s)
+
+
+def build_dispatcher(
+    settings: BotSettings, client: ServiceClient, languages: LanguageStore, flood: FloodControl
+) -> Dispatcher:
+    """The dispatcher with all its handlers and middlewares.
+
+    On startup it registers the commands; on shutdown it waits for what runs, at most
+    ``settings.drain_s``, then stops the rest and lets it tell the people.
+    """
+    catalogues = load_catalogues()
+    jobs = Jobs()
+    running = RunningUpdates()
+    language = Language(catalogues, languages)
+    dispatcher = Dispatcher(
+        disable_fsm=True,
+        settings=settings,
+        client=client,
+        flood=flood,
+        jobs=jobs,
+        catalogues=catalogues,
+        bot_languages=languages,
+        language_middleware=language,
+    )
+    dispatcher.update.outer_middleware(RequestContext(running))
+    dispatcher.update.outer_middleware(language)
+    cap = InFlightCap(jobs, settings.per_user_jobs)
+    dispatcher.message.middleware(cap)
+    dispatcher.callback_query.middleware(cap)
+    dispatcher.include_routers(
+        *(module.build_router() for module in (errors, start, audio, result, admin, fallback))
+    )
+
+    async def on_startup(bot: Bot) -> None:
+        await register_commands(bot, catalogues, settings.admin_ids)
+
+    async def on_shutdown() -> None:
+        await drain(running, jobs, settings.drain_s)
+
+    dispatcher.startup.register(on_startup)
+    dispatcher.shutdown.register(on_shutdown)
+    return dispatcher
+
+
+async def drain(running: RunningUpdates, jobs: Jobs, drain_s: float) -> None:
+    """Let what runs finish; what takes too long is stopped and tells its person."""
+    if await running.wait(drain_s):
+        return
+    logger.warning("stopping what still runs", jobs=len(jobs))
+    jobs.stop_all()
+    if not await running.wait(FAREWELL_S):
+        running.cancel()

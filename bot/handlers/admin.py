@@ -1,0 +1,124 @@
+"""Switching models and looking at the service, for administrators, in their private chats.
+
+For anyone else nothing here exists: no handler matches, and the update is answered as any unknown
+command or button is.
+"""
+
+from __future__ import annotations
+
+from aiogram import Router
+from aiogram.enums import ChatType
+from aiogram.filters import Command, CommandObject
+from aiogram.types import CallbackQuery, Message
+
+from bot.client import ServiceClient
+from bot.errors import ServiceError
+from bot.i18n import Translator
+from bot.jobs import Jobs
+from bot.keyboards import UseButton, models_keyboard
+from bot.settings import BotSettings
+from bot.views import error_text, models_texts, stats_text, status_text
+
+
+async def _is_admin(event: Message | CallbackQuery, settings: BotSettings) -> bool:
+    """A filter: an administrator's own chat with the bot."""
+    message = event if isinstance(event, Message) else event.message
+    user = event.from_user
+    return (
+        user is not None
+        and user.id in settings.admin_ids
+        and message is not None
+        and message.chat.type == ChatType.PRIVATE
+    )
+
+
+async def on_models(
+    message: Message, client: ServiceClient, request_id: str, t: Translator
+) -> None:
+    """``/models``: the manifest, and buttons to switch."""
+    try:
+        models = await client.list_models(request_id=request_id)
+    except ServiceError as error:
+        await message.answer(error_text(error, t, request_id))
+        return
+    *first, last = models_texts(models, t)
+    for text in first:
+        await message.answer(text)
+    await message.answer(last, reply_markup=models_keyboard(models, t))
+
+
+async def on_use(
+    message: Message, command: CommandObject, client: ServiceClient, request_id: str, t: Translator
+) -> None:
+    """``/use TASK MODEL``."""
+    words = (command.args or "").split()
+    if len(words) != 2:
+        await message.answer(t("admin.use.how"))
+        return
+    await _activate(message, words[0], words[1], client, request_id, t)
+
+
+async def on_use_button(
+    callback: CallbackQuery,
+    callback_data: UseButton,
+    client: ServiceClient,
+    request_id: str,
+    t: Translator,
+) -> None:
+    """The same by a button of ``/models``."""
+    await callback.answer()
+    if isinstance(callback.message, Message):
+        task, model = callback_data.task, callback_data.model
+        await _activate(callback.message, task, model, client, request_id, t)
+
+
+async def on_status(
+    message: Message, client: ServiceClient, request_id: str, t: Translator
+) -> None:
+    """``/status``: device, memory, queue, versions."""
+    try:
+        status = await client.status(request_id=request_id)
+    except ServiceError as error:
+        await message.answer(error_text(error, t, request_id))
+        return
+    await message.answer(status_text(status, t))
+
+
+async def on_stats(
+    message: Message, client: ServiceClient, jobs: Jobs, request_id: str, t: Translator
+) -> None:
+    """``/stats``: what was done since the start."""
+    try:
+        status = await client.status(request_id=request_id)
+    except ServiceError as error:
+        await message.answer(error_text(error, t, request_id))
+        return
+    await message.answer(stats_text(status, len(jobs), jobs.outcomes, t))
+
+
+async def _activate(
+    message: Message, task: str, model: str, client: ServiceClient, request_id: str, t: Translator
+) -> None:
+    """Switch, and edit one message from "loading" to what came of it."""
+    told = await message.answer(t("admin.use.loading", task=task, model=model))
+    try:
+        active, previous = await client.activate(task, model, request_id=request_id)
+    except ServiceError as error:
+        text = error_text(error, t, request_id)
+    else:
+        name = f"{active.name} {active.version}".strip()
+        text = t("admin.use.done", task=active.task, model=name, previous=previous)
+    await told.edit_text(text)
+
+
+def build_router() -> Router:
+    """The router of this module's handlers."""
+    router = Router(name="admin")
+    router.message.filter(_is_admin)
+    router.callback_query.filter(_is_admin)
+    router.message.register(on_models, Command("models"))
+    router.message.register(on_use, Command("use"))
+    router.message.register(on_status, Command("status"))
+    router.message.register(on_stats, Command("stats"))
+    router.callback_query.register(on_use_button, UseButton.filter())
+    return router

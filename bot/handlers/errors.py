@@ -1,0 +1,37 @@
+"""The last resort: an exception that no handler knew what to do with."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import structlog
+from aiogram import Router
+from aiogram.exceptions import TelegramAPIError, TelegramForbiddenError
+from aiogram.types import ErrorEvent
+
+from bot.errors import INTERNAL, BotError
+from bot.i18n import Translator
+from bot.views import error_text
+
+logger = structlog.get_logger(__name__)
+
+
+async def on_error(event: ErrorEvent, request_id: str, t: Translator) -> None:
+    """Log it under the request id, and tell the person, with the id to ask about."""
+    if isinstance(event.exception, TelegramForbiddenError):
+        logger.info("the person has blocked the bot")
+        return
+    logger.error("unhandled", exc_info=event.exception)
+    text = error_text(BotError(INTERNAL), t, request_id)
+    with suppress(TelegramAPIError):
+        if event.update.callback_query is not None:
+            await event.update.callback_query.answer(text[:200], show_alert=True)
+        elif event.update.message is not None:
+            await event.update.message.answer(text)
+
+
+def build_router() -> Router:
+    """The router of this module's handlers."""
+    router = Router(name="errors")
+    router.error.register(on_error)
+    return router

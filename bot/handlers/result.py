@@ -1,0 +1,135 @@
+"""The buttons under a result. They work for as long as the service remembers the result."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from aiogram import Bot, Router
+from aiogram.exceptions import TelegramAPIError
+from aiogram.types import CallbackQuery, Message
+from aiogram.utils.chat_action import ChatActionSender
+
+from bot.client import Format, RenderOptions, ServiceClient, collect
+from bot.delivery import Target, deliver, shown_title
+from bot.errors import RESULT_EXPIRED, BotError, ServiceError
+from bot.i18n import Translator
+from bot.jobs import Jobs
+from bot.keyboards import MAX_TRANSPOSITION, ChordsButton, RenderButton, ShownButton
+from bot.views import chords_texts, error_text
+
+logger = structlog.get_logger(__name__)
+
+
+async def on_render(
+    callback: CallbackQuery,
+    callback_data: RenderButton,
+    bot: Bot,
+    client: ServiceClient,
+    jobs: Jobs,
+    request_id: str,
+    t: Translator,
+) -> None:
+    """Another view or transposition: new pages and files, and the buttons move down to them."""
+    view, shift = callback_data.view, callback_data.transpose_semitones
+    if view is None or abs(shift) > MAX_TRANSPOSITION:
+        await callback.answer(t("unknown.button"))
+        return
+    target = Target.beside(callback)
+    with jobs.slot(_buttons(callback), 1) as free:
+        if not free:
+            await callback.answer(t("result.busy"))
+            return
+        await callback.answer(t("result.rendering"))
+        title = shown_title(callback.message) if isinstance(callback.message, Message) else ""
+        async with ChatActionSender.upload_photo(target.chat_id, bot, target.thread_id):
+            try:
+                events = client.render(
+                    callback_data.result_id,
+                    RenderOptions(view, shift, title=title),
+                    request_id=request_id,
+                )
+                result, artifacts = await collect(events, _ignore)
+                await deliver(bot, target, result, artifacts, title, t)
+            except ServiceError as error:
+                await _tell(callback, target, error, request_id, bot, t)
+                return
+        if callback.message is not None:
+            with suppress(TelegramAPIError):  # too old to delete: two sets of buttons do no harm
+                await bot.delete_message(target.chat_id, callback.message.message_id)
+
+
+async def on_chords(
+    callback: CallbackQuery,
+    callback_data: ChordsButton,
+    bot: Bot,
+    client: ServiceClient,
+    request_id: str,
+    t: Translator,
+) -> None:
+    """The chords as text, in the key that is shown."""
+    target = Target.beside(callback)
+    title = shown_title(callback.message) if isinstance(callback.message, Message) else ""
+    options = RenderOptions(
+        transpose_semitones=callback_data.transpose_semitones, formats=(Format.JSON,)
+    )
+    await callback.answer()
+    try:
+        events = client.render(callback_data.result_id, options, request_id=request_id)
+        result, _ = await collect(events, _ignore)
+    except ServiceError as error:
+        await _tell(callback, target, error, request_id, bot, t)
+        return
+    for text in chords_texts(result, title, t) or [t("chords.none")]:
+        await bot.send_message(
+            target.chat_id,
+            text,
+            message_thread_id=target.thread_id,
+            reply_parameters=target.reply_parameters,
+        )
+
+
+async def on_shown(callback: CallbackQuery, t: Translator) -> None:
+    """The marked button: there is nothing to do."""
+    await callback.answer(t("result.shown"))
+
+
+def _buttons(callback: CallbackQuery) -> tuple[str, int, int]:
+    """What names the message with the pressed button, whoever pressed it."""
+    message = callback.message
+    return ("buttons", message.chat.id, message.message_id) if message else ("buttons", 0, 0)
+
+
+async def _tell(
+    callback: CallbackQuery,
+    target: Target,
+    error: BotError,
+    request_id: str,
+    bot: Bot,
+    t: Translator,
+) -> None:
+    """Say what went wrong; buttons of a result that is gone are taken away."""
+    logger.info("render failed", code=error.code)
+    await bot.send_message(
+        target.chat_id,
+        error_text(error, t, request_id),
+        message_thread_id=target.thread_id,
+        reply_parameters=target.reply_parameters,
+    )
+    if error.code == RESULT_EXPIRED and isinstance(callback.message, Message):
+        with suppress(TelegramAPIError):
+            await callback.message.edit_reply_markup(reply_markup=None)
+
+
+def _ignore(event: Any) -> None:
+    """Rendering is over too soon to report on."""
+
+
+def build_router() -> Router:
+    """The router of this module's handlers."""
+    router = Router(name="result")
+    router.callback_query.register(on_render, RenderButton.filter(), flags={"job": True})
+    router.callback_query.register(on_chords, ChordsButton.filter(), flags={"job": True})
+    router.callback_query.register(on_shown, ShownButton.filter())
+    return router

@@ -1,0 +1,147 @@
+"""Buttons, and what they carry.
+
+The bot is stateless, so a button holds everything that its press needs: the result's id, the view
+and the transposition that it asks for. ``callback_data`` has at most 64 bytes, which leaves 54 for
+the result's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from aiogram.filters.callback_data import MAX_CALLBACK_LENGTH, CallbackData
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+
+from bot.client import Model, ModelState, Result, View
+from bot.i18n import LANGUAGES, Translator
+from bot.views import key_name
+
+MAX_TRANSPOSITION: Final = 24
+FOLLOW_TELEGRAM: Final = "auto"
+
+_VIEW_CODES: Final = {View.FULL: "f", View.MELODY: "m", View.LEAD_SHEET: "l", View.PIANO: "p"}
+_LANGUAGE_NAMES: Final = {"ru": "Русский", "en": "English"}
+
+
+class CancelButton(CallbackData, prefix="x"):
+    """Stop a running job."""
+
+    job_id: str
+
+
+class RenderButton(CallbackData, prefix="r"):
+    """Show a result in another view or transposition."""
+
+    result_id: str
+    view_code: str
+    transpose_semitones: int
+
+    @property
+    def view(self) -> View | None:
+        """The view; None if the button is not one of ours."""
+        return {code: view for view, code in _VIEW_CODES.items()}.get(self.view_code)
+
+
+class ChordsButton(CallbackData, prefix="c"):
+    """Write a result's chords as text."""
+
+    result_id: str
+    transpose_semitones: int
+
+
+class ShownButton(CallbackData, prefix="s"):
+    """What is shown already."""
+
+    what: str
+
+
+class LanguageButton(CallbackData, prefix="l"):
+    """Choose a language, or :data:`FOLLOW_TELEGRAM`."""
+
+    language: str
+
+
+class UseButton(CallbackData, prefix="u"):
+    """Make a model serve a task; for administrators."""
+
+    task: str
+    model: str
+
+
+def cancel_keyboard(job_id: str, t: Translator) -> InlineKeyboardMarkup:
+    """Under the status message of a running job."""
+    return _rows([[_button(t("button.cancel"), CancelButton(job_id=job_id))]])
+
+
+def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
+    """Under a result: the four views, transposition, chords; what is shown now has a mark."""
+
+    def view(view: View) -> InlineKeyboardButton:
+        label = t(f"view.{view}")
+        if view is result.view:
+            return _button(f"• {label}", ShownButton(what=_VIEW_CODES[view]))
+        return _button(label, _render_button(result, view, result.transpose_semitones))
+
+    def shift(label: str, semitones: int) -> InlineKeyboardButton:
+        return _button(label, _render_button(result, result.view, semitones))
+
+    shown = result.transpose_semitones
+    moves = []
+    if shown > -MAX_TRANSPOSITION:
+        moves.append(shift(t("button.lower"), shown - 1))
+    if shown < MAX_TRANSPOSITION:
+        moves.append(shift(t("button.higher"), shown + 1))
+    rows = [[view(View.MELODY), view(View.LEAD_SHEET)], [view(View.PIANO), view(View.FULL)], moves]
+    if shown:
+        rows.append([shift(t("button.original", key=key_name(result.key, t)), 0)])
+    rows.append(
+        [
+            _button(
+                t("button.chords"),
+                ChordsButton(result_id=result.result_id, transpose_semitones=shown),
+            )
+        ]
+    )
+    return _rows(rows)
+
+
+def language_keyboard(t: Translator) -> InlineKeyboardMarkup:
+    """Each language by its own name, and the way back."""
+    languages = [
+        _button(_LANGUAGE_NAMES[language], LanguageButton(language=language))
+        for language in LANGUAGES
+    ]
+    follow = _button(t("button.follow_telegram"), LanguageButton(language=FOLLOW_TELEGRAM))
+    return _rows([languages, [follow]])
+
+
+def models_keyboard(models: Iterable[Model], t: Translator) -> InlineKeyboardMarkup | None:
+    """A button for every model that could be switched to; None if there is none.
+
+    A name too long for a button is left to ``/use``.
+    """
+    rows = []
+    for model in models:
+        data = f"{UseButton.__prefix__}:{model.task}:{model.name}"
+        switchable = model.state in {ModelState.AVAILABLE, ModelState.NOT_FETCHED}
+        if switchable and ":" not in model.name and len(data.encode()) <= MAX_CALLBACK_LENGTH:
+            label = t("button.use", task=model.task, model=model.name)
+            rows.append([_button(label, UseButton(task=model.task, model=model.name))])
+    return _rows(rows) if rows else None
+
+
+def _render_button(result: Result, view: View, transpose_semitones: int) -> RenderButton:
+    return RenderButton(
+        result_id=result.result_id,
+        view_code=_VIEW_CODES[view],
+        transpose_semitones=transpose_semitones,
+    )
+
+
+def _button(text: str, data: CallbackData) -> InlineKeyboardButton:
+    return InlineKeyboardButton(text=text, callback_data=data.pack())
+
+
+def _rows(rows: list[list[InlineKeyboardButton]]) -> InlineKeyboardMarkup:
+    return InlineKeyboardMarkup(inline_keyboard=[row for row in rows if row])

@@ -1,0 +1,111 @@
+"""What an operator sets: environment variables that begin with ``BOT_``, or the same in ``.env``.
+
+``docs/settings.md`` lists every one. Without ``BOT_TOKEN`` the bot talks to its embedded stand-in
+for Telegram, a chat page in the browser.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+CLOUD_DOWNLOAD_LIMIT_BYTES = 20_000_000
+"""What a bot may download from Telegram's own servers, by the Bot API; a local server lifts it."""
+
+
+class BotSettings(BaseSettings):
+    """The bot's settings, checked at start.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If a value is outside its range, or a webhook is set without its secret.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="BOT_",
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    token: SecretStr | None = None
+    admin_ids: Annotated[frozenset[int], NoDecode] = frozenset()
+
+    service_address: str = "127.0.0.1:50051"
+    service_token: SecretStr | None = None
+    admin_service_token: SecretStr | None = None
+    service_tls_ca: Path | None = None
+
+    api_server: HttpUrl | None = None
+    api_is_local: bool = False
+
+    webhook_url: HttpUrl | None = None
+    webhook_secret: SecretStr | None = None
+    webhook_listen: str = "0.0.0.0:8080"
+
+    max_audio_bytes: int = Field(default=200_000_000, gt=0)
+    max_duration_s: float = Field(default=900.0, gt=0)
+    deadline_s: float = Field(default=1800.0, gt=0)
+    per_user_jobs: int = Field(default=2, ge=1)
+    chat_interval_s: float = Field(default=1.1, ge=0)
+    group_interval_s: float = Field(default=3.1, ge=0)
+    drain_s: float = Field(default=20.0, ge=0)
+
+    localchat_listen: str = "127.0.0.1:8081"
+    state_path: Path = Path("var/bot.sqlite3")
+    log_level: str = "INFO"
+
+    @field_validator("admin_ids", mode="before")
+    @classmethod
+    def _split_ids(cls, value: object) -> object:
+        """Accept ``12, 34``, as one writes it in a shell, and ``[12, 34]``."""
+        return re.findall(r"[^\s,\[\]]+", value) if isinstance(value, str) else value
+
+    @field_validator("webhook_listen", "localchat_listen")
+    @classmethod
+    def _require_port(cls, value: str) -> str:
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise ValueError("write HOST:PORT")
+        return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _require_level(cls, value: str) -> str:
+        level = value.upper()
+        if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+            raise ValueError("one of DEBUG, INFO, WARNING, ERROR")
+        return level
+
+    @model_validator(mode="after")
+    def _require_webhook_secret(self) -> Self:
+        """A webhook without a secret would take updates from anyone who finds its address."""
+        if self.webhook_url is not None:
+            secret = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
+            if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret):
+                raise ValueError(
+                    "BOT_WEBHOOK_URL needs BOT_WEBHOOK_SECRET: 1 to 256 letters, digits, _ or -"
+                )
+            if self.token is None:
+                raise ValueError("BOT_WEBHOOK_URL needs BOT_TOKEN")
+        return self
+
+    @property
+    def download_limit_bytes(self) -> int:
+        """The largest file that can be fetched and is accepted."""
+        if self.api_is_local:
+            return self.max_audio_bytes
+        return min(self.max_audio_bytes, CLOUD_DOWNLOAD_LIMIT_BYTES)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """``"127.0.0.1:8080"`` to host and port; brackets around an IPv6 host are taken off."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,181 @@
+"""Any Telegram message to audio bytes, within limits.
+
+A voice message, a music file, a video, a video note or a document of an audio or video type, sent,
+forwarded or replied to. Size and length are checked from what Telegram tells about the file, before
+anything is downloaded; a size that Telegram does not tell is checked while downloading.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Final, Protocol
+
+import aiohttp
+from aiogram import Bot
+from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
+from aiogram.types import Audio, Document, ExternalReplyInfo, Message, Video, VideoNote, Voice
+
+from bot.errors import AUDIO_TOO_LARGE, AUDIO_TOO_LONG, BotErrorCode, SourceError
+
+DOWNLOAD_TIMEOUT_S: Final = 180
+MAX_TITLE_CHARS: Final = 120
+
+AUDIO_EXTENSIONS: Final = frozenset(
+    {
+        *(".aac", ".aif", ".aiff", ".amr", ".ape", ".flac", ".m4a", ".m4b", ".mka", ".mp2", ".mp3"),
+        *(".oga", ".ogg", ".opus", ".wav", ".weba", ".wma", ".wv"),
+        *(".mkv", ".mov", ".mp4", ".webm"),
+    }
+)
+"""A document with one of these names is taken for audio whatever its media type says."""
+
+_AUDIO_MEDIA_TYPES: Final = ("audio/", "video/", "application/ogg", "application/x-flac")
+_NOT_AUDIO_MEDIA_TYPES: Final = ("audio/midi", "audio/x-midi", "audio/mid")
+
+
+class Media(Protocol):
+    """What carries media: a message, or the part of one that a reply quotes from another chat."""
+
+    voice: Voice | None
+    audio: Audio | None
+    video: Video | None
+    video_note: VideoNote | None
+    document: Document | None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSource:
+    """A file on Telegram's servers that should hold audio.
+
+    ``title`` is empty where neither tags nor a file name give one; ``size_bytes`` and
+    ``duration_s`` are None where Telegram does not know.
+    """
+
+    file_id: str
+    title: str
+    size_bytes: int | None
+    duration_s: float | None
+
+
+def find_source(message: Message) -> AudioSource | None:
+    """The audio in a message itself."""
+    return _source(message)
+
+
+def find_replied_source(message: Message) -> AudioSource | None:
+    """The audio in what a message replies to, in this chat or in another."""
+    reply: Message | ExternalReplyInfo | None = message.reply_to_message or message.external_reply
+    return None if reply is None else _source(reply)
+
+
+def _source(media: Media) -> AudioSource | None:
+    if media.voice is not None:
+        return _from(media.voice, "")
+    if media.audio is not None:
+        tags = [tag for tag in (media.audio.performer, media.audio.title) if tag]
+        return _from(media.audio, " – ".join(tags) or _stem(media.audio.file_name))
+    if media.video_note is not None:
+        return _from(media.video_note, "")
+    if media.video is not None:
+        return _from(media.video, _stem(media.video.file_name))
+    if media.document is not None and _sounds(media.document):
+        return _from(media.document, _stem(media.document.file_name))
+    return None
+
+
+def _from(file: Voice | Audio | Video | VideoNote | Document, title: str) -> AudioSource:
+    duration = getattr(file, "duration", None)
+    seconds = getattr(duration, "total_seconds", None)
+    return AudioSource(
+        file_id=file.file_id,
+        title=_clean(title),
+        size_bytes=file.file_size,
+        duration_s=float(seconds()) if seconds is not None else duration,
+    )
+
+
+def _sounds(document: Document) -> bool:
+    media_type = (document.mime_type or "").lower()
+    if media_type.startswith(_NOT_AUDIO_MEDIA_TYPES):
+        return False
+    extension = PurePath(document.file_name or "").suffix.lower()
+    return media_type.startswith(_AUDIO_MEDIA_TYPES) or extension in AUDIO_EXTENSIONS
+
+
+def _stem(file_name: str | None) -> str:
+    return PurePath(file_name or "").stem.replace("_", " ")
+
+
+def _clean(title: str) -> str:
+    """One line without control characters, short enough for a score's heading."""
+    printable = "".join(char if char.isprintable() else " " for char in title)
+    line = re.sub(r"\s+", " ", printable).strip()
+    return line if len(line) <= MAX_TITLE_CHARS else line[: MAX_TITLE_CHARS - 1].rstrip() + "…"
+
+
+def check_limits(source: AudioSource, *, max_bytes: int, max_duration_s: float) -> None:
+    """Refuse what is known to be too much.
+
+    Raises
+    ------
+    SourceError
+        ``AUDIO_TOO_LARGE`` or ``AUDIO_TOO_LONG``, with the limit and the size.
+    """
+    if source.size_bytes is not None and source.size_bytes > max_bytes:
+        raise SourceError(
+            AUDIO_TOO_LARGE, {"limit_bytes": max_bytes, "size_bytes": source.size_bytes}
+        )
+    if source.duration_s is not None and source.duration_s > max_duration_s:
+        raise SourceError(
+            AUDIO_TOO_LONG, {"limit_s": max_duration_s, "duration_s": source.duration_s}
+        )
+
+
+class _BoundedBuffer(io.BytesIO):
+    """Memory that refuses to grow past a limit."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__()
+        self._max_bytes = max_bytes
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]
+        if self.tell() + len(data) > self._max_bytes:
+            raise SourceError(AUDIO_TOO_LARGE, {"limit_bytes": self._max_bytes})
+        return super().write(data)
+
+
+async def download(bot: Bot, source: AudioSource, *, max_bytes: int) -> bytes:
+    """Fetch a file into memory.
+
+    Raises
+    ------
+    SourceError
+        ``AUDIO_TOO_LARGE``, or ``DOWNLOAD_FAILED`` if Telegram does not hand it over.
+    """
+    try:
+        file = await bot.get_file(source.file_id)
+    except TelegramBadRequest as error:
+        if "too big" in error.message.lower():
+            params = {"limit_bytes": max_bytes}
+            if source.size_bytes is not None:
+                params["size_bytes"] = source.size_bytes
+            raise SourceError(AUDIO_TOO_LARGE, params) from None
+        raise SourceError(BotErrorCode.DOWNLOAD_FAILED) from None
+    except TelegramAPIError:
+        raise SourceError(BotErrorCode.DOWNLOAD_FAILED) from None
+    if file.file_path is None:
+        raise SourceError(BotErrorCode.DOWNLOAD_FAILED)
+    if file.file_size is not None and file.file_size > max_bytes:
+        raise SourceError(AUDIO_TOO_LARGE, {"limit_bytes": max_bytes, "size_bytes": file.file_size})
+    buffer = _BoundedBuffer(max_bytes)
+    try:
+        await bot.download_file(
+            file.file_path, destination=buffer, timeout=DOWNLOAD_TIMEOUT_S, seek=False
+        )
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        # The cause is dropped: its text holds the file's address, and that holds the bot's token.
+        raise SourceError(BotErrorCode.DOWNLOAD_FAILED) from None
+    return buffer.getvalue()

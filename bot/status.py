@@ -1,0 +1,94 @@
+"""One message that says how far a request is, edited as it goes.
+
+Edits are coalesced: however often the text changes, the chat sees the newest one at most once per
+its interval, and :class:`bot.flood.FloodControl` guards the limit itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import structlog
+from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
+from aiogram.types import InlineKeyboardMarkup, Message
+
+logger = structlog.get_logger(__name__)
+
+
+class StatusMessage:
+    """The message; made by :meth:`send`.
+
+    Parameters
+    ----------
+    message : Message
+        As sent.
+    text : str
+        As sent.
+    keyboard : InlineKeyboardMarkup
+        Stays until the end.
+    interval_s : float
+        The least time between two edits.
+    """
+
+    def __init__(
+        self, message: Message, text: str, keyboard: InlineKeyboardMarkup, interval_s: float
+    ) -> None:
+        self._message = message
+        self._keyboard = keyboard
+        self._interval_s = interval_s
+        self._shown = self._wanted = text
+        self._changed = asyncio.Event()
+        self._editing = asyncio.create_task(self._edit_as_it_changes())
+
+    @classmethod
+    async def send(
+        cls, reply_to: Message, text: str, keyboard: InlineKeyboardMarkup, interval_s: float
+    ) -> StatusMessage:
+        """Send the message, in reply to another."""
+        message = await reply_to.reply(text, reply_markup=keyboard)
+        return cls(message, text, keyboard, interval_s)
+
+    def show(self, text: str) -> None:
+        """Let the message say this, as soon as it may be edited."""
+        self._wanted = text
+        self._changed.set()
+
+    async def finish(self, text: str) -> None:
+        """Say the last word and take the button away.
+
+        If the message is gone, the word is said in a new one.
+        """
+        await self.close()
+        try:
+            await self._message.edit_text(text)
+        except TelegramBadRequest as error:
+            if "not modified" not in error.message:
+                await self._message.answer(text)
+
+    async def remove(self) -> None:
+        """Delete the message; where Telegram does not let it go, it stays."""
+        await self.close()
+        with suppress(TelegramAPIError):
+            await self._message.delete()
+
+    async def close(self) -> None:
+        """Leave the message as it is."""
+        self._editing.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._editing
+
+    async def _edit_as_it_changes(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval_s)
+            await self._changed.wait()
+            self._changed.clear()
+            text = self._wanted
+            if text == self._shown:
+                continue
+            try:
+                await self._message.edit_text(text, reply_markup=self._keyboard)
+                self._shown = text
+            except TelegramAPIError as error:
+                # A lost edit costs nothing: the next one carries newer words.
+                logger.warning("status not edited", error=type(error).__name__)

@@ -1,0 +1,272 @@
+"""What the bot says: pure functions from values to texts in Telegram's HTML.
+
+Limits of the Bot API kept here: 4096 characters for a message, 1024 for a caption, both counted
+without the markup, so that the texts' own length is a safe bound.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from itertools import groupby
+from typing import Final
+
+from babel.dates import format_timedelta
+
+from bot import chords
+from bot.client import Key, Model, ModelState, Progress, Queued, Result, ServiceStatus
+from bot.errors import INTERNAL, BotError
+from bot.i18n import Translator
+from bot.jobs import Stop
+
+MAX_MESSAGE_CHARS: Final = 4096
+MAX_CAPTION_CHARS: Final = 1024
+OPENING_CHORDS: Final = 8
+DEFAULT_WAIT_S: Final = 30.0
+
+_BAR_CELLS: Final = 12
+_GRID_CHARS: Final = 34  # what fits a phone's width in Telegram's fixed-width type
+_STATE_MARKS: Final = {
+    ModelState.ACTIVE: "●",
+    ModelState.LOADING: "◐",
+    ModelState.AVAILABLE: "○",
+    ModelState.NOT_FETCHED: "◌",
+    ModelState.UNKNOWN: "?",
+}
+
+
+def key_name(key: Key, t: Translator) -> str:
+    """A key by its name in the language: "A minor", "до-диез минор"."""
+    letter, accidentals = key.tonic[:1], key.tonic[1:]
+    tonic = t(f"note.{letter}") + accidentals.replace("#", t("note.sharp")).replace(
+        "b", t("note.flat")
+    )
+    return t(f"key.{key.mode}", tonic=tonic)
+
+
+def queued_text(queued: Queued, t: Translator) -> str:
+    """The status while others are served first."""
+    if queued.position == 0:
+        return t("status.next")
+    return t.plural("status.queued", "status.queued.many", queued.position)
+
+
+def progress_text(progress: Progress, t: Translator) -> str:
+    """The status while the service works: what it does, and how far it is."""
+    label = t(f"stage.{progress.stage}") if progress.stage else t("stage.working")
+    fraction = min(1.0, max(0.0, progress.fraction))
+    full = round(fraction * _BAR_CELLS)
+    bar = "▰" * full + "▱" * (_BAR_CELLS - full)
+    return t("status.progress", label=label, bar=bar, percent=int(fraction * 100))
+
+
+def stopped_text(reason: Stop, t: Translator) -> str:
+    """The last word on a job that was stopped."""
+    return t("status.cancelled" if reason is Stop.REQUESTER else "error.BOT_STOPPING")
+
+
+def error_text(error: BotError, t: Translator, request_id: str = "") -> str:
+    """What happened and what to do.
+
+    A code without a text, from a service newer than this bot, is told as ``INTERNAL``.
+    """
+    code = error.code if t.has(f"error.{error.code}") else INTERNAL
+    limit, detail = _limit_and_detail(error.params, t)
+    return t(
+        f"error.{code}",
+        limit=limit,
+        detail=detail and f" {detail}",
+        model=str(error.params.get("model", "–")),
+        task=str(error.params.get("task", "–")),
+        wait=t.duration(error.retry_after_s or DEFAULT_WAIT_S),
+        request_id=request_id,
+    )
+
+
+def _limit_and_detail(params: Mapping[str, str | int | float], t: Translator) -> tuple[str, str]:
+    """A limit in words, and how much what was sent has; each empty where it is not known."""
+    limit = detail = ""
+    if (limit_bytes := _number(params.get("limit_bytes"))) is not None:
+        limit = t.size(limit_bytes)
+    elif (limit_s := _number(params.get("limit_s"))) is not None:
+        limit = t.duration(limit_s)
+    if (size_bytes := _number(params.get("size_bytes"))) is not None:
+        detail = t("error.size", size=t.size(size_bytes))
+    elif (duration_s := _number(params.get("duration_s"))) is not None:
+        detail = t("error.length", length=t.length(duration_s))
+    return limit or "–", detail
+
+
+def _number(value: str | int | float | None) -> float | None:
+    """Parameters cross the wire as text."""
+    try:
+        return None if value is None else float(value)
+    except ValueError:
+        return None
+
+
+def caption(result: Result, title: str, t: Translator) -> str:
+    """What was heard, for under the pages: at most :data:`MAX_CAPTION_CHARS` characters."""
+    lines = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
+    lines.append(_key_line(result, t))
+    lines.append(
+        t("caption.rhythm", tempo=round(result.tempo_bpm), metre=result.time_signature or "4/4")
+    )
+    names = chords.opening(
+        result.chords,
+        result.rendered_key,
+        OPENING_CHORDS,
+        transpose_semitones=result.transpose_semitones,
+    )
+    if names:
+        lines.append(t("caption.chords", chords=" · ".join(names)))
+    lines.append(t("caption.models", models=_model_names(result.models.values())))
+    return "\n".join(lines)
+
+
+def _key_line(result: Result, t: Translator) -> str:
+    shown = key_name(result.rendered_key, t)
+    if not result.transpose_semitones:
+        return t("caption.key", key=shown)
+    return t(
+        "caption.key.transposed",
+        key=shown,
+        original=key_name(result.key, t),
+        shift=f"{result.transpose_semitones:+d}".replace("-", "−"),
+    )
+
+
+def _model_names(models: Iterable[str]) -> str:
+    """Each model once, ``name@version`` as "name version"; cut to leave room for the rest."""
+    names = ", ".join(dict.fromkeys(model.replace("@", " ") for model in models))
+    return names if len(names) <= 300 else names[:299] + "…"
+
+
+def pages_note(shown: int, total: int, t: Translator) -> str:
+    """Says that the chat has only the first pages."""
+    return t("caption.pages", shown=shown, total=total)
+
+
+def controls_text(result: Result, title: str, t: Translator) -> str:
+    """The message that carries the buttons; its first line repeats the title."""
+    shown = t("controls.shown", view=t(f"view.{result.view}"), key=key_name(result.rendered_key, t))
+    heading = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
+    return "\n".join([*heading, shown])
+
+
+def chords_texts(result: Result, title: str, t: Translator) -> list[str]:
+    """The chords bar by bar as fixed-width text, in as many messages as they need.
+
+    In the key that ``result`` is shown in. Empty if no chord was heard.
+    """
+    key, shift = result.rendered_key, result.transpose_semitones
+    named = [
+        (chord.start_s, chords.chord_name(chord.label, key, transpose_semitones=shift))
+        for chord in result.chords
+    ]
+    if all(name == chords.NO_CHORD for _, name in named):
+        return []
+    bars = chords.bars(result.chords, result.beats, key, transpose_semitones=shift)
+    lines = _grid(bars, t) if bars else _list(named, t)
+    heading = t("chords.heading", key=key_name(key, t))
+    if title:
+        heading = f"<b>{html.escape(title, quote=False)}</b>\n{heading}"
+    blocks = _blocks(lines, MAX_MESSAGE_CHARS - len(heading) - len("\n"))
+    return [f"{heading}\n<pre>{blocks[0]}</pre>", *(f"<pre>{block}</pre>" for block in blocks[1:])]
+
+
+def _grid(bars: Sequence[chords.Bar], t: Translator) -> list[str]:
+    """Lines of up to four bars, each with the time that it starts at."""
+    cells = [" ".join(bar.chords) for bar in bars]
+    width = max(map(len, cells))
+    stamp_chars = len(t.length(bars[-1].start_s))
+    fitting = (_GRID_CHARS - stamp_chars - 1) // (width + 1)
+    per_line = 4 if fitting >= 4 else 2 if fitting >= 2 else 1
+    lines = []
+    for first in range(0, len(bars), per_line):
+        stamp = t.length(bars[first].start_s).rjust(stamp_chars)
+        row = "|".join(cell.ljust(width) for cell in cells[first : first + per_line])
+        lines.append(f"{stamp} |{row}|")
+    return lines
+
+
+def _list(named: Sequence[tuple[float, str]], t: Translator) -> list[str]:
+    """A line for each change, where there are no bars."""
+    changes = [next(group) for _, group in groupby(named, key=lambda item: item[1])]
+    return [f"{t.length(start_s):>5} {name}" for start_s, name in changes]
+
+
+def _blocks(lines: Sequence[str], max_chars: int) -> list[str]:
+    """``lines`` joined into texts of at most ``max_chars`` characters."""
+    blocks: list[str] = []
+    for line in lines:
+        if blocks and len(blocks[-1]) + 1 + len(line) <= max_chars:
+            blocks[-1] += f"\n{line}"
+        else:
+            blocks.append(line)
+    return blocks
+
+
+def models_texts(models: Sequence[Model], t: Translator) -> list[str]:
+    """Every model, by task, in as many messages as they need; for administrators."""
+    lines = [t("admin.models")]
+    for task, group in groupby(sorted(models, key=lambda model: model.task), lambda m: m.task):
+        lines += ["", f"<b>{html.escape(task)}</b>"]
+        lines += [_model_line(model, t) for model in group]
+    return _blocks(lines, MAX_MESSAGE_CHARS)
+
+
+def _model_line(model: Model, t: Translator) -> str:
+    facts = [t(f"model.{model.state}"), html.escape(model.licence)]
+    if model.size_bytes:
+        facts.append(t.size(model.size_bytes))
+    facts += [f"{html.escape(name)} {value:.3g}" for name, value in sorted(model.figures.items())]
+    name = html.escape(f"{model.name} {model.version}".strip())
+    return f"{_STATE_MARKS[model.state]} <code>{name}</code> — {', '.join(filter(None, facts))}"
+
+
+def status_text(status: ServiceStatus, t: Translator) -> str:
+    """How the service is; for administrators."""
+    device = status.device
+    if status.device_memory_bytes:
+        device += f", {t.size(status.device_memory_bytes)}"
+    return t(
+        "admin.status",
+        version=status.version,
+        state=t("admin.busy" if status.busy else "admin.idle" if status.ready else "admin.loading"),
+        queue=status.queue_length,
+        limit=status.queue_limit,
+        device=device,
+        memory=t.size(status.memory_bytes),
+        uptime=format_timedelta(timedelta(seconds=status.uptime_s), locale=t.language),
+        active=_pairs(status.active),
+        versions=_pairs(status.versions),
+    )
+
+
+def stats_text(
+    status: ServiceStatus, running: int, outcomes: Mapping[str, int], t: Translator
+) -> str:
+    """What was done since the start; for administrators.
+
+    Parameters
+    ----------
+    status : ServiceStatus
+    running : int
+        Jobs of this bot that run now.
+    outcomes : Mapping[str, int]
+        How many of this bot's jobs ended in each way.
+    t : Translator
+    """
+    return t(
+        "admin.stats",
+        completed=status.completed,
+        failed=status.failed,
+        running=running,
+        outcomes=_pairs({name: str(count) for name, count in sorted(outcomes.items())}),
+    )
+
+
+def _pairs(pairs: Mapping[str, str]) -> str:
+    return "\n".join(f"  {name}: {value}" for name, value in sorted(pairs.items())) or "  –"
