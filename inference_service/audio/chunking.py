@@ -1,0 +1,96 @@
+"""Long arrays in overlapping windows, and their results put together again.
+
+A function of a window whose outputs near the window's edges are wrong (a network's, a filter's)
+is applied to windows that overlap; the results are cross-faded, so that no seam is heard, or
+seen. Where the function is exact away from the edges, ``margin`` leaves the inexact ends out, and
+the whole comes out as if there had been no windows.
+
+Time is the last axis throughout, in whatever the caller counts: samples or frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """``[start, stop)`` of the whole; the parts before and after it fade into its neighbours."""
+
+    start: int
+    stop: int
+
+
+def iterate_windows(length: int, size: int, overlap: int) -> Iterator[Window]:
+    """Cover ``[0, length)`` with windows of ``size``, neighbours sharing at least ``overlap``.
+
+    The last window is moved back to end with the whole, so that no window is shorter than
+    ``size`` unless the whole is.
+
+    Raises
+    ------
+    ValueError
+        Unless ``0 <= overlap < size``.
+    """
+    if not 0 <= overlap < size:
+        raise ValueError(f"an overlap of {overlap} does not fit windows of {size}")
+    start = 0
+    while start + size < length:
+        yield Window(start, start + size)
+        start += size - overlap
+    yield Window(max(0, length - size), length)
+
+
+def crossfade(
+    pieces: Iterable[tuple[Window, Array]], length: int, *, margin: int = 0
+) -> NDArray[np.float32]:
+    """Put windows' results together.
+
+    Parameters
+    ----------
+    pieces : iterable of (Window, np.ndarray of shape (..., stop - start))
+        In order, as :func:`iterate_windows` gives them. Consumed one by one: no more than one
+        piece and the result are held.
+    length : int
+        Of the whole, covered by the windows.
+    margin : int
+        This much of each piece is left out where a neighbour has it: at its start and its end, but
+        not at those of the whole. Twice ``margin`` must not be over the overlap.
+
+    Returns
+    -------
+    np.ndarray, shape (..., length), float32
+
+    Raises
+    ------
+    ValueError
+        If there is no piece.
+    """
+    whole: NDArray[np.float32] | None = None
+    weights = np.zeros(length, dtype=np.float32)
+    for window, piece in pieces:
+        if whole is None:
+            whole = np.zeros((*piece.shape[:-1], length), dtype=np.float32)
+        first = margin if window.start > 0 else 0
+        last = window.stop - window.start - (margin if window.stop < length else 0)
+        weight = _triangle(last - first)
+        place = slice(window.start + first, window.start + last)
+        whole[..., place] += weight * piece[..., first:last]
+        weights[place] += weight
+    if whole is None:
+        raise ValueError("there is no window to put together")
+    whole /= weights
+    return whole
+
+
+def _triangle(size: int) -> NDArray[np.float32]:
+    """Weights that rise to the middle and fall again, all positive."""
+    ramp = np.arange(1, size + 1, dtype=np.float32)
+    return np.minimum(ramp, ramp[::-1])
