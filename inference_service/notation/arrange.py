@@ -181,8 +181,9 @@ def _split_costs(splits: NDArray[np.int_], sounding: Sequence[ScoreNote]) -> NDA
         left_high - low - _REACH_SEMITONES, 0
     )
     nearest = np.abs(pitches[None, :] + 0.5 - splits[:, None]).min(axis=1)
-    return (
+    costs: NDArray[np.float64] = (
         _REACH_COST * stretch
         + _OFF_CENTRE_COST * np.abs(splits - _USUAL_SPLIT)
         + _NEAR_NOTE_COST * np.maximum(4 - nearest, 0)
     )
+    return costs

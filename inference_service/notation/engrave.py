@@ -93,7 +93,7 @@ def _own_fonts(svg: str) -> str:
 
 def rasterize(svg: str) -> bytes:
     """Draw a page as PNG, black on white, at the SVG's own size."""
-    png: bytes = resvg_py.svg_to_bytes(
+    return resvg_py.svg_to_bytes(
         svg_string=svg,
         background="white",
         skip_system_fonts=True,
@@ -101,7 +101,6 @@ def rasterize(svg: str) -> bytes:
         font_family=TEXT_FAMILY,
         serif_family=TEXT_FAMILY,
     )
-    return bytes(png)
 
 
 _DOCUMENT: Final = """
@@ -112,6 +111,15 @@ _DOCUMENT: Final = """
 """
 
 
+@cache
+def _typst_fonts() -> typst.Fonts:
+    return typst.Fonts(
+        include_system_fonts=False,
+        include_embedded_fonts=False,
+        font_paths=[str(font_directory())],
+    )
+
+
 def write_pdf(svgs: list[str]) -> bytes:
     """Print pages on A4, as vectors.
 
@@ -120,11 +128,10 @@ def write_pdf(svgs: list[str]) -> bytes:
     svgs : list of str
         As :func:`engrave` returns them; each goes on a page of its own.
     """
-    return bytes(
-        typst.compile(
-            _DOCUMENT.encode(),
-            font_paths=[font_directory()],
-            ignore_system_fonts=True,
-            sys_inputs={"pages": json.dumps(svgs)},
-        )
+    document: bytes = typst.compile(
+        _DOCUMENT.encode(),
+        font_paths=_typst_fonts(),
+        ignore_system_fonts=True,
+        sys_inputs={"pages": json.dumps(svgs)},
     )
+    return document
