@@ -18,12 +18,17 @@ Mode = Literal["major", "minor"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class NoteEvent:
-    """One sounding note, as performed."""
+    """One sounding note, as performed.
+
+    ``pitch_cents`` is how far, in cents, the heard pitch lies from ``pitch`` at A440, where a
+    tagger measures it: singers slide and drift. It takes no part in comparisons.
+    """
 
     onset_s: float
     offset_s: float
     pitch: int
     velocity: int = 80
+    pitch_cents: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,139 @@
+"""Chords through Chordino.
+
+Chordino (Mauch and Dixon, "Approximate Note Transcription for the Improved Identification of
+Difficult Chords", ISMIR 2010; the Vamp plugin ``nnls-chroma``, GPL) finds a chroma by non-negative
+least squares and decodes chords from its dictionary with a hidden Markov model. The plugin tunes
+itself to the recording. Its labels already follow Harte's syntax when asked to: twelve roots,
+major, minor, 7, maj7, min7, maj6, min6, dim, aug, hdim7, inversions as degrees (``"C/3"``), ``N``.
+
+The plugin runs in a process of its own (:mod:`inference_service.harmony.chordino_worker`), started
+for each request and killed when the request is cancelled.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from inference_service.audio.resample import resample
+from inference_service.audio.waveform import Samples, Waveform
+from inference_service.errors import NotabotError
+from inference_service.music.events import ChordSegment
+from inference_service.progress import Report
+
+SAMPLE_RATE_HZ: Final = 44_100
+POLL_S: Final = 0.2
+REAL_TIME_FACTOR: Final = 0.02
+"""What one core needs at most, to guess the progress of a process that does not tell."""
+
+MIN_SEGMENT_S: Final = 1e-6
+
+
+def default_plugin_folder() -> Path:
+    """Return the folder of ``nnls-chroma.so`` in the installed package ``chord-extractor``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the package is not installed.
+    """
+    spec = importlib.util.find_spec("chord_extractor")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the package chord-extractor is not installed")
+    return Path(spec.origin).parent / "_lib"
+
+
+class ChordinoEstimator:
+    """Names the chords of a recording.
+
+    Parameters
+    ----------
+    plugin_folder : Path, optional
+        Where ``nnls-chroma.so`` is; by default in the package ``chord-extractor``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the plugin is not there.
+    """
+
+    def __init__(self, plugin_folder: Path | None = None) -> None:
+        folder = plugin_folder or default_plugin_folder()
+        if not (folder / "nnls-chroma.so").exists():
+            raise FileNotFoundError(f"no nnls-chroma.so in {folder}")
+        self._command = [sys.executable, "-m", "inference_service.harmony.chordino_worker"]
+        self._environment = {**os.environ, "VAMP_PATH": str(folder)}
+
+    def estimate(self, waveform: Waveform, report: Report) -> list[ChordSegment]:
+        """Return adjoining segments that cover the waveform.
+
+        Raises
+        ------
+        NotabotError
+            If the plugin's process fails.
+        """
+        mono = resample(waveform.mono(), waveform.sample_rate_hz, SAMPLE_RATE_HZ)
+        changes = self._run(mono, waveform.duration_s, report)
+        report(1.0)
+        return build_segments(changes, waveform.duration_s)
+
+    def _run(self, mono: Samples, duration_s: float, report: Report) -> list[tuple[float, str]]:
+        # A nameless file and no pipe: communicate() cannot go on writing after a timeout.
+        with tempfile.TemporaryFile() as samples:
+            mono.tofile(samples)
+            samples.seek(0)
+            with subprocess.Popen(
+                self._command,
+                stdin=samples,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._environment,
+            ) as process:
+                output, errors = _wait(process, 1.0 + REAL_TIME_FACTOR * duration_s, report)
+        if process.returncode != 0:
+            last_line = errors.decode(errors="replace").strip().rpartition("\n")[2]
+            raise NotabotError(f"Chordino ended with {process.returncode}: {last_line}")
+        return [(float(start_s), str(label)) for start_s, label in json.loads(output)]
+
+
+def _wait(
+    process: subprocess.Popen[bytes], expected_s: float, report: Report
+) -> tuple[bytes, bytes]:
+    """Return what a process writes to its two outputs; kill it if ``report`` raises."""
+    polls = 0
+    while True:
+        try:
+            report(min(polls * POLL_S / expected_s, 0.95))
+            return process.communicate(timeout=POLL_S)
+        except subprocess.TimeoutExpired:
+            polls += 1
+        except BaseException:
+            process.kill()
+            raise
+
+
+def build_segments(changes: Sequence[tuple[float, str]], duration_s: float) -> list[ChordSegment]:
+    """Make chord changes, sorted by time, into segments that cover ``[0, duration_s]``.
+
+    Before the first change there is no chord; equal neighbours become one.
+    """
+    kept: list[tuple[float, str]] = [(0.0, "N")]
+    for start_s, label in changes:
+        if start_s >= duration_s - MIN_SEGMENT_S:
+            break
+        if start_s <= kept[-1][0] + MIN_SEGMENT_S:
+            kept[-1] = (kept[-1][0], label)
+        elif label != kept[-1][1]:
+            kept.append((start_s, label))
+    ends = [*kept[1:], (duration_s, "N")]
+    return [
+        ChordSegment(start_s, end_s, label)
+        for (start_s, label), (end_s, _) in zip(kept, ends, strict=True)
+    ]

@@ -1,0 +1,139 @@
+"""The melody of one voice, through SwiftF0.
+
+SwiftF0 (Nieradzik, "SwiftF0: Fast and Accurate Monophonic Pitch Detection", 2025; package
+``swift-f0``, MIT, weights in its wheel) gives a pitch, a confidence and a loudness every 16 ms;
+its ``segment_notes`` cuts that contour into notes by dynamic programming. This module adds
+
+- a note's whole ``pitch``, in the tuning that the singer is in: the recording's own, pulled
+  towards what was sung in the neighbourhood, since unaccompanied singers start between the keys
+  and drift. ``pitch_cents`` keeps the pitch that was really sung;
+- ``velocity`` from loudness, by the gain curve of General MIDI (40 log10(v / 127) dB), the
+  loudest notes at :data:`LOUD_VELOCITY`;
+- a lower bound on a note's length, and an onset where the pitch has settled instead of where
+  voicing begins, as the labels of sung melodies have it.
+
+Constants were chosen on half of the development clips; ``python -m tests.bench --only voice``
+states the figures on the other half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from swift_f0 import Note, PitchResult, SwiftF0, concat, segment_notes
+
+from inference_service.audio.waveform import Waveform
+from inference_service.music.events import NoteEvent
+from inference_service.music.pitch import frequency_to_pitch
+from inference_service.progress import Report
+
+MIN_NOTE_S: Final = 0.05
+PITCH_HOLD_MS: Final = 80.0
+ONSET_DELAY_S: Final = 0.01
+CHUNK_S: Final = 10.0
+LOUD_VELOCITY: Final = 108
+TUNING_REACH_S: Final = 8.0
+TUNING_PRIOR_S: Final = 2.0
+
+
+class SwiftF0Tagger:
+    """Finds the notes of a lone voice or monophonic instrument, 47 to 2094 Hz.
+
+    Parameters
+    ----------
+    threads : int
+        ONNX Runtime's threads.
+    """
+
+    def __init__(self, threads: int = 2) -> None:
+        # Without spinning, idle threads leave the cores to the next stage.
+        self._detector = SwiftF0(threads=threads, spin=False)
+
+    def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
+        """Return the notes, sorted and without overlap."""
+        contour = self.track(waveform, report)
+        notes = [
+            note
+            for note in segment_notes(contour, pitch_hold_ms=PITCH_HOLD_MS)
+            if note.end - note.start >= MIN_NOTE_S
+        ]
+        report(1.0)
+        return _to_events(notes, contour, tuning_cents, waveform.duration_s)
+
+    def track(self, waveform: Waveform, report: Report) -> PitchResult:
+        """Return the pitch contour, one frame each 16 ms; the same for any chunk length."""
+        mono = waveform.mono()
+        rate_hz = waveform.sample_rate_hz
+        chunk_samples = round(CHUNK_S * rate_hz)
+        stream = self._detector.stream()
+        contours = []
+        for start in range(0, len(mono), chunk_samples):
+            report(start / len(mono))
+            contours.append(stream.push(mono[start : start + chunk_samples], rate_hz))
+        contours.append(stream.flush())
+        return concat(contours)
+
+
+def _to_events(
+    notes: Sequence[Note], contour: PitchResult, tuning_cents: float, duration_s: float
+) -> list[NoteEvent]:
+    if not notes:
+        return []
+    onsets_s = np.array([note.start for note in notes])
+    offsets_s = np.array([note.end for note in notes])
+    heard = np.array([frequency_to_pitch(note.pitch_hz) for note in notes])
+    pitches = np.rint(heard - _local_tuning(onsets_s, offsets_s, heard, tuning_cents))
+    velocities = _velocities(onsets_s, offsets_s, contour)
+    # The delay never eats more than half of a note.
+    onsets_s = onsets_s + np.minimum(ONSET_DELAY_S, (offsets_s - onsets_s) / 2)
+    return [
+        NoteEvent(
+            onset_s=float(onset_s),
+            offset_s=float(min(offset_s, duration_s)),
+            pitch=int(pitch),
+            velocity=int(velocity),
+            pitch_cents=float(100 * (exact - pitch)),
+        )
+        for onset_s, offset_s, pitch, velocity, exact in zip(
+            onsets_s, offsets_s, pitches, velocities, heard, strict=True
+        )
+        if onset_s < duration_s
+    ]
+
+
+def _local_tuning(
+    onsets_s: NDArray[np.float64],
+    offsets_s: NDArray[np.float64],
+    heard: NDArray[np.float64],
+    tuning_cents: float,
+) -> NDArray[np.float64]:
+    """Semitones, within a half of the recording's tuning, by which each note's surroundings sit
+    off the keys: the circular mean of the fractions of the notes about it, longer and nearer
+    notes counting more, with the recording's tuning as a prior of :data:`TUNING_PRIOR_S`."""
+    prior = tuning_cents / 100
+    phasors = np.exp(2j * np.pi * (heard - prior))
+    middles_s = (onsets_s + offsets_s) / 2
+    nearness = np.exp(-0.5 * ((middles_s[:, None] - middles_s) / TUNING_REACH_S) ** 2)
+    mean = nearness @ (phasors * (offsets_s - onsets_s)) + TUNING_PRIOR_S
+    deviation: NDArray[np.float64] = np.angle(mean) / (2 * np.pi)
+    return prior + deviation
+
+
+def _velocities(
+    onsets_s: NDArray[np.float64], offsets_s: NDArray[np.float64], contour: PitchResult
+) -> NDArray[np.int64]:
+    """Return MIDI velocities from each note's loudness relative to the loudest notes."""
+    starts = np.searchsorted(contour.timestamps, onsets_s)
+    stops = np.maximum(np.searchsorted(contour.timestamps, offsets_s), starts + 1)
+    levels_db = np.array(
+        [
+            np.percentile(contour.loudness_db[start:stop], 75)
+            for start, stop in zip(starts, stops, strict=True)
+        ]
+    )
+    below_db = np.minimum(levels_db - np.percentile(levels_db, 90), 0.0)
+    velocities: NDArray[np.float64] = np.rint(LOUD_VELOCITY * 10 ** (below_db / 40))
+    return velocities.clip(1, 127).astype(np.int64)

@@ -1,0 +1,133 @@
+"""Piano notes through TransKun.
+
+TransKun 2.0.1 (Yan and Duan, "Scoring Time Intervals Using Non-Hierarchical Transformer for
+Automatic Piano Transcription", ISMIR 2024; package ``transkun``, MIT, weights in its wheel) scores
+every interval between two frames as a note and decodes the best path with a semi-Markov CRF.
+
+Two deviations from the package's own command line:
+
+- segments of 16 s advance by :data:`HOP_S` instead of 8 s. The decoding hands each segment's open
+  notes to the next one, so overlap buys little accuracy and costs the whole time again;
+  ``docs/models.md`` has the figures.
+- torchaudio is not needed: the one thing asked of it, a bank of mel filters, is part of the
+  checkpoint.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Final
+
+import moduleconf
+import numpy as np
+import torch
+import transkun.ModelTransformer as architecture  # noqa: N813  a module, by its role
+from torch import nn
+
+from inference_service.audio.resample import resample
+from inference_service.audio.waveform import Waveform
+from inference_service.music.events import NoteEvent
+from inference_service.progress import Report, ignore
+
+SEGMENT_S: Final = 16.0
+HOP_S: Final = 14.0
+HIGHEST_PITCH: Final = 108
+LOWEST_PITCH: Final = 21
+"""Events below it are pedals: TransKun writes control changes as negative pitches."""
+
+
+class _MelSpectrum(architecture.MelSpectrum):  # type: ignore[misc]
+    """TransKun's front end, its filters left empty for the checkpoint to fill.
+
+    The original builds them with torchaudio, whose wheel does not load beside a CPU torch.
+    """
+
+    def __init__(
+        self,
+        windowSize: int,  # noqa: N803  the original's own names
+        f_min: float,
+        f_max: float,
+        n_mels: int,
+        fs: int,
+        nExtraWins: int = 0,  # noqa: N803
+        log: bool = False,
+        eps: float = 1e-5,
+        toMono: bool = False,  # noqa: N803
+    ) -> None:
+        nn.Module.__init__(self)
+        self.outputDim = n_mels
+        self.nChannel = nExtraWins + 1
+        self.register_buffer("freq2mels", torch.zeros(windowSize // 2 + 1, n_mels))
+        self.log = log
+        self.eps = eps
+        self.spectrogramExtractor = architecture.Spectrum(windowSize, nExtraWins)
+        self.toMono = toMono
+
+
+architecture.MelSpectrum = _MelSpectrum
+
+
+class TranskunTagger:
+    """Finds the notes of a piano.
+
+    Parameters
+    ----------
+    device : str
+        A torch device.
+    hop_s : float
+        By how much the 16 s segments advance, in (0, 16].
+    """
+
+    def __init__(self, device: str = "cpu", hop_s: float = HOP_S) -> None:
+        folder = Path(architecture.__file__).parent / "pretrained"
+        config = moduleconf.parseFromFile(str(folder / "2.0.conf"))["Model"].config
+        checkpoint = torch.load(folder / "2.0.pt", map_location=device, weights_only=True)
+        model = architecture.TransKun(conf=config)
+        model.load_state_dict(checkpoint["state_dict"])
+        model.backbone.useGradientCheckpoint = False  # it serves training alone
+        self._model = model.to(device).eval()
+        self._device = device
+        self._hop_s = hop_s
+        self._report: Report = ignore
+        self._total_steps = 1
+        self._step = 0
+        # A segment takes seconds: each layer is an occasion to say how far it is, and to stop.
+        for layer in self._model.backbone.encoderLayers:
+            layer.register_forward_pre_hook(self._count_step)
+
+    def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
+        """Return the notes, sorted; the model hears keys, so ``tuning_cents`` is unused.
+
+        Not reentrant: one thread owns the device.
+        """
+        samples = resample(waveform.samples, waveform.sample_rate_hz, self._model.fs)
+        padding_s = 2 * (SEGMENT_S - self._hop_s)
+        segments = math.ceil((waveform.duration_s + padding_s) / self._hop_s)
+        self._report = report
+        self._step = 0
+        self._total_steps = segments * len(self._model.backbone.encoderLayers)
+        try:
+            with torch.inference_mode():
+                notes = self._model.transcribe(
+                    torch.from_numpy(np.ascontiguousarray(samples.T)).to(self._device),
+                    stepInSecond=self._hop_s,
+                    segmentSizeInSecond=SEGMENT_S,
+                )
+        finally:
+            self._report = ignore
+        report(1.0)
+        return sorted(
+            NoteEvent(
+                onset_s=float(note.start),
+                offset_s=float(min(note.end, waveform.duration_s)),
+                pitch=int(note.pitch),
+                velocity=min(max(int(note.velocity), 1), 127),
+            )
+            for note in notes
+            if LOWEST_PITCH <= note.pitch <= HIGHEST_PITCH and note.start < waveform.duration_s
+        )
+
+    def _count_step(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self._report(min(self._step / self._total_steps, 1.0))
+        self._step += 1
