@@ -68,3 +68,8 @@ class TranscribeOptions:
 
     preset: Preset = Preset.AUTO
     render: RenderOptions = field(default_factory=RenderOptions)
+
+
+def clean_title(text: str) -> str:
+    """Return a title without control characters, which neither MusicXML nor MIDI can hold."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -1,0 +1,232 @@
+"""The only place that names concrete stages, and puts the service together of its parts.
+
+Importing this module is quick: a stage's module, with torch and whatever else behind it, is
+imported when a model of it is loaded, in the loader's thread. So the server answers its first
+health check long before its models are there.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from inference_service.engine.cache import ResultCache
+from inference_service.engine.catalog import Catalog, ModelEntry, decode_catalog
+from inference_service.engine.registry import Loader, ModelRegistry
+from inference_service.engine.selfcheck import Stage
+from inference_service.engine.service import Engine, UseCases
+from inference_service.music.events import Transcription
+from inference_service.pipeline.options import Preset, RenderOptions
+from inference_service.pipeline.stages import StageSet, Task
+from inference_service.progress import Progress
+from inference_service.server.app import Service
+from inference_service.server.metrics import Metrics
+from inference_service.settings import AudioSettings, ModelSettings, Settings
+from inference_service.tiny import build_tiny_catalog, load_tiny
+
+if TYPE_CHECKING:
+    from inference_service.audio.decode import AudioLimits
+    from inference_service.pipeline.render import Artifact
+
+TINY: Final = "tiny"
+
+
+def build_catalog(profile: str) -> Catalog:
+    """Return the manifest's catalogue, or the tests' own in the profile ``tiny``."""
+    if profile == TINY:
+        return build_tiny_catalog()
+    manifest = files("model_zoo") / "manifest.toml"
+    return decode_catalog(manifest.read_text(encoding="utf-8"))
+
+
+def build_loader(settings: ModelSettings) -> Loader:
+    """Return what builds a stage from a model."""
+    if settings.profile == TINY:
+        return load_tiny
+
+    def load(task: Task, entry: ModelEntry) -> Stage:
+        return _BUILDERS[entry.name](entry, settings)
+
+    return load
+
+
+def load_stages(
+    settings: ModelSettings, tasks: frozenset[Task] = frozenset(Task)
+) -> Mapping[Task, tuple[Stage, ModelEntry]]:
+    """Load the stages of some tasks, for use in process.
+
+    Raises
+    ------
+    ModelError
+        If a model is unknown or not fetched.
+    """
+    catalog, loader = build_catalog(settings.profile), build_loader(settings)
+    choice = catalog.choice(settings.profile, settings.overrides)
+    return {task: (loader(task, choice[task]), choice[task]) for task in tasks}
+
+
+class Pipeline:
+    """The real use cases, imported when first used."""
+
+    def __init__(self, audio: AudioSettings) -> None:
+        self._audio = audio
+
+    def transcribe(
+        self, data: bytes, preset: Preset, stages: StageSet, progress: Progress
+    ) -> Transcription:
+        """Hear a recording."""
+        from inference_service.pipeline.transcribe import transcribe
+
+        return transcribe(data, preset, stages, build_limits(self._audio), progress)
+
+    def render(
+        self, transcription: Transcription, options: RenderOptions, progress: Progress
+    ) -> list[Artifact]:
+        """Write the files of a transcription."""
+        from inference_service.pipeline.render import render
+
+        return render(transcription, options, progress)
+
+
+def build_limits(audio: AudioSettings) -> AudioLimits:
+    """Return the limits that decoding checks."""
+    from inference_service.audio.decode import AudioLimits
+
+    return AudioLimits(
+        max_bytes=audio.max_bytes,
+        max_duration_s=audio.max_duration_s,
+        min_duration_s=audio.min_duration_s,
+        min_rate_hz=audio.min_rate_hz,
+        max_rate_hz=audio.max_rate_hz,
+    )
+
+
+def build_service(
+    settings: Settings,
+    *,
+    catalog: Catalog | None = None,
+    loader: Loader | None = None,
+    use_cases: UseCases | None = None,
+) -> Service:
+    """Put the service together, inside a running event loop; what is not given is the real part.
+
+    Raises
+    ------
+    ModelUnknown
+        If the settings name a model that the catalogue does not have.
+    """
+    metrics = Metrics()
+    catalog = catalog or build_catalog(settings.models.profile)
+    registry = ModelRegistry(
+        catalog,
+        catalog.choice(settings.models.profile, settings.models.overrides),
+        loader or build_loader(settings.models),
+        settings.models.weights,
+    )
+    cache = ResultCache(
+        settings.cache.directory,
+        settings.cache.max_entries,
+        settings.cache.max_bytes,
+        settings.cache.max_age_s,
+    )
+    engine = Engine(
+        registry,
+        cache,
+        use_cases or Pipeline(settings.audio),
+        queue_size=settings.engine.queue_size,
+        render_queue_size=settings.engine.render_queue_size,
+        observe_stage=metrics.observe_stage,
+    )
+    return Service(
+        engine,
+        metrics,
+        settings.server,
+        settings.engine,
+        settings.audio,
+        device=settings.models.device_name,
+        device_memory_bytes=device_memory_bytes,
+    )
+
+
+def device_memory_bytes() -> int:
+    """Bytes that torch holds on its accelerator; 0 before torch is there, or without one."""
+    torch = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "cuda") or not torch.cuda.is_initialized():
+        return 0
+    return int(torch.cuda.memory_allocated())
+
+
+def _build_repet_sim(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.separation.classical import RepetSimSeparator
+
+    return RepetSimSeparator()
+
+
+def _build_demucs(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.separation.demucs import DemucsSeparator, load_demucs
+    from model_zoo.fetch import verify
+
+    # The checkpoints are pickles: nothing but the manifest's own bytes may be loaded.
+    paths = entry.paths(settings.weights)
+    for path, file in zip(paths, entry.files, strict=True):
+        verify(path, file.sha256)
+    folder = settings.weights / entry.name
+    signature = paths[0].name.partition("-")[0]
+    if len(paths) > 1:  # a bag, whose recipe is in the package
+        recipe = files("demucs") / "remote" / f"{entry.name}.yaml"
+        (folder / f"{entry.name}.yaml").write_bytes(recipe.read_bytes())
+        signature = entry.name
+    device = settings.device_name
+    return DemucsSeparator(load_demucs(signature, folder, device), device)
+
+
+def _build_swift_f0(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.tagger.monophonic import SwiftF0Tagger
+
+    return SwiftF0Tagger()
+
+
+def _build_basic_pitch(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.tagger.basic_pitch import BasicPitchTagger
+
+    return BasicPitchTagger()
+
+
+def _build_transkun(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.tagger.transkun import TranskunTagger
+
+    return TranskunTagger(settings.device_name)
+
+
+def _build_chordino(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.harmony.chordino import ChordinoEstimator
+
+    return ChordinoEstimator()
+
+
+def _build_librosa_beats(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.rhythm.beats import LibrosaBeatEstimator
+
+    return LibrosaBeatEstimator()
+
+
+def _build_key_profiles(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.harmony.key import KeyProfileEstimator
+
+    return KeyProfileEstimator()
+
+
+_BUILDERS: Final[Mapping[str, Callable[[ModelEntry, ModelSettings], Stage]]] = {
+    "repet-sim": _build_repet_sim,
+    "htdemucs": _build_demucs,
+    "htdemucs_ft": _build_demucs,
+    "htdemucs_6s": _build_demucs,
+    "swift-f0": _build_swift_f0,
+    "basic-pitch": _build_basic_pitch,
+    "transkun": _build_transkun,
+    "chordino": _build_chordino,
+    "librosa-beats": _build_librosa_beats,
+    "key-profiles": _build_key_profiles,
+}

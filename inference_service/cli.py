@@ -1,0 +1,487 @@
+"""``notabot``: serve, transcribe, separate, notate, models.
+
+Without ``--server`` the work is done in this process. Files are written whole or not at all. An
+error is one line on standard error and an exit code from ``docs/errors.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from pydantic import ValidationError
+
+from inference_service.errors import ErrorCode, NotabotError
+from inference_service.log import configure_logging
+from inference_service.notation.views import View
+from inference_service.pipeline.options import (
+    Format,
+    Preset,
+    RenderOptions,
+    TranscribeOptions,
+    clean_title,
+)
+from inference_service.pipeline.stages import Separator, StageSet, Tagger, Task
+from inference_service.progress import Stage
+from inference_service.settings import ModelSettings, Settings
+
+if TYPE_CHECKING:
+    from inference_service.audio.waveform import Waveform
+    from inference_service.music.events import NoteEvent
+    from inference_service.progress import Report
+    from inference_service.server.client import Client
+
+EXIT_USAGE: Final = 64
+EXIT_DATA: Final = 65
+EXIT_NO_INPUT: Final = 66
+EXIT_UNAVAILABLE: Final = 69
+EXIT_SOFTWARE: Final = 70
+EXIT_CANNOT_CREATE: Final = 73
+EXIT_TEMPORARY: Final = 75
+EXIT_NO_PERMISSION: Final = 77
+EXIT_INTERRUPTED: Final = 130
+
+EXIT_CODES: Final = {
+    ErrorCode.AUDIO_EMPTY: EXIT_DATA,
+    ErrorCode.AUDIO_UNREADABLE: EXIT_DATA,
+    ErrorCode.AUDIO_NO_TRACK: EXIT_DATA,
+    ErrorCode.AUDIO_TOO_LARGE: EXIT_DATA,
+    ErrorCode.AUDIO_TOO_LONG: EXIT_DATA,
+    ErrorCode.AUDIO_TOO_SHORT: EXIT_DATA,
+    ErrorCode.AUDIO_SILENT: EXIT_DATA,
+    ErrorCode.AUDIO_SAMPLE_RATE: EXIT_DATA,
+    ErrorCode.SCORE_UNREADABLE: EXIT_DATA,
+    ErrorCode.INVALID_OPTIONS: EXIT_USAGE,
+    ErrorCode.RESULT_EXPIRED: EXIT_NO_INPUT,
+    ErrorCode.QUEUE_FULL: EXIT_TEMPORARY,
+    ErrorCode.NOT_READY: EXIT_TEMPORARY,
+    ErrorCode.SHUTTING_DOWN: EXIT_TEMPORARY,
+    ErrorCode.CANCELLED: EXIT_INTERRUPTED,
+    ErrorCode.DEADLINE_EXCEEDED: EXIT_TEMPORARY,
+    ErrorCode.UNAUTHENTICATED: EXIT_NO_PERMISSION,
+    ErrorCode.MODEL_UNKNOWN: EXIT_USAGE,
+    ErrorCode.MODEL_NOT_FETCHED: EXIT_UNAVAILABLE,
+    ErrorCode.MODEL_FETCH_FAILED: EXIT_UNAVAILABLE,
+    ErrorCode.MODEL_REJECTED: EXIT_UNAVAILABLE,
+    ErrorCode.INTERNAL: EXIT_SOFTWARE,
+}
+"""Exit code by error, after BSD's ``sysexits.h``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    options = _build_parser().parse_args(arguments)
+    try:
+        settings = Settings()  # type: ignore[call-arg]
+        command: Callable[[argparse.Namespace, Settings], None] = options.command
+        command(options, settings)
+    except NotabotError as error:
+        return _fail(error.cause, EXIT_CODES[error.code])
+    except ValidationError as error:
+        return _fail(f"settings: {_first_problem(error)}", EXIT_USAGE)
+    except FileNotFoundError as error:
+        return _fail(f"no such file: {error.filename}", EXIT_NO_INPUT)
+    except OSError as error:
+        return _fail(error.strerror or str(error), EXIT_CANNOT_CREATE)
+    except KeyboardInterrupt:
+        return _fail("interrupted", EXIT_INTERRUPTED)
+    return 0
+
+
+def _fail(cause: str, code: int) -> int:
+    print(f"notabot: {cause}", file=sys.stderr)
+    return code
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Name a wrong setting without its value, which may be a secret."""
+    problem = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="notabot", description="Songs to scores. Settings: docs/settings.md."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the inference service")
+    serve.set_defaults(command=_serve)
+
+    transcribe = commands.add_parser("transcribe", help="hear a recording, write its score")
+    transcribe.add_argument("input", type=Path, metavar="IN", help="an audio or video file")
+    transcribe.add_argument("--preset", type=Preset, choices=list(Preset), default=Preset.AUTO)
+    _add_render_options(transcribe)
+    _add_server_options(transcribe)
+    transcribe.set_defaults(command=_transcribe)
+
+    separate = commands.add_parser("separate", help="write vocals.wav and accompaniment.wav")
+    separate.add_argument("input", type=Path, metavar="IN", help="an audio or video file")
+    separate.add_argument("--out", type=Path, required=True, metavar="DIR")
+    separate.set_defaults(command=_separate)
+
+    notate = commands.add_parser("notate", help="write the score of a performed MIDI file")
+    notate.add_argument("input", type=Path, metavar="PERFORMANCE.mid")
+    _add_render_options(notate)
+    notate.set_defaults(command=_notate)
+
+    models = commands.add_parser("models", help="list, fetch and exchange models")
+    actions = models.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="every model; with --server, as the service has it")
+    _add_server_options(listing)
+    listing.set_defaults(command=_list_models)
+    fetching = actions.add_parser("fetch", help="download a model's weights")
+    fetching.add_argument("name", metavar="NAME")
+    fetching.set_defaults(command=_fetch_model)
+    using = actions.add_parser("use", help="let a running service use a model")
+    using.add_argument("task", metavar="TASK")
+    using.add_argument("model", metavar="MODEL")
+    _add_server_options(using)
+    using.set_defaults(command=_use_model)
+    return parser
+
+
+def _add_render_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--view", type=_view, default=View.FULL, metavar="VIEW", help=_names(View))
+    parser.add_argument(
+        "--formats",
+        type=_formats,
+        default=frozenset(Format),
+        metavar="A,B",
+        help=f"{_names(Format)} (default: all)",
+    )
+    parser.add_argument("--transpose", type=int, default=0, metavar="SEMITONES")
+    parser.add_argument("--title", metavar="TEXT", help="default: the file's name")
+
+
+def _add_server_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--server", metavar="HOST:PORT", help="a running service")
+    parser.add_argument("--token", help="its bearer token (default: the one in the settings)")
+    parser.add_argument("--tls-ca", type=Path, metavar="PEM", help="connect by TLS")
+
+
+def _names(kind: Iterable[str]) -> str:
+    return ", ".join(name.replace("_", "-") for name in kind)
+
+
+def _view(text: str) -> View:
+    return View(text.replace("-", "_"))
+
+
+def _formats(text: str) -> frozenset[Format]:
+    return frozenset(Format(name.strip()) for name in text.split(",") if name.strip())
+
+
+def _render_options(options: argparse.Namespace) -> RenderOptions:
+    source: Path = options.input
+    title = clean_title(options.title if options.title is not None else source.stem)
+    return RenderOptions(options.view, options.transpose, options.formats, title)
+
+
+# ---------------------------------------------------------------------------------------- serve
+
+
+def _serve(options: argparse.Namespace, settings: Settings) -> None:
+    configure_logging(settings.log_level)
+    if not asyncio.run(_run_service(settings)):
+        # A thread is inside a model and will not come back; waiting for it would hang the exit.
+        sys.stderr.flush()
+        os._exit(0)
+
+
+async def _run_service(settings: Settings) -> bool:
+    """Serve until SIGTERM or SIGINT; returns whether every thread came back."""
+    from inference_service.assembly import build_service
+
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    service = build_service(settings)
+    await service.start()
+    loading = asyncio.create_task(service.load())
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait([loading, waiting], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if loading.done():
+            loading.result()  # without its models the service is of no use: say why, and end
+        await waiting
+    finally:
+        loading.cancel()
+        returned = await service.stop()
+    return returned
+
+
+# ----------------------------------------------------------------------------------- transcribe
+
+
+def _transcribe(options: argparse.Namespace, settings: Settings) -> None:
+    wanted = TranscribeOptions(options.preset, _render_options(options))
+    data = _read(options.input, settings.audio.max_bytes)
+    with _progress_bar() as report:
+        if options.server is not None:
+            with _connect(options, settings, admin=False) as client:
+                files = client.transcribe(data, wanted, report)
+            _write_files(options.out, [(file.name, bytes(file.data)) for file in files])
+        else:
+            _write_files(options.out, _transcribe_here(data, wanted, settings, report))
+
+
+def _transcribe_here(
+    data: bytes,
+    wanted: TranscribeOptions,
+    settings: Settings,
+    report: Callable[[Stage, float], None],
+) -> list[tuple[str, bytes]]:
+    from inference_service.assembly import Pipeline
+    from inference_service.engine.meter import build_transcription_meter
+
+    meter = build_transcription_meter(wanted.preset)
+
+    def progress(stage: Stage, fraction: float) -> None:
+        report(stage, meter.update(stage, fraction).overall_fraction)
+
+    pipeline = Pipeline(settings.audio)
+    stages = _load_stage_set(settings.models)
+    transcription = pipeline.transcribe(data, wanted.preset, stages, progress)
+    artifacts = pipeline.render(transcription, wanted.render, progress)
+    return [(artifact.name, artifact.data) for artifact in artifacts]
+
+
+def _load_stage_set(settings: ModelSettings) -> StageSet:
+    """Return stages of which those with large models are loaded when first used."""
+    from inference_service.assembly import build_catalog, build_loader
+
+    catalog = build_catalog(settings.profile)
+    choice = catalog.choice(settings.profile, settings.overrides)
+    loader = build_loader(settings)
+
+    def load(task: Task) -> Any:
+        return loader(task, choice[task])
+
+    return StageSet(
+        separation=_LazySeparator(lambda: load(Task.SEPARATION)),
+        voice=_LazyTagger(lambda: load(Task.VOICE)),
+        piano=_LazyTagger(lambda: load(Task.PIANO)),
+        song=_LazyTagger(lambda: load(Task.SONG)),
+        chords=load(Task.CHORDS),
+        beats=load(Task.BEATS),
+        key=load(Task.KEY),
+        models={task: entry.id for task, entry in choice.items()},
+    )
+
+
+class _LazySeparator:
+    def __init__(self, load: Callable[[], Separator]) -> None:
+        self._load = load
+
+    @cached_property
+    def _separator(self) -> Separator:
+        return self._load()
+
+    def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
+        return self._separator.separate(mixture, report)
+
+
+class _LazyTagger:
+    def __init__(self, load: Callable[[], Tagger]) -> None:
+        self._load = load
+
+    @cached_property
+    def _tagger(self) -> Tagger:
+        return self._load()
+
+    def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
+        return self._tagger.tag(waveform, tuning_cents, report)
+
+
+# ----------------------------------------------------------------------------- separate, notate
+
+
+def _separate(options: argparse.Namespace, settings: Settings) -> None:
+    from inference_service.assembly import build_limits, load_stages
+    from inference_service.audio.decode import decode
+
+    data = _read(options.input, settings.audio.max_bytes)
+    with _progress_bar() as report:
+        waveform = decode(data, build_limits(settings.audio), lambda _: report(Stage.DECODE, 0.0))
+        stage, _ = load_stages(settings.models, frozenset({Task.SEPARATION}))[Task.SEPARATION]
+        separator = cast(Separator, stage)
+        stems = separator.separate(waveform, lambda done: report(Stage.SEPARATION, done))
+    vocals = stems.pop("vocals")
+    accompaniment = sum(stem.samples for stem in stems.values())
+    files = [("vocals.wav", vocals.samples), ("accompaniment.wav", accompaniment)]
+    _write_files(
+        options.out, [(name, _encode_wav(data, vocals.sample_rate_hz)) for name, data in files]
+    )
+
+
+def _encode_wav(samples: Any, sample_rate_hz: int) -> bytes:
+    """Return a 16-bit WAV of samples, shape (C, N)."""
+    import io
+
+    import soundfile
+
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples.T, sample_rate_hz, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def _notate(options: argparse.Namespace, settings: Settings) -> None:
+    from inference_service.assembly import Pipeline
+    from inference_service.engine.meter import build_render_meter
+    from inference_service.midi.reader import decode_performance
+
+    wanted = _render_options(options)
+    performance = decode_performance(_read(options.input, settings.audio.max_bytes))
+    meter = build_render_meter()
+    with _progress_bar() as report:
+        artifacts = Pipeline(settings.audio).render(
+            performance,
+            wanted,
+            lambda stage, done: report(stage, meter.update(stage, done).overall_fraction),
+        )
+    _write_files(options.out, [(artifact.name, artifact.data) for artifact in artifacts])
+
+
+# --------------------------------------------------------------------------------------- models
+
+
+def _list_models(options: argparse.Namespace, settings: Settings) -> None:
+    if options.server is not None:
+        with _connect(options, settings, admin=True) as client:
+            rows: list[tuple[str, ...]] = [
+                (m.task, m.name, m.version, m.licence, m.state, _megabytes(m.size_bytes))
+                for m in client.list_models()
+            ]
+    else:
+        rows = _local_models(settings.models)
+    _print_table(("TASK", "MODEL", "VERSION", "LICENCE", "STATE", "FETCH"), rows)
+
+
+def _local_models(settings: ModelSettings) -> list[tuple[str, ...]]:
+    from inference_service.assembly import build_catalog
+
+    catalog = build_catalog(settings.profile)
+    choice = catalog.choice(settings.profile, settings.overrides)
+    rows: list[tuple[str, ...]] = []
+    for task in Task:
+        for entry in catalog.models:
+            if task not in entry.tasks:
+                continue
+            fetched = entry.is_fetched(settings.weights)
+            state = "default" if choice[task] is entry else "available"
+            rows.append(
+                (
+                    task,
+                    entry.name,
+                    entry.version,
+                    entry.licence,
+                    state if fetched else "not fetched",
+                    _megabytes(entry.size_bytes),
+                )
+            )
+    return rows
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.0f} MB" if size_bytes else "-"
+
+
+def _print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print(line.rstrip())
+
+
+def _fetch_model(options: argparse.Namespace, settings: Settings) -> None:
+    from tqdm import tqdm
+
+    from inference_service.assembly import build_catalog
+    from model_zoo.fetch import fetch
+
+    entry = build_catalog(settings.models.profile).named(options.name)
+    if not entry.files:
+        print(f"{entry.name} comes with its package: nothing to fetch")
+        return
+    for path, file in zip(entry.paths(settings.models.weights), entry.files, strict=True):
+        with tqdm(
+            total=file.size_bytes, unit="B", unit_scale=True, desc=file.name, disable=None
+        ) as bar:
+            fetch(
+                file.url,
+                path,
+                sha256=file.sha256,
+                size_bytes=file.size_bytes,
+                report=lambda done, bar=bar: bar.update(done - bar.n),  # type: ignore[misc]
+            )
+    print(f"{entry.name} is fetched")
+
+
+def _use_model(options: argparse.Namespace, settings: Settings) -> None:
+    options.server = options.server or settings.server.listen
+    with _connect(options, settings, admin=True) as client:
+        previous = client.activate(options.task, options.model)
+    print(f"{options.task}: {options.model} serves now, instead of {previous}")
+
+
+def _connect(options: argparse.Namespace, settings: Settings, *, admin: bool) -> Client:
+    from inference_service.server.client import Client
+
+    secret = settings.server.token
+    if admin and settings.server.admin_token is not None:
+        secret = settings.server.admin_token
+    token = options.token or (secret.get_secret_value() if secret is not None else None)
+    return Client(options.server, token, options.tls_ca)
+
+
+# ---------------------------------------------------------------------------------------- files
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    """Read a file, at most one byte over the limit, which decoding then refuses."""
+    with path.open("rb") as file:
+        return file.read(max_bytes + 1)
+
+
+def _write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
+    """Write files whole or not at all, and print their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files:
+        path = folder / Path(name).name
+        temporary = path.with_name(f".{path.name}.tmp")
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        print(path)
+
+
+@contextmanager
+def _progress_bar() -> Any:
+    """Yield what draws a bar on a terminal and nothing elsewhere."""
+    from tqdm import tqdm
+
+    with tqdm(
+        total=100,
+        disable=None,
+        leave=False,
+        bar_format="{desc:<12}{percentage:3.0f}% |{bar}| {elapsed}",
+    ) as bar:
+
+        def report(stage: Stage, overall_fraction: float) -> None:
+            bar.set_description_str(stage, refresh=False)
+            bar.update(max(0.0, 100 * overall_fraction - bar.n))
+
+        yield report

@@ -1,0 +1,130 @@
+"""Results kept on disk under ids that nobody guesses, to be rendered again without inference.
+
+One file a result: gzipped JSON, written whole or not at all, its modification time the time of
+its last use. Bounded by count, bytes and age; the longest unused go first. An id holds 72 random
+bits in 12 characters, which leaves room beside it in a Telegram button's 64 bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import secrets
+import threading
+import time
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from inference_service.errors import ResultExpired
+from inference_service.music.events import Transcription
+
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{12}", re.ASCII)
+_ID_BYTES: Final = 9
+_SUFFIX: Final = ".json.gz"
+_MAX_JSON_BYTES: Final = 64_000_000
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class CachedResult:
+    """A transcription, and the title that its caller gave it."""
+
+    transcription: Transcription
+    title: str
+
+
+_ADAPTER: Final = TypeAdapter(CachedResult)
+
+
+class ResultCache:
+    """A folder of results; its methods may be called from any thread.
+
+    Parameters
+    ----------
+    directory : Path
+        Made if it is not there.
+    max_entries, max_bytes : int
+        The newest entry is kept even where it alone is over ``max_bytes``.
+    max_age_s : float
+        Since the last use.
+    """
+
+    def __init__(self, directory: Path, max_entries: int, max_bytes: int, max_age_s: float) -> None:
+        self._directory = directory
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._max_age_s = max_age_s
+        self._lock = threading.Lock()
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for leftover in directory.glob("*.tmp"):
+            leftover.unlink(missing_ok=True)
+
+    def put(self, result: CachedResult) -> str:
+        """Keep a result and return its id."""
+        result_id = secrets.token_urlsafe(_ID_BYTES)
+        data = gzip.compress(_ADAPTER.dump_json(result), compresslevel=6, mtime=0)
+        temporary = self._directory / f"{result_id}.tmp"
+        with self._lock:
+            temporary.write_bytes(data)
+            temporary.replace(self._path(result_id))
+            self._evict()
+        return result_id
+
+    def get(self, result_id: str) -> CachedResult:
+        """Return a result and count this as a use of it.
+
+        Raises
+        ------
+        ResultExpired
+            If there is no such result, or none that can be read.
+        """
+        if _ID.fullmatch(result_id) is None:
+            raise ResultExpired("no such result")
+        path = self._path(result_id)
+        with self._lock:
+            try:
+                if time.time() - path.stat().st_mtime > self._max_age_s:
+                    path.unlink(missing_ok=True)
+                    raise ResultExpired("the result is no longer kept")
+                result = _read(path)
+                os.utime(path)
+            except FileNotFoundError:
+                raise ResultExpired("the result is no longer kept") from None
+            except (OSError, EOFError, zlib.error, ValidationError, ValueError) as error:
+                _log.warning("cached_result_unreadable", reason=type(error).__name__)
+                path.unlink(missing_ok=True)
+                raise ResultExpired("the result can no longer be read") from error
+        return result
+
+    def _path(self, result_id: str) -> Path:
+        return self._directory / (result_id + _SUFFIX)
+
+    def _evict(self) -> None:
+        """Delete what is too old, and the longest unused beyond the bounds."""
+        files = sorted(
+            ((entry.stat(), Path(entry.path)) for entry in os.scandir(self._directory)),
+            key=lambda file: file[0].st_mtime_ns,
+            reverse=True,
+        )
+        oldest_s = time.time() - self._max_age_s
+        total_bytes = 0
+        for place, (stat, path) in enumerate(files):
+            total_bytes += stat.st_size
+            over = place >= self._max_entries or (place > 0 and total_bytes > self._max_bytes)
+            if over or stat.st_mtime < oldest_s:
+                path.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> CachedResult:
+    with gzip.open(path) as file:
+        data = file.read(_MAX_JSON_BYTES + 1)
+    if len(data) > _MAX_JSON_BYTES:
+        raise ValueError("too large")
+    return _ADAPTER.validate_json(data)

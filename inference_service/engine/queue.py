@@ -1,0 +1,86 @@
+"""Bounded admission: how many requests the service holds at once, and when to come again.
+
+A request is admitted before its audio arrives and leaves when its last byte is sent, so the limit
+bounds memory too. Everything here runs on the event loop's thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from statistics import fmean
+from typing import Final
+
+from inference_service.errors import QueueFull, ShuttingDown
+
+_REMEMBERED: Final = 16
+_FIRST_GUESS_S: Final = 20.0
+_MIN_RETRY_S: Final = 1.0
+_MAX_RETRY_S: Final = 600.0
+_RESTART_S: Final = 10.0
+
+
+class Admission:
+    """Counts the requests that are inside.
+
+    Parameters
+    ----------
+    limit : int
+        The most requests at once.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._inside = 0
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._durations_s: deque[float] = deque(maxlen=_REMEMBERED)
+
+    def __len__(self) -> int:
+        return self._inside
+
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """Hold a place for the length of the block.
+
+        Raises
+        ------
+        QueueFull
+            If ``limit`` requests are inside; its ``retry_after_s`` is an estimate.
+        ShuttingDown
+            After :meth:`close`.
+        """
+        if self._closed:
+            raise ShuttingDown("the service is shutting down", retry_after_s=_RESTART_S)
+        if self._inside >= self.limit:
+            raise QueueFull(
+                f"{self._inside} requests are held already", retry_after_s=self.retry_after_s()
+            )
+        self._inside += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._inside -= 1
+            if not self._inside:
+                self._idle.set()
+
+    def note_duration(self, duration_s: float) -> None:
+        """Remember how long the work of one request took."""
+        self._durations_s.append(duration_s)
+
+    def retry_after_s(self) -> float:
+        """Seconds until a place is likely to be free: the mean work of one request."""
+        expected_s = fmean(self._durations_s) if self._durations_s else _FIRST_GUESS_S
+        return round(min(max(expected_s, _MIN_RETRY_S), _MAX_RETRY_S), 1)
+
+    def close(self) -> None:
+        """Admit nobody any more."""
+        self._closed = True
+
+    async def join(self) -> None:
+        """Wait until nobody is inside."""
+        await self._idle.wait()

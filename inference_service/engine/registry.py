@@ -1,0 +1,215 @@
+"""Which models serve, and how one is exchanged for another while requests run.
+
+Models are loaded in a thread of their own. A request takes the :class:`StageSet` that is current
+when it begins and keeps it to its end; an exchange puts a new set in its place, so no request
+ever sees half of one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from inference_service.engine.catalog import Catalog, ModelEntry
+from inference_service.engine.selfcheck import Stage, check_stage
+from inference_service.errors import ModelNotFetched, ModelRejected, NotabotError, NotReady
+from inference_service.pipeline.stages import StageSet, Task
+
+Loader = Callable[[Task, ModelEntry], Stage]
+"""Builds a stage from a model; runs in the loader's thread, may take long and may raise."""
+
+T = TypeVar("T")
+
+_log = structlog.get_logger()
+_RETRY_AFTER_S = 5.0
+
+
+class ModelState(StrEnum):
+    """Where a model stands, for one task."""
+
+    NOT_FETCHED = "not fetched"
+    AVAILABLE = "available"
+    LOADING = "loading"
+    ACTIVE = "active"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """A model and its state for one of its tasks."""
+
+    task: Task
+    entry: ModelEntry
+    state: ModelState
+
+
+class ModelRegistry:
+    """The models that serve.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        All there are.
+    choice : mapping of Task to ModelEntry
+        What serves at first.
+    loader : Loader
+    weights : Path
+        Folder of the fetched weights.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        choice: Mapping[Task, ModelEntry],
+        loader: Loader,
+        weights: Path,
+    ) -> None:
+        self._catalog = catalog
+        self._choice = choice
+        self._loader = loader
+        self._weights = weights
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader")
+        self._changing = asyncio.Lock()
+        self._loading: set[tuple[Task, str]] = set()
+        self._stages: StageSet | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the first set is loaded."""
+        return self._stages is not None
+
+    @property
+    def stages(self) -> StageSet:
+        """The current set.
+
+        Raises
+        ------
+        NotReady
+            Before the first set is loaded.
+        """
+        if self._stages is None:
+            raise NotReady("models are still loading", retry_after_s=_RETRY_AFTER_S)
+        return self._stages
+
+    @property
+    def active(self) -> Mapping[str, str]:
+        """``name@version`` by task; empty before the first set is loaded."""
+        return {} if self._stages is None else self._stages.models
+
+    async def load(self) -> None:
+        """Load the first set.
+
+        Raises
+        ------
+        ModelError
+            If a model is missing or does not load.
+        """
+        async with self._changing:
+            self._stages = await self._in_loader(self._load_all)
+        _log.info("models_loaded", **self._stages.models)
+
+    async def activate(self, task: str, model: str) -> tuple[ModelStatus, str]:
+        """Load a model beside the one that serves, check it, then let it serve.
+
+        Returns
+        -------
+        status : ModelStatus
+            The model's, active now.
+        previous : str
+            ``name@version`` of the one it replaced.
+
+        Raises
+        ------
+        ModelUnknown, ModelNotFetched, ModelRejected
+            The old model goes on serving.
+        NotReady
+            Before the first set is loaded.
+        """
+        entry = self._catalog.entry(task, model)
+        wanted = Task(task)
+        before = self.stages.models[wanted]
+        self._require_fetched(wanted, entry)
+        async with self._changing:
+            self._loading.add((wanted, entry.name))
+            try:
+                stage = await self._in_loader(lambda: self._load_checked(wanted, entry))
+            finally:
+                self._loading.discard((wanted, entry.name))
+            current = self.stages
+            before = current.models[wanted]
+            models = {**current.models, wanted: entry.id}
+            exchanged: dict[str, Any] = {wanted.value: stage}
+            self._stages = replace(current, models=models, **exchanged)
+        _log.info("model_activated", task=wanted, model=entry.id, previous=before)
+        return ModelStatus(wanted, entry, ModelState.ACTIVE), before
+
+    def list_models(self) -> list[ModelStatus]:
+        """Return every model of every task, in the manifest's order within a task."""
+        return [
+            ModelStatus(task, entry, self._state(task, entry))
+            for task in Task
+            for entry in self._catalog.models
+            if task in entry.tasks
+        ]
+
+    def close(self) -> None:
+        """Load nothing more."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _state(self, task: Task, entry: ModelEntry) -> ModelState:
+        first_load = self._stages is None and self._choice[task].name == entry.name
+        if first_load or (task, entry.name) in self._loading:
+            return ModelState.LOADING
+        if self.active.get(task) == entry.id:
+            return ModelState.ACTIVE
+        fetched = entry.is_fetched(self._weights)
+        return ModelState.AVAILABLE if fetched else ModelState.NOT_FETCHED
+
+    async def _in_loader(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    def _load_all(self) -> StageSet:
+        for task, entry in self._choice.items():
+            self._require_fetched(task, entry)
+        stages: dict[str, Any] = {
+            task.value: self._load_one(task, entry) for task, entry in self._choice.items()
+        }
+        models = {task.value: entry.id for task, entry in self._choice.items()}
+        return StageSet(**stages, models=models)
+
+    def _load_one(self, task: Task, entry: ModelEntry) -> Stage:
+        try:
+            return self._loader(task, entry)
+        except NotabotError:
+            raise
+        except Exception as error:
+            _log.warning("model_load_failed", task=task, model=entry.id, exc_info=True)
+            raise ModelRejected(
+                f"{entry.id} did not load: {error}", task=task, model=entry.name
+            ) from error
+
+    def _load_checked(self, task: Task, entry: ModelEntry) -> Stage:
+        stage = self._load_one(task, entry)
+        try:
+            check_stage(task, stage)
+        except Exception as error:
+            _log.warning("model_check_failed", task=task, model=entry.id, exc_info=True)
+            raise ModelRejected(
+                f"{entry.id} failed on the built-in signal: {error}", task=task, model=entry.name
+            ) from error
+        return stage
+
+    def _require_fetched(self, task: Task, entry: ModelEntry) -> None:
+        if not entry.is_fetched(self._weights):
+            raise ModelNotFetched(
+                f"the weights of {entry.name} are not on this machine; "
+                f"`notabot models fetch {entry.name}` gets them",
+                task=task,
+                model=entry.name,
+            )

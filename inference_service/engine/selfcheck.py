@@ -1,0 +1,134 @@
+"""The built-in signal that a model must hear before it serves.
+
+Four seconds of a C major chord, broken and then held, in decaying harmonic tones, in stereo. The
+bounds are wide: they tell a model that works from one that is broken, not a good one from a poor.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Final, cast
+
+import numpy as np
+
+from inference_service.audio.waveform import Samples, Waveform
+from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm
+from inference_service.music.pitch import A4_HZ, A4_PITCH
+from inference_service.pipeline.stages import (
+    BeatEstimator,
+    ChordEstimator,
+    KeyEstimator,
+    Separator,
+    Tagger,
+    Task,
+)
+from inference_service.progress import ignore
+
+Stage = Separator | Tagger | ChordEstimator | BeatEstimator | KeyEstimator
+
+SAMPLE_RATE_HZ: Final = 44100
+DURATION_S: Final = 4.0
+NOTES: Final = tuple(
+    NoteEvent(0.5 * step, 0.5 * step + 0.45, pitch) for step, pitch in enumerate((60, 64, 67, 72))
+)
+"""The broken chord; it sounds as a whole in the second half."""
+CHORDS: Final = (ChordSegment(0.0, DURATION_S, "C:maj"),)
+
+_HARMONICS: Final = 6
+_DECAY_S: Final = 0.8
+_MAX_GAIN: Final = 8.0
+_ROOT: Final = re.compile(r"N|X|[A-G][#b]*")
+_TIME_SIGNATURE: Final = re.compile(r"\d{1,2}/\d{1,2}")
+
+
+def build_signal() -> Waveform:
+    """Return the signal, in stereo, its two channels a little unlike."""
+    mono = np.zeros(round(DURATION_S * SAMPLE_RATE_HZ), dtype=np.float32)
+    for note in NOTES:
+        _add_tone(mono, note.pitch, note.onset_s, note.offset_s)
+        _add_tone(mono, note.pitch, DURATION_S / 2, DURATION_S)
+    mono *= 0.5 / float(np.abs(mono).max())
+    return Waveform(np.stack([mono, 0.8 * mono]), SAMPLE_RATE_HZ)
+
+
+def _add_tone(target: Samples, pitch: int, onset_s: float, offset_s: float) -> None:
+    start, stop = round(onset_s * SAMPLE_RATE_HZ), round(offset_s * SAMPLE_RATE_HZ)
+    time_s = np.arange(stop - start) / SAMPLE_RATE_HZ
+    f0_hz = A4_HZ * 2 ** ((pitch - A4_PITCH) / 12)
+    tone = sum(
+        np.sin(2 * np.pi * f0_hz * harmonic * time_s) / harmonic
+        for harmonic in range(1, _HARMONICS + 1)
+    )
+    ramp = np.minimum(1.0, np.minimum(time_s, time_s[::-1]) / 0.01)
+    target[start:stop] += (tone * ramp * np.exp(-time_s / _DECAY_S)).astype(np.float32)
+
+
+def check_stage(task: Task, stage: Stage) -> None:
+    """Run a stage on the signal.
+
+    Raises
+    ------
+    ValueError
+        If what it returns is no plausible answer; the text says why.
+    Exception
+        Whatever the stage itself raises.
+    """
+    signal = build_signal()
+    if task is Task.SEPARATION:
+        _check_stems(signal, cast(Separator, stage).separate(signal, ignore))
+    elif task in (Task.VOICE, Task.PIANO, Task.SONG):
+        _check_notes(cast(Tagger, stage).tag(signal, 0.0, ignore))
+    elif task is Task.CHORDS:
+        _check_chords(cast(ChordEstimator, stage).estimate(signal, ignore))
+    elif task is Task.BEATS:
+        _check_rhythm(cast(BeatEstimator, stage).estimate(signal, NOTES, CHORDS, ignore))
+    else:
+        _check_key(cast(KeyEstimator, stage).estimate(NOTES, CHORDS))
+
+
+def _require(condition: bool, reason: str) -> None:
+    if not condition:
+        raise ValueError(reason)
+
+
+def _check_stems(mixture: Waveform, stems: dict[str, Waveform]) -> None:
+    _require("vocals" in stems and len(stems) > 1, f"the stems are {sorted(stems)}")
+    peak = float(np.abs(mixture.samples).max())
+    for name, stem in stems.items():
+        _require(stem.sample_rate_hz == mixture.sample_rate_hz, f"{name} has another rate")
+        _require(stem.samples.shape == mixture.samples.shape, f"{name} has another shape")
+        _require(bool(np.isfinite(stem.samples).all()), f"{name} holds values that are not finite")
+        _require(float(np.abs(stem.samples).max()) < _MAX_GAIN * peak, f"{name} is far too loud")
+
+
+def _check_notes(notes: Sequence[NoteEvent]) -> None:
+    for note in notes:
+        _require(math.isfinite(note.onset_s + note.offset_s), "a note's time is not finite")
+        _require(-0.1 <= note.onset_s < note.offset_s, "a note ends before it begins")
+        _require(0 <= note.pitch <= 127 and 1 <= note.velocity <= 127, "a note is outside MIDI")
+    heard = {note.pitch % 12 for note in notes}
+    expected = {note.pitch % 12 for note in NOTES}
+    _require(bool(heard & expected), f"heard {len(notes)} notes, none of the chord's")
+
+
+def _check_chords(chords: Sequence[ChordSegment]) -> None:
+    _require(bool(chords), "no segments")
+    for chord in chords:
+        _require(math.isfinite(chord.start_s + chord.end_s), "a chord's time is not finite")
+        _require(chord.start_s < chord.end_s, "a chord ends before it begins")
+        _require(_ROOT.match(chord.label) is not None, f"not a chord label: {chord.label!r}")
+
+
+def _check_rhythm(rhythm: Rhythm) -> None:
+    times_s = [beat.time_s for beat in rhythm.beats]
+    _require(bool(times_s) and all(map(math.isfinite, times_s)), "no finite beats")
+    _require(times_s == sorted(times_s), "the beats are out of order")
+    _require(all(beat.position >= 1 for beat in rhythm.beats), "a beat stands before the bar")
+    _require(20 <= rhythm.tempo_bpm <= 400, f"a tempo of {rhythm.tempo_bpm} bpm")
+    _require(_TIME_SIGNATURE.fullmatch(rhythm.time_signature) is not None, "no time signature")
+
+
+def _check_key(key: Key) -> None:
+    _require(re.fullmatch(r"[A-G][#b]?", key.tonic) is not None, f"a tonic of {key.tonic!r}")

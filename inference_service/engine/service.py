@@ -1,0 +1,256 @@
+"""The engine: requests in, updates and files out, models exchanged meanwhile.
+
+Transcriptions run one at a time in the thread that owns the device. Their files are written in a
+second thread, which also renders cached results, so that a button answers while a long
+transcription runs. Everything else here runs on the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
+
+from inference_service.engine.cache import CachedResult, ResultCache
+from inference_service.engine.meter import (
+    StageUpdate,
+    build_render_meter,
+    build_transcription_meter,
+)
+from inference_service.engine.queue import Admission
+from inference_service.engine.registry import ModelRegistry
+from inference_service.engine.worker import Job, Update, Worker
+from inference_service.errors import Cancelled, ShuttingDown
+from inference_service.music.events import Transcription
+from inference_service.pipeline.options import Preset, RenderOptions, TranscribeOptions
+from inference_service.pipeline.stages import StageSet
+from inference_service.progress import Progress
+
+if TYPE_CHECKING:  # the real import takes seconds, and the server answers before
+    from inference_service.pipeline.render import Artifact
+
+_log = structlog.get_logger()
+
+_STOP_GRACE_S: Final = 5.0
+
+
+class UseCases(Protocol):
+    """The pipeline, as the engine calls it in its threads."""
+
+    def transcribe(
+        self, data: bytes, preset: Preset, stages: StageSet, progress: Progress
+    ) -> Transcription:
+        """Hear a recording."""
+        ...
+
+    def render(
+        self, transcription: Transcription, options: RenderOptions, progress: Progress
+    ) -> list[Artifact]:
+        """Write the files of a transcription."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The end of a request: the result, how it was rendered, and the files."""
+
+    result_id: str
+    transcription: Transcription
+    options: RenderOptions
+    artifacts: tuple[Artifact, ...]
+
+
+@dataclass(slots=True)
+class Counters:
+    """Requests since the start."""
+
+    completed: int = 0
+    failed: int = 0
+
+
+class Engine:
+    """Runs requests.
+
+    Parameters
+    ----------
+    registry : ModelRegistry
+    cache : ResultCache
+    use_cases : UseCases
+    queue_size, render_queue_size : int
+        Requests of either kind held at once.
+    observe_stage : callable
+        Told each stage's name and seconds.
+    """
+
+    def __init__(
+        self,
+        registry: ModelRegistry,
+        cache: ResultCache,
+        use_cases: UseCases,
+        *,
+        queue_size: int,
+        render_queue_size: int,
+        observe_stage: Callable[[str, float], None],
+    ) -> None:
+        self.registry = registry
+        self.transcriptions = Admission(queue_size)
+        self.renderings = Admission(render_queue_size)
+        self.counters = Counters()
+        self._cache = cache
+        self._use_cases = use_cases
+        self._observe_stage = observe_stage
+        self._device = Worker("device", self.transcriptions.note_duration)
+        self._engraver = Worker("engraver", self.renderings.note_duration)
+
+    @property
+    def busy(self) -> bool:
+        """Whether the device is at work."""
+        return self._device.busy
+
+    @property
+    def queue_length(self) -> int:
+        """Transcriptions held that are not running."""
+        return max(0, len(self.transcriptions) - int(self.busy))
+
+    async def load(self) -> None:
+        """Load the models, then begin with the requests that have been waiting for them.
+
+        Raises
+        ------
+        ModelError
+            If a model does not load.
+        """
+        self._engraver.start()
+        await self.registry.load()
+        self._device.start()
+
+    async def transcribe(
+        self, data: bytes, options: TranscribeOptions, deadline_s: float
+    ) -> AsyncIterator[Update | Rendered]:
+        """Hear a recording and write its files: updates, then one :class:`Rendered`.
+
+        The caller holds a place of :attr:`transcriptions`. Closing the iterator stops the work.
+
+        Parameters
+        ----------
+        data : bytes
+            An audio or video file.
+        options : TranscribeOptions
+        deadline_s : float
+            On ``time.monotonic``'s clock.
+
+        Raises
+        ------
+        NotabotError
+            Whatever went wrong.
+        """
+        meter = build_transcription_meter(options.preset)
+
+        def hear(progress: Progress) -> Transcription:
+            stages = self.registry.stages
+            _log.info("transcription_began", preset=options.preset, models=dict(stages.models))
+            return self._use_cases.transcribe(data, options.preset, stages, progress)
+
+        def write(progress: Progress) -> Rendered:
+            artifacts = self._use_cases.render(transcription, options.render, progress)
+            result = CachedResult(transcription, options.render.title)
+            return Rendered(
+                self._cache.put(result), transcription, options.render, tuple(artifacts)
+            )
+
+        start_s = time.monotonic()
+        with self._counted():
+            async with self._device.submit(Job(hear, meter, deadline_s)) as job:
+                async for update in job.updates():
+                    yield update
+                transcription = await job.result()
+            async with self._engraver.submit(Job(write, meter, deadline_s)) as writing:
+                async for update in writing.updates():
+                    if isinstance(update, StageUpdate):
+                        yield update
+                rendered = await writing.result()
+        for stage, seconds in meter.timings_s.items():
+            self._observe_stage(stage, seconds)
+        _log.info(
+            "transcription_done",
+            preset=transcription.preset,
+            audio_s=round(transcription.duration_s, 3),
+            wall_s=round(time.monotonic() - start_s, 3),
+            models=dict(transcription.models),
+            timings_s={stage: round(s, 3) for stage, s in meter.timings_s.items()},
+        )
+        timed = replace(transcription, timings_s={**meter.timings_s, **transcription.timings_s})
+        yield replace(rendered, transcription=timed)
+
+    async def render(
+        self, result_id: str, options: RenderOptions, deadline_s: float
+    ) -> AsyncIterator[StageUpdate | Rendered]:
+        """Write the files of a cached result; like :meth:`transcribe`, without hearing.
+
+        An empty title stands for the one that the transcription was asked for with.
+
+        Raises
+        ------
+        ResultExpired
+            If the cache does not hold the result.
+        """
+
+        def write(progress: Progress) -> Rendered:
+            cached = self._cache.get(result_id)
+            titled = replace(options, title=options.title or cached.title)
+            artifacts = self._use_cases.render(cached.transcription, titled, progress)
+            return Rendered(result_id, cached.transcription, titled, tuple(artifacts))
+
+        job = Job(write, build_render_meter(), deadline_s)
+        with self._counted():
+            async with self._engraver.submit(job):
+                async for update in job.updates():
+                    if isinstance(update, StageUpdate):
+                        yield update
+                rendered = await job.result()
+        yield rendered
+
+    async def drain(self, limit_s: float) -> None:
+        """Admit nobody; let those inside finish, and end what is left after ``limit_s``."""
+        self.transcriptions.close()
+        self.renderings.close()
+        inside = asyncio.gather(self.transcriptions.join(), self.renderings.join())
+        try:
+            await asyncio.wait_for(asyncio.shield(inside), limit_s)
+        except TimeoutError:
+            reason = ShuttingDown("the service is shutting down", retry_after_s=10.0)
+            self._device.cancel_all(reason)
+            self._engraver.cancel_all(reason)
+            _log.warning("drain_cut_short", left=len(self.transcriptions) + len(self.renderings))
+            await asyncio.wait([asyncio.ensure_future(inside)], timeout=1.0)
+
+    async def close(self) -> bool:
+        """Stop the threads. Returns whether they came back; one inside a model may take long."""
+        self.registry.close()
+        returned = await asyncio.gather(
+            self._device.close(_STOP_GRACE_S), self._engraver.close(_STOP_GRACE_S)
+        )
+        return all(returned)
+
+    def _counted(self) -> _Count:
+        return _Count(self.counters)
+
+
+class _Count:
+    """Counts a block as completed or failed; a caller who went away counts as neither."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is None:
+            self._counters.completed += 1
+        elif issubclass(kind, Exception) and not issubclass(kind, Cancelled):
+            self._counters.failed += 1

@@ -1,0 +1,242 @@
+"""One thread that runs jobs in order, and how the event loop follows and stops them.
+
+A :class:`Worker` owns one thread; whatever must not run twice at once, such as a device, is
+touched by that thread alone. A :class:`Job` is made and followed on the event loop. Its work runs
+in the thread and calls ``progress``, which carries an update to the loop and raises ``Cancelled``
+or ``DeadlineExceeded`` when nobody waits any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar
+
+from inference_service.engine.meter import Meter, StageUpdate
+from inference_service.errors import Cancelled, DeadlineExceeded, NotabotError
+from inference_service.progress import Progress, Stage
+
+T = TypeVar("T")
+
+_UPDATE_INTERVAL_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How many jobs run before this one; 0 when it is about to start."""
+
+    ahead: int
+
+
+Update = Position | StageUpdate
+
+
+class Job(Generic[T]):
+    """Work that a worker does once, followed from the event loop.
+
+    As an async context manager it is cancelled when the block is left before its end.
+
+    Parameters
+    ----------
+    work : callable
+        Runs in the worker's thread.
+    meter : Meter
+        Turns the work's reports into updates.
+    deadline_s : float
+        On ``time.monotonic``'s clock.
+    """
+
+    def __init__(self, work: Callable[[Progress], T], meter: Meter, deadline_s: float) -> None:
+        self._work = work
+        self._meter = meter
+        self._deadline_s = deadline_s
+        self._loop = asyncio.get_running_loop()
+        self._context = contextvars.copy_context()
+        self._outcome: asyncio.Future[T] = self._loop.create_future()
+        # The latest update of each kind, in order of arrival: a slow reader costs no memory.
+        self._updates: dict[object, Update] = {}
+        self._changed = asyncio.Event()
+        self._stop_reason: NotabotError | None = None
+        self._posted_s = 0.0
+        self._posted_stage: Stage | None = None
+        self.worked_s = 0.0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.cancel(Cancelled("the caller went away"))
+
+    @property
+    def done(self) -> bool:
+        """Whether there is an outcome."""
+        return self._outcome.done()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was cancelled before its end."""
+        return self._stop_reason is not None
+
+    def cancel(self, reason: NotabotError) -> None:
+        """End with ``reason``: at once for the follower, at the next report for the thread."""
+        if not self.done:
+            self._stop_reason = reason
+            self._settle_error(reason)
+
+    async def updates(self) -> AsyncIterator[Update]:
+        """Yield updates until the job has ended; of several unread ones of a stage, the last."""
+        while not (self.done and not self._updates):
+            if self._updates:
+                key = next(iter(self._updates))
+                yield self._updates.pop(key)
+            else:
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def result(self) -> T:
+        """Wait for the work's result, or raise what it raised."""
+        return await asyncio.shield(self._outcome)
+
+    def announce(self, ahead: int) -> None:
+        """Tell the follower how many jobs are ahead."""
+        self._post(Position, Position(ahead))
+
+    def execute(self) -> None:
+        """Do the work; called in the worker's thread."""
+        start_s = time.perf_counter()
+        try:
+            self._check()
+            result = self._context.run(self._work, self._progress)
+        except BaseException as error:
+            self._meter.stop()
+            self._loop.call_soon_threadsafe(self._settle_error, error)
+        else:
+            self._meter.stop()
+            self._loop.call_soon_threadsafe(self._settle, result)
+        finally:
+            self.worked_s = time.perf_counter() - start_s
+
+    def _progress(self, stage: Stage, fraction: float) -> None:
+        self._check()
+        update = self._meter.update(stage, fraction)
+        now_s = time.monotonic()
+        news = stage is not self._posted_stage or fraction >= 1.0
+        if news or now_s - self._posted_s >= _UPDATE_INTERVAL_S:
+            self._posted_stage, self._posted_s = stage, now_s
+            self._loop.call_soon_threadsafe(self._post, stage, update)
+
+    def _check(self) -> None:
+        if self._stop_reason is not None:
+            raise self._stop_reason
+        if time.monotonic() > self._deadline_s:
+            raise DeadlineExceeded("the request ran out of its time")
+
+    def _post(self, key: object, update: Update) -> None:
+        if not self.done:
+            self._updates[key] = update
+            self._changed.set()
+
+    def _settle(self, result: T) -> None:
+        if not self.done:
+            self._outcome.set_result(result)
+            self._changed.set()
+
+    def _settle_error(self, error: BaseException) -> None:
+        if not self.done:
+            self._outcome.set_exception(error)
+            self._outcome.exception()  # a job that nobody asks for its result is no mistake
+            self._changed.set()
+
+
+class Worker:
+    """Runs jobs one at a time, first come, first served.
+
+    Parameters
+    ----------
+    name : str
+        Of the thread.
+    on_done : callable, optional
+        Told the seconds that a job worked, unless it was stopped.
+    """
+
+    def __init__(self, name: str, on_done: Callable[[float], None] | None = None) -> None:
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._on_done = on_done
+        self._waiting: deque[Job[Any]] = deque()
+        self._running: Job[Any] | None = None
+        self._arrived = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._work: asyncio.Future[None] | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is running."""
+        return self._running is not None
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that have not begun."""
+        return sum(not job.done for job in self._waiting)
+
+    def start(self) -> None:
+        """Begin to take jobs; until then they wait."""
+        self._task = asyncio.create_task(self._run())
+
+    def submit(self, job: Job[T]) -> Job[T]:
+        """Queue a job, which is told its position now and whenever it changes."""
+        self._waiting.append(job)
+        self._arrived.set()
+        self._announce()
+        return job
+
+    def cancel_all(self, reason: NotabotError) -> None:
+        """End every job with ``reason``."""
+        for job in (*self._waiting, *filter(None, [self._running])):
+            job.cancel(reason)
+
+    async def close(self, grace_s: float) -> bool:
+        """Stop taking jobs; wait for the running one's thread. Returns whether it came back."""
+        if self._task is not None:
+            self._task.cancel()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._work is not None:
+            await asyncio.wait([self._work], timeout=grace_s)
+        return not self.busy
+
+    async def _run(self) -> None:
+        while True:
+            while not self._waiting:
+                self._arrived.clear()
+                await self._arrived.wait()
+            job = self._waiting.popleft()
+            if job.done:  # cancelled while it waited
+                continue
+            self._running = job
+            self._announce()
+            loop = asyncio.get_running_loop()
+            self._work = loop.run_in_executor(self._executor, job.execute)
+            self._work.add_done_callback(self._finish)
+            await asyncio.wait([self._work])
+
+    def _finish(self, _: asyncio.Future[None]) -> None:
+        job, self._running = self._running, None
+        if job is not None and not job.stopped and self._on_done is not None:
+            self._on_done(job.worked_s)
+
+    def _announce(self) -> None:
+        ahead = int(self.busy)
+        for job in self._waiting:
+            if not job.done:
+                job.announce(ahead)
+                ahead += 1

@@ -1,0 +1,190 @@
+"""The gRPC server: put together, started, drained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import grpc
+import structlog
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from notabot.v1 import models_pb2_grpc, transcription_pb2_grpc
+from pydantic import SecretStr
+
+from inference_service.engine.service import Engine
+from inference_service.server.health import MODELS, TRANSCRIPTION, Health
+from inference_service.server.interceptors import CallInterceptor
+from inference_service.server.metrics import Metrics
+from inference_service.server.models_servicer import ModelsServicer
+from inference_service.server.servicer import TranscriptionServicer
+from inference_service.settings import AudioSettings, EngineSettings, ServerSettings
+
+MAX_MESSAGE_BYTES: Final = 16 * 2**20
+_STOP_GRACE_S: Final = 1.0
+_PACKAGES: Final = (
+    "torch", "onnxruntime", "demucs", "librosa", "music21", "verovio", "av", "grpcio",
+)  # fmt: skip
+
+_OPTIONS: Final = (
+    ("grpc.so_reuseport", 0),  # a second service on the port is a mistake, and must say so
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # A caller whose machine is gone is noticed within 15 s; callers may look after us as closely
+    # as every second.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 1_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 1_000),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+
+_log = structlog.get_logger()
+
+
+class Service:
+    """The server and what stands behind it.
+
+    Its life: :meth:`start` (listens, healthy in part), :meth:`load` (models; healthy),
+    :meth:`stop` (drains). Made inside a running event loop.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        metrics: Metrics,
+        server_settings: ServerSettings,
+        engine_settings: EngineSettings,
+        audio_settings: AudioSettings,
+        *,
+        device: str,
+        device_memory_bytes: Callable[[], int],
+    ) -> None:
+        self.engine = engine
+        self.port = 0
+        self._settings = server_settings
+        self._drain_s = engine_settings.drain_s
+        self._metrics = metrics
+        self._stop_metrics: Callable[[], None] | None = None
+        self._health = Health()
+        self._server = grpc.aio.server(
+            interceptors=[CallInterceptor(_tokens(server_settings), metrics)], options=_OPTIONS
+        )
+        transcription = TranscriptionServicer(
+            engine,
+            max_bytes=audio_settings.max_bytes,
+            upload_timeout_s=server_settings.upload_timeout_s,
+            deadline_s=engine_settings.deadline_s,
+        )
+        models = ModelsServicer(
+            engine,
+            device=device,
+            device_memory_bytes=device_memory_bytes,
+            versions=_versions(),
+        )
+        self._add(transcription_pb2_grpc.add_TranscriptionServicer_to_server, transcription)
+        self._add(models_pb2_grpc.add_ModelsServicer_to_server, models)
+        self._add(health_pb2_grpc.add_HealthServicer_to_server, self._health.servicer)
+        reflection.enable_server_reflection(
+            (TRANSCRIPTION, MODELS, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
+        )
+        metrics.watch_queue(lambda: engine.queue_length, lambda: engine.busy)
+        metrics.watch_models(lambda: engine.registry.active)
+
+    async def start(self) -> None:
+        """Listen, and say that models are loading.
+
+        Raises
+        ------
+        OSError
+            If an address cannot be listened on, or the certificate cannot be read.
+        """
+        await self._health.begin()
+        self.port = self._bind()
+        if self._settings.metrics_listen:
+            host, port = split_address(self._settings.metrics_listen)
+            self._stop_metrics = self._metrics.serve(host, port)
+        await self._server.start()
+        _log.info("listening", address=self._settings.listen, port=self.port)
+
+    async def load(self) -> None:
+        """Load the models and serve.
+
+        Raises
+        ------
+        ModelError
+            If a model does not load.
+        """
+        await self.engine.load()
+        await self._health.serve()
+        _log.info("serving")
+
+    async def stop(self) -> bool:
+        """Take nothing new, let what runs finish within the drain time, stop.
+
+        Returns
+        -------
+        bool
+            Whether every thread came back; one that did not sits inside a model.
+        """
+        _log.info("draining", requests=len(self.engine.transcriptions))
+        await self._health.drain()
+        await self.engine.drain(self._drain_s)
+        await self._server.stop(_STOP_GRACE_S)
+        if self._stop_metrics is not None:
+            self._stop_metrics()
+        returned = await self.engine.close()
+        _log.info("stopped")
+        return returned
+
+    def _add(self, register: Callable[[Any, Any], None], servicer: object) -> None:
+        register(servicer, self._server)
+
+    def _bind(self) -> int:
+        settings = self._settings
+        try:
+            if settings.tls_cert is None or settings.tls_key is None:
+                port = self._server.add_insecure_port(settings.listen)
+            else:
+                pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
+                credentials = grpc.ssl_server_credentials([pair])
+                port = self._server.add_secure_port(settings.listen, credentials)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {settings.listen}") from error
+        if port == 0:
+            raise OSError(f"cannot listen on {settings.listen}")
+        return int(port)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Split ``host:port``; the host may be an IPv6 address in brackets.
+
+    Raises
+    ------
+    ValueError
+        If the port is no number.
+    """
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _tokens(settings: ServerSettings) -> Mapping[str, SecretStr]:
+    tokens: dict[str, SecretStr] = {}
+    if settings.token is not None:
+        tokens[TRANSCRIPTION] = settings.token
+    admin_token = settings.admin_token or settings.token
+    if admin_token is not None:
+        tokens[MODELS] = admin_token
+    return tokens
+
+
+def _versions() -> dict[str, str]:
+    versions: dict[str, Any] = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions

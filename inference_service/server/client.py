@@ -1,0 +1,183 @@
+"""A caller of the service for the command line: blocking, and never trying twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import grpc
+from google.rpc.status_pb2 import Status
+from notabot.v1 import models_pb2, models_pb2_grpc, transcription_pb2, transcription_pb2_grpc
+
+from inference_service.errors import NotabotError, NotReady
+from inference_service.pipeline.options import TranscribeOptions
+from inference_service.progress import Stage
+from inference_service.server.app import MAX_MESSAGE_BYTES
+from inference_service.server.convert import (
+    CHUNK_BYTES,
+    DETAILS_KEY,
+    decode_error,
+    decode_progress,
+    encode_transcribe_options,
+    model_state,
+)
+
+_KEEPALIVE: Final = (
+    ("grpc.keepalive_time_ms", 3_000),
+    ("grpc.keepalive_timeout_ms", 2_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+)
+
+
+@dataclass(slots=True)
+class ReceivedFile:
+    """A file that came back."""
+
+    name: str
+    data: bytearray = field(default_factory=bytearray)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A row of the service's list of models."""
+
+    task: str
+    name: str
+    version: str
+    licence: str
+    state: str
+    size_bytes: int
+
+
+class Client:
+    """A connection to the service; a context manager.
+
+    Parameters
+    ----------
+    address : str
+        ``host:port``.
+    token : str, optional
+        Bearer token.
+    tls_ca : Path, optional
+        PEM file of the authority that signed the service's certificate; with it, TLS is used.
+    """
+
+    def __init__(self, address: str, token: str | None = None, tls_ca: Path | None = None) -> None:
+        self._address = address
+        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
+        if tls_ca is None:
+            self._channel = grpc.insecure_channel(address, _KEEPALIVE)
+        else:
+            credentials = grpc.ssl_channel_credentials(tls_ca.read_bytes())
+            self._channel = grpc.secure_channel(address, credentials, _KEEPALIVE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._channel.close()
+
+    def transcribe(
+        self, data: bytes, options: TranscribeOptions, report: Callable[[Stage, float], None]
+    ) -> list[ReceivedFile]:
+        """Send a recording and wait for its files.
+
+        Parameters
+        ----------
+        data : bytes
+        options : TranscribeOptions
+        report : callable
+            Told the stage and the fraction of the whole.
+
+        Raises
+        ------
+        NotabotError
+            What the service answers; ``NotReady`` where none does.
+        """
+        stub = transcription_pb2_grpc.TranscriptionStub(self._channel)  # type: ignore[no-untyped-call]
+        received: dict[str, ReceivedFile] = {}
+        with self._translated():
+            for event in stub.Transcribe(_messages(data, options), metadata=self._metadata):
+                kind = event.WhichOneof("event")
+                if kind == "progress" and (update := decode_progress(event.progress)):
+                    report(update.stage, update.overall_fraction)
+                elif kind == "artifact":
+                    chunk = event.artifact
+                    received.setdefault(chunk.name, ReceivedFile(chunk.name)).data += chunk.data
+        return list(received.values())
+
+    def list_models(self) -> list[ListedModel]:
+        """Return the service's models.
+
+        Raises
+        ------
+        NotabotError
+            As in :meth:`transcribe`.
+        """
+        stub = models_pb2_grpc.ModelsStub(self._channel)  # type: ignore[no-untyped-call]
+        with self._translated():
+            response = stub.List(models_pb2.ListRequest(), metadata=self._metadata)
+        return [
+            ListedModel(m.task, m.name, m.version, m.licence, model_state(m), m.size_bytes)
+            for m in response.models
+        ]
+
+    def activate(self, task: str, model: str) -> str:
+        """Exchange a task's model; returns ``name@version`` of the one before.
+
+        Raises
+        ------
+        NotabotError
+            As in :meth:`transcribe`.
+        """
+        stub = models_pb2_grpc.ModelsStub(self._channel)  # type: ignore[no-untyped-call]
+        request = models_pb2.ActivateRequest(task=task, model=model)
+        with self._translated():
+            response = stub.Activate(request, metadata=self._metadata)
+        return str(response.previous)
+
+    def _translated(self) -> _Translated:
+        return _Translated(self._address)
+
+
+class _Translated:
+    """Turns gRPC's errors into the service's own."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, grpc.RpcError):
+            raise _translate(error, self._address) from None
+
+
+def _translate(error: Any, address: str) -> NotabotError:
+    for key, value in error.trailing_metadata() or ():
+        if key == DETAILS_KEY and (known := decode_error(Status.FromString(value))):
+            return known
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        return NotReady(f"no service answers at {address}")
+    return NotabotError(f"the service answers {error.code().name}: {error.details()}")
+
+
+def _messages(
+    data: bytes, options: TranscribeOptions
+) -> Iterator[transcription_pb2.TranscribeRequest]:
+    yield transcription_pb2.TranscribeRequest(options=encode_transcribe_options(options))
+    for start in range(0, len(data), CHUNK_BYTES):
+        chunk = data[start : start + CHUNK_BYTES]
+        yield transcription_pb2.TranscribeRequest(audio_chunk=chunk)

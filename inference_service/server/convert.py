@@ -1,0 +1,299 @@
+"""Protobuf to domain values and back: the only module of the service that knows both.
+
+Names of enumerations correspond by rule: ``PRESET_VOICE`` is ``Preset.VOICE``, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+from notabot.v1 import models_pb2, transcription_pb2
+
+from inference_service.engine.meter import StageUpdate
+from inference_service.engine.registry import ModelState, ModelStatus
+from inference_service.engine.service import Rendered
+from inference_service.engine.worker import Position
+from inference_service.errors import ErrorCode, InvalidOptions, NotabotError
+from inference_service.music.events import Key, Part, Transcription
+from inference_service.music.pitch import transpose_key
+from inference_service.notation.views import View
+from inference_service.pipeline.options import (
+    Format,
+    Preset,
+    RenderOptions,
+    TranscribeOptions,
+    clean_title,
+)
+from inference_service.progress import Stage
+
+if TYPE_CHECKING:
+    from inference_service.pipeline.render import Artifact
+
+ERROR_DOMAIN: Final = "notabot"
+CHUNK_BYTES: Final = 64 * 1024
+DETAILS_KEY: Final = "grpc-status-details-bin"
+
+_STATUS: Final = {
+    ErrorCode.AUDIO_EMPTY: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.AUDIO_UNREADABLE: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.AUDIO_NO_TRACK: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.AUDIO_TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.AUDIO_TOO_LONG: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.AUDIO_TOO_SHORT: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.AUDIO_SILENT: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.AUDIO_SAMPLE_RATE: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.SCORE_UNREADABLE: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.INVALID_OPTIONS: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorCode.RESULT_EXPIRED: grpc.StatusCode.NOT_FOUND,
+    ErrorCode.QUEUE_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ErrorCode.NOT_READY: grpc.StatusCode.UNAVAILABLE,
+    ErrorCode.SHUTTING_DOWN: grpc.StatusCode.UNAVAILABLE,
+    ErrorCode.CANCELLED: grpc.StatusCode.CANCELLED,
+    ErrorCode.DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
+    ErrorCode.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
+    ErrorCode.MODEL_UNKNOWN: grpc.StatusCode.NOT_FOUND,
+    ErrorCode.MODEL_NOT_FETCHED: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorCode.MODEL_FETCH_FAILED: grpc.StatusCode.UNAVAILABLE,
+    ErrorCode.MODEL_REJECTED: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorCode.INTERNAL: grpc.StatusCode.INTERNAL,
+}
+
+
+def status_code(code: ErrorCode) -> grpc.StatusCode:
+    """Return the gRPC status of an error."""
+    return _STATUS[code]
+
+
+def encode_error(error: NotabotError) -> Status:
+    """Return the ``google.rpc.Status`` that ``errors.proto`` describes."""
+    info = AnyMessage()
+    info.Pack(
+        ErrorInfo(
+            reason=error.code,
+            domain=ERROR_DOMAIN,
+            metadata={name: str(value) for name, value in error.params.items()},
+        )
+    )
+    details = [info]
+    retry_after_s = error.params.get("retry_after_s")
+    if isinstance(retry_after_s, int | float):
+        delay = Duration()
+        delay.FromMilliseconds(round(retry_after_s * 1000))
+        retry = AnyMessage()
+        retry.Pack(RetryInfo(retry_delay=delay))
+        details.append(retry)
+    number: int = status_code(error.code).value[0]
+    return Status(code=number, message=error.cause, details=details)
+
+
+def decode_error(status: Status) -> NotabotError | None:
+    """Return the error that :func:`encode_error` wrote; None where the status holds none."""
+    for detail in status.details:
+        info = ErrorInfo()
+        if detail.Unpack(info) and info.domain == ERROR_DOMAIN and info.reason in _CLASSES:
+            params = {name: _number(value) for name, value in info.metadata.items()}
+            return _CLASSES[info.reason](status.message, **params)
+    return None
+
+
+def _number(text: str) -> str | int | float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _leaves(kind: type[NotabotError]) -> Iterator[tuple[str, type[NotabotError]]]:
+    if "code" in vars(kind):
+        yield kind.code, kind
+    for child in kind.__subclasses__():
+        yield from _leaves(child)
+
+
+_CLASSES: Final = dict(_leaves(NotabotError))
+
+
+def decode_transcribe_options(message: transcription_pb2.TranscribeOptions) -> TranscribeOptions:
+    """Read the options of a transcription.
+
+    Raises
+    ------
+    InvalidOptions
+        If a value is unknown or outside its range.
+    """
+    preset = _PRESETS.get(message.preset)
+    if preset is None:
+        raise InvalidOptions(f"unknown preset {message.preset}", option="preset")
+    return TranscribeOptions(preset, decode_render_options(message.render))
+
+
+def decode_render_options(message: transcription_pb2.RenderOptions) -> RenderOptions:
+    """Read the options of a rendering; no formats stand for all.
+
+    Raises
+    ------
+    InvalidOptions
+        If a value is unknown or outside its range.
+    """
+    view = _VIEWS.get(message.view)
+    if view is None:
+        raise InvalidOptions(f"unknown view {message.view}", option="view")
+    formats = frozenset(_FORMATS.get(number) for number in message.formats)
+    known = frozenset(fmt for fmt in formats if fmt is not None)
+    if known != formats:
+        raise InvalidOptions("unknown format", option="formats")
+    return RenderOptions(
+        view=view,
+        transpose_semitones=message.transpose_semitones,
+        formats=known or frozenset(Format),
+        title=clean_title(message.title),
+    )
+
+
+def encode_transcribe_options(options: TranscribeOptions) -> transcription_pb2.TranscribeOptions:
+    """Write the options of a transcription."""
+    return transcription_pb2.TranscribeOptions(
+        preset=_preset_number(options.preset), render=encode_render_options(options.render)
+    )
+
+
+def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOptions:
+    """Write the options of a rendering."""
+    return transcription_pb2.RenderOptions(
+        view=transcription_pb2.View.Value(f"VIEW_{options.view.name}"),
+        transpose_semitones=options.transpose_semitones,
+        formats=[
+            transcription_pb2.Format.Value(f"FORMAT_{fmt.name}") for fmt in sorted(options.formats)
+        ],
+        title=options.title,
+    )
+
+
+def encode_update(update: Position | StageUpdate) -> transcription_pb2.TranscribeEvent:
+    """Write what happens to a request."""
+    if isinstance(update, Position):
+        queued = transcription_pb2.Queued(position=update.ahead)
+        return transcription_pb2.TranscribeEvent(queued=queued)
+    progress = transcription_pb2.StageProgress(
+        stage=transcription_pb2.Stage.Value(f"STAGE_{update.stage.name}"),
+        stage_fraction=update.fraction,
+        overall_fraction=update.overall_fraction,
+    )
+    return transcription_pb2.TranscribeEvent(progress=progress)
+
+
+def decode_progress(message: transcription_pb2.StageProgress) -> StageUpdate | None:
+    """Read a stage's progress; None for a stage that this version does not know."""
+    stage = _STAGES.get(message.stage)
+    if stage is None:
+        return None
+    return StageUpdate(stage, message.stage_fraction, message.overall_fraction)
+
+
+def encode_artifact(artifact: Artifact) -> Iterator[transcription_pb2.TranscribeEvent]:
+    """Write a file in chunks; an empty one is a single empty chunk."""
+    stops = range(CHUNK_BYTES, len(artifact.data) + CHUNK_BYTES, CHUNK_BYTES) or [0]
+    for stop in stops:
+        start = max(0, stop - CHUNK_BYTES)
+        chunk = transcription_pb2.ArtifactChunk(
+            name=artifact.name,
+            media_type=artifact.media_type if start == 0 else "",
+            data=artifact.data[start:stop],
+            last=stop >= len(artifact.data),
+        )
+        yield transcription_pb2.TranscribeEvent(artifact=chunk)
+
+
+def encode_result(rendered: Rendered) -> transcription_pb2.TranscribeEvent:
+    """Write the end of a request."""
+    heard = rendered.transcription
+    result = transcription_pb2.Result(
+        result_id=rendered.result_id,
+        duration_s=heard.duration_s,
+        tuning_cents=heard.tuning_cents,
+        tempo_bpm=heard.tempo_bpm,
+        time_signature=heard.time_signature,
+        key=_encode_key(heard.key),
+        parts=[_encode_part(part) for part in heard.parts],
+        beats=[
+            transcription_pb2.Beat(time_s=beat.time_s, position=beat.position)
+            for beat in heard.beats
+        ],
+        chords=_encode_chords(heard),
+        models=dict(heard.models),
+        timings_s=dict(heard.timings_s),
+        preset=_preset_number(Preset(heard.preset)),
+        render=encode_render_options(rendered.options),
+        rendered_key=_encode_key(transpose_key(heard.key, rendered.options.transpose_semitones)),
+    )
+    return transcription_pb2.TranscribeEvent(result=result)
+
+
+def encode_model(status: ModelStatus) -> models_pb2.Model:
+    """Write a model and its state."""
+    return models_pb2.Model(
+        task=status.task,
+        name=status.entry.name,
+        version=status.entry.version,
+        licence=status.entry.licence,
+        state=models_pb2.ModelState.Value(f"MODEL_STATE_{status.state.name}"),
+        figures=dict(status.entry.figures),
+        size_bytes=status.entry.size_bytes,
+    )
+
+
+def model_state(message: models_pb2.Model) -> ModelState:
+    """Read a model's state."""
+    name = models_pb2.ModelState.Name(message.state)
+    return ModelState[name.removeprefix("MODEL_STATE_")]
+
+
+def _encode_key(key: Key) -> transcription_pb2.Key:
+    mode = transcription_pb2.Mode.Value(f"MODE_{key.mode.upper()}")
+    return transcription_pb2.Key(tonic=key.tonic, mode=mode)
+
+
+def _encode_part(part: Part) -> transcription_pb2.Part:
+    return transcription_pb2.Part(
+        id=part.id,
+        name=part.name,
+        program=part.program,
+        is_drum=part.is_drum,
+        notes=[
+            transcription_pb2.NoteEvent(
+                onset_s=note.onset_s,
+                offset_s=note.offset_s,
+                pitch=note.pitch,
+                velocity=note.velocity,
+            )
+            for note in part.notes
+        ],
+    )
+
+
+def _encode_chords(heard: Transcription) -> list[transcription_pb2.ChordSegment]:
+    return [
+        transcription_pb2.ChordSegment(start_s=c.start_s, end_s=c.end_s, label=c.label)
+        for c in heard.chords
+    ]
+
+
+def _preset_number(preset: Preset) -> transcription_pb2.Preset:
+    number: transcription_pb2.Preset = transcription_pb2.Preset.Value(f"PRESET_{preset.name}")
+    return number
+
+
+_PRESETS: Final = {int(_preset_number(preset)): preset for preset in Preset}
+_VIEWS: Final = {int(transcription_pb2.View.Value(f"VIEW_{view.name}")): view for view in View}
+_FORMATS: Final = {int(transcription_pb2.Format.Value(f"FORMAT_{fmt.name}")): fmt for fmt in Format}
+_STAGES: Final = {
+    int(transcription_pb2.Stage.Value(f"STAGE_{stage.name}")): stage for stage in Stage
+}

@@ -1,0 +1,147 @@
+"""What happens around every call of our own services: id, token, errors, log line, metrics.
+
+Health and reflection pass untouched, and so stay open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import grpc
+import structlog
+from pydantic import SecretStr
+
+from inference_service.errors import ErrorCode, NotabotError, Unauthenticated
+from inference_service.server.convert import DETAILS_KEY, encode_error, status_code
+from inference_service.server.metrics import Metrics
+
+REQUEST_ID_KEY: Final = "x-request-id"
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_OURS: Final = "/notabot."
+_OK: Final = "OK"
+
+_log = structlog.get_logger()
+
+Behaviour = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
+
+
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Wraps the handlers of our own services, all of which are coroutine functions.
+
+    Parameters
+    ----------
+    tokens : mapping of str to SecretStr
+        The bearer token that a service, by its full name, demands.
+    metrics : Metrics
+    """
+
+    def __init__(self, tokens: Mapping[str, SecretStr], metrics: Metrics) -> None:
+        self._tokens = tokens
+        self._metrics = metrics
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        """Wrap the handler of one call."""
+        handler = await continuation(handler_call_details)
+        path: str = handler_call_details.method
+        if handler is None or not path.startswith(_OURS):
+            return handler
+        service, _, method = path.removeprefix("/").partition("/")
+
+        def around(behaviour: Behaviour) -> Behaviour:
+            async def call(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+                return await self._call(behaviour, service, method, request, context)
+
+            return call
+
+        return _wrap(handler, around)
+
+    async def _call(
+        self,
+        behaviour: Behaviour,
+        service: str,
+        method: str,
+        request: Any,
+        context: grpc.aio.ServicerContext[Any, Any],
+    ) -> Any:
+        metadata = dict(context.invocation_metadata() or ())
+        request_id = _request_id(metadata)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id, method=method)
+        context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
+        start_s = time.monotonic()
+        outcome: str = ErrorCode.CANCELLED
+        try:
+            self._authenticate(service, metadata)
+            # At once, so that the caller knows that its request has begun.
+            await context.send_initial_metadata(((REQUEST_ID_KEY, request_id),))
+            response = await behaviour(request, context)
+            outcome = _OK
+            return response
+        except asyncio.CancelledError:
+            raise
+        except NotabotError as error:
+            outcome = error.code
+            _log.info("call_failed", code=error.code, cause=error.cause)
+            await _abort(context, error, request_id)
+        except Exception:
+            outcome = ErrorCode.INTERNAL
+            _log.exception("call_broke")
+            broken = NotabotError("an error inside the service; its log has the request id")
+            await _abort(context, broken, request_id)
+        finally:
+            seconds = time.monotonic() - start_s
+            self._metrics.count_call(method, outcome, seconds)
+            _log.info("call", code=outcome, seconds=round(seconds, 3))
+
+    def _authenticate(self, service: str, metadata: Mapping[str, str | bytes]) -> None:
+        token = self._tokens.get(service)
+        if token is None:
+            return
+        expected = f"Bearer {token.get_secret_value()}".encode()
+        given = metadata.get("authorization", "")
+        given_bytes = given if isinstance(given, bytes) else given.encode()
+        if not hmac.compare_digest(given_bytes, expected):
+            raise Unauthenticated("a bearer token is missing or wrong")
+
+
+def _request_id(metadata: Mapping[str, str | bytes]) -> str:
+    """Return the caller's id where it is well-formed, else a new one."""
+    given = metadata.get(REQUEST_ID_KEY, "")
+    if isinstance(given, str) and _REQUEST_ID.fullmatch(given):
+        return given
+    return secrets.token_hex(8)
+
+
+async def _abort(
+    context: grpc.aio.ServicerContext[Any, Any], error: NotabotError, request_id: str
+) -> None:
+    details = encode_error(error).SerializeToString()
+    trailing = ((REQUEST_ID_KEY, request_id), (DETAILS_KEY, details))
+    await context.abort(status_code(error.code), error.cause, trailing)
+
+
+def _wrap(
+    handler: grpc.RpcMethodHandler, around: Callable[[Behaviour], Behaviour]
+) -> grpc.RpcMethodHandler:
+    coders = {
+        "request_deserializer": handler.request_deserializer,
+        "response_serializer": handler.response_serializer,
+    }
+    if handler.stream_stream is not None:
+        return grpc.stream_stream_rpc_method_handler(around(handler.stream_stream), **coders)
+    if handler.unary_stream is not None:
+        return grpc.unary_stream_rpc_method_handler(around(handler.unary_stream), **coders)
+    if handler.stream_unary is not None:
+        return grpc.stream_unary_rpc_method_handler(around(handler.stream_unary), **coders)
+    return grpc.unary_unary_rpc_method_handler(around(handler.unary_unary), **coders)

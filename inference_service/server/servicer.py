@@ -1,0 +1,134 @@
+"""``notabot.v1.Transcription``: receives, hands to the engine, and sends what comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any, TypeAlias
+
+import grpc
+from notabot.v1 import transcription_pb2, transcription_pb2_grpc
+
+from inference_service.engine.service import Engine, Rendered
+from inference_service.engine.worker import Update
+from inference_service.errors import AudioEmpty, AudioTooLarge, DeadlineExceeded, InvalidOptions
+from inference_service.pipeline.options import TranscribeOptions
+from inference_service.server.convert import (
+    decode_render_options,
+    decode_transcribe_options,
+    encode_artifact,
+    encode_result,
+    encode_update,
+)
+
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Requests = AsyncIterator[transcription_pb2.TranscribeRequest]
+
+
+class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
+    """Thin asynchronous methods over the engine.
+
+    Parameters
+    ----------
+    engine : Engine
+    max_bytes : int
+        Largest audio file, checked while it arrives.
+    upload_timeout_s : float
+        Longest time for the audio to arrive.
+    deadline_s : float
+        Longest time for a request in all.
+    """
+
+    def __init__(
+        self, engine: Engine, *, max_bytes: int, upload_timeout_s: float, deadline_s: float
+    ) -> None:
+        self._engine = engine
+        self._max_bytes = max_bytes
+        self._upload_timeout_s = upload_timeout_s
+        self._deadline_s = deadline_s
+
+    async def Transcribe(self, requests: Requests, context: Context) -> None:  # noqa: N802
+        """Take options and audio; send updates, files and the result."""
+        deadline_s = self._deadline(context)
+        with self._engine.transcriptions.admit():
+            async with _within(deadline_s):
+                options, data = await self._receive(requests)
+                events = self._engine.transcribe(data, options, deadline_s)
+                del data
+                await _send(events, context)
+
+    async def Render(  # noqa: N802
+        self, request: transcription_pb2.RenderRequest, context: Context
+    ) -> None:
+        """Send a cached result's files in another form."""
+        options = decode_render_options(request.render)
+        deadline_s = self._deadline(context)
+        with self._engine.renderings.admit():
+            async with _within(deadline_s):
+                await _send(self._engine.render(request.result_id, options, deadline_s), context)
+
+    def _deadline(self, context: Context) -> float:
+        """Return the earlier of the caller's deadline and our own, on the monotonic clock."""
+        remaining_s = context.time_remaining()
+        limit_s = self._deadline_s if remaining_s is None else min(remaining_s, self._deadline_s)
+        return time.monotonic() + limit_s
+
+    async def _receive(self, requests: Requests) -> tuple[TranscribeOptions, bytes]:
+        try:
+            async with asyncio.timeout(self._upload_timeout_s):
+                options = await _receive_options(requests)
+                return options, await self._receive_audio(requests)
+        except TimeoutError:
+            raise DeadlineExceeded("the audio did not arrive in time") from None
+
+    async def _receive_audio(self, requests: Requests) -> bytes:
+        data = bytearray()
+        async for request in requests:
+            if request.WhichOneof("payload") != "audio_chunk":
+                raise InvalidOptions("only the first message holds options", option="payload")
+            data += request.audio_chunk
+            if len(data) > self._max_bytes:
+                raise AudioTooLarge(
+                    f"over {self._max_bytes} bytes of audio", limit_bytes=self._max_bytes
+                )
+        if not data:
+            raise AudioEmpty("no audio was sent")
+        return bytes(data)
+
+
+async def _receive_options(requests: Requests) -> TranscribeOptions:
+    async for request in requests:
+        if request.WhichOneof("payload") != "options":
+            break
+        return decode_transcribe_options(request.options)
+    raise InvalidOptions("the first message must hold the options", option="payload")
+
+
+async def _send(events: AsyncIterator[Update | Rendered], context: Context) -> None:
+    async with aclosing(events):  # type: ignore[type-var]
+        async for event in events:
+            if not isinstance(event, Rendered):
+                await context.write(encode_update(event))
+                continue
+            for artifact in event.artifacts:
+                for chunk in encode_artifact(artifact):
+                    await context.write(chunk)
+            await context.write(encode_result(event))
+
+
+class _within:  # noqa: N801
+    """``asyncio.timeout_at`` that raises the service's own error."""
+
+    def __init__(self, deadline_s: float) -> None:
+        self._timeout = asyncio.timeout_at(deadline_s)
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(self, *raised: Any) -> None:
+        try:
+            await self._timeout.__aexit__(*raised)
+        except TimeoutError:
+            raise DeadlineExceeded("the request ran out of its time") from None

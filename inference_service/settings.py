@@ -1,0 +1,161 @@
+"""What an operator can set, in narrow groups; ``docs/settings.md`` lists every one.
+
+Values come from the environment, then from ``.env`` in the working directory. The name is
+``NOTABOT_GROUP_FIELD``, as in ``NOTABOT_SERVER_LISTEN``. A part of the service is given its own
+group, never the whole.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class ServerSettings(_Group):
+    """Where and for whom the service answers."""
+
+    listen: str = Field("127.0.0.1:50051", description="Address and port of the gRPC server.")
+    token: SecretStr | None = Field(
+        None, description="Bearer token that callers of Transcription must show; none: open."
+    )
+    admin_token: SecretStr | None = Field(
+        None, description="Bearer token for Models; none: the same as for Transcription."
+    )
+    tls_cert: Path | None = Field(
+        None, description="PEM file of the certificate chain; with the key, it turns TLS on."
+    )
+    tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
+    metrics_listen: str = Field(
+        "127.0.0.1:9464",
+        description="Address and port of the Prometheus metrics; empty: no metrics.",
+    )
+    upload_timeout_s: float = Field(
+        120.0, gt=0, description="Longest time for a request's audio to arrive."
+    )
+
+    @model_validator(mode="after")
+    def _both_halves_of_tls(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key go together")
+        return self
+
+
+class EngineSettings(_Group):
+    """How much work is taken on."""
+
+    queue_size: int = Field(
+        16, ge=1, description="Transcriptions held at once: arriving, waiting and the running one."
+    )
+    render_queue_size: int = Field(
+        32, ge=1, description="Renderings of cached results held at once."
+    )
+    deadline_s: float = Field(
+        1800.0, gt=0, description="Longest time for a request, from its admission to its last byte."
+    )
+    drain_s: float = Field(
+        60.0, ge=0, description="After SIGTERM, the time that admitted requests have to finish."
+    )
+
+
+class AudioSettings(_Group):
+    """Limits on what strangers send; checked while receiving and decoding."""
+
+    max_bytes: int = Field(192 * 2**20, gt=0, description="Largest audio file.")
+    max_duration_s: float = Field(900.0, gt=0, description="Longest decoded sound.")
+    min_duration_s: float = Field(0.1, gt=0, description="Shortest decoded sound.")
+    min_rate_hz: int = Field(8_000, gt=0, description="Lowest sample rate.")
+    max_rate_hz: int = Field(192_000, gt=0, description="Highest sample rate.")
+
+
+class CacheSettings(_Group):
+    """The results kept for rendering again."""
+
+    directory: Path = Field(
+        Path("~/.cache/notabot/results"), description="Folder of the results; survives restarts."
+    )
+    max_entries: int = Field(2_000, ge=1, description="Most results kept.")
+    max_bytes: int = Field(500_000_000, ge=1, description="Most bytes kept on disk.")
+    max_age_s: float = Field(
+        7 * 86_400.0, gt=0, description="A result unused for this long is deleted."
+    )
+
+    @field_validator("directory")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser()
+
+
+class ModelSettings(_Group):
+    """Which models serve, and where."""
+
+    profile: Literal["tiny", "cpu", "gpu"] = Field(
+        "cpu", description="Set of default models in the manifest; tiny is for tests."
+    )
+    device: str = Field("", description="torch device; empty: cpu, or cuda in the gpu profile.")
+    use: str = Field(
+        "",
+        description="Models instead of the profile's, as in `song=basic-pitch,piano=basic-pitch`.",
+    )
+    weights: Path = Field(
+        Path("~/.cache/notabot/weights"), description="Folder of the fetched weights."
+    )
+
+    @field_validator("weights")
+    @classmethod
+    def _expand(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @field_validator("use")
+    @classmethod
+    def _pairs(cls, value: str) -> str:
+        _parse_pairs(value)
+        return value
+
+    @property
+    def device_name(self) -> str:
+        """The torch device to load on."""
+        return self.device or ("cuda" if self.profile == "gpu" else "cpu")
+
+    @property
+    def overrides(self) -> dict[str, str]:
+        """Model by task, from ``use``."""
+        return _parse_pairs(self.use)
+
+
+def _parse_pairs(text: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        task, equals, model = (piece.strip() for piece in item.partition("="))
+        if not (task and equals and model):
+            raise ValueError(f"not TASK=MODEL: {item!r}")
+        pairs[task] = model
+    return pairs
+
+
+class Settings(BaseSettings):
+    """Everything, by group."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NOTABOT_",
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+    )
+
+    server: Annotated[ServerSettings, Field(default_factory=ServerSettings)]
+    engine: Annotated[EngineSettings, Field(default_factory=EngineSettings)]
+    audio: Annotated[AudioSettings, Field(default_factory=AudioSettings)]
+    cache: Annotated[CacheSettings, Field(default_factory=CacheSettings)]
+    models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least important messages that are logged."
+    )

@@ -1,0 +1,191 @@
+"""Stages that really hear, are deterministic, and need nothing but numpy: the profile ``tiny``.
+
+They serve the tests of everything around them, where a real model's seconds and megabytes would
+be waste. A sine, or one harmonic tone at a time, is what they hear well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+import numpy as np
+
+from inference_service.audio.waveform import Samples, Waveform
+from inference_service.engine.catalog import Catalog, ModelEntry
+from inference_service.engine.selfcheck import Stage
+from inference_service.music.events import Beat, ChordSegment, Key, NoteEvent, Rhythm
+from inference_service.music.pitch import build_key, frequency_to_pitch
+from inference_service.pipeline.stages import Task
+from inference_service.progress import Report
+
+_MIN_HZ: Final = 60.0
+_MAX_HZ: Final = 1500.0
+_MIN_PERIODICITY: Final = 0.7
+_MIN_NOTE_S: Final = 0.08
+_SILENCE_RMS: Final = 1e-3
+_TEMPO_BPM: Final = 120.0
+_MAJOR: Final = (0, 2, 4, 5, 7, 9, 11)
+
+
+class MidSideSeparator:
+    """Takes what the channels share for the voice."""
+
+    def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
+        """Return vocals and accompaniment, which sum to the mixture."""
+        middle = np.broadcast_to(mixture.mono(), mixture.samples.shape).astype(np.float32)
+        report(1.0)
+        return {
+            "vocals": Waveform(middle, mixture.sample_rate_hz),
+            "accompaniment": Waveform(mixture.samples - middle, mixture.sample_rate_hz),
+        }
+
+
+class AutocorrelationTagger:
+    """Finds one note at a time by the highest peak of the autocorrelation.
+
+    Parameters
+    ----------
+    window_s : float
+        Length of a frame; frames do not overlap.
+    """
+
+    def __init__(self, window_s: float = 0.04) -> None:
+        self._window_s = window_s
+
+    def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
+        """Return notes of at least 80 ms."""
+        mono = waveform.mono()
+        window = round(self._window_s * waveform.sample_rate_hz)
+        frames = mono[: len(mono) // window * window].reshape(-1, window)
+        pitches: list[int | None] = []
+        for index, frame in enumerate(frames):
+            if index % 100 == 0:
+                report(index / len(frames))
+            f0_hz = estimate_f0(frame, waveform.sample_rate_hz)
+            pitches.append(
+                None if f0_hz is None else round(frequency_to_pitch(f0_hz, tuning_cents))
+            )
+        report(1.0)
+        return self._join(pitches)
+
+    def _join(self, pitches: Sequence[int | None]) -> list[NoteEvent]:
+        notes, start = [], 0
+        for pitch, run in groupby(pitches):
+            stop = start + len(list(run))
+            if pitch is not None and (stop - start) * self._window_s >= _MIN_NOTE_S:
+                notes.append(NoteEvent(start * self._window_s, stop * self._window_s, pitch))
+            start = stop
+        return notes
+
+
+def estimate_f0(frame: Samples, sample_rate_hz: int) -> float | None:
+    """Return a frame's fundamental between 60 and 1500 Hz; None where nothing repeats."""
+    if float(np.sqrt(np.mean(frame**2))) < _SILENCE_RMS:
+        return None
+    spectrum = np.fft.rfft(frame, 2 * len(frame))
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2)[: len(frame)]
+    # Fewer samples overlap at longer lags.
+    correlation = correlation / correlation[0] * len(frame) / np.arange(len(frame), 0, -1)
+    shortest, longest = int(sample_rate_hz / _MAX_HZ), int(sample_rate_hz / _MIN_HZ)
+    lags = correlation[shortest : min(longest, len(frame) // 2)]
+    peak = float(lags.max(initial=0.0))
+    if peak < _MIN_PERIODICITY:
+        return None
+    # The first lag that is as good as the best: later ones are its multiples.
+    near = int(np.argmax(lags > 0.95 * peak))
+    lag = near + int(np.argmax(lags[near : near + max(2, near // 4)])) + shortest
+    return sample_rate_hz / lag
+
+
+class NoChordEstimator:
+    """Hears no chords."""
+
+    def estimate(self, waveform: Waveform, report: Report) -> list[ChordSegment]:
+        """Return one segment without a chord."""
+        report(1.0)
+        return [ChordSegment(0.0, waveform.duration_s, "N")]
+
+
+class SteadyBeatEstimator:
+    """Taps 120 beats a minute from the first note on, in 4/4."""
+
+    def estimate(
+        self,
+        waveform: Waveform,
+        notes: Sequence[NoteEvent],
+        chords: Sequence[ChordSegment],
+        report: Report,
+    ) -> Rhythm:
+        """Return beats that cover the waveform."""
+        period_s = 60.0 / _TEMPO_BPM
+        start_s = notes[0].onset_s % period_s if notes else 0.0
+        count = max(2, int((waveform.duration_s - start_s) / period_s) + 1)
+        beats = tuple(Beat(start_s + index * period_s, index % 4 + 1) for index in range(count))
+        report(1.0)
+        return Rhythm(beats, _TEMPO_BPM, "4/4")
+
+
+class ScaleKeyEstimator:
+    """Chooses the major key whose scale holds the most seconds of notes."""
+
+    def estimate(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Key:
+        """Return the key; C major without notes."""
+        seconds = np.zeros(12)
+        for note in notes:
+            seconds[note.pitch % 12] += note.offset_s - note.onset_s
+        fits = [sum(seconds[(tonic + step) % 12] for step in _MAJOR) for tonic in range(12)]
+        return build_key(int(np.argmax(fits)), "major")
+
+
+_STAGES: Final[dict[str, Stage]] = {
+    "mid-side": MidSideSeparator(),
+    "autocorrelation": AutocorrelationTagger(),
+    "autocorrelation-coarse": AutocorrelationTagger(window_s=0.06),
+    "no-chords": NoChordEstimator(),
+    "steady": SteadyBeatEstimator(),
+    "scale": ScaleKeyEstimator(),
+}
+_TAGGING: Final = (Task.VOICE, Task.PIANO, Task.SONG)
+
+
+def load_tiny(task: Task, entry: ModelEntry) -> Stage:
+    """Return a stage of the profile; what a ``Loader`` of the registry does."""
+    return _STAGES[entry.name]
+
+
+def build_tiny_catalog() -> Catalog:
+    """Return the catalogue of the profile."""
+    return Catalog(
+        profiles={
+            "tiny": {
+                Task.SEPARATION: "mid-side",
+                **dict.fromkeys(_TAGGING, "autocorrelation"),
+                Task.CHORDS: "no-chords",
+                Task.BEATS: "steady",
+                Task.KEY: "scale",
+            }
+        },
+        models=(
+            _entry("mid-side", Task.SEPARATION),
+            _entry("autocorrelation", *_TAGGING),
+            _entry("autocorrelation-coarse", *_TAGGING),
+            _entry("no-chords", Task.CHORDS),
+            _entry("steady", Task.BEATS),
+            _entry("scale", Task.KEY),
+        ),
+    )
+
+
+def _entry(name: str, *tasks: Task) -> ModelEntry:
+    return ModelEntry(
+        name=name,
+        version="1",
+        tasks=tasks,
+        kind="builtin",
+        licence="MIT",
+        summary="Part of the tests' profile.",
+        paper="",
+        sample_rate_hz=44_100,
+    )

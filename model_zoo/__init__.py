@@ -1,0 +1,1 @@
+"""Every model that Notabot knows: the manifest, the cards, and what fetches weights."""
