@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Final
 
 import av
@@ -16,6 +17,7 @@ from inference_service.audio.waveform import Samples, Waveform
 from inference_service.music.events import NoteEvent
 
 RATE_HZ: Final = 44100
+STEMS: Final = ("drums", "bass", "other", "vocals")
 
 
 def build_tone(
@@ -176,3 +178,36 @@ def _encode_picture(
         image.time_base = Fraction(1, _PICTURE_HZ)
         container.mux(picture.encode(image))
     container.mux(picture.encode(None))
+
+
+def save_tiny_demucs(
+    folder: Path, signature: str = "abcd1234", sources: Sequence[str] = STEMS
+) -> Path:
+    """Save an untrained Demucs of 50 thousand parameters as demucs itself does; return the file.
+
+    It runs at 16 kHz, in stereo, in segments of 1.5 s.
+    """
+    from demucs.htdemucs import HTDemucs
+    from demucs.states import get_state, save_with_checksum
+
+    model = HTDemucs(
+        list(sources),
+        channels=8,
+        dconv_comp=4,
+        nfft=1024,
+        depth=3,
+        t_layers=1,
+        t_heads=2,
+        samplerate=16000,
+        segment=Fraction(3, 2),
+    )
+    args, kwargs = model._init_args_kwargs
+    package = {
+        "klass": HTDemucs,
+        "args": args,
+        "kwargs": kwargs,
+        "state": get_state(model, None, half=True),
+        "training_args": {},
+    }
+    save_with_checksum(package, folder / f"{signature}.th")
+    return next(folder.glob(f"{signature}-*.th"))
