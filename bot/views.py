@@ -16,7 +16,7 @@ from babel.dates import format_timedelta
 
 from bot import chords
 from bot.client import Key, Model, ModelState, Progress, Queued, Result, ServiceStatus
-from bot.errors import INTERNAL, BotError
+from bot.errors import INTERNAL, BotError, BotErrorCode
 from bot.i18n import Translator
 from bot.jobs import Stop
 
@@ -58,12 +58,14 @@ def progress_text(progress: Progress, t: Translator) -> str:
     fraction = min(1.0, max(0.0, progress.fraction))
     full = round(fraction * _BAR_CELLS)
     bar = "▰" * full + "▱" * (_BAR_CELLS - full)
-    return t("status.progress", label=label, bar=bar, percent=int(fraction * 100))
+    return t("status.progress", label=label, bar=bar, percent=round(fraction * 100))
 
 
 def stopped_text(reason: Stop, t: Translator) -> str:
     """The last word on a job that was stopped."""
-    return t("status.cancelled" if reason is Stop.REQUESTER else "error.BOT_STOPPING")
+    if reason is Stop.REQUESTER:
+        return t("status.cancelled")
+    return error_text(BotError(BotErrorCode.BOT_STOPPING), t)
 
 
 def error_text(error: BotError, t: Translator, request_id: str = "") -> str:
@@ -234,7 +236,7 @@ def status_text(status: ServiceStatus, t: Translator) -> str:
     return t(
         "admin.status",
         version=status.version,
-        state=t("admin.busy" if status.busy else "admin.idle" if status.ready else "admin.loading"),
+        state=_state(status, t),
         queue=status.queue_length,
         limit=status.queue_limit,
         device=device,
@@ -243,6 +245,12 @@ def status_text(status: ServiceStatus, t: Translator) -> str:
         active=_pairs(status.active),
         versions=_pairs(status.versions),
     )
+
+
+def _state(status: ServiceStatus, t: Translator) -> str:
+    if not status.ready:
+        return t("admin.loading")
+    return t("admin.busy") if status.busy else t("admin.idle")
 
 
 def stats_text(

@@ -1,0 +1,117 @@
+"""The real dispatcher between two test doubles: Telegram, and the service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from aiogram import Bot, Dispatcher
+
+from bot.client import ServiceClient
+from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
+from bot.i18n import TextCatalogues, Translator, load_catalogues
+from bot.languages import LanguageStore
+from bot.settings import BotSettings
+from tests.bot.service import FakeService, serve
+from tests.bot.telegram import TOKEN, Person, RecordingSession
+
+ADMIN_ID = 99
+
+
+@dataclass
+class Stage:
+    """One running bot, and what surrounds it."""
+
+    settings: BotSettings
+    session: RecordingSession
+    bot: Bot
+    dispatcher: Dispatcher
+    service: FakeService
+    client: ServiceClient
+    languages: LanguageStore
+
+    def person(self, user_id: int = 7, **about: Any) -> Person:
+        """Someone who talks to the bot."""
+        return Person(self.dispatcher, self.bot, user_id, **about)
+
+    def restarted(self) -> Stage:
+        """The same bot after a restart: nothing kept but the languages' file."""
+        return _stage(self.settings, self.service, self.client, self.languages)
+
+
+def _stage(
+    settings: BotSettings, service: FakeService, client: ServiceClient, languages: LanguageStore
+) -> Stage:
+    session = RecordingSession()
+    flood = build_flood_control(settings)
+    bot = build_bot(TOKEN, session, flood)
+    dispatcher = build_dispatcher(settings, client, languages, flood)
+    return Stage(settings, session, bot, dispatcher, service, client, languages)
+
+
+def build_settings(**changes: Any) -> BotSettings:
+    """Settings that do not look at the environment and do not wait."""
+    quick = {"chat_interval_s": 0.0, "group_interval_s": 0.0, "admin_ids": {ADMIN_ID}}
+    return BotSettings(_env_file=None, **{**quick, **changes})
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[tuple[FakeService, str]]:
+    """A service double and its address."""
+    fake = FakeService()
+    async with serve(fake) as address:
+        yield fake, address
+
+
+@pytest.fixture
+async def build_stage(
+    service: tuple[FakeService, str],
+) -> AsyncIterator[Callable[..., Stage]]:
+    """Builds a stage with changed settings; ``address`` may name another service."""
+    opened: list[Stage] = []
+    fake, served_at = service
+
+    def build(*, address: str | None = None, **changes: Any) -> Stage:
+        settings = build_settings(service_address=address or served_at, **changes)
+        client = ServiceClient(
+            settings.service_address, deadline_s=settings.deadline_s, admin_token="admin-secret"
+        )
+        opened.append(_stage(settings, fake, client, LanguageStore()))
+        return opened[-1]
+
+    yield build
+    for stage in opened:
+        await stage.client.close()
+        stage.languages.close()
+
+
+@pytest.fixture
+def stage(build_stage: Callable[..., Stage]) -> Stage:
+    """A stage with the usual settings."""
+    return build_stage()
+
+
+@pytest.fixture(scope="session")
+def catalogues() -> TextCatalogues:
+    """Every language."""
+    return load_catalogues()
+
+
+@pytest.fixture(params=["ru", "en"])
+def t(request: pytest.FixtureRequest, catalogues: TextCatalogues) -> Translator:
+    """Each language in turn."""
+    return Translator(catalogues, request.param)
+
+
+@pytest.fixture
+def english(catalogues: TextCatalogues) -> Translator:
+    """English."""
+    return Translator(catalogues, "en")
+
+
+@pytest.fixture
+def russian(catalogues: TextCatalogues) -> Translator:
+    """Russian."""
+    return Translator(catalogues, "ru")

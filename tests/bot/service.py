@@ -1,0 +1,292 @@
+"""The service as a test double: a real gRPC server whose every answer a test decides.
+
+``python -m tests.bot.service`` runs one that starts a job and never ends it, for tests that kill
+it; it prints its port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+from google.protobuf import any_pb2
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+from notabot.v1 import models_pb2 as mpb
+from notabot.v1 import models_pb2_grpc, transcription_pb2_grpc
+from notabot.v1 import transcription_pb2 as pb
+
+Events = AsyncIterator[pb.TranscribeEvent]
+SERVER_OPTIONS = (
+    ("grpc.so_reuseport", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 1000),
+    ("grpc.http2.max_ping_strikes", 0),
+)
+
+
+class RefusalError(Exception):
+    """Raised by a behaviour to end the call as the service would."""
+
+    def __init__(
+        self,
+        status: int,
+        reason: str,
+        retry_after_s: float | None = None,
+        **metadata: str,
+    ) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+        self.metadata = metadata
+
+    def to_status(self) -> status_pb2.Status:
+        """The ``google.rpc.Status`` of the contract."""
+        details = []
+        info = error_details_pb2.ErrorInfo(
+            reason=self.reason, domain="notabot", metadata=self.metadata
+        )
+        details.append(_packed(info))
+        if self.retry_after_s is not None:
+            delay = Duration()
+            delay.FromMilliseconds(int(self.retry_after_s * 1000))
+            details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
+        return status_pb2.Status(code=self.status, message=self.reason, details=details)
+
+
+def _packed(message: Any) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(message)
+    return packed
+
+
+def queue_full() -> RefusalError:
+    """What a full queue answers."""
+    return RefusalError(code_pb2.RESOURCE_EXHAUSTED, "QUEUE_FULL", retry_after_s=90)
+
+
+def queued(position: int) -> pb.TranscribeEvent:
+    """A Queued event."""
+    return pb.TranscribeEvent(queued=pb.Queued(position=position))
+
+
+def progress(stage: pb.Stage.ValueType, overall: float) -> pb.TranscribeEvent:
+    """A StageProgress event."""
+    return pb.TranscribeEvent(
+        progress=pb.StageProgress(stage=stage, stage_fraction=0.5, overall_fraction=overall)
+    )
+
+
+def artifact(name: str, data: bytes) -> list[pb.TranscribeEvent]:
+    """An artefact in two chunks."""
+    half = len(data) // 2
+    first = pb.ArtifactChunk(name=name, media_type="application/test", data=data[:half])
+    last = pb.ArtifactChunk(name=name, data=data[half:], last=True)
+    return [pb.TranscribeEvent(artifact=first), pb.TranscribeEvent(artifact=last)]
+
+
+def result(render: pb.RenderOptions | None = None, **changes: Any) -> pb.Result:
+    """A result: four bars of A minor in 4/4, in whatever rendering was asked for."""
+    render = render or pb.RenderOptions()
+    labels = ["A:min", "F:maj", "C:maj", "G:maj/3"]
+    chords = [
+        pb.ChordSegment(start_s=2.0 * bar, end_s=2.0 * bar + 2.0, label=label)
+        for bar, label in enumerate(labels)
+    ]
+    beats = [pb.Beat(time_s=0.5 * beat, position=beat % 4 + 1) for beat in range(16)]
+    names = ["A", "Bb", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#"]
+    fields: dict[str, Any] = {
+        "result_id": "0123456789abcdef0123456789abcdef",
+        "duration_s": 8.0,
+        "tempo_bpm": 120.2,
+        "time_signature": "4/4",
+        "key": pb.Key(tonic="A", mode=pb.MODE_MINOR),
+        "rendered_key": pb.Key(tonic=names[render.transpose_semitones % 12], mode=pb.MODE_MINOR),
+        "beats": beats,
+        "chords": chords,
+        "models": {"voice": "swift-f0@0.3.0", "chords": "chordino@1.1"},
+        "preset": pb.PRESET_VOICE,
+        "render": render,
+    }
+    return pb.Result(**{**fields, **changes})
+
+
+def files(pages: int = 2) -> list[pb.TranscribeEvent]:
+    """The artefacts of a rendering."""
+    names = [f"score-{number}.png" for number in range(1, pages + 1)]
+    names += ["score.pdf", "performance.mid", "score.mid", "score.musicxml"]
+    return [event for name in names for event in artifact(name, name.encode() * 3)]
+
+
+async def succeed(options: pb.TranscribeOptions, audio: bytes) -> Events:
+    """The usual course of a transcription."""
+    yield queued(1)
+    yield queued(0)
+    yield progress(pb.STAGE_DECODE, 0.05)
+    yield progress(pb.STAGE_TAGGING, 0.6)
+    for event in files():
+        yield event
+    yield pb.TranscribeEvent(result=result(options.render))
+
+
+async def render_again(request: pb.RenderRequest) -> Events:
+    """The usual course of a rendering."""
+    if list(request.render.formats) != [pb.FORMAT_JSON]:
+        for event in files():
+            yield event
+    yield pb.TranscribeEvent(result=result(request.render, result_id=request.result_id))
+
+
+class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.ModelsServicer):
+    """Both services; ``transcribe`` and ``render`` are a test's to replace.
+
+    ``transcriptions`` and ``renders`` are the requests that came, ``metadata`` that of the latest
+    call, ``cancelled`` is set when a running call is cancelled by its client.
+    """
+
+    def __init__(self) -> None:
+        self.transcribe: Callable[[pb.TranscribeOptions, bytes], Events] = succeed
+        self.render: Callable[[pb.RenderRequest], Events] = render_again
+        self.transcriptions: list[tuple[pb.TranscribeOptions, bytes]] = []
+        self.renders: list[pb.RenderRequest] = []
+        self.activations: list[tuple[str, str]] = []
+        self.refuse_activation: RefusalError | None = None
+        self.metadata: dict[str, str] = {}
+        self.calls = 0
+        self.cancelled = asyncio.Event()
+        self._arrived = asyncio.Event()
+
+    async def Transcribe(self, request_iterator: Any, context: Any) -> Events:  # noqa: N802
+        """Read everything, then do as the test says."""
+        self._enter(context)
+        options, audio = pb.TranscribeOptions(), bytearray()
+        async for request in request_iterator:
+            if request.WhichOneof("payload") == "options":
+                options = request.options
+            audio += request.audio_chunk
+        self.transcriptions.append((options, bytes(audio)))
+        self._arrived.set()
+        async for event in self._played(self.transcribe(options, bytes(audio)), context):
+            yield event
+
+    async def Render(self, request: pb.RenderRequest, context: Any) -> Events:  # noqa: N802
+        """Do as the test says."""
+        self._enter(context)
+        self.renders.append(request)
+        async for event in self._played(self.render(request), context):
+            yield event
+
+    async def List(self, request: mpb.ListRequest, context: Any) -> mpb.ListResponse:  # noqa: N802
+        """Three models."""
+        self._enter(context)
+        return mpb.ListResponse(
+            models=[
+                mpb.Model(
+                    task="voice",
+                    name="swift-f0",
+                    version="0.3.0",
+                    licence="MIT",
+                    state=mpb.MODEL_STATE_ACTIVE,
+                    figures={"voice_dev onset+pitch F1": 0.658},
+                ),
+                mpb.Model(
+                    task="piano", name="transkun", version="2.0.1", state=mpb.MODEL_STATE_AVAILABLE
+                ),
+                mpb.Model(
+                    task="separation",
+                    name="htdemucs",
+                    version="4",
+                    state=mpb.MODEL_STATE_NOT_FETCHED,
+                    size_bytes=84_000_000,
+                ),
+            ]
+        )
+
+    async def Activate(  # noqa: N802
+        self, request: mpb.ActivateRequest, context: Any
+    ) -> mpb.ActivateResponse:
+        """Agree, or refuse as the test says."""
+        self._enter(context)
+        self.activations.append((request.task, request.model))
+        if self.refuse_activation is not None:
+            await context.abort_with_status(
+                rpc_status.to_status(self.refuse_activation.to_status())
+            )
+        model = mpb.Model(task=request.task, name=request.model, version="2")
+        return mpb.ActivateResponse(model=model, previous="old@1")
+
+    async def Status(  # noqa: N802
+        self, request: mpb.StatusRequest, context: Any
+    ) -> mpb.StatusResponse:
+        """Idle on a CPU."""
+        self._enter(context)
+        return mpb.StatusResponse(
+            version="0.1.0",
+            device="cpu",
+            memory_bytes=900_000_000,
+            queue_limit=8,
+            uptime_s=7300.0,
+            completed=12,
+            failed=3,
+            active={"voice": "swift-f0@0.3.0"},
+            versions={"torch": "2.13.0"},
+            ready=True,
+        )
+
+    async def wait_for_transcriptions(self, count: int) -> None:
+        """Wait until so many requests have come."""
+        async with asyncio.timeout(10):
+            while len(self.transcriptions) < count:
+                self._arrived.clear()
+                await self._arrived.wait()
+
+    def _enter(self, context: Any) -> None:
+        self.calls += 1
+        self.metadata = dict(context.invocation_metadata())
+
+    async def _played(self, events: Events, context: Any) -> Events:
+        try:
+            async for event in events:
+                yield event
+        except RefusalError as refusal:
+            await context.abort_with_status(rpc_status.to_status(refusal.to_status()))
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+
+@contextlib.asynccontextmanager
+async def serve(service: FakeService, address: str = "127.0.0.1:0") -> AsyncIterator[str]:
+    """Serve on a free port of this machine; yield the address."""
+    server = grpc.aio.server(options=SERVER_OPTIONS)
+    transcription_pb2_grpc.add_TranscriptionServicer_to_server(service, server)
+    models_pb2_grpc.add_ModelsServicer_to_server(service, server)
+    port = server.add_insecure_port(address)
+    await server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        await server.stop(grace=None)
+
+
+async def start_and_stay(options: pb.TranscribeOptions, audio: bytes) -> Events:
+    """A job that never ends."""
+    yield queued(0)
+    yield progress(pb.STAGE_SEPARATION, 0.3)
+    await asyncio.Event().wait()
+
+
+async def _main() -> None:
+    service = FakeService()
+    service.transcribe = start_and_stay
+    async with serve(service) as address:
+        print(address, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

@@ -1,0 +1,252 @@
+"""Telegram as a test double: a session that records what the bot asks of it and answers."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import html
+import re
+from collections import defaultdict
+from collections.abc import AsyncGenerator
+from typing import Any, TypeVar
+
+from aiogram import Bot, Dispatcher
+from aiogram.client.session.base import BaseSession
+from aiogram.methods import (
+    AnswerCallbackQuery,
+    EditMessageText,
+    GetFile,
+    GetMe,
+    GetUpdates,
+    SendDocument,
+    SendMediaGroup,
+    SendMessage,
+    SendPhoto,
+    TelegramMethod,
+)
+from aiogram.types import (
+    CallbackQuery,
+    Chat,
+    File,
+    InlineKeyboardMarkup,
+    Message,
+    MessageEntity,
+    Update,
+    User,
+    Voice,
+)
+
+TOKEN = "42:TEST-token-that-is-never-to-be-logged"
+BOT_USER = User(id=42, is_bot=True, first_name="Notabot", username="notabot")
+NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+AUDIO = b"OggS" + bytes(200_000)
+
+M = TypeVar("M", bound=TelegramMethod[Any])
+
+
+class RecordingSession(BaseSession):
+    """Answers every method as Telegram would, and remembers it.
+
+    ``requests`` holds every method with the loop's time; ``failures`` what to raise for the next
+    requests of a type; ``files`` the downloadable bytes by file id.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[tuple[float, TelegramMethod[Any]]] = []
+        self.failures: defaultdict[type[TelegramMethod[Any]], list[Exception]] = defaultdict(list)
+        self.files: dict[str, bytes] = {}
+        self.updates: asyncio.Queue[Update] = asyncio.Queue()
+        self.closed = False
+        self._message_id = 1000
+        self._changed = asyncio.Event()
+
+    async def make_request(
+        self,
+        bot: Bot,
+        method: TelegramMethod[Any],
+        timeout: int | None = None,  # noqa: ASYNC109
+    ) -> Any:
+        """Record, fail if told to, answer."""
+        assert not self.closed, f"{method.__api_method__} after the session was closed"
+        self.requests.append((asyncio.get_running_loop().time(), method))
+        self._changed.set()
+        if self.failures[type(method)]:
+            raise self.failures[type(method)].pop(0)
+        match method:
+            case GetMe():
+                return BOT_USER
+            case GetFile():
+                data = self.files.get(method.file_id, AUDIO)
+                return File(
+                    file_id=method.file_id,
+                    file_unique_id="u",
+                    file_size=len(data),
+                    file_path=f"files/{method.file_id}",
+                )
+            case GetUpdates():
+                return [await self.updates.get()]
+            case SendMessage():
+                return self._message(bot, method.chat_id, text=method.text)
+            case SendPhoto() | SendDocument():
+                return self._message(bot, method.chat_id, text="media")
+            case EditMessageText():
+                return self._message(bot, method.chat_id, text=method.text)
+            case SendMediaGroup():
+                return [self._message(bot, method.chat_id, text="media") for _ in method.media]
+        return True
+
+    def _message(self, bot: Bot, chat_id: Any, text: str) -> Message:
+        self._message_id += 1
+        return Message(
+            message_id=self._message_id,
+            date=NOW,
+            chat=Chat(id=int(chat_id), type="private" if int(chat_id) > 0 else "supergroup"),
+            from_user=BOT_USER,
+            text=text,
+        ).as_(bot)
+
+    async def stream_content(
+        self,
+        url: str,
+        headers: dict[str, Any] | None = None,
+        timeout: int = 30,  # noqa: ASYNC109
+        chunk_size: int = 65536,
+        raise_for_status: bool = True,
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the file that was registered, or :data:`AUDIO`."""
+        data = self.files.get(url.rsplit("/", 1)[-1], AUDIO)
+        for start in range(0, len(data), chunk_size):
+            yield data[start : start + chunk_size]
+
+    def form(self, bot: Bot, method: TelegramMethod[Any]) -> dict[str, Any]:
+        """What would cross the wire."""
+        return {
+            key: self.prepare_value(value, bot=bot, files={})
+            for key, value in method.model_dump(warnings=False).items()
+        }
+
+    async def close(self) -> None:
+        """Refuse everything from now on."""
+        self.closed = True
+
+    def sent(self, kind: type[M]) -> list[M]:
+        """Every recorded request of a kind, in order."""
+        return [method for _, method in self.requests if isinstance(method, kind)]
+
+    async def wait_for(self, kind: type[M], containing: str = "", timeout_s: float = 10.0) -> M:
+        """The first request of a kind whose text contains something, waiting until it comes."""
+
+        async def wait() -> M:
+            while True:
+                for method in self.sent(kind):
+                    if containing in (getattr(method, "text", None) or ""):
+                        return method
+                self._changed.clear()
+                await self._changed.wait()
+
+        return await asyncio.wait_for(wait(), timeout_s)
+
+    def texts(self) -> list[str]:
+        """Everything said so far: messages, edits, answers to buttons."""
+        return [
+            method.text or ""
+            for _, method in self.requests
+            if isinstance(method, SendMessage | EditMessageText | AnswerCallbackQuery)
+        ]
+
+
+class Person:
+    """Someone who writes to the bot and presses its buttons."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        bot: Bot,
+        user_id: int = 7,
+        *,
+        language: str | None = "en",
+        chat_id: int | None = None,
+    ) -> None:
+        self.user = User(id=user_id, is_bot=False, first_name="Ann <&>", language_code=language)
+        chat_id = user_id if chat_id is None else chat_id
+        self.chat = Chat(id=chat_id, type="private" if chat_id > 0 else "supergroup", title="chat")
+        self._dispatcher = dispatcher
+        self._bot = bot
+        self._next_id = 1
+
+    def message(self, **content: Any) -> Message:
+        """A message of this person; ``content`` as in the Bot API."""
+        self._next_id += 1
+        return Message(
+            message_id=self._next_id, date=NOW, chat=self.chat, from_user=self.user, **content
+        )
+
+    async def say(self, text: str = "", **content: Any) -> Message:
+        """Send a message and wait until the bot has handled it."""
+        if text:
+            content["text"] = text
+        message = self.message(**content)
+        update = Update(update_id=self._next_id, message=message)
+        await self._dispatcher.feed_update(self._bot, update)
+        return message
+
+    async def say_voice(self, **content: Any) -> Message:
+        """Send a voice message of some seconds."""
+        return await self.say(voice=voice(), **content)
+
+    async def press(
+        self, data: str, message: Message | None = None, **changes: Any
+    ) -> CallbackQuery:
+        """Press a button with this data, under ``message`` if that matters."""
+        self._next_id += 1
+        shown = message or Message(
+            message_id=500, date=NOW, chat=self.chat, from_user=BOT_USER, text="buttons", **changes
+        )
+        query = CallbackQuery(
+            id=str(self._next_id),
+            from_user=self.user,
+            chat_instance="1",
+            message=shown,
+            data=data,
+        )
+        update = Update(update_id=self._next_id, callback_query=query)
+        await self._dispatcher.feed_update(self._bot, update)
+        return query
+
+
+def voice(size_bytes: int = len(AUDIO), duration_s: int = 5) -> Voice:
+    """A voice message's file."""
+    return Voice(
+        file_id="voice",
+        file_unique_id="v",
+        duration=duration_s,
+        mime_type="audio/ogg",
+        file_size=size_bytes,
+    )
+
+
+def received(method: SendMessage, person: Person, reply_to: Message | None = None) -> Message:
+    """What the bot sent, as it comes back with a press on one of its buttons."""
+    match = re.match(r"<b>(.*?)</b>", method.text)
+    plain = html.unescape(re.sub(r"<[^>]+>", "", method.text))
+    bold_chars = len(html.unescape(match[1])) if match else 0
+    entities = [MessageEntity(type="bold", offset=0, length=bold_chars)] if match else None
+    return Message(
+        message_id=600,
+        date=NOW,
+        chat=person.chat,
+        from_user=BOT_USER,
+        text=plain,
+        entities=entities,
+        reply_to_message=reply_to,
+    )
+
+
+def buttons(method: Any) -> dict[str, str]:
+    """The inline buttons under a message: text to callback data."""
+    markup = method.reply_markup
+    assert isinstance(markup, InlineKeyboardMarkup)
+    return {
+        button.text: button.callback_data or "" for row in markup.inline_keyboard for button in row
+    }

@@ -1,0 +1,165 @@
+"""The buttons under a result."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiogram.methods import (
+    AnswerCallbackQuery,
+    DeleteMessage,
+    EditMessageReplyMarkup,
+    SendMediaGroup,
+    SendMessage,
+)
+from aiogram.types import InaccessibleMessage
+from notabot.v1 import transcription_pb2 as pb
+
+from tests.bot.conftest import Stage
+from tests.bot.service import Events, RefusalError, render_again, result
+from tests.bot.telegram import Person, buttons, received, voice
+
+RESULT_ID = "0123456789abcdef0123456789abcdef"
+
+
+async def _controls(stage: Stage) -> tuple[Person, SendMessage]:
+    """Someone with a fresh result, and the message with its buttons."""
+    person = stage.person()
+    await person.say_voice()
+    return person, stage.session.sent(SendMessage)[-1]
+
+
+async def test_a_view_sends_new_pages_files_and_buttons(stage: Stage) -> None:
+    person, controls = await _controls(stage)
+    original = person.message(voice=voice())
+    shown = received(controls, person, original)
+    stage.session.requests.clear()
+
+    await person.press(buttons(controls)["Lead sheet"], shown)
+
+    [request] = stage.service.renders
+    assert request.result_id == RESULT_ID
+    assert request.render.view == pb.VIEW_LEAD_SHEET
+    assert set(request.render.formats) == {
+        pb.FORMAT_PNG,
+        pb.FORMAT_PDF,
+        pb.FORMAT_MIDI,
+        pb.FORMAT_MUSICXML,
+    }
+    pages, files = stage.session.sent(SendMediaGroup)
+    assert len(pages.media) == 2
+    assert len(files.media) == 4
+    assert pages.reply_parameters.message_id == original.message_id
+    [renewed] = stage.session.sent(SendMessage)
+    assert "• Lead sheet" in buttons(renewed)
+    assert "Full score" in buttons(renewed)
+    [deleted] = stage.session.sent(DeleteMessage)
+    assert deleted.message_id == shown.message_id, "the old buttons make room for the new"
+
+
+async def test_transposition_adds_up_and_goes_back(stage: Stage) -> None:
+    person, controls = await _controls(stage)
+    assert not any("Original" in label for label in buttons(controls))
+    for _ in range(2):
+        await person.press(buttons(controls)["↑ Semitone up"], received(controls, person))
+        controls = stage.session.sent(SendMessage)[-1]
+
+    assert stage.service.renders[-1].render.transpose_semitones == 2
+    assert "B minor" in controls.text
+    caption = stage.session.sent(SendMediaGroup)[-2].media[0].caption
+    assert "recorded in A minor, moved by +2" in caption
+    assert "Bm · G · D · A/C♯" in caption
+    await person.press(buttons(controls)["Original key: A minor"], received(controls, person))
+    assert stage.service.renders[-1].render.transpose_semitones == 0
+
+
+async def test_chords_as_text(stage: Stage) -> None:
+    person, controls = await _controls(stage)
+    await person.press(buttons(controls)["Chords as text"], received(controls, person))
+
+    assert list(stage.service.renders[-1].render.formats) == [pb.FORMAT_JSON]
+    text = stage.session.sent(SendMessage)[-1].text
+    assert "<pre>0:00 |Am |F  |C  |G/B|</pre>" in text
+    assert "Chords, A minor" in text
+
+
+async def test_chords_where_there_are_none(stage: Stage) -> None:
+    async def no_chords(request: pb.RenderRequest) -> Events:
+        yield pb.TranscribeEvent(result=result(request.render, chords=[]))
+
+    person, controls = await _controls(stage)
+    stage.service.render = no_chords
+    await person.press(buttons(controls)["Chords as text"], received(controls, person))
+
+    assert stage.session.texts()[-1] == "I heard no chords in this recording."
+
+
+async def test_the_marked_button_does_nothing(stage: Stage) -> None:
+    person, controls = await _controls(stage)
+    await person.press(buttons(controls)["• Full score"], received(controls, person))
+
+    assert stage.session.texts()[-1] == "This is what you see."
+    assert not stage.service.renders
+
+
+async def test_buttons_outlive_a_restart(stage: Stage) -> None:
+    person, controls = await _controls(stage)
+    again = stage.restarted()
+    await again.person().press(buttons(controls)["Melody"], received(controls, person))
+
+    assert again.session.sent(SendMediaGroup)
+    assert "• Melody" in buttons(again.session.sent(SendMessage)[-1])
+
+
+async def test_an_expired_result_is_told_and_loses_its_buttons(stage: Stage) -> None:
+    async def expired(request: pb.RenderRequest) -> Events:
+        raise RefusalError(5, "RESULT_EXPIRED")
+        yield
+
+    person, controls = await _controls(stage)
+    stage.service.render = expired
+    await person.press(buttons(controls)["Melody"], received(controls, person))
+
+    assert "has forgotten this score" in stage.session.texts()[-1]
+    [edited] = stage.session.sent(EditMessageReplyMarkup)
+    assert edited.reply_markup is None
+    assert len(stage.session.sent(DeleteMessage)) == 1, "only the status message has gone"
+
+
+async def test_a_second_press_waits_for_the_first(stage: Stage) -> None:
+    go_on = asyncio.Event()
+
+    async def slowly(request: pb.RenderRequest) -> Events:
+        await go_on.wait()
+        async for event in render_again(request):
+            yield event
+
+    person, controls = await _controls(stage)
+    stage.service.render = slowly
+    shown = received(controls, person)
+    first = asyncio.create_task(person.press(buttons(controls)["Melody"], shown))
+    await stage.session.wait_for(AnswerCallbackQuery, "Writing")
+    await person.press(buttons(controls)["Melody"], shown)
+
+    assert "Already at it" in stage.session.texts()[-1]
+    go_on.set()
+    await asyncio.wait_for(first, 5)
+    assert len(stage.service.renders) == 1
+
+
+async def test_buttons_of_an_old_message(stage: Stage) -> None:
+    person, controls = await _controls(stage)
+    stage.session.requests.clear()
+    gone = InaccessibleMessage(chat=person.chat, message_id=3)
+    await person.press(buttons(controls)["Melody"], gone)  # type: ignore[arg-type]
+
+    pages, _ = stage.session.sent(SendMediaGroup)
+    assert pages.chat_id == person.chat.id
+
+
+@pytest.mark.parametrize("data", ["r:1:z:0", "r:1:f:99", "r:1:f:much", "r", "zzz", "l:xx"])
+async def test_strange_buttons_are_answered(stage: Stage, data: str) -> None:
+    await stage.person().press(data)
+
+    assert stage.session.texts() == ["This button no longer works."]
+    assert stage.service.calls == 0

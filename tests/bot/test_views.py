@@ -1,0 +1,122 @@
+"""Texts within Telegram's limits, whatever the result."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import pytest
+
+from bot.client import Beat, ChordSegment, Key, Preset, Progress, Result, Stage, View
+from bot.i18n import Translator
+from bot.views import (
+    MAX_CAPTION_CHARS,
+    MAX_MESSAGE_CHARS,
+    caption,
+    chords_texts,
+    key_name,
+    progress_text,
+)
+
+RESULT = Result(
+    result_id="1",
+    duration_s=8.0,
+    tempo_bpm=96.4,
+    time_signature="3/4",
+    key=Key("C#", "minor"),
+    rendered_key=Key("C#", "minor"),
+    beats=tuple(Beat(0.5 * index, index % 3 + 1) for index in range(12)),
+    chords=(ChordSegment(0.0, 3.0, "C#:min"), ChordSegment(3.0, 6.0, "G#:7")),
+    models={"voice": "swift-f0@0.3.0"},
+    preset=Preset.VOICE,
+    view=View.FULL,
+    transpose_semitones=0,
+)
+
+
+@pytest.mark.parametrize(
+    ("tonic", "mode", "russian_name", "english_name"),
+    [
+        ("C#", "minor", "до-диез минор", "C♯ minor"),
+        ("Bb", "major", "си-бемоль мажор", "B♭ major"),
+        ("B", "minor", "си минор", "B minor"),
+        ("G", "major", "соль мажор", "G major"),
+    ],
+)
+def test_keys_have_their_names(
+    russian: Translator,
+    english: Translator,
+    tonic: str,
+    mode: str,
+    russian_name: str,
+    english_name: str,
+) -> None:
+    key = Key(tonic, mode)  # type: ignore[arg-type]
+    assert key_name(key, russian) == russian_name
+    assert key_name(key, english) == english_name
+
+
+def test_caption_in_russian(russian: Translator) -> None:
+    assert caption(RESULT, "Этюд", russian) == (
+        "<b>Этюд</b>\n"
+        "Тональность: до-диез минор\n"
+        "Темп: 96 · Размер: 3/4\n"
+        "Аккорды в начале: C♯m · G♯7\n"
+        "Модели: swift-f0 0.3.0"
+    )
+
+
+def test_a_caption_always_fits(t: Translator) -> None:
+    chords = tuple(
+        ChordSegment(index, index + 1.0, f"{letter}#:minmaj7/b7")
+        for index, letter in enumerate("CDFGAC")
+    )
+    crowded = dataclasses.replace(
+        RESULT,
+        chords=chords * 3,
+        models={f"task {number}": f"some-long-name-{number}@1.0.0" for number in range(40)},
+        transpose_semitones=-24,
+    )
+    text = caption(crowded, "&" * 120, t)
+    assert len(re.sub(r"&\w+;", "&", text)) <= MAX_CAPTION_CHARS - 100, "and the note on pages"
+
+
+def test_a_grid_of_chords_fits_a_phone(t: Translator) -> None:
+    [text] = chords_texts(RESULT, "", t)
+    grid = re.search(r"<pre>(.*)</pre>", text, re.DOTALL)
+    assert grid is not None
+    assert grid[1] == "0:00 |C♯m|C♯m|G♯7|G♯7|"
+
+
+def test_a_long_song_takes_several_messages(english: Translator) -> None:
+    bar_count = 1200
+    chords = tuple(
+        ChordSegment(2.0 * bar, 2.0 * bar + 2, "F#:minmaj7/b3" if bar % 2 else "C")
+        for bar in range(bar_count)
+    )
+    beats = tuple(Beat(0.5 * beat, beat % 4 + 1) for beat in range(4 * bar_count))
+    texts = chords_texts(dataclasses.replace(RESULT, chords=chords, beats=beats), "x", english)
+
+    assert len(texts) > 1
+    assert all(len(text) <= MAX_MESSAGE_CHARS + 100 for text in texts)
+    plain = [re.sub(r"<[^>]+>", "", text) for text in texts]
+    assert all(len(text) <= MAX_MESSAGE_CHARS for text in plain)
+    rows = [row for text in plain for row in text.splitlines() if "|" in row]
+    assert max(map(len, rows)) <= 34
+    assert sum(row.count("C ") for row in rows) == bar_count // 2
+
+
+def test_chords_without_bars_are_listed(english: Translator) -> None:
+    [text] = chords_texts(dataclasses.replace(RESULT, beats=()), "", english)
+    assert " 0:00 C♯m\n 0:03 G♯7" in text
+
+
+def test_no_chords(english: Translator) -> None:
+    silent = dataclasses.replace(RESULT, chords=(ChordSegment(0.0, 9.0, "N"),))
+    assert chords_texts(silent, "", english) == []
+
+
+def test_progress_is_a_bar(english: Translator) -> None:
+    text = progress_text(Progress(Stage.TAGGING, 0.5), english)
+    assert text == "Listening for notes…\n▰▰▰▰▰▰▱▱▱▱▱▱ 50%"
+    assert progress_text(Progress(None, 7.0), english).endswith("▰ 100%")
