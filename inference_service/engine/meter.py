@@ -79,7 +79,8 @@ class Meter:
         """Close the account of the running stage."""
         if self._stage is not None:
             spent_s = time.perf_counter() - self._since_s
-            self.timings_s[self._stage] = self.timings_s.get(self._stage, 0.0) + spent_s
+            name = self._stage.value
+            self.timings_s[name] = self.timings_s.get(name, 0.0) + spent_s
             self._stage = None
 
 

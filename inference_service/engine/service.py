@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -66,10 +67,22 @@ class Rendered:
 
 @dataclass(slots=True)
 class Counters:
-    """Requests since the start."""
+    """Admitted requests since the start; one whose caller went away is in neither count."""
 
     completed: int = 0
     failed: int = 0
+
+    @contextmanager
+    def count(self) -> Iterator[None]:
+        """Count a block as completed or failed."""
+        try:
+            yield
+        except Cancelled:
+            raise
+        except Exception:
+            self.failed += 1
+            raise
+        self.completed += 1
 
 
 class Engine:
@@ -163,16 +176,15 @@ class Engine:
             )
 
         start_s = time.monotonic()
-        with self._counted():
-            async with self._device.submit(Job(hear, meter, deadline_s)) as job:
-                async for update in job.updates():
+        async with self._device.submit(Job(hear, meter, deadline_s)) as job:
+            async for update in job.updates():
+                yield update
+            transcription = await job.result()
+        async with self._engraver.submit(Job(write, meter, deadline_s)) as writing:
+            async for update in writing.updates():
+                if isinstance(update, StageUpdate):
                     yield update
-                transcription = await job.result()
-            async with self._engraver.submit(Job(write, meter, deadline_s)) as writing:
-                async for update in writing.updates():
-                    if isinstance(update, StageUpdate):
-                        yield update
-                rendered = await writing.result()
+            rendered = await writing.result()
         for stage, seconds in meter.timings_s.items():
             self._observe_stage(stage, seconds)
         _log.info(
@@ -205,13 +217,11 @@ class Engine:
             artifacts = self._use_cases.render(cached.transcription, titled, progress)
             return Rendered(result_id, cached.transcription, titled, tuple(artifacts))
 
-        job = Job(write, build_render_meter(), deadline_s)
-        with self._counted():
-            async with self._engraver.submit(job):
-                async for update in job.updates():
-                    if isinstance(update, StageUpdate):
-                        yield update
-                rendered = await job.result()
+        async with self._engraver.submit(Job(write, build_render_meter(), deadline_s)) as job:
+            async for update in job.updates():
+                if isinstance(update, StageUpdate):
+                    yield update
+            rendered = await job.result()
         yield rendered
 
     async def drain(self, limit_s: float) -> None:
@@ -235,22 +245,3 @@ class Engine:
             self._device.close(_STOP_GRACE_S), self._engraver.close(_STOP_GRACE_S)
         )
         return all(returned)
-
-    def _counted(self) -> _Count:
-        return _Count(self.counters)
-
-
-class _Count:
-    """Counts a block as completed or failed; a caller who went away counts as neither."""
-
-    def __init__(self, counters: Counters) -> None:
-        self._counters = counters
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        if kind is None:
-            self._counters.completed += 1
-        elif issubclass(kind, Exception) and not issubclass(kind, Cancelled):
-            self._counters.failed += 1

@@ -63,6 +63,7 @@ class Job(Generic[T]):
         self._updates: dict[object, Update] = {}
         self._changed = asyncio.Event()
         self._stop_reason: NotabotError | None = None
+        self._ahead: int | None = None
         self._posted_s = 0.0
         self._posted_stage: Stage | None = None
         self.worked_s = 0.0
@@ -110,7 +111,9 @@ class Job(Generic[T]):
 
     def announce(self, ahead: int) -> None:
         """Tell the follower how many jobs are ahead."""
-        self._post(Position, Position(ahead))
+        if ahead != self._ahead:
+            self._ahead = ahead
+            self._post(Position, Position(ahead))
 
     def execute(self) -> None:
         """Do the work; called in the worker's thread."""
@@ -223,6 +226,7 @@ class Worker:
             if job.done:  # cancelled while it waited
                 continue
             self._running = job
+            job.announce(0)
             self._announce()
             loop = asyncio.get_running_loop()
             self._work = loop.run_in_executor(self._executor, job.execute)

@@ -52,7 +52,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
     async def Transcribe(self, requests: Requests, context: Context) -> None:  # noqa: N802
         """Take options and audio; send updates, files and the result."""
         deadline_s = self._deadline(context)
-        with self._engine.transcriptions.admit():
+        with self._engine.transcriptions.admit(), self._engine.counters.count():
             async with _within(deadline_s):
                 options, data = await self._receive(requests)
                 events = self._engine.transcribe(data, options, deadline_s)
@@ -65,7 +65,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         """Send a cached result's files in another form."""
         options = decode_render_options(request.render)
         deadline_s = self._deadline(context)
-        with self._engine.renderings.admit():
+        with self._engine.renderings.admit(), self._engine.counters.count():
             async with _within(deadline_s):
                 await _send(self._engine.render(request.result_id, options, deadline_s), context)
 

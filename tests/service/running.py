@@ -1,0 +1,180 @@
+"""A real server with the tests' small stages, and what talks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from grpc_health.v1 import health_pb2_grpc
+from grpc_status import rpc_status
+from notabot.v1 import models_pb2_grpc, transcription_pb2, transcription_pb2_grpc
+
+from inference_service.assembly import Pipeline, build_service
+from inference_service.music.events import Beat, Key, NoteEvent, Part, Transcription
+from inference_service.pipeline.options import Preset, RenderOptions
+from inference_service.pipeline.render import Artifact
+from inference_service.pipeline.stages import StageSet
+from inference_service.progress import Progress, Stage
+from inference_service.server.app import Service
+from inference_service.settings import Settings
+
+LOCAL = "127.0.0.1:0"
+
+
+def build_settings(directory: Path, **groups: dict[str, Any]) -> Settings:
+    """Settings of a service on a free port, without metrics, that keeps its files in a folder."""
+    defaults: dict[str, dict[str, Any]] = {
+        "server": {"listen": LOCAL, "metrics_listen": ""},
+        "cache": {"directory": directory / "results"},
+        "models": {"profile": "tiny", "weights": directory / "weights"},
+    }
+    merged = {
+        name: {**defaults.get(name, {}), **groups.get(name, {})} for name in defaults | groups
+    }
+    return Settings(_env_file=None, **merged)  # type: ignore[call-arg, arg-type]
+
+
+class HeldPipeline(Pipeline):
+    """The pipeline with the hearing left out: it holds each request until it is let go.
+
+    While held it reports every few milliseconds, as a stage does.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.audio)
+        self.release = threading.Event()
+        self.began: list[str] = []
+        self.ended: list[str] = []
+
+    def transcribe(
+        self, data: bytes, preset: Preset, stages: StageSet, progress: Progress
+    ) -> Transcription:
+        name = data.decode()
+        self.began.append(name)
+        try:
+            progress(Stage.DECODE, 0.0)
+            while not self.release.wait(0.01):
+                progress(Stage.TAGGING, 0.5)
+            progress(Stage.TAGGING, 1.0)
+        finally:
+            self.ended.append(name)
+        return build_transcription(dict(stages.models))
+
+    def render(
+        self, transcription: Transcription, options: RenderOptions, progress: Progress
+    ) -> list[Artifact]:
+        progress(Stage.NOTATION, 1.0)
+        title = options.title.encode()
+        return [
+            Artifact("title.txt", "text/plain", title),
+            Artifact("empty.txt", "text/plain", b""),
+        ]
+
+
+def build_transcription(models: dict[str, str] | None = None) -> Transcription:
+    """Return two notes in A minor."""
+    notes = (NoteEvent(0.0, 0.5, 69), NoteEvent(0.5, 1.0, 72))
+    return Transcription(
+        duration_s=1.0,
+        tuning_cents=0.0,
+        tempo_bpm=120.0,
+        time_signature="4/4",
+        key=Key("A", "minor"),
+        parts=(Part("vocals", "Vocals", notes, 52),),
+        beats=(Beat(0.0, 1), Beat(0.5, 2)),
+        chords=(),
+        models=models or {"voice": "autocorrelation@1"},
+        timings_s={"tagging": 0.1},
+        preset="voice",
+    )
+
+
+@dataclass
+class Running:
+    """A running service, and stubs of it."""
+
+    service: Service
+    channel: grpc.aio.Channel
+    transcription: Any = field(init=False)
+    models: Any = field(init=False)
+    health: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.transcription = transcription_pb2_grpc.TranscriptionStub(self.channel)  # type: ignore[no-untyped-call]
+        self.models = models_pb2_grpc.ModelsStub(self.channel)  # type: ignore[no-untyped-call]
+        self.health = health_pb2_grpc.HealthStub(self.channel)
+
+    def transcribe(self, data: bytes, **call: Any) -> Any:
+        """Begin a call with the options of the voice preset."""
+        return self.transcription.Transcribe(iter(messages(data)), **call)
+
+
+@asynccontextmanager
+async def run_service(
+    settings: Settings, *, load: bool = True, **overrides: Any
+) -> AsyncIterator[Running]:
+    """Start a service made by the production factory, and stop it afterwards."""
+    service = build_service(settings, **overrides)
+    await service.start()
+    if load:
+        await service.load()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{service.port}") as channel:
+        try:
+            yield Running(service, channel)
+        finally:
+            await service.stop()
+
+
+def messages(
+    data: bytes,
+    preset: transcription_pb2.Preset = transcription_pb2.PRESET_VOICE,
+    chunk_bytes: int = 65536,
+    **render: Any,
+) -> Iterable[transcription_pb2.TranscribeRequest]:
+    """What a caller sends."""
+    options = transcription_pb2.TranscribeOptions(
+        preset=preset, render=transcription_pb2.RenderOptions(**render)
+    )
+    yield transcription_pb2.TranscribeRequest(options=options)
+    for start in range(0, len(data), chunk_bytes):
+        chunk = data[start : start + chunk_bytes]
+        yield transcription_pb2.TranscribeRequest(audio_chunk=chunk)
+
+
+async def wait_until(condition: Callable[[], bool], limit_s: float = 3.0) -> None:
+    """Wait for what another thread or process does."""
+    async with asyncio.timeout(limit_s):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+@dataclass
+class Failure:
+    """How a call failed."""
+
+    status: grpc.StatusCode
+    reason: str
+    params: dict[str, str]
+    retry_after_s: float | None
+
+
+def read_failure(error: grpc.aio.AioRpcError) -> Failure:
+    """Read the details of a failed call, by gRPC's own library."""
+    status = rpc_status.from_call(error)
+    assert status is not None, f"no details: {error.code()} {error.details()}"
+    info, retry = ErrorInfo(), RetryInfo()
+    delay: float | None = None
+    for detail in status.details:
+        if detail.Unpack(retry):
+            delay = retry.retry_delay.ToTimedelta().total_seconds()
+        else:
+            assert detail.Unpack(info)
+    assert info.domain == "notabot"
+    return Failure(error.code(), info.reason, dict(info.metadata), delay)

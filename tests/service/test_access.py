@@ -1,0 +1,169 @@
+"""Tokens, TLS, reflection, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import structlog
+import trustme
+from google.protobuf.descriptor_pool import DescriptorPool
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
+    ProtoReflectionDescriptorDatabase,
+)
+from notabot.v1 import models_pb2, transcription_pb2, transcription_pb2_grpc
+
+from inference_service.assembly import build_service
+from inference_service.settings import Settings
+from tests.service.running import HeldPipeline, Running, messages, run_service
+
+TOKENS = {"token": "for-callers", "admin_token": "for-administrators"}
+
+
+def bearer(token: str) -> tuple[tuple[str, str]]:
+    return (("authorization", f"Bearer {token}"),)
+
+
+async def transcription_status(running: Running, metadata: Any) -> grpc.StatusCode:
+    call = running.transcribe(b"a", metadata=metadata)
+    with suppress(grpc.aio.AioRpcError):
+        _ = [event async for event in call]
+    return await call.code()
+
+
+async def models_status(running: Running, metadata: Any) -> grpc.StatusCode:
+    call = running.models.Status(models_pb2.StatusRequest(), metadata=metadata)
+    return await call.code()
+
+
+async def test_each_service_has_its_own_token(build: Callable[..., Settings]) -> None:
+    settings = build(server=TOKENS)
+    held = HeldPipeline(settings)
+    held.release.set()
+    ok, refused = grpc.StatusCode.OK, grpc.StatusCode.UNAUTHENTICATED
+    async with run_service(settings, use_cases=held) as running:
+        for metadata, transcription, models in [
+            (None, refused, refused),
+            (bearer("wrong"), refused, refused),
+            ((("authorization", "for-callers"),), refused, refused),
+            (bearer("for-callers"), ok, refused),
+            (bearer("for-administrators"), refused, ok),
+        ]:
+            assert await transcription_status(running, metadata) is transcription
+            assert await models_status(running, metadata) is models
+        answer = await running.health.Check(health_pb2.HealthCheckRequest())
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    assert held.began == ["a"]
+
+
+async def test_one_token_guards_both_services(build: Callable[..., Settings]) -> None:
+    settings = build(server={"token": "for-callers"})
+    async with run_service(settings, use_cases=HeldPipeline(settings)) as running:
+        assert await models_status(running, None) is grpc.StatusCode.UNAUTHENTICATED
+        assert await models_status(running, bearer("for-callers")) is grpc.StatusCode.OK
+
+
+async def test_tokens_audio_and_titles_are_never_logged(build: Callable[..., Settings]) -> None:
+    settings = build(server=TOKENS)
+    held = HeldPipeline(settings)
+    held.release.set()
+    with structlog.testing.capture_logs() as lines:
+        async with run_service(settings, use_cases=held) as running:
+            call = running.transcription.Transcribe(
+                iter(messages(b"audio-bytes", title="private title")),
+                metadata=bearer("for-callers"),
+            )
+            _ = [event async for event in call]
+            await transcription_status(running, bearer("wrong-token"))
+    text = repr(lines)
+    assert "transcription_done" in text
+    for secret in (*TOKENS.values(), "wrong-token", "audio-bytes", "private title"):
+        assert secret not in text
+    assert "for-callers" not in repr(settings)
+
+
+async def test_tls(build: Callable[..., Settings], tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost")
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    for pem in certificate.cert_chain_pems:
+        pem.write_to_path(tmp_path / "cert.pem", append=True)
+    settings = build(server={"tls_cert": tmp_path / "cert.pem", "tls_key": tmp_path / "key.pem"})
+    service = build_service(settings)
+    await service.start()
+    credentials = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+    async with grpc.aio.secure_channel(f"localhost:{service.port}", credentials) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(health_pb2.HealthCheckRequest())
+        assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+    async with grpc.aio.insecure_channel(f"localhost:{service.port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
+    await service.stop()
+
+
+async def test_half_of_tls_is_refused(build: Callable[..., Settings]) -> None:
+    with pytest.raises(ValueError, match="go together"):
+        build(server={"tls_cert": "cert.pem"})
+
+
+async def test_reflection_describes_the_services(running: Running) -> None:
+    def describe() -> tuple[list[str], list[str]]:
+        with grpc.insecure_channel(f"127.0.0.1:{running.service.port}") as channel:
+            database = ProtoReflectionDescriptorDatabase(channel)
+            service = DescriptorPool(database).FindServiceByName("notabot.v1.Transcription")
+            return list(database.get_services()), [method.name for method in service.methods]
+
+    services, methods = await asyncio.to_thread(describe)
+    assert {"notabot.v1.Transcription", "notabot.v1.Models", "grpc.health.v1.Health"} <= set(
+        services
+    )
+    assert methods == ["Transcribe", "Render"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def test_metrics(build: Callable[..., Settings]) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    settings = build(server={"metrics_listen": address}, audio={"max_bytes": 10})
+    held = HeldPipeline(settings)
+    held.release.set()
+
+    def scrape() -> str:
+        with urllib.request.urlopen(f"http://{address}/metrics") as response:
+            return str(response.read().decode())
+
+    async with run_service(settings, use_cases=held) as running:
+        await transcription_status(running, None)
+        await transcription_status(running, None)
+        stub = transcription_pb2_grpc.TranscriptionStub(running.channel)  # type: ignore[no-untyped-call]
+        request = transcription_pb2.RenderRequest(result_id="unknown")
+        with pytest.raises(grpc.aio.AioRpcError):
+            _ = [event async for event in stub.Render(request)]
+        text = await asyncio.to_thread(scrape)
+    assert 'notabot_requests_total{code="OK",method="Transcribe"} 2.0' in text
+    assert 'notabot_requests_total{code="RESULT_EXPIRED",method="Render"} 1.0' in text
+    assert 'notabot_stage_seconds_count{stage="tagging"} 2.0' in text
+    assert "notabot_queue_length 0.0" in text
+    assert 'notabot_model_info{model="autocorrelation@1",task="voice"} 1.0' in text
+
+
+async def test_an_address_in_use_is_told(build: Callable[..., Settings], running: Running) -> None:
+    taken = build(server={"listen": f"127.0.0.1:{running.service.port}"})
+    service = build_service(taken)
+    with pytest.raises(OSError, match="cannot listen"):
+        await service.start()
+    await service.stop()

@@ -1,0 +1,191 @@
+"""Health told truthfully, at once and under load; SIGTERM; a quick start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from notabot.v1 import transcription_pb2_grpc
+
+from inference_service.settings import Settings
+from tests.factories import build_notes, build_scale, encode_audio
+from tests.service.running import (
+    HeldPipeline,
+    Running,
+    messages,
+    read_failure,
+    run_service,
+    wait_until,
+)
+from tests.service.test_access import free_port
+
+SERVING = health_pb2.HealthCheckResponse.SERVING
+NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def check(running: Running, service: str = "") -> Any:
+    request = health_pb2.HealthCheckRequest(service=service)
+    return (await running.health.Check(request)).status
+
+
+async def last(call: Any) -> Any:
+    return [event async for event in call][-1]
+
+
+async def test_serving_begins_with_the_models(settings: Settings, held: HeldPipeline) -> None:
+    async with run_service(settings, load=False, use_cases=held) as running:
+        assert await check(running) == NOT_SERVING
+        assert await check(running, "notabot.v1.Transcription") == NOT_SERVING
+        assert await check(running, "notabot.v1.Models") == SERVING
+        await running.service.load()
+        assert await check(running) == SERVING
+        assert await check(running, "notabot.v1.Transcription") == SERVING
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await check(running, "no.such.Service")
+        assert raised.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_health_answers_at_once_while_a_job_runs(
+    running: Running, held: HeldPipeline
+) -> None:
+    call = running.transcribe(b"a")
+    await wait_until(lambda: bool(held.began))
+    start_s = time.monotonic()
+    for _ in range(20):
+        assert await check(running) == SERVING
+    assert time.monotonic() - start_s < 1
+    held.release.set()
+    await last(call)
+
+
+async def test_draining_finishes_what_runs_and_refuses_what_comes(
+    build: Callable[..., Settings],
+) -> None:
+    settings = build(engine={"drain_s": 5.0})
+    held = HeldPipeline(settings)
+    async with run_service(settings, use_cases=held) as running:
+        call = asyncio.create_task(last(running.transcribe(b"a")))
+        await wait_until(lambda: bool(held.began))
+        stopping = asyncio.create_task(running.service.stop())
+        while await check(running) == SERVING:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await last(running.transcribe(b"b"))
+        failure = read_failure(raised.value)
+        assert failure.status is grpc.StatusCode.UNAVAILABLE
+        assert failure.reason == "SHUTTING_DOWN"
+        assert failure.retry_after_s is not None
+        held.release.set()
+        assert (await call).HasField("result")
+        assert await stopping
+
+
+async def test_draining_ends_what_takes_too_long(settings: Settings, held: HeldPipeline) -> None:
+    async with run_service(settings, use_cases=held) as running:
+        calls = [asyncio.create_task(last(running.transcribe(name))) for name in (b"a", b"b")]
+        await wait_until(
+            lambda: bool(held.began) and len(running.service.engine.transcriptions) == 2
+        )
+        start_s = time.monotonic()
+        assert await running.service.stop()
+        assert time.monotonic() - start_s < 3
+        for call in calls:
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await call
+            assert read_failure(raised.value).reason == "SHUTTING_DOWN"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a service in a process of its own."""
+    return {
+        **os.environ,
+        "NOTABOT_SERVER_LISTEN": f"127.0.0.1:{free_port()}",
+        "NOTABOT_SERVER_METRICS_LISTEN": "",
+        "NOTABOT_MODELS_PROFILE": "tiny",
+        "NOTABOT_MODELS_WEIGHTS": str(tmp_path / "weights"),
+        "NOTABOT_CACHE_DIRECTORY": str(tmp_path / "results"),
+    }
+
+
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Starts a service as a process, and ends it after the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(**more: str) -> subprocess.Popen[bytes]:
+        with (tmp_path / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "inference_service", "serve"],
+                env=environment | more,
+                stderr=log,
+            )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+async def first_health(address: str, limit_s: float) -> tuple[float, Any]:
+    """Seconds until the first answer, and the answer."""
+    start_s = time.monotonic()
+    options = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100)]
+    async with grpc.aio.insecure_channel(address, options) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        answer = await stub.Check(
+            health_pb2.HealthCheckRequest(), timeout=limit_s, wait_for_ready=True
+        )
+    return time.monotonic() - start_s, answer.status
+
+
+@pytest.mark.parametrize("profile", ["tiny", "cpu"])
+async def test_the_first_health_check_is_answered_within_two_seconds(
+    start: Callable[..., Any], environment: dict[str, str], profile: str
+) -> None:
+    process = start(NOTABOT_MODELS_PROFILE=profile)
+    taken_s, _ = await first_health(environment["NOTABOT_SERVER_LISTEN"], 10.0)
+    assert taken_s < 2
+    process.send_signal(signal.SIGTERM)
+
+
+async def test_sigterm_lets_a_request_finish(
+    start: Callable[..., Any], environment: dict[str, str], tmp_path: Path
+) -> None:
+    process = start()
+    address = environment["NOTABOT_SERVER_LISTEN"]
+    await first_health(address, 10.0)
+    data = encode_audio(build_notes(build_scale()).samples, "wav")
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = transcription_pb2_grpc.TranscriptionStub(channel)  # type: ignore[no-untyped-call]
+        call = stub.Transcribe(iter(messages(data)), wait_for_ready=True)
+        events = aiter(call)
+        while not (await anext(events)).HasField("progress"):
+            pass
+        process.send_signal(signal.SIGTERM)
+        result = [event async for event in events][-1].result
+    assert [note.pitch for note in result.parts[0].notes] == [60, 62, 64, 65, 67, 69, 71, 72]
+    assert await asyncio.to_thread(process.wait, 10) == 0
+    log = (tmp_path / "log").read_text()
+    assert '"event": "draining"' in log
+    assert '"event": "stopped"' in log
+
+
+async def test_a_missing_model_ends_the_service_with_its_reason(
+    start: Callable[..., Any], tmp_path: Path
+) -> None:
+    process = start(NOTABOT_MODELS_PROFILE="cpu", NOTABOT_MODELS_USE="separation=htdemucs")
+    assert await asyncio.to_thread(process.wait, 30) == 69
+    assert "models fetch htdemucs" in (tmp_path / "log").read_text()

@@ -1,0 +1,219 @@
+"""Models: listed, exchanged while requests run, refused."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from notabot.v1 import models_pb2
+
+from inference_service.engine.catalog import Catalog, ModelEntry, WeightFile
+from inference_service.engine.selfcheck import Stage
+from inference_service.errors import ErrorCode
+from inference_service.music.events import NoteEvent
+from inference_service.pipeline.stages import Task
+from inference_service.settings import Settings
+from inference_service.tiny import AutocorrelationTagger, build_tiny_catalog, load_tiny
+from tests.service.running import HeldPipeline, Running, read_failure, run_service, wait_until
+
+
+async def activate(running: Running, task: str, model: str) -> models_pb2.ActivateResponse:
+    return await running.models.Activate(models_pb2.ActivateRequest(task=task, model=model))
+
+
+async def refuse(running: Running, task: str, model: str) -> Any:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await activate(running, task, model)
+    return read_failure(raised.value)
+
+
+async def states(running: Running, task: str) -> dict[str, int]:
+    response = await running.models.List(models_pb2.ListRequest())
+    return {model.name: model.state for model in response.models if model.task == task}
+
+
+async def test_exchange_under_load_fails_no_request(build: Callable[..., Settings]) -> None:
+    settings = build(engine={"queue_size": 8})
+    held = HeldPipeline(settings)
+    async with run_service(settings, use_cases=held) as running:
+        names = [bytes([97 + index]) for index in range(8)]
+        calls = [running.transcribe(name) for name in names]
+        results = [asyncio.create_task(last(call)) for call in calls]
+        await wait_until(
+            lambda: bool(held.began) and len(running.service.engine.transcriptions) == 8
+        )
+        response = await activate(running, "voice", "autocorrelation-coarse")
+        assert response.previous == "autocorrelation@1"
+        assert response.model.state == models_pb2.MODEL_STATE_ACTIVE
+        held.release.set()
+        used = {
+            name.decode(): (await result).result.models["voice"]
+            for name, result in zip(names, results, strict=True)
+        }
+    first = held.began[0]
+    assert used.pop(first) == "autocorrelation@1"
+    assert set(used.values()) == {"autocorrelation-coarse@1"}
+
+
+async def last(call: Any) -> Any:
+    return [event async for event in call][-1]
+
+
+async def test_the_list_tells_what_is_active(running: Running) -> None:
+    assert await states(running, "song") == {
+        "autocorrelation": models_pb2.MODEL_STATE_ACTIVE,
+        "autocorrelation-coarse": models_pb2.MODEL_STATE_AVAILABLE,
+    }
+    await activate(running, "song", "autocorrelation-coarse")
+    assert (await states(running, "song"))["autocorrelation"] == models_pb2.MODEL_STATE_AVAILABLE
+    status = await running.models.Status(models_pb2.StatusRequest())
+    assert status.active["song"] == "autocorrelation-coarse@1"
+    assert status.active["voice"] == "autocorrelation@1"
+
+
+async def test_status(running: Running, held: HeldPipeline) -> None:
+    before = await running.models.Status(models_pb2.StatusRequest())
+    assert (before.ready, before.busy, before.queue_length, before.queue_limit) == (
+        True, False, 0, 3,
+    )  # fmt: skip
+    assert before.memory_bytes > 10_000_000
+    assert before.device == "cpu"
+    assert "grpcio" in before.versions
+    calls = [asyncio.create_task(last(running.transcribe(name))) for name in (b"a", b"b")]
+    await wait_until(
+        lambda: running.service.engine.busy and len(running.service.engine.transcriptions) == 2
+    )
+    during = await running.models.Status(models_pb2.StatusRequest())
+    assert (during.busy, during.queue_length) == (True, 1)
+    held.release.set()
+    await asyncio.gather(*calls)
+    after = await running.models.Status(models_pb2.StatusRequest())
+    assert (after.completed, after.failed) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("task", "model"), [("song", "no-such"), ("no-such", "steady"), ("song", "steady"), ("", "")]
+)
+async def test_unknown_models(running: Running, task: str, model: str) -> None:
+    failure = await refuse(running, task, model)
+    assert failure.status is grpc.StatusCode.NOT_FOUND
+    assert failure.reason == "MODEL_UNKNOWN"
+    assert failure.params == {"task": task, "model": model}
+
+
+class Deaf(AutocorrelationTagger):
+    """Hears nothing."""
+
+    def tag(self, *arguments: Any) -> list[NoteEvent]:
+        return []
+
+
+class Garbling(AutocorrelationTagger):
+    """Returns times that are not numbers."""
+
+    def tag(self, *arguments: Any) -> list[NoteEvent]:
+        return [NoteEvent(math.nan, 1.0, 60)]
+
+
+class Crashing(AutocorrelationTagger):
+    """Fails."""
+
+    def tag(self, *arguments: Any) -> list[NoteEvent]:
+        raise RuntimeError("a tensor of the wrong shape")
+
+
+def entry(name: str, files: tuple[WeightFile, ...] = ()) -> ModelEntry:
+    return ModelEntry(
+        name=name,
+        version="1",
+        tasks=(Task.VOICE,),
+        kind="url" if files else "builtin",
+        licence="MIT",
+        summary="",
+        paper="",
+        sample_rate_hz=44100,
+        files=files,
+    )
+
+
+FILE = WeightFile(url="https://example.org/w.bin", sha256="0" * 64, size_bytes=10)
+
+
+def load_odd(task: Task, model: ModelEntry) -> Stage:
+    odd: dict[str, Callable[[], Stage]] = {
+        "deaf": Deaf,
+        "garbling": Garbling,
+        "crashing": Crashing,
+    }
+    if model.name == "unloadable":
+        raise OSError("no such kernel")
+    return odd[model.name]() if model.name in odd else load_tiny(task, model)
+
+
+@pytest.fixture
+def odd_catalog() -> Catalog:
+    tiny = build_tiny_catalog()
+    odd = [entry(name) for name in ("deaf", "garbling", "crashing", "unloadable")]
+    return Catalog(profiles=tiny.profiles, models=(*tiny.models, *odd, entry("far", (FILE,))))
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        ("deaf", "none of the chord's"),
+        ("garbling", "not finite"),
+        ("crashing", "wrong shape"),
+        ("unloadable", "no such kernel"),
+    ],
+)
+async def test_a_bad_model_leaves_the_old_one_serving(
+    settings: Settings, held: HeldPipeline, odd_catalog: Catalog, model: str, why: str
+) -> None:
+    overrides = {"catalog": odd_catalog, "loader": load_odd, "use_cases": held}
+    async with run_service(settings, **overrides) as running:
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await activate(running, "voice", model)
+        failure = read_failure(raised.value)
+        assert failure.status is grpc.StatusCode.FAILED_PRECONDITION
+        assert failure.reason == "MODEL_REJECTED"
+        assert failure.params == {"task": "voice", "model": model}
+        assert why in str(raised.value.details())
+        status = await running.models.Status(models_pb2.StatusRequest())
+        assert status.active["voice"] == "autocorrelation@1"
+        held.release.set()
+        assert (await last(running.transcribe(b"a"))).HasField("result")
+
+
+def place_weights(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"0123456789")
+
+
+async def test_weights_that_are_not_fetched(
+    settings: Settings, held: HeldPipeline, odd_catalog: Catalog
+) -> None:
+    overrides = {"catalog": odd_catalog, "loader": load_odd, "use_cases": held}
+    async with run_service(settings, **overrides) as running:
+        assert (await states(running, "voice"))["far"] == models_pb2.MODEL_STATE_NOT_FETCHED
+        failure = await refuse(running, "voice", "far")
+        assert failure.reason == "MODEL_NOT_FETCHED"
+        place_weights(settings.models.weights / "far" / "w.bin")
+        assert (await states(running, "voice"))["far"] == models_pb2.MODEL_STATE_AVAILABLE
+
+
+async def test_no_exchange_before_the_first_models_are_there(
+    settings: Settings, held: HeldPipeline
+) -> None:
+    async with run_service(settings, load=False, use_cases=held) as running:
+        failure = await refuse(running, "voice", "autocorrelation-coarse")
+        assert failure.status is grpc.StatusCode.UNAVAILABLE
+        assert failure.reason == ErrorCode.NOT_READY
+        assert failure.retry_after_s is not None
+        assert (await states(running, "key")) == {"scale": models_pb2.MODEL_STATE_LOADING}
+        status = await running.models.Status(models_pb2.StatusRequest())
+        assert not status.ready

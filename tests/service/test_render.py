@@ -1,0 +1,94 @@
+"""Render: cached results in another form, also after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+from notabot.v1 import transcription_pb2
+
+from inference_service.settings import Settings
+from tests.service.running import (
+    HeldPipeline,
+    Running,
+    messages,
+    read_failure,
+    run_service,
+    wait_until,
+)
+
+
+async def transcribe(running: Running, **render: Any) -> transcription_pb2.Result:
+    call = running.transcription.Transcribe(iter(messages(b"a", **render)))
+    return [event async for event in call][-1].result
+
+
+async def render(running: Running, result_id: str, **options: Any) -> list[Any]:
+    request = transcription_pb2.RenderRequest(
+        result_id=result_id, render=transcription_pb2.RenderOptions(**options)
+    )
+    return [event async for event in running.transcription.Render(request)]
+
+
+async def test_a_result_is_rendered_again_after_a_restart(
+    settings: Settings, held: HeldPipeline
+) -> None:
+    held.release.set()
+    async with run_service(settings, use_cases=held) as running:
+        first = await transcribe(running, title="A song")
+    async with run_service(settings, use_cases=held) as running:
+        events = await render(
+            running, first.result_id, transpose_semitones=3, view=transcription_pb2.VIEW_PIANO
+        )
+    result = events[-1].result
+    assert result.result_id == first.result_id
+    assert result.parts == first.parts
+    assert result.key == first.key
+    assert (first.rendered_key.tonic, result.rendered_key.tonic) == ("A", "C")
+    assert result.render.view == transcription_pb2.VIEW_PIANO
+    assert held.began == ["a"]
+
+
+async def test_the_title_is_remembered_and_may_be_changed(
+    running: Running, held: HeldPipeline
+) -> None:
+    held.release.set()
+    result = await transcribe(running, title="A song")
+    again = await render(running, result.result_id)
+    other = await render(running, result.result_id, title="Another")
+    titles = [
+        next(e.artifact.data for e in events if e.HasField("artifact")) for events in (again, other)
+    ]
+    assert titles == [b"A song", b"Another"]
+
+
+async def test_buttons_answer_while_a_transcription_runs(
+    running: Running, held: HeldPipeline
+) -> None:
+    held.release.set()
+    result = await transcribe(running)
+    held.release.clear()
+    long = running.transcribe(b"long")
+    await long.initial_metadata()
+    await wait_until(lambda: held.began[-1] == "long")
+    events = await asyncio.wait_for(render(running, result.result_id), 1.0)
+    assert events[-1].HasField("result")
+    assert running.service.engine.busy
+    long.cancel()
+
+
+@pytest.mark.parametrize("result_id", ["AAAAAAAAAAAA", "", "../../etc/passwd", "A" * 200, "\x00"])
+async def test_an_unknown_result_has_expired(running: Running, result_id: str) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await render(running, result_id)
+    failure = read_failure(raised.value)
+    assert failure.status is grpc.StatusCode.NOT_FOUND
+    assert failure.reason == "RESULT_EXPIRED"
+
+
+async def test_bad_options_are_refused(running: Running) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await render(running, "AAAAAAAAAAAA", transpose_semitones=99)
+    assert read_failure(raised.value).reason == "INVALID_OPTIONS"
