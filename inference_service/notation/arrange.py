@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby
+from math import floor
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_service.music.score import Score, ScoreNote, ScorePart
+from inference_service.music.score import Score, ScoreNote, ScorePart, TimeChange
 from inference_service.notation.views import View
 from inference_service.notation.voices import write_voices
 
@@ -36,6 +37,9 @@ _REACH_COST: Final = 2.0
 _OFF_CENTRE_COST: Final = 0.08
 _NEAR_NOTE_COST: Final = 0.35
 _MOVE_COST: Final = 0.25
+_ONE_STAFF_PITCH: Final = 53
+"""A keyboard part that stays above this is legible on a treble staff alone."""
+
 _KEYBOARDS: Final = range(8)
 """General MIDI's pianos, harpsichord and clavinet."""
 
@@ -54,8 +58,44 @@ def arrange(score: Score, view: View) -> Score:
         return replace(score, parts=parts or (_melody(score),))
     if view is View.PIANO:
         return replace(score, parts=(_reduce(score),))
-    chords = score.chords if view is View.LEAD_SHEET else ()
-    return replace(score, parts=(_melody(score),), chords=chords)
+    melody = replace(score, parts=(_melody(score),))
+    if view is View.LEAD_SHEET:
+        return _start_at(melody, min(_opening(melody), Fraction(0)))
+    return _start_at(replace(melody, chords=()), _opening(melody))
+
+
+def _opening(score: Score) -> Fraction:
+    """Return the first note's place, in beats."""
+    return min((n.start_beats for part in score.parts for n in part.notes), default=Fraction(0))
+
+
+def _start_at(score: Score, opening: Fraction) -> Score:
+    """Return the score without the bars, or the pickup's beats, before a place."""
+    if opening < 0:
+        return replace(score, pickup_beats=min(score.pickup_beats, Fraction(-floor(opening))))
+    bars = [bar for bar in score.bars() if bar.start_beats <= opening]
+    first = bars[-1]
+    origin = int(first.start_beats)
+    changes = [
+        TimeChange(c.start_beats - origin, c.beats)
+        for c in score.time_changes
+        if c.start_beats > origin
+    ]
+    if first.signature != score.signature:
+        changes.insert(0, TimeChange(0, first.signature.beats))
+    return replace(
+        score,
+        parts=tuple(
+            replace(
+                part,
+                notes=tuple(replace(n, start_beats=n.start_beats - origin) for n in part.notes),
+            )
+            for part in score.parts
+        ),
+        chords=tuple(replace(c, start_beats=c.start_beats - origin) for c in score.chords),
+        pickup_beats=Fraction(0),
+        time_changes=tuple(changes),
+    )
 
 
 def _arrange_part(part: ScorePart) -> ScorePart:
@@ -64,7 +104,10 @@ def _arrange_part(part: ScorePart) -> ScorePart:
     if part.id == VOCALS_ID:
         return replace(part, notes=tuple(write_voices(_top_line(part.notes), voices=1)))
     if part.program in _KEYBOARDS:
-        return replace(part, notes=_write_hands(part_hands(part.notes)), staves=2)
+        hands = part_hands(part.notes)
+        left = [note for note in hands if note.staff == 2]
+        if any(note.pitch < _ONE_STAFF_PITCH for note in left):
+            return replace(part, notes=_write_hands(hands), staves=2)
     return replace(part, notes=tuple(write_voices(part.notes)))
 
 

@@ -2,7 +2,7 @@
 
 Labels follow Harte et al., "Symbolic representation of musical chords" (ISMIR 2005):
 ``ROOT[:QUALITY][(DEGREES)][/BASS]``. The written text is that of common lead sheets (Am7, Cmaj7,
-Bm7b5), the kind a word of MusicXML's ``kind-value``.
+Bm7♭5), the kind a word of MusicXML's ``kind-value``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _QUALITIES: Final[dict[str, tuple[str, str, tuple[int, ...]]]] = {
     "min7": ("minor-seventh", "m7", (0, -3, 1, -2)),
     "minmaj7": ("major-minor", "m(maj7)", (0, -3, 1, 5)),
     "dim7": ("diminished-seventh", "dim7", (0, -3, -6, -9)),
-    "hdim7": ("half-diminished", "m7b5", (0, -3, -6, -2)),
+    "hdim7": ("half-diminished", "m7♭5", (0, -3, -6, -2)),
     "aug7": ("augmented-seventh", "+7", (0, 4, 8, -2)),
     "sus2": ("suspended-second", "sus2", (0, 2, 1)),
     "sus4": ("suspended-fourth", "sus4", (0, -1, 1)),

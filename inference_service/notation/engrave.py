@@ -20,7 +20,8 @@ import resvg_py
 import typst
 import verovio
 
-from inference_service.notation.fonts import TEXT_FAMILY, font_directory, font_files
+from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, font_directory, font_files
+from inference_service.notation.mei import dress
 
 MAX_PAGES: Final = 40
 """More pages than this are cut: a chat takes albums of ten, and nobody reads on."""
@@ -28,27 +29,26 @@ MAX_PAGES: Final = 40
 PAGE_WIDTH_PX: Final = 1400
 PAGE_HEIGHT_PX: Final = 1980
 
+_MARGIN_PX: Final = 60
+_WIDE_SCALE: Final = 0.8
+"""How much smaller a system of more than two staves is drawn."""
+
 _OPTIONS: Final[dict[str, Any]] = {
-    "pageWidth": PAGE_WIDTH_PX,
-    "pageHeight": PAGE_HEIGHT_PX,
-    "pageMarginLeft": 60,
-    "pageMarginRight": 60,
-    "pageMarginTop": 60,
-    "pageMarginBottom": 60,
-    "scale": 100,
-    "unit": 8.0,
+    "unit": 8.0,  # half a staff space
+    "adjustPageHeight": True,
     "breaks": "auto",
     "condense": "none",
-    "header": "auto",
     "footer": "none",
-    "adjustPageHeight": True,
-    "justifyVertically": False,
+    "header": "encoded",
+    "bottomMarginHeader": 4.0,
     "spacingSystem": 8,
-    "lyricSize": 5.0,
-    "font": "Leipzig",
+    "minLastJustification": 0.6,
+    "font": MUSIC_FAMILY,
+    "smuflTextFont": "none",
+    "svgFormatRaw": True,  # indentation inside text would be drawn as spaces
     "xmlIdChecksum": True,
-    "svgFormatRaw": True,
 }
+_HEIGHT: Final = re.compile(r'<svg[^>]*? height="(\d+)px"')
 
 _lock = threading.Lock()
 
@@ -56,9 +56,7 @@ _lock = threading.Lock()
 @cache
 def _toolkit() -> Any:
     verovio.enableLog(verovio.LOG_OFF)
-    toolkit = verovio.toolkit()
-    toolkit.setOptions(_OPTIONS)
-    return toolkit
+    return verovio.toolkit()
 
 
 def engrave(musicxml: bytes) -> list[str]:
@@ -76,19 +74,44 @@ def engrave(musicxml: bytes) -> list[str]:
     """
     with _lock:
         toolkit = _toolkit()
+        toolkit.setOptions(_OPTIONS | _page_size(1.0))
         if not toolkit.loadData(musicxml.decode()):
             raise ValueError("Verovio cannot read the MusicXML")
-        count = min(max(toolkit.getPageCount(), 1), MAX_PAGES)
-        return [_own_fonts(toolkit.renderToSVG(number)) for number in range(1, count + 1)]
+        mei = dress(toolkit.getMEI())
+        scale = 1.0 if mei.count("<staffDef ") <= 2 else _WIDE_SCALE
+        pages = _lay_out(toolkit, mei, scale)
+        tallest_px = max(map(_height_px, pages))
+        if tallest_px > PAGE_HEIGHT_PX:  # a system higher than a page
+            pages = _lay_out(toolkit, mei, scale * PAGE_HEIGHT_PX / tallest_px)
+        return pages
 
 
-_EMBEDDED_FONT: Final = re.compile(r"<style[^>]*>@font-face.*?</style>", re.DOTALL)
+def _lay_out(toolkit: Any, mei: str, scale: float) -> list[str]:
+    toolkit.setOptions(_page_size(scale))
+    toolkit.loadData(mei)
+    count = min(max(toolkit.getPageCount(), 1), MAX_PAGES)
+    return [_own_font(toolkit.renderToSVG(number)) for number in range(1, count + 1)]
 
 
-def _own_fonts(svg: str) -> str:
-    """Name the project's text font, and take out the embedded one that no renderer reads."""
-    svg = svg.replace('font-family="Times, serif"', f'font-family="{TEXT_FAMILY}"')
-    return _EMBEDDED_FONT.sub("", svg)
+def _page_size(scale: float) -> dict[str, int]:
+    """Return Verovio's options for music drawn at a scale on a page of the same pixels."""
+    percent = max(round(100 * scale), 1)
+    margins = ("pageMarginLeft", "pageMarginRight", "pageMarginTop", "pageMarginBottom")
+    return {
+        "scale": percent,
+        "pageWidth": PAGE_WIDTH_PX * 100 // percent,
+        "pageHeight": PAGE_HEIGHT_PX * 100 // percent,
+        **dict.fromkeys(margins, _MARGIN_PX * 100 // percent),
+    }
+
+
+def _height_px(svg: str) -> int:
+    match = _HEIGHT.search(svg)
+    return int(match.group(1)) if match else 0
+
+
+def _own_font(svg: str) -> str:
+    return svg.replace('font-family="Times, serif"', f'font-family="{TEXT_FAMILY}"')
 
 
 def rasterize(svg: str) -> bytes:

@@ -20,6 +20,9 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 from music21 import (
+    bar as bar_line,
+)
+from music21 import (
     beam,
     chord,
     clef,
@@ -52,6 +55,7 @@ _DOCTYPE: Final = (
     b'<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
     b'"http://www.musicxml.org/dtds/partwise.dtd">\n'
 )
+_DRUM_CHANNEL: Final = 9
 _LOW_VOICE_PITCH: Final = 57
 """A voice with a median below this reads best an octave up, as tenors do."""
 
@@ -88,7 +92,7 @@ def encode_musicxml(score: Score) -> bytes:
     bars = score.bars()
     for index, part in enumerate(score.parts):
         staves = [
-            _StaffWriter(score, part, staff, bars, is_first=index == 0 and staff == 1).write()
+            _StaffWriter(score, part, staff, bars, index).write()
             for staff in range(1, part.staves + 1)
         ]
         for staff in staves:
@@ -120,8 +124,13 @@ class _StaffWriter:
     part: ScorePart
     staff: int
     bars: Sequence[Bar]
-    is_first: bool
+    part_index: int
     _signature: TimeSignature | None = field(default=None, init=False)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the top staff, which has the tempo and the chord symbols."""
+        return self.part_index == 0 and self.staff == 1
 
     def write(self) -> stream.Part:
         staff_type = stream.PartStaff if self.part.staves > 1 else stream.Part
@@ -135,10 +144,12 @@ class _StaffWriter:
             for number in (1, 2)
         ]
         offset = Fraction(0)
+        measure = stream.Measure()
         for bar, first, second in zip(self.bars, *voices, strict=True):
             measure = self._measure(bar, first, second)
             written.coreInsert(offset, measure)
             offset += bar.length_beats * bar.signature.beat_quarters
+        measure.rightBarline = bar_line.Barline("final")
         written.coreElementsChanged()
         return written
 
@@ -147,9 +158,9 @@ class _StaffWriter:
         self._insert_attributes(measure, bar)
         if not first:
             first, second = second, []
-        lines = [_fill(first, bar, rests=True)]
+        lines = [_fill(first, bar)]
         if second:
-            lines.append(_fill(second, bar, rests=False))
+            lines = [_leave_out_rests(lines[0], second), _leave_out_rests(_fill(second, bar))]
         shown = _shown_accidentals(lines, key_fifths(self.score.key))
         for number, line in enumerate(lines, start=1):
             place: Any = stream.Voice(id=number) if second else measure
@@ -203,10 +214,17 @@ class _StaffWriter:
         return clef.BassClef() if middle < _BASS_CLEF_PITCH else clef.TrebleClef()
 
     def _instrument(self) -> instrument.Instrument:
-        if self.part.is_drum:
-            return instrument.UnpitchedPercussion()
-        written = instrument.Instrument(instrumentName=self.part.name)
-        written.midiProgram = self.part.program
+        written = (
+            instrument.UnpitchedPercussion()
+            if self.part.is_drum
+            else instrument.Instrument(instrumentName=self.part.name)
+        )
+        if not self.part.is_drum:
+            written.midiProgram = self.part.program
+        written.partName = self.part.name
+        written.partId = f"P{self.part_index + 1}"
+        written.instrumentId = f"P{self.part_index + 1}-I1"
+        written.midiChannel = self.part_index  # one each, or music21 looks for a free one
         return written
 
 
@@ -279,21 +297,39 @@ def _spell(
     )
 
 
-def _fill(spans: Sequence[_Span], bar: Bar, *, rests: bool) -> list[_Event]:
-    """Write a voice's bar as consecutive events, with rests between where asked for."""
+def _leave_out_rests(line: Sequence[_Event], other: Sequence[_Span] | None = None) -> list[_Event]:
+    """Return a voice without the rests during which the other one sounds; without any for None."""
+    return [
+        event
+        for event in line
+        if event.notes
+        or event.value.is_triplet  # a bracket needs all of its beat
+        or (
+            other is not None
+            and not any(
+                span.start < event.value.start_beats + event.value.duration_beats
+                and event.value.start_beats < span.stop
+                for span in other
+            )
+        )
+    ]
+
+
+def _fill(spans: Sequence[_Span], bar: Bar) -> list[_Event]:
+    """Write a voice's bar as consecutive events, with rests between."""
     start, stop = _missing(bar), Fraction(bar.signature.beats)
     triplets = triplet_beats(p for span in spans for p in (span.start, span.stop))
     events: list[_Event] = []
 
     def rest_until(position: Fraction) -> None:
-        if rests and position > here:
+        if position > here:
             values = split_span(here, position, bar.signature, triplets, is_rest=True)
             events.extend(_Event(value, ()) for value in values)
 
     here = start
     if not spans:
         whole = NoteValue(start, stop - start, "whole", 0)
-        return [_Event(whole, ())] if rests else []
+        return [_Event(whole, ())]
     for span in spans:
         rest_until(span.start)
         values = split_span(span.start, span.stop, bar.signature, triplets)
@@ -476,7 +512,17 @@ def _tidy(root: ElementTree.Element, score: Score) -> None:
     if not score.title:
         for element in root.findall("movement-title") + root.findall("work"):
             root.remove(element)
+    for index, part in enumerate(score.parts):
+        for channel in root.findall(f"part-list/score-part[@id='P{index + 1}']//midi-channel"):
+            channel.text = str(_midi_channel(index, part) + 1)
     names = root.findall("part-list/score-part/part-name")
-    for name in names:
-        if len(names) == 1:
-            name.set("print-object", "no")
+    if len(names) == 1:
+        names[0].set("print-object", "no")
+
+
+def _midi_channel(index: int, part: ScorePart) -> int:
+    """Return the 0-based channel of a part: the tenth for drums, shared from 16 parts on."""
+    if part.is_drum:
+        return _DRUM_CHANNEL
+    channel = index % 15
+    return channel + 1 if channel >= _DRUM_CHANNEL else channel

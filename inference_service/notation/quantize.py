@@ -27,8 +27,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_service.music.events import ChordSegment, NoteEvent, Part, Transcription
+from inference_service.music.events import ChordSegment, Key, NoteEvent, Part, Transcription
 from inference_service.music.meter import BarGrid, align
+from inference_service.music.pitch import build_key, key_fifths, pitch_class
 from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePart, TimeChange
 
 ATTACK_S: Final = 0.04
@@ -45,12 +46,15 @@ MIN_PLACE_S: Final = 0.07
 
 NO_CHORD: Final = "N"
 
+_MOST_ACCIDENTALS: Final = 7
+
 # Cost of reading a beat in so many places, in units of half a squared standard deviation.
 _COMPLEXITY: Final = {1: 0.0, 2: 0.6, 4: 2.4, 3: 3.6, 8: 7.0, 6: 8.0}
 _SUBDIVISIONS: Final = tuple(_COMPLEXITY)
 _IS_TERNARY: Final = np.array([s % 3 == 0 for s in _SUBDIVISIONS])
 _SWITCH_COST: Final = 1.0
 _SHARED_PLACE_COST: Final = 5.0
+_SCOTCH_SNAP_COST: Final = 1.5
 _FORBIDDEN: Final = 1e9
 
 
@@ -79,7 +83,7 @@ def quantize(transcription: Transcription, title: str) -> Score:
         title=title,
         tempo_bpm=bars.tempo_bpm,
         time_signature=str(bars.signature),
-        key=transcription.key,
+        key=_writable(transcription.key),
         parts=tuple(
             ScorePart(
                 part.id,
@@ -94,6 +98,13 @@ def quantize(transcription: Transcription, title: str) -> Score:
         pickup_beats=layout.pickup_beats,
         time_changes=layout.time_changes,
     )
+
+
+def _writable(key: Key) -> Key:
+    """Return the key, or the same sound where its signature would need double accidentals."""
+    if abs(key_fifths(key)) <= _MOST_ACCIDENTALS:
+        return key
+    return build_key(pitch_class(key.tonic), key.mode)
 
 
 # Attacks and subdivisions
@@ -150,18 +161,28 @@ def _build_attack(notes: Sequence[NoteEvent], bars: BarGrid) -> _Attack:
 def _choose_subdivisions(attacks: Sequence[_Attack], first: int, bars: BarGrid) -> list[int]:
     """Return the subdivision of each beat, from beat ``first`` through that of the last attack."""
     last = floor(attacks[-1].position_beats)
-    positions: list[list[float]] = [[] for _ in range(first, last + 1)]
+    positions: list[list[float]] = [[] for _ in range(first, last + 2)]
     for attack in attacks:
         beat = floor(attack.position_beats)
         positions[beat - first].append(attack.position_beats - beat)
     costs = np.array(
-        [_beat_costs(p, bars, first + i) for i, p in enumerate(positions)], dtype=np.float64
+        [
+            _beat_costs(here, following[:1], bars, first + i)
+            for i, (here, following) in enumerate(pairwise(positions))
+        ],
+        dtype=np.float64,
     )
     return [_SUBDIVISIONS[i] for i in _cheapest_path(costs)]
 
 
-def _beat_costs(positions: Sequence[float], bars: BarGrid, beat: int) -> list[float]:
-    """Cost of each subdivision for the attacks of one beat, at ``positions`` in [0, 1)."""
+def _beat_costs(
+    positions: Sequence[float], following: Sequence[float], bars: BarGrid, beat: int
+) -> list[float]:
+    """Cost of each subdivision for the attacks of one beat, at ``positions`` in [0, 1).
+
+    ``following`` is the next beat's first attack: an attack that is read on the next beat should
+    not meet it there.
+    """
     period_s = bars.grid.to_seconds(beat + 1) - bars.grid.to_seconds(beat)
     deviation = max(TIMING_S / period_s, TIMING_BEATS)
     costs = []
@@ -175,7 +196,15 @@ def _beat_costs(positions: Sequence[float], bars: BarGrid, beat: int) -> list[fl
             ((p - q / subdivision) / deviation) ** 2 for p, q in zip(positions, places, strict=True)
         )
         shared = sum(a == b for a, b in pairwise(places))
-        costs.append(_COMPLEXITY[subdivision] + distance + _SHARED_PLACE_COST * shared)
+        if places and places[-1] == subdivision and any(f < deviation for f in following):
+            shared += 1
+        snap = subdivision == 4 and 1 in places and 2 not in places
+        costs.append(
+            _COMPLEXITY[subdivision]
+            + distance
+            + _SHARED_PLACE_COST * shared
+            + _SCOTCH_SNAP_COST * snap
+        )
     return costs
 
 

@@ -22,7 +22,7 @@ _STEPS: Final = "FCGDAEB"
 _STEP_SEMITONES: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _FEWEST_FIFTHS: Final = -8
 _MOST_FIFTHS: Final = 12
-"""From F flat to B sharp: single accidentals."""
+"""From F flat to B sharp: single accidentals; G sharp minor's leading note goes one further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +82,10 @@ def spell_class(pc: int, key: Key) -> str:
 
 
 def _key_fifths(pitch: int, key: Key) -> int:
-    """Place of a pitch among the twelve that the tonic reaches."""
+    """Place of a pitch among the twelve that the tonic reaches, short of most double sharps."""
     lowest = fifths_of(key.tonic) - 5
-    return lowest + (pitch * 7 - lowest) % 12
+    fifths = lowest + (pitch * 7 - lowest) % 12
+    return fifths - 12 if fifths > _MOST_FIFTHS + 1 else fifths
 
 
 def _chord_fifths(pitch: int, key: Key, label: str) -> int | None:

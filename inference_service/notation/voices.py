@@ -4,9 +4,9 @@ Performed durations say little about written ones: pedals blur, fingers leave ea
 therefore tidied as a copyist would.
 
 - A beat keeps to one subdivision, also where parts with different ones meet on the staff.
-- A note gives way to the next attack, unless it is held: it overhangs that attack by
-  ``HELD_BEATS`` or more, and the attack does not overhang in turn (then all of it is a pedal's
-  blur). What sounds over a held note forms a second voice.
+- A note gives way to the next attack, unless it is held: it begins on a beat, overhangs that
+  attack by ``HELD_BEATS`` or more, and the attack does not overhang in turn (then all of it is a
+  pedal's blur). What sounds over a held note forms a second voice; a held note ends on a beat.
 - A note lasts until its voice's next one where the silence between is short. Other notes end on
   a half beat.
 """
@@ -117,7 +117,7 @@ def _limit(attacks: Sequence[list[ScoreNote]], voices: int) -> Iterator[list[_Ch
         is_blurred = i + 2 < len(attacks) and any(
             n.stop_beats >= attacks[i + 2][0].start_beats + HELD_BEATS for n in following
         )
-        may_hold = voices > 1 and not is_blurred
+        may_hold = voices > 1 and not is_blurred and notes[0].start_beats.denominator == 1
         held = [n for n in notes if may_hold and n.stop_beats >= limit + HELD_BEATS]
         moving = [n for n in notes if n not in held]
         chords = []
@@ -125,7 +125,8 @@ def _limit(attacks: Sequence[list[ScoreNote]], voices: int) -> Iterator[list[_Ch
             stop = min(max(n.stop_beats for n in moving), limit)
             chords.append(_Chord(notes[0].start_beats, stop, moving))
         if held:
-            chords.append(_Chord(notes[0].start_beats, max(n.stop_beats for n in held), held))
+            stop = Fraction(round(max(n.stop_beats for n in held)))
+            chords.append(_Chord(notes[0].start_beats, stop, held))
         yield chords
 
 
@@ -133,11 +134,10 @@ def _assign(attacks: Iterator[list[_Chord]]) -> tuple[list[_Chord], list[_Chord]
     """Put chords into two lines, the second only where the first is still sounding."""
     lines: tuple[list[_Chord], list[_Chord]] = ([], [])
     for chords in attacks:
-        for chord in chords:
-            line = min(lines, key=lambda line: _overhang(line, chord.start))
-            if line and line[-1].start == chord.start:  # both lines were taken by this attack
-                line[-1].notes.extend(chord.notes)
-                continue
+        free = sorted(lines, key=lambda line: _overhang(line, chords[0].start))
+        if len(chords) == 2:
+            free.sort(key=lambda line: abs(line[-1].pitch - chords[0].pitch) if line else 0.0)
+        for chord, line in zip(chords, free, strict=False):
             if line:
                 line[-1].stop = min(line[-1].stop, chord.start)
             line.append(chord)
