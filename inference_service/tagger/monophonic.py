@@ -31,11 +31,11 @@ from inference_service.music.pitch import frequency_to_pitch
 from inference_service.progress import Report
 
 MIN_NOTE_S: Final = 0.05
-PITCH_HOLD_MS: Final = 80.0
-ONSET_DELAY_S: Final = 0.01
+PITCH_HOLD_MS: Final = 120.0
+ONSET_DELAY_S: Final = 0.015
 CHUNK_S: Final = 10.0
 LOUD_VELOCITY: Final = 108
-TUNING_REACH_S: Final = 8.0
+TUNING_REACH_S: Final = 16.0
 TUNING_PRIOR_S: Final = 2.0
 
 
