@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from aiogram import Bot, Dispatcher, F, Router
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
+from aiogram.enums import ContentType
 from aiogram.filters import Command
 from aiogram.types import (
     BotCommand,
@@ -133,7 +134,9 @@ async def who(message: Message) -> None:
 @router.message(Command("score"))
 async def score(message: Message) -> None:
     original = message.reply_to_message
-    await message.answer(f"asked about {original.content_type if original else 'nothing'}")
+    await message.answer(
+        f"asked about {ContentType(original.content_type).name if original else 'nothing'}"
+    )
 
 
 @router.message(F.voice | F.audio | F.video | F.video_note | F.document | F.photo)
@@ -144,7 +147,7 @@ async def media(message: Message, bot: Bot) -> None:
         or message.video
         or message.video_note
         or message.document
-        or (message.photo or [None])[-1]
+        or (message.photo[-1] if message.photo else None)
     )
     assert file is not None
     if (file.file_size or 0) > 20 * 1024 * 1024:
@@ -157,7 +160,7 @@ async def media(message: Message, bot: Bot) -> None:
     duration = getattr(file, "duration", None)
     caption = f" “{message.caption}”" if message.caption else ""
     await message.reply(
-        f"{message.content_type}{forwarded} of {file.file_size} bytes, {duration} s, {digest}"
+        f"{ContentType(message.content_type).name}{forwarded} of {file.file_size} bytes, {duration} s, {digest}"
         + caption
     )
 

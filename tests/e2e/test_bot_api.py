@@ -298,8 +298,8 @@ async def test_actions_and_reactions(bot: Bot, page: PageClient) -> None:
     assert await bot.send_chat_action(PERSON, "typing")
     assert "wrong parameter action" in await refused(bot.send_chat_action(PERSON, "dancing"))
     theirs = await page.act("text", text="hello")
-    thumb = [ReactionTypeEmoji(emoji="👍")]
-    assert await bot.set_message_reaction(PERSON, theirs["message_id"], thumb)
+    thumb = ReactionTypeEmoji(emoji="👍")
+    assert await bot.set_message_reaction(PERSON, theirs["message_id"], [thumb])
     assert await bot.set_message_reaction(PERSON, theirs["message_id"], [])
 
 
@@ -449,13 +449,13 @@ async def test_every_way_to_send_parameters(chat: LocalChat, encoding: str) -> N
     flat = {"chat_id": str(PERSON), "text": "hi", "reply_markup": json.dumps(markup)}
     form = FormData(flat)
     form.add_field("unused", b"x", filename="x.bin")
-    sent: dict[str, Any] = {
+    ways: dict[str, dict[str, Any]] = {
         "query": {"params": flat},
         "form": {"data": flat},
         "json": {"json": {"chat_id": PERSON, "text": "hi", "reply_markup": markup}},
         "multipart": {"data": form},
-    }[encoding]
-    async with ClientSession() as http, http.post(url, **sent) as response:
+    }
+    async with ClientSession() as http, http.post(url, **ways[encoding]) as response:
         answer = await response.json()
     assert answer["ok"], answer
     assert answer["result"]["reply_markup"] == markup

@@ -22,6 +22,8 @@ const waitingKeys = new Map();
 let profile = { name: "Notabot", commands: [], description: "" };
 let actionTimer = 0;
 let unread = 0;
+let sticky = true;
+let lastTop = 0;
 
 // --- showing -----------------------------------------------------------------------------------
 
@@ -38,8 +40,17 @@ const context = {
 
 const nearBottom = () => chat.scrollHeight - chat.scrollTop - chat.clientHeight < NEAR_BOTTOM_PX;
 
-function toBottom(behavior = "smooth") {
+function toBottom(behavior = "instant") {
+  sticky = true;
   chat.scrollTo({ top: chat.scrollHeight, behavior });
+}
+
+// Only the person's own scrolling up lets go of the newest message; growing pictures do not.
+function onScroll() {
+  if (nearBottom()) sticky = true;
+  else if (chat.scrollTop < lastTop - 1) sticky = false;
+  lastTop = chat.scrollTop;
+  showUnread();
 }
 
 function groupOf(message) {
@@ -105,8 +116,8 @@ function showAction(action) {
 }
 
 function showUnread() {
-  byId("to-bottom").hidden = nearBottom();
-  if (nearBottom()) unread = 0;
+  byId("to-bottom").hidden = sticky;
+  if (sticky) unread = 0;
   byId("unread").hidden = unread === 0;
   byId("unread").textContent = String(unread);
 }
@@ -129,11 +140,11 @@ const handlers = {
     showProfile();
     showAction(null);
     drawAll();
-    toBottom("instant");
+    toBottom();
     document.body.dataset.ready = "true";
   },
   message({ message }) {
-    const follow = nearBottom() || isMine(message);
+    const follow = sticky || isMine(message);
     messages.set(message.message_id, message);
     byId("welcome").hidden = true;
     draw(message);
@@ -143,10 +154,8 @@ const handlers = {
     showUnread();
   },
   edit({ message }) {
-    const follow = nearBottom();
     messages.set(message.message_id, message);
     draw(message);
-    if (follow) toBottom("instant");
   },
   delete({ message_ids: ids }) {
     for (const id of ids) messages.delete(id);
@@ -276,11 +285,13 @@ const recorder = new Recorder({
 });
 
 byId("start-button").addEventListener("click", () => sendText("/start"));
-byId("to-bottom").addEventListener("click", () => toBottom());
-chat.addEventListener("scroll", showUnread, { passive: true });
-new ResizeObserver(() => {
-  if (nearBottom()) toBottom("instant");
-}).observe(list);
+byId("to-bottom").addEventListener("click", () => toBottom("smooth"));
+chat.addEventListener("scroll", onScroll, { passive: true });
+const follower = new ResizeObserver(() => {
+  if (sticky) toBottom();
+});
+follower.observe(list);
+follower.observe(chat);
 document.addEventListener("keydown", (event) => {
   const menu = event.target.closest?.('[role="menu"]');
   if (!menu || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
