@@ -15,16 +15,14 @@ from typing import TYPE_CHECKING, Final
 from inference_service.engine.cache import ResultCache
 from inference_service.engine.catalog import Catalog, ModelEntry, decode_catalog
 from inference_service.engine.registry import Loader, ModelRegistry
-from inference_service.engine.selfcheck import Stage
 from inference_service.engine.service import Engine, UseCases
 from inference_service.music.events import Transcription
 from inference_service.pipeline.options import Preset, RenderOptions
-from inference_service.pipeline.stages import StageSet, Task
+from inference_service.pipeline.stages import Stage, StageSet, Task
 from inference_service.progress import Progress
 from inference_service.server.app import Service
 from inference_service.server.metrics import Metrics
 from inference_service.settings import AudioSettings, ModelSettings, Settings
-from inference_service.tiny import build_tiny_catalog, load_tiny
 
 if TYPE_CHECKING:
     from inference_service.audio.decode import AudioLimits
@@ -36,6 +34,8 @@ TINY: Final = "tiny"
 def build_catalog(profile: str) -> Catalog:
     """Return the manifest's catalogue, or the tests' own in the profile ``tiny``."""
     if profile == TINY:
+        from inference_service.tiny import build_tiny_catalog
+
         return build_tiny_catalog()
     manifest = files("model_zoo") / "manifest.toml"
     return decode_catalog(manifest.read_text(encoding="utf-8"))
@@ -44,6 +44,8 @@ def build_catalog(profile: str) -> Catalog:
 def build_loader(settings: ModelSettings) -> Loader:
     """Return what builds a stage from a model."""
     if settings.profile == TINY:
+        from inference_service.tiny import load_tiny
+
         return load_tiny
 
     def load(task: Task, entry: ModelEntry) -> Stage:

@@ -15,7 +15,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True
+    )
 
 
 class ServerSettings(_Group):
@@ -34,7 +36,7 @@ class ServerSettings(_Group):
     tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
     metrics_listen: str = Field(
         "127.0.0.1:9464",
-        description="Address and port of the Prometheus metrics; empty: no metrics.",
+        description="Address and port of the Prometheus metrics; `off`: no metrics.",
     )
     upload_timeout_s: float = Field(
         120.0, gt=0, description="Longest time for a request's audio to arrive."
@@ -147,8 +149,10 @@ class Settings(BaseSettings):
         env_nested_delimiter="_",
         env_nested_max_split=1,
         env_file=".env",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
+        hide_input_in_errors=True,
     )
 
     server: Annotated[ServerSettings, Field(default_factory=ServerSettings)]

@@ -14,10 +14,9 @@ import numpy as np
 
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.engine.catalog import Catalog, ModelEntry
-from inference_service.engine.selfcheck import Stage
 from inference_service.music.events import Beat, ChordSegment, Key, NoteEvent, Rhythm
 from inference_service.music.pitch import build_key, frequency_to_pitch
-from inference_service.pipeline.stages import Task
+from inference_service.pipeline.stages import Stage, Task
 from inference_service.progress import Report
 
 _MIN_HZ: Final = 60.0

@@ -18,9 +18,8 @@ from typing import Any, TypeVar
 import structlog
 
 from inference_service.engine.catalog import Catalog, ModelEntry
-from inference_service.engine.selfcheck import Stage, check_stage
 from inference_service.errors import ModelNotFetched, ModelRejected, NotabotError, NotReady
-from inference_service.pipeline.stages import StageSet, Task
+from inference_service.pipeline.stages import Stage, StageSet, Task
 
 Loader = Callable[[Task, ModelEntry], Stage]
 """Builds a stage from a model; runs in the loader's thread, may take long and may raise."""
@@ -195,6 +194,8 @@ class ModelRegistry:
             ) from error
 
     def _load_checked(self, task: Task, entry: ModelEntry) -> Stage:
+        from inference_service.engine.selfcheck import check_stage  # brings numpy
+
         stage = self._load_one(task, entry)
         try:
             check_stage(task, stage)

@@ -21,12 +21,11 @@ from inference_service.pipeline.stages import (
     ChordEstimator,
     KeyEstimator,
     Separator,
+    Stage,
     Tagger,
     Task,
 )
 from inference_service.progress import ignore
-
-Stage = Separator | Tagger | ChordEstimator | BeatEstimator | KeyEstimator
 
 SAMPLE_RATE_HZ: Final = 44100
 DURATION_S: Final = 4.0

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from inference_service.audio.waveform import Waveform
 from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm
 from inference_service.progress import Report
+
+if TYPE_CHECKING:  # the service answers its first health check before numpy is imported
+    from inference_service.audio.waveform import Waveform
 
 
 class Task(StrEnum):
@@ -76,6 +78,10 @@ class KeyEstimator(Protocol):
     def estimate(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Key:
         """Return the key of the whole; C major where there is nothing to go by."""
         ...
+
+
+Stage = Separator | Tagger | ChordEstimator | BeatEstimator | KeyEstimator
+"""Any exchangeable part."""
 
 
 @dataclass(frozen=True, slots=True)

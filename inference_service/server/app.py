@@ -103,7 +103,7 @@ class Service:
         """
         await self._health.begin()
         self.port = self._bind()
-        if self._settings.metrics_listen:
+        if self._settings.metrics_listen != "off":
             host, port = split_address(self._settings.metrics_listen)
             self._stop_metrics = self._metrics.serve(host, port)
         await self._server.start()

@@ -31,7 +31,7 @@ LOCAL = "127.0.0.1:0"
 def build_settings(directory: Path, **groups: dict[str, Any]) -> Settings:
     """Settings of a service on a free port, without metrics, that keeps its files in a folder."""
     defaults: dict[str, dict[str, Any]] = {
-        "server": {"listen": LOCAL, "metrics_listen": ""},
+        "server": {"listen": LOCAL, "metrics_listen": "off"},
         "cache": {"directory": directory / "results"},
         "models": {"profile": "tiny", "weights": directory / "weights"},
     }

@@ -111,7 +111,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return {
         **os.environ,
         "NOTABOT_SERVER_LISTEN": f"127.0.0.1:{free_port()}",
-        "NOTABOT_SERVER_METRICS_LISTEN": "",
+        "NOTABOT_SERVER_METRICS_LISTEN": "off",
         "NOTABOT_MODELS_PROFILE": "tiny",
         "NOTABOT_MODELS_WEIGHTS": str(tmp_path / "weights"),
         "NOTABOT_CACHE_DIRECTORY": str(tmp_path / "results"),

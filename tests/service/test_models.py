@@ -13,10 +13,9 @@ import pytest
 from notabot.v1 import models_pb2
 
 from inference_service.engine.catalog import Catalog, ModelEntry, WeightFile
-from inference_service.engine.selfcheck import Stage
 from inference_service.errors import ErrorCode
 from inference_service.music.events import NoteEvent
-from inference_service.pipeline.stages import Task
+from inference_service.pipeline.stages import Stage, Task
 from inference_service.settings import Settings
 from inference_service.tiny import AutocorrelationTagger, build_tiny_catalog, load_tiny
 from tests.service.running import HeldPipeline, Running, read_failure, run_service, wait_until

@@ -1,0 +1,102 @@
+"""The manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from inference_service.assembly import _BUILDERS, build_catalog
+from inference_service.engine.catalog import Catalog, ModelEntry, decode_catalog
+from inference_service.errors import ModelUnknown
+from inference_service.pipeline.stages import Task
+
+CARDS = Path(__file__).parents[3] / "model_zoo" / "cards"
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return build_catalog("cpu")
+
+
+def test_every_model_can_be_built_and_has_a_card(catalog: Catalog) -> None:
+    names = {model.name for model in catalog.models}
+    assert names == set(_BUILDERS)
+    assert names == {path.stem for path in CARDS.glob("*.md")}
+
+
+def test_cards_name_licence_and_training_data(catalog: Catalog) -> None:
+    for model in catalog.models:
+        card = (CARDS / f"{model.name}.md").read_text(encoding="utf-8")
+        assert model.licence in card, model.name
+        assert "Training data" in card, model.name
+
+
+def test_published_checkpoints_are_pinned(catalog: Catalog) -> None:
+    files = [file for model in catalog.models for file in model.files]
+    assert len(files) == 6
+    for file in files:
+        # Meta's own file names end with the checksum's first digits.
+        assert file.name.removesuffix(".th").partition("-")[2] == file.sha256[:8]
+        assert file.url.startswith("https://")
+
+
+def test_defaults_need_no_download(catalog: Catalog, tmp_path: Path) -> None:
+    for profile in catalog.profiles:
+        for entry in catalog.choice(profile, {}).values():
+            assert entry.is_fetched(tmp_path), (profile, entry.name)
+
+
+def test_overrides(catalog: Catalog) -> None:
+    choice = catalog.choice("cpu", {"piano": "basic-pitch"})
+    assert choice[Task.PIANO].name == "basic-pitch"
+    assert choice[Task.VOICE].name == "swift-f0"
+
+
+@pytest.mark.parametrize(
+    ("task", "name"), [("piano", "chordino"), ("piano", "x"), ("drums", "transkun")]
+)
+def test_unknown_overrides(catalog: Catalog, task: str, name: str) -> None:
+    with pytest.raises(ModelUnknown) as raised:
+        catalog.choice("cpu", {task: name})
+    assert raised.value.params == {"task": task, "model": name}
+
+
+def test_fetched_means_whole(catalog: Catalog, tmp_path: Path) -> None:
+    entry = catalog.named("htdemucs")
+    assert not entry.is_fetched(tmp_path)
+    (path,) = entry.paths(tmp_path)
+    path.parent.mkdir()
+    path.write_bytes(b"half of it")
+    assert not entry.is_fetched(tmp_path)
+
+
+MODEL = """
+[[models]]
+name = "m"
+version = "1"
+tasks = ["voice"]
+kind = "builtin"
+licence = "MIT"
+summary = ""
+paper = ""
+sample_rate_hz = 1
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        MODEL + MODEL,
+        MODEL.replace("builtin", "url"),
+        MODEL.replace('"m"', '"../m"'),
+        MODEL.replace('"voice"', '"drums"'),
+        MODEL + "unknown = 1",
+        "[profiles.cpu]\nvoice = 'm'" + MODEL,
+    ],
+)
+def test_a_wrong_manifest_is_refused(text: str) -> None:
+    assert isinstance(decode_catalog("[profiles]" + MODEL).models[0], ModelEntry)
+    with pytest.raises(ValidationError):
+        decode_catalog(text if "profiles" in text else "[profiles]" + text)

@@ -1,0 +1,66 @@
+"""The built-in signal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inference_service.audio.waveform import Waveform
+from inference_service.engine.selfcheck import DURATION_S, build_signal, check_stage
+from inference_service.music.events import Beat, ChordSegment, Key, Rhythm
+from inference_service.pipeline.stages import Stage, Task
+from inference_service.tiny import build_tiny_catalog, load_tiny
+
+
+def test_the_signal_is_the_same_each_time_and_audible() -> None:
+    first, second = build_signal(), build_signal()
+    np.testing.assert_array_equal(first.samples, second.samples)
+    assert first.duration_s == DURATION_S
+    assert np.abs(first.samples).max() == pytest.approx(0.5)
+
+
+def test_every_small_stage_passes() -> None:
+    catalog = build_tiny_catalog()
+    for model in catalog.models:
+        for task in model.tasks:
+            check_stage(task, load_tiny(task, model))
+
+
+class Odd:
+    """Returns what it was told to, whatever it is asked."""
+
+    def __init__(self, answer: object) -> None:
+        self.answer = answer
+
+    def separate(self, *arguments: object) -> object:
+        return self.answer
+
+    estimate = separate
+
+
+SIGNAL = build_signal()
+STEMS = {"vocals": SIGNAL, "accompaniment": SIGNAL}
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "why"),
+    [
+        (Task.SEPARATION, {"vocals": SIGNAL}, "the stems are"),
+        (Task.SEPARATION, STEMS | {"vocals": Waveform(SIGNAL.samples[:1], 44100)}, "shape"),
+        (Task.SEPARATION, STEMS | {"vocals": Waveform(SIGNAL.samples, 22050)}, "rate"),
+        (Task.SEPARATION, STEMS | {"vocals": Waveform(SIGNAL.samples * np.nan, 44100)}, "finite"),
+        (Task.SEPARATION, STEMS | {"vocals": Waveform(SIGNAL.samples * 100, 44100)}, "too loud"),
+        (Task.CHORDS, [], "no segments"),
+        (Task.CHORDS, [ChordSegment(0.0, 1.0, "H:dur")], "label"),
+        (Task.CHORDS, [ChordSegment(1.0, 0.0, "C")], "before it begins"),
+        (Task.BEATS, Rhythm((), 120.0, "4/4"), "beats"),
+        (Task.BEATS, Rhythm((Beat(1.0, 1), Beat(0.5, 2)), 120.0, "4/4"), "order"),
+        (Task.BEATS, Rhythm((Beat(1.0, 1),), 0.0, "4/4"), "tempo"),
+        (Task.BEATS, Rhythm((Beat(1.0, 1),), 120.0, "waltz"), "time signature"),
+        (Task.KEY, Key("H", "minor"), "tonic"),
+    ],
+)
+def test_implausible_answers_are_found(task: Task, answer: object, why: str) -> None:
+    stage: Stage = Odd(answer)  # type: ignore[assignment]
+    with pytest.raises(ValueError, match=why):
+        check_stage(task, stage)

@@ -1,0 +1,159 @@
+"""Jobs on a worker's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from inference_service.engine.meter import StageUpdate, build_transcription_meter
+from inference_service.engine.worker import Job, Position, Worker
+from inference_service.errors import Cancelled, DeadlineExceeded
+from inference_service.pipeline.options import Preset
+from inference_service.progress import Progress, Stage
+
+FAR_S = 1e9
+
+
+def job(work: Callable[[Progress], Any], deadline_s: float = FAR_S) -> Job[Any]:
+    return Job(work, build_transcription_meter(Preset.VOICE), deadline_s)
+
+
+@pytest.fixture
+async def worker() -> AsyncIterator[Worker]:
+    worker = Worker("test")
+    worker.start()
+    yield worker
+    assert await worker.close(2.0)
+
+
+async def test_jobs_run_in_order_in_one_other_thread(worker: Worker) -> None:
+    ran: list[tuple[int, str]] = []
+
+    def work(number: int) -> Callable[[Progress], int]:
+        def run(progress: Progress) -> int:
+            ran.append((number, threading.current_thread().name))
+            return number
+
+        return run
+
+    jobs = [worker.submit(job(work(number))) for number in range(5)]
+    assert [await one.result() for one in jobs] == [0, 1, 2, 3, 4]
+    assert [number for number, _ in ran] == [0, 1, 2, 3, 4]
+    assert len({name for _, name in ran}) == 1
+    assert ran[0][1] != threading.current_thread().name
+
+
+async def test_updates_end_with_the_job(worker: Worker) -> None:
+    def work(progress: Progress) -> None:
+        progress(Stage.DECODE, 0.0)
+        progress(Stage.DECODE, 1.0)
+        progress(Stage.TAGGING, 0.0)
+        progress(Stage.TAGGING, 1.0)
+
+    updates = [update async for update in worker.submit(job(work)).updates()]
+    assert updates[0] == Position(0)
+    stages = [update.stage for update in updates if isinstance(update, StageUpdate)]
+    assert stages[-1] is Stage.TAGGING
+    assert stages.count(Stage.TAGGING) <= 2
+
+
+async def test_many_reports_make_few_updates(worker: Worker) -> None:
+    def work(progress: Progress) -> None:
+        for index in range(10_000):
+            progress(Stage.TAGGING, index / 10_000)
+
+    updates = [update async for update in worker.submit(job(work)).updates()]
+    assert len(updates) < 100
+
+
+async def test_what_the_work_raises_reaches_the_follower(worker: Worker) -> None:
+    def work(progress: Progress) -> None:
+        raise KeyError("x")
+
+    failed = worker.submit(job(work))
+    with pytest.raises(KeyError):
+        await failed.result()
+    assert await worker.submit(job(lambda progress: 7)).result() == 7
+
+
+async def test_leaving_the_block_stops_the_thread_at_its_next_report(worker: Worker) -> None:
+    stopped = threading.Event()
+    began = threading.Event()
+
+    def work(progress: Progress) -> None:
+        try:
+            while True:
+                began.set()
+                progress(Stage.TAGGING, 0.5)
+                time.sleep(0.005)
+        except Cancelled:
+            stopped.set()
+            raise
+
+    async with worker.submit(job(work)) as running:
+        await asyncio.to_thread(began.wait, 2.0)
+    assert await asyncio.to_thread(stopped.wait, 2.0)
+    with pytest.raises(Cancelled):
+        await running.result()
+
+
+async def test_the_deadline_stops_the_thread(worker: Worker) -> None:
+    def work(progress: Progress) -> None:
+        while True:
+            progress(Stage.TAGGING, 0.5)
+            time.sleep(0.005)
+
+    with pytest.raises(DeadlineExceeded):
+        await worker.submit(job(work, time.monotonic() + 0.05)).result()
+
+
+async def test_a_job_past_its_deadline_does_not_begin(worker: Worker) -> None:
+    began = []
+    with pytest.raises(DeadlineExceeded):
+        await worker.submit(job(began.append, time.monotonic() - 1)).result()
+    assert began == []
+
+
+async def test_a_cancelled_waiting_job_moves_the_others_up() -> None:
+    worker = Worker("test")
+    first, second, third = (worker.submit(job(lambda progress: None)) for _ in range(3))
+    assert await anext(third.updates()) == Position(2)
+    second.cancel(Cancelled("gone"))
+    assert worker.waiting == 2
+    worker.start()
+    assert [update async for update in third.updates()][-1] == Position(0)
+    await first.result()
+    assert await worker.close(1.0)
+
+
+async def test_only_finished_work_is_timed() -> None:
+    times_s: list[float] = []
+    worker = Worker("test", times_s.append)
+    worker.start()
+    await worker.submit(job(lambda progress: time.sleep(0.05))).result()
+    release = threading.Event()
+    async with worker.submit(job(lambda progress: release.wait(2.0))) as cancelled:
+        while not worker.busy:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    release.set()
+    assert cancelled.stopped
+    await worker.submit(job(lambda progress: None)).result()
+    assert await worker.close(1.0)
+    assert len(times_s) == 2
+    assert times_s[0] == pytest.approx(0.05, abs=0.05)
+
+
+async def test_a_thread_that_does_not_come_back_is_told() -> None:
+    worker = Worker("test")
+    worker.start()
+    release = threading.Event()
+    worker.submit(job(lambda progress: release.wait(5.0)))
+    while not worker.busy:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)
+    assert not await worker.close(0.05)
+    release.set()

@@ -1,0 +1,184 @@
+"""Downloads from a server that misbehaves."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_service.errors import ModelFetchFailed
+from model_zoo.fetch import ATTEMPTS, fetch, verify
+
+CONTENT = bytes(range(256)) * 4096
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves CONTENT as it is told to."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.cut_after: int | None = None
+        self.cuts = 0
+        self.ranges = True
+        self.statuses: list[int] = []
+        self.content = CONTENT
+        self.asked: list[str | None] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/w.bin"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def log_message(self, *arguments: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range")
+        self.server.asked.append(asked)
+        if self.server.statuses:
+            self.send_error(self.server.statuses.pop(0))
+            return
+        start = 0
+        if asked and self.server.ranges:
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(self.server.content):
+                self.send_error(416)
+                return
+            self.send_response(206)
+        else:
+            self.send_response(200)
+        body = self.server.content[start:]
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.server.cuts:
+            self.server.cuts -= 1
+            body = body[: self.server.cut_after]
+            self.close_connection = True
+        with suppress(BrokenPipeError):
+            self.wfile.write(body)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def run(server: Server, destination: Path, **changes: Any) -> None:
+    expected = {"sha256": SHA256, "size_bytes": len(CONTENT), "pause_s": 0.0}
+    fetch(server.url, destination, **(expected | changes))
+
+
+def test_a_file_arrives_with_its_progress(server: Server, tmp_path: Path) -> None:
+    seen: list[int] = []
+    run(server, tmp_path / "new" / "w.bin", report=seen.append)
+    assert (tmp_path / "new" / "w.bin").read_bytes() == CONTENT
+    assert seen == sorted(seen)
+    assert (seen[0], seen[-1]) == (0, len(CONTENT))
+    assert len(seen) > 3
+
+
+def test_broken_connections_are_taken_up_where_they_broke(server: Server, tmp_path: Path) -> None:
+    server.cut_after, server.cuts = 300_000, 3
+    run(server, tmp_path / "w.bin")
+    assert (tmp_path / "w.bin").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=300000-", "bytes=600000-", "bytes=900000-"]
+
+
+def test_a_later_call_takes_up_what_an_earlier_left(server: Server, tmp_path: Path) -> None:
+    server.cut_after, server.cuts = 0, 10**6
+    (tmp_path / "w.bin.part").write_bytes(CONTENT[:1000])
+    with pytest.raises(ModelFetchFailed, match="ended early"):
+        run(server, tmp_path / "w.bin")
+    assert len(server.asked) == ATTEMPTS
+    server.cuts = 0
+    run(server, tmp_path / "w.bin")
+    assert (tmp_path / "w.bin").read_bytes() == CONTENT
+    assert server.asked[-1] == "bytes=1000-"
+
+
+def test_a_server_without_ranges_starts_over(server: Server, tmp_path: Path) -> None:
+    server.ranges = False
+    (tmp_path / "w.bin.part").write_bytes(b"old and wrong")
+    run(server, tmp_path / "w.bin")
+    assert (tmp_path / "w.bin").read_bytes() == CONTENT
+
+
+def test_a_passing_server_error_is_survived(server: Server, tmp_path: Path) -> None:
+    server.statuses = [503, 500]
+    run(server, tmp_path / "w.bin")
+    assert (tmp_path / "w.bin").read_bytes() == CONTENT
+
+
+def test_a_refusal_is_not_tried_again(server: Server, tmp_path: Path) -> None:
+    server.statuses = [404]
+    with pytest.raises(ModelFetchFailed, match="404"):
+        run(server, tmp_path / "w.bin")
+    assert len(server.asked) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_content_is_thrown_away(server: Server, tmp_path: Path) -> None:
+    server.content = b"x" * len(CONTENT)
+    with pytest.raises(ModelFetchFailed, match="SHA-256"):
+        run(server, tmp_path / "w.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_byte_beyond_the_size_is_read(server: Server, tmp_path: Path) -> None:
+    server.content = CONTENT + b"more" * 10**6
+    run(server, tmp_path / "w.bin")
+    assert (tmp_path / "w.bin").read_bytes() == CONTENT
+
+
+def test_a_whole_file_is_not_asked_for_again(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "w.bin").write_bytes(CONTENT)
+    run(server, tmp_path / "w.bin")
+    assert server.asked == []
+
+
+def test_a_whole_file_with_other_content_is_told(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "w.bin").write_bytes(b"x" * len(CONTENT))
+    with pytest.raises(ModelFetchFailed):
+        run(server, tmp_path / "w.bin")
+
+
+def test_a_leftover_that_is_too_long_is_thrown_away(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "w.bin.part").write_bytes(CONTENT + b"more")
+    run(server, tmp_path / "w.bin")
+    assert (tmp_path / "w.bin").read_bytes() == CONTENT
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    with pytest.raises(ModelFetchFailed, match=r"127\.0\.0\.1:9"):
+        fetch("http://127.0.0.1:9/w.bin", tmp_path / "w", sha256=SHA256, size_bytes=1, pause_s=0.0)
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/file", "w.bin"])
+def test_only_the_web_is_asked(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ModelFetchFailed, match="no web address"):
+        fetch(url, tmp_path / "w", sha256=SHA256, size_bytes=1)
+
+
+def test_verify(tmp_path: Path) -> None:
+    path = tmp_path / "w.bin"
+    path.write_bytes(CONTENT)
+    verify(path, SHA256)
+    with pytest.raises(ModelFetchFailed, match="not used"):
+        verify(path, "0" * 64)

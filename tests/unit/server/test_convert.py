@@ -1,0 +1,87 @@
+"""Protobuf to domain values and back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_service import errors
+from inference_service.errors import ErrorCode, NotabotError
+from inference_service.notation.views import View
+from inference_service.pipeline.options import (
+    Format,
+    Preset,
+    RenderOptions,
+    TranscribeOptions,
+)
+from inference_service.pipeline.render import Artifact
+from inference_service.server.convert import (
+    CHUNK_BYTES,
+    decode_error,
+    decode_transcribe_options,
+    encode_artifact,
+    encode_error,
+    encode_transcribe_options,
+    status_code,
+)
+
+OPTIONS = st.builds(
+    TranscribeOptions,
+    st.sampled_from(list(Preset)),
+    st.builds(
+        RenderOptions,
+        st.sampled_from(list(View)),
+        st.integers(-24, 24),
+        st.frozensets(st.sampled_from(list(Format)), min_size=1),
+        st.from_regex(r"([\w-]+( [\w-]+)*)?", fullmatch=True).filter(lambda text: len(text) <= 200),
+    ),
+)
+
+
+@given(OPTIONS)
+def test_options_survive_the_way_there(options: TranscribeOptions) -> None:
+    assert decode_transcribe_options(encode_transcribe_options(options)) == options
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.AudioTooLong("too long", limit_s=900.0),
+        errors.AudioTooLarge("too large", limit_bytes=10, size_bytes=11),
+        errors.QueueFull("full", retry_after_s=12.5),
+        errors.ModelUnknown("unknown", task="song", model="x"),
+        errors.NotabotError("broken"),
+    ],
+)
+def test_errors_survive_the_way_back(error: NotabotError) -> None:
+    again = decode_error(encode_error(error))
+    assert type(again) is type(error)
+    assert again is not None
+    assert (again.cause, again.params) == (error.cause, error.params)
+
+
+def test_foreign_details_are_no_error_of_ours() -> None:
+    status = encode_error(errors.AudioSilent("silent"))
+    del status.details[:]
+    assert decode_error(status) is None
+
+
+def test_every_code_has_a_status_and_a_class() -> None:
+    for code in ErrorCode:
+        assert status_code(code) is not None
+        classes = [kind for kind in vars(errors).values() if getattr(kind, "code", None) == code]
+        assert classes, code
+
+
+@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 200_000])
+def test_files_are_cut_and_joined(size: int) -> None:
+    data = bytes(range(256)) * (size // 256 + 1)
+    artifact = Artifact("a.bin", "application/octet-stream", data[:size])
+    chunks = [event.artifact for event in encode_artifact(artifact)]
+    assert b"".join(chunk.data for chunk in chunks) == artifact.data
+    assert [chunk.last for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert [chunk.media_type for chunk in chunks] == [artifact.media_type] + [""] * (
+        len(chunks) - 1
+    )
+    assert max(len(chunk.data) for chunk in chunks) <= CHUNK_BYTES

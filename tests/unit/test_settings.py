@@ -1,0 +1,86 @@
+"""Settings from the environment, and their page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from inference_service.settings import Settings
+
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
+    for name, value in environment.items():
+        monkeypatch.setenv(f"NOTABOT_{name}", value)
+    return Settings(_env_file=None)  # type: ignore[call-arg]
+
+
+def table_rows(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from table_rows(kind, f"{prefix}{name.upper()}_")
+        else:
+            default = "none" if field.default in (None, "") else f"`{field.default}`"
+            yield f"| `{prefix}{name.upper()}` | {default} | {field.description} |"
+
+
+@pytest.mark.parametrize("row", list(table_rows(Settings, "NOTABOT_")))
+def test_every_setting_is_documented(row: str) -> None:
+    assert row in PAGE.read_text(encoding="utf-8").splitlines()
+
+
+def test_names_have_group_and_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(
+        monkeypatch,
+        SERVER_LISTEN="0.0.0.0:1",
+        ENGINE_QUEUE_SIZE="3",
+        MODELS_USE="song=basic-pitch, piano = basic-pitch",
+        LOG_LEVEL="debug",
+    )
+    assert settings.server.listen == "0.0.0.0:1"
+    assert settings.engine.queue_size == 3
+    assert settings.models.overrides == {"song": "basic-pitch", "piano": "basic-pitch"}
+    assert settings.log_level == "debug"
+
+
+def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(monkeypatch, SERVER_TOKEN="", SERVER_LISTEN="")
+    assert settings.server.token is None
+    assert settings.server.listen == "127.0.0.1:50051"
+
+
+def test_the_device_follows_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch).models.device_name == "cpu"
+    assert load(monkeypatch, MODELS_PROFILE="gpu").models.device_name == "cuda"
+    assert load(monkeypatch, MODELS_DEVICE="cuda:1").models.device_name == "cuda:1"
+
+
+def test_folders_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch).cache.directory == Path.home() / ".cache/notabot/results"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENGINE_QUEUE_SIZE", "0"),
+        ("SERVER_TLS_CERT", "cert.pem"),
+        ("MODELS_USE", "song"),
+        ("MODELS_PROFILE", "tpu"),
+        ("SERVER_NO_SUCH", "1"),
+        ("LOG_LEVEL", "loud"),
+    ],
+)
+def test_wrong_settings_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    with pytest.raises(ValidationError):
+        load(monkeypatch, **{name: value})
+
+
+def test_a_wrong_setting_is_told_without_the_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError) as raised:
+        load(monkeypatch, SERVER_TOKEN="hush", SERVER_TLS_CERT="cert.pem")
+    assert "hush" not in str(raised.value)
