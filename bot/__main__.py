@@ -86,7 +86,10 @@ async def serve(settings: BotSettings) -> None:
         stack.push_async_callback(bot.session.close)
         dispatcher = build_dispatcher(settings, client, languages, flood)
         if settings.webhook_url is not None:
-            await serve_webhook(bot, dispatcher, settings)
+            stop = asyncio.Event()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, stop.set)
+            await serve_webhook(bot, dispatcher, settings, stop)
         else:
             await bot.delete_webhook()  # Telegram refuses to be polled while one is set
             await dispatcher.start_polling(bot, close_bot_session=False)
@@ -125,16 +128,14 @@ class _WebhookHandler(SimpleRequestHandler):
         """Leave the session to whoever made it."""
 
 
-async def serve_webhook(bot: Bot, dispatcher: Dispatcher, settings: BotSettings) -> None:
-    """Take updates over HTTP until SIGTERM or SIGINT.
+async def serve_webhook(
+    bot: Bot, dispatcher: Dispatcher, settings: BotSettings, stop: asyncio.Event
+) -> None:
+    """Take updates over HTTP until ``stop`` is set.
 
     Telegram is told the address and the secret; requests without the secret are refused.
     """
     assert settings.webhook_url is not None
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     secret = _value(settings.webhook_secret)
     application = web.Application()
     setup_application(application, dispatcher, bot=bot)

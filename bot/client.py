@@ -36,8 +36,8 @@ from notabot.v1 import models_pb2, models_pb2_grpc, transcription_pb2, transcrip
 from bot.errors import DEADLINE_EXCEEDED, INTERNAL, UNAUTHENTICATED, BotErrorCode, ServiceError
 
 CHUNK_BYTES: Final = 64 * 1024
-KEEPALIVE_INTERVAL_S: Final = 2.0
-KEEPALIVE_TIMEOUT_S: Final = 2.0
+KEEPALIVE_INTERVAL_S: Final = 1.5
+KEEPALIVE_TIMEOUT_S: Final = 3.0
 RETRY_PAUSE_S: Final = 1.2  # over the longest pause between two attempts to connect
 MAX_RETRY_PAUSE_S: Final = 10.0
 RENDER_DEADLINE_S: Final = 120.0
@@ -48,6 +48,8 @@ MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024  # a long song's Result; the default
 _CHANNEL_OPTIONS: Final = (
     ("grpc.keepalive_time_ms", int(KEEPALIVE_INTERVAL_S * 1000)),
     ("grpc.keepalive_timeout_ms", int(KEEPALIVE_TIMEOUT_S * 1000)),
+    # Without this one a ping may go unanswered for a minute, whatever the line above says.
+    ("grpc.http2.ping_timeout_ms", int(KEEPALIVE_TIMEOUT_S * 1000)),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 200),
@@ -55,6 +57,9 @@ _CHANNEL_OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
 )
+
+_REFUSALS: Final = frozenset({"NOT_READY", "SHUTTING_DOWN"})
+"""Codes that say that the service is there, but did not take the request."""
 
 Metadata = tuple[tuple[str, str], ...]
 Mode = Literal["major", "minor"]
@@ -259,7 +264,8 @@ class ServiceClient:
     address : str
         ``HOST:PORT``.
     token, admin_token : str
-        Bearer tokens for ``Transcription`` and for ``Models``; empty: none.
+        Bearer tokens for ``Transcription`` and for ``Models``, which takes the first without one
+        of its own; empty: none.
     tls_ca_path : Path or None
         Certificates to trust; None: no TLS.
     deadline_s : float
@@ -283,7 +289,7 @@ class ServiceClient:
         self._transcription = transcription_pb2_grpc.TranscriptionStub(self._channel)  # type: ignore[no-untyped-call]
         self._models = models_pb2_grpc.ModelsStub(self._channel)  # type: ignore[no-untyped-call]
         self._token = token
-        self._admin_token = admin_token
+        self._admin_token = admin_token or token
         self._deadline_s = deadline_s
 
     async def transcribe(
@@ -501,7 +507,7 @@ def _requests(
 async def _pause_or_raise(error: grpc.aio.AioRpcError, attempt: _Attempt) -> None:
     """Return when a second try may start; raise the ``ServiceError`` if there must be none."""
     failure = _service_error(error, attempt)
-    refused = _error_info(error) is not None and not attempt.answered
+    refused = failure.code in _REFUSALS and not attempt.answered
     if error.code() is not grpc.StatusCode.UNAVAILABLE or not (
         refused or not attempt.may_have_begun
     ):

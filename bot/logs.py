@@ -27,16 +27,17 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         return redact(super().format(record))
 
 
-def configure_logging(level: str, stream: TextIO = sys.stderr) -> None:
+def configure_logging(level: str, stream: TextIO | None = None) -> None:
     """Send this project's and every library's log lines to ``stream``.
 
     Parameters
     ----------
     level : str
         ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``.
-    stream : TextIO
-        Coloured lines if it is a terminal, JSON otherwise.
+    stream : TextIO or None
+        Coloured lines if it is a terminal, JSON otherwise. None: the standard error stream.
     """
+    stream = stream or sys.stderr
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

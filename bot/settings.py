@@ -35,32 +35,70 @@ class BotSettings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    token: SecretStr | None = None
-    admin_ids: Annotated[frozenset[int], NoDecode] = frozenset()
-
-    service_address: str = "127.0.0.1:50051"
-    service_token: SecretStr | None = None
-    admin_service_token: SecretStr | None = None
-    service_tls_ca: Path | None = None
-
-    api_server: HttpUrl | None = None
-    api_is_local: bool = False
-
-    webhook_url: HttpUrl | None = None
-    webhook_secret: SecretStr | None = None
-    webhook_listen: str = "0.0.0.0:8080"
-
-    max_audio_bytes: int = Field(default=200_000_000, gt=0)
-    max_duration_s: float = Field(default=900.0, gt=0)
-    deadline_s: float = Field(default=1800.0, gt=0)
-    per_user_jobs: int = Field(default=2, ge=1)
-    chat_interval_s: float = Field(default=1.1, ge=0)
-    group_interval_s: float = Field(default=3.1, ge=0)
-    drain_s: float = Field(default=20.0, ge=0)
-
-    localchat_listen: str = "127.0.0.1:8081"
-    state_path: Path = Path("var/bot.sqlite3")
-    log_level: str = "INFO"
+    token: SecretStr | None = Field(
+        default=None, description="Token from BotFather; none: the chat page in the browser."
+    )
+    admin_ids: Annotated[frozenset[int], NoDecode] = Field(
+        default=frozenset(), description="Telegram ids of the administrators, as in `12, 34`."
+    )
+    service_address: str = Field(
+        default="127.0.0.1:50051", description="Address and port of the inference service."
+    )
+    service_token: SecretStr | None = Field(
+        default=None, description="Bearer token for the service, if it demands one."
+    )
+    admin_service_token: SecretStr | None = Field(
+        default=None, description="Bearer token for the service's Models; none: the one above."
+    )
+    service_tls_ca: Path | None = Field(
+        default=None, description="PEM file of the certificates to trust; none: no TLS."
+    )
+    api_server: HttpUrl | None = Field(
+        default=None, description="A Bot API server of your own, instead of Telegram's."
+    )
+    api_is_local: bool = Field(
+        default=False,
+        description="That server runs with `--local`: files of any size, read from its disk.",
+    )
+    webhook_url: HttpUrl | None = Field(
+        default=None, description="Public address for Telegram to call; none: polling."
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret that Telegram must send with each call; the webhook needs one.",
+    )
+    webhook_listen: str = Field(
+        default="0.0.0.0:8080", description="Address and port that the webhook listens on."
+    )
+    max_audio_bytes: int = Field(
+        default=200_000_000,
+        gt=0,
+        description="Largest file; without a local server also 20 MB at most.",
+    )
+    max_duration_s: float = Field(default=900.0, gt=0, description="Longest recording.")
+    deadline_s: float = Field(default=1800.0, gt=0, description="Longest time for a request.")
+    per_user_jobs: int = Field(
+        default=2, ge=1, description="Requests that one person may have at once."
+    )
+    chat_interval_s: float = Field(
+        default=1.1, ge=0, description="Least time between two messages or edits in a private chat."
+    )
+    group_interval_s: float = Field(
+        default=3.1, ge=0, description="The same in a group, where Telegram allows 20 a minute."
+    )
+    drain_s: float = Field(
+        default=20.0,
+        ge=0,
+        description="After SIGTERM, the time that running requests have to finish.",
+    )
+    localchat_listen: str = Field(
+        default="127.0.0.1:8080",
+        description="Address and port of the chat page; port 0 takes a free one.",
+    )
+    state_path: Path = Field(
+        default=Path("var/bot.sqlite3"), description="File that remembers who chose which language."
+    )
+    log_level: str = Field(default="INFO", description="Least important messages that are logged.")
 
     @field_validator("admin_ids", mode="before")
     @classmethod

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import structlog
 from aiogram import Bot, Dispatcher
 
 from bot.client import ServiceClient
@@ -91,6 +93,16 @@ async def build_stage(
 def stage(build_stage: Callable[..., Stage]) -> Stage:
     """A stage with the usual settings."""
     return build_stage()
+
+
+@pytest.fixture
+def own_logging() -> Iterator[None]:
+    """Lets a test configure logging, and puts everything back."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:], root.level = before
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ from aiogram.types import (
     Voice,
 )
 
-TOKEN = "42:TEST-token-that-is-never-to-be-logged"
+TOKEN = "424242:TEST-token-that-is-never-to-be-logged"
 BOT_USER = User(id=42, is_bot=True, first_name="Notabot", username="notabot")
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 AUDIO = b"OggS" + bytes(200_000)

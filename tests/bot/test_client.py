@@ -1,0 +1,295 @@
+"""The gRPC client: what it sends, what it tries again, and how failures look."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from notabot.v1 import transcription_pb2 as pb
+
+from bot.client import (
+    Artifact,
+    Format,
+    Preset,
+    Progress,
+    Queued,
+    RenderOptions,
+    Result,
+    ServiceClient,
+    Stage,
+    View,
+    collect,
+)
+from bot.errors import ServiceError
+from tests.bot.service import (
+    Events,
+    FakeService,
+    RefusalError,
+    files,
+    queue_full,
+    queued,
+    result,
+    serve,
+    start_and_stay,
+    succeed,
+)
+
+ROOT = Path(__file__).parents[2]
+AUDIO = bytes(range(256)) * 1000
+OPTIONS = RenderOptions(View.PIANO, -3, (Format.PNG, Format.MIDI), "Lied")
+
+
+async def test_a_transcription_from_end_to_end(service: tuple[FakeService, str]) -> None:
+    fake, address = service
+    async with ServiceClient(address, token="secret") as client:
+        events = client.transcribe(
+            AUDIO, preset=Preset.VOICE, options=OPTIONS, request_id="request-1"
+        )
+        got = [event async for event in events]
+
+    [(options, audio)] = fake.transcriptions
+    assert audio == AUDIO
+    assert options.preset == pb.PRESET_VOICE
+    assert options.render == pb.RenderOptions(
+        view=pb.VIEW_PIANO,
+        transpose_semitones=-3,
+        formats=[pb.FORMAT_PNG, pb.FORMAT_MIDI],
+        title="Lied",
+    )
+    assert fake.metadata["x-request-id"] == "request-1"
+    assert fake.metadata["authorization"] == "Bearer secret"
+    assert got[:3] == [Queued(1), Queued(0), Progress(Stage.DECODE, pytest.approx(0.05))]
+    assert Artifact("score.mid", "application/test", b"score.mid" * 3) in got
+    last = got[-1]
+    assert isinstance(last, Result)
+    assert (last.view, last.transpose_semitones) == (View.PIANO, -3)
+    assert (last.key.tonic, last.key.mode, last.rendered_key.tonic) == ("A", "minor", "F#")
+    assert len(last.chords) == 4
+
+
+async def test_chunks_are_small() -> None:
+    sizes = []
+
+    class Measuring(FakeService):
+        async def Transcribe(self, request_iterator: Any, context: Any) -> Events:  # noqa: N802
+            sizes.extend([len(request.audio_chunk) async for request in request_iterator])
+            yield pb.TranscribeEvent(result=result())
+
+    async with serve(Measuring()) as address, ServiceClient(address) as client:
+        await collect(client.transcribe(bytes(200_000), request_id="r"), lambda event: None)
+    assert sizes == [0, 65536, 65536, 65536, 200_000 - 3 * 65536]
+
+
+async def test_a_refusal_carries_its_code_and_hint(service: tuple[FakeService, str]) -> None:
+    fake, address = service
+
+    async def refuse(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        raise queue_full()
+        yield
+
+    fake.transcribe = refuse
+    async with ServiceClient(address) as client:
+        with pytest.raises(ServiceError) as caught:
+            await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+    assert caught.value.code == "QUEUE_FULL"
+    assert caught.value.retry_after_s == 90.0
+    assert fake.calls == 1
+
+
+async def test_what_the_service_refused_as_unavailable_is_tried_once_more(
+    service: tuple[FakeService, str],
+) -> None:
+    fake, address = service
+
+    async def refuse_first(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        if fake.calls == 1:
+            raise RefusalError(14, "NOT_READY", retry_after_s=0.1)
+        async for event in succeed(options, audio):
+            yield event
+
+    fake.transcribe = refuse_first
+    async with ServiceClient(address) as client:
+        _, artifacts = await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+    assert fake.calls == 2
+    assert len(artifacts) == 6
+
+
+async def test_not_a_third_time(service: tuple[FakeService, str]) -> None:
+    fake, address = service
+
+    async def refuse(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        raise RefusalError(14, "NOT_READY", retry_after_s=0.1)
+        yield
+
+    fake.transcribe = refuse
+    async with ServiceClient(address) as client:
+        with pytest.raises(ServiceError, match="NOT_READY"):
+            await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+    assert fake.calls == 2
+
+
+async def test_a_long_hint_is_left_to_the_person(service: tuple[FakeService, str]) -> None:
+    fake, address = service
+
+    async def refuse(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        raise RefusalError(14, "SHUTTING_DOWN", retry_after_s=60)
+        yield
+
+    fake.transcribe = refuse
+    async with ServiceClient(address) as client:
+        with pytest.raises(ServiceError, match="SHUTTING_DOWN"):
+            await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+    assert fake.calls == 1
+
+
+async def test_what_has_begun_is_never_tried_again(service: tuple[FakeService, str]) -> None:
+    fake, address = service
+
+    async def fail_later(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        yield queued(0)
+        raise RefusalError(14, "SHUTTING_DOWN", retry_after_s=0.1)
+
+    fake.transcribe = fail_later
+    async with ServiceClient(address) as client:
+        with pytest.raises(ServiceError, match="SHUTTING_DOWN"):
+            await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+    assert fake.calls == 1
+
+
+async def test_nobody_there_is_tried_twice(free_port: int) -> None:
+    async with ServiceClient(f"127.0.0.1:{free_port}") as client:
+        started_s = time.monotonic()
+        with pytest.raises(ServiceError, match="SERVICE_UNREACHABLE"):
+            await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+        assert 1.0 < time.monotonic() - started_s < 5.0
+
+
+async def test_a_service_that_comes_back_meanwhile_is_found(free_port: int) -> None:
+    fake = FakeService()
+    async with ServiceClient(f"127.0.0.1:{free_port}") as client:
+        job = asyncio.create_task(
+            collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+        )
+        await asyncio.sleep(0.5)
+        async with serve(fake, f"127.0.0.1:{free_port}"):
+            _, artifacts = await asyncio.wait_for(job, 10)
+    assert len(artifacts) == 6
+    assert fake.calls == 1
+
+
+@asynccontextmanager
+async def _service_process() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """A service in another process, whose jobs never end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bot.service", cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), 20)
+        yield process, line.decode().strip()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def test_a_killed_service_is_noticed_within_5_s_and_its_successor_found() -> None:
+    async with _service_process() as (process, address), ServiceClient(address) as client:
+        started = asyncio.Event()
+        job = asyncio.create_task(
+            collect(client.transcribe(AUDIO, request_id="r"), lambda event: started.set())
+        )
+        await asyncio.wait_for(started.wait(), 10)
+        process.kill()
+        killed_s = time.monotonic()
+        with pytest.raises(ServiceError, match="SERVICE_LOST"):
+            await asyncio.wait_for(job, 5)
+        assert time.monotonic() - killed_s < 5
+        await process.wait()
+
+        async with serve(FakeService(), address):
+            found, _ = await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+    assert found.tempo_bpm == pytest.approx(120.2)
+
+
+async def test_a_service_that_vanishes_without_a_word_is_noticed_within_5_s() -> None:
+    """A stopped process keeps its connection and answers nothing, like a machine cut off."""
+    async with _service_process() as (process, address), ServiceClient(address) as client:
+        started = asyncio.Event()
+        job = asyncio.create_task(
+            collect(client.transcribe(AUDIO, request_id="r"), lambda event: started.set())
+        )
+        await asyncio.wait_for(started.wait(), 10)
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(ServiceError, match="SERVICE_LOST"):
+            await asyncio.wait_for(job, 5)
+
+
+async def test_silence_of_a_living_service_is_waited_out(service: tuple[FakeService, str]) -> None:
+    fake, address = service
+
+    async def think(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        yield queued(0)
+        await asyncio.sleep(7)  # several keepalive pings
+        yield pb.TranscribeEvent(result=result())
+
+    fake.transcribe = think
+    async with ServiceClient(address) as client:
+        await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+
+
+async def test_closing_cancels_the_call(service: tuple[FakeService, str]) -> None:
+    fake, address = service
+    fake.transcribe = start_and_stay
+    async with ServiceClient(address) as client:
+        async with aclosing(client.transcribe(AUDIO, request_id="r")) as events:
+            await anext(events)
+        await asyncio.wait_for(fake.cancelled.wait(), 5)
+
+
+async def test_a_stream_without_a_result_is_a_loss(service: tuple[FakeService, str]) -> None:
+    fake, address = service
+
+    async def forget(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        for event in files():
+            yield event
+
+    fake.transcribe = forget
+    async with ServiceClient(address) as client:
+        with pytest.raises(ServiceError, match="SERVICE_LOST"):
+            await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+
+
+async def test_rendering_may_be_repeated(free_port: int) -> None:
+    fake = FakeService()
+    async with ServiceClient(f"127.0.0.1:{free_port}") as client:
+        job = asyncio.create_task(
+            collect(client.render("id", OPTIONS, request_id="r"), lambda event: None)
+        )
+        await asyncio.sleep(0.5)
+        async with serve(fake, f"127.0.0.1:{free_port}"):
+            rendered, _ = await asyncio.wait_for(job, 10)
+    assert rendered.result_id == "id"
+
+
+async def test_models_are_asked_with_their_own_token(service: tuple[FakeService, str]) -> None:
+    fake, address = service
+    async with ServiceClient(address, token="user", admin_token="admin") as client:
+        assert (await client.status(request_id="r")).device == "cpu"
+        assert fake.metadata["authorization"] == "Bearer admin"
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
