@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from inference_service.settings import Settings
-from tests.service.running import HeldPipeline, Running, build_settings, run_service
+from tests.service.running import HeldPipeline, Running, build_settings, free_port, run_service
 
 
 @pytest.fixture
@@ -40,3 +43,37 @@ def build(tmp_path: Path) -> Callable[..., Settings]:
         return build_settings(tmp_path, **groups)
 
     return make
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """The environment of a service in a process of its own."""
+    return {
+        **os.environ,
+        "NOTABOT_SERVER_LISTEN": f"127.0.0.1:{free_port()}",
+        "NOTABOT_SERVER_METRICS_LISTEN": "off",
+        "NOTABOT_MODELS_PROFILE": "tiny",
+        "NOTABOT_MODELS_WEIGHTS": str(tmp_path / "weights"),
+        "NOTABOT_CACHE_DIRECTORY": str(tmp_path / "results"),
+    }
+
+
+@pytest.fixture
+def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Starts a service as a process, and ends it after the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(**more: str) -> subprocess.Popen[bytes]:
+        with (tmp_path / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "inference_service", "serve"],
+                env=environment | more,
+                stderr=log,
+            )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -146,6 +147,12 @@ def messages(
     for start in range(0, len(data), chunk_bytes):
         chunk = data[start : start + chunk_bytes]
         yield transcription_pb2.TranscribeRequest(audio_chunk=chunk)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 async def wait_until(condition: Callable[[], bool], limit_s: float = 3.0) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +22,7 @@ from notabot.v1 import models_pb2, transcription_pb2, transcription_pb2_grpc
 
 from inference_service.assembly import build_service
 from inference_service.settings import Settings
-from tests.service.running import HeldPipeline, Running, messages, run_service
+from tests.service.running import HeldPipeline, Running, free_port, messages, run_service
 
 TOKENS = {"token": "for-callers", "admin_token": "for-administrators"}
 
@@ -128,12 +127,6 @@ async def test_reflection_describes_the_services(running: Running) -> None:
         services
     )
     assert methods == ["Transcribe", "Render"]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_metrics(build: Callable[..., Settings]) -> None:

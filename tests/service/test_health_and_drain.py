@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,6 @@ from tests.service.running import (
     run_service,
     wait_until,
 )
-from tests.service.test_access import free_port
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -103,40 +99,6 @@ async def test_draining_ends_what_takes_too_long(settings: Settings, held: HeldP
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await call
             assert read_failure(raised.value).reason == "SHUTTING_DOWN"
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment of a service in a process of its own."""
-    return {
-        **os.environ,
-        "NOTABOT_SERVER_LISTEN": f"127.0.0.1:{free_port()}",
-        "NOTABOT_SERVER_METRICS_LISTEN": "off",
-        "NOTABOT_MODELS_PROFILE": "tiny",
-        "NOTABOT_MODELS_WEIGHTS": str(tmp_path / "weights"),
-        "NOTABOT_CACHE_DIRECTORY": str(tmp_path / "results"),
-    }
-
-
-@pytest.fixture
-def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Starts a service as a process, and ends it after the test."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def run(**more: str) -> subprocess.Popen[bytes]:
-        with (tmp_path / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "inference_service", "serve"],
-                env=environment | more,
-                stderr=log,
-            )
-        started.append(process)
-        return process
-
-    yield run
-    for process in started:
-        process.kill()
-        process.wait()
 
 
 async def first_health(address: str, limit_s: float) -> tuple[float, Any]:

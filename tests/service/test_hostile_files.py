@@ -1,0 +1,79 @@
+"""A hundred hostile files, sent to a service in a process of its own.
+
+With ``NOTABOT_TEST_PROFILE=cpu`` the real models hear what can be decoded (some minutes); by
+default the small ones of the tests do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from notabot.v1 import (
+    errors_pb2,
+    models_pb2,
+    models_pb2_grpc,
+    transcription_pb2,
+    transcription_pb2_grpc,
+)
+
+from tests.service.hostile import build_hostile_files
+from tests.service.running import messages, read_failure
+
+PROFILE = os.environ.get("NOTABOT_TEST_PROFILE", "tiny")
+TIMEOUT_S = 60.0
+AUDIO_ERRORS = {name for name, _ in errors_pb2.ErrorCode.items() if name.startswith("AUDIO")}
+GROWTH_LIMIT_BYTES = 250_000_000
+"""Far below what one undetected hour of samples (1.3 GB) would take."""
+
+
+async def send(stub: Any, data: bytes) -> str:
+    """Send a file; return ``RESULT`` or the error's documented code."""
+    options = {"preset": transcription_pb2.PRESET_AUTO, "formats": [transcription_pb2.FORMAT_JSON]}
+    call = stub.Transcribe(iter(messages(data, **options)), timeout=TIMEOUT_S)
+    try:
+        events = [event async for event in call]
+    except grpc.aio.AioRpcError as error:
+        return read_failure(error).reason
+    assert events[-1].HasField("result")
+    return "RESULT"
+
+
+async def test_each_gets_a_result_or_a_documented_error(
+    start: Callable[..., Any], environment: dict[str, str]
+) -> None:
+    process = start(NOTABOT_MODELS_PROFILE=PROFILE)
+    files = build_hostile_files()
+    outcomes: dict[str, str] = {}
+    async with grpc.aio.insecure_channel(environment["NOTABOT_SERVER_LISTEN"]) as channel:
+        stub = transcription_pb2_grpc.TranscriptionStub(channel)  # type: ignore[no-untyped-call]
+        models = models_pb2_grpc.ModelsStub(channel)  # type: ignore[no-untyped-call]
+
+        async def resident_bytes() -> int:
+            status = await models.Status(models_pb2.StatusRequest(), wait_for_ready=True)
+            return int(status.memory_bytes)
+
+        await resident_bytes()
+        before_bytes = 0
+        for round_number in range(2):
+            for name, data in files.items():
+                outcomes[name] = await send(stub, data)
+            # The first round warms libraries up; the second must find nothing left to grow.
+            if round_number == 0:
+                before_bytes = await resident_bytes()
+        growth_bytes = await resident_bytes() - before_bytes
+
+    print("\n".join(f"{outcome:18} {name}" for name, outcome in sorted(outcomes.items())))
+    counts = Counter(outcomes.values())
+    assert process.poll() is None, "the service died"
+    assert set(counts) <= {"RESULT"} | AUDIO_ERRORS
+    assert counts["AUDIO_UNREADABLE"] >= 20
+    assert outcomes["an hour of silence"] == outcomes["a FLAC that claims 10 h"] == "AUDIO_TOO_LONG"
+    assert outcomes["ten minutes of silence"] == outcomes["a constant"] == "AUDIO_SILENT"
+    assert outcomes["nothing"] == "AUDIO_EMPTY"
+    assert outcomes["a video without sound"] == "AUDIO_NO_TRACK"
+    assert outcomes["playlist"] == "AUDIO_UNREADABLE"
+    assert growth_bytes < GROWTH_LIMIT_BYTES
