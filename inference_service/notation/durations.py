@@ -168,7 +168,7 @@ def _is_readable_rest(
     start: Fraction, stop: Fraction, hidden_rank: int, from_rank: int, signature: TimeSignature
 ) -> bool:
     if signature.is_compound:
-        return hidden_rank < _GROUP and from_rank >= _GROUP
+        return hidden_rank < min(from_rank, _GROUP)
     length = stop - start
     is_plain = length.numerator & (length.numerator - 1) == 0
     return from_rank > hidden_rank and (is_plain or length < 1)

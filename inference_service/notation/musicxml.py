@@ -214,11 +214,7 @@ class _StaffWriter:
         return clef.BassClef() if middle < _BASS_CLEF_PITCH else clef.TrebleClef()
 
     def _instrument(self) -> instrument.Instrument:
-        written = (
-            instrument.UnpitchedPercussion()
-            if self.part.is_drum
-            else instrument.Instrument(instrumentName=self.part.name)
-        )
+        written = instrument.Instrument(instrumentName=self.part.name)
         if not self.part.is_drum:
             written.midiProgram = self.part.program
         written.partName = self.part.name

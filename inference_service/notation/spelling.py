@@ -18,6 +18,9 @@ from inference_service.music.events import Key
 from inference_service.music.pitch import key_fifths, pitch_class
 from inference_service.notation.chords import ChordName, parse_chord
 
+LOWEST_OCTAVE: Final = 0
+"""MusicXML has none lower: what MIDI can say below 16 Hz is written an octave higher."""
+
 _STEPS: Final = "FCGDAEB"
 _STEP_SEMITONES: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _FEWEST_FIFTHS: Final = -8
@@ -73,7 +76,7 @@ def spell(pitch: int, key: Key, chord_label: str = "N", next_pitch: int | None =
     name = name_of(fifths)
     alter = name.count("#") - name.count("b")
     octave = (pitch - alter - _STEP_SEMITONES[name[0]]) // 12 - 1
-    return PitchName(name[0], alter, octave)
+    return PitchName(name[0], alter, max(octave, LOWEST_OCTAVE))
 
 
 def spell_class(pc: int, key: Key) -> str:
