@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -14,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_service.audio.waveform import Samples, Waveform
-from inference_service.music.events import NoteEvent
+from inference_service.music.events import (
+    Beat,
+    ChordSegment,
+    Key,
+    NoteEvent,
+    Part,
+    Transcription,
+)
 
 RATE_HZ: Final = 44100
 STEMS: Final = ("drums", "bass", "other", "vocals")
@@ -211,3 +219,54 @@ def save_tiny_demucs(
     }
     save_with_checksum(package, folder / f"{signature}.th")
     return next(folder.glob(f"{signature}-*.th"))
+
+
+def perform(
+    parts: Mapping[str, Sequence[tuple[float, float, int]]],
+    *,
+    bpm: float = 120.0,
+    time_signature: str = "4/4",
+    key: Key = Key("C", "major"),  # noqa: B008 - immutable
+    chords: Sequence[tuple[float, float, str]] = (),
+    pickup_beats: int = 0,
+    jitter_s: float = 0.0,
+    seed: int = 0,
+) -> Transcription:
+    """A performance of written notes, given as (start, duration, pitch) in beats, by part.
+
+    Parts named "vocals" are sung, "drums" drummed, others played on a piano. Beat 0 is the first
+    beat; ``pickup_beats`` of them come before the first downbeat. ``jitter_s`` is the standard
+    deviation of the onsets.
+    """
+    generator = random.Random(seed)
+    beat_s = 60.0 / bpm
+    per_bar = int(time_signature.split("/")[0])
+
+    def play(start: float, duration: float, pitch: int) -> NoteEvent:
+        onset_s = max(start * beat_s + generator.gauss(0.0, jitter_s), 0.0)
+        return NoteEvent(onset_s, max((start + duration) * beat_s, onset_s + 0.02), pitch)
+
+    played = tuple(
+        Part(
+            name,
+            name.title(),
+            tuple(sorted(play(*note) for note in notes)),
+            {"vocals": 52, "drums": None}.get(name, 0),
+            name == "drums",
+        )
+        for name, notes in parts.items()
+    )
+    stop_beats = max((s + d for notes in parts.values() for s, d, _ in notes), default=0.0)
+    beats = tuple(
+        Beat(k * beat_s, (k - pickup_beats) % per_bar + 1) for k in range(int(stop_beats) + 2)
+    )
+    return Transcription(
+        duration_s=stop_beats * beat_s,
+        tuning_cents=0.0,
+        tempo_bpm=bpm,
+        time_signature=time_signature,
+        key=key,
+        parts=played,
+        beats=beats,
+        chords=tuple(ChordSegment(a * beat_s, b * beat_s, label) for a, b, label in chords),
+    )
