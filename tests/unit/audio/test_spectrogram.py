@@ -104,19 +104,19 @@ def test_parity_with_pywavelets() -> None:
 def test_parity_of_gammatone_with_scipy() -> None:
     """Each filter's gain over frequency is that of SciPy's IIR gammatone at its ERB centre."""
     signal = pytest.importorskip("scipy.signal")
-    config = _config("gammatone", window_s=8192 / RATE_HZ, f_min_hz=50.0)
+    config = _config("gammatone", window_s=2048 / RATE_HZ, f_min_hz=200.0)
     bins = config.bins
     gains = build_spectrogram(config).get_buffer("module.gammatone_basis").numpy()
     grid_hz = np.linspace(0, RATE_HZ / 2, gains.shape[1])
     q, width_hz = 9.26449, 24.7  # Slaney, "Auditory Toolbox", 1998: the scale's two constants
-    ends = np.log(np.array([RATE_HZ / 2, 50.0]) + q * width_hz)
+    ends = np.log(np.array([RATE_HZ / 2, 200.0]) + q * width_hz)
     centres_hz = np.exp(ends[1] + (ends[0] - ends[1]) * np.arange(bins) / bins) - q * width_hz
 
     for band in range(8, bins - 8, 8):
         b, a = signal.gammatone(centres_hz[band], "iir", fs=RATE_HZ)
         _, response = signal.freqz(b, a, worN=grid_hz, fs=RATE_HZ)
         expected = np.abs(response) / np.abs(response).max()
-        assert gains[band].max() == pytest.approx(1.0, abs=0.01)
+        assert gains[band].max() == pytest.approx(1.0, abs=0.02)
         strong = expected > 0.1
         np.testing.assert_allclose(gains[band][strong], expected[strong], atol=0.03)
 
