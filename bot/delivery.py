@@ -166,14 +166,12 @@ async def _send_files(bot: Bot, target: Target, artifacts: Sequence[Artifact]) -
             target.chat_id,
             _input_file(files[0]),
             message_thread_id=target.thread_id,
-            reply_parameters=target.reply_parameters,
         )
     elif files:
         await bot.send_media_group(
             target.chat_id,
             [InputMediaDocument(media=_input_file(file)) for file in files],
             message_thread_id=target.thread_id,
-            reply_parameters=target.reply_parameters,
         )
 
 

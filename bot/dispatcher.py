@@ -19,6 +19,7 @@ from bot.jobs import Jobs, RunningUpdates
 from bot.languages import LanguageStore
 from bot.middlewares import InFlightCap, Language, RequestContext
 from bot.settings import BotSettings
+from bot.transcriber import Transcriber
 
 FAREWELL_S: Final = 5.0
 """How long stopped jobs may take to say so."""
@@ -61,7 +62,7 @@ def build_dispatcher(
         disable_fsm=True,
         settings=settings,
         client=client,
-        flood=flood,
+        transcriber=Transcriber(settings, client, jobs, flood),
         jobs=jobs,
         catalogues=catalogues,
         bot_languages=languages,

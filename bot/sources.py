@@ -87,13 +87,11 @@ def _source(media: Media) -> AudioSource | None:
 
 
 def _from(file: Voice | Audio | Video | VideoNote | Document, title: str) -> AudioSource:
-    duration = getattr(file, "duration", None)
-    seconds = getattr(duration, "total_seconds", None)
     return AudioSource(
         file_id=file.file_id,
         title=_clean(title),
         size_bytes=file.file_size,
-        duration_s=float(seconds()) if seconds is not None else duration,
+        duration_s=None if isinstance(file, Document) else float(file.duration),
     )
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -20,6 +22,7 @@ from notabot.v1 import models_pb2 as mpb
 from notabot.v1 import models_pb2_grpc, transcription_pb2_grpc
 from notabot.v1 import transcription_pb2 as pb
 
+ROOT = Path(__file__).parents[2]
 Events = AsyncIterator[pb.TranscribeEvent]
 SERVER_OPTIONS = (
     ("grpc.so_reuseport", 0),
@@ -271,6 +274,22 @@ async def serve(service: FakeService, address: str = "127.0.0.1:0") -> AsyncIter
         yield f"127.0.0.1:{port}"
     finally:
         await server.stop(grace=None)
+
+
+@contextlib.asynccontextmanager
+async def service_process() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """A service in another process, whose jobs never end; yield it and its address."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", __name__, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        yield process, line.decode().strip()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 async def start_and_stay(options: pb.TranscribeOptions, audio: bytes) -> Events:

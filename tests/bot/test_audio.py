@@ -41,6 +41,8 @@ from tests.bot.service import (
     queue_full,
     queued,
     result,
+    serve,
+    service_process,
     start_and_stay,
 )
 from tests.bot.telegram import AUDIO, NOW, buttons, received, voice
@@ -457,7 +459,7 @@ async def test_an_unforeseen_failure_is_told_with_a_code(
     async def broken(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("bot.handlers.audio.deliver", broken)
+    monkeypatch.setattr("bot.transcriber.deliver", broken)
     await stage.person().say_voice()
 
     assert stage.service.metadata["x-request-id"] in stage.session.sent(EditMessageText)[-1].text
@@ -481,3 +483,23 @@ async def test_the_controls_title_comes_back_with_a_press(stage: Stage) -> None:
     [request] = stage.service.renders
     assert request.render.title == "A <B> & C"
     assert request.render.view == pb.VIEW_PIANO
+
+
+async def test_a_service_killed_in_mid_job_is_told_within_5_s(
+    build_stage: Callable[..., Stage],
+) -> None:
+    async with service_process() as (process, address):
+        stage = build_stage(address=address, chat_interval_s=1.1)
+        job = asyncio.create_task(stage.person().say_voice())
+        await stage.session.wait_for(EditMessageText, "Separating")
+        process.kill()
+        killed_s = time.monotonic()
+        edit = await stage.session.wait_for(EditMessageText, "broke halfway")
+        assert time.monotonic() - killed_s < 5
+        assert edit.reply_markup is None
+        await asyncio.wait_for(job, 5)
+        await process.wait()
+
+        async with serve(stage.service, address):
+            await stage.person().say_voice()
+    assert stage.session.sent(SendMediaGroup), "the next request works"

@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from pathlib import Path
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -38,11 +35,11 @@ from tests.bot.service import (
     queued,
     result,
     serve,
+    service_process,
     start_and_stay,
     succeed,
 )
 
-ROOT = Path(__file__).parents[2]
 AUDIO = bytes(range(256)) * 1000
 OPTIONS = RenderOptions(View.PIANO, -3, (Format.PNG, Format.MIDI), "Lied")
 
@@ -185,24 +182,8 @@ async def test_a_service_that_comes_back_meanwhile_is_found(free_port: int) -> N
     assert fake.calls == 1
 
 
-@asynccontextmanager
-async def _service_process() -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """A service in another process, whose jobs never end."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bot.service", cwd=ROOT, stdout=asyncio.subprocess.PIPE
-    )
-    assert process.stdout is not None
-    try:
-        line = await asyncio.wait_for(process.stdout.readline(), 20)
-        yield process, line.decode().strip()
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
 async def test_a_killed_service_is_noticed_within_5_s_and_its_successor_found() -> None:
-    async with _service_process() as (process, address), ServiceClient(address) as client:
+    async with service_process() as (process, address), ServiceClient(address) as client:
         started = asyncio.Event()
         job = asyncio.create_task(
             collect(client.transcribe(AUDIO, request_id="r"), lambda event: started.set())
@@ -222,7 +203,7 @@ async def test_a_killed_service_is_noticed_within_5_s_and_its_successor_found() 
 
 async def test_a_service_that_vanishes_without_a_word_is_noticed_within_5_s() -> None:
     """A stopped process keeps its connection and answers nothing, like a machine cut off."""
-    async with _service_process() as (process, address), ServiceClient(address) as client:
+    async with service_process() as (process, address), ServiceClient(address) as client:
         started = asyncio.Event()
         job = asyncio.create_task(
             collect(client.transcribe(AUDIO, request_id="r"), lambda event: started.set())
