@@ -11,6 +11,7 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -93,6 +94,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.strerror or str(error), EXIT_CANNOT_CREATE)
     except KeyboardInterrupt:
         return _fail("interrupted", EXIT_INTERRUPTED)
+    except Exception as error:
+        if os.environ.get("NOTABOT_LOG_LEVEL") == "debug":
+            traceback.print_exc()
+        return _fail(f"{type(error).__name__}: {error}", EXIT_SOFTWARE)
     return 0
 
 
@@ -211,13 +216,15 @@ async def _run_service(settings: Settings) -> bool:
     loading = asyncio.create_task(service.load())
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait([loading, waiting], return_when=asyncio.FIRST_COMPLETED)
-    try:
-        if loading.done():
-            loading.result()  # without its models the service is of no use: say why, and end
-        await waiting
-    finally:
-        loading.cancel()
-        returned = await service.stop()
+    failure = loading.exception() if loading.done() else None
+    if failure is not None:  # without its models the service is of no use: say why, and end
+        waiting.cancel()
+        await service.stop(drain_s=0.0)
+        raise failure
+    await waiting
+    returned = await service.stop()
+    loading.cancel()
+    await asyncio.wait([loading])
     return returned
 
 

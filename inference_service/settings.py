@@ -23,7 +23,11 @@ class _Group(BaseModel):
 class ServerSettings(_Group):
     """Where and for whom the service answers."""
 
-    listen: str = Field("127.0.0.1:50051", description="Address and port of the gRPC server.")
+    listen: str = Field(
+        "127.0.0.1:50051",
+        pattern=r"^\S+:\d+$",
+        description="Address and port of the gRPC server.",
+    )
     token: SecretStr | None = Field(
         None, description="Bearer token that callers of Transcription must show; none: open."
     )
@@ -36,6 +40,7 @@ class ServerSettings(_Group):
     tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
     metrics_listen: str = Field(
         "127.0.0.1:9464",
+        pattern=r"^(\S+:\d+|off)$",
         description="Address and port of the Prometheus metrics; `off`: no metrics.",
     )
     upload_timeout_s: float = Field(

@@ -157,9 +157,10 @@ class ModelRegistry:
             if task in entry.tasks
         ]
 
-    def close(self) -> None:
-        """Load nothing more."""
+    def close(self) -> bool:
+        """Load nothing more. Returns whether the loader's thread is idle."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+        return not self._changing.locked()
 
     def _state(self, task: Task, entry: ModelEntry) -> ModelState:
         first_load = self._stages is None and self._choice[task].name == entry.name

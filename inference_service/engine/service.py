@@ -240,8 +240,7 @@ class Engine:
 
     async def close(self) -> bool:
         """Stop the threads. Returns whether they came back; one inside a model may take long."""
-        self.registry.close()
         returned = await asyncio.gather(
             self._device.close(_STOP_GRACE_S), self._engraver.close(_STOP_GRACE_S)
         )
-        return all(returned)
+        return self.registry.close() and all(returned)

@@ -104,8 +104,7 @@ class Service:
         await self._health.begin()
         self.port = self._bind()
         if self._settings.metrics_listen != "off":
-            host, port = split_address(self._settings.metrics_listen)
-            self._stop_metrics = self._metrics.serve(host, port)
+            self._stop_metrics = self._serve_metrics(self._settings.metrics_listen)
         await self._server.start()
         _log.info("listening", address=self._settings.listen, port=self.port)
 
@@ -121,8 +120,13 @@ class Service:
         await self._health.serve()
         _log.info("serving")
 
-    async def stop(self) -> bool:
+    async def stop(self, drain_s: float | None = None) -> bool:
         """Take nothing new, let what runs finish within the drain time, stop.
+
+        Parameters
+        ----------
+        drain_s : float, optional
+            Instead of the settings' time.
 
         Returns
         -------
@@ -131,13 +135,20 @@ class Service:
         """
         _log.info("draining", requests=len(self.engine.transcriptions))
         await self._health.drain()
-        await self.engine.drain(self._drain_s)
+        await self.engine.drain(self._drain_s if drain_s is None else drain_s)
         await self._server.stop(_STOP_GRACE_S)
         if self._stop_metrics is not None:
             self._stop_metrics()
         returned = await self.engine.close()
         _log.info("stopped")
         return returned
+
+    def _serve_metrics(self, address: str) -> Callable[[], None]:
+        host, port = split_address(address)
+        try:
+            return self._metrics.serve(host, port)
+        except OSError as error:
+            raise OSError(f"cannot listen on {address} for metrics") from error
 
     def _add(self, register: Callable[[Any, Any], None], servicer: object) -> None:
         register(servicer, self._server)

@@ -10,7 +10,8 @@ import hmac
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import grpc
@@ -26,6 +27,8 @@ REQUEST_ID_KEY: Final = "x-request-id"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _OURS: Final = "/notabot."
 _OK: Final = "OK"
+_DISCARD_S: Final = 1.0
+_DISCARD_PAUSE_S: Final = 0.1
 
 _log = structlog.get_logger()
 
@@ -83,8 +86,6 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         outcome: str = ErrorCode.CANCELLED
         try:
             self._authenticate(service, metadata)
-            # At once, so that the caller knows that its request has begun.
-            await context.send_initial_metadata(((REQUEST_ID_KEY, request_id),))
             response = await behaviour(request, context)
             outcome = _OK
             return response
@@ -93,10 +94,12 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         except NotabotError as error:
             outcome = error.code
             _log.info("call_failed", code=error.code, cause=error.cause)
+            await _discard(request)
             await _abort(context, error, request_id)
         except Exception:
             outcome = ErrorCode.INTERNAL
             _log.exception("call_broke")
+            await _discard(request)
             broken = NotabotError("an error inside the service; its log has the request id")
             await _abort(context, broken, request_id)
         finally:
@@ -121,6 +124,21 @@ def _request_id(metadata: Mapping[str, str | bytes]) -> str:
     if isinstance(given, str) and _REQUEST_ID.fullmatch(given):
         return given
     return secrets.token_hex(8)
+
+
+async def _discard(request: Any) -> None:
+    """Read on for a moment what the caller is still sending.
+
+    gRPC's asyncio client loses the status of a call that ends while one of its messages is on the
+    way, and reports an internal error instead.
+    """
+    if not isinstance(request, AsyncIterable):
+        return
+    messages = aiter(request)
+    with suppress(StopAsyncIteration, TimeoutError, asyncio.InvalidStateError):
+        async with asyncio.timeout(_DISCARD_S):
+            while True:
+                await asyncio.wait_for(anext(messages), _DISCARD_PAUSE_S)
 
 
 async def _abort(

@@ -1,4 +1,8 @@
-"""``notabot.v1.Transcription``: receives, hands to the engine, and sends what comes back."""
+"""``notabot.v1.Transcription``: receives, hands to the engine, and sends what comes back.
+
+Initial metadata is sent as soon as a request is admitted: a caller that has it knows that its
+request has begun, and one that waits for it sends no audio in vain.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +57,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         """Take options and audio; send updates, files and the result."""
         deadline_s = self._deadline(context)
         with self._engine.transcriptions.admit(), self._engine.counters.count():
+            await context.send_initial_metadata(())
             async with _within(deadline_s):
                 options, data = await self._receive(requests)
                 events = self._engine.transcribe(data, options, deadline_s)
@@ -66,6 +71,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         options = decode_render_options(request.render)
         deadline_s = self._deadline(context)
         with self._engine.renderings.admit(), self._engine.counters.count():
+            await context.send_initial_metadata(())
             async with _within(deadline_s):
                 await _send(self._engine.render(request.result_id, options, deadline_s), context)
 

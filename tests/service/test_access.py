@@ -63,6 +63,18 @@ async def test_each_service_has_its_own_token(build: Callable[..., Settings]) ->
     assert held.began == ["a"]
 
 
+async def test_a_refusal_reaches_a_caller_in_the_middle_of_its_upload(
+    build: Callable[..., Settings],
+) -> None:
+    settings = build(server=TOKENS)
+    async with run_service(settings, use_cases=HeldPipeline(settings)) as running:
+        for _ in range(10):
+            call = running.transcribe(bytes(2_000_000))
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                _ = [event async for event in call]
+            assert read_failure(raised.value).reason == "UNAUTHENTICATED"
+
+
 async def test_one_token_guards_both_services(build: Callable[..., Settings]) -> None:
     settings = build(server={"token": "for-callers"})
     async with run_service(settings, use_cases=HeldPipeline(settings)) as running:

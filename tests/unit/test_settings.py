@@ -73,6 +73,8 @@ def test_folders_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MODELS_PROFILE", "tpu"),
         ("SERVER_NO_SUCH", "1"),
         ("LOG_LEVEL", "loud"),
+        ("SERVER_LISTEN", "localhost"),
+        ("SERVER_METRICS_LISTEN", "no"),
     ],
 )
 def test_wrong_settings_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

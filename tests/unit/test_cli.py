@@ -1,0 +1,208 @@
+"""The command line, in process and against a server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from inference_service.cli import main
+from inference_service.midi.writer import encode_performance
+from inference_service.music.serialization import decode_transcription
+from inference_service.server.app import Service
+from tests.factories import build_notes, build_scale, encode_audio
+from tests.service.running import build_settings, build_transcription, run_service
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small stages, and folders of the test's own."""
+    monkeypatch.setenv("NOTABOT_MODELS_PROFILE", "tiny")
+    monkeypatch.setenv("NOTABOT_MODELS_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    """A sung scale."""
+    path = tmp_path / "Do re mi.wav"
+    path.write_bytes(encode_audio(build_notes(build_scale()).samples, "wav"))
+    return path
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """Address of a service that runs in a thread, with tokens."""
+    tokens = {"token": "for-callers", "admin_token": "for-administrators"}
+    settings = build_settings(tmp_path, server=tokens)
+    started: list[Service] = []
+    up = threading.Event()
+    loop = asyncio.new_event_loop()
+    ended = asyncio.Event()
+
+    async def serve() -> None:
+        async with run_service(settings) as running:
+            started.append(running.service)
+            up.set()
+            await ended.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert up.wait(10)
+    yield f"127.0.0.1:{started[0].port}"
+    loop.call_soon_threadsafe(ended.set)
+    thread.join()
+    loop.close()
+
+
+FILES = {
+    "result.json", "performance.mid", "score.mid", "score.musicxml", "score-1.png", "score.pdf",
+}  # fmt: skip
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def test_transcribe(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "new" / "out"
+    assert run("transcribe", song, "--out", out, "--preset", "voice") == 0
+    assert {path.name for path in out.iterdir()} == FILES
+    result = decode_transcription((out / "result.json").read_bytes())
+    pitches = [note.pitch for note in result.parts[0].notes]
+    assert pitches == [60, 62, 64, 65, 67, 69, 71, 72]
+    assert json.loads((out / "result.json").read_text())["schema"] == "notabot.transcription/1"
+    assert "Do re mi" in (out / "score.musicxml").read_text(encoding="utf-8")
+    assert sorted(capsys.readouterr().out.split()) == sorted(str(out / name) for name in FILES)
+
+
+def test_options_shape_the_files(song: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["--preset", "voice", "--formats", "musicxml,json", "--transpose", "2"]
+    assert (
+        run("transcribe", song, "--out", out, *arguments, "--view", "lead-sheet", "--title", "")
+        == 0
+    )
+    assert {path.name for path in out.iterdir()} == {"score.musicxml", "result.json"}
+    assert "Do re mi" not in (out / "score.musicxml").read_text(encoding="utf-8")
+
+
+def test_transcribe_on_a_server(
+    song: Path, tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    arguments = ["transcribe", song, "--out", out, "--preset", "voice", "--server", server]
+    assert run(*arguments) == 77
+    assert run(*arguments, "--token", "for-callers") == 0
+    assert {path.name for path in out.iterdir()} == FILES
+    monkeypatch.setenv("NOTABOT_SERVER_TOKEN", "for-callers")
+    assert run(*arguments, "--formats", "midi") == 0
+
+
+def test_a_server_and_the_process_agree(song: Path, tmp_path: Path, server: str) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    common = ["--preset", "voice", "--formats", "midi,musicxml"]
+    assert run("transcribe", song, "--out", here, *common) == 0
+    assert (
+        run(
+            "transcribe",
+            song,
+            "--out",
+            there,
+            *common,
+            "--server",
+            server,
+            "--token",
+            "for-callers",
+        )
+        == 0
+    )
+    for name in ("performance.mid", "score.mid"):
+        assert (here / name).read_bytes() == (there / name).read_bytes()
+
+
+def test_separate(song: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("separate", song, "--out", out) == 0
+    vocals, rate_hz = soundfile.read(out / "vocals.wav")
+    accompaniment, _ = soundfile.read(out / "accompaniment.wav")
+    original, _ = soundfile.read(song)
+    assert rate_hz == 44100
+    assert abs(vocals + accompaniment - original).max() < 0.01
+
+
+def test_notate(tmp_path: Path) -> None:
+    performance = tmp_path / "Étude.mid"
+    performance.write_bytes(encode_performance(build_transcription()))
+    out = tmp_path / "out"
+    assert run("notate", performance, "--out", out, "--formats", "musicxml,png,pdf") == 0
+    assert {path.name for path in out.iterdir()} == {"score.musicxml", "score-1.png", "score.pdf"}
+    assert "Étude" in (out / "score.musicxml").read_text(encoding="utf-8")
+
+
+def test_models_are_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NOTABOT_MODELS_PROFILE", "cpu")
+    assert run("models", "list") == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == ["TASK", "MODEL", "VERSION", "LICENCE", "STATE", "FETCH"]
+    assert ["separation", "htdemucs", "4", "MIT", "not", "fetched", "84", "MB"] in lines
+    assert ["piano", "transkun", "2.0.1", "MIT", "default", "-"] in lines
+
+
+def test_models_are_exchanged(server: str, capsys: pytest.CaptureFixture[str]) -> None:
+    admin = ["--server", server, "--token", "for-administrators"]
+    assert run("models", "use", "song", "autocorrelation-coarse", *admin) == 0
+    assert "instead of autocorrelation@1" in capsys.readouterr().out
+    assert run("models", "list", *admin) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["song", "autocorrelation-coarse", "1", "MIT", "active", "-"] in lines
+    assert run("models", "use", "song", "no-such", *admin) == 64
+    assert run("models", "use", "song", "steady", "--server", server) == 77
+
+
+def test_fetching_what_comes_with_its_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NOTABOT_MODELS_PROFILE", "cpu")
+    assert run("models", "fetch", "swift-f0") == 0
+    assert "nothing to fetch" in capsys.readouterr().out
+    assert run("models", "fetch", "no-such") == 64
+
+
+@pytest.mark.parametrize(
+    ("content", "exit_code"), [(b"", 65), (b"no audio at all", 65), (b"PK\x03\x04" * 100, 65)]
+)
+def test_an_error_is_one_line_and_leaves_no_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes, exit_code: int
+) -> None:
+    (tmp_path / "in.ogg").write_bytes(content)
+    out = tmp_path / "out"
+    assert run("transcribe", tmp_path / "in.ogg", "--out", out) == exit_code
+    captured = capsys.readouterr()
+    assert captured.err.startswith("notabot: ")
+    assert captured.err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_wrong_use(song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("transcribe", tmp_path / "none.wav", "--out", tmp_path) == 66
+    assert run("transcribe", song, "--out", tmp_path, "--transpose", "99") == 64
+    assert run("notate", song, "--out", tmp_path) == 65
+    assert run("transcribe", song, "--out", song, "--preset", "voice") == 73
+    with pytest.raises(SystemExit) as raised:
+        run("transcribe", song, "--out", tmp_path, "--preset", "opera")
+    assert raised.value.code == 2
+    monkeypatch.setenv("NOTABOT_ENGINE_QUEUE_SIZE", "none")
+    assert run("models", "list") == 64
+
+
+def test_nobody_there(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("transcribe", song, "--out", tmp_path, "--server", "127.0.0.1:9") == 75
+    assert "no service answers at 127.0.0.1:9" in capsys.readouterr().err
