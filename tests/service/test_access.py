@@ -22,7 +22,14 @@ from notabot.v1 import models_pb2, transcription_pb2, transcription_pb2_grpc
 
 from inference_service.assembly import build_service
 from inference_service.settings import Settings
-from tests.service.running import HeldPipeline, Running, free_port, messages, run_service
+from tests.service.running import (
+    HeldPipeline,
+    Running,
+    free_port,
+    messages,
+    read_failure,
+    run_service,
+)
 
 TOKENS = {"token": "for-callers", "admin_token": "for-administrators"}
 
