@@ -123,7 +123,9 @@ def caption(result: Result, title: str, t: Translator) -> str:
     )
     if names:
         lines.append(t("caption.chords", chords=" · ".join(names)))
-    lines.append(t("caption.models", models=_model_names(result.models.values())))
+    lines.append(
+        t("caption.models", models=_model_names(name for _, name in sorted(result.models.items())))
+    )
     return "\n".join(lines)
 
 
