@@ -35,11 +35,24 @@ from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePar
 ATTACK_S: Final = 0.04
 """Notes that begin within this of an attack's first belong to it."""
 
-TIMING_S: Final = 0.03
-"""Standard deviation of a player's onsets around the grid."""
 
-TIMING_BEATS: Final = 0.05
-"""The same at slow tempi, where deviations grow with the beat."""
+@dataclass(frozen=True, slots=True)
+class _Touch:
+    """How exactly a kind of part is timed.
+
+    ``timing_s`` is the standard deviation of its onsets around the grid, ``timing_beats`` the
+    same at slow tempi, where deviations grow with the beat; ``finest`` is its finest subdivision.
+    """
+
+    timing_s: float
+    timing_beats: float
+    finest: int
+
+
+_PLAYED: Final = _Touch(0.03, 0.05, 8)
+_SUNG: Final = _Touch(0.05, 0.08, 4)
+_SINGERS: Final = range(52, 55)
+"""General MIDI's choirs and voices."""
 
 MIN_PLACE_S: Final = 0.07
 """No grid is finer than this: beyond, fingers play ornaments, not rhythm."""
@@ -123,7 +136,8 @@ def _quantize_part(part: Part, bars: BarGrid) -> list[ScoreNote]:
     if not attacks:
         return []
     first = floor(attacks[0].position_beats)
-    subdivisions = _choose_subdivisions(attacks, first, bars)
+    touch = _SUNG if part.program in _SINGERS else _PLAYED
+    subdivisions = _choose_subdivisions(attacks, first, bars, touch)
     written: dict[tuple[Fraction, int], ScoreNote] = {}
     for attack in attacks:
         start = _snap(attack.position_beats, first, subdivisions)
@@ -158,7 +172,9 @@ def _build_attack(notes: Sequence[NoteEvent], bars: BarGrid) -> _Attack:
     return _Attack(bars.grid.to_beats(onset_s), tuple(notes))
 
 
-def _choose_subdivisions(attacks: Sequence[_Attack], first: int, bars: BarGrid) -> list[int]:
+def _choose_subdivisions(
+    attacks: Sequence[_Attack], first: int, bars: BarGrid, touch: _Touch
+) -> list[int]:
     """Return the subdivision of each beat, from beat ``first`` through that of the last attack."""
     last = floor(attacks[-1].position_beats)
     positions: list[list[float]] = [[] for _ in range(first, last + 2)]
@@ -167,7 +183,7 @@ def _choose_subdivisions(attacks: Sequence[_Attack], first: int, bars: BarGrid) 
         positions[beat - first].append(attack.position_beats - beat)
     costs = np.array(
         [
-            _beat_costs(here, following[:1], bars, first + i)
+            _beat_costs(here, following[:1], bars, first + i, touch)
             for i, (here, following) in enumerate(pairwise(positions))
         ],
         dtype=np.float64,
@@ -176,7 +192,11 @@ def _choose_subdivisions(attacks: Sequence[_Attack], first: int, bars: BarGrid) 
 
 
 def _beat_costs(
-    positions: Sequence[float], following: Sequence[float], bars: BarGrid, beat: int
+    positions: Sequence[float],
+    following: Sequence[float],
+    bars: BarGrid,
+    beat: int,
+    touch: _Touch,
 ) -> list[float]:
     """Cost of each subdivision for the attacks of one beat, at ``positions`` in [0, 1).
 
@@ -184,10 +204,12 @@ def _beat_costs(
     not meet it there.
     """
     period_s = bars.grid.to_seconds(beat + 1) - bars.grid.to_seconds(beat)
-    deviation = max(TIMING_S / period_s, TIMING_BEATS)
+    deviation = max(touch.timing_s / period_s, touch.timing_beats)
     costs = []
     for subdivision in _SUBDIVISIONS:
-        too_fine = subdivision > 1 and period_s / subdivision < MIN_PLACE_S
+        too_fine = subdivision > touch.finest or (
+            subdivision > 1 and period_s / subdivision < MIN_PLACE_S
+        )
         if too_fine or (bars.signature.is_compound and subdivision % 3 == 0):
             costs.append(_FORBIDDEN * subdivision)
             continue
