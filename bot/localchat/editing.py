@@ -10,8 +10,8 @@ from bot.localchat.errors import bad_request
 from bot.localchat.hub import Hub
 from bot.localchat.markup import check_reply_markup
 from bot.localchat.media import MEDIA_KINDS, describe_file, take_file
-from bot.localchat.params import Params
-from bot.localchat.sending import read_caption, read_text
+from bot.localchat.params import Params, whole_number
+from bot.localchat.sending import read_caption, read_media_caption, read_text
 
 _TEXT_KEYS = frozenset({"text", "entities"})
 _CAPTION_KEYS = frozenset({"caption", "caption_entities"})
@@ -43,7 +43,7 @@ async def edit_message_media(hub: Hub, params: Params) -> Message:
     kind = str(media.get("type"))
     if kind not in MEDIA_KINDS:
         raise bad_request("can't parse InputMedia: type must be non-empty")
-    content = read_caption(media, media.get("caption_entities"))
+    content = read_media_caption(media)
     file = take_file(hub.files, params, media.get("media"), kind)
     content = describe_file(file, media) | content
     return _edit(hub, chat, message, _CAPTION_KEYS | set(MEDIA_KINDS) | _TEXT_KEYS, content, params)
@@ -69,7 +69,7 @@ async def delete_messages(hub: Hub, params: Params) -> bool:
     message_ids = params.sequence("message_ids") or []
     if not 1 <= len(message_ids) <= _DELETE_LIMIT:
         raise bad_request("message identifiers are not specified or too many")
-    chat.remove([int(message_id) for message_id in message_ids])
+    chat.remove([found for found in map(whole_number, message_ids) if found is not None])
     return True
 
 

@@ -158,7 +158,7 @@ def detect_entities(text: str, taken: Iterable[Entity] = ()) -> list[Entity]:
 
 
 def format_text(
-    text: str, parse_mode: str | None, entities: list[Entity] | None
+    text: str, parse_mode: object, entities: list[Any] | None
 ) -> tuple[str, list[Entity]]:
     """Read a bot's text as Telegram does: parse, trim, detect.
 
@@ -166,8 +166,8 @@ def format_text(
     ----------
     text : str
         The ``text`` or ``caption`` parameter.
-    parse_mode : str, optional
-        ``"HTML"``, or none for plain text.
+    parse_mode : object
+        ``"HTML"``, or nothing for plain text.
     entities : list of dict, optional
         Given in place of a parse mode; ignored beside one, as in Telegram.
 
@@ -183,11 +183,21 @@ def format_text(
     BotApiError
         400, for markup that cannot be parsed and for an unknown parse mode.
     """
-    if parse_mode and parse_mode.lower() != "html":
+    if parse_mode and str(parse_mode).lower() != "html":
         raise bad_request("unsupported parse_mode")
-    plain, given = parse_html(text) if parse_mode else (text, list(entities or ()))
+    plain, given = parse_html(text) if parse_mode else (text, _check_given(entities or []))
     plain, given = _trim(plain, given)
     return plain, _sorted([*given, *detect_entities(plain, given)])
+
+
+def _check_given(entities: list[Any]) -> list[Entity]:
+    """Take a bot's own entities; one that is none is refused."""
+    for entity in entities:
+        if not isinstance(entity, dict) or not isinstance(entity.get("type"), str):
+            raise bad_request("can't parse MessageEntity: type must be non-empty")
+        if not all(isinstance(entity.get(name), int) for name in ("offset", "length")):
+            raise bad_request("can't parse MessageEntity: offset and length must be Integers")
+    return list(entities)
 
 
 def _open(source: str, opening: int, name: str, rest: str, start: int) -> _OpenTag:

@@ -6,6 +6,7 @@ read it:
 - *DNS rebinding*: a ``Host`` header that does not name this server is refused.
 - *Cross-site requests*: ``Origin``, where a browser sends it, has to be this server's, and
   ``Sec-Fetch-Site`` must not say ``cross-site`` (nor ``same-site``: another port of localhost).
+  Only following a link to the page itself is allowed; the page holds no secret.
 - What the page calls takes a secret key, new in every run, which only the page can read.
 - Nothing that is served can be framed, sniffed for another type, or run a script of its own.
 
@@ -61,7 +62,7 @@ class Guard:
         else:
             response = await handler(request)
         if not response.prepared:
-            response.headers.update(_HEADERS)
+            self.protect(response)
         return response
 
     def check_key(self, request: web.Request) -> None:
@@ -76,17 +77,21 @@ class Guard:
         if not secrets.compare_digest(key.encode(), self.key.encode()):
             raise web.HTTPForbidden(text="The page has to be loaded again.")
 
-    def prepare_stream(self, response: web.StreamResponse) -> None:
-        """Add the protecting headers to an answer that is sent while its handler runs."""
-        response.headers.update(_HEADERS)
+    def protect(self, response: web.StreamResponse) -> None:
+        """Add the protecting headers to an answer; a stream needs them before it begins."""
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
 
     def _is_ours(self, request: web.Request) -> bool:
         if self._host_of(f"http://{request.host}") not in self._allowed_hosts:
             return False
         origin = request.headers.get("Origin")
-        if origin is not None and origin != f"{request.scheme}://{request.host}":
+        if origin not in {None, f"http://{request.host}", f"https://{request.host}"}:
             return False
-        return request.headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}
+        if request.headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}:
+            return True
+        follows_link = request.headers.get("Sec-Fetch-Mode") == "navigate"
+        return follows_link and request.method == "GET" and request.path == "/"
 
     @staticmethod
     def _host_of(address: str) -> str | None:

@@ -18,7 +18,7 @@ from bot.localchat.commands import CommandBook
 from bot.localchat.errors import BotApiError, bad_request
 from bot.localchat.files import FileStore
 from bot.localchat.flood import FloodControl, FloodLimit
-from bot.localchat.params import Params
+from bot.localchat.params import Params, whole_number
 from bot.localchat.updates import UpdateQueue
 
 _CALLBACK_VALID_S = 60.0
@@ -126,15 +126,15 @@ class Hub:
             400, if that message is gone and the bot does not allow for it.
         """
         reply = params.mapping("reply_parameters") or {}
-        message_id = reply.get("message_id", params.integer("reply_to_message_id"))
-        if message_id is None:
+        if not reply and params.values.get("reply_to_message_id") is None:
             return None
+        message_id = whole_number(reply.get("message_id", params.text("reply_to_message_id")))
         lenient = reply.get("allow_sending_without_reply") or params.flag(
             "allow_sending_without_reply"
         )
-        if lenient and int(message_id) not in chat.messages:
+        if lenient and message_id not in chat.messages:
             return None
-        return chat.find(int(message_id), "be replied")
+        return chat.find(message_id, "be replied")
 
     def post(
         self,

@@ -48,4 +48,11 @@ def _check_button(button: Any) -> dict[str, Any]:
         )
     if len(str(button.get("callback_data", "")).encode()) > CALLBACK_DATA_LIMIT_BYTES:
         raise bad_request("BUTTON_DATA_INVALID")
-    return {name: button[name] for name in ("text", *_ACTIONS, "style") if button.get(name)}
+    kept: dict[str, Any] = {
+        name: str(button[name]) for name in ("text", "callback_data", "url") if button.get(name)
+    }
+    if copied := button.get("copy_text"):
+        if not isinstance(copied, dict):
+            raise bad_request("can't parse inline keyboard button: expected an Object")
+        kept["copy_text"] = {"text": str(copied.get("text", ""))[:256]}
+    return kept

@@ -20,7 +20,7 @@ from bot.localchat.webhook import Webhook
 
 Method = Callable[[Hub, Params], Awaitable[Any]]
 
-_METHODS: dict[str, Method] = {
+METHODS: dict[str, Method] = {
     "getMe": account.get_me,
     "logOut": account.log_out,
     "close": account.log_out,
@@ -67,7 +67,7 @@ class BotApi:
     def __init__(self, hub: Hub, webhook: Webhook) -> None:
         self._hub = hub
         self._webhook = webhook
-        methods = _METHODS | {
+        methods = METHODS | {
             "getUpdates": self._get_updates,
             "setWebhook": self._set_webhook,
             "deleteWebhook": self._delete_webhook,

@@ -34,7 +34,7 @@ PERSON_UPLOAD_LIMIT_BYTES = 64 * 1024 * 1024
 _STATIC = Path(__file__).parent / "static"
 _KEEPALIVE_S = 15.0
 # Bounds what half-received uploads can take.
-_PARALLEL_REQUESTS = 3
+_PARALLEL_UPLOADS = 3
 # The only types that a browser is allowed to show; everything else is a download.
 _INLINE_TYPES = frozenset(
     {
@@ -72,7 +72,7 @@ class Page:
         self._hub = hub
         self._guard = guard
         self._run_id = secrets.token_hex(8)
-        self._request_slots = asyncio.Semaphore(_PARALLEL_REQUESTS)
+        self._upload_slots = asyncio.Semaphore(_PARALLEL_UPLOADS)
 
     def routes(self) -> list[web.AbstractRouteDef]:
         """Return the routes for :meth:`aiohttp.web.UrlDispatcher.add_routes`."""
@@ -115,7 +115,7 @@ class Page:
         self._guard.check_key(request)
         chat = self._chat(Params(dict(request.query)))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        self._guard.prepare_stream(response)
+        self._guard.protect(response)
         # No await between the snapshot and the first event: nothing falls between the two.
         with chat.listen() as events:
             event: dict[str, Any] | None = {
@@ -157,14 +157,19 @@ class Page:
         async def handle(request: web.Request) -> web.Response:
             self._guard.check_key(request)
             try:
-                async with self._request_slots:
-                    params = await read_params(request, PERSON_UPLOAD_LIMIT_BYTES)
-                    result = act(self._chat(params), params)
+                params = await self._read(request)
+                result = act(self._chat(params), params)
             except BotApiError as error:
                 return web.json_response(error.to_json(), status=error.error_code)
             return web.json_response({"ok": True, "result": result})
 
         return handle
+
+    async def _read(self, request: web.Request) -> Params:
+        if request.content_type != "multipart/form-data":
+            return await read_params(request)
+        async with self._upload_slots:
+            return await read_params(request, PERSON_UPLOAD_LIMIT_BYTES)
 
     def _chat(self, params: Params) -> Chat:
         chat = self._hub.chats.get(params.integer("person") or 0)
@@ -225,6 +230,7 @@ def _serve(request: web.Request, file: StoredFile) -> web.Response:
     inline = file.media_type in _INLINE_TYPES and "download" not in request.query
     headers = {
         "Accept-Ranges": "bytes",
+        "Cache-Control": "private, max-age=86400, immutable",
         "Content-Disposition": content_disposition_header(
             "inline" if inline else "attachment", filename=file.file_name
         ),

@@ -19,6 +19,7 @@ from bot.localchat.files import Upload
 
 UPLOAD_LIMIT_BYTES = 50 * 1024 * 1024
 _TEXT_LIMIT_BYTES = 1024 * 1024
+_PART_LIMIT = 100
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,7 @@ class Params:
 
     def integer(self, name: str) -> int | None:
         """Return a parameter as a number; ``None`` if it is absent or is no number."""
-        try:
-            return int(self.values.get(name, ""))
-        except (TypeError, ValueError):
-            return None
+        return whole_number(self.values.get(name))
 
     def flag(self, name: str) -> bool:
         """Return a parameter as a truth value; absent is false."""
@@ -89,6 +87,14 @@ class Params:
         if value is not None and not isinstance(value, list):
             raise bad_request(f"expected an Array of {name.replace('_', ' ')}")
         return value
+
+
+def whole_number(value: Any) -> int | None:
+    """Read a number as Telegram does, from JSON or from text; ``None`` for anything else."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 async def read_params(request: web.Request, limit_bytes: int = UPLOAD_LIMIT_BYTES) -> Params:
@@ -148,8 +154,10 @@ async def _read_multipart(
     try:
         reader = await request.multipart()
         files_left_bytes, text_left_bytes = limit_bytes, _TEXT_LIMIT_BYTES
+        part_count = 0
         async for part in reader:
-            if not isinstance(part, BodyPartReader) or not part.name:
+            part_count += 1
+            if not isinstance(part, BodyPartReader) or not part.name or part_count > _PART_LIMIT:
                 raise bad_request("unexpected part of a multipart body")
             upload = await read_upload(part, files_left_bytes if part.filename else text_left_bytes)
             if part.filename:

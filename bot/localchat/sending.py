@@ -67,6 +67,11 @@ def read_caption(values: Mapping[str, Any], entities: list[Any] | None) -> dict[
     return {"caption": text} | ({"caption_entities": found} if found else {})
 
 
+def read_media_caption(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the caption of an ``InputMedia``; see :func:`read_caption`."""
+    return read_caption(item, Params(item).sequence("caption_entities"))
+
+
 async def send_message(hub: Hub, params: Params) -> Message:
     """``sendMessage``."""
     chat = hub.chat_of(params)
@@ -107,7 +112,7 @@ async def send_media_group(hub: Hub, params: Params) -> list[Message]:
         if kind in _ALONE_IN_ALBUM and set(kinds) != {kind}:
             raise bad_request(f"{kind.title()} can't be mixed with other media types")
     reply_to = hub.reply_of(chat, params)
-    captions = [read_caption(item, item.get("caption_entities")) for item in items]
+    captions = [read_media_caption(item) for item in items]
     hub.flood.admit(chat.id, len(items))
     # Every file is checked before the first message appears: an album comes whole or not at all.
     files = [

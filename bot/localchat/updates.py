@@ -41,10 +41,10 @@ class UpdateQueue:
         """Kinds of updates that the bot asked for; ``None``: all."""
         return None if self._allowed is None else sorted(self._allowed)
 
-    def allow(self, kinds: list[str] | None) -> None:
+    def allow(self, kinds: list[Any] | None) -> None:
         """Remember ``allowed_updates``; ``None`` keeps the last choice, an empty list means all."""
         if kinds is not None:
-            self._allowed = frozenset(kinds) or None
+            self._allowed = frozenset(map(str, kinds)) or None
 
     def push(self, kind: str, payload: dict[str, Any]) -> None:
         """Queue one update, unless the bot does not want its kind."""

@@ -159,9 +159,9 @@ async def media(message: Message, bot: Bot) -> None:
     forwarded = " forwarded" if message.forward_origin else ""
     duration = getattr(file, "duration", None)
     caption = f" “{message.caption}”" if message.caption else ""
+    kind = ContentType(message.content_type).name
     await message.reply(
-        f"{ContentType(message.content_type).name}{forwarded} of {file.file_size} bytes, {duration} s, {digest}"
-        + caption
+        f"{kind}{forwarded} of {file.file_size} bytes, {duration} s, {digest}{caption}"
     )
 
 

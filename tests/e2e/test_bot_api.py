@@ -31,6 +31,7 @@ from aiogram.types import (
 from aiohttp import ClientSession, FormData, web
 
 from bot.localchat.flood import FloodLimit
+from bot.localchat.methods import METHODS
 from bot.localchat.server import LocalChat, serve_localchat
 from tests.e2e.scripted_bot import build_bot, build_png, keyboard
 
@@ -483,6 +484,34 @@ async def test_broken_requests_are_bad_requests(
         assert (await response.json())["ok"] is False
 
 
+NASTY: tuple[Any, ...] = (
+    *("", "x", "[", "{}", "[]", "[[]]", "[{}]", "[1]", '{"a": 1}', "null", "-1", "1e999", "\x00"),
+    *(None, True, -1, 10**30, [], {}, [None], [[]], [{}], [{"type": []}], {"type": {}}),
+    *({"message_id": "x"}, {"inline_keyboard": [[{"text": "a", "copy_text": 1}]]}),
+    [{"type": "photo", "media": {}, "caption_entities": 1}, {"type": "photo"}],
+)
+NAMES = (
+    *("message_id", "message_ids", "text", "caption", "parse_mode", "entities", "media", "photo"),
+    *("caption_entities", "reply_markup", "reply_parameters", "reaction", "action", "file_id"),
+    *("commands", "scope", "language_code", "callback_query_id", "offset", "limit", "url"),
+    *("allowed_updates", "description", "name", "duration", "reply_to_message_id"),
+)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS | {"getUpdates": None, "setWebhook": None}))
+async def test_no_parameter_breaks_a_method(chat: LocalChat, bot: Bot, method: str) -> None:
+    sent = await bot.send_message(PERSON, "x")
+    usual = {"chat_id": PERSON, "message_id": sent.message_id, "text": "y", "action": "typing"}
+    url = f"{chat.api_base_url}/bot{chat.token}/{method}"
+    async with ClientSession() as http:
+        for name in NAMES:
+            for value in NASTY:
+                async with http.post(url, json=usual | {name: value}) as response:
+                    answer = await response.json()
+                    assert response.status in {200, 400}, (name, value, answer)
+                    assert answer["ok"] is (response.status == 200)
+
+
 @pytest.mark.parametrize(
     "headers",
     [
@@ -492,6 +521,7 @@ async def test_broken_requests_are_bad_requests(
         {"Origin": "null"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
     ],
 )
 async def test_other_sites_are_refused(chat: LocalChat, headers: dict[str, str]) -> None:
@@ -500,6 +530,15 @@ async def test_other_sites_are_refused(chat: LocalChat, headers: dict[str, str])
             async with http.get(chat.page_url + path, headers=headers) as response:
                 assert response.status == 403
                 assert "key" not in await response.text()
+
+
+async def test_a_link_may_lead_to_the_page_and_nowhere_else(chat: LocalChat) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    async with ClientSession() as http:
+        for path, status in (("", 200), ("api/session", 403)):
+            async with http.get(chat.page_url + path, headers=headers) as response:
+                assert response.status == status
+                assert "frame-ancestors 'none'" in response.headers["Content-Security-Policy"]
 
 
 async def test_the_page_needs_its_key(chat: LocalChat, bot: Bot) -> None:

@@ -103,7 +103,7 @@ function showMessage(messageId) {
 function showProfile() {
   document.title = profile.name;
   byId("bot-name").textContent = profile.name;
-  byId("description").textContent = profile.description;
+  byId("description").textContent = profile.description || t("howToBegin");
   composer.setCommands(profile.commands);
 }
 
@@ -311,6 +311,7 @@ setUpSettings({
   },
   onLanguage: async () => {
     showAction(null);
+    showProfile();
     drawAll();
     await tellLanguage();
   },
