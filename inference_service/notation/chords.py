@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import Final
 
 _LABEL: Final = re.compile(
-    r"^(?P<root>[A-G][#b]{0,2})(?::(?P<quality>[a-z0-9]*)(?P<degrees>\([^()]*\))?)?"
-    r"(?:/(?P<bass>[#b]*\d{1,2}))?$"
+    r"(?P<root>[A-G][#b]{0,2})(?::(?P<quality>[a-z0-9]*)(?P<degrees>\([^()]*\))?)?"
+    r"(?:/(?P<bass>[#b]*\d{1,2}))?"
 )
 
 # Harte's shorthand: MusicXML's kind, the written text, and the notes in fifths over the root.
@@ -85,7 +85,7 @@ def parse_chord(label: str) -> ChordName | None:
     >>> parse_chord("A:min7").text
     'm7'
     """
-    match = _LABEL.match(label)
+    match = _LABEL.fullmatch(label)
     if match is None:
         return None
     quality = match["quality"] or "maj"

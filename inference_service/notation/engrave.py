@@ -42,11 +42,11 @@ _OPTIONS: Final[dict[str, Any]] = {
     "header": "encoded",
     "bottomMarginHeader": 4.0,
     "spacingSystem": 8,
+    "staffLineWidth": 0.2,  # thinner ones fade when a phone scales the page down
     "minLastJustification": 0.6,
     "font": MUSIC_FAMILY,
     "smuflTextFont": "none",
     "svgFormatRaw": True,  # indentation inside text would be drawn as spaces
-    "xmlIdChecksum": True,
 }
 _HEIGHT: Final = re.compile(r'<svg[^>]*? height="(\d+)px"')
 

@@ -48,7 +48,14 @@ from inference_service.music.score import Bar, Score, ScoreNote, ScorePart
 from inference_service.notation.chords import parse_chord
 from inference_service.notation.durations import NoteValue, split_span, triplet_beats
 from inference_service.notation.quantize import NO_CHORD, chord_at
-from inference_service.notation.spelling import PitchName, fifths_of, name_of, spell, spell_class
+from inference_service.notation.spelling import (
+    PitchName,
+    fifths_of,
+    name_of,
+    single_accidental,
+    spell,
+    spell_class,
+)
 
 _DOCTYPE: Final = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -482,10 +489,10 @@ def _chord_symbol(label: str, in_key: Any) -> harmony.ChordSymbol | None:
     if name is None:
         return None
     root = spell_class(pitch_class(name.root), in_key)
-    bass = None if name.bass_fifths is None else name_of(fifths_of(root) + name.bass_fifths)
+    bass = name_of(single_accidental(fifths_of(root) + (name.bass_fifths or 0)))
     return harmony.ChordSymbol(
         root=_music21_name(root),
-        bass=_music21_name(bass or root),
+        bass=_music21_name(bass),
         kind=name.kind,
         kindStr=name.text,
         updatePitches=False,

@@ -52,6 +52,13 @@ def name_of(fifths: int) -> str:
     return _STEPS[index] + ("#" * alter if alter >= 0 else "b" * -alter)
 
 
+def single_accidental(fifths: int) -> int:
+    """Return the place, or its enharmonic equal where its name has a double accidental."""
+    if fifths < _FEWEST_FIFTHS:
+        return fifths + 12
+    return fifths - 12 if fifths > _MOST_FIFTHS else fifths
+
+
 @lru_cache(maxsize=4096)
 def spell(pitch: int, key: Key, chord_label: str = "N", next_pitch: int | None = None) -> PitchName:
     """Spell a MIDI pitch.
@@ -88,7 +95,7 @@ def _key_fifths(pitch: int, key: Key) -> int:
     """Place of a pitch among the twelve that the tonic reaches, short of most double sharps."""
     lowest = fifths_of(key.tonic) - 5
     fifths = lowest + (pitch * 7 - lowest) % 12
-    return fifths - 12 if fifths > _MOST_FIFTHS + 1 else fifths
+    return fifths if fifths == _MOST_FIFTHS + 1 else single_accidental(fifths)
 
 
 def _chord_fifths(pitch: int, key: Key, label: str) -> int | None:

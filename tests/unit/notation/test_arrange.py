@@ -1,0 +1,112 @@
+"""Views of a score."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from inference_service.music.score import Score
+from inference_service.notation.arrange import arrange, part_hands
+from inference_service.notation.quantize import quantize
+from inference_service.notation.views import View
+from tests.factories import perform
+
+CHORDS = [(0.0, 4.0, "C:maj"), (4.0, 12.0, "F:maj")]
+
+
+def song() -> Score:
+    """Vocals that enter in the second bar, over a piano and drums."""
+    vocals = [(4 + k, 1, 60 + k) for k in range(4)]
+    piano = [(k, 1, pitch) for k in range(8) for pitch in (40, 47, 64, 67)]
+    drums = [(k / 2, 0.1, 42) for k in range(16)]
+    return quantize(perform({"vocals": vocals, "piano": piano, "drums": drums}, chords=CHORDS), "")
+
+
+def test_full_shows_every_part_and_two_hands() -> None:
+    full = arrange(song(), View.FULL)
+    assert [(p.id, p.staves) for p in full.parts] == [("vocals", 1), ("piano", 2), ("drums", 1)]
+    piano = full.parts[1].notes
+    assert {n.pitch for n in piano if n.staff == 1} == {64, 67}
+    assert {n.pitch for n in piano if n.staff == 2} == {40, 47}
+    assert full.chords
+
+
+def test_a_keyboard_part_that_stays_high_has_one_staff() -> None:
+    flute_like = quantize(perform({"keys": [(k, 1, 72 + k) for k in range(4)]}), "")
+    assert arrange(flute_like, View.FULL).parts[0].staves == 1
+
+
+def test_melody_is_what_is_sung_from_its_first_bar_without_chords() -> None:
+    melody = arrange(song(), View.MELODY)
+    assert [p.id for p in melody.parts] == ["vocals"]
+    assert [n.pitch for n in melody.parts[0].notes] == [60, 61, 62, 63]
+    assert melody.parts[0].notes[0].start_beats == 0
+    assert melody.chords == ()
+
+
+def test_a_lead_sheet_keeps_the_introduction_and_the_chords() -> None:
+    sheet = arrange(song(), View.LEAD_SHEET)
+    assert sheet.parts[0].notes[0].start_beats == 4
+    assert [c.label for c in sheet.chords] == ["C:maj", "F:maj"]
+
+
+def test_without_a_singer_the_melody_is_the_top_line() -> None:
+    notes = [(k, 1, pitch) for k in range(4) for pitch in (48, 64, 72 + k)]
+    melody = arrange(quantize(perform({"piano": notes}), ""), View.MELODY)
+    assert [n.pitch for n in melody.parts[0].notes] == [72, 73, 74, 75]
+
+
+def test_the_piano_plays_everything_pitched_with_the_melody_on_top() -> None:
+    piano = arrange(song(), View.PIANO)
+    (part,) = piano.parts
+    assert part.staves == 2
+    assert {n.pitch for n in part.notes} == {40, 47, 64, 67, 60, 61, 62, 63}
+    assert all(n.staff == 1 for n in part.notes if n.pitch in (60, 61, 62, 63))
+
+
+def test_a_melody_with_a_pickup_keeps_it() -> None:
+    score = quantize(perform({"vocals": [(k, 1, 60) for k in range(5)]}, pickup_beats=1), "")
+    for view in View:
+        assert arrange(score, view).pickup_beats == 1
+
+
+def test_a_pickup_in_which_the_melody_rests_is_left_out() -> None:
+    score = quantize(perform({"vocals": [(2, 1, 60)], "piano": [(0, 3, 48)]}, pickup_beats=2), "")
+    assert score.pickup_beats == 2
+    assert arrange(score, View.MELODY).pickup_beats == 0
+
+
+def test_metre_changes_follow_the_melody_that_begins_later() -> None:
+    score = song()
+    changed = arrange(score, View.MELODY)
+    assert changed.bars()[0].signature == score.signature
+
+
+@pytest.mark.parametrize("view", list(View))
+def test_nothing_but_drums_or_nothing_at_all_still_arranges(view: View) -> None:
+    for parts in ({}, {"vocals": []}, {"drums": [(0.0, 1.0, 36)]}):
+        arranged = arrange(quantize(perform(parts), ""), view)
+        assert arranged.bars()
+        assert arranged.parts
+
+
+def test_the_split_moves_with_the_hands() -> None:
+    low = [(k, 1, pitch) for k in range(4) for pitch in (36, 43, 52, 55)]
+    high = [(k, 1, pitch) for k in range(8, 12) for pitch in (64, 67, 76, 84)]
+    notes = quantize(perform({"piano": low + high}), "").parts[0].notes
+    hands = part_hands(notes)
+    left = {n.pitch for n in hands if n.staff == 2}
+    right = {n.pitch for n in hands if n.staff == 1}
+    assert left & right == set()
+    assert {36, 43} <= left
+    assert {76, 84} <= right
+    for start in {n.start_beats for n in hands}:
+        for staff in (1, 2):
+            hand = [n.pitch for n in hands if n.staff == staff and n.start_beats == start]
+            assert not hand or max(hand) - min(hand) <= 20
+
+
+def test_no_notes_have_no_hands() -> None:
+    assert part_hands([]) == []
+    assert Fraction(0) == arrange(quantize(perform({}), ""), View.PIANO).stop_beats

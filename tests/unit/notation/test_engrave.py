@@ -1,0 +1,212 @@
+"""Pages: their size, their text, and that anything at all becomes one."""
+
+from __future__ import annotations
+
+import io
+import random
+import re
+import struct
+import threading
+import time
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pypdf
+import pytest
+from fontTools.ttLib import TTFont
+from PIL import Image
+
+from inference_service.music.events import Key
+from inference_service.notation import engrave as module
+from inference_service.notation.arrange import arrange
+from inference_service.notation.engrave import (
+    PAGE_HEIGHT_PX,
+    PAGE_WIDTH_PX,
+    engrave,
+    rasterize,
+    write_pdf,
+)
+from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, font_files
+from inference_service.notation.mei import TITLE_LINE_CHARS, build_header
+from inference_service.notation.musicxml import encode_musicxml
+from inference_service.notation.quantize import quantize
+from inference_service.notation.views import View
+from tests.factories import perform
+
+TELEGRAM_BYTES = 10_000_000
+TELEGRAM_SIDES_PX = 10_000
+
+
+def write(parts, view: View = View.FULL, title: str = "", **options) -> bytes:  # type: ignore[no-untyped-def]
+    return encode_musicxml(arrange(quantize(perform(parts, **options), title), view))
+
+
+@cache
+def long_piano() -> bytes:
+    generator = random.Random(4)
+    notes = [(k / 2, 0.5, generator.randint(40, 84)) for k in range(600) for _ in range(2)]
+    return write(
+        {"piano": notes}, title="Соната ♭♯", key=Key("Eb", "major"), chords=[(0, 9, "Bb:min7")]
+    )
+
+
+def size_px(png: bytes) -> tuple[int, int]:
+    width, height = struct.unpack(">II", png[16:24])
+    return width, height
+
+
+def assert_sendable(png: bytes) -> None:
+    """Telegram takes the page as a photo."""
+    width, height = size_px(png)
+    assert width <= 1600
+    assert width + height <= TELEGRAM_SIDES_PX
+    assert max(width, height) / min(width, height) <= 20
+    assert len(png) < TELEGRAM_BYTES
+
+
+def test_a_long_piece_has_pages_of_one_size() -> None:
+    pages = engrave(long_piano())
+    assert len(pages) > 3
+    for page in (pages[0], pages[-1]):
+        width, height = size_px(rasterize(page))
+        assert width == PAGE_WIDTH_PX
+        assert height <= PAGE_HEIGHT_PX
+
+
+def test_a_page_is_made_within_half_a_second() -> None:
+    music = long_piano()
+    rasterize(engrave(music)[0])  # loads fonts
+    begin_s = time.process_time()
+    pages = engrave(music)
+    engraved_s = (time.process_time() - begin_s) / len(pages)
+    begin_s = time.process_time()
+    rasterize(pages[1])
+    assert engraved_s + time.process_time() - begin_s < 0.5
+
+
+GENERATOR = random.Random(1)
+ANYTHING = {
+    "nothing": {},
+    "an empty part": {"vocals": []},
+    "one note": {"vocals": [(1.0, 1.0, 60)]},
+    "only drums": {"drums": [(k / 2, 0.1, 35 + k % 20) for k in range(32)]},
+    "beyond the staff": {"piano": [(k, 1.0, p) for k, p in enumerate((0, 127, 21, 108, 60))]},
+    "twenty parts": {f"part {k}": [(0.0, 1.0, 36 + 2 * k), (1.0, 4.0, 90)] for k in range(20)},
+}
+
+
+@pytest.mark.parametrize("view", list(View))
+@pytest.mark.parametrize("name", ANYTHING)
+def test_anything_becomes_a_page(name: str, view: View) -> None:
+    pages = engrave(write(ANYTHING[name], view, "Title"))
+    assert pages
+    assert_sendable(rasterize(pages[0]))
+
+
+def test_a_short_piece_is_a_low_page() -> None:
+    (page,) = engrave(write({"vocals": [(k, 1, 60 + k) for k in range(4)]}))
+    _, height = size_px(rasterize(page))
+    assert height < PAGE_HEIGHT_PX / 3
+
+
+def test_hostile_lengths_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PAGES", 2)
+    assert len(engrave(long_piano())) == 2
+
+
+def test_text_and_music_are_drawn() -> None:
+    notes = {"vocals": [(k, 1, 60) for k in range(8)]}
+    plain = ink(engrave(write(notes))[0])
+    titled = ink(engrave(write(notes, title="Ж"))[0])
+    chords = ink(engrave(write(notes, chords=[(0, 8, "Bb:min7")]))[0])
+    assert 0 < plain < titled
+    assert plain < chords
+
+
+def ink(svg: str) -> int:
+    """How much black is on a page, in pixels."""
+    image = Image.open(io.BytesIO(rasterize(svg))).convert("L")
+    return int((255 - np.asarray(image, dtype=np.int64)).sum() // 255)
+
+
+def test_the_background_is_opaque_white() -> None:
+    image = Image.open(io.BytesIO(rasterize(engrave(write({}))[0]))).convert("RGBA")
+    assert image.getpixel((2, 2)) == (255, 255, 255, 255)
+
+
+def test_every_sign_in_text_has_a_glyph() -> None:
+    svgs = engrave(
+        write(
+            {"vocals": [(k, 1, 61) for k in range(8)]},
+            title="Ёлка — «Song» №1",
+            key=Key("Db", "major"),
+            chords=[(0, 4, "Gb:hdim7/b3"), (4, 8, "A:maj7")],
+        )
+    )
+    glyphs = {ord(c) for font in font_files() for c in map(chr, TTFont(font).getBestCmap())}
+    text = "".join(re.findall(r">([^<]+)<", "".join(svgs)))
+    assert "Ёлка" in text
+    assert {c for c in text if ord(c) not in glyphs and c.isprintable()} == set()
+
+
+def test_the_pages_name_only_the_fonts_that_are_given() -> None:
+    families = set(re.findall(r'font-family="([^"]+)"', "".join(engrave(long_piano()))))
+    assert families <= {TEXT_FAMILY, MUSIC_FAMILY}
+
+
+def test_chord_symbols_that_stand_close_do_not_touch() -> None:
+    chords = [(float(k), float(k + 1), f"{r}:maj7/5") for k, r in enumerate(["Bb", "C"] * 4)]
+    (svg,) = engrave(write({"vocals": [(k, 1, 60) for k in range(8)]}, chords=chords))
+    by_line: dict[str, list[int]] = {}
+    for x, y in re.findall(r'class="harm".*?<text x="(\d+)" y="(\d+)"', svg):
+        by_line.setdefault(y, []).append(int(x))
+    assert sum(map(len, by_line.values())) == 8
+    # Eight letters of 40 px and the accidentals' width, in the SVG's tenths of a pixel
+    assert min(b - a for line in by_line.values() for a, b in pairwise(line)) > 1300
+
+
+@pytest.mark.parametrize(
+    ("title", "lines"),
+    [("Short", 1), ("word " * 12, 2), ("слово " * 60, 3), ("x" * 200, 3), ("a <b> & c", 1)],
+)
+def test_titles_wrap(title: str, lines: int) -> None:
+    header = build_header(title)
+    assert header.count("<lb/>") == lines - 1
+    for line in re.sub(r"<(?!lb/)[^>]+>", "", header).split("<lb/>"):
+        assert len(line.replace("&lt;", "<").replace("&gt;", ">")) <= TITLE_LINE_CHARS + 4
+
+
+def test_a_pdf_holds_the_pages_as_vectors() -> None:
+    pages = engrave(long_piano())
+    begin_s = time.process_time()
+    pdf = write_pdf(pages)
+    assert (time.process_time() - begin_s) / len(pages) < 0.3
+    document = pypdf.PdfReader(io.BytesIO(pdf))
+    assert len(document.pages) == len(pages)
+    first = document.pages[0]
+    assert round(float(first.mediabox.width)) == 595
+    assert round(float(first.mediabox.height)) == 842
+    assert all(len(page.images) == 0 for page in document.pages)
+    assert "Соната" in first.extract_text()
+
+
+def test_threads_share_the_engraver() -> None:
+    music = [write({"vocals": [(k, 1, 60 + j) for k in range(16)]}) for j in range(4)]
+    alone = [rasterize(engrave(m)[0]) for m in music]
+    together: dict[int, bytes] = {}
+
+    def work(number: int) -> None:
+        together[number] = rasterize(engrave(music[number])[0])
+
+    threads = [threading.Thread(target=work, args=(j,)) for j in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[j] for j in range(4)] == alone
+
+
+def test_what_is_no_music_is_refused() -> None:
+    with pytest.raises(ValueError, match="MusicXML"):
+        engrave(b"<html/>")

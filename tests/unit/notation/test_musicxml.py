@@ -1,0 +1,229 @@
+"""Scores as MusicXML: valid, and the same as yesterday.
+
+The golden files in ``tests/golden/musicxml`` are written by ``make golden``; read their difference
+before committing it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import time
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+import xmlschema
+
+from inference_service.music.events import Beat, Key, Transcription
+from inference_service.notation.arrange import arrange
+from inference_service.notation.musicxml import encode_musicxml
+from inference_service.notation.quantize import quantize
+from inference_service.notation.views import View
+from tests.factories import perform
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "musicxml"
+
+
+@cache
+def schema() -> xmlschema.XMLSchema:
+    """MusicXML 4.0's schema, which the musicxml package carries."""
+    package = importlib.util.find_spec("musicxml")
+    assert package is not None
+    assert package.origin is not None
+    return xmlschema.XMLSchema(
+        Path(package.origin).parent / "generate_classes" / "musicxml_4_0.xsd"
+    )
+
+
+def write(performance: Transcription, view: View = View.FULL, title: str = "") -> bytes:
+    return encode_musicxml(arrange(quantize(performance, title), view))
+
+
+ODE = [64, 64, 65, 67, 67, 65, 64, 62, 60, 60, 62, 64, 64, 62, 62]
+ODE_BEATS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13.5, 14]
+
+# Small performances, each with a question that notation must answer.
+PERFORMANCES: dict[str, tuple[Transcription, View]] = {
+    "melody": (
+        perform(
+            {"vocals": [(b, 0.9, p) for b, p in zip(ODE_BEATS, ODE, strict=True)]},
+            jitter_s=0.01,
+            chords=[(0, 4, "C:maj"), (4, 8, "G:7/5"), (8, 14, "C:maj"), (14, 16, "G:7")],
+        ),
+        View.LEAD_SHEET,
+    ),
+    "pickup": (
+        perform(
+            {"vocals": [(0, 1, 67), (1, 1.5, 72), (2.5, 0.5, 71), (3, 1, 72), (4, 3, 76)]},
+            pickup_beats=1,
+            time_signature="3/4",
+            key=Key("F", "major"),
+        ),
+        View.MELODY,
+    ),
+    "triplets": (
+        perform(
+            {"vocals": [*((k / 3, 0.3, 60 + k) for k in range(6)), (2, 0.5, 66), (2.5, 1, 65)]}
+        ),
+        View.MELODY,
+    ),
+    "two_hands": (
+        perform(
+            {
+                "piano": [(0, 4, 43), (0, 2, 67), (0, 2, 71), (2, 1, 72), (3, 1, 71), (4, 4, 48),
+                          (4, 4, 55), (4, 1, 64), (5, 1, 65), (6, 2, 67)]
+            },
+            key=Key("G", "major"),
+        ),
+        View.FULL,
+    ),
+    "syncopation": (
+        perform({"vocals": [(0, 0.5, 62), (0.5, 1, 65), (1.5, 2, 69), (3.5, 3, 70), (6.5, 1, 69)]},
+                key=Key("D", "minor")),
+        View.MELODY,
+    ),
+    "minor_spelling": (
+        perform(
+            {"vocals": [(k, 1, p) for k, p in enumerate([69, 68, 69, 66, 68, 70, 69, 64])]},
+            key=Key("A", "minor"),
+            chords=[(0, 4, "A:min"), (4, 8, "E:7")],
+        ),
+        View.LEAD_SHEET,
+    ),
+    "compound": (
+        replace(
+            perform({"vocals": [(0, 2, 67), (2, 1, 69), (3, 3, 71), (6, 3, 72), (9, 3, 67)]},
+                    bpm=180, time_signature="6/8"),
+            beats=tuple(Beat(k * 1.0, k % 2 + 1) for k in range(6)),
+            tempo_bpm=60.0,
+        ),
+        View.MELODY,
+    ),
+    "drums": (
+        perform({"drums": [(k / 2, 0.1, 42) for k in range(8)] + [(0, 0.1, 36), (1, 0.1, 38),
+                           (2, 0.1, 36), (3, 0.1, 38)]}),
+        View.FULL,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PERFORMANCES)
+def test_small_performances_are_written_as_before(name: str, rewrite_golden: bool) -> None:
+    performance, view = PERFORMANCES[name]
+    musicxml = write(performance, view, name.replace("_", " ").capitalize())
+    golden = GOLDEN / f"{name}.musicxml"
+    if rewrite_golden:
+        golden.parent.mkdir(parents=True, exist_ok=True)
+        golden.write_bytes(musicxml)
+    assert musicxml.decode() == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("view", list(View))
+@pytest.mark.parametrize("name", PERFORMANCES)
+def test_small_performances_are_valid(name: str, view: View) -> None:
+    validate(write(PERFORMANCES[name][0], view))
+
+
+def validate(musicxml: bytes) -> None:
+    error = next(schema().iter_errors(musicxml.decode().split("?>", 1)[1]), None)
+    assert error is None, f"{error.path}: {error.reason}"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("signature", ["4/4", "3/4", "6/8", "7/8", "2/2", "5/4"])
+def test_anything_is_valid(signature: str) -> None:
+    generator = random.Random(signature)
+    notes = [
+        (generator.uniform(0, 24), generator.uniform(0.05, 5), generator.randint(0, 127))
+        for _ in range(90)
+    ]
+    performance = perform(
+        {"vocals": notes[:20], "piano": notes[20:], "drums": notes[:15]},
+        time_signature=signature,
+        key=Key("G#", "minor"),
+        chords=[(0, 2, "N"), (2, 3, "G#:hdim7/b3"), (3, 9, "X"), (9, 20, "D#:sus4(b7)")],
+    )
+    for view in View:
+        validate(write(performance, view, "Title & <more> “ё”"))
+
+
+def elements(musicxml: bytes, path: str) -> list[ElementTree.Element]:
+    return ElementTree.fromstring(musicxml).findall(path)
+
+
+def test_title_and_tempo_are_said() -> None:
+    musicxml = write(PERFORMANCES["compound"][0], View.MELODY, "Во поле берёза")
+    assert elements(musicxml, "movement-title")[0].text == "Во поле берёза"
+    (metronome,) = elements(musicxml, ".//metronome")
+    assert [child.tag for child in metronome] == ["beat-unit", "beat-unit-dot", "per-minute"]
+    assert metronome.findtext("per-minute") == "60"
+
+
+def test_without_a_title_none_is_said() -> None:
+    musicxml = write(PERFORMANCES["melody"][0])
+    assert elements(musicxml, "movement-title") == []
+    assert b"Music21 Fragment" not in musicxml
+
+
+@pytest.mark.parametrize(
+    ("part", "low", "clef"),
+    [
+        ("vocals", 67, ("G", None)),
+        ("vocals", 50, ("G", "-1")),
+        ("drums", 36, ("percussion", None)),
+    ],
+)
+def test_clefs_suit_the_range(part: str, low: int, clef: tuple[str, str | None]) -> None:
+    musicxml = write(perform({part: [(k, 1, low + k) for k in range(4)]}))
+    (found,) = elements(musicxml, ".//clef")
+    assert (found.findtext("sign"), found.findtext("clef-octave-change")) == clef
+
+
+def test_accidentals_are_shown_once_a_bar_and_not_behind_ties() -> None:
+    notes = [(0, 1, 66), (1, 1, 66), (2, 3, 65), (5, 1, 66)]
+    musicxml = write(perform({"vocals": notes}, key=Key("C", "major")), View.MELODY)
+    shown = [
+        (note.findtext("pitch/step"), note.findtext("accidental"))
+        for note in elements(musicxml, ".//note")
+        if note.find("pitch") is not None
+    ]
+    assert shown == [
+        ("F", "sharp"),
+        ("F", None),
+        ("F", "natural"),
+        ("F", None),  # tied over the bar line
+        ("F", "sharp"),
+    ]
+
+
+def test_chord_symbols_stand_at_their_beats() -> None:
+    musicxml = write(PERFORMANCES["melody"][0], View.LEAD_SHEET)
+    harmonies = elements(musicxml, ".//harmony")
+    assert [(h.findtext("root/root-step"), h.find("kind").text) for h in harmonies] == [  # type: ignore[union-attr]
+        ("C", "major"),
+        ("G", "dominant"),
+        ("C", "major"),
+        ("G", "dominant"),
+    ]
+    assert harmonies[1].findtext("bass/bass-step") == "D"
+
+
+def test_twenty_parts_have_identities_and_channels_of_midis_range() -> None:
+    parts = {f"part {k}": [(0.0, 1.0, 60)] for k in range(20)}
+    musicxml = write(perform(parts))
+    ids = [part.get("id") for part in elements(musicxml, "part")]
+    assert ids == [f"P{k + 1}" for k in range(20)]
+    channels = [int(c.text or 0) for c in elements(musicxml, ".//midi-channel")]
+    assert len(channels) == 20
+    assert set(channels) <= set(range(1, 17)) - {10}
+    validate(musicxml)
+
+
+def test_three_hundred_notes_take_less_than_a_second() -> None:
+    notes = [(k / 2, 0.5, 60 + k * 5 % 24) for k in range(300)]
+    score = arrange(quantize(perform({"piano": notes}), ""), View.FULL)
+    begin_s = time.process_time()
+    encode_musicxml(score)
+    assert time.process_time() - begin_s < 1.0

@@ -1,0 +1,80 @@
+"""Pitch spelling, after textbook examples."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_service.music.events import Key
+from inference_service.music.pitch import build_key
+from inference_service.notation.spelling import (
+    PitchName,
+    fifths_of,
+    name_of,
+    spell,
+    spell_class,
+)
+
+C, A_MINOR = Key("C", "major"), Key("A", "minor")
+
+
+def text(name: PitchName) -> str:
+    return (
+        name.step + ("#" * name.alter if name.alter > 0 else "b" * -name.alter) + str(name.octave)
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "pitches", "expected"),
+    [
+        (C, [60, 62, 64, 65, 67, 69, 71], "C4 D4 E4 F4 G4 A4 B4"),
+        (C, [66, 70, 63], "F#4 Bb4 Eb4"),
+        (A_MINOR, [68, 66], "G#4 F#4"),
+        (Key("C", "minor"), [63, 68, 71, 69], "Eb4 Ab4 B4 A4"),
+        (Key("Gb", "major"), [71, 59, 66], "Cb5 Cb4 Gb4"),
+        (Key("F#", "major"), [65, 77], "E#4 E#5"),
+        (Key("G#", "minor"), [67], "F##4"),
+        (Key("Bb", "minor"), [69], "A4"),
+    ],
+)
+def test_keys_spell_their_scales(key: Key, pitches: list[int], expected: str) -> None:
+    assert " ".join(text(spell(pitch, key)) for pitch in pitches) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "pitch", "expected"),
+    [
+        ("E:7", 68, "G#4"),
+        ("A:7", 61, "C#4"),
+        ("F:min", 68, "Ab4"),
+        ("B:dim7", 68, "Ab4"),
+        ("C:aug", 68, "G#4"),
+        ("D:maj/3", 66, "F#4"),
+        ("N", 68, "Ab4"),
+        ("no label", 68, "Ab4"),
+    ],
+)
+def test_chords_spell_their_notes_from_the_root(label: str, pitch: int, expected: str) -> None:
+    assert text(spell(pitch, C, label)) == expected
+
+
+def test_a_chromatic_step_up_changes_letter() -> None:
+    assert text(spell(61, C, next_pitch=62)) == "C#4"
+    assert text(spell(61, C, next_pitch=60)) == "Db4"
+    assert text(spell(68, C, next_pitch=69)) == "G#4"
+
+
+@given(st.integers(0, 127), st.integers(0, 11), st.sampled_from(["major", "minor"]))
+def test_a_name_sounds_as_its_pitch(pitch: int, tonic: int, mode: str) -> None:
+    name = spell(pitch, build_key(tonic, mode))  # type: ignore[arg-type]
+    steps = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+    sounding = 12 * (name.octave + 1) + steps[name.step] + name.alter
+    assert (sounding - pitch) % 12 == 0
+    assert sounding == pitch or pitch < 13
+    assert abs(name.alter) <= 2
+
+
+def test_the_line_of_fifths_has_names() -> None:
+    assert all(fifths_of(name_of(place)) == place for place in range(-15, 20))
+    assert spell_class(1, Key("Ab", "major")) == "Db"
