@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from inference_service.engine.cache import ResultCache
 from inference_service.engine.catalog import Catalog, ModelEntry, decode_catalog
-from inference_service.engine.registry import Loader, ModelRegistry
+from inference_service.engine.registry import Loader, ModelRegistry, require_fetched
 from inference_service.engine.service import Engine, UseCases
 from inference_service.music.events import Transcription
 from inference_service.pipeline.options import Preset, RenderOptions
-from inference_service.pipeline.stages import Stage, StageSet, Task
+from inference_service.pipeline.stages import Router, Stage, StageSet, Task
 from inference_service.progress import Progress
 from inference_service.server.app import Service
 from inference_service.server.metrics import Metrics
@@ -54,19 +55,54 @@ def build_loader(settings: ModelSettings) -> Loader:
     return load
 
 
-def load_stages(
-    settings: ModelSettings, tasks: frozenset[Task] = frozenset(Task)
-) -> Mapping[Task, tuple[Stage, ModelEntry]]:
-    """Load the stages of some tasks, for use in process.
+def build_router(profile: str) -> Router:
+    """Return what tells presets apart."""
+    if profile == TINY:
+        from inference_service.tiny import ShareRouter
+
+        return ShareRouter()
+    from inference_service.pipeline.routing import PresetRouter
+    from inference_service.tagger.basic_pitch import BasicPitchTagger
+    from inference_service.tagger.monophonic import SwiftF0Tagger
+
+    return PresetRouter(SwiftF0Tagger(), BasicPitchTagger())
+
+
+def build_stages(settings: ModelSettings) -> StageSet:
+    """Return the stages for work in this process; each is loaded when it is first used.
 
     Raises
     ------
-    ModelError
-        If a model is unknown or not fetched.
+    ModelUnknown
+        If the settings name a model that the catalogue does not have.
+    ModelNotFetched
+        From the stage that is used, if its weights are not there.
     """
     catalog, loader = build_catalog(settings.profile), build_loader(settings)
     choice = catalog.choice(settings.profile, settings.overrides)
-    return {task: (loader(task, choice[task]), choice[task]) for task in tasks}
+
+    def load(task: Task) -> Stage:
+        require_fetched(task, choice[task], settings.weights)
+        return loader(task, choice[task])
+
+    stages: dict[str, Any] = {task.value: _OnDemand(partial(load, task)) for task in Task}
+    router: Any = _OnDemand(partial(build_router, settings.profile))
+    models = {task.value: entry.id for task, entry in choice.items()}
+    return StageSet(**stages, router=router, models=models)
+
+
+class _OnDemand:
+    """Stands for a stage, which it builds when one of its methods is asked for."""
+
+    def __init__(self, build: Callable[[], object]) -> None:
+        self._build = build
+
+    @cached_property
+    def _stage(self) -> object:
+        return self._build()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stage, name)
 
 
 class Pipeline:
@@ -125,6 +161,7 @@ def build_service(
         catalog,
         catalog.choice(settings.models.profile, settings.models.overrides),
         loader or build_loader(settings.models),
+        lambda: build_router(settings.models.profile),
         settings.models.weights,
     )
     cache = ResultCache(

@@ -14,9 +14,8 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -30,14 +29,11 @@ from inference_service.pipeline.options import (
     TranscribeOptions,
     clean_title,
 )
-from inference_service.pipeline.stages import Separator, StageSet, Tagger, Task
+from inference_service.pipeline.stages import Task
 from inference_service.progress import Stage
 from inference_service.settings import ModelSettings, Settings
 
 if TYPE_CHECKING:
-    from inference_service.audio.waveform import Waveform
-    from inference_service.music.events import NoteEvent
-    from inference_service.progress import Report
     from inference_service.server.client import Client
 
 EXIT_USAGE: Final = 64
@@ -249,7 +245,7 @@ def _transcribe_here(
     settings: Settings,
     report: Callable[[Stage, float], None],
 ) -> list[tuple[str, bytes]]:
-    from inference_service.assembly import Pipeline
+    from inference_service.assembly import Pipeline, build_stages
     from inference_service.engine.meter import build_transcription_meter
 
     meter = build_transcription_meter(wanted.preset)
@@ -258,71 +254,23 @@ def _transcribe_here(
         report(stage, meter.update(stage, fraction).overall_fraction)
 
     pipeline = Pipeline(settings.audio)
-    stages = _load_stage_set(settings.models)
+    stages = build_stages(settings.models)
     transcription = pipeline.transcribe(data, wanted.preset, stages, progress)
     artifacts = pipeline.render(transcription, wanted.render, progress)
     return [(artifact.name, artifact.data) for artifact in artifacts]
-
-
-def _load_stage_set(settings: ModelSettings) -> StageSet:
-    """Return stages of which those with large models are loaded when first used."""
-    from inference_service.assembly import build_catalog, build_loader
-
-    catalog = build_catalog(settings.profile)
-    choice = catalog.choice(settings.profile, settings.overrides)
-    loader = build_loader(settings)
-
-    def load(task: Task) -> Any:
-        return loader(task, choice[task])
-
-    return StageSet(
-        separation=_LazySeparator(lambda: load(Task.SEPARATION)),
-        voice=_LazyTagger(lambda: load(Task.VOICE)),
-        piano=_LazyTagger(lambda: load(Task.PIANO)),
-        song=_LazyTagger(lambda: load(Task.SONG)),
-        chords=load(Task.CHORDS),
-        beats=load(Task.BEATS),
-        key=load(Task.KEY),
-        models={task: entry.id for task, entry in choice.items()},
-    )
-
-
-class _LazySeparator:
-    def __init__(self, load: Callable[[], Separator]) -> None:
-        self._load = load
-
-    @cached_property
-    def _separator(self) -> Separator:
-        return self._load()
-
-    def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
-        return self._separator.separate(mixture, report)
-
-
-class _LazyTagger:
-    def __init__(self, load: Callable[[], Tagger]) -> None:
-        self._load = load
-
-    @cached_property
-    def _tagger(self) -> Tagger:
-        return self._load()
-
-    def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
-        return self._tagger.tag(waveform, tuning_cents, report)
 
 
 # ----------------------------------------------------------------------------- separate, notate
 
 
 def _separate(options: argparse.Namespace, settings: Settings) -> None:
-    from inference_service.assembly import build_limits, load_stages
+    from inference_service.assembly import build_limits, build_stages
     from inference_service.audio.decode import decode
 
     data = _read(options.input, settings.audio.max_bytes)
     with _progress_bar() as report:
         waveform = decode(data, build_limits(settings.audio), lambda _: report(Stage.DECODE, 0.0))
-        stage, _ = load_stages(settings.models, frozenset({Task.SEPARATION}))[Task.SEPARATION]
-        separator = cast(Separator, stage)
+        separator = build_stages(settings.models).separation
         stems = separator.separate(waveform, lambda done: report(Stage.SEPARATION, done))
     vocals = stems.pop("vocals")
     accompaniment = sum(stem.samples for stem in stems.values())

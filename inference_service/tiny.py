@@ -16,6 +16,7 @@ from inference_service.audio.waveform import Samples, Waveform
 from inference_service.engine.catalog import Catalog, ModelEntry
 from inference_service.music.events import Beat, ChordSegment, Key, NoteEvent, Rhythm
 from inference_service.music.pitch import build_key, frequency_to_pitch
+from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import Stage, Task
 from inference_service.progress import Report
 
@@ -96,6 +97,16 @@ def estimate_f0(frame: Samples, sample_rate_hz: int) -> float | None:
     near = int(np.argmax(lags > 0.95 * peak))
     lag = near + int(np.argmax(lags[near : near + max(2, near // 4)])) + shortest
     return sample_rate_hz / lag
+
+
+class ShareRouter:
+    """Takes two unlike channels for a song, and everything else for a voice."""
+
+    def classify(self, waveform: Waveform, report: Report) -> Preset:
+        """Return ``SONG`` or ``VOICE``."""
+        report(1.0)
+        apart = np.abs(waveform.samples - waveform.mono()).max(initial=0.0)
+        return Preset.SONG if apart > _SILENCE_RMS else Preset.VOICE
 
 
 class NoChordEstimator:

@@ -19,7 +19,7 @@ import structlog
 
 from inference_service.engine.catalog import Catalog, ModelEntry
 from inference_service.errors import ModelNotFetched, ModelRejected, NotabotError, NotReady
-from inference_service.pipeline.stages import Stage, StageSet, Task
+from inference_service.pipeline.stages import Router, Stage, StageSet, Task
 
 Loader = Callable[[Task, ModelEntry], Stage]
 """Builds a stage from a model; runs in the loader's thread, may take long and may raise."""
@@ -58,6 +58,8 @@ class ModelRegistry:
     choice : mapping of Task to ModelEntry
         What serves at first.
     loader : Loader
+    build_router : callable
+        Builds what tells presets apart; runs in the loader's thread.
     weights : Path
         Folder of the fetched weights.
     """
@@ -67,11 +69,13 @@ class ModelRegistry:
         catalog: Catalog,
         choice: Mapping[Task, ModelEntry],
         loader: Loader,
+        build_router: Callable[[], Router],
         weights: Path,
     ) -> None:
         self._catalog = catalog
         self._choice = choice
         self._loader = loader
+        self._build_router = build_router
         self._weights = weights
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader")
         self._changing = asyncio.Lock()
@@ -133,7 +137,7 @@ class ModelRegistry:
         entry = self._catalog.entry(task, model)
         wanted = Task(task)
         before = self.stages.models[wanted]
-        self._require_fetched(wanted, entry)
+        require_fetched(wanted, entry, self._weights)
         async with self._changing:
             self._loading.add((wanted, entry.name))
             try:
@@ -176,12 +180,12 @@ class ModelRegistry:
 
     def _load_all(self) -> StageSet:
         for task, entry in self._choice.items():
-            self._require_fetched(task, entry)
+            require_fetched(task, entry, self._weights)
         stages: dict[str, Any] = {
             task.value: self._load_one(task, entry) for task, entry in self._choice.items()
         }
         models = {task.value: entry.id for task, entry in self._choice.items()}
-        return StageSet(**stages, models=models)
+        return StageSet(**stages, router=self._build_router(), models=models)
 
     def _load_one(self, task: Task, entry: ModelEntry) -> Stage:
         try:
@@ -207,11 +211,19 @@ class ModelRegistry:
             ) from error
         return stage
 
-    def _require_fetched(self, task: Task, entry: ModelEntry) -> None:
-        if not entry.is_fetched(self._weights):
-            raise ModelNotFetched(
-                f"the weights of {entry.name} are not on this machine; "
-                f"`notabot models fetch {entry.name}` gets them",
-                task=task,
-                model=entry.name,
-            )
+
+def require_fetched(task: Task, entry: ModelEntry, weights: Path) -> None:
+    """Raise where a model's files are not in the folder of weights.
+
+    Raises
+    ------
+    ModelNotFetched
+        Its cause says how to get them.
+    """
+    if not entry.is_fetched(weights):
+        raise ModelNotFetched(
+            f"the weights of {entry.name} are not on this machine; "
+            f"`notabot models fetch {entry.name}` gets them",
+            task=task,
+            model=entry.name,
+        )

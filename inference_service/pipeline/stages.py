@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm
+from inference_service.pipeline.options import Preset
 from inference_service.progress import Report
 
 if TYPE_CHECKING:  # the service answers its first health check before numpy is imported
@@ -80,6 +81,14 @@ class KeyEstimator(Protocol):
         ...
 
 
+class Router(Protocol):
+    """Tells what kind of recording it is."""
+
+    def classify(self, waveform: Waveform, report: Report) -> Preset:
+        """Return the preset that hears the recording best; never ``AUTO``."""
+        ...
+
+
 Stage = Separator | Tagger | ChordEstimator | BeatEstimator | KeyEstimator
 """Any exchangeable part."""
 
@@ -98,4 +107,5 @@ class StageSet:
     chords: ChordEstimator
     beats: BeatEstimator
     key: KeyEstimator
+    router: Router
     models: Mapping[str, str]

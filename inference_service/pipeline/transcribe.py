@@ -12,7 +12,6 @@ from inference_service.audio.tuning import estimate_tuning
 from inference_service.audio.waveform import Waveform
 from inference_service.music.events import NoteEvent, Part, Transcription
 from inference_service.pipeline.options import Preset
-from inference_service.pipeline.routing import classify
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.progress import Progress, Report, Stage
 
@@ -67,8 +66,8 @@ def transcribe(
     with clock.stage(Stage.TUNING):
         tuning_cents = estimate_tuning(waveform)
     if preset is Preset.AUTO:
-        with clock.stage(Stage.ROUTING):
-            preset = classify(waveform)
+        with clock.stage(Stage.ROUTING) as report:
+            preset = stages.router.classify(waveform, report)
 
     parts, used = _hear_parts(waveform, preset, tuning_cents, stages, clock)
     notes = sorted(note for part in parts for note in part.notes if not part.is_drum)

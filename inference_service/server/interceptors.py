@@ -135,10 +135,10 @@ async def _discard(request: Any) -> None:
     if not isinstance(request, AsyncIterable):
         return
     messages = aiter(request)
+    end_s = time.monotonic() + _DISCARD_S
     with suppress(StopAsyncIteration, TimeoutError, asyncio.InvalidStateError):
-        async with asyncio.timeout(_DISCARD_S):
-            while True:
-                await asyncio.wait_for(anext(messages), _DISCARD_PAUSE_S)
+        while time.monotonic() < end_s:
+            await asyncio.wait_for(anext(messages), _DISCARD_PAUSE_S)
 
 
 async def _abort(
