@@ -270,3 +270,35 @@ def perform(
         beats=beats,
         chords=tuple(ChordSegment(a * beat_s, b * beat_s, label) for a, b, label in chords),
     )
+
+
+def sing(notes: Sequence[NoteEvent], *, rate_hz: int = RATE_HZ, tail_s: float = 0.3) -> Waveform:
+    """A lone voice-like line: glides into each note, vibrato, the formants of an "ah", breath.
+
+    Between two notes the sound dips, as it does between two syllables.
+    """
+    length_s = max((note.offset_s for note in notes), default=0.0) + tail_s
+    time_s = np.arange(round(length_s * rate_hz)) / rate_hz
+    pitch = np.full(len(time_s), float(notes[0].pitch))
+    envelope = np.zeros(len(time_s))
+    previous = float(notes[0].pitch)
+    for note in notes:
+        here = (time_s >= note.onset_s) & (time_s < note.offset_s)
+        since_s, left_s = time_s[here] - note.onset_s, note.offset_s - time_s[here]
+        vibrato = 0.25 * np.minimum(since_s / 0.25, 1.0) * np.sin(2 * np.pi * 5.5 * since_s)
+        pitch[here] = note.pitch + (previous - note.pitch) * np.exp(-since_s / 0.02) + vibrato
+        envelope[here] = np.minimum(since_s / 0.04, 1.0) * np.minimum(left_s / 0.05, 1.0)
+        previous = float(note.pitch)
+    f0_hz = 440.0 * 2.0 ** ((pitch - 69) / 12)
+    phase = 2 * np.pi * np.cumsum(f0_hz) / rate_hz
+    voice = np.zeros(len(time_s))
+    for k in range(1, 25):
+        partial_hz = k * f0_hz
+        formants = sum(
+            gain / (1 + ((partial_hz - centre_hz) / width_hz) ** 2)
+            for centre_hz, width_hz, gain in ((750, 130, 1.0), (1150, 150, 0.6), (2700, 250, 0.25))
+        )
+        voice += (formants + 0.05) / k**0.5 * np.sin(k * phase)
+    breath = 0.004 * np.random.default_rng(0).standard_normal(len(time_s))
+    samples = envelope * voice / np.abs(voice).max() * 0.4 + breath
+    return Waveform(samples.astype(np.float32)[np.newaxis], rate_hz)
