@@ -111,6 +111,7 @@ def screenshot(request: pytest.FixtureRequest) -> Screenshot:
         folder = os.environ.get("NOTABOT_SCREENSHOTS")
         if folder:
             safe = re.sub(r"[^\w-]+", "-", name)
-            await page.screenshot(path=Path(folder) / f"{safe}.png")
+            path = Path(folder) / f"{safe}.png"
+            await page.screenshot(path=path, animations="disabled")
 
     return save

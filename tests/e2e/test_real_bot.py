@@ -1,0 +1,320 @@
+"""The whole path: a clip on the chat page, the real bot, the real service, a score in the chat.
+
+Both run as an operator starts them, ``notabot serve`` and ``python -m bot`` without a token, each
+in a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+import mido
+import numpy as np
+import pytest
+import pytest_asyncio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from playwright.async_api import BrowserContext, Locator, Page, expect
+
+from bot.localchat.images import read_image_info
+from tests.e2e.conftest import PHONE, Screenshot
+from tests.e2e.test_chat_page import drop, messages, say
+from tests.factories import build_scale, encode_audio, sing
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+# Ode to Joy, first two phrases; public domain.
+MELODY = (64, 64, 65, 67, 67, 65, 64, 62, 60, 60, 62, 64, 64, 62, 62)
+START_S = 120.0
+RESULT_MS = 90_000
+NOTICE_S = 5.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stack:
+    """The service and the bot as two processes.
+
+    Parameters
+    ----------
+    folder : Path
+        Their working directory: caches, state and logs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.address = f"127.0.0.1:{free_port()}"
+        self.page_url = ""
+        self._service: asyncio.subprocess.Process | None = None
+        self._bot: asyncio.subprocess.Process | None = None
+
+    async def start_service(self) -> None:
+        """Start the service and wait until it says that it serves."""
+        self._service = await self._start(
+            "service",
+            ["inference_service", "serve"],
+            {
+                "NOTABOT_SERVER_LISTEN": self.address,
+                "NOTABOT_SERVER_METRICS_LISTEN": "",
+                "NOTABOT_CACHE_DIRECTORY": str(self.folder / "cache"),
+            },
+        )
+        async with asyncio.timeout(START_S):
+            while not await self._serves():
+                assert self._service.returncode is None, self.log("service")
+                await asyncio.sleep(0.2)
+
+    async def start_bot(self) -> None:
+        """Start the bot and read the address of its chat page."""
+        self._bot = await self._start(
+            "bot",
+            ["bot"],
+            {
+                "BOT_TOKEN": "",
+                "BOT_SERVICE_ADDRESS": self.address,
+                "BOT_LOCALCHAT_LISTEN": "127.0.0.1:0",
+                "BOT_STATE_PATH": str(self.folder / "bot.sqlite3"),
+            },
+        )
+        assert self._bot.stdout is not None
+        async with asyncio.timeout(START_S):
+            line = (await self._bot.stdout.readline()).decode().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", line), line or self.log("bot")
+        self.page_url = line
+
+    def kill_service(self) -> None:
+        """SIGKILL: what running out of memory looks like."""
+        assert self._service is not None
+        self._service.send_signal(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """SIGTERM to both, the bot first."""
+        for process in (self._bot, self._service):
+            if process is not None and process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+                async with asyncio.timeout(30):
+                    await process.wait()
+
+    def log(self, name: str) -> str:
+        """The end of what a process wrote to its standard error."""
+        return (self.folder / f"{name}.log").read_text()[-3000:]
+
+    async def _start(
+        self, name: str, module: list[str], environment: dict[str, str]
+    ) -> asyncio.subprocess.Process:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                *module,
+                cwd=self.folder,
+                env={**os.environ, "OMP_NUM_THREADS": "2", **environment},
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
+
+    async def _serves(self) -> bool:
+        async with grpc.aio.insecure_channel(self.address) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            with suppress(grpc.aio.AioRpcError):
+                answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
+                return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        return False
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """One service and one bot for the tests of this file."""
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    try:
+        await asyncio.gather(stack.start_service(), stack.start_bot())
+        yield stack
+    finally:
+        await stack.stop()
+
+
+@pytest.fixture(scope="module")
+def melody() -> bytes:
+    """Eight sung seconds of Ode to Joy in OGG/Opus."""
+    return encode_audio(sing(build_scale(MELODY, note_s=0.5)).samples, "ogg-opus")
+
+
+async def open_chat(context: BrowserContext, stack: Stack, **viewport: int) -> Page:
+    """The chat page, ready."""
+    page = await context.new_page()
+    if viewport:
+        await page.set_viewport_size(viewport)  # type: ignore[arg-type]
+    await page.goto(stack.page_url)
+    await page.locator("body[data-ready]").wait_for()
+    return page
+
+
+def scores(page: Page) -> Locator:
+    """The messages that show pages of score."""
+    return messages(page).filter(has=page.locator(".photo"))
+
+
+async def await_scores(page: Page, count: int, stack: Stack) -> None:
+    """Wait until the chat shows so many scores; on failure tell what the service said."""
+    try:
+        await expect(scores(page)).to_have_count(count, timeout=RESULT_MS)
+    except AssertionError as error:
+        last = await messages(page).last.inner_text()
+        raise AssertionError(f"{last}\n{stack.log('service')}") from error
+
+
+async def fetch(page: Page, source: str) -> bytes:
+    """Download what a link or a picture of the page points to."""
+    response = await page.request.get(source if "://" in source else page.url.rstrip("/") + source)
+    assert response.ok
+    return await response.body()
+
+
+async def files_of(album: Locator) -> dict[str, bytes]:
+    """The documents of an album by name."""
+    links = await album.locator(".file").all()
+    found = {}
+    for link in links:
+        name, source = await link.get_attribute("download"), await link.get_attribute("href")
+        assert name
+        assert source
+        found[name] = await fetch(album.page, source)
+    return found
+
+
+def pitches_of(midi: bytes) -> list[int]:
+    """The pitches of a MIDI file in the order of their onsets."""
+    notes = []
+    for track in mido.MidiFile(file=io.BytesIO(midi)).tracks:
+        tick = 0
+        for message in track:
+            tick += message.time
+            if message.type == "note_on" and message.velocity:
+                notes.append((tick, message.note))
+    return [pitch for _, pitch in sorted(notes)]
+
+
+async def test_a_dropped_clip_comes_back_as_score_files_and_caption(
+    context: BrowserContext, stack: Stack, melody: bytes, screenshot: Screenshot
+) -> None:
+    page = await open_chat(context, stack)
+    await say(page, "/start")
+    await expect(messages(page)).to_have_count(2)
+    await screenshot(page, "real-1-start")
+    await drop(page, "#chat", "Ode to Joy.ogg", "audio/ogg", melody)
+    cancel = page.get_by_role("button", name="Cancel")
+    await expect(cancel).to_be_visible(timeout=RESULT_MS)
+    await screenshot(page, "real-2-status")
+
+    await await_scores(page, 1, stack)
+    await expect(page.get_by_role("button", name="Semitone up")).to_be_visible()
+    await expect(cancel).to_have_count(0)
+    await screenshot(page, "real-3-result")
+    await page.set_viewport_size({"width": 1280, "height": 1500})
+    await screenshot(page, "real-3-result-tall")
+    source = await scores(page).locator("img").first.get_attribute("src")
+    assert source
+    image = read_image_info(await fetch(page, source))
+    assert image
+    assert image.width_px <= 1600
+    caption = page.locator("#messages .text", has_text="Key:")
+    await expect(caption).to_contain_text("C major")
+    await expect(caption).to_contain_text("Tempo:")
+    await expect(caption).to_contain_text("Ode to Joy")
+
+    files = await files_of(messages(page).filter(has=page.locator(".file")).last)
+    assert {"score.pdf", "score.mid", "performance.mid", "score.musicxml"} <= set(files)
+    assert files["score.pdf"].startswith(b"%PDF")
+    assert b"<score-partwise" in files["score.musicxml"]
+    # The clip holds each note once, as a voice does; what is written down is what sounds.
+    assert pitches_of(files["performance.mid"]) == list(MELODY)
+
+
+async def test_buttons_show_the_score_another_way(
+    context: BrowserContext, stack: Stack, melody: bytes, screenshot: Screenshot
+) -> None:
+    page = await open_chat(context, stack, **PHONE)
+    await expect(page.get_by_role("button", name="Piano")).to_be_visible()
+    before = await scores(page).last.locator("img").first.get_attribute("src")
+    await page.get_by_role("button", name="Piano").last.click()
+    await expect(page.get_by_role("button", name="• Piano")).to_be_visible(timeout=RESULT_MS)
+    await expect(scores(page).last.locator("img").first).not_to_have_attribute("src", before or "")
+    await screenshot(page, "real-4-piano-phone")
+    await page.get_by_role("button", name="Semitone up").last.click()
+    caption = page.locator("#messages .text", has_text="Key:").last
+    await expect(caption).to_contain_text(re.compile("D♭|C♯"), timeout=RESULT_MS)
+    await expect(page.get_by_role("button", name="Original key").last).to_be_visible()
+    files = messages(page).filter(has=page.locator(".file")).last
+    moved = pitches_of((await files_of(files))["score.mid"])
+    assert {pitch + 1 for pitch in MELODY} <= set(moved)
+    await screenshot(page, "real-5-transposed-phone")
+    await page.get_by_role("button", name="Chords as text").last.click()
+    await expect(messages(page).last).to_contain_text("hords", timeout=RESULT_MS)
+
+
+async def test_an_administrator_sees_what_others_do_not(
+    context: BrowserContext, stack: Stack, screenshot: Screenshot
+) -> None:
+    page = await open_chat(context, stack)
+    await say(page, "/models")
+    await expect(messages(page).last).to_contain_text("swift-f0")
+    await say(page, "/status")
+    await expect(messages(page).last).to_contain_text("cpu")
+    await screenshot(page, "real-6-admin")
+    await page.locator("#settings-button").click()
+    await page.get_by_text("User", exact=True).click()
+    await page.get_by_text("Русский").click()
+    await page.keyboard.press("Escape")
+    await say(page, "/models")
+    stranger = await messages(page).last.locator(".text").inner_text()
+    await say(page, "/modelz")
+    await expect(messages(page)).to_have_count(4)
+    other = await messages(page).last.locator(".text").inner_text()
+    assert stranger.split("\n")[0] == other.split("\n")[0]
+    await say(page, "/start")
+    await expect(messages(page)).to_have_count(6)
+    await screenshot(page, "real-7-russian")
+
+
+async def test_noise_in_place_of_audio_is_explained(context: BrowserContext, stack: Stack) -> None:
+    page = await open_chat(context, stack)
+    count = await messages(page).count()
+    junk = np.random.default_rng(0).bytes(5000)
+    await drop(page, "#chat", "broken.mp3", "audio/mpeg", junk)
+    await expect(messages(page)).to_have_count(count + 2)
+    await expect(messages(page).last).to_contain_text("cannot be opened", timeout=RESULT_MS)
+
+
+async def test_a_killed_service_is_noticed_and_the_next_request_works(
+    context: BrowserContext, stack: Stack, melody: bytes, screenshot: Screenshot
+) -> None:
+    page = await open_chat(context, stack)
+    long = encode_audio(sing(build_scale(MELODY * 16, note_s=0.5)).samples, "ogg-opus")
+    await drop(page, "#chat", "long.ogg", "audio/ogg", long)
+    # A percentage is there only once the work has begun.
+    await expect(messages(page).last).to_contain_text("%", timeout=RESULT_MS)
+    stack.kill_service()
+    killed_s = time.monotonic()
+    await expect(messages(page).last).to_contain_text("broke halfway", timeout=2 * 1000 * NOTICE_S)
+    assert time.monotonic() - killed_s < NOTICE_S
+    await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    await screenshot(page, "real-8-killed")
+    await stack.start_service()
+    count = await scores(page).count()
+    await drop(page, "#chat", "again.ogg", "audio/ogg", melody)
+    await await_scores(page, count + 1, stack)
