@@ -1,0 +1,152 @@
+"""Which preset hears a recording: a lone voice, a piano, or several instruments.
+
+Up to three excerpts, the loudest of each third of the recording, are described by six features,
+each with a meaning, and classified by multinomial logistic regression:
+
+- ``polyphony``: notes that sound at once, on average, where any does (Basic Pitch's frames);
+- ``chordal``: share of sounding frames with three notes or more;
+- ``percussive``: log10 of the share of energy in the percussive layer (Fitzgerald, "Harmonic/
+  percussive separation using median filtering", DAFx 2010);
+- ``voiced``: share of loud frames in which SwiftF0 is sure of one pitch;
+- ``wobble``: semitones by which that pitch moves from frame to frame, 80th percentile: singers
+  glide, a piano cannot;
+- ``noise``: log10 of the median spectral flatness below 7 kHz: breath, consonants, cymbals.
+
+The coefficients were fitted on one half of the recordings that ``tests/bench/routing.py`` lists;
+``docs/routing.md`` has the confusion table of the other half, and the commands for both.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Protocol
+
+import librosa
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.audio.resample import resample
+from inference_service.audio.waveform import Samples, Waveform
+from inference_service.pipeline.options import Preset
+from inference_service.progress import Report, ignore
+
+EXCERPT_S: Final = 8.0
+EXCERPTS: Final = 3
+STEP_S: Final = 0.5
+
+FEATURES: Final = ("polyphony", "chordal", "percussive", "voiced", "wobble", "noise")
+CLASSES: Final = (Preset.PIANO, Preset.SONG, Preset.VOICE)
+WEIGHTS: Final = np.array(
+    [
+        [0.965, 2.764, -1.25, -2.593, -5.173, -1.903],
+        [0.173, 0.747, 1.275, -2.744, 3.974, 1.449],
+        [-1.138, -3.51, -0.025, 5.337, 1.199, 0.454],
+    ]
+)
+BIASES: Final = np.array([-10.277, 7.07, 3.207])
+
+_FRAME_THRESHOLD: Final = 0.3
+_SURE: Final = 0.9
+_LOUD_RANGE_DB: Final = 30.0
+_STEADY_STEP: Final = 0.8  # semitones; a larger step is another note
+_STFT_RATE_HZ: Final = 22_050
+_STFT_SAMPLES: Final = 1_024
+_STFT_HOP_SAMPLES: Final = 256
+_NOISE_LIMIT_HZ: Final = 7_000  # below what telephones and low bit rates leave of a sound
+_TINY: Final = 1e-9
+
+
+class PitchTracker(Protocol):
+    """Follows one pitch; ``tagger.monophonic.SwiftF0Tagger`` is one."""
+
+    def track(self, waveform: Waveform, report: Report) -> Any:
+        """Return arrays ``pitch_hz``, ``confidence`` and ``loudness_db``, shape (T,)."""
+        ...
+
+
+class NoteDetector(Protocol):
+    """Hears several notes; ``tagger.basic_pitch.BasicPitchTagger`` is one."""
+
+    def predict(
+        self, waveform: Waveform, report: Report
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return frame and onset activations, each of shape (T, P), in [0, 1]."""
+        ...
+
+
+class PresetRouter:
+    """Chooses the preset by the sound.
+
+    Parameters
+    ----------
+    pitch_tracker : PitchTracker
+    note_detector : NoteDetector
+    """
+
+    def __init__(self, pitch_tracker: PitchTracker, note_detector: NoteDetector) -> None:
+        self._pitch_tracker = pitch_tracker
+        self._note_detector = note_detector
+
+    def classify(self, waveform: Waveform, report: Report = ignore) -> Preset:
+        """Return ``VOICE``, ``PIANO`` or ``SONG``."""
+        excerpts = choose_excerpts(waveform)
+        scores = np.zeros(len(CLASSES))
+        for number, excerpt in enumerate(excerpts):
+            report(number / len(excerpts))
+            scores += WEIGHTS @ self.describe(excerpt) + BIASES
+        return CLASSES[int(np.argmax(scores))]
+
+    def describe(self, excerpt: Waveform) -> NDArray[np.float64]:
+        """Return the features of an excerpt, shape (6,), in the order of :data:`FEATURES`."""
+        frames, _ = self._note_detector.predict(excerpt, ignore)
+        contour = self._pitch_tracker.track(excerpt, ignore)
+        polyphony, chordal = _describe_notes(frames)
+        percussive, noise = _describe_noise(excerpt)
+        voiced, wobble = _describe_pitch(contour)
+        return np.array([polyphony, chordal, percussive, voiced, wobble, noise])
+
+
+def choose_excerpts(waveform: Waveform) -> list[Waveform]:
+    """Return the loudest :data:`EXCERPT_S` of each third, or the whole where it is short."""
+    mono = waveform.mono()
+    rate_hz = waveform.sample_rate_hz
+    length = round(EXCERPT_S * rate_hz)
+    count = min(EXCERPTS, len(mono) // length)
+    if count <= 1:
+        return [_loudest(mono, length, rate_hz)]
+    return [_loudest(third, length, rate_hz) for third in np.array_split(mono, count)]
+
+
+def _loudest(mono: Samples, length: int, rate_hz: int) -> Waveform:
+    step = round(STEP_S * rate_hz)
+    starts = range(0, max(1, len(mono) - length + 1), step)
+    energy = np.concatenate([[0.0], np.cumsum(np.square(mono, dtype=np.float64))])
+    start = max(starts, key=lambda s: energy[min(s + length, len(mono))] - energy[s])
+    return Waveform(mono[np.newaxis, start : start + length], rate_hz)
+
+
+def _describe_notes(frames: NDArray[np.float32]) -> tuple[float, float]:
+    sounding = (frames > _FRAME_THRESHOLD).sum(axis=1)
+    sounding = sounding[sounding > 0]
+    if not len(sounding):
+        return 0.0, 0.0
+    return float(sounding.mean()), float((sounding >= 3).mean())
+
+
+def _describe_noise(excerpt: Waveform) -> tuple[float, float]:
+    samples = resample(excerpt.mono(), excerpt.sample_rate_hz, _STFT_RATE_HZ)
+    magnitudes = np.abs(librosa.stft(samples, n_fft=_STFT_SAMPLES, hop_length=_STFT_HOP_SAMPLES))
+    _, percussive = librosa.decompose.hpss(magnitudes)
+    share = np.square(percussive).sum() / (np.square(magnitudes).sum() + _TINY)
+    band = magnitudes[: _NOISE_LIMIT_HZ * _STFT_SAMPLES // _STFT_RATE_HZ]
+    flatness = float(np.median(librosa.feature.spectral_flatness(S=band)))
+    return float(np.log10(share + 1e-3)), float(np.log10(flatness + _TINY))
+
+
+def _describe_pitch(contour: Any) -> tuple[float, float]:
+    loud = contour.loudness_db > np.percentile(contour.loudness_db, 95) - _LOUD_RANGE_DB
+    sure = loud & (contour.confidence > _SURE) & (contour.pitch_hz > 0)
+    voiced = float(sure.sum() / max(1, loud.sum()))
+    pitch = 12 * np.log2(np.maximum(contour.pitch_hz, 1.0))
+    steps = np.abs(np.diff(pitch))[sure[1:] & sure[:-1]]
+    steps = steps[steps < _STEADY_STEP]
+    return voiced, float(np.percentile(steps, 80)) if len(steps) > 5 else 0.0

@@ -1,0 +1,173 @@
+"""How well the sound alone tells a voice, a piano and a song apart.
+
+    python -m tests.bench.routing          the confusion table of the reported half
+    python -m tests.bench.routing --fit    fit the coefficients on the other half and print them
+
+Recordings: sung melodies, pianos, stems and their mixes, karaoke singers with and without their
+band, voices laid over other songs' bands at equal loudness, drums, guitars. Whatever comes from
+one original is in one half; a checksum of its name chooses which.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from inference_service.audio.decode import AudioLimits, decode
+from inference_service.audio.waveform import Samples, Waveform
+from inference_service.pipeline.options import Preset
+from inference_service.pipeline.routing import CLASSES, FEATURES, PresetRouter, choose_excerpts
+from inference_service.progress import ignore
+from inference_service.tagger.basic_pitch import BasicPitchTagger
+from inference_service.tagger.monophonic import SwiftF0Tagger
+from tests.conftest import DATA
+
+RATE_HZ = 44_100
+KARAOKE_EVERY = 10
+REPORTED_HALF = 1
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording whose preset is known; ``original`` decides its half."""
+
+    preset: Preset
+    source: str
+    original: str
+    load: Callable[[], Waveform]
+
+    @property
+    def half(self) -> int:
+        """0 to fit on, 1 to report."""
+        return zlib.crc32(self.original.encode()) % 2
+
+
+def list_recordings(data: Path) -> Iterator[Recording]:
+    """Yield every recording that the data folder has."""
+    voices = sorted((data / "voice_dev").glob("*.flac"))
+    bands = sorted(path for path in (data / "stems_dev").iterdir() if path.is_dir())
+    for path in voices:
+        yield Recording(Preset.VOICE, "sung melody", path.stem, partial(_load, path))
+    for path in sorted((data / "piano_dev").glob("*.flac")):
+        yield Recording(Preset.PIANO, "piano", path.stem, partial(_load, path))
+    for path in sorted((data / "guitar_dev").glob("*_mic.flac")):
+        solo = "solo" in path.stem
+        preset, source = (Preset.VOICE, "guitar, solo") if solo else (Preset.SONG, "guitar, chords")
+        yield Recording(preset, source, path.stem, partial(_load, path))
+    for path in sorted((data / "drums_dev").glob("*.flac")):
+        yield Recording(Preset.SONG, "drums", path.stem, partial(_load, path))
+    for folder in bands:
+        yield Recording(Preset.SONG, "mix", folder.name, partial(_mix, folder, True))
+        yield Recording(
+            Preset.SONG, "band without voice", folder.name, partial(_mix, folder, False)
+        )
+    for number, path in enumerate(voices):
+        band = bands[number % len(bands)]
+        # A voice and a band of different halves would tie the halves together.
+        if zlib.crc32(path.stem.encode()) % 2 == zlib.crc32(band.name.encode()) % 2:
+            overlay = partial(_overlay, path, band)
+            yield Recording(Preset.SONG, "sung melody over a band", path.stem, overlay)
+    for path in sorted((data / "karaoke_train").glob("*.opus"))[::KARAOKE_EVERY]:
+        singer = path.stem.split("_")[0]
+        yield Recording(Preset.VOICE, "karaoke singer", singer, partial(_karaoke, path, True))
+        yield Recording(Preset.SONG, "karaoke mix", singer, partial(_karaoke, path, False))
+
+
+def _load(path: Path) -> Waveform:
+    return decode(path.read_bytes(), AudioLimits(), ignore)
+
+
+def _mix(folder: Path, with_vocals: bool) -> Waveform:
+    stems = [
+        _load(path).mono()
+        for path in sorted(folder.glob("*.opus"))
+        if with_vocals or path.stem != "vocals"
+    ]
+    length = min(map(len, stems))
+    return _mono(np.sum([stem[:length] for stem in stems], axis=0, dtype=np.float32))
+
+
+def _overlay(voice: Path, band: Path) -> Waveform:
+    sung, played = choose_excerpts(_load(voice))[0].mono(), _mix(band, False).mono()
+    length = min(len(sung), len(played))
+    return _mono(_level(sung[:length]) + _level(played[:length]))
+
+
+def _karaoke(path: Path, voice_only: bool) -> Waveform:
+    band, voice = _load(path).samples
+    return _mono(voice if voice_only else (voice + band) / 2)
+
+
+def _level(samples: Samples) -> Samples:
+    return samples / np.float32(10 * np.sqrt(np.mean(np.square(samples)) + 1e-9))
+
+
+def _mono(samples: Samples) -> Waveform:
+    return Waveform(samples[np.newaxis], RATE_HZ)
+
+
+def build_router() -> PresetRouter:
+    """Return the router that the service uses."""
+    return PresetRouter(SwiftF0Tagger(), BasicPitchTagger())
+
+
+def measure_confusion(data: Path) -> dict[str, Counter[str]]:
+    """Count the chosen presets of the reported half, by source and true preset."""
+    router = build_router()
+    table: dict[str, Counter[str]] = {}
+    for recording in list_recordings(data):
+        if recording.half == REPORTED_HALF:
+            row = table.setdefault(f"{recording.source} ({recording.preset})", Counter())
+            row[router.classify(recording.load())] += 1
+    return table
+
+
+def print_confusion(table: dict[str, Counter[str]]) -> float:
+    """Print the table in Markdown; return the share that was right."""
+    print(f"| recording (true preset) | {' | '.join(CLASSES)} | right |")
+    print("|---" * (len(CLASSES) + 2) + "|")
+    right = total = 0
+    for name, row in table.items():
+        true = name.rpartition("(")[2].rstrip(")")
+        right, total = right + row[true], total + row.total()
+        counts = " | ".join(str(row[preset]) for preset in CLASSES)
+        print(f"| {name} | {counts} | {row[true] / row.total():.0%} |")
+    print(f"| all | | | | {right / total:.1%} |")
+    return right / total
+
+
+def fit(data: Path) -> None:
+    """Fit on the half that is not reported, classes weighing the same; print the constants."""
+    from sklearn.linear_model import LogisticRegression
+
+    router = build_router()
+    features, presets = [], []
+    for recording in list_recordings(data):
+        if recording.half != REPORTED_HALF:
+            for excerpt in choose_excerpts(recording.load()):
+                features.append(router.describe(excerpt))
+                presets.append(str(recording.preset))
+    values = np.array(features)
+    mean, deviation = values.mean(axis=0), values.std(axis=0)
+    model = LogisticRegression(class_weight="balanced", max_iter=5000)
+    model.fit((values - mean) / deviation, presets)
+    weights = model.coef_ / deviation
+    print("#", ", ".join(FEATURES), "|", ", ".join(model.classes_))
+    print("WEIGHTS:", np.array2string(weights, precision=3, separator=", "))
+    print(
+        "BIASES:", np.array2string(model.intercept_ - weights @ mean, precision=3, separator=", ")
+    )
+
+
+if __name__ == "__main__":
+    if "--fit" in sys.argv:
+        fit(DATA)
+    else:
+        print_confusion(measure_confusion(DATA))
