@@ -13,6 +13,8 @@ from typing import Literal
 
 SCHEMA = "notabot.transcription/1"
 
+NO_CHORD = "N"
+
 Mode = Literal["major", "minor"]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from inference_service.audio.decode import AudioLimits, decode
 from inference_service.audio.tuning import estimate_tuning
 from inference_service.audio.waveform import Waveform
-from inference_service.music.events import NoteEvent, Part, Transcription
+from inference_service.music.events import NO_CHORD, ChordSegment, NoteEvent, Part, Transcription
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.progress import Progress, Report, Stage
@@ -72,7 +72,11 @@ def transcribe(
     parts, used = _hear_parts(waveform, preset, tuning_cents, stages, clock)
     notes = sorted(note for part in parts for note in part.notes if not part.is_drum)
     with clock.stage(Stage.CHORDS) as report:
-        chords = stages.chords.estimate(waveform, report)
+        if preset is Preset.VOICE:  # what an estimator names over a lone line is guesswork
+            chords = [ChordSegment(0.0, waveform.duration_s, NO_CHORD)]
+        else:
+            chords = stages.chords.estimate(waveform, report)
+            used.append(Task.CHORDS)
     with clock.stage(Stage.BEATS) as report:
         rhythm = stages.beats.estimate(waveform, notes, chords, report)
     with clock.stage(Stage.KEY):
@@ -87,7 +91,7 @@ def transcribe(
         parts=tuple(parts),
         beats=rhythm.beats,
         chords=tuple(chords),
-        models={task: stages.models[task] for task in (*used, Task.CHORDS, Task.BEATS, Task.KEY)},
+        models={task: stages.models[task] for task in (*used, Task.BEATS, Task.KEY)},
         timings_s=clock.timings_s,
         preset=preset,
     )
@@ -117,7 +121,12 @@ def _hear_parts(
         _vocals(vocals),
         Part("accompaniment", "Accompaniment", tuple(accompaniment), PIANO_PROGRAM),
     ]
-    return parts, [Task.SEPARATION, Task.VOICE, Task.SONG]
+    # An instrumental has no vocals, and needs no empty staff for them.
+    return [part for part in parts if part.notes] or parts[:1], [
+        Task.SEPARATION,
+        Task.VOICE,
+        Task.SONG,
+    ]
 
 
 def _vocals(notes: list[NoteEvent]) -> Part:
