@@ -20,8 +20,10 @@ from __future__ import annotations
 
 from typing import Any, Final, Protocol
 
-import librosa
 import numpy as np
+from librosa import stft
+from librosa.decompose import hpss
+from librosa.feature import spectral_flatness
 from numpy.typing import NDArray
 
 from inference_service.audio.resample import resample
@@ -134,11 +136,11 @@ def _describe_notes(frames: NDArray[np.float32]) -> tuple[float, float]:
 
 def _describe_noise(excerpt: Waveform) -> tuple[float, float]:
     samples = resample(excerpt.mono(), excerpt.sample_rate_hz, _STFT_RATE_HZ)
-    magnitudes = np.abs(librosa.stft(samples, n_fft=_STFT_SAMPLES, hop_length=_STFT_HOP_SAMPLES))
-    _, percussive = librosa.decompose.hpss(magnitudes)
+    magnitudes = np.abs(stft(samples, n_fft=_STFT_SAMPLES, hop_length=_STFT_HOP_SAMPLES))
+    _, percussive = hpss(magnitudes)
     share = np.square(percussive).sum() / (np.square(magnitudes).sum() + _TINY)
     band = magnitudes[: _NOISE_LIMIT_HZ * _STFT_SAMPLES // _STFT_RATE_HZ]
-    flatness = float(np.median(librosa.feature.spectral_flatness(S=band)))
+    flatness = float(np.median(spectral_flatness(S=band)))
     return float(np.log10(share + 1e-3)), float(np.log10(flatness + _TINY))
 
 
