@@ -193,14 +193,15 @@ def _render_options(options: argparse.Namespace) -> RenderOptions:
 
 def _serve(options: argparse.Namespace, settings: Settings) -> None:
     configure_logging(settings.log_level)
-    if not asyncio.run(_run_service(settings)):
-        # A thread is inside a model and will not come back; waiting for it would hang the exit.
-        sys.stderr.flush()
-        os._exit(0)
+    asyncio.run(_run_service(settings))
+    # Everything is closed. An orderly exit would wait for a thread that is still inside a model,
+    # and spend seconds on unloading torch.
+    sys.stderr.flush()
+    os._exit(0)
 
 
-async def _run_service(settings: Settings) -> bool:
-    """Serve until SIGTERM or SIGINT; returns whether every thread came back."""
+async def _run_service(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
     from inference_service.assembly import build_service
 
     stopping = asyncio.Event()
@@ -218,10 +219,9 @@ async def _run_service(settings: Settings) -> bool:
         await service.stop(drain_s=0.0)
         raise failure
     await waiting
-    returned = await service.stop()
+    await service.stop()
     loading.cancel()
     await asyncio.wait([loading])
-    return returned
 
 
 # ----------------------------------------------------------------------------------- transcribe

@@ -140,7 +140,7 @@ class Service:
         if self._stop_metrics is not None:
             self._stop_metrics()
         returned = await self.engine.close()
-        _log.info("stopped")
+        _log.info("stopped", threads_returned=returned)
         return returned
 
     def _serve_metrics(self, address: str) -> Callable[[], None]:

@@ -12,11 +12,14 @@ import pytest
 import soundfile
 
 from inference_service.cli import main
+from inference_service.engine.catalog import Catalog, WeightFile
 from inference_service.midi.writer import encode_performance
 from inference_service.music.serialization import decode_transcription
 from inference_service.server.app import Service
+from inference_service.tiny import build_tiny_catalog
 from tests.factories import build_notes, build_scale, encode_audio
 from tests.service.running import build_settings, build_transcription, run_service
+from tests.unit.model_zoo.server import CONTENT, SHA256, Server, serve_weights
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +61,12 @@ def server(tmp_path: Path) -> Iterator[str]:
     loop.call_soon_threadsafe(ended.set)
     thread.join()
     loop.close()
+
+
+@pytest.fixture
+def weights_server() -> Iterator[Server]:
+    """A server of weights."""
+    yield from serve_weights()
 
 
 FILES = {
@@ -174,6 +183,26 @@ def test_fetching_what_comes_with_its_package(
     assert run("models", "fetch", "swift-f0") == 0
     assert "nothing to fetch" in capsys.readouterr().out
     assert run("models", "fetch", "no-such") == 64
+
+
+def test_fetching_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, weights_server: Server
+) -> None:
+    tiny = build_tiny_catalog()
+    file = WeightFile(url=weights_server.url, sha256=SHA256, size_bytes=len(CONTENT))
+    far = tiny.models[0].model_copy(update={"name": "far", "kind": "url", "files": (file,)})
+    catalog = Catalog(profiles=tiny.profiles, models=(*tiny.models, far))
+    monkeypatch.setattr("inference_service.assembly.build_catalog", lambda profile: catalog)
+    monkeypatch.setenv("NOTABOT_MODELS_USE", "separation=far")
+    song = tmp_path / "song.wav"
+    song.write_bytes(encode_audio(build_notes(build_scale()).samples, "wav"))
+    assert run("separate", song, "--out", tmp_path / "out") == 69
+    weights_server.cut_after, weights_server.cuts = 400_000, 1
+    assert run("models", "fetch", "far") == 0
+    assert (tmp_path / "weights" / "far" / "w.bin").read_bytes() == CONTENT
+    (tmp_path / "weights" / "far" / "w.bin").unlink()
+    weights_server.content = b"x" * len(CONTENT)
+    assert run("models", "fetch", "far") == 69
 
 
 @pytest.mark.parametrize(

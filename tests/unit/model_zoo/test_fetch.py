@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,70 +10,13 @@ import pytest
 
 from inference_service.errors import ModelFetchFailed
 from model_zoo.fetch import ATTEMPTS, fetch, verify
-
-CONTENT = bytes(range(256)) * 4096
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """Serves CONTENT as it is told to."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.cut_after: int | None = None
-        self.cuts = 0
-        self.ranges = True
-        self.statuses: list[int] = []
-        self.content = CONTENT
-        self.asked: list[str | None] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/w.bin"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.server.asked.append(asked)
-        if self.server.statuses:
-            self.send_error(self.server.statuses.pop(0))
-            return
-        start = 0
-        if asked and self.server.ranges:
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
-            if start >= len(self.server.content):
-                self.send_error(416)
-                return
-            self.send_response(206)
-        else:
-            self.send_response(200)
-        body = self.server.content[start:]
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.server.cuts:
-            self.server.cuts -= 1
-            body = body[: self.server.cut_after]
-            self.close_connection = True
-        with suppress(BrokenPipeError):
-            self.wfile.write(body)
+from tests.unit.model_zoo.server import CONTENT, SHA256, Server, serve_weights
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+    """A server of weights."""
+    yield from serve_weights()
 
 
 def run(server: Server, destination: Path, **changes: Any) -> None:
