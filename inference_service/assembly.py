@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
+from importlib import import_module
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
@@ -110,6 +111,11 @@ class Pipeline:
 
     def __init__(self, audio: AudioSettings) -> None:
         self._audio = audio
+
+    def prepare(self) -> None:
+        """Import the pipeline."""
+        import_module("inference_service.pipeline.transcribe")
+        import_module("inference_service.pipeline.render")
 
     def transcribe(
         self, data: bytes, preset: Preset, stages: StageSet, progress: Progress

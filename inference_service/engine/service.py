@@ -42,6 +42,10 @@ _STOP_GRACE_S: Final = 5.0
 class UseCases(Protocol):
     """The pipeline, as the engine calls it in its threads."""
 
+    def prepare(self) -> None:
+        """Import what the first request would otherwise wait for."""
+        ...
+
     def transcribe(
         self, data: bytes, preset: Preset, stages: StageSet, progress: Progress
     ) -> Transcription:
@@ -139,6 +143,7 @@ class Engine:
         """
         self._engraver.start()
         await self.registry.load()
+        await asyncio.to_thread(self._use_cases.prepare)
         self._device.start()
 
     async def transcribe(

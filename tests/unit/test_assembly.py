@@ -1,0 +1,82 @@
+"""The concrete stages, put together."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inference_service.assembly import build_catalog, build_loader, build_stages
+from inference_service.engine.catalog import ModelEntry, WeightFile
+from inference_service.engine.selfcheck import build_signal, check_stage
+from inference_service.errors import ModelFetchFailed, ModelNotFetched
+from inference_service.pipeline.stages import Task
+from inference_service.progress import ignore
+from inference_service.settings import ModelSettings
+from tests.factories import save_tiny_demucs
+
+
+def save_weights(weights: Path, name: str, signatures: list[str]) -> ModelEntry:
+    """Save small networks in place of a model's own; return its entry with their checksums."""
+    folder = weights / name
+    folder.mkdir(parents=True)
+    files = []
+    for signature in signatures:
+        data = save_tiny_demucs(folder, signature).read_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        url = f"https://example.org/{signature}-{sha256[:8]}.th"
+        files.append(WeightFile(url=url, sha256=sha256, size_bytes=len(data)))
+    entry = build_catalog("cpu").named(name)
+    return entry.model_copy(update={"files": tuple(files)})
+
+
+@pytest.mark.parametrize(
+    ("name", "signatures"),
+    [
+        ("htdemucs", ["955717e8"]),
+        ("htdemucs_ft", ["f7e0c4bc", "d12395a8", "92cfc3b6", "04573f0d"]),
+    ],
+)
+def test_fetched_checkpoints_separate(tmp_path: Path, name: str, signatures: list[str]) -> None:
+    entry = save_weights(tmp_path, name, signatures)
+    settings = ModelSettings(weights=tmp_path)
+    assert entry.is_fetched(tmp_path)
+    check_stage(Task.SEPARATION, build_loader(settings)(Task.SEPARATION, entry))
+
+
+def test_a_checkpoint_with_another_checksum_is_never_loaded(tmp_path: Path) -> None:
+    entry = save_weights(tmp_path, "htdemucs", ["955717e8"])
+    (path,) = entry.paths(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert entry.is_fetched(tmp_path)
+    with pytest.raises(ModelFetchFailed, match="not used"):
+        build_loader(ModelSettings(weights=tmp_path))(Task.SEPARATION, entry)
+
+
+@pytest.mark.parametrize("task", [Task.VOICE, Task.SONG, Task.CHORDS, Task.BEATS, Task.KEY])
+def test_the_default_models_pass_the_built_in_signal(task: Task) -> None:
+    settings = ModelSettings()
+    entry = build_catalog("cpu").choice("cpu", {})[task]
+    check_stage(task, build_loader(settings)(task, entry))
+
+
+def test_stages_are_loaded_when_used(tmp_path: Path) -> None:
+    settings = ModelSettings(use="separation=htdemucs", weights=tmp_path)
+    stages = build_stages(settings)
+    assert stages.models["separation"] == "htdemucs@4"
+    with pytest.raises(ModelNotFetched):
+        stages.separation.separate(build_signal(), ignore)
+
+
+def test_nothing_heavy_is_imported_before_a_model_is_loaded() -> None:
+    code = (
+        "import sys, inference_service.cli, inference_service.assembly;"
+        "print(sorted({'torch', 'numpy', 'librosa', 'music21', 'av'} & set(sys.modules)))"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    assert output.decode().strip() == "[]"
