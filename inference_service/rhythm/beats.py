@@ -49,15 +49,18 @@ SMOOTHED_BEATS: Final = 7
 
 MIN_BPM: Final = 45.0
 MAX_BPM: Final = 200.0
-PRIOR_BPM: Final = 95.0
+PRIOR_BPM: Final = 105.0
 PRIOR_OCTAVES: Final = 0.6
-PRIOR_WEIGHT: Final = 0.05
+PRIOR_WEIGHT: Final = 0.04
 CHORD_BEATS: Final = 2.6
-CHORD_WEIGHT: Final = 0.2
+CHORD_WEIGHT: Final = 0.16
 MIN_CHORD_S: Final = 0.4
-MULTIPLES: Final = ((1, 1.0), (2, 0.5), (4, 0.5))
+MULTIPLES: Final = ((1, 1.0), (2, 0.5), (4, 1.0))
 WINDOW_S: Final = 12.0
 DETREND_FRAMES: Final = 43  # one second
+MIN_ONSET_DB: Final = 0.1
+"""Flux below this is the trembling of a steady sound between frames."""
+
 MIN_CLARITY: Final = 0.25
 FALLBACK_BPM: Final = 120.0
 
@@ -148,6 +151,7 @@ def _autocorrelate(envelope: Envelope) -> NDArray[np.float64]:
     window_frames = round(WINDOW_S * FRAMES_PER_S)
     loud = np.log1p(envelope.astype(np.float64))
     loud = np.pad(loud, (0, max(window_frames - len(loud), 0)))
+    loud[loud < MIN_ONSET_DB] = 0.0
     peaks = np.maximum(loud - uniform_filter1d(loud, DETREND_FRAMES, mode="constant"), 0.0)
     total = np.zeros(window_frames)
     starts = range(0, len(peaks) - window_frames + 1, window_frames // 2)

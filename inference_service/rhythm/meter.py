@@ -30,6 +30,9 @@ ONSET_WEIGHT: Final = 0.5
 SLIP_PRICE: Final = 12.0
 """In standard deviations of the evidence: about four bars' worth."""
 
+TIE_BREAK: Final = 1e-6
+"""Where nothing tells, the first beat is a downbeat."""
+
 FOUR_BONUS: Final = 0.08
 BAR_LENGTHS: Final = (4, 3)
 
@@ -110,7 +113,7 @@ def find_positions(evidence: NDArray[np.float64], length: int) -> tuple[NDArray[
     gains = np.tile(-evidence[:, None] / (length - 1), (1, length))
     gains[:, 0] = evidence
     came_from = np.zeros(gains.shape, np.intp)
-    totals = gains[0]
+    totals = gains[0] + np.where(np.arange(length) == 0, TIE_BREAK, 0.0)
     previous = (np.arange(length) - 1) % length
     for index in range(1, len(gains)):
         best = int(totals.argmax())

@@ -75,11 +75,13 @@ class TranskunTagger:
     ----------
     device : str
         A torch device.
-    hop_s : float
-        By how much the 16 s segments advance, in (0, 16].
+    segment_s, hop_s : float
+        How long the segments are, and by how much they advance: 0 < hop_s < segment_s.
     """
 
-    def __init__(self, device: str = "cpu", hop_s: float = HOP_S) -> None:
+    def __init__(
+        self, device: str = "cpu", segment_s: float = SEGMENT_S, hop_s: float = HOP_S
+    ) -> None:
         folder = Path(architecture.__file__).parent / "pretrained"
         config = moduleconf.parseFromFile(str(folder / "2.0.conf"))["Model"].config
         checkpoint = torch.load(folder / "2.0.pt", map_location=device, weights_only=True)
@@ -88,6 +90,7 @@ class TranskunTagger:
         model.backbone.useGradientCheckpoint = False  # it serves training alone
         self._model = model.to(device).eval()
         self._device = device
+        self._segment_s = segment_s
         self._hop_s = hop_s
         self._report: Report = ignore
         self._total_steps = 1
@@ -102,7 +105,7 @@ class TranskunTagger:
         Not reentrant: one thread owns the device.
         """
         samples = resample(waveform.samples, waveform.sample_rate_hz, self._model.fs)
-        padding_s = 2 * (SEGMENT_S - self._hop_s)
+        padding_s = 2 * (self._segment_s - self._hop_s)
         segments = math.ceil((waveform.duration_s + padding_s) / self._hop_s)
         self._report = report
         self._step = 0
@@ -112,7 +115,7 @@ class TranskunTagger:
                 notes = self._model.transcribe(
                     torch.from_numpy(np.ascontiguousarray(samples.T)).to(self._device),
                     stepInSecond=self._hop_s,
-                    segmentSizeInSecond=SEGMENT_S,
+                    segmentSizeInSecond=self._segment_s,
                 )
         finally:
             self._report = ignore
