@@ -14,6 +14,7 @@ import json
 import re
 import threading
 from functools import cache
+from importlib.resources import files
 from typing import Any, Final
 
 import resvg_py
@@ -56,6 +57,8 @@ _lock = threading.Lock()
 @cache
 def _toolkit() -> Any:
     verovio.enableLog(verovio.LOG_OFF)
+    # Verovio keeps its folder of fonts by thread, and set it in the one that imported it.
+    verovio.setDefaultResourcePath(str(files("verovio") / "data"))
     return verovio.toolkit()
 
 
