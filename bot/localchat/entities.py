@@ -46,7 +46,7 @@ _LINK_SCHEMES = ("http://", "https://", "tg://", "mailto:", "tel:")
 # Order matters: where two would begin at one place, the earlier wins.
 _DETECTED = re.compile(
     r"(?P<url>https?://[^\s<>\"]{1,2000}[^\s<>\".,;:!?)\]])"
-    r"|(?P<email>[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5})"
+    r"|(?P<email>[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[^\W\d_]{2,24})\b"
     r"|(?<![\w/@.])(?P<bot_command>/[A-Za-z0-9_]{1,64}(?:@[A-Za-z0-9_]{1,32})?)(?![\w/])"
     r"|(?<!\w)(?P<mention>@[A-Za-z][A-Za-z0-9_]{3,31})"
     r"|(?<!\w)(?P<hashtag>\#[^\W\d]\w{0,63})"

@@ -101,7 +101,7 @@ def test_entities_of_plain_text() -> None:
 
 
 def test_nothing_is_found_inside_code_paths_and_fractions() -> None:
-    assert detect_entities("metre 3/4, and/or, /home/user, 1/2") == []
+    assert detect_entities("metre 3/4, and/or, /home/user, 1/2, tool@2.0.1") == []
     assert format_text("<code>/start</code>", "HTML", None)[1] == [
         {"type": "code", "offset": 0, "length": 6}
     ]
