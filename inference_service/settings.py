@@ -32,7 +32,9 @@ class ServerSettings(_Group):
         None, description="Bearer token that callers of Transcription must show; none: open."
     )
     admin_token: SecretStr | None = Field(
-        None, description="Bearer token for Models; none: the same as for Transcription."
+        None,
+        description="Bearer token for Models, another than `TOKEN`; none: Models is closed, unless "
+        "there is no token at all and the server listens on this machine alone.",
     )
     tls_cert: Path | None = Field(
         None, description="PEM file of the certificate chain; with the key, it turns TLS on."
@@ -52,6 +54,17 @@ class ServerSettings(_Group):
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together")
         return self
+
+    @model_validator(mode="after")
+    def _tokens_differ(self) -> Self:
+        if self.admin_token is not None and self.admin_token == self.token:
+            raise ValueError("admin_token and token must differ")
+        return self
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can connect."""
+        return self.listen.rpartition(":")[0] in {"127.0.0.1", "localhost", "[::1]"}
 
 
 class EngineSettings(_Group):

@@ -66,7 +66,7 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ChordSegment:
-    """A chord that sounds from ``start_s`` to ``end_s``; ``label`` in Harte syntax, ``N`` for none."""
+    """A chord from ``start_s`` to ``end_s``; ``label`` in Harte syntax, ``NO_CHORD`` for none."""
 
     start_s: float
     end_s: float

@@ -42,6 +42,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "footer": "none",
     "header": "encoded",
     "bottomMarginHeader": 4.0,
+    "harmDist": 2.0,
     "spacingSystem": 8,
     "staffLineWidth": 0.2,  # thinner ones fade when a phone scales the page down
     "minLastJustification": 0.6,

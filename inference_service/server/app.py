@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -185,9 +186,11 @@ def _tokens(settings: ServerSettings) -> Mapping[str, SecretStr]:
     tokens: dict[str, SecretStr] = {}
     if settings.token is not None:
         tokens[TRANSCRIPTION] = settings.token
-    admin_token = settings.admin_token or settings.token
-    if admin_token is not None:
-        tokens[MODELS] = admin_token
+    if settings.admin_token is not None:
+        tokens[MODELS] = settings.admin_token
+    elif settings.token is not None or not settings.is_local:
+        # Administration is closed rather than open to whoever can transcribe.
+        tokens[MODELS] = SecretStr(secrets.token_urlsafe())
     return tokens
 
 

@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 from notabot.v1 import models_pb2, transcription_pb2, transcription_pb2_grpc
+from pydantic import ValidationError
 
 from inference_service.assembly import build_service
 from inference_service.settings import Settings
@@ -82,11 +83,22 @@ async def test_a_refusal_reaches_a_caller_in_the_middle_of_its_upload(
             assert read_failure(raised.value).reason == "UNAUTHENTICATED"
 
 
-async def test_one_token_guards_both_services(build: Callable[..., Settings]) -> None:
-    settings = build(server={"token": "for-callers"})
-    async with run_service(settings, use_cases=HeldPipeline(settings)) as running:
-        assert await models_status(running, None) is grpc.StatusCode.UNAUTHENTICATED
-        assert await models_status(running, bearer("for-callers")) is grpc.StatusCode.OK
+async def test_without_a_token_of_its_own_administration_is_closed(
+    build: Callable[..., Settings],
+) -> None:
+    refused = grpc.StatusCode.UNAUTHENTICATED
+    for server in ({"token": "for-callers"}, {"listen": "0.0.0.0:0"}):
+        settings = build(server=server)
+        async with run_service(settings, use_cases=HeldPipeline(settings)) as running:
+            for metadata in (None, bearer("for-callers"), bearer("")):
+                assert await models_status(running, metadata) is refused
+
+
+async def test_administrators_need_another_token_than_callers(
+    build: Callable[..., Settings],
+) -> None:
+    with pytest.raises(ValidationError, match="must differ"):
+        build(server={"token": "the-same", "admin_token": "the-same"})
 
 
 async def test_tokens_audio_and_titles_are_never_logged(build: Callable[..., Settings]) -> None:
