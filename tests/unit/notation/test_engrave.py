@@ -210,3 +210,11 @@ def test_threads_share_the_engraver() -> None:
 def test_what_is_no_music_is_refused() -> None:
     with pytest.raises(ValueError, match="MusicXML"):
         engrave(b"<html/>")
+
+
+def test_chord_symbols_stand_over_the_top_staff() -> None:
+    notes = [(0.0, 4.0, 72), *((float(k), 1.0, 48) for k in range(4))]
+    (svg,) = engrave(write({"piano": notes}, chords=[(0, 2, "C:maj"), (2, 4, "F:maj")]))
+    heights = re.findall(r'class="harm".*?<text x="\d+" y="(\d+)"', svg)
+    assert len(heights) == 2
+    assert len(set(heights)) == 1
