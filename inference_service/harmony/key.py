@@ -7,7 +7,7 @@ Musical Pitch", 1990), half of it counted from the notes and half from the chord
 its relative have one scale, and differ in where the music rests. The profiles are those of
 Albrecht and Shanahan, "The Use of Large Corpora to Train a New Type of Key-Finding Algorithm",
 Music Perception 31 (2013), the best of those tried on 180 songs of POP909 that share none with
-the songs on which ``python -m tests.bench --only rhythm`` states the figure.
+the songs on which ``python -m tests.bench --only songs`` states the figure.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Where no pulse is to be heard, as in much unaccompanied singing, beats are a ste
 first note, at the pace that the notes' distances fit best, or :data:`FALLBACK_BPM`.
 
 Constants were chosen on the songs of POP909 that ``tests/bench`` names for it and on the real drum
-recordings among the development data; ``python -m tests.bench --only rhythm`` states the figures
+recordings among the development data; ``python -m tests.bench --only songs`` states the figures
 on other songs.
 """
 

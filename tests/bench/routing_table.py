@@ -1,0 +1,29 @@
+"""The share of recordings whose preset the sound alone gives, by kind of recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from inference_service.pipeline.options import Preset
+from tests.bench.routing import build_router, measure_confusion
+from tests.bench.table import Row
+from tests.factories import build_scale, sing
+
+TITLE = "Routing: share of presets that the sound alone gives"
+
+
+def run(data: Path, cache: Path) -> Iterator[Row]:
+    """Measure on the reported half; ``python -m tests.bench.routing`` prints the confusions."""
+    right = total = 0
+    for kind, counts in measure_confusion(data).items():
+        true = kind.rpartition("(")[2].rstrip(")")
+        right, total = right + counts[true], total + counts.total()
+        yield Row(kind, counts[true] / counts.total())
+    yield Row("all", right / total)
+
+
+def smoke() -> Iterator[Row]:
+    """Measure on a synthetic singer."""
+    melody = sing(build_scale())
+    yield Row("melody", float(build_router().classify(melody) is Preset.VOICE), 1.0)

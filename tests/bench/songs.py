@@ -1,0 +1,95 @@
+"""Chords, beats and key of twenty rendered POP909 songs.
+
+The songs share none with those on which constants were chosen (:mod:`tests.bench.pop909`). Notes,
+which downbeats and keys rest on, are Basic Pitch's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import mir_eval
+import numpy as np
+
+from inference_service.harmony.chordino import ChordinoEstimator
+from inference_service.harmony.key import KeyProfileEstimator
+from inference_service.music.events import ChordSegment, Key, NoteEvent
+from inference_service.music.pitch import pitch_class
+from inference_service.progress import ignore
+from inference_service.rhythm.beats import LibrosaBeatEstimator
+from inference_service.tagger.basic_pitch import BasicPitchTagger
+from tests.bench.pop909 import REPORTED_SONGS, Song, load_song
+from tests.bench.table import Row
+from tests.factories import build_notes
+
+TITLE = "Chords, beats and key: 20 rendered songs (POP909)"
+MAJMIN_TARGET = 0.80
+_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+def run(data: Path, cache: Path) -> Iterator[Row]:
+    """Measure on every reported song."""
+    chord_estimator, tagger = ChordinoEstimator(), BasicPitchTagger()
+    beat_estimator, key_estimator = LibrosaBeatEstimator(), KeyProfileEstimator()
+    figures: defaultdict[str, list[float]] = defaultdict(list)
+    for number in REPORTED_SONGS:
+        song = load_song(data / "symbolic" / "pop909.zip", number, cache / "pop909")
+        waveform = song.waveform()
+        chords = chord_estimator.estimate(waveform, ignore)
+        notes = tagger.tag(waveform, 0.0, ignore)
+        rhythm = beat_estimator.estimate(waveform, notes, chords, ignore)
+        for name, score in score_chords(song, chords).items():
+            figures[name].append(score)
+        beats_s = np.array([beat.time_s for beat in rhythm.beats])
+        downbeats_s = np.array([beat.time_s for beat in rhythm.beats if beat.position == 1])
+        figures["beats"].append(_beat_f1(song.beats_s, beats_s))
+        figures["downbeats"].append(_beat_f1(song.downbeats_s, downbeats_s))
+        truth_bpm = 60.0 / float(np.median(np.diff(song.beats_s)))
+        figures["tempo"].append(float(abs(rhythm.tempo_bpm / truth_bpm - 1.0) < 0.04))
+        figures["key"].append(score_key(song, key_estimator.estimate(notes, chords)))
+    mean = {name: float(np.mean(values)) for name, values in figures.items()}
+    yield Row("chordino, major/minor, weighted by time", mean["majmin"], MAJMIN_TARGET)
+    yield Row("  roots", mean["root"])
+    yield Row("  sevenths", mean["sevenths"])
+    yield Row("beats, F1", mean["beats"])
+    yield Row("  downbeats, F1", mean["downbeats"])
+    yield Row("  tempo within 4 %", mean["tempo"])
+    yield Row("key, weighted score (MIREX)", mean["key"])
+
+
+def smoke() -> Iterator[Row]:
+    """Measure on a synthetic progression."""
+    progression = {"C": (48, 60, 64, 67), "F": (41, 60, 65, 69), "G": (43, 59, 62, 67)}
+    notes = [
+        NoteEvent(2.0 * index, 2.0 * index + 2.0, pitch)
+        for index, pitches in enumerate([*progression.values(), progression["C"]])
+        for pitch in pitches
+    ]
+    segments = ChordinoEstimator().estimate(build_notes(notes), ignore)
+    found = [segment.label for segment in segments if segment.label != "N"]
+    yield Row("chordino, chords of a progression", float(found == [*progression, "C"]), 1.0)
+    key = KeyProfileEstimator().estimate(notes, segments)
+    yield Row("key of a progression", float(key == Key("C", "major")), 1.0)
+
+
+def score_chords(song: Song, chords: Sequence[ChordSegment]) -> dict[str, float]:
+    """Return mir_eval's figures by name."""
+    intervals_s = np.array([(chord.start_s, chord.end_s) for chord in chords])
+    labels = [chord.label for chord in chords]
+    scores: dict[str, float] = mir_eval.chord.evaluate(
+        song.chord_intervals_s, song.chord_labels, intervals_s, labels
+    )
+    return {name: scores[name] for name in ("majmin", "root", "sevenths")}
+
+
+def score_key(song: Song, key: Key) -> float:
+    """Return MIREX's weighted score: 1 for the key, less for its relatives."""
+    found = f"{_NAMES[pitch_class(key.tonic)]} {key.mode}"
+    return float(mir_eval.key.weighted_score(f"{_NAMES[song.tonic]} {song.mode}", found))
+
+
+def _beat_f1(truth_s: np.ndarray, found_s: np.ndarray) -> float:
+    trim = mir_eval.beat.trim_beats
+    return float(mir_eval.beat.f_measure(trim(truth_s), trim(found_s)))

@@ -1,0 +1,43 @@
+"""Measured figures beside their targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A figure; ``target`` is its lower bound, or its upper one where ``at_most``."""
+
+    what: str
+    measured: float
+    target: float | None = None
+    at_most: bool = False
+
+    @property
+    def met(self) -> bool:
+        """Whether the target is met; true where there is none."""
+        if self.target is None:
+            return True
+        return self.measured <= self.target if self.at_most else self.measured >= self.target
+
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """What is measured, the figure, the target and the verdict."""
+        if self.target is None:
+            return self.what, f"{self.measured:.3f}", "", ""
+        bound = f"{'<=' if self.at_most else '>='} {self.target:g}"
+        return self.what, f"{self.measured:.3f}", bound, "met" if self.met else "MISSED"
+
+
+def format_table(title: str, rows: Iterable[Row]) -> str:
+    """Return a Markdown table that is also readable as it stands."""
+    cells = [("", "measured", "target", ""), *(row.cells for row in rows)]
+    widths = [max(3, *(len(row[column]) for row in cells)) for column in range(4)]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([f"## {title}", "", lines[0], rule, *lines[1:], ""])

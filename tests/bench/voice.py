@@ -1,0 +1,86 @@
+"""The voice preset's tagger and its peers on sung melodies.
+
+The tagger's constants were chosen on the first half of the clips by number, which keeps takes of
+one singer together; the second half is reported by itself too. Labels are fractional MIDI numbers,
+about 0.2 semitones sharp of what pitch trackers hear: the first row compares the pitch as sung.
+Whole semitones lose up to half a semitone more against such labels, which is no fault of a score;
+the row "whole semitones" therefore compares intervals in the singer's own tuning.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from swift_f0 import SwiftF0, segment_notes
+
+from inference_service.audio.tuning import estimate_tuning
+from inference_service.audio.waveform import Waveform
+from inference_service.music.pitch import frequency_to_pitch
+from inference_service.progress import ignore
+from inference_service.tagger.basic_pitch import BasicPitchTagger
+from inference_service.tagger.monophonic import SwiftF0Tagger
+from tests.bench import scores
+from tests.bench.scores import NoteArray
+from tests.bench.table import Row
+from tests.factories import build_scale, sing
+
+TITLE = "Voice: sung melodies (voice_dev)"
+TARGET = 0.65
+
+
+def run(data: Path, cache: Path) -> Iterator[Row]:
+    """Measure on every clip."""
+    folder = data / "voice_dev"
+    clips = [(_read(path), np.loadtxt(path.with_suffix(".txt"), ndmin=2)) for path in _list(folder)]
+    tagger, basic_pitch, detector = SwiftF0Tagger(), BasicPitchTagger(), SwiftF0(threads=2)
+    start_s = time.perf_counter()
+    tagged = [tagger.tag(clip, estimate_tuning(clip), ignore) for clip, _ in clips]
+    taken_s = time.perf_counter() - start_s
+    labels = [truth for _, truth in clips]
+    heard = [scores.as_heard(notes) for notes in tagged]
+
+    def mean(score: Callable[[NoteArray, NoteArray], float], found: list[NoteArray]) -> float:
+        return float(np.mean([score(a, b) for a, b in zip(labels, found, strict=True)]))
+
+    yield Row("swift-f0, onset+pitch F1", mean(scores.onset_pitch_f1, heard), TARGET)
+    late = range(len(clips) // 2, len(clips))
+    unseen = np.mean([scores.onset_pitch_f1(labels[i], heard[i]) for i in late])
+    yield Row("  on clips that no constant was chosen on", float(unseen))
+    yield Row("  onset F1", mean(scores.onset_f1, heard))
+    yield Row("  onset+pitch+offset F1", mean(scores.onset_pitch_offset_f1, heard))
+    written = [scores.as_written(notes) for notes in tagged]
+    yield Row("  whole semitones, as intervals", mean(scores.written_f1, written))
+    yield Row("  whole semitones, against A440 labels", mean(scores.onset_pitch_f1, written))
+    yield Row("  real-time factor", taken_s / sum(clip.duration_s for clip, _ in clips))
+    raw = [_segment(detector, clip) for clip, _ in clips]
+    yield Row("peer: swift-f0's own notes, onset+pitch F1", mean(scores.onset_pitch_f1, raw))
+    peer = [scores.as_heard(basic_pitch.tag(clip, 0.0, ignore)) for clip, _ in clips]
+    yield Row("peer: basic-pitch, onset+pitch F1", mean(scores.onset_pitch_f1, peer))
+
+
+def smoke() -> Iterator[Row]:
+    """Measure on a synthetic singer."""
+    scale = build_scale()
+    notes = SwiftF0Tagger().tag(sing(scale), 0.0, ignore)
+    f1 = scores.onset_pitch_f1(scores.as_heard(scale), scores.as_heard(notes))
+    yield Row("swift-f0, onset+pitch F1", f1, 0.9)
+
+
+def _list(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.flac"))
+
+
+def _read(path: Path) -> Waveform:
+    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    return Waveform(np.ascontiguousarray(samples.T), rate_hz)
+
+
+def _segment(detector: SwiftF0, clip: Waveform) -> NoteArray:
+    """The library's own segmentation, notes over 50 ms."""
+    notes = segment_notes(detector.detect(clip.mono(), clip.sample_rate_hz))
+    rows = [(n.start, n.end, frequency_to_pitch(n.pitch_hz)) for n in notes]
+    return np.array([row for row in rows if row[1] - row[0] > 0.05], dtype=float).reshape(-1, 3)
