@@ -1,0 +1,86 @@
+"""The bench itself: it runs without recordings, and tells a missed target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inference_service.music.events import NoteEvent
+from tests.bench import __main__ as bench
+from tests.bench import scores
+from tests.bench.table import Row, format_table
+from tests.factories import build_scale
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """The bench takes every core; the tests after it should not."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_smoke_meets_every_target(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--smoke"]) == 0
+    printed = capsys.readouterr().out
+    assert all(section.TITLE in printed for section in bench.SECTIONS.values())
+    assert "MISSED" not in printed
+
+
+def test_without_recordings_it_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bench, "DATA", tmp_path / "absent")
+    assert bench.main([]) == 0
+    assert capsys.readouterr().out.count("NOTABOT_DATA") == len(bench.SECTIONS)
+
+
+@pytest.mark.parametrize(("measured", "code"), [(0.5, 1), (0.7, 0)])
+def test_a_missed_target_fails(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    measured: float,
+    code: int,
+) -> None:
+    monkeypatch.setattr(bench.voice, "smoke", lambda: iter([Row("figure", measured, 0.65)]))
+    assert bench.main(["--smoke", "--only", "voice"]) == code
+    assert ("MISSED" in capsys.readouterr().out) == bool(code)
+
+
+def test_speed_targets_are_upper_bounds() -> None:
+    assert Row("speed", 0.1, 0.15, at_most=True).met
+    assert not Row("speed", 0.2, 0.15, at_most=True).met
+    assert Row("figure without target", 0.0).met
+
+
+def test_tables_are_markdown() -> None:
+    lines = format_table("Title", [Row("a", 0.5, 0.4), Row("longer", 1.0)]).splitlines()
+    assert lines[0] == "## Title"
+    assert len({line.count("|") for line in lines[2:]}) == 1
+    assert len({len(line) for line in lines[2:]}) == 1
+
+
+def test_scores_know_right_from_wrong() -> None:
+    truth = scores.as_heard(build_scale())
+    assert scores.onset_pitch_f1(truth, truth) == 1.0
+    assert scores.onset_pitch_f1(truth, truth + np.array([0.06, 0.06, 0.0])) == 0.0
+    assert scores.onset_pitch_f1(truth, truth + np.array([0.0, 0.0, 0.6])) == 0.0
+    assert scores.onset_f1(truth, truth + np.array([0.0, 0.0, 5.0])) == 1.0
+    assert scores.onset_pitch_offset_f1(truth, truth + np.array([0.0, 0.2, 0.0])) == 0.0
+    assert scores.onset_pitch_f1(truth, truth[:0]) == 0.0
+
+
+def test_written_pitches_are_judged_as_intervals() -> None:
+    sung = scores.as_heard(
+        [NoteEvent(n.onset_s, n.offset_s, n.pitch, 80, 45.0) for n in build_scale()]
+    )
+    whole = scores.as_written(build_scale())
+    assert scores.written_f1(sung, whole) == 1.0
+    assert scores.written_f1(sung, whole + np.array([0.0, 0.0, 1.0])) == 1.0
+    backwards = whole.copy()
+    backwards[:, 2] = whole[::-1, 2]
+    assert scores.written_f1(sung, backwards) < 0.5
