@@ -145,6 +145,8 @@ def _describe_noise(excerpt: Waveform) -> tuple[float, float]:
 
 
 def _describe_pitch(contour: Any) -> tuple[float, float]:
+    if not len(contour.loudness_db):
+        return 0.0, 0.0
     loud = contour.loudness_db > np.percentile(contour.loudness_db, 95) - _LOUD_RANGE_DB
     sure = loud & (contour.confidence > _SURE) & (contour.pitch_hz > 0)
     voiced = float(sure.sum() / max(1, loud.sum()))

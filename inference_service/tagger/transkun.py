@@ -7,8 +7,8 @@ every interval between two frames as a note and decodes the best path with a sem
 Two deviations from the package's own command line:
 
 - segments of 16 s advance by :data:`HOP_S` instead of 8 s. The decoding hands each segment's open
-  notes to the next one, so overlap buys little accuracy and costs the whole time again;
-  ``docs/models.md`` has the figures.
+  notes to the next one, so overlap buys little and costs the whole time again: on 21 recordings of
+  seven pianos, onset F1 is 0.995 with 8 s, 0.993 with 14 s and 0.992 with 15 s, in half the time;
 - torchaudio is not needed: the one thing asked of it, a bank of mel filters, is part of the
   checkpoint.
 """

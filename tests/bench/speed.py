@@ -73,7 +73,7 @@ def _measure(
     for stage, taken_s in seconds.items():
         yield Row(f"  {stage}", taken_s / duration_s)
     page_target_s = PAGE_TARGET_S if target is not None else None
-    yield Row("  seconds a page", float(np.mean(pages)), page_target_s, at_most=True)
+    yield Row("  engraving, seconds a page", float(np.mean(pages)), page_target_s, at_most=True)
 
 
 def _hear(transcription: Transcription) -> float:

@@ -1,0 +1,150 @@
+"""The use case with stages that need no models: what runs, on what, and what the result says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from inference_service.assembly import build_limits, build_stages
+from inference_service.audio.waveform import Waveform
+from inference_service.errors import AudioEmpty, Cancelled
+from inference_service.music.events import NoteEvent, Transcription
+from inference_service.pipeline.options import Preset
+from inference_service.pipeline.stages import StageSet, Task
+from inference_service.pipeline.transcribe import transcribe
+from inference_service.progress import Report, Stage
+from inference_service.settings import AudioSettings, ModelSettings
+from tests.factories import build_notes, build_scale, encode_audio
+
+LIMITS = build_limits(AudioSettings())
+
+
+class FixedTagger:
+    """Hears the same notes in everything."""
+
+    def __init__(self, *notes: NoteEvent) -> None:
+        self._notes = notes
+
+    def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
+        """Return them."""
+        return list(self._notes)
+
+
+@pytest.fixture(scope="module")
+def stages() -> StageSet:
+    return build_stages(ModelSettings(profile="tiny"))
+
+
+@pytest.fixture(scope="module")
+def melody() -> bytes:
+    return encode_audio(build_notes(build_scale()).samples)
+
+
+@pytest.fixture(scope="module")
+def duet() -> bytes:
+    left = build_notes(build_scale()).mono()
+    right = build_notes(build_scale((48, 50, 52, 53, 55, 57, 59, 60))).mono()
+    return encode_audio(np.stack([left, right]))
+
+
+def ignore(stage: Stage, fraction: float) -> None:
+    """Take progress and do nothing."""
+
+
+def hear(data: bytes, preset: Preset, stages: StageSet) -> Transcription:
+    return transcribe(data, preset, stages, LIMITS, ignore)
+
+
+def test_a_voice_becomes_one_part(stages: StageSet, melody: bytes) -> None:
+    result = hear(melody, Preset.VOICE, stages)
+    assert [part.id for part in result.parts] == ["vocals"]
+    assert [note.pitch for note in result.parts[0].notes] == [60, 62, 64, 65, 67, 69, 71, 72]
+    assert {chord.label for chord in result.chords} == {"N"}
+    assert (result.key.tonic, result.key.mode) == ("C", "major")
+    assert result.duration_s == pytest.approx(4.28, abs=0.05)
+
+
+def test_a_piano_becomes_one_part(stages: StageSet, melody: bytes) -> None:
+    result = hear(melody, Preset.PIANO, stages)
+    assert [(part.id, part.program) for part in result.parts] == [("piano", 0)]
+
+
+def test_a_song_becomes_vocals_and_accompaniment(stages: StageSet, duet: bytes) -> None:
+    band = replace(stages, song=FixedTagger(NoteEvent(0.0, 1.0, 48)))
+    vocals, accompaniment = hear(duet, Preset.SONG, band).parts
+    assert (vocals.id, accompaniment.id) == ("vocals", "accompaniment")
+    assert vocals.notes
+    assert [note.pitch for note in accompaniment.notes] == [48]
+
+
+def test_an_instrumental_has_no_empty_staff(stages: StageSet, duet: bytes) -> None:
+    instrumental = replace(stages, voice=FixedTagger(), song=FixedTagger(NoteEvent(0.0, 1.0, 60)))
+    result = hear(duet, Preset.SONG, instrumental)
+    assert [part.id for part in result.parts] == ["accompaniment"]
+
+
+def test_a_song_in_which_nothing_is_heard_has_a_part_without_notes(
+    stages: StageSet, duet: bytes
+) -> None:
+    deaf = replace(stages, voice=FixedTagger(), song=FixedTagger())
+    assert [part.notes for part in hear(duet, Preset.SONG, deaf).parts] == [()]
+
+
+@pytest.mark.parametrize(
+    ("preset", "tasks"),
+    [
+        (Preset.VOICE, {Task.VOICE}),
+        (Preset.PIANO, {Task.PIANO, Task.CHORDS}),
+        (Preset.SONG, {Task.SEPARATION, Task.VOICE, Task.SONG, Task.CHORDS}),
+    ],
+)
+def test_the_result_names_the_models_that_were_used(
+    stages: StageSet, duet: bytes, preset: Preset, tasks: set[Task]
+) -> None:
+    result = hear(duet, preset, stages)
+    assert set(result.models) == tasks | {Task.BEATS, Task.KEY}
+    assert all("@" in model for model in result.models.values())
+
+
+@pytest.mark.parametrize(("sound", "preset"), [("melody", Preset.VOICE), ("duet", Preset.SONG)])
+def test_auto_asks_the_router(
+    stages: StageSet, sound: str, preset: Preset, request: pytest.FixtureRequest
+) -> None:
+    result = hear(request.getfixturevalue(sound), Preset.AUTO, stages)
+    assert result.preset == preset
+    assert Stage.ROUTING in result.timings_s
+
+
+def test_stages_are_told_of_in_order(stages: StageSet, duet: bytes) -> None:
+    told: list[tuple[Stage, float]] = []
+    transcribe(
+        duet, Preset.AUTO, stages, LIMITS, lambda stage, fraction: told.append((stage, fraction))
+    )
+    order = list(dict.fromkeys(stage for stage, _ in told))
+    assert order == [stage for stage in Stage if stage in order]
+    for stage in order:
+        fractions = [fraction for told_stage, fraction in told if told_stage is stage]
+        assert fractions == sorted(fractions)
+        assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("last", [Stage.DECODE, Stage.TAGGING, Stage.CHORDS, Stage.BEATS])
+def test_cancelling_stops_it_wherever_it_is(stages: StageSet, duet: bytes, last: Stage) -> None:
+    with pytest.raises(Cancelled):
+        transcribe(duet, Preset.SONG, stages, LIMITS, _cancel_at(last))
+
+
+def test_what_is_no_audio_is_refused(stages: StageSet) -> None:
+    with pytest.raises(AudioEmpty):
+        hear(b"", Preset.AUTO, stages)
+
+
+def _cancel_at(last: Stage) -> Callable[[Stage, float], None]:
+    def progress(stage: Stage, fraction: float) -> None:
+        if stage is last:
+            raise Cancelled("enough")
+
+    return progress
