@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -241,6 +241,7 @@ class _Attempt:
     repeatable: bool
     sent: bool = False
     answered: bool = False
+    admitted: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def may_have_begun(self) -> bool:
@@ -264,8 +265,7 @@ class ServiceClient:
     address : str
         ``HOST:PORT``.
     token, admin_token : str
-        Bearer tokens for ``Transcription`` and for ``Models``, which takes the first without one
-        of its own; empty: none.
+        Bearer tokens for ``Transcription`` and for ``Models``; empty: none.
     tls_ca_path : Path or None
         Certificates to trust; None: no TLS.
     deadline_s : float
@@ -289,7 +289,7 @@ class ServiceClient:
         self._transcription = transcription_pb2_grpc.TranscriptionStub(self._channel)  # type: ignore[no-untyped-call]
         self._models = models_pb2_grpc.ModelsStub(self._channel)  # type: ignore[no-untyped-call]
         self._token = token
-        self._admin_token = admin_token or token
+        self._admin_token = admin_token
         self._deadline_s = deadline_s
 
     async def transcribe(
@@ -470,6 +470,8 @@ async def _events(start: Callable[[_Attempt], Any], *, repeatable: bool) -> Asyn
 async def _read(call: Any, attempt: _Attempt) -> AsyncGenerator[Event]:
     assembly: _Assembly | None = None
     try:
+        await call.initial_metadata()
+        attempt.admitted.set()
         async for message in call:
             attempt.answered = True
             match message.WhichOneof("event"):
@@ -491,11 +493,13 @@ async def _read(call: Any, attempt: _Attempt) -> AsyncGenerator[Event]:
         call.cancel()
 
 
-def _requests(
+async def _requests(
     first: transcription_pb2.TranscribeRequest, audio: bytes, attempt: _Attempt
-) -> Iterator[transcription_pb2.TranscribeRequest]:
-    """The call's messages; being asked for the second one means that the first has left."""
+) -> AsyncGenerator[transcription_pb2.TranscribeRequest]:
+    """The call's messages. The audio waits until the service has admitted the request: a refusal
+    that met a message under way would be lost (grpc.aio then reports INTERNAL without details)."""
     yield first
+    await attempt.admitted.wait()
     attempt.sent = True
     view = memoryview(audio)
     for start in range(0, len(audio), CHUNK_BYTES):

@@ -48,7 +48,7 @@ class BotSettings(BaseSettings):
         default=None, description="Bearer token for the service, if it demands one."
     )
     admin_service_token: SecretStr | None = Field(
-        default=None, description="Bearer token for the service's Models; none: the one above."
+        default=None, description="Bearer token for the service's Models; none: none is shown."
     )
     service_tls_ca: Path | None = Field(
         default=None, description="PEM file of the certificates to trust; none: no TLS."

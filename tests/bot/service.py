@@ -166,6 +166,7 @@ class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.
     async def Transcribe(self, request_iterator: Any, context: Any) -> Events:  # noqa: N802
         """Read everything, then do as the test says."""
         self._enter(context)
+        await context.send_initial_metadata(())
         options, audio = pb.TranscribeOptions(), bytearray()
         async for request in request_iterator:
             if request.WhichOneof("payload") == "options":

@@ -77,6 +77,7 @@ async def test_chunks_are_small() -> None:
 
     class Measuring(FakeService):
         async def Transcribe(self, request_iterator: Any, context: Any) -> Events:  # noqa: N802
+            await context.send_initial_metadata(())
             sizes.extend([len(request.audio_chunk) async for request in request_iterator])
             yield pb.TranscribeEvent(result=result())
 

@@ -59,7 +59,8 @@ class TranscriptionServicer:
 
     def Transcribe(self, request_iterator, context):
         """The first message holds the options, every later one a piece of the audio file, at best
-        64 KiB. Events come back in this order: Queued (any number), StageProgress (any number),
+        64 KiB. The service sends its initial metadata when it has admitted the request; a caller does
+        well to wait for it before it sends audio. Events come back in this order: Queued (any number), StageProgress (any number),
         ArtifactChunk (each artefact's chunks in order, one artefact after another), and one Result.
         Cancelling the call stops the work and frees its place in the queue.
         """
