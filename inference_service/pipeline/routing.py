@@ -39,12 +39,12 @@ FEATURES: Final = ("polyphony", "chordal", "percussive", "voiced", "wobble", "no
 CLASSES: Final = (Preset.PIANO, Preset.SONG, Preset.VOICE)
 WEIGHTS: Final = np.array(
     [
-        [0.965, 2.764, -1.25, -2.593, -5.173, -1.903],
-        [0.173, 0.747, 1.275, -2.744, 3.974, 1.449],
-        [-1.138, -3.51, -0.025, 5.337, 1.199, 0.454],
+        [1.459, 4.342, -3.886, -4.282, -6.449, -1.298],
+        [-0.11, 0.413, 2.982, -3.115, 4.838, 0.756],
+        [-1.349, -4.755, 0.905, 7.397, 1.611, 0.542],
     ]
 )
-BIASES: Final = np.array([-10.277, 7.07, 3.207])
+BIASES: Final = np.array([-13.335, 8.623, 4.712])
 
 _FRAME_THRESHOLD: Final = 0.3
 _SURE: Final = 0.9

@@ -1,10 +1,12 @@
 """How well the sound alone tells a voice, a piano and a song apart.
 
     python -m tests.bench.routing          the confusion table of the reported half
+    python -m tests.bench.routing --damaged  the same, of phone-like copies
     python -m tests.bench.routing --fit    fit the coefficients on the other half and print them
 
 Recordings: sung melodies, pianos, stems and their mixes, karaoke singers with and without their
-band, voices laid over other songs' bands at equal loudness, drums, guitars. Whatever comes from
+band, voices laid over other songs' bands at equal loudness, drums, guitars, and POP909's piano
+arrangements rendered with two soundfonts. Whatever comes from
 one original is in one half; a checksum of its name chooses which.
 """
 
@@ -21,17 +23,25 @@ from pathlib import Path
 import numpy as np
 
 from inference_service.audio.decode import AudioLimits, decode
+from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.routing import CLASSES, FEATURES, PresetRouter, choose_excerpts
 from inference_service.progress import ignore
 from inference_service.tagger.basic_pitch import BasicPitchTagger
 from inference_service.tagger.monophonic import SwiftF0Tagger
-from tests.conftest import DATA
+from tests.bench import pop909
+from tests.conftest import DATA, ROOT
 
 RATE_HZ = 44_100
 KARAOKE_EVERY = 10
+POP909_EVERY = 50
+PIANO_FONTS = (
+    Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"),
+    Path("/usr/share/sounds/sf2/TimGM6mb.sf2"),
+)
 REPORTED_HALF = 1
+CACHE = ROOT / "var" / "bench" / "pianos"
 
 
 @dataclass(frozen=True)
@@ -78,10 +88,28 @@ def list_recordings(data: Path) -> Iterator[Recording]:
         singer = path.stem.split("_")[0]
         yield Recording(Preset.VOICE, "karaoke singer", singer, partial(_karaoke, path, True))
         yield Recording(Preset.SONG, "karaoke mix", singer, partial(_karaoke, path, False))
+    for number in range(11, 801, POP909_EVERY):
+        for soundfont in filter(Path.exists, PIANO_FONTS):
+            rendered = partial(_render, data, number, soundfont)
+            yield Recording(Preset.PIANO, "rendered piano", f"POP909 {number}", rendered)
 
 
 def _load(path: Path) -> Waveform:
     return decode(path.read_bytes(), AudioLimits(), ignore)
+
+
+def _render(data: Path, number: int, soundfont: Path) -> Waveform:
+    name, midi = pop909.read_midi(data / "symbolic" / "pop909.zip", number)
+    return _load(pop909.render(midi, CACHE / f"{name}-{soundfont.stem}.flac", soundfont))
+
+
+def _damage(excerpt: Waveform) -> Waveform:
+    """Make a phone's recording of it: nothing above 8 kHz, and a noise floor of -45 dB."""
+    samples = resample(resample(excerpt.samples, RATE_HZ, 16_000), 16_000, RATE_HZ)
+    rng = np.random.default_rng(0)
+    level = 10 ** (-45 / 20) * np.abs(samples).max()
+    noise = rng.standard_normal(samples.shape).astype(np.float32) * np.float32(level)
+    return Waveform(samples + noise, RATE_HZ)
 
 
 def _mix(folder: Path, with_vocals: bool) -> Waveform:
@@ -118,14 +146,15 @@ def build_router() -> PresetRouter:
     return PresetRouter(SwiftF0Tagger(), BasicPitchTagger())
 
 
-def measure_confusion(data: Path) -> dict[str, Counter[str]]:
+def measure_confusion(data: Path, damaged: bool = False) -> dict[str, Counter[str]]:
     """Count the chosen presets of the reported half, by source and true preset."""
     router = build_router()
     table: dict[str, Counter[str]] = {}
     for recording in list_recordings(data):
         if recording.half == REPORTED_HALF:
             row = table.setdefault(f"{recording.source} ({recording.preset})", Counter())
-            row[router.classify(recording.load())] += 1
+            waveform = recording.load()
+            row[router.classify(_damage(waveform) if damaged else waveform)] += 1
     return table
 
 
@@ -152,8 +181,9 @@ def fit(data: Path) -> None:
     for recording in list_recordings(data):
         if recording.half != REPORTED_HALF:
             for excerpt in choose_excerpts(recording.load()):
-                features.append(router.describe(excerpt))
-                presets.append(str(recording.preset))
+                for heard in (excerpt, _damage(excerpt)):
+                    features.append(router.describe(heard))
+                    presets.append(str(recording.preset))
     values = np.array(features)
     mean, deviation = values.mean(axis=0), values.std(axis=0)
     model = LogisticRegression(class_weight="balanced", max_iter=5000)
@@ -170,4 +200,4 @@ if __name__ == "__main__":
     if "--fit" in sys.argv:
         fit(DATA)
     else:
-        print_confusion(measure_confusion(DATA))
+        print_confusion(measure_confusion(DATA, damaged="--damaged" in sys.argv))
