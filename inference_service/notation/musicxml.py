@@ -56,6 +56,7 @@ from inference_service.notation.spelling import (
     spell,
     spell_class,
 )
+from inference_service.progress import Report, ignore
 
 _DOCTYPE: Final = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -81,13 +82,15 @@ _PERCUSSION_STAFF: Final[dict[int, str]] = {
 _CROSS_HEADS: Final = frozenset({37, 42, 44, 46, 49, 51, 52, 53, 55, 57, 59})
 
 
-def encode_musicxml(score: Score) -> bytes:
+def encode_musicxml(score: Score, report: Report = ignore) -> bytes:
     """Write a score.
 
     Parameters
     ----------
     score : Score
         Arranged: see :func:`~inference_service.notation.arrange.arrange`.
+    report : Report
+        Called after each part.
 
     Returns
     -------
@@ -106,6 +109,7 @@ def encode_musicxml(score: Score) -> bytes:
             written.insert(0, staff)
         if len(staves) > 1:
             written.insert(0, layout.StaffGroup(staves, name=part.name, symbol="brace"))
+        report((index + 1) / (len(score.parts) + 1))
     root = ScoreExporter(written, makeNotation=False).parse()
     _tidy(root, score)
     ElementTree.indent(root, " ")

@@ -55,7 +55,7 @@ def _artifacts(
 
 
 def _pages(score: Score, wanted: frozenset[Format], progress: Progress) -> Iterator[Artifact]:
-    musicxml = encode_musicxml(score)
+    musicxml = encode_musicxml(score, lambda fraction: progress(Stage.NOTATION, fraction))
     progress(Stage.NOTATION, 1.0)
     if wanted & {Format.PNG, Format.PDF}:
         pages = engrave(musicxml)

@@ -116,3 +116,10 @@ def test_five_thousand_notes_take_a_moment() -> None:
     begin_s = time.perf_counter()
     assert len(quantize(performance, "").parts[0].notes) > 4500
     assert time.perf_counter() - begin_s < 3
+
+
+def test_a_first_bar_that_falls_short_is_a_pickup() -> None:
+    beats = tuple(Beat(k * 0.5, p) for k, p in enumerate([1, 1, 2, 3, 4, 1, 2, 3, 4]))
+    performance = replace(perform({"piano": [(k, 1, 60) for k in range(8)]}), beats=beats)
+    score = quantize(performance, "")
+    assert (score.pickup_beats, score.time_changes) == (1, ())
