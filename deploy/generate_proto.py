@@ -1,6 +1,6 @@
 """Generate the Python code of ``proto/``, or check that the committed code is up to date.
 
-    python deploy/generate_proto.py [--check]
+python deploy/generate_proto.py [--check]
 """
 
 from __future__ import annotations

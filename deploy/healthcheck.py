@@ -1,6 +1,6 @@
 """Exit with 0 if the service at HOST:PORT says that it is serving.
 
-    python deploy/healthcheck.py HOST:PORT
+python deploy/healthcheck.py HOST:PORT
 """
 
 from __future__ import annotations
