@@ -95,14 +95,18 @@ class TranskunTagger:
         self._report: Report = ignore
         self._total_steps = 1
         self._step = 0
-        # A segment takes seconds: each layer is an occasion to say how far it is, and to stop.
+        # A segment takes many seconds: every module that runs is an occasion to stop, and every
+        # layer of the encoder a step of the progress.
         for layer in self._model.backbone.encoderLayers:
-            layer.register_forward_pre_hook(self._count_step)
+            layer.register_forward_hook(self._count_step)
+        for module in self._model.modules():
+            module.register_forward_pre_hook(self._report_progress)
 
     def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
         """Return the notes, sorted; the model hears keys, so ``tuning_cents`` is unused.
 
-        Not reentrant: one thread owns the device.
+        Not reentrant: one thread owns the device. Between two reports lie at most a module of
+        the network or the decoding of one segment, which is a single call of up to some seconds.
         """
         samples = resample(waveform.samples, waveform.sample_rate_hz, self._model.fs)
         padding_s = 2 * (self._segment_s - self._hop_s)
@@ -131,6 +135,8 @@ class TranskunTagger:
             if LOWEST_PITCH <= note.pitch <= HIGHEST_PITCH and note.start < waveform.duration_s
         )
 
-    def _count_step(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self._report(min(self._step / self._total_steps, 1.0))
+    def _count_step(self, layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         self._step += 1
+
+    def _report_progress(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self._report(min(self._step / self._total_steps, 1.0))

@@ -24,15 +24,15 @@ def test_a_singer_is_a_voice(router: Router) -> None:
     assert router.classify(sing(build_scale()), ignore) is Preset.VOICE
 
 
-def test_a_singer_over_chords_and_noise_is_a_song(router: Router) -> None:
+def test_a_singer_over_chords_and_drums_is_a_song(router: Router) -> None:
     voice = sing(build_scale()).mono()
     chords = sum(
         build_notes(build_scale(tuple(p + step for p in (48, 53, 55, 48) * 2))).mono()
         for step in (0, 4, 7)
     )
     length = min(len(voice), len(chords))
-    beats = build_noise(length / RATE_HZ, amplitude=0.3)[:length]
-    beats *= np.exp(-20.0 * (np.arange(length) % (RATE_HZ // 2)) / RATE_HZ).astype(np.float32)
+    beats = build_noise(length / RATE_HZ, amplitude=0.6)[:length]
+    beats *= np.exp(-20.0 * (np.arange(length) % (RATE_HZ // 4)) / RATE_HZ).astype(np.float32)
     mix = voice[:length] + chords[:length] + beats[:length]
     assert router.classify(Waveform(mix[None].astype(np.float32), RATE_HZ), ignore) is Preset.SONG
 
