@@ -54,7 +54,6 @@ pip install --quiet --constraint deploy/constraints.txt --editable ".[$extras]"
 case ",$extras," in
 *,service,*)
     pip install --quiet --no-deps --requirement deploy/no-deps.txt
-    "$venv/bin/python" deploy/torchaudio_without_cuda.py
     ;;
 esac
 

@@ -39,12 +39,12 @@ FEATURES: Final = ("polyphony", "chordal", "percussive", "voiced", "wobble", "no
 CLASSES: Final = (Preset.PIANO, Preset.SONG, Preset.VOICE)
 WEIGHTS: Final = np.array(
     [
-        [1.459, 4.342, -3.886, -4.282, -6.449, -1.298],
-        [-0.11, 0.413, 2.982, -3.115, 4.838, 0.756],
-        [-1.349, -4.755, 0.905, 7.397, 1.611, 0.542],
+        [1.389, 3.297, -3.464, -8.254, -7.532, -1.556],
+        [-0.081, 1.245, 2.643, -0.625, 4.896, 0.927],
+        [-1.309, -4.542, 0.821, 8.879, 2.636, 0.629],
     ]
 )
-BIASES: Final = np.array([-13.335, 8.623, 4.712])
+BIASES: Final = np.array([-11.981, 7.711, 4.27])
 
 _FRAME_THRESHOLD: Final = 0.3
 _SURE: Final = 0.9

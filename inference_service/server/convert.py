@@ -273,6 +273,7 @@ def _encode_part(part: Part) -> transcription_pb2.Part:
                 offset_s=note.offset_s,
                 pitch=note.pitch,
                 velocity=note.velocity,
+                pitch_cents=note.pitch_cents,
             )
             for note in part.notes
         ],

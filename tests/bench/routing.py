@@ -56,7 +56,11 @@ class Recording:
     @property
     def half(self) -> int:
         """0 to fit on, 1 to report."""
-        return zlib.crc32(self.original.encode()) % 2
+        return _half(self.original)
+
+
+def _half(original: str) -> int:
+    return zlib.crc32(original.encode()) % 2
 
 
 def list_recordings(data: Path) -> Iterator[Recording]:
@@ -81,9 +85,13 @@ def list_recordings(data: Path) -> Iterator[Recording]:
     for number, path in enumerate(voices):
         band = bands[number % len(bands)]
         # A voice and a band of different halves would tie the halves together.
-        if zlib.crc32(path.stem.encode()) % 2 == zlib.crc32(band.name.encode()) % 2:
-            overlay = partial(_overlay, path, band)
+        if _half(path.stem) == _half(band.name):
+            overlay = partial(_overlay, path, partial(_mix, band, False))
             yield Recording(Preset.SONG, "sung melody over a band", path.stem, overlay)
+        take = number % (800 // POP909_EVERY) * POP909_EVERY + 11
+        if _half(path.stem) == _half(f"POP909 {take}") and PIANO_FONTS[0].exists():
+            overlay = partial(_overlay, path, partial(_render, data, take, PIANO_FONTS[0]))
+            yield Recording(Preset.SONG, "sung melody over a piano", path.stem, overlay)
     for path in sorted((data / "karaoke_train").glob("*.opus"))[::KARAOKE_EVERY]:
         singer = path.stem.split("_")[0]
         yield Recording(Preset.VOICE, "karaoke singer", singer, partial(_karaoke, path, True))
@@ -122,8 +130,9 @@ def _mix(folder: Path, with_vocals: bool) -> Waveform:
     return _mono(np.sum([stem[:length] for stem in stems], axis=0, dtype=np.float32))
 
 
-def _overlay(voice: Path, band: Path) -> Waveform:
-    sung, played = choose_excerpts(_load(voice))[0].mono(), _mix(band, False).mono()
+def _overlay(voice: Path, load_band: Callable[[], Waveform]) -> Waveform:
+    sung = choose_excerpts(_load(voice))[0].mono()
+    played = choose_excerpts(load_band())[0].mono()
     length = min(len(sung), len(played))
     return _mono(_level(sung[:length]) + _level(played[:length]))
 

@@ -221,16 +221,18 @@ class Part(_message.Message):
     def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., program: _Optional[int] = ..., is_drum: _Optional[bool] = ..., notes: _Optional[_Iterable[_Union[NoteEvent, _Mapping]]] = ...) -> None: ...
 
 class NoteEvent(_message.Message):
-    __slots__ = ("onset_s", "offset_s", "pitch", "velocity")
+    __slots__ = ("onset_s", "offset_s", "pitch", "velocity", "pitch_cents")
     ONSET_S_FIELD_NUMBER: _ClassVar[int]
     OFFSET_S_FIELD_NUMBER: _ClassVar[int]
     PITCH_FIELD_NUMBER: _ClassVar[int]
     VELOCITY_FIELD_NUMBER: _ClassVar[int]
+    PITCH_CENTS_FIELD_NUMBER: _ClassVar[int]
     onset_s: float
     offset_s: float
     pitch: int
     velocity: int
-    def __init__(self, onset_s: _Optional[float] = ..., offset_s: _Optional[float] = ..., pitch: _Optional[int] = ..., velocity: _Optional[int] = ...) -> None: ...
+    pitch_cents: float
+    def __init__(self, onset_s: _Optional[float] = ..., offset_s: _Optional[float] = ..., pitch: _Optional[int] = ..., velocity: _Optional[int] = ..., pitch_cents: _Optional[float] = ...) -> None: ...
 
 class Beat(_message.Message):
     __slots__ = ("time_s", "position")
