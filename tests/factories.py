@@ -302,3 +302,9 @@ def sing(notes: Sequence[NoteEvent], *, rate_hz: int = RATE_HZ, tail_s: float = 
     breath = 0.004 * np.random.default_rng(0).standard_normal(len(time_s))
     samples = envelope * voice / np.abs(voice).max() * 0.4 + breath
     return Waveform(samples.astype(np.float32)[np.newaxis], rate_hz)
+
+
+def claim_flac_samples(data: bytes, total: int) -> bytes:
+    """Write a number of samples into the STREAMINFO block: the low 36 bits from byte 21 on."""
+    field = int.from_bytes(data[18:26], "big")
+    return data[:18] + (field >> 36 << 36 | total).to_bytes(8, "big") + data[26:]

@@ -42,12 +42,13 @@ from music21 import (
 )
 from music21.musicxml.m21ToXml import ScoreExporter
 
+from inference_service.music.events import NO_CHORD
 from inference_service.music.meter import TimeSignature
 from inference_service.music.pitch import key_fifths, pitch_class
 from inference_service.music.score import Bar, Score, ScoreNote, ScorePart
 from inference_service.notation.chords import parse_chord
 from inference_service.notation.durations import NoteValue, split_span, triplet_beats
-from inference_service.notation.quantize import NO_CHORD, chord_at
+from inference_service.notation.quantize import chord_at
 from inference_service.notation.spelling import (
     PitchName,
     fifths_of,

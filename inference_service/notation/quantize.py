@@ -29,7 +29,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_service.music.events import ChordSegment, Key, NoteEvent, Part, Transcription
+from inference_service.music.events import (
+    NO_CHORD,
+    ChordSegment,
+    Key,
+    NoteEvent,
+    Part,
+    Transcription,
+)
 from inference_service.music.meter import BarGrid, align
 from inference_service.music.pitch import build_key, key_fifths, pitch_class
 from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePart, TimeChange
@@ -58,8 +65,6 @@ _SINGERS: Final = range(52, 55)
 
 MIN_PLACE_S: Final = 0.07
 """No grid is finer than this: beyond, fingers play ornaments, not rhythm."""
-
-NO_CHORD: Final = "N"
 
 _MOST_ACCIDENTALS: Final = 7
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tests.factories import build_noise, build_notes, build_scale, encode_audio
+from tests.factories import build_noise, build_notes, build_scale, claim_flac_samples, encode_audio
 
 KINDS = ("wav", "flac", "mp3", "ogg-opus", "m4a", "webm", "mp4")
 SEED = 20
@@ -92,9 +92,3 @@ def _not_numbers(wav: bytes) -> bytes:
     start = wav.index(b"data") + 8
     count = (len(wav) - start) // 4
     return wav[:start] + np.full(count, np.nan, np.float32).tobytes()
-
-
-def claim_flac_samples(data: bytes, total: int) -> bytes:
-    """Write a number of samples into the STREAMINFO block: the low 36 bits from byte 21 on."""
-    field = int.from_bytes(data[18:26], "big")
-    return data[:18] + (field >> 36 << 36 | total).to_bytes(8, "big") + data[26:]

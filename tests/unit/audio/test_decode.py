@@ -26,7 +26,7 @@ from inference_service.errors import (
     Cancelled,
 )
 from inference_service.progress import ignore
-from tests.factories import KINDS, build_noise, build_tone, encode_audio
+from tests.factories import KINDS, build_noise, build_tone, claim_flac_samples, encode_audio
 
 LIMITS = AudioLimits()
 AAC_PADDING_S = 1024 / 44100  # the last packet is filled up
@@ -267,21 +267,14 @@ def test_decoding_stops_at_the_limit() -> None:
     assert fractions[-1] < 0.5
 
 
-def _claim_flac_samples(data: bytes, total: int) -> bytes:
-    """Write a number of samples into the STREAMINFO block: the low 36 bits from byte 21 on."""
-    field = int.from_bytes(data[18:26], "big")
-    field = field >> 36 << 36 | total
-    return data[:18] + field.to_bytes(8, "big") + data[26:]
-
-
 def test_flac_that_claims_ten_hours() -> None:
-    data = _claim_flac_samples(encode_audio(build_tone(440), "flac"), 36000 * 44100)
+    data = claim_flac_samples(encode_audio(build_tone(440), "flac"), 36000 * 44100)
     with pytest.raises(AudioTooLong):
         _decode(data)
 
 
 def test_flac_that_claims_a_second_and_holds_five() -> None:
-    data = _claim_flac_samples(encode_audio(build_noise(5.0), "flac"), 44100)
+    data = claim_flac_samples(encode_audio(build_noise(5.0), "flac"), 44100)
     with pytest.raises(AudioTooLong):
         _decode(data, AudioLimits(max_duration_s=3.0))
 
