@@ -258,7 +258,7 @@ class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.
                 yield event
         except RefusalError as refusal:
             await context.abort_with_status(rpc_status.to_status(refusal.to_status()))
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):  # the latter where it cut an event short
             self.cancelled.set()
             raise
 
