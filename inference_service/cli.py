@@ -21,8 +21,10 @@ from pydantic import ValidationError
 
 from inference_service.errors import ErrorCode, NotabotError
 from inference_service.log import configure_logging
+from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
+    DEFAULT_FORMATS,
     Format,
     Preset,
     RenderOptions,
@@ -68,6 +70,7 @@ EXIT_CODES: Final = {
     ErrorCode.MODEL_NOT_FETCHED: EXIT_UNAVAILABLE,
     ErrorCode.MODEL_FETCH_FAILED: EXIT_UNAVAILABLE,
     ErrorCode.MODEL_REJECTED: EXIT_UNAVAILABLE,
+    ErrorCode.PREVIEW_UNAVAILABLE: EXIT_UNAVAILABLE,
     ErrorCode.INTERNAL: EXIT_SOFTWARE,
 }
 """Exit code by error, after BSD's ``sysexits.h``."""
@@ -156,11 +159,17 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--formats",
         type=_formats,
-        default=frozenset(Format),
+        default=DEFAULT_FORMATS,
         metavar="A,B",
-        help=f"{_names(Format)} (default: all)",
+        help=f"{_names(Format)} (default: all but the preview)",
     )
     parser.add_argument("--transpose", type=int, default=0, metavar="SEMITONES")
+    parser.add_argument(
+        "--simple-chords", action="store_true", help="chords as triads and sevenths"
+    )
+    parser.add_argument(
+        "--paper", type=Paper, choices=list(Paper), default=Paper.A4, help="of the PDF"
+    )
     parser.add_argument("--title", metavar="TEXT", help="default: the file's name")
 
 
@@ -185,7 +194,14 @@ def _formats(text: str) -> frozenset[Format]:
 def _render_options(options: argparse.Namespace) -> RenderOptions:
     source: Path = options.input
     title = clean_title(options.title if options.title is not None else source.stem)
-    return RenderOptions(options.view, options.transpose, options.formats, title)
+    return RenderOptions(
+        options.view,
+        options.transpose,
+        options.formats,
+        title,
+        simple_chords=options.simple_chords,
+        paper=options.paper,
+    )
 
 
 # ---------------------------------------------------------------------------------------- serve

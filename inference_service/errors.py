@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     MODEL_NOT_FETCHED = "MODEL_NOT_FETCHED"
     MODEL_FETCH_FAILED = "MODEL_FETCH_FAILED"
     MODEL_REJECTED = "MODEL_REJECTED"
+    PREVIEW_UNAVAILABLE = "PREVIEW_UNAVAILABLE"
     INTERNAL = "INTERNAL"
 
 
@@ -188,3 +189,9 @@ class ModelRejected(ModelError):
     """The model loaded, but failed on the built-in signal; the old one goes on serving."""
 
     code = ErrorCode.MODEL_REJECTED
+
+
+class PreviewUnavailable(NotabotError):
+    """This machine has no synthesiser, no sounds for it, or it failed."""
+
+    code = ErrorCode.PREVIEW_UNAVAILABLE

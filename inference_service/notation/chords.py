@@ -8,9 +8,12 @@ Bm7♭5), the kind a word of MusicXML's ``kind-value``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
+
+from inference_service.music.score import ScoreChord
 
 _LABEL: Final = re.compile(
     r"(?P<root>[A-G][#b]{0,2})(?::(?P<quality>[a-z0-9]*)(?P<degrees>\([^()]*\))?)?"
@@ -48,6 +51,14 @@ _QUALITIES: Final[dict[str, tuple[str, str, tuple[int, ...]]]] = {
 
 # Fifths of the major scale's degrees over the root.
 _DEGREE_FIFTHS: Final = {1: 0, 2: 2, 3: 4, 4: -1, 5: 1, 6: 3, 7: 5}
+
+
+# What a beginner plays for it; what is not here is a triad or a seventh already.
+_SIMPLER: Final = {
+    "maj6": "maj", "min6": "min", "minmaj7": "min", "aug7": "7", "sus2": "maj", "sus4": "maj",
+    "9": "7", "maj9": "maj7", "min9": "min7", "11": "7", "min11": "min7",
+    "13": "7", "maj13": "maj7", "min13": "min7", "1": "5",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +99,44 @@ def parse_chord(label: str) -> ChordName | None:
     match = _LABEL.fullmatch(label)
     if match is None:
         return None
-    quality = match["quality"] or "maj"
-    known = next(
-        (q for q in sorted(_QUALITIES, key=len, reverse=True) if quality.startswith(q)), "maj"
-    )
-    kind, text, fifths = _QUALITIES[known]
+    kind, text, fifths = _QUALITIES[_known_quality(match["quality"] or "maj")]
     bass = _degree_fifths(match["bass"]) if match["bass"] else 0
     return ChordName(match["root"], kind, text, fifths, bass or None)
+
+
+def _known_quality(quality: str) -> str:
+    """Return the longest shorthand that a quality begins with."""
+    return next(
+        (q for q in sorted(_QUALITIES, key=len, reverse=True) if quality.startswith(q)), "maj"
+    )
+
+
+def simplify_label(label: str) -> str:
+    """Reduce a Harte label to a triad or a seventh over its root; others come back as they are.
+
+    Suspensions become major triads, sixths and added notes go, and so does the bass.
+
+    >>> simplify_label("Bb:min9/b3")
+    'Bb:min7'
+    """
+    match = _LABEL.fullmatch(label)
+    if match is None:
+        return label
+    quality = _known_quality(match["quality"] or "maj")
+    simple = _SIMPLER.get(quality, quality)
+    if simple in ("maj", "min") and "b7" in (match["degrees"] or ""):
+        simple = {"maj": "7", "min": "min7"}[simple]
+    return f"{match['root']}:{simple}"
+
+
+def simplify_chords(chords: Iterable[ScoreChord]) -> tuple[ScoreChord, ...]:
+    """Simplify chord symbols, and write one that has become equal to its predecessor once."""
+    simple: list[ScoreChord] = []
+    for chord in chords:
+        label = simplify_label(chord.label)
+        if not simple or simple[-1].label != label:
+            simple.append(replace(chord, label=label))
+    return tuple(simple)
 
 
 def _degree_fifths(degree: str) -> int:

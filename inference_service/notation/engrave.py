@@ -1,8 +1,8 @@
 """MusicXML to pages: SVG by Verovio, PNG by resvg, PDF by Typst.
 
-A page is made for a phone held upright: as wide as twenty staves are high, so that in a chat, 400
-points wide, a staff is still twenty points high. The last page, often the only one, is as high as
-its music. Everything stays a vector until :func:`rasterize`.
+Music is laid out for the :class:`~inference_service.notation.page.Page` that it goes on: large for
+a phone, at the usual size of print for paper. Everything stays a vector until :func:`rasterize`,
+and in a PDF for good.
 
 A Verovio toolkit keeps a document between calls and its fonts in the process, so calls into it
 are made under one lock; it is built once, since loading its fonts takes longer than a page.
@@ -23,20 +23,19 @@ import verovio
 
 from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, font_directory, font_files
 from inference_service.notation.mei import dress
+from inference_service.notation.page import PHONE, Page, Paper
 
 MAX_PAGES: Final = 40
 """More pages than this are cut: a chat takes albums of ten, and nobody reads on."""
 
-PAGE_WIDTH_PX: Final = 1400
-PAGE_HEIGHT_PX: Final = 1980
-
-_MARGIN_PX: Final = 60
 _WIDE_SCALE: Final = 0.8
 """How much smaller a system of more than two staves is drawn."""
 
+_SHRINKINGS: Final = 3
+"""Margins shrink less than the music, and percents are whole, so one is not always enough."""
+
 _OPTIONS: Final[dict[str, Any]] = {
     "unit": 8.0,  # half a staff space
-    "adjustPageHeight": True,
     "breaks": "auto",
     "condense": "none",
     "footer": "none",
@@ -63,49 +62,59 @@ def _toolkit() -> Any:
     return verovio.toolkit()
 
 
-def engrave(musicxml: bytes) -> list[str]:
+def engrave(musicxml: bytes, page: Page = PHONE) -> list[str]:
     """Lay a score out.
 
     Parameters
     ----------
     musicxml : bytes
         As :func:`~inference_service.notation.musicxml.encode_musicxml` writes it.
+    page : Page
 
     Returns
     -------
     list of str
-        SVG documents, ``PAGE_WIDTH_PX`` wide, at least one and at most ``MAX_PAGES``.
+        SVG documents of the page's size, at least one and at most ``MAX_PAGES``.
     """
     with _lock:
         toolkit = _toolkit()
-        toolkit.setOptions(_OPTIONS | _page_size(1.0))
+        toolkit.setOptions(_OPTIONS | _page_options(page, 1.0))
         if not toolkit.loadData(musicxml.decode()):
             raise ValueError("Verovio cannot read the MusicXML")
         mei = dress(toolkit.getMEI())
         scale = 1.0 if mei.count("<staffDef ") <= 2 else _WIDE_SCALE
-        pages = _lay_out(toolkit, mei, scale)
-        tallest_px = max(map(_height_px, pages))
-        if tallest_px > PAGE_HEIGHT_PX:  # a system higher than a page
-            pages = _lay_out(toolkit, mei, scale * PAGE_HEIGHT_PX / tallest_px)
-        return pages
+        # Only a page that grows with its music shows that a system is higher than it.
+        svgs = _lay_out(toolkit, mei, page, scale, is_trimmed=True)
+        for _ in range(_SHRINKINGS):
+            tallest_px = max(map(_height_px, svgs))
+            if tallest_px <= page.height_px:
+                break
+            scale *= page.height_px / tallest_px
+            svgs = _lay_out(toolkit, mei, page, scale, is_trimmed=True)
+        if page.is_trimmed:
+            return svgs
+        return _lay_out(toolkit, mei, page, scale, is_trimmed=False)
 
 
-def _lay_out(toolkit: Any, mei: str, scale: float) -> list[str]:
-    toolkit.setOptions(_page_size(scale))
+def _lay_out(toolkit: Any, mei: str, page: Page, scale: float, *, is_trimmed: bool) -> list[str]:
+    toolkit.setOptions(
+        _page_options(page, scale)
+        | {"adjustPageHeight": is_trimmed, "justifyVertically": not is_trimmed}
+    )
     toolkit.loadData(mei)
     count = min(max(toolkit.getPageCount(), 1), MAX_PAGES)
     return [_own_font(toolkit.renderToSVG(number)) for number in range(1, count + 1)]
 
 
-def _page_size(scale: float) -> dict[str, int]:
+def _page_options(page: Page, scale: float) -> dict[str, int]:
     """Return Verovio's options for music drawn at a scale on a page of the same pixels."""
-    percent = max(round(100 * scale), 1)
+    percent = max(int(100 * scale + 1e-6), 1)
     margins = ("pageMarginLeft", "pageMarginRight", "pageMarginTop", "pageMarginBottom")
     return {
         "scale": percent,
-        "pageWidth": PAGE_WIDTH_PX * 100 // percent,
-        "pageHeight": PAGE_HEIGHT_PX * 100 // percent,
-        **dict.fromkeys(margins, _MARGIN_PX * 100 // percent),
+        "pageWidth": page.width_px * 100 // percent,
+        "pageHeight": page.height_px * 100 // percent,
+        **dict.fromkeys(margins, page.margin_px * 100 // percent),
     }
 
 
@@ -130,10 +139,16 @@ def rasterize(svg: str) -> bytes:
     )
 
 
+_PAPERS: Final = {Paper.A4: "a4", Paper.LETTER: "us-letter"}
+"""Typst's names."""
+
 _DOCUMENT: Final = """
-#set page(paper: "a4", margin: 0pt)
-#for page in json(bytes(sys.inputs.pages)) {
+#set page(paper: sys.inputs.paper, margin: 0pt)
+#set text(font: sys.inputs.font, size: 10pt)
+#let pages = json(bytes(sys.inputs.pages))
+#for (index, page) in pages.enumerate() {
   image(bytes(page), format: "svg", width: 100%)
+  if pages.len() > 1 { place(bottom + center, dy: -7mm, [#(index + 1)]) }
 }
 """
 
@@ -147,18 +162,19 @@ def _typst_fonts() -> typst.Fonts:
     )
 
 
-def write_pdf(svgs: list[str]) -> bytes:
-    """Print pages on A4, as vectors.
+def write_pdf(svgs: list[str], paper: Paper = Paper.A4) -> bytes:
+    """Print pages as vectors, with their numbers where they are several.
 
     Parameters
     ----------
     svgs : list of str
-        As :func:`engrave` returns them; each goes on a page of its own.
+        Laid out for ``PRINTED[paper]``; each goes on a page of its own.
+    paper : Paper
     """
     document: bytes = typst.compile(
         _DOCUMENT.encode(),
         font_paths=_typst_fonts(),
         ignore_system_fonts=True,
-        sys_inputs={"pages": json.dumps(svgs)},
+        sys_inputs={"pages": json.dumps(svgs), "paper": _PAPERS[paper], "font": TEXT_FAMILY},
     )
     return document

@@ -12,3 +12,5 @@ class View(StrEnum):
     MELODY = "melody"
     LEAD_SHEET = "lead_sheet"
     PIANO = "piano"
+    CHORDS = "chords"
+    """Bars with chord names, without a staff."""

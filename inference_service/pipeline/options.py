@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from inference_service.errors import InvalidOptions
+from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 
 MAX_TRANSPOSITION = 24
@@ -29,11 +30,19 @@ class Format(StrEnum):
     MUSICXML = "musicxml"
     PNG = "png"
     PDF = "pdf"
+    ROLL = "roll"
+    PREVIEW = "preview"
+
+
+DEFAULT_FORMATS = frozenset(Format) - {Format.PREVIEW}
+"""All that need nothing but this package: a preview needs a synthesiser and its sounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
     """How a transcription becomes files.
+
+    ``simple_chords`` writes chords as triads and sevenths over their roots; ``paper`` is the PDF's.
 
     Raises
     ------
@@ -43,8 +52,10 @@ class RenderOptions:
 
     view: View = View.FULL
     transpose_semitones: int = 0
-    formats: frozenset[Format] = frozenset(Format)
+    formats: frozenset[Format] = DEFAULT_FORMATS
     title: str = ""
+    simple_chords: bool = False
+    paper: Paper = Paper.A4
 
     def __post_init__(self) -> None:
         if abs(self.transpose_semitones) > MAX_TRANSPOSITION:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inference_service.midi.writer import encode_performance, encode_score
 from inference_service.music.events import Transcription
 from inference_service.music.score import Score, transpose_score
 from inference_service.music.serialization import encode_transcription
 from inference_service.notation.arrange import arrange
+from inference_service.notation.chords import simplify_chords
 from inference_service.notation.engrave import engrave, rasterize, write_pdf
 from inference_service.notation.musicxml import encode_musicxml
+from inference_service.notation.page import PRINTED
 from inference_service.notation.quantize import quantize
 from inference_service.pipeline.options import Format, RenderOptions
 from inference_service.progress import Progress, Stage
@@ -42,10 +44,12 @@ def _artifacts(
 ) -> Iterator[Artifact]:
     wanted = options.formats
     progress(Stage.NOTATION, 0.0)
-    written = quantize(transcription, options.title)
-    score = arrange(transpose_score(written, options.transpose_semitones), options.view)
+    written = transpose_score(quantize(transcription, options.title), options.transpose_semitones)
+    if options.simple_chords:
+        written = replace(written, chords=simplify_chords(written.chords))
+    score = arrange(written, options.view)
     if wanted & {Format.MUSICXML, Format.PNG, Format.PDF}:
-        yield from _pages(score, wanted, progress)
+        yield from _pages(score, options, progress)
     progress(Stage.ENGRAVING, 1.0)
     if Format.MIDI in wanted:
         yield Artifact("performance.mid", "audio/midi", encode_performance(transcription))
@@ -54,17 +58,18 @@ def _artifacts(
         yield Artifact("result.json", "application/json", encode_transcription(transcription))
 
 
-def _pages(score: Score, wanted: frozenset[Format], progress: Progress) -> Iterator[Artifact]:
+def _pages(score: Score, options: RenderOptions, progress: Progress) -> Iterator[Artifact]:
+    wanted = options.formats
     musicxml = encode_musicxml(score, lambda fraction: progress(Stage.NOTATION, fraction))
     progress(Stage.NOTATION, 1.0)
-    if wanted & {Format.PNG, Format.PDF}:
+    if Format.PNG in wanted:
         pages = engrave(musicxml)
         for number, page in enumerate(pages, start=1):
             progress(Stage.ENGRAVING, (number - 1) / len(pages))
-            if Format.PNG in wanted:
-                yield Artifact(f"score-{number}.png", "image/png", rasterize(page))
-        if Format.PDF in wanted:
-            yield Artifact("score.pdf", "application/pdf", write_pdf(pages))
+            yield Artifact(f"score-{number}.png", "image/png", rasterize(page))
+    if Format.PDF in wanted:
+        printed = write_pdf(engrave(musicxml, PRINTED[options.paper]), options.paper)
+        yield Artifact("score.pdf", "application/pdf", printed)
     if Format.MUSICXML in wanted:
         media_type = "application/vnd.recordare.musicxml+xml"
         yield Artifact("score.musicxml", media_type, musicxml)

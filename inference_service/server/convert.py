@@ -5,7 +5,7 @@ Names of enumerations correspond by rule: ``PRESET_VOICE`` is ``Preset.VOICE``, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import grpc
@@ -20,10 +20,13 @@ from inference_service.engine.registry import ModelState, ModelStatus
 from inference_service.engine.service import Rendered
 from inference_service.engine.worker import Position
 from inference_service.errors import ErrorCode, InvalidOptions, NotabotError
-from inference_service.music.events import Key, Part, Transcription
+from inference_service.music.events import ChordSegment, Key, Part
 from inference_service.music.pitch import transpose_key
+from inference_service.notation.chords import simplify_label
+from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
+    DEFAULT_FORMATS,
     Format,
     Preset,
     RenderOptions,
@@ -61,6 +64,7 @@ _STATUS: Final = {
     ErrorCode.MODEL_NOT_FETCHED: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorCode.MODEL_FETCH_FAILED: grpc.StatusCode.UNAVAILABLE,
     ErrorCode.MODEL_REJECTED: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorCode.PREVIEW_UNAVAILABLE: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorCode.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 
@@ -136,7 +140,7 @@ def decode_transcribe_options(message: transcription_pb2.TranscribeOptions) -> T
 
 
 def decode_render_options(message: transcription_pb2.RenderOptions) -> RenderOptions:
-    """Read the options of a rendering; no formats stand for all.
+    """Read the options of a rendering; no formats stand for the default ones.
 
     Raises
     ------
@@ -146,6 +150,9 @@ def decode_render_options(message: transcription_pb2.RenderOptions) -> RenderOpt
     view = _VIEWS.get(message.view)
     if view is None:
         raise InvalidOptions(f"unknown view {message.view}", option="view")
+    paper = _PAPERS.get(message.paper)
+    if paper is None:
+        raise InvalidOptions(f"unknown paper {message.paper}", option="paper")
     formats = frozenset(_FORMATS.get(number) for number in message.formats)
     known = frozenset(fmt for fmt in formats if fmt is not None)
     if known != formats:
@@ -153,8 +160,10 @@ def decode_render_options(message: transcription_pb2.RenderOptions) -> RenderOpt
     return RenderOptions(
         view=view,
         transpose_semitones=message.transpose_semitones,
-        formats=known or frozenset(Format),
+        formats=known or DEFAULT_FORMATS,
         title=clean_title(message.title),
+        simple_chords=message.simple_chords,
+        paper=paper,
     )
 
 
@@ -174,6 +183,8 @@ def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOpt
             transcription_pb2.Format.Value(f"FORMAT_{fmt.name}") for fmt in sorted(options.formats)
         ],
         title=options.title,
+        simple_chords=options.simple_chords,
+        paper=transcription_pb2.Paper.Value(f"PAPER_{options.paper.name}"),
     )
 
 
@@ -227,7 +238,7 @@ def encode_result(rendered: Rendered) -> transcription_pb2.TranscribeEvent:
             transcription_pb2.Beat(time_s=beat.time_s, position=beat.position)
             for beat in heard.beats
         ],
-        chords=_encode_chords(heard),
+        chords=_encode_chords(heard.chords, is_simple=rendered.options.simple_chords),
         models=dict(heard.models),
         timings_s=dict(heard.timings_s),
         preset=_preset_number(Preset(heard.preset)),
@@ -280,10 +291,16 @@ def _encode_part(part: Part) -> transcription_pb2.Part:
     )
 
 
-def _encode_chords(heard: Transcription) -> list[transcription_pb2.ChordSegment]:
+def _encode_chords(
+    chords: Iterable[ChordSegment], *, is_simple: bool
+) -> list[transcription_pb2.ChordSegment]:
     return [
-        transcription_pb2.ChordSegment(start_s=c.start_s, end_s=c.end_s, label=c.label)
-        for c in heard.chords
+        transcription_pb2.ChordSegment(
+            start_s=chord.start_s,
+            end_s=chord.end_s,
+            label=simplify_label(chord.label) if is_simple else chord.label,
+        )
+        for chord in chords
     ]
 
 
@@ -295,6 +312,9 @@ def _preset_number(preset: Preset) -> transcription_pb2.Preset:
 _PRESETS: Final = {int(_preset_number(preset)): preset for preset in Preset}
 _VIEWS: Final = {int(transcription_pb2.View.Value(f"VIEW_{view.name}")): view for view in View}
 _FORMATS: Final = {int(transcription_pb2.Format.Value(f"FORMAT_{fmt.name}")): fmt for fmt in Format}
+_PAPERS: Final = {
+    int(transcription_pb2.Paper.Value(f"PAPER_{paper.name}")): paper for paper in Paper
+}
 _STAGES: Final = {
     int(transcription_pb2.Stage.Value(f"STAGE_{stage.name}")): stage for stage in Stage
 }

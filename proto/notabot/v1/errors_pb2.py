@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17notabot/v1/errors.proto\x12\nnotabot.v1*\xd9\x03\n\tErrorCode\x12\x1a\n\x16\x45RROR_CODE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x41UDIO_EMPTY\x10\x01\x12\x14\n\x10\x41UDIO_UNREADABLE\x10\x02\x12\x12\n\x0e\x41UDIO_NO_TRACK\x10\x03\x12\x13\n\x0f\x41UDIO_TOO_LARGE\x10\x04\x12\x12\n\x0e\x41UDIO_TOO_LONG\x10\x05\x12\x13\n\x0f\x41UDIO_TOO_SHORT\x10\x06\x12\x10\n\x0c\x41UDIO_SILENT\x10\x07\x12\x15\n\x11\x41UDIO_SAMPLE_RATE\x10\x08\x12\x14\n\x10SCORE_UNREADABLE\x10\t\x12\x13\n\x0fINVALID_OPTIONS\x10\n\x12\x12\n\x0eRESULT_EXPIRED\x10\x0b\x12\x0e\n\nQUEUE_FULL\x10\x0c\x12\r\n\tNOT_READY\x10\r\x12\x11\n\rSHUTTING_DOWN\x10\x0e\x12\r\n\tCANCELLED\x10\x0f\x12\x15\n\x11\x44\x45\x41\x44LINE_EXCEEDED\x10\x10\x12\x13\n\x0fUNAUTHENTICATED\x10\x11\x12\x11\n\rMODEL_UNKNOWN\x10\x12\x12\x15\n\x11MODEL_NOT_FETCHED\x10\x13\x12\x16\n\x12MODEL_FETCH_FAILED\x10\x14\x12\x12\n\x0eMODEL_REJECTED\x10\x15\x12\x0c\n\x08INTERNAL\x10\x16\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17notabot/v1/errors.proto\x12\nnotabot.v1*\xf2\x03\n\tErrorCode\x12\x1a\n\x16\x45RROR_CODE_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x41UDIO_EMPTY\x10\x01\x12\x14\n\x10\x41UDIO_UNREADABLE\x10\x02\x12\x12\n\x0e\x41UDIO_NO_TRACK\x10\x03\x12\x13\n\x0f\x41UDIO_TOO_LARGE\x10\x04\x12\x12\n\x0e\x41UDIO_TOO_LONG\x10\x05\x12\x13\n\x0f\x41UDIO_TOO_SHORT\x10\x06\x12\x10\n\x0c\x41UDIO_SILENT\x10\x07\x12\x15\n\x11\x41UDIO_SAMPLE_RATE\x10\x08\x12\x14\n\x10SCORE_UNREADABLE\x10\t\x12\x13\n\x0fINVALID_OPTIONS\x10\n\x12\x12\n\x0eRESULT_EXPIRED\x10\x0b\x12\x0e\n\nQUEUE_FULL\x10\x0c\x12\r\n\tNOT_READY\x10\r\x12\x11\n\rSHUTTING_DOWN\x10\x0e\x12\r\n\tCANCELLED\x10\x0f\x12\x15\n\x11\x44\x45\x41\x44LINE_EXCEEDED\x10\x10\x12\x13\n\x0fUNAUTHENTICATED\x10\x11\x12\x11\n\rMODEL_UNKNOWN\x10\x12\x12\x15\n\x11MODEL_NOT_FETCHED\x10\x13\x12\x16\n\x12MODEL_FETCH_FAILED\x10\x14\x12\x12\n\x0eMODEL_REJECTED\x10\x15\x12\x0c\n\x08INTERNAL\x10\x16\x12\x17\n\x13PREVIEW_UNAVAILABLE\x10\x17\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,5 +32,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'notabot.v1.errors_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERRORCODE']._serialized_start=40
-  _globals['_ERRORCODE']._serialized_end=513
+  _globals['_ERRORCODE']._serialized_end=538
 # @@protoc_insertion_point(module_scope)

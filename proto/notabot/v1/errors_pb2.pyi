@@ -29,6 +29,7 @@ class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODEL_FETCH_FAILED: _ClassVar[ErrorCode]
     MODEL_REJECTED: _ClassVar[ErrorCode]
     INTERNAL: _ClassVar[ErrorCode]
+    PREVIEW_UNAVAILABLE: _ClassVar[ErrorCode]
 ERROR_CODE_UNSPECIFIED: ErrorCode
 AUDIO_EMPTY: ErrorCode
 AUDIO_UNREADABLE: ErrorCode
@@ -52,3 +53,4 @@ MODEL_NOT_FETCHED: ErrorCode
 MODEL_FETCH_FAILED: ErrorCode
 MODEL_REJECTED: ErrorCode
 INTERNAL: ErrorCode
+PREVIEW_UNAVAILABLE: ErrorCode

@@ -20,6 +20,7 @@ class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     VIEW_MELODY: _ClassVar[View]
     VIEW_LEAD_SHEET: _ClassVar[View]
     VIEW_PIANO: _ClassVar[View]
+    VIEW_CHORDS: _ClassVar[View]
 
 class Format(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -29,6 +30,13 @@ class Format(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FORMAT_MUSICXML: _ClassVar[Format]
     FORMAT_PNG: _ClassVar[Format]
     FORMAT_PDF: _ClassVar[Format]
+    FORMAT_ROLL: _ClassVar[Format]
+    FORMAT_PREVIEW: _ClassVar[Format]
+
+class Paper(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PAPER_A4: _ClassVar[Paper]
+    PAPER_LETTER: _ClassVar[Paper]
 
 class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -56,12 +64,17 @@ VIEW_FULL: View
 VIEW_MELODY: View
 VIEW_LEAD_SHEET: View
 VIEW_PIANO: View
+VIEW_CHORDS: View
 FORMAT_UNSPECIFIED: Format
 FORMAT_JSON: Format
 FORMAT_MIDI: Format
 FORMAT_MUSICXML: Format
 FORMAT_PNG: Format
 FORMAT_PDF: Format
+FORMAT_ROLL: Format
+FORMAT_PREVIEW: Format
+PAPER_A4: Paper
+PAPER_LETTER: Paper
 STAGE_UNSPECIFIED: Stage
 STAGE_DECODE: Stage
 STAGE_TUNING: Stage
@@ -93,16 +106,20 @@ class TranscribeOptions(_message.Message):
     def __init__(self, preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ...) -> None: ...
 
 class RenderOptions(_message.Message):
-    __slots__ = ("view", "transpose_semitones", "formats", "title")
+    __slots__ = ("view", "transpose_semitones", "formats", "title", "simple_chords", "paper")
     VIEW_FIELD_NUMBER: _ClassVar[int]
     TRANSPOSE_SEMITONES_FIELD_NUMBER: _ClassVar[int]
     FORMATS_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
+    SIMPLE_CHORDS_FIELD_NUMBER: _ClassVar[int]
+    PAPER_FIELD_NUMBER: _ClassVar[int]
     view: View
     transpose_semitones: int
     formats: _containers.RepeatedScalarFieldContainer[Format]
     title: str
-    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ...) -> None: ...
+    simple_chords: bool
+    paper: Paper
+    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ...) -> None: ...
 
 class RenderRequest(_message.Message):
     __slots__ = ("result_id", "render")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
-from inference_service.notation.chords import parse_chord
+from inference_service.music.score import ScoreChord
+from inference_service.notation.chords import parse_chord, simplify_chords, simplify_label
 
 
 @pytest.mark.parametrize(
@@ -34,3 +37,40 @@ def test_labels_are_read(label: str, root: str, kind: str, text: str, bass: int 
 @pytest.mark.parametrize("label", ["N", "X", "", "H:maj", "c:maj", "C:maj/", "C:maj7(", "C:maj\n"])
 def test_no_chord_and_no_label_are_none(label: str) -> None:
     assert parse_chord(label) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "simple"),
+    [
+        ("C", "C:maj"),
+        ("C:maj/3", "C:maj"),
+        ("Bb:min9/b3", "Bb:min7"),
+        ("F#:hdim7", "F#:hdim7"),
+        ("A:sus4", "A:maj"),
+        ("G:sus4(b7)", "G:7"),
+        ("E:maj6", "E:maj"),
+        ("D:13", "D:7"),
+        ("D:dim", "D:dim"),
+        ("A:5", "A:5"),
+        ("C:strange", "C:maj"),
+        ("N", "N"),
+        ("", ""),
+    ],
+)
+def test_chords_become_triads_and_sevenths(label: str, simple: str) -> None:
+    assert simplify_label(label) == simple
+    assert simplify_label(simple) == simple
+
+
+def test_symbols_that_become_equal_are_written_once() -> None:
+    chords = [
+        ScoreChord(Fraction(k), label)
+        for k, label in enumerate(["C:maj", "C:maj6", "C:sus4/5", "G:9", "C:maj", "N"])
+    ]
+    simple = simplify_chords(chords)
+    assert [(int(c.start_beats), c.label) for c in simple] == [
+        (0, "C:maj"),
+        (3, "G:7"),
+        (4, "C:maj"),
+        (5, "N"),
+    ]

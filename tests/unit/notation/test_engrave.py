@@ -20,16 +20,11 @@ from PIL import Image
 from inference_service.music.events import Key
 from inference_service.notation import engrave as module
 from inference_service.notation.arrange import arrange
-from inference_service.notation.engrave import (
-    PAGE_HEIGHT_PX,
-    PAGE_WIDTH_PX,
-    engrave,
-    rasterize,
-    write_pdf,
-)
+from inference_service.notation.engrave import engrave, rasterize, write_pdf
 from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, font_files
 from inference_service.notation.mei import TITLE_LINE_CHARS, build_header
 from inference_service.notation.musicxml import encode_musicxml
+from inference_service.notation.page import PHONE, PRINTED, Paper
 from inference_service.notation.quantize import quantize
 from inference_service.notation.views import View
 from tests.factories import perform
@@ -70,8 +65,8 @@ def test_a_long_piece_has_pages_of_one_size() -> None:
     assert len(pages) > 3
     for page in (pages[0], pages[-1]):
         width, height = size_px(rasterize(page))
-        assert width == PAGE_WIDTH_PX
-        assert height <= PAGE_HEIGHT_PX
+        assert width == PHONE.width_px
+        assert height <= PHONE.height_px
 
 
 def test_a_page_is_made_within_half_a_second() -> None:
@@ -107,7 +102,7 @@ def test_anything_becomes_a_page(name: str, view: View) -> None:
 def test_a_short_piece_is_a_low_page() -> None:
     (page,) = engrave(write({"vocals": [(k, 1, 60 + k) for k in range(4)]}))
     _, height = size_px(rasterize(page))
-    assert height < PAGE_HEIGHT_PX / 3
+    assert height < PHONE.height_px / 3
 
 
 def test_hostile_lengths_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,18 +172,50 @@ def test_titles_wrap(title: str, lines: int) -> None:
         assert len(line.replace("&lt;", "<").replace("&gt;", ">")) <= TITLE_LINE_CHARS + 4
 
 
-def test_a_pdf_holds_the_pages_as_vectors() -> None:
-    pages = engrave(long_piano())
+@pytest.mark.parametrize(("paper", "points"), [(Paper.A4, (595, 842)), (Paper.LETTER, (612, 792))])
+def test_a_pdf_holds_pages_for_its_paper_as_vectors(paper: Paper, points: tuple[int, int]) -> None:
+    pages = engrave(long_piano(), PRINTED[paper])
+    assert 1 < len(pages) < len(engrave(long_piano())), "print is smaller than a phone's page"
     begin_s = time.process_time()
-    pdf = write_pdf(pages)
-    assert (time.process_time() - begin_s) / len(pages) < 0.3
+    pdf = write_pdf(pages, paper)
+    assert (time.process_time() - begin_s) / len(pages) < 0.4
     document = pypdf.PdfReader(io.BytesIO(pdf))
     assert len(document.pages) == len(pages)
-    first = document.pages[0]
-    assert round(float(first.mediabox.width)) == 595
-    assert round(float(first.mediabox.height)) == 842
-    assert all(len(page.images) == 0 for page in document.pages)
-    assert "Соната" in first.extract_text()
+    for number, page in enumerate(document.pages, start=1):
+        assert (round(float(page.mediabox.width)), round(float(page.mediabox.height))) == points
+        assert len(page.images) == 0
+        assert page.extract_text().split()[-1] == str(number)
+    assert "Соната" in document.pages[0].extract_text()
+
+
+def test_a_pdf_carries_its_fonts() -> None:
+    pdf = write_pdf(engrave(long_piano(), PRINTED[Paper.A4]))
+    fonts = [font for page in pypdf.PdfReader(io.BytesIO(pdf)).pages for font in _fonts(page)]
+    assert fonts
+    assert all("/FontFile2" in font or "/FontFile3" in font for font in fonts)
+
+
+def _fonts(page: pypdf.PageObject) -> list[pypdf.generic.DictionaryObject]:
+    """Return the descriptors of a page's fonts, those inside its pictures too."""
+    found, resources = [], [page["/Resources"].get_object()]
+    while resources:
+        resource = resources.pop().get_object()
+        for font in resource.get("/Font", {}).values():
+            for descendant in font.get_object().get("/DescendantFonts", [font.get_object()]):
+                found.append(descendant.get_object()["/FontDescriptor"].get_object())
+        for form in resource.get("/XObject", {}).values():
+            resources.append(form.get_object().get("/Resources", {}))
+    return found
+
+
+@pytest.mark.parametrize("paper", list(Paper))
+def test_a_system_higher_than_the_paper_is_made_smaller(paper: Paper) -> None:
+    parts = {f"part {k}": [(0.0, 4.0, 36 + k)] for k in range(60)}
+    page = PRINTED[paper]
+    (svg,) = engrave(write(parts), page)
+    assert size_px(rasterize(svg)) == (page.width_px, page.height_px)
+    image = np.asarray(Image.open(io.BytesIO(rasterize(svg))).convert("L"))
+    assert (image[-page.margin_px // 4 :] == 255).all(), "nothing runs over the lower edge"
 
 
 def test_threads_share_the_engraver() -> None:

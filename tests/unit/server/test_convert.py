@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from inference_service import errors
 from inference_service.errors import ErrorCode, NotabotError
+from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
     Format,
@@ -35,6 +36,8 @@ OPTIONS = st.builds(
         st.integers(-24, 24),
         st.frozensets(st.sampled_from(list(Format)), min_size=1),
         st.from_regex(r"([\w-]+( [\w-]+)*)?", fullmatch=True).filter(lambda text: len(text) <= 200),
+        st.booleans(),
+        st.sampled_from(list(Paper)),
     ),
 )
 
