@@ -1,0 +1,104 @@
+"""Performed piano pieces and their scores: ASAP.
+
+ASAP (Foscarin et al., ISMIR 2020) pairs performances as MIDI with scores as MusicXML, and annotates
+beats, downbeats, metre and key in the performances. The data folder has 116 pieces in
+``scores_dev.zip``; of each piece, the first performance by name is used.
+
+The true notes are those of ``score.musicxml``, with repeats, da capo and dal segno played out as
+the performances have them: so it lasts, to a quarter or two, as long as ``midi_score.mid`` in every
+piece, from which it differs in what is written as an ornament or a tremolo. (Of Schumann's
+Kreisleriana 1 a part of the file has bars of wrong lengths.)
+
+Within a composer, by name, every other piece is in :data:`TUNING`, where constants may be chosen,
+and the rest in :data:`REPORTED`, on which figures are stated.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.bench.written import WrittenScore, read_musicxml_notes
+
+Split = Literal["tuning", "reported", "all"]
+TUNING: Final[Split] = "tuning"
+REPORTED: Final[Split] = "reported"
+
+_SCORE = "score.musicxml"
+_BEAT_LABELS = ("b", "db", "bR")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece and one performance of it.
+
+    Attributes
+    ----------
+    name : str
+        Its folder in the archive, such as ``Bach/Fugue/bwv_846``.
+    performance : bytes
+        A standard MIDI file; its tempo map knows nothing of the music.
+    truth : WrittenScore
+        The score as it is played.
+    beats_s, downbeats_s : np.ndarray, shape (B,)
+        Times in the performance; downbeats are beats too.
+    """
+
+    name: str
+    performance: bytes
+    truth: WrittenScore
+    beats_s: NDArray[np.float64]
+    downbeats_s: NDArray[np.float64]
+
+
+def list_pieces(archive: Path, split: Split = "all") -> list[str]:
+    """Return the names of the pieces of a split, in order."""
+    with zipfile.ZipFile(archive) as files:
+        names = sorted(n.removesuffix(f"/{_SCORE}") for n in files.namelist() if n.endswith(_SCORE))
+    if split == "all":
+        return names
+    by_composer: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        by_composer[name.split("/")[0]].append(name)
+    first = 0 if split == TUNING else 1
+    # composers begin in turn with the one and the other split, so that single pieces are shared out
+    return sorted(
+        name
+        for turn, pieces in enumerate(by_composer.values())
+        for name in pieces[(first + turn) % 2 :: 2]
+    )
+
+
+def load_piece(archive: Path, name: str) -> Piece:
+    """Read a piece.
+
+    Raises
+    ------
+    KeyError
+        If the archive has no such piece.
+    """
+    with zipfile.ZipFile(archive) as files:
+        truth = read_musicxml_notes(files.read(f"{name}/{_SCORE}"))
+        performance = min(
+            entry
+            for entry in files.namelist()
+            if entry.rpartition("/")[0] == name
+            and entry.endswith(".mid")
+            and not entry.endswith("midi_score.mid")
+        )
+        annotations = files.read(performance.removesuffix(".mid") + "_annotations.txt").decode()
+        rows = [line.split("\t") for line in annotations.splitlines() if line.strip()]
+        labels = [(float(row[0]), row[2].split(",")[0]) for row in rows]
+        return Piece(
+            name=name,
+            performance=files.read(performance),
+            truth=truth,
+            beats_s=np.array([time for time, label in labels if label in _BEAT_LABELS]),
+            downbeats_s=np.array([time for time, label in labels if label == "db"]),
+        )

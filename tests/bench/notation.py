@@ -1,0 +1,191 @@
+"""Performances to scores, against the written ones and against peers: ASAP.
+
+    python -m tests.bench.notation                               ours and both peers, every piece
+    python -m tests.bench.notation --split tuning --system ours  a row a piece, then the mean
+    python -m tests.bench.notation --split tuning --pieces 10    the first ten
+    python -m tests.bench.notation --piece bwv_846               by part of a name
+
+Error rates are MUSTER's (:mod:`tests.bench.muster`), in percent; a mean is taken over pieces.
+Constants are chosen on the split ``tuning`` alone (:mod:`tests.bench.asap`). Of matched notes, in
+percent too: *metre*, how many stand under the right time signature; *key*, under the right key
+signature; *staff*, how many are on the right one; *spelling*, how many have the right name. Beats
+and downbeats are compared with the annotations (mir_eval, F1 within 70 ms, from 5 s on).
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import mir_eval
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.music.events import Beat
+from inference_service.progress import Stage
+from tests.bench import asap, muster, peers
+from tests.bench.written import WrittenScore, read_musicxml_notes
+from tests.conftest import DATA, ROOT
+
+TITLE = "Notation: performed piano pieces (ASAP)"
+SYSTEMS: Final = ("ours", "musescore", "music21")
+MEAN_TARGET: Final = 14.0
+RATIO_TARGET: Final = 0.60
+ARCHIVE: Final = "scores_dev.zip"
+RATES: Final = ("pitch", "missing", "extra", "onset", "offset", "mean")
+ACCURACIES: Final = ("metre", "key", "staff", "spelling")
+COLUMNS: Final = (*RATES, *ACCURACIES, "beat", "downbeat", "seconds")
+
+Figures = dict[str, float]
+"""A figure for each of :data:`COLUMNS`, NaN where a system gives none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notated:
+    """What a system writes, and the beats it heard, if it tells them."""
+
+    score: WrittenScore
+    beats: tuple[Beat, ...] = ()
+
+
+def notate(performance: bytes) -> tuple[bytes, tuple[Beat, ...]]:
+    """Return MusicXML of a performance, and its beats, as ``notabot notate`` writes it."""
+    from inference_service.assembly import Pipeline
+    from inference_service.midi.reader import decode_performance
+    from inference_service.pipeline.options import Format, RenderOptions
+    from inference_service.settings import Settings
+
+    transcription = decode_performance(performance)
+    options = RenderOptions(formats=frozenset({Format.MUSICXML}))
+    settings = Settings()  # type: ignore[call-arg]
+    files = Pipeline(settings.audio).render(transcription, options, _unheard)
+    musicxml = next(file.data for file in files if file.name.endswith(".musicxml"))
+    return musicxml, tuple(transcription.beats)
+
+
+def _unheard(stage: Stage, fraction: float) -> None:
+    """Report progress to nobody."""
+
+
+def write(system: str, piece: asap.Piece, cache: Path) -> Notated:
+    """Let a system write a piece."""
+    name = piece.name.replace("/", "-")
+    if system == "musescore":
+        cached = cache / "musescore3" / f"{name}.musicxml.gz"
+        return Notated(peers.notate_by_musescore(piece.performance, cached))
+    if system == "music21":
+        cached = cache / "music21" / f"{name}.npy"
+        return Notated(peers.notate_by_music21(piece.performance, cached))
+    musicxml, beats = notate(piece.performance)
+    return Notated(read_musicxml_notes(musicxml), beats)
+
+
+def measure(system: str, piece: asap.Piece, cache: Path) -> Figures:
+    """Let a system write a piece, and compare."""
+    start = time.perf_counter()
+    written = write(system, piece, cache)
+    seconds = time.perf_counter() - start
+    return {**compare(piece.truth, written.score), **_beat_figures(piece, written.beats),
+            "seconds": seconds}  # fmt: skip
+
+
+def compare(truth: WrittenScore, score: WrittenScore) -> Figures:
+    """Compare a written score with the true one."""
+    alignment = muster.align(truth.notes, score.notes)
+    rates = muster.rate(truth.notes, score.notes, alignment)
+    figures = {name: float(getattr(rates, name)) for name in RATES}
+    true, ours = alignment.truth, alignment.estimate
+    if not len(true):
+        return {**figures, **dict.fromkeys(ACCURACIES, 0.0)}
+    true_onsets, onsets = truth.notes.onsets[true], score.notes.onsets[ours]
+    right = {
+        "metre": (truth.time_at(true_onsets) == score.time_at(onsets)).all(axis=1),
+        "key": truth.key_at(true_onsets) == score.key_at(onsets),
+        "staff": truth.staves[true] == score.staves[ours],
+        "spelling": truth.spellings[true] == score.spellings[ours],
+    }
+    return {**figures, **{name: 100.0 * float(right[name].mean()) for name in ACCURACIES}}
+
+
+def _beat_figures(piece: asap.Piece, beats: Sequence[Beat]) -> Figures:
+    if not beats:
+        return {"beat": float("nan"), "downbeat": float("nan")}
+    times_s = np.array([beat.time_s for beat in beats])
+    downbeats_s = np.array([beat.time_s for beat in beats if beat.position == 1])
+    return {
+        "beat": _beat_f1(piece.beats_s, times_s),
+        "downbeat": _beat_f1(piece.downbeats_s, downbeats_s),
+    }
+
+
+def _beat_f1(labels_s: NDArray[np.float64], times_s: NDArray[np.float64]) -> float:
+    trimmed = (mir_eval.beat.trim_beats(np.unique(times)) for times in (labels_s, times_s))
+    return 100.0 * float(mir_eval.beat.f_measure(*trimmed))
+
+
+# Many pieces
+
+
+def measure_all(
+    archive: Path, names: Sequence[str], system: str, cache: Path, processes: int
+) -> Iterator[tuple[str, Figures]]:
+    """Yield figures piece by piece, in the order of names."""
+    work = partial(_measure_named, archive=archive, system=system, cache=cache)
+    if processes <= 1:
+        yield from map(work, names)
+        return
+    with multiprocessing.get_context("spawn").Pool(processes) as pool:
+        yield from pool.imap(work, names)
+
+
+def _measure_named(name: str, archive: Path, system: str, cache: Path) -> tuple[str, Figures]:
+    return name, measure(system, asap.load_piece(archive, name), cache)
+
+
+def mean_figures(figures: Sequence[Figures]) -> Figures:
+    """Return means over pieces, of each column over those that have it."""
+    means = {}
+    for column in COLUMNS:
+        values = [row[column] for row in figures if not np.isnan(row[column])]
+        means[column] = float(np.mean(values)) if values else float("nan")
+    return means
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print figures piece by piece."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.notation", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--split", choices=["tuning", "reported", "all"], default="all")
+    parser.add_argument("--system", action="append", choices=SYSTEMS, help="default: every one")
+    parser.add_argument("--pieces", type=int, default=None, metavar="N", help="the first N")
+    parser.add_argument("--piece", action="append", metavar="NAME", help="part of a piece's name")
+    parser.add_argument("--processes", type=int, default=1)
+    options = parser.parse_args(arguments)
+    archive, cache = DATA / ARCHIVE, ROOT / "var" / "bench" / "asap"
+    names = asap.list_pieces(archive, options.split)
+    if options.piece:
+        names = [name for name in names if any(part in name for part in options.piece)]
+    names = names[: options.pieces]
+    for system in options.system or SYSTEMS:
+        print(f"\n{system}, {len(names)} pieces ({options.split})")
+        print(" " * 44 + "".join(f"{column:>9}" for column in COLUMNS))
+        rows = []
+        for name, figures in measure_all(archive, names, system, cache, options.processes):
+            rows.append(figures)
+            print(_format_line(name, figures), flush=True)
+        if rows:
+            print(_format_line("mean", mean_figures(rows)), flush=True)
+
+
+def _format_line(name: str, figures: Figures) -> str:
+    return f"{name[-44:]:<44}" + "".join(f"{figures[column]:9.1f}" for column in COLUMNS)
+
+
+if __name__ == "__main__":
+    main()
