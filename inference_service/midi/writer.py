@@ -13,11 +13,11 @@ the first downbeat a shorter bar. Ticks are fine enough for 1 ms at any tempo ab
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final
 
 import mido
@@ -25,12 +25,15 @@ import mido
 from inference_service.music.events import Key, NoteEvent, Transcription
 from inference_service.music.meter import BarGrid, TimeSignature, align
 from inference_service.music.pitch import build_key, key_fifths, pitch_class
-from inference_service.music.score import Score
+from inference_service.music.score import Score, ScoreNote
 
 TICKS_PER_QUARTER: Final = 960
+GRACE_QUARTERS: Final = Fraction(1, 12)
+"""Time that a grace note takes."""
 
 DRUM_CHANNEL: Final = 9
 _PITCHED_CHANNELS: Final = tuple(c for c in range(16) if c != DRUM_CHANNEL)
+_HALF: Final = Fraction(1, 2)
 _SLOWEST_US: Final = 0xFFFFFF
 _MOST_FIFTHS: Final = 7
 _MAJOR_KEYS: Final = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#",
@@ -90,12 +93,17 @@ def encode_performance(transcription: Transcription) -> bytes:
 
 
 def encode_score(score: Score) -> bytes:
-    """Write what the page says, in steady tempo."""
+    """Write what the page says, in steady tempo.
+
+    Swing is played: the second half of a beat begins after two thirds. Grace notes take their
+    time, ``GRACE_QUARTERS`` each, before the note that they lead to.
+    """
     quarters = score.signature.beat_quarters
     pickup = score.pickup_beats
 
     def ticks(beats: Fraction) -> int:
-        return round((beats + pickup) * quarters * TICKS_PER_QUARTER)
+        played = _swung(beats) if score.swing else beats
+        return round((played + pickup) * quarters * TICKS_PER_QUARTER)
 
     tempo_us = round(60e6 / score.tempo_bpm / float(quarters))
     conductor = [
@@ -103,6 +111,10 @@ def encode_score(score: Score) -> bytes:
         *_time_signatures([ticks(bar.start_beats) for bar in score.bars()]
                           + [ticks(score.bars()[-1].stop_beats)], score.signature),
         (0, _key_message(score.key)),
+        *(
+            (ticks(Fraction(change.start_beats)), _key_message(change.key))
+            for change in score.key_changes
+        ),
         *(
             (ticks(chord.start_beats), mido.MetaMessage("marker", text=chord.label))
             for chord in score.chords
@@ -116,11 +128,34 @@ def encode_score(score: Score) -> bytes:
             tuple(
                 _Note(ticks(n.start_beats), ticks(n.stop_beats), n.pitch, n.velocity)
                 for n in part.notes
-            ),
+                if not n.grace
+            )
+            + tuple(_grace_notes(part.notes, ticks)),
         )
         for part in score.parts
     ]
     return _encode(conductor, tracks, title=score.title)
+
+
+def _swung(beats: Fraction) -> Fraction:
+    """Where a written place is played: halves of a beat as two thirds and one; triplets stay."""
+    within = beats % 1
+    if within.denominator % 3 == 0:
+        return beats
+    played = within * Fraction(4, 3) if within < _HALF else 1 - (1 - within) * Fraction(2, 3)
+    return beats - within + played
+
+
+def _grace_notes(notes: Sequence[ScoreNote], ticks: Callable[[Fraction], int]) -> Iterator[_Note]:
+    """Yield the grace notes, one after another up to their place."""
+    length = round(GRACE_QUARTERS * TICKS_PER_QUARTER)
+    graces = sorted((n for n in notes if n.grace), key=lambda n: n.start_beats)
+    for start, group in groupby(graces, lambda n: n.start_beats):
+        members = list(group)
+        last = max(n.grace for n in members)
+        for note in members:
+            onset = max(ticks(start) - (last + 1 - note.grace) * length, 0)
+            yield _Note(onset, onset + length, note.pitch, note.velocity)
 
 
 # Time

@@ -7,6 +7,7 @@ time signature names.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -21,6 +22,12 @@ class ScoreNote:
 
     ``staff`` is 1, or 2 for the lower staff of a two-staff part; ``voice`` is 1, or 2 for the
     lower line within a staff.
+
+    ``grace`` is 0 for a note of the grid. Grace notes stand before what begins at their
+    ``start_beats``, last 0 beats, and are numbered from 1 in the order in which they are played;
+    those of one number are struck together. ``arpeggio`` says that the notes which begin here
+    are rolled upward; one note of a chord says it for all of them. A ``settled`` note's duration
+    is the one to be written, not only the performed one brought to the grid.
     """
 
     start_beats: Fraction
@@ -29,6 +36,9 @@ class ScoreNote:
     velocity: int = 80
     staff: int = 1
     voice: int = 1
+    grace: int = 0
+    arpeggio: bool = False
+    settled: bool = False
 
     @property
     def stop_beats(self) -> Fraction:
@@ -65,6 +75,14 @@ class TimeChange:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyChange:
+    """A bar line from which another key is in force."""
+
+    start_beats: int
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
 class Bar:
     """A bar's number (0 for a pickup), place and length."""
 
@@ -85,7 +103,8 @@ class Score:
 
     ``pickup_beats`` is the length of the incomplete bar before bar 1; ``time_changes`` are the
     bars, in order, at which the metre departs from what was in force, the first one from
-    ``time_signature``.
+    ``time_signature``; ``key_changes`` the same for ``key``. With ``swing``, even halves of a beat
+    are written and played long and short, as two thirds and one.
     """
 
     title: str
@@ -96,6 +115,13 @@ class Score:
     chords: tuple[ScoreChord, ...]
     pickup_beats: Fraction = Fraction(0)
     time_changes: tuple[TimeChange, ...] = ()
+    key_changes: tuple[KeyChange, ...] = ()
+    swing: bool = False
+
+    def key_at(self, position_beats: Fraction) -> Key:
+        """Key in force at a position."""
+        index = bisect_right(self.key_changes, position_beats, key=_start_of)
+        return self.key_changes[index - 1].key if index else self.key
 
     @property
     def signature(self) -> TimeSignature:
@@ -124,17 +150,27 @@ class Score:
         return bars
 
 
+def _start_of(change: KeyChange) -> Fraction:
+    return Fraction(change.start_beats)
+
+
 def transpose_score(score: Score, semitones: int) -> Score:
     """Move everything pitched by semitones; notes that leave MIDI's range fold back by octaves."""
     if semitones == 0:
         return score
-    key = transpose_key(score.key, semitones)
-    return replace(
+    moved = replace(
         score,
-        key=key,
+        key=transpose_key(score.key, semitones),
+        key_changes=tuple(
+            KeyChange(c.start_beats, transpose_key(c.key, semitones)) for c in score.key_changes
+        ),
+    )
+    return replace(
+        moved,
         parts=tuple(part if part.is_drum else _transpose(part, semitones) for part in score.parts),
         chords=tuple(
-            replace(c, label=transpose_chord_label(c.label, semitones, key)) for c in score.chords
+            replace(c, label=transpose_chord_label(c.label, semitones, moved.key_at(c.start_beats)))
+            for c in score.chords
         ),
     )
 

@@ -1,21 +1,19 @@
 """A written piece as MusicXML 4.0, through music21.
 
 music21's own ``makeNotation`` guesses measures, ties, accidentals and voices from durations; here
-they are decided already, so its objects are built measure by measure and exported as they are.
-What this module adds to a :class:`Score` is what only the page has: clefs, tied values, tuplets,
-beams, accidentals and rests. Positions become quarter notes, as music21 counts.
+they are decided already (:mod:`~inference_service.notation.bars`,
+:mod:`~inference_service.notation.clefs`), so its objects are built measure by measure and exported
+as they are. Positions become quarter notes, as music21 counts.
 
-Chord symbols stand in the first part. Voice 2 leaves out its rests. An alteration is shown where
-the bar's earlier notes and the key signature do not imply it, and not again behind a tie.
+Chord symbols and the tempo stand in the first part. Voice 2 leaves out its rests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby
-from statistics import median
 from typing import Any, Final
 from xml.etree import ElementTree
 
@@ -27,6 +25,7 @@ from music21 import (
     chord,
     clef,
     duration,
+    expressions,
     harmony,
     instrument,
     key,
@@ -36,6 +35,7 @@ from music21 import (
     note,
     percussion,
     pitch,
+    spanner,
     stream,
     tempo,
     tie,
@@ -46,8 +46,21 @@ from inference_service.music.events import NO_CHORD
 from inference_service.music.meter import TimeSignature
 from inference_service.music.pitch import key_fifths, pitch_class
 from inference_service.music.score import Bar, Score, ScoreNote, ScorePart
+from inference_service.notation.bars import (
+    Accidental,
+    Event,
+    Span,
+    cut_at_bars,
+    fill_bar,
+    leave_out_rests,
+    missing_beats,
+    shown_accidentals,
+)
 from inference_service.notation.chords import parse_chord
-from inference_service.notation.durations import NoteValue, split_span, triplet_beats
+from inference_service.notation.clefs import Clef, OctaveLine, choose_clefs, find_octave_lines
+from inference_service.notation.durations import NoteValue
+from inference_service.notation.names import short_name
+from inference_service.notation.percussion import CROSS_HEADS, OTHER_PLACE, STAFF_PLACES
 from inference_service.notation.quantize import chord_at
 from inference_service.notation.spelling import (
     PitchName,
@@ -65,22 +78,7 @@ _DOCTYPE: Final = (
     b'"http://www.musicxml.org/dtds/partwise.dtd">\n'
 )
 _DRUM_CHANNEL: Final = 9
-_LOW_VOICE_PITCH: Final = 57
-"""A voice with a median below this reads best an octave up, as tenors do."""
-
-_BASS_CLEF_PITCH: Final = 56
-_TREBLE_LEFT_HAND_PITCH: Final = 65
-_SUNG: Final = range(52, 55)
-"""General MIDI's choirs and voices."""
-
-_PERCUSSION_STAFF: Final[dict[int, str]] = {
-    35: "F4", 36: "F4", 37: "C5", 38: "C5", 39: "C5", 40: "C5", 41: "G4", 42: "G5", 43: "G4",
-    44: "D4", 45: "A4", 46: "G5", 47: "A4", 48: "D5", 49: "A5", 50: "E5", 51: "F5", 52: "A5",
-    53: "F5", 55: "A5", 57: "A5", 59: "F5",
-}  # fmt: skip
-"""General MIDI percussion keys on the staff, after Weinberg's guidelines (PAS, 1998)."""
-
-_CROSS_HEADS: Final = frozenset({37, 42, 44, 46, 49, 51, 52, 53, 55, 57, 59})
+_OCTAVE_SIGNS: Final = {2: "15ma", 1: "8va", -1: "8vb", -2: "15mb"}
 
 
 def encode_musicxml(score: Score, report: Report = ignore) -> bytes:
@@ -118,16 +116,6 @@ def encode_musicxml(score: Score, report: Report = ignore) -> bytes:
     return _DOCTYPE + body + b"\n"
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """A written chord, note or rest in a bar; ``notes`` is empty for a rest."""
-
-    value: NoteValue
-    notes: tuple[ScoreNote, ...]
-    names: tuple[PitchName, ...] = ()
-    tie_type: str | None = None
-
-
 @dataclass
 class _StaffWriter:
     """Builds one staff, bar by bar."""
@@ -138,6 +126,9 @@ class _StaffWriter:
     bars: Sequence[Bar]
     part_index: int
     _signature: TimeSignature | None = field(default=None, init=False)
+    _fifths: int | None = field(default=None, init=False)
+    _clef: Clef | None = field(default=None, init=False)
+    _lines: dict[OctaveLine, list[note.GeneralNote]] = field(default_factory=dict, init=False)
 
     @property
     def is_first(self) -> bool:
@@ -149,31 +140,38 @@ class _StaffWriter:
         written = staff_type()
         written.id = f"{self.part.id}-{self.staff}"
         written.partName = self.part.name
+        written.partAbbreviation = short_name(self.part.name)
         written.insert(0, self._instrument())
         mine = sorted(n for n in self.part.notes if n.staff == self.staff)
+        clefs = choose_clefs(self.part, self.staff, self.bars)
+        self._lines = {line: [] for line in find_octave_lines(mine, clefs, self.bars)}
         voices = [
-            _chords_in_bars([n for n in mine if n.voice == number], self.bars, self)
+            cut_at_bars([n for n in mine if n.voice == number], self.bars, self._spell)
             for number in (1, 2)
         ]
         offset = Fraction(0)
         measure = stream.Measure()
-        for bar, first, second in zip(self.bars, *voices, strict=True):
-            measure = self._measure(bar, first, second)
+        for bar, here, first, second in zip(self.bars, clefs, *voices, strict=True):
+            measure = self._measure(bar, here, first, second)
             written.coreInsert(offset, measure)
             offset += bar.length_beats * bar.signature.beat_quarters
         measure.rightBarline = bar_line.Barline("final")
         written.coreElementsChanged()
+        for line, members in self._lines.items():
+            written.insert(0, _octave_line(line, members))
         return written
 
-    def _measure(self, bar: Bar, first: Sequence[_Span], second: Sequence[_Span]) -> stream.Measure:
+    def _measure(
+        self, bar: Bar, here: Clef, first: Sequence[Span], second: Sequence[Span]
+    ) -> stream.Measure:
         measure = stream.Measure(number=bar.number)
-        self._insert_attributes(measure, bar)
+        self._insert_attributes(measure, bar, here)
         if not first:
             first, second = second, []
-        lines = [_fill(first, bar)]
+        lines = [fill_bar(first, bar)]
         if second:
-            lines = [_leave_out_rests(lines[0], second), _leave_out_rests(_fill(second, bar))]
-        shown = _shown_accidentals(lines, key_fifths(self.score.key))
+            lines = [leave_out_rests(lines[0], second), leave_out_rests(fill_bar(second, bar))]
+        shown = shown_accidentals(lines, key_fifths(self.score.key_at(bar.start_beats)))
         for number, line in enumerate(lines, start=1):
             place: Any = stream.Voice(id=number) if second else measure
             written = [_build(event, shown, bar.signature, self.part) for event in line]
@@ -181,8 +179,9 @@ class _StaffWriter:
             _add_beams(line, written, bar)
             for event, general_note in zip(line, written, strict=True):
                 place.coreInsert(
-                    _quarters(event.value.start_beats - _missing(bar), bar), general_note
+                    _quarters(event.value.start_beats - missing_beats(bar), bar), general_note
                 )
+                self._put_under_line(event, general_note)
             place.coreElementsChanged()
             if second:
                 measure.coreInsert(0, place)
@@ -191,203 +190,90 @@ class _StaffWriter:
         measure.coreElementsChanged()
         return measure
 
-    def _insert_attributes(self, measure: stream.Measure, bar: Bar) -> None:
+    def _insert_attributes(self, measure: stream.Measure, bar: Bar, here: Clef) -> None:
         is_opening = self._signature is None
-        if is_opening:
-            measure.insert(0, self._clef())
-            measure.insert(0, key.KeySignature(key_fifths(self.score.key)))
+        if here is not self._clef:
+            measure.insert(0, _build_clef(here))
+            self._clef = here
+        fifths = key_fifths(self.score.key_at(bar.start_beats))
+        if fifths != self._fifths:
+            measure.insert(0, key.KeySignature(fifths))
+            self._fifths = fifths
         if bar.signature != self._signature:
             measure.insert(0, meter.TimeSignature(str(bar.signature)))
         self._signature = bar.signature
         if bar.number == 0:
-            measure.paddingLeft = _quarters(_missing(bar), bar)
+            measure.paddingLeft = _quarters(missing_beats(bar), bar)
         if is_opening and self.is_first:
             measure.insert(0, _tempo_mark(self.score))
 
     def _insert_chord_symbols(self, measure: stream.Measure, bar: Bar) -> None:
         for symbol in self.score.chords:
             if bar.start_beats <= symbol.start_beats < bar.stop_beats:
-                written = _chord_symbol(symbol.label, self.score.key)
+                written = _chord_symbol(symbol.label, self.score.key_at(symbol.start_beats))
                 if written is not None:
                     measure.insert(_quarters(symbol.start_beats - bar.start_beats, bar), written)
 
-    def _clef(self) -> clef.Clef:
+    def _put_under_line(self, event: Event, written: note.GeneralNote) -> None:
+        if not event.notes:
+            return
+        start = event.notes[0].start_beats
+        for line, members in self._lines.items():
+            if line.start_beats <= start <= line.last_beats:
+                members.append(written)
+
+    def _spell(
+        self, members: Sequence[ScoreNote], following: Sequence[ScoreNote]
+    ) -> tuple[PitchName, ...]:
         if self.part.is_drum:
-            return clef.PercussionClef()
-        pitches = [n.pitch for n in self.part.notes if n.staff == self.staff]
-        if self.part.staves > 1:
-            is_low = self.staff == 2
-            if pitches and is_low and median(pitches) >= _TREBLE_LEFT_HAND_PITCH:
-                is_low = False
-            return clef.BassClef() if is_low else clef.TrebleClef()
-        middle = median(pitches) if pitches else _LOW_VOICE_PITCH
-        if self.part.program in _SUNG and middle < _LOW_VOICE_PITCH:
-            return clef.Treble8vbClef()
-        return clef.BassClef() if middle < _BASS_CLEF_PITCH else clef.TrebleClef()
+            return ()
+        start = members[0].start_beats
+        label = chord_at(self.score.chords, start)
+        in_key = self.score.key_at(start)
+        pitches = {n.pitch for n in following}
+        return tuple(
+            spell(n.pitch, in_key, label, n.pitch + 1 if n.pitch + 1 in pitches else None)
+            for n in members
+        )
 
     def _instrument(self) -> instrument.Instrument:
         written = instrument.Instrument(instrumentName=self.part.name)
         if not self.part.is_drum:
             written.midiProgram = self.part.program
         written.partName = self.part.name
+        written.partAbbreviation = short_name(self.part.name)
         written.partId = f"P{self.part_index + 1}"
         written.instrumentId = f"P{self.part_index + 1}-I1"
         written.midiChannel = self.part_index  # one each, or music21 looks for a free one
         return written
 
 
-# Bars
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """What of a chord lies in one bar, in beats from where the full bar would begin."""
-
-    start: Fraction
-    stop: Fraction
-    notes: tuple[ScoreNote, ...]
-    names: tuple[PitchName, ...]
-    is_continued: bool
-    is_cut: bool
-
-
-def _missing(bar: Bar) -> Fraction:
-    """Beats by which a pickup is shorter than a full bar."""
-    return bar.signature.beats - bar.length_beats
-
-
 def _quarters(beats: Fraction, bar: Bar) -> Fraction:
     return beats * bar.signature.beat_quarters
-
-
-def _chords_in_bars(
-    notes: Sequence[ScoreNote], bars: Sequence[Bar], writer: _StaffWriter
-) -> list[list[_Span]]:
-    """Cut one voice's chords at the bar lines."""
-    chords = [tuple(group) for _, group in groupby(notes, lambda n: n.start_beats)]
-    spans: list[list[_Span]] = [[] for _ in bars]
-    first_bar = 0
-    for i, members in enumerate(chords):
-        start = members[0].start_beats
-        stop = max(n.stop_beats for n in members)
-        following = chords[i + 1] if i + 1 < len(chords) else ()
-        names = _spell(members, following, writer)
-        while bars[first_bar].stop_beats <= start:
-            first_bar += 1
-        index = first_bar
-        while index < len(bars) and bars[index].start_beats < stop:
-            bar = bars[index]
-            origin = bar.start_beats - _missing(bar)
-            spans[index].append(
-                _Span(
-                    max(start, bar.start_beats) - origin,
-                    min(stop, bar.stop_beats) - origin,
-                    members,
-                    names,
-                    is_continued=start < bar.start_beats,
-                    is_cut=stop > bar.stop_beats,
-                )
-            )
-            index += 1
-    return spans
-
-
-def _spell(
-    members: Sequence[ScoreNote], following: Sequence[ScoreNote], writer: _StaffWriter
-) -> tuple[PitchName, ...]:
-    if writer.part.is_drum:
-        return ()
-    label = chord_at(writer.score.chords, members[0].start_beats)
-    pitches = {n.pitch for n in following}
-    return tuple(
-        spell(n.pitch, writer.score.key, label, n.pitch + 1 if n.pitch + 1 in pitches else None)
-        for n in members
-    )
-
-
-def _leave_out_rests(line: Sequence[_Event], other: Sequence[_Span] | None = None) -> list[_Event]:
-    """Return a voice without the rests during which the other one sounds; without any for None."""
-    return [
-        event
-        for event in line
-        if event.notes
-        or event.value.is_triplet  # a bracket needs all of its beat
-        or (
-            other is not None
-            and not any(
-                span.start < event.value.start_beats + event.value.duration_beats
-                and event.value.start_beats < span.stop
-                for span in other
-            )
-        )
-    ]
-
-
-def _fill(spans: Sequence[_Span], bar: Bar) -> list[_Event]:
-    """Write a voice's bar as consecutive events, with rests between."""
-    start, stop = _missing(bar), Fraction(bar.signature.beats)
-    triplets = triplet_beats(p for span in spans for p in (span.start, span.stop))
-    events: list[_Event] = []
-
-    def rest_until(position: Fraction) -> None:
-        if position > here:
-            values = split_span(here, position, bar.signature, triplets, is_rest=True)
-            events.extend(_Event(value, ()) for value in values)
-
-    here = start
-    if not spans:
-        whole = NoteValue(start, stop - start, "whole", 0)
-        return [_Event(whole, ())]
-    for span in spans:
-        rest_until(span.start)
-        values = split_span(span.start, span.stop, bar.signature, triplets)
-        for i, value in enumerate(values):
-            tied_before = span.is_continued or i > 0
-            tied_after = span.is_cut or i + 1 < len(values)
-            events.append(_Event(value, span.notes, span.names, _TIES[tied_before, tied_after]))
-        here = span.stop
-    rest_until(stop)
-    return events
-
-
-_TIES: Final = {
-    (False, False): None,
-    (False, True): "start",
-    (True, True): "continue",
-    (True, False): "stop",
-}
-
-
-def _shown_accidentals(
-    lines: Iterable[Sequence[_Event]], fifths: int
-) -> set[tuple[Fraction, PitchName]]:
-    """Return the notes, by place in the bar, whose alteration the reader must be told."""
-    implied: dict[tuple[str, int], int] = {}
-    shown = set()
-    events = sorted((e for line in lines for e in line), key=lambda e: e.value.start_beats)
-    for event in events:
-        for name in event.names:
-            if event.tie_type in ("stop", "continue"):
-                continue
-            place = (name.step, name.octave)
-            if implied.get(place, _signature_alter(name.step, fifths)) != name.alter:
-                shown.add((event.value.start_beats, name))
-            implied[place] = name.alter
-    return shown
-
-
-def _signature_alter(step: str, fifths: int) -> int:
-    """Alteration of a letter in a key signature: -1, 0 or 1."""
-    place = fifths_of(step)
-    return int(fifths > place + 1) - int(fifths < place - 5)
 
 
 # music21's objects
 
 
+def _build_clef(wanted: Clef) -> clef.Clef:
+    if wanted is Clef.PERCUSSION:
+        return clef.PercussionClef()
+    return clef.clefFromString(f"{wanted.sign}{wanted.line}", wanted.octave_change)
+
+
+def _octave_line(line: OctaveLine, members: Sequence[note.GeneralNote]) -> spanner.Ottava:
+    """Build a line over notes that keep their sounding pitch."""
+    placement = "above" if line.octaves > 0 else "below"
+    written = spanner.Ottava(
+        type=_OCTAVE_SIGNS[line.octaves], transposing=False, placement=placement
+    )
+    written.addSpannedElements(members)
+    return written
+
+
 def _build(
-    event: _Event,
-    shown: set[tuple[Fraction, PitchName]],
+    event: Event,
+    shown: set[Accidental],
     signature: TimeSignature,
     part: ScorePart,
 ) -> note.GeneralNote:
@@ -404,14 +290,22 @@ def _build(
         written = heads[0] if len(heads) == 1 else percussion.PercussionChord(heads)
     else:
         heads = [
-            _build_note(name, show=(event.value.start_beats, name) in shown) for name in event.names
+            _build_note(name, show=(event.value.start_beats, event.grace, name) in shown)
+            for name in event.names
         ]
         written = heads[0] if len(heads) == 1 else chord.Chord(heads)
     written.duration = length
     if event.tie_type is not None and not part.is_drum:
         for head in heads:
             head.tie = tie.Tie(event.tie_type)
-    return written
+    is_rolled = len(heads) > 1 and any(n.arpeggio for n in event.notes) and not part.is_drum
+    if is_rolled and event.tie_type in (None, "start"):
+        written.expressions.append(expressions.ArpeggioMark())
+    if not event.grace:
+        return written
+    small: note.GeneralNote = written.getGrace()
+    small.duration.slash = event.value.type == "eighth"
+    return small
 
 
 def _build_note(name: PitchName, *, show: bool) -> note.Note:
@@ -423,8 +317,8 @@ def _build_note(name: PitchName, *, show: bool) -> note.Note:
 
 
 def _build_drum(percussion_key: int) -> note.Unpitched:
-    head = note.Unpitched(displayName=_PERCUSSION_STAFF.get(percussion_key, "E5"))
-    if percussion_key in _CROSS_HEADS:
+    head = note.Unpitched(displayName=STAFF_PLACES.get(percussion_key, OTHER_PLACE))
+    if percussion_key in CROSS_HEADS:
         head.notehead = "x"
     return head
 
@@ -438,10 +332,10 @@ def _duration(value: NoteValue, signature: TimeSignature) -> duration.Duration:
     return length
 
 
-def _add_tuplet_brackets(line: Sequence[_Event], written: Sequence[note.GeneralNote]) -> None:
-    """Bracket the triplet values of each beat together."""
-    numbered = [(i, e) for i, e in enumerate(line) if e.value.is_triplet]
-    for _, group in groupby(numbered, lambda pair: pair[1].value.start_beats // 1):
+def _add_tuplet_brackets(line: Sequence[Event], written: Sequence[note.GeneralNote]) -> None:
+    """Bracket the values of each triplet together."""
+    numbered = [(i, e) for i, e in enumerate(line) if e.triplet is not None]
+    for _, group in groupby(numbered, lambda pair: pair[1].triplet):
         members = [written[i].duration.tuplets[0] for i, _ in group]
         if len(members) > 1:
             members[0].type = "start"
@@ -450,7 +344,7 @@ def _add_tuplet_brackets(line: Sequence[_Event], written: Sequence[note.GeneralN
             members[0].type = "startStop"
 
 
-def _add_beams(line: Sequence[_Event], written: Sequence[note.GeneralNote], bar: Bar) -> None:
+def _add_beams(line: Sequence[Event], written: Sequence[note.GeneralNote], bar: Bar) -> None:
     """Beam each run of adjoining values as the metre groups them."""
     signature = meter.TimeSignature(str(bar.signature))
     for run in _adjoining(line):
@@ -460,17 +354,22 @@ def _add_beams(line: Sequence[_Event], written: Sequence[note.GeneralNote], bar:
         for general_note, found in zip(members, beams, strict=True):
             if found is not None and isinstance(general_note, note.NotRest):
                 general_note.beams = found
+    for _, group in groupby(zip(line, written, strict=True), lambda pair: pair[0].grace > 0):
+        small = [general_note for event, general_note in group if event.grace]
+        for k, general_note in enumerate(small if len(small) > 1 else ()):
+            place = "start" if k == 0 else "stop" if k + 1 == len(small) else "continue"
+            general_note.beams.fill("16th", place)
 
 
-def _adjoining(line: Sequence[_Event]) -> Iterator[list[int]]:
+def _adjoining(line: Sequence[Event]) -> Iterator[list[int]]:
     """Yield the indices of events that follow each other without a gap."""
     run: list[int] = []
     for i, event in enumerate(line):
-        if run:
-            before = line[run[-1]].value
-            if before.start_beats + before.duration_beats != event.value.start_beats:
-                yield run
-                run = []
+        if event.grace:
+            continue
+        if run and line[run[-1]].stop_beats != event.value.start_beats:
+            yield run
+            run = []
         run.append(i)
     if run:
         yield run
@@ -523,9 +422,28 @@ def _tidy(root: ElementTree.Element, score: Score) -> None:
     for index, part in enumerate(score.parts):
         for channel in root.findall(f"part-list/score-part[@id='P{index + 1}']//midi-channel"):
             channel.text = str(_midi_channel(index, part) + 1)
-    names = root.findall("part-list/score-part/part-name")
-    if len(names) == 1:
-        names[0].set("print-object", "no")
+    if score.swing:
+        _say_swing(root)
+    if len(score.parts) == 1:
+        for tag in ("part-name", "part-abbreviation"):
+            for name in root.findall(f"part-list/score-part/{tag}"):
+                name.set("print-object", "no")
+
+
+def _say_swing(root: ElementTree.Element) -> None:
+    """Put "Swing" before the tempo, and into what a player of the file does."""
+    for direction in root.findall("part[1]/measure[1]/direction"):
+        if direction.find("direction-type/metronome") is None:
+            continue
+        direction.set("placement", "above")
+        kind = ElementTree.Element("direction-type")
+        ElementTree.SubElement(kind, "words", {"font-weight": "bold"}).text = "Swing\u00a0\u00a0"
+        direction.insert(0, kind)
+        sound = direction.find("sound")
+        if sound is not None:
+            swing = ElementTree.SubElement(sound, "swing")
+            for tag, text in (("first", "2"), ("second", "1"), ("swing-type", "eighth")):
+                ElementTree.SubElement(swing, tag).text = text
 
 
 def _midi_channel(index: int, part: ScorePart) -> int:

@@ -6,18 +6,20 @@ import random
 from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
+from typing import Any
 
 import mido
 import pytest
 
 from inference_service.midi.writer import (
     DRUM_CHANNEL,
+    GRACE_QUARTERS,
     TICKS_PER_QUARTER,
     encode_performance,
     encode_score,
 )
 from inference_service.music.events import Beat, Key, NoteEvent, Part, Transcription
-from inference_service.music.score import Score, ScoreNote, ScorePart
+from inference_service.music.score import KeyChange, Score, ScoreNote, ScorePart
 from tests.factories import perform
 
 
@@ -184,3 +186,34 @@ def test_beats_far_apart_stay_within_midis_slowest_tempo() -> None:
     assert max(m.tempo for _, m in conductor(midi, "set_tempo")) < 0xFFFFFF
     seconds = tick_times(midi)
     assert any(seconds(k * TICKS_PER_QUARTER) == pytest.approx(70, abs=1e-3) for k in range(20))
+
+
+def small_score(*notes: ScoreNote, **fields: Any) -> Score:
+    part = ScorePart("piano", "Piano", notes, 0)
+    return Score("", 120.0, "4/4", Key("C", "major"), (part,), (), **fields)
+
+
+def test_swing_is_played_long_and_short_but_triplets_stay() -> None:
+    half, third = Fraction(1, 2), Fraction(1, 3)
+    notes = [ScoreNote(k * half, half, 60) for k in range(4)]
+    notes += [ScoreNote(2 + k * third, third, 60) for k in range(3)]
+    midi = read(encode_score(small_score(*notes, swing=True)))
+    onsets = [t for t, m in absolute(midi.tracks[1]) if m.type == "note_on"]
+    assert onsets == [0, 640, 960, 1600, 1920, 2240, 2560]
+
+
+def test_grace_notes_sound_in_turn_before_their_place() -> None:
+    notes = [ScoreNote(Fraction(1), Fraction(0), 59 + g, grace=g) for g in (1, 2)]
+    midi = read(encode_score(small_score(*notes, ScoreNote(Fraction(1), Fraction(1), 62))))
+    onsets = [(t, m.note) for t, m in absolute(midi.tracks[1]) if m.type == "note_on"]
+    length = GRACE_QUARTERS * TICKS_PER_QUARTER
+    assert onsets == [(960 - 2 * length, 60), (960 - length, 61), (960, 62)]
+
+
+def test_changes_of_key_are_said_at_their_bars() -> None:
+    score = small_score(
+        ScoreNote(Fraction(0), Fraction(8), 60),
+        key_changes=(KeyChange(4, Key("E", "minor")),),
+    )
+    keys = [(t, m.key) for t, m in conductor(read(encode_score(score)), "key_signature")]
+    assert keys == [(0, "C"), (4 * TICKS_PER_QUARTER, "Em")]

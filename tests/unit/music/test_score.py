@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from inference_service.music.events import Key
 from inference_service.music.score import (
+    KeyChange,
     Score,
     ScoreChord,
     ScoreNote,
@@ -54,6 +56,13 @@ def test_transposing_moves_notes_chords_and_key_but_no_drums() -> None:
     assert [chord.label for chord in moved.chords] == ["G:min7/b3", "N"]
     assert moved.key == Key("Bb", "major")
     assert transpose_score(PIECE, 0) is PIECE
+
+
+def test_the_key_holds_from_its_bar_line_and_moves_with_the_notes() -> None:
+    piece = replace(PIECE, key_changes=(KeyChange(4, Key("A", "minor")),))
+    keys = [piece.key_at(Fraction(place)) for place in (-1, 3, 4, 9)]
+    assert keys == [Key("C", "major")] * 2 + [Key("A", "minor")] * 2
+    assert transpose_score(piece, 2).key_changes == (KeyChange(4, Key("B", "minor")),)
 
 
 @pytest.mark.parametrize(("pitch", "folded"), [(-1, 11), (128, 116), (60, 60), (150, 126)])

@@ -10,14 +10,17 @@ import importlib.util
 import random
 import time
 from dataclasses import replace
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import xmlschema
 
 from inference_service.music.events import Beat, Key, Transcription
+from inference_service.music.score import KeyChange, Score, ScoreNote, ScorePart
 from inference_service.notation.arrange import arrange
 from inference_service.notation.musicxml import encode_musicxml
 from inference_service.notation.quantize import quantize
@@ -227,3 +230,79 @@ def test_three_hundred_notes_take_less_than_a_second() -> None:
     begin_s = time.process_time()
     encode_musicxml(score)
     assert time.process_time() - begin_s < 1.0
+
+
+def page(*notes: ScoreNote, staves: int = 1, **fields: Any) -> bytes:
+    part = ScorePart("piano", "Piano", tuple(sorted(notes)), 0, staves=staves)
+    score = Score("", 120.0, "4/4", Key("C", "major"), (part,), (), **fields)
+    musicxml = encode_musicxml(score)
+    validate(musicxml)
+    return musicxml
+
+
+def test_a_lone_grace_note_is_slashed_and_several_are_beamed() -> None:
+    musicxml = page(
+        ScoreNote(Fraction(0), Fraction(0), 59, grace=1),
+        ScoreNote(Fraction(0), Fraction(1), 60),
+        ScoreNote(Fraction(1), Fraction(0), 62, grace=1),
+        ScoreNote(Fraction(1), Fraction(0), 64, grace=2),
+        ScoreNote(Fraction(1), Fraction(1), 65),
+    )
+    notes = elements(musicxml, ".//note")
+    assert [n.findtext("pitch/step") for n in notes[:5]] == ["B", "C", "D", "E", "F"]
+    assert [n.find("grace") is not None for n in notes[:5]] == [True, False, True, True, False]
+    graces = elements(musicxml, ".//grace")
+    assert [g.get("slash") for g in graces] == ["yes", "no", "no"]
+    assert [[b.text for b in n.findall("beam")] for n in notes[2:4]] == [["begin"] * 2, ["end"] * 2]
+
+
+def test_a_rolled_chord_has_its_wavy_line_on_every_note() -> None:
+    chord = [ScoreNote(Fraction(0), Fraction(4), p, arpeggio=p == 60) for p in (60, 64, 67)]
+    assert len(elements(page(*chord), ".//arpeggiate")) == 3
+
+
+def test_swing_is_said_above_the_first_bar() -> None:
+    musicxml = page(ScoreNote(Fraction(0), Fraction(4), 60), swing=True)
+    (direction,) = elements(musicxml, "part/measure/direction")
+    assert (direction.findtext("direction-type/words") or "").strip() == "Swing"
+    assert direction.find("direction-type/metronome") is not None
+    assert direction.findtext("sound/swing/first") == "2"
+
+
+def test_a_change_of_key_is_written_and_spelt() -> None:
+    musicxml = page(
+        ScoreNote(Fraction(0), Fraction(4), 68),
+        ScoreNote(Fraction(4), Fraction(4), 68),
+        key_changes=(KeyChange(4, Key("E", "major")),),
+    )
+    assert [f.text for f in elements(musicxml, ".//fifths")] == ["0", "4"]
+    steps = [(p.findtext("step"), p.findtext("alter")) for p in elements(musicxml, ".//pitch")]
+    assert steps == [("A", "-1"), ("G", "1")]
+
+
+def test_triplets_of_beats_have_one_bracket() -> None:
+    third = Fraction(2, 3)
+    musicxml = page(*(ScoreNote(k * third, third, 60 + k) for k in range(3)))
+    assert [t.get("type") for t in elements(musicxml, ".//tuplet")] == ["start", "stop"]
+    types = [n.findtext("type") for n in elements(musicxml, ".//note") if n.find("pitch")]
+    assert types == ["quarter"] * 3
+    assert elements(musicxml, ".//tie") == []
+
+
+def test_octave_lines_keep_the_sounding_pitch() -> None:
+    musicxml = page(*(ScoreNote(Fraction(k), Fraction(1), 100) for k in range(8)))
+    shifts = [(s.get("type"), s.get("size")) for s in elements(musicxml, ".//octave-shift")]
+    assert shifts == [("down", "8"), ("stop", "8")]
+    assert {o.text for o in elements(musicxml, ".//octave")} == {"7"}
+
+
+def test_a_change_of_clef_stands_in_its_staff() -> None:
+    low = [ScoreNote(Fraction(k), Fraction(1), 48, staff=2) for k in range(8)]
+    high = [ScoreNote(Fraction(k), Fraction(1), 76, staff=2) for k in range(8, 24)]
+    top = [ScoreNote(Fraction(0), Fraction(24), 72)]
+    clefs = elements(page(*low, *high, *top, staves=2), "part/measure/attributes/clef")
+    assert [(c.get("number"), c.findtext("sign")) for c in clefs] == [
+        ("1", "G"),
+        ("2", "F"),
+        ("2", "G"),
+    ]

@@ -1,0 +1,287 @@
+"""One voice of a staff, bar by bar: what stands in each bar, as written values.
+
+Chords are cut at bar lines and tied over them; silences become rests; places off the powers of
+two become triplets. Three notes in the time of two beats are one triplet of the beat's own value,
+not the eighth triplets of two beats tied together (Gould, "Behind Bars", 2011, ch. "Tuplets").
+An alteration is shown where the bar's earlier notes and the key signature do not imply it, and not
+again behind a tie.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import groupby, pairwise
+from math import floor
+from typing import Final
+
+from inference_service.music.meter import TimeSignature
+from inference_service.music.score import Bar, ScoreNote
+from inference_service.notation.durations import NoteValue, split_span, triplet_beats
+from inference_service.notation.spelling import PitchName, fifths_of
+
+Speller = Callable[[Sequence[ScoreNote], Sequence[ScoreNote]], tuple[PitchName, ...]]
+"""Names the notes of a chord, given those of the chord that follows."""
+
+Accidental = tuple[Fraction, int, PitchName]
+"""A place in the bar, a grace note's number (0 for others) and a name."""
+
+_WIDE: Final = 2
+"""Beats that a triplet of beats takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A written chord, note or rest in a bar.
+
+    Attributes
+    ----------
+    value : NoteValue
+        In beats from where the full bar would begin.
+    notes : tuple of ScoreNote
+        Empty for a rest.
+    names : tuple of PitchName
+        Of the notes; empty for drums.
+    tie_type : str or None
+        MusicXML's ``"start"``, ``"stop"``, or music21's ``"continue"`` for both.
+    triplet : int or None
+        The beat on which the triplet begins that the value belongs to.
+    grace : int
+        0, or the number of a grace note.
+    """
+
+    value: NoteValue
+    notes: tuple[ScoreNote, ...]
+    names: tuple[PitchName, ...] = ()
+    tie_type: str | None = None
+    triplet: int | None = None
+    grace: int = 0
+
+    @property
+    def stop_beats(self) -> Fraction:
+        """Where the value ends."""
+        return self.value.start_beats + self.value.duration_beats
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What of a chord lies in one bar, in beats from where the full bar would begin."""
+
+    start: Fraction
+    stop: Fraction
+    notes: tuple[ScoreNote, ...]
+    names: tuple[PitchName, ...]
+    is_continued: bool
+    is_cut: bool
+    graces: tuple[tuple[tuple[ScoreNote, ...], tuple[PitchName, ...]], ...] = ()
+
+
+def missing_beats(bar: Bar) -> Fraction:
+    """Beats by which a pickup is shorter than a full bar."""
+    return bar.signature.beats - bar.length_beats
+
+
+def cut_at_bars(
+    notes: Sequence[ScoreNote], bars: Sequence[Bar], spell: Speller
+) -> list[list[Span]]:
+    """Return the spans of each bar for one voice's notes.
+
+    Grace notes go with the chord at their place, or the next one; behind the last chord they are
+    left out.
+    """
+    chords = _group([n for n in notes if not n.grace])
+    graces = _lead(notes, [members[0].start_beats for members in chords])
+    spans: list[list[Span]] = [[] for _ in bars]
+    first_bar = 0
+    for i, members in enumerate(chords):
+        start = members[0].start_beats
+        stop = max(n.stop_beats for n in members)
+        following = chords[i + 1] if i + 1 < len(chords) else ()
+        names = spell(members, following)
+        led = [(small, spell(small, members)) for small in graces[i]]
+        while bars[first_bar].stop_beats <= start:
+            first_bar += 1
+        index = first_bar
+        while index < len(bars) and bars[index].start_beats < stop:
+            bar = bars[index]
+            origin = bar.start_beats - missing_beats(bar)
+            spans[index].append(
+                Span(
+                    max(start, bar.start_beats) - origin,
+                    min(stop, bar.stop_beats) - origin,
+                    members,
+                    names,
+                    is_continued=start < bar.start_beats,
+                    is_cut=stop > bar.stop_beats,
+                    graces=() if start < bar.start_beats else tuple(led),
+                )
+            )
+            index += 1
+    return spans
+
+
+def _group(notes: Iterable[ScoreNote]) -> list[tuple[ScoreNote, ...]]:
+    return [tuple(group) for _, group in groupby(notes, lambda n: n.start_beats)]
+
+
+def _lead(
+    notes: Sequence[ScoreNote], starts: Sequence[Fraction]
+) -> list[list[tuple[ScoreNote, ...]]]:
+    """Return the grace chords before each start, in the order of play."""
+    led: list[list[tuple[ScoreNote, ...]]] = [[] for _ in starts]
+    small = sorted((n for n in notes if n.grace), key=lambda n: (n.start_beats, n.grace, n.pitch))
+    for (start, _), group in groupby(small, lambda n: (n.start_beats, n.grace)):
+        index = bisect_left(starts, start)
+        if index < len(starts):
+            led[index].append(tuple(group))
+    return led
+
+
+def fill_bar(spans: Sequence[Span], bar: Bar) -> list[Event]:
+    """Write a voice's bar as consecutive events, with rests between."""
+    signature = bar.signature
+    start, stop = missing_beats(bar), Fraction(signature.beats)
+    if not spans:
+        return [Event(NoteValue(start, stop - start, "whole", 0), ())]
+    wide = _wide_triplets(spans, start, signature)
+    triplets = triplet_beats(
+        p for span in spans for p in (span.start, span.stop) if not _is_inside(p, wide)
+    )
+    events: list[Event] = []
+    here = start
+    for span in spans:
+        events.extend(_write(here, span.start, signature, triplets, wide, is_rest=True))
+        events.extend(_write_graces(span, signature))
+        values = list(_write(span.start, span.stop, signature, triplets, wide))
+        for i, event in enumerate(values):
+            tie_type = _TIES[span.is_continued or i > 0, span.is_cut or i + 1 < len(values)]
+            events.append(replace(event, notes=span.notes, names=span.names, tie_type=tie_type))
+        here = span.stop
+    events.extend(_write(here, stop, signature, triplets, wide, is_rest=True))
+    return events
+
+
+_TIES: Final = {
+    (False, False): None,
+    (False, True): "start",
+    (True, True): "continue",
+    (True, False): "stop",
+}
+
+
+def _write(
+    start: Fraction,
+    stop: Fraction,
+    signature: TimeSignature,
+    triplets: frozenset[int],
+    wide: Sequence[int],
+    *,
+    is_rest: bool = False,
+) -> list[Event]:
+    """Write a span as events without notes, cut at the edges of triplets of beats."""
+    edges = [Fraction(e) for beat in wide for e in (beat, beat + _WIDE) if start < e < stop]
+    cuts = sorted({start, *edges, stop})
+    events: list[Event] = []
+    for a, b in pairwise(cuts):
+        beat = next((w for w in wide if w <= a < w + _WIDE), None)
+        if beat is not None:
+            events.append(Event(_wide_value(a, b, signature), (), triplet=beat))
+            continue
+        for value in split_span(a, b, signature, triplets, is_rest=is_rest):
+            triplet = floor(value.start_beats) if value.is_triplet else None
+            events.append(Event(value, (), triplet=triplet))
+    return events
+
+
+def _write_graces(span: Span, signature: TimeSignature) -> list[Event]:
+    value = NoteValue(span.start, Fraction(0), "eighth" if len(span.graces) == 1 else "16th", 0)
+    return [
+        Event(value, notes, names, grace=number)
+        for number, (notes, names) in enumerate(span.graces, start=1)
+    ]
+
+
+# Triplets of beats
+
+
+def _wide_triplets(
+    spans: Sequence[Span], start: Fraction, signature: TimeSignature
+) -> tuple[int, ...]:
+    """Return the beats on which a triplet of beats begins."""
+    if signature.is_compound:
+        return ()
+    places = {p for span in spans for p in (span.start, span.stop)}
+    found: list[int] = []
+    for beat in range(signature.beats - 1):
+        hides_middle = signature.beats == 4 and beat == 1
+        if beat < start or hides_middle or (found and beat < found[-1] + _WIDE):
+            continue
+        inside = {p - beat for p in places if beat < p < beat + _WIDE}
+        if inside and inside <= {Fraction(2, 3), Fraction(4, 3)}:
+            found.append(beat)
+    return tuple(found)
+
+
+def _is_inside(position: Fraction, wide: Sequence[int]) -> bool:
+    return any(beat < position < beat + _WIDE for beat in wide)
+
+
+def _wide_value(start: Fraction, stop: Fraction, signature: TimeSignature) -> NoteValue:
+    """Write a third or two of two beats as the value of one or two."""
+    beats = (stop - start) * Fraction(3, 2)
+    (plain,) = split_span(Fraction(0), beats, TimeSignature(4, signature.unit), frozenset())
+    return NoteValue(start, stop - start, plain.type, plain.dots, is_triplet=True)
+
+
+# Rests and accidentals
+
+
+def leave_out_rests(line: Sequence[Event], other: Sequence[Span] | None = None) -> list[Event]:
+    """Return a voice without the rests during which the other one sounds; without any for None."""
+    return [
+        event
+        for event in line
+        if event.notes
+        or event.value.is_triplet  # a bracket needs all of its beat
+        or (
+            other is not None
+            and not any(
+                span.start < event.stop_beats and event.value.start_beats < span.stop
+                for span in other
+            )
+        )
+    ]
+
+
+def shown_accidentals(lines: Iterable[Sequence[Event]], fifths: int) -> set[Accidental]:
+    """Return the notes whose alteration the reader must be told.
+
+    Parameters
+    ----------
+    lines : iterable of sequences of Event
+        The voices of one bar of a staff.
+    fifths : int
+        Of the key signature in force.
+    """
+    implied: dict[tuple[str, int], int] = {}
+    shown = set()
+    events = sorted(
+        (e for line in lines for e in line), key=lambda e: (e.value.start_beats, not e.grace)
+    )
+    for event in events:
+        for name in event.names:
+            if event.tie_type in ("stop", "continue"):
+                continue
+            place = (name.step, name.octave)
+            if implied.get(place, _signature_alter(name.step, fifths)) != name.alter:
+                shown.add((event.value.start_beats, event.grace, name))
+            implied[place] = name.alter
+    return shown
+
+
+def _signature_alter(step: str, fifths: int) -> int:
+    """Alteration of a letter in a key signature: -1, 0 or 1."""
+    place = fifths_of(step)
+    return int(fifths > place + 1) - int(fifths < place - 5)

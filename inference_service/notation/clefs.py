@@ -1,0 +1,226 @@
+"""Clefs and octave lines, chosen by what has to be read.
+
+Both weigh ledger lines. A part has the clef that its instrument has by custom, with an octave sign
+for what sounds an octave lower than it is written (guitar, bass, a low voice in the treble clef).
+The staves of a keyboard part change clef at bar lines, by the cheapest path through the bars
+(Viterbi): a change costs as much as a passage of ledger lines, so that it pays only where the
+hand stays. Octave lines are a second such path, over attacks, through what then still lies more
+than three ledger lines off the staff (Gould, "Behind Bars", 2011, ch. "Clefs" and "Octave signs").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from fractions import Fraction
+from itertools import groupby
+from statistics import median
+from typing import Final
+
+import numpy as np
+
+from inference_service.music.score import Bar, ScoreNote, ScorePart
+
+
+class Clef(Enum):
+    """A clef: sign, staff line, octave sign, and the diatonic step of the lowest line.
+
+    Steps count the white keys from C0; middle C is 28.
+    """
+
+    TREBLE = ("G", 2, 0, 30)
+    TREBLE_8VB = ("G", 2, -1, 23)
+    ALTO = ("C", 3, 0, 24)
+    BASS = ("F", 4, 0, 18)
+    BASS_8VB = ("F", 4, -1, 11)
+    PERCUSSION = ("percussion", 2, 0, 30)
+
+    def __init__(self, sign: str, line: int, octave_change: int, lowest_step: int) -> None:
+        self.sign = sign
+        self.line = line
+        self.octave_change = octave_change
+        self.lowest_step = lowest_step
+
+    def ledger_lines(self, pitch: int, octaves: int = 0) -> int:
+        """Ledger lines that a pitch needs when it is written ``octaves`` lower."""
+        octave, pitch_class = divmod(pitch, 12)
+        step = 7 * (octave - 1 - octaves) + _STEPS[pitch_class]
+        return max(step - self.lowest_step - 8, self.lowest_step - step, 0) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class OctaveLine:
+    """A line of ``octaves`` (1 for 8va, 2 for 15ma, negative below) over a staff's attacks."""
+
+    start_beats: Fraction
+    last_beats: Fraction
+    octaves: int
+
+
+_STEPS: Final = (0, 0, 1, 2, 2, 3, 3, 4, 4, 5, 6, 6)
+"""White keys from C by pitch class; black ones as sharps, but E flat and B flat."""
+
+_SUNG: Final = range(52, 55)
+_GUITARS: Final = range(24, 32)
+_BASSES: Final = (*range(32, 40), 43)
+_VIOLA: Final = 41
+_LOW_VOICE_PITCH: Final = 57
+"""A voice with a median below this reads best an octave up, as tenors do."""
+_BASS_CLEF_PITCH: Final = 56
+
+_CLEF_CHANGE_COST: Final = 10.0
+_MOST_LEDGER_COST: Final = 12
+_READABLE_LEDGER_LINES: Final = 3
+_LINE_COST: Final = 3.0
+"""For each octave that a line begins or ends to shift."""
+_UNDER_LINE_COST: Final = 0.2
+_LONGEST_SILENCE_BEATS: Final = 8
+
+
+def choose_clefs(part: ScorePart, staff: int, bars: Sequence[Bar]) -> list[Clef]:
+    """Return the clef of each bar of a staff.
+
+    Parameters
+    ----------
+    part : ScorePart
+    staff : int
+    bars : sequence of Bar
+        Of the whole piece.
+    """
+    notes = [n for n in part.notes if n.staff == staff]
+    if part.staves == 1:
+        return [_choose_clef(part, notes)] * len(bars)
+    home = Clef.TREBLE if staff == 1 else Clef.BASS
+    return _follow_hand(notes, home, bars)
+
+
+def _choose_clef(part: ScorePart, notes: Sequence[ScoreNote]) -> Clef:
+    if part.is_drum:
+        return Clef.PERCUSSION
+    if part.program in _GUITARS:
+        return Clef.TREBLE_8VB
+    if part.program in _BASSES:
+        return Clef.BASS_8VB
+    if part.program == _VIOLA:
+        return Clef.ALTO
+    if not notes:
+        return Clef.TREBLE
+    middle = median(n.pitch for n in notes)
+    if part.program in _SUNG and middle < _LOW_VOICE_PITCH:
+        return Clef.TREBLE_8VB
+    return Clef.BASS if middle < _BASS_CLEF_PITCH else Clef.TREBLE
+
+
+def _follow_hand(notes: Sequence[ScoreNote], home: Clef, bars: Sequence[Bar]) -> list[Clef]:
+    """Cheapest path through treble and bass clef, bar by bar."""
+    clefs = (home, Clef.BASS if home is Clef.TREBLE else Clef.TREBLE)
+    in_bars = _notes_by_bar(notes, bars)
+    costs = np.zeros((len(bars), 2))
+    for i, here in enumerate(in_bars):
+        for k, clef in enumerate(clefs):
+            costs[i, k] = sum(
+                min(max(clef.ledger_lines(p) for p in ends), _MOST_LEDGER_COST)
+                for ends in _outer_pitches(here)
+            )
+    change = _CLEF_CHANGE_COST * (1 - np.eye(2))
+    path = _cheapest_path(costs, change, np.array([0.0, _CLEF_CHANGE_COST]))
+    return _settle([clefs[k] for k in path], in_bars)
+
+
+def _settle(clefs: list[Clef], in_bars: Sequence[Sequence[ScoreNote]]) -> list[Clef]:
+    """Put off each change to the bar in which something has to be read."""
+    for i in range(1, len(clefs)):
+        if clefs[i] is not clefs[i - 1] and not in_bars[i]:
+            clefs[i] = clefs[i - 1]
+    return clefs
+
+
+def find_octave_lines(
+    notes: Sequence[ScoreNote], clefs: Sequence[Clef], bars: Sequence[Bar]
+) -> list[OctaveLine]:
+    """Return the octave lines of a staff, in order.
+
+    Parameters
+    ----------
+    notes : sequence of ScoreNote
+        Of one staff. In a bar with two voices a line begins and ends with the bar.
+    clefs : sequence of Clef
+        Of each bar, as :func:`choose_clefs` returns them.
+    bars : sequence of Bar
+    """
+    units: list[tuple[Clef, list[ScoreNote]]] = []
+    for clef, here in zip(clefs, _notes_by_bar(notes, bars), strict=True):
+        if len({n.voice for n in here}) > 1:
+            units.append((clef, here))
+        else:
+            units.extend((clef, list(g)) for _, g in groupby(here, lambda n: n.start_beats))
+    if not units or clefs[0] is Clef.PERCUSSION:
+        return []
+    shifts = (0, 1, 2, -1, -2)
+    costs = np.array([[_shift_cost(clef, here, s) for s in shifts] for clef, here in units])
+    move = _LINE_COST * np.abs(np.subtract.outer(shifts, shifts))
+    begin = _LINE_COST * np.abs(np.array(shifts))
+    path = _cheapest_path(costs, move, begin)
+    lines: list[OctaveLine] = []
+    for k, (_, here) in zip(path, units, strict=True):
+        start, last = here[0].start_beats, here[-1].start_beats
+        before = lines[-1] if lines else None
+        if (
+            before is not None
+            and before.octaves == shifts[k]
+            and start - before.last_beats <= _LONGEST_SILENCE_BEATS
+        ):
+            lines[-1] = OctaveLine(before.start_beats, last, before.octaves)
+        else:
+            lines.append(OctaveLine(start, last, shifts[k]))
+    return [line for line in lines if line.octaves]
+
+
+def _shift_cost(clef: Clef, notes: Sequence[ScoreNote], octaves: int) -> float:
+    """Cost of reading notes with a line; none goes above the bass clef or below the treble."""
+    if octaves:
+        is_high = clef in (Clef.TREBLE, Clef.TREBLE_8VB, Clef.ALTO)
+        if (octaves > 0) != is_high:
+            return 1e6
+    excess = 0
+    for ends in _outer_pitches(notes):
+        for pitch in ends:
+            lines = clef.ledger_lines(pitch, octaves)
+            wrong_side = (clef.ledger_lines(pitch) == 0) and octaves
+            excess += max(lines - _READABLE_LEDGER_LINES, 0) + (1 if wrong_side else 0)
+    return excess + _UNDER_LINE_COST * abs(octaves)
+
+
+def _notes_by_bar(notes: Sequence[ScoreNote], bars: Sequence[Bar]) -> list[list[ScoreNote]]:
+    ordered = sorted(n for n in notes if not n.grace)
+    found: list[list[ScoreNote]] = []
+    index = 0
+    for bar in bars:
+        here = []
+        while index < len(ordered) and ordered[index].start_beats < bar.stop_beats:
+            here.append(ordered[index])
+            index += 1
+        found.append(here)
+    return found
+
+
+def _outer_pitches(notes: Sequence[ScoreNote]) -> Iterator[tuple[int, ...]]:
+    """Yield the lowest and highest pitch of each attack, once where they are one."""
+    for _, group in groupby(notes, lambda n: n.start_beats):
+        pitches = [n.pitch for n in group]
+        yield tuple({min(pitches), max(pitches)})
+
+
+def _cheapest_path(costs: np.ndarray, move: np.ndarray, begin: np.ndarray) -> list[int]:
+    """Viterbi: the state of each of the rows of ``costs``, shape (rows, states)."""
+    total = begin + costs[0]
+    came_from = np.zeros(costs.shape, dtype=np.intp)
+    for i in range(1, len(costs)):
+        arriving = total[:, None] + move
+        came_from[i] = arriving.argmin(axis=0)
+        total = arriving.min(axis=0) + costs[i]
+    path = [int(total.argmin())]
+    for i in range(len(costs) - 1, 0, -1):
+        path.append(int(came_from[i, path[-1]]))
+    return path[::-1]

@@ -1,0 +1,55 @@
+"""Parts by the names that a full score has in its margin, and their order down the page."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from inference_service.music.score import ScorePart
+
+_SHORT_NAMES: Final = {
+    "vocals": "Voc.", "voice": "Voc.", "melody": "Mel.", "piano": "Pno.", "keyboard": "Kbd.",
+    "keys": "Kbd.", "organ": "Org.", "harpsichord": "Hpd.", "guitar": "Gtr.", "bass": "Bass",
+    "drums": "Dr.", "percussion": "Perc.", "strings": "Str.", "violin": "Vln.", "viola": "Vla.",
+    "cello": "Vc.", "violoncello": "Vc.", "contrabass": "Cb.", "flute": "Fl.", "oboe": "Ob.",
+    "clarinet": "Cl.", "bassoon": "Bn.", "horn": "Hn.", "trumpet": "Tpt.", "trombone": "Tbn.",
+    "tuba": "Tba.", "saxophone": "Sax.", "sax": "Sax.", "harp": "Hp.", "accordion": "Acc.",
+    "synth": "Syn.", "choir": "Ch.", "soprano": "S.", "alto": "A.", "tenor": "T.",
+    "lead": "Lead", "other": "Oth.",
+}  # fmt: skip
+_LONGEST_SHORT: Final = 5
+
+# Places down the page by General MIDI's families of eight programs: winds, brass and leads first,
+# then plucked strings, keyboards, chromatic percussion, bowed strings, the rest, basses.
+_FAMILY_RANKS: Final = {9: 1, 8: 1, 7: 2, 10: 3, 3: 4, 0: 5, 2: 5, 1: 6, 5: 7, 6: 7, 11: 7}
+_SUNG: Final = range(52, 55)
+_OTHER_RANK: Final = 8
+_BASS_RANK: Final = 9
+_DRUM_RANK: Final = 10
+
+
+def short_name(name: str) -> str:
+    """Return what stands before a part's staff from the second system on.
+
+    >>> [short_name(name) for name in ("Violin 2", "Kazoo", "Bandoneon")]
+    ['Vln. 2', 'Kazoo', 'Band.']
+    """
+    match = re.fullmatch(r"(.*?)\s*(\d*)", name.strip())
+    word, number = match.groups() if match else (name, "")
+    if len(word) <= _LONGEST_SHORT and word.lower() not in _SHORT_NAMES:
+        short = word
+    else:
+        short = _SHORT_NAMES.get(word.lower(), f"{word[:4].strip()}.")
+    return f"{short} {number}".strip()
+
+
+def page_order(part: ScorePart) -> int:
+    """Return a part's rank down the page: voices first, drums last."""
+    if part.is_drum:
+        return _DRUM_RANK
+    if part.id == "vocals" or part.program in _SUNG:
+        return 0
+    if part.id == "bass":
+        return _BASS_RANK
+    family = (part.program or 0) // 8
+    return _BASS_RANK if family == 4 else _FAMILY_RANKS.get(family, _OTHER_RANK)
