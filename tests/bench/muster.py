@@ -20,7 +20,8 @@ and M estimated ones, some are matched:
 
 The mean of the five is the usual summary. Conventions are those of the authors' public tool
 (github.com/amtevaluation, ``ScoreMatchEvaluation_VoicePlus_v220118.cpp``), whose scales these are:
-ratios of six note values, each half the one before, plain, dotted, double dotted and of triplets. A true note that another voice doubles is counted once, and grace notes are notes.
+ratios of six note values, each half the one before, plain, dotted, double dotted and of triplets.
+A true note that another voice doubles is counted once, and grace notes are notes.
 
 Deviations. The tool aligns as Nakamura, Yoshii and Katayose (ISMIR 2017) do, with an HMM over
 chords; here a dynamic programme aligns chords, and what that leaves is matched by place
