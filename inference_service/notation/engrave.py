@@ -23,10 +23,7 @@ import verovio
 
 from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, font_directory, font_files
 from inference_service.notation.mei import dress
-from inference_service.notation.page import PHONE, Page, Paper
-
-MAX_PAGES: Final = 40
-"""More pages than this are cut: a chat takes albums of ten, and nobody reads on."""
+from inference_service.notation.page import MAX_PAGES, PHONE, Page, Paper
 
 _WIDE_SCALE: Final = 0.8
 """How much smaller a system of more than two staves is drawn."""

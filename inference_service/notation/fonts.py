@@ -57,6 +57,22 @@ def _unpack_music_font(target: Path) -> None:
     font.save(target)
 
 
+@cache
+def _advances(file_name: str) -> tuple[dict[int, float], float]:
+    """Return each character's width, and that of what has no glyph, in ems."""
+    font = TTFont(font_directory() / file_name)
+    widths = font["hmtx"]
+    em = font["head"].unitsPerEm
+    known = {code: widths[name][0] / em for code, name in font.getBestCmap().items()}
+    return known, widths[".notdef"][0] / em
+
+
+def text_width(text: str, size_px: float, *, is_bold: bool = False) -> float:
+    """Return the width in pixels of a line in the text font, without kerning."""
+    known, missing = _advances(_TEXT_FILES[1] if is_bold else _TEXT_FILES[0])
+    return size_px * sum(known.get(ord(c), missing) for c in text)
+
+
 def font_directory() -> Path:
     """Return a directory with the fonts, for a renderer that scans one."""
     return Path(_directory().name)

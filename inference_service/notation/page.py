@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+MAX_PAGES: Final = 40
+"""More pages than this are cut: a chat takes albums of ten, and nobody reads on."""
+
 
 class Paper(StrEnum):
     """The sheet that a PDF is printed on."""

@@ -10,11 +10,14 @@ from inference_service.music.events import Transcription
 from inference_service.music.score import Score, transpose_score
 from inference_service.music.serialization import encode_transcription
 from inference_service.notation.arrange import arrange
+from inference_service.notation.chart import build_chart, encode_chart
+from inference_service.notation.chord_sheet import draw_chord_sheet
 from inference_service.notation.chords import simplify_chords
 from inference_service.notation.engrave import engrave, rasterize, write_pdf
 from inference_service.notation.musicxml import encode_musicxml
-from inference_service.notation.page import PRINTED
+from inference_service.notation.page import PHONE, PRINTED, Page
 from inference_service.notation.quantize import quantize
+from inference_service.notation.views import View
 from inference_service.pipeline.options import Format, RenderOptions
 from inference_service.progress import Progress, Stage
 
@@ -47,7 +50,8 @@ def _artifacts(
     written = transpose_score(quantize(transcription, options.title), options.transpose_semitones)
     if options.simple_chords:
         written = replace(written, chords=simplify_chords(written.chords))
-    score = arrange(written, options.view)
+    is_chart = options.view is View.CHORDS
+    score = build_chart(written) if is_chart else arrange(written, options.view)
     if wanted & {Format.MUSICXML, Format.PNG, Format.PDF}:
         yield from _pages(score, options, progress)
     progress(Stage.ENGRAVING, 1.0)
@@ -60,15 +64,21 @@ def _artifacts(
 
 def _pages(score: Score, options: RenderOptions, progress: Progress) -> Iterator[Artifact]:
     wanted = options.formats
-    musicxml = encode_musicxml(score, lambda fraction: progress(Stage.NOTATION, fraction))
+    is_chart = options.view is View.CHORDS
+    encode = encode_chart if is_chart else encode_musicxml
+    musicxml = encode(score, lambda fraction: progress(Stage.NOTATION, fraction))
     progress(Stage.NOTATION, 1.0)
+
+    def lay_out(page: Page) -> list[str]:
+        return draw_chord_sheet(score, page) if is_chart else engrave(musicxml, page)
+
     if Format.PNG in wanted:
-        pages = engrave(musicxml)
-        for number, page in enumerate(pages, start=1):
-            progress(Stage.ENGRAVING, (number - 1) / len(pages))
-            yield Artifact(f"score-{number}.png", "image/png", rasterize(page))
+        svgs = lay_out(PHONE)
+        for number, svg in enumerate(svgs, start=1):
+            progress(Stage.ENGRAVING, (number - 1) / len(svgs))
+            yield Artifact(f"score-{number}.png", "image/png", rasterize(svg))
     if Format.PDF in wanted:
-        printed = write_pdf(engrave(musicxml, PRINTED[options.paper]), options.paper)
+        printed = write_pdf(lay_out(PRINTED[options.paper]), options.paper)
         yield Artifact("score.pdf", "application/pdf", printed)
     if Format.MUSICXML in wanted:
         media_type = "application/vnd.recordare.musicxml+xml"

@@ -1,0 +1,176 @@
+"""A piece's chords alone: bars with names, and something to play and to engrave them by.
+
+The chart is a :class:`Score` of one part that strikes each chord where it begins and at every bar
+line, in close position over its bass. So it has as many bars as have chords, and its MIDI is heard
+as it is read. Bars before the first chord, and what is no chord, are silent and read "N.C.".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+from typing import Final
+from xml.etree import ElementTree
+
+from inference_service.music.events import NO_CHORD
+from inference_service.music.pitch import pitch_class
+from inference_service.music.score import Bar, Score, ScoreChord, ScoreNote, ScorePart
+from inference_service.notation.chords import parse_chord
+from inference_service.notation.musicxml import encode_musicxml
+from inference_service.progress import Report, ignore
+
+_LOWEST_BASS: Final = 36
+_LOWEST_TONE: Final = 55
+_SLASH_PITCH: Final = 71
+"""The middle line of the treble clef."""
+
+_DOCTYPE_END: Final = b'.dtd">\n'
+
+
+@dataclass(frozen=True, slots=True)
+class ChartBar:
+    """A bar of a chart.
+
+    Attributes
+    ----------
+    bar : Bar
+    chords : tuple of (Fraction, str)
+        Places in beats from the bar's beginning, the first of them 0, with Harte labels.
+    repeats : bool
+        Whether the bar before has the same chords in the same places and metre.
+    """
+
+    bar: Bar
+    chords: tuple[tuple[Fraction, str], ...]
+    repeats: bool
+
+
+def build_chart(score: Score) -> Score:
+    """Return the score with the chords, struck anew in each bar, as its only part."""
+    spans = list(_spans(score))
+    sounding = max((stop for _, stop, label in spans if label != NO_CHORD), default=Fraction(0))
+    frame = replace(
+        score, parts=(ScorePart("chords", "Chords", (ScoreNote(Fraction(0), sounding, 60),)),)
+    )
+    bars = frame.bars()
+    notes = []
+    for start, stop, label in spans:
+        for bar in bars:
+            struck, released = max(start, bar.start_beats), min(stop, bar.stop_beats)
+            if struck < released:
+                notes += [ScoreNote(struck, released - struck, p) for p in _voice(label)]
+    return replace(score, parts=(ScorePart("chords", "Chords", tuple(sorted(notes)), program=0),))
+
+
+def _spans(score: Score) -> Iterator[tuple[Fraction, Fraction, str]]:
+    """Yield each chord's beginning, end and label; the last ends with its bar or the music."""
+    chords = sorted(score.chords)
+    if not chords:
+        return
+    last = chords[-1].start_beats
+    bars = replace(
+        score,
+        parts=(*score.parts, ScorePart("", "", (ScoreNote(last, Fraction(1, 64), 60),))),
+    ).bars()
+    first = bars[0].start_beats
+    for chord, following in pairwise([*chords, ScoreChord(bars[-1].stop_beats, NO_CHORD)]):
+        label = chord.label if parse_chord(chord.label) else NO_CHORD
+        start, stop = max(chord.start_beats, first), following.start_beats
+        if start < stop:
+            yield start, stop, label
+
+
+def _voice(label: str) -> list[int]:
+    """Return a chord's pitches: the bass, and each tone once above it."""
+    name = parse_chord(label)
+    if name is None:
+        return []
+    root = pitch_class(name.root)
+    bass = (root + 7 * (name.bass_fifths or 0) - _LOWEST_BASS) % 12 + _LOWEST_BASS
+    tones = {(root + 7 * fifths - _LOWEST_TONE) % 12 + _LOWEST_TONE for fifths in name.fifths}
+    return [bass, *sorted(tones)]
+
+
+def chart_bars(chart: Score) -> list[ChartBar]:
+    """Return what stands in each bar of what :func:`build_chart` returns.
+
+    A pickup is left out where it has no chord of its own.
+    """
+    spans = list(_spans(chart))
+    written: list[ChartBar] = []
+    index, label = 0, NO_CHORD
+    for bar in chart.bars():
+        chords = [(Fraction(0), label)]
+        while index < len(spans) and spans[index][0] < bar.stop_beats:
+            start, _, label = spans[index]
+            place = start - bar.start_beats
+            if place <= 0:
+                chords = [(Fraction(0), label)]
+            elif label != chords[-1][1]:
+                chords.append((place, label))
+            index += 1
+        if bar.number == 0 and all(name == NO_CHORD for _, name in chords):
+            continue
+        before = written[-1] if written else None
+        repeats = (
+            before is not None
+            and before.chords == tuple(chords)
+            and before.bar.signature == bar.signature
+            and before.bar.length_beats == bar.length_beats
+        )
+        written.append(ChartBar(bar, tuple(chords), repeats))
+    return written
+
+
+def encode_chart(chart: Score, report: Report = ignore) -> bytes:
+    """Write a chart as MusicXML: slashes, one a pulse, with the chord symbols over them.
+
+    Parameters
+    ----------
+    chart : Score
+        From :func:`build_chart`.
+    report : Report
+
+    Returns
+    -------
+    bytes
+        As :func:`~inference_service.notation.musicxml.encode_musicxml` does.
+    """
+    slashes = [
+        ScoreNote(start, stop - start, _SLASH_PITCH)
+        for bar in chart.bars()
+        for start, stop in _pulses(bar)
+    ]
+    part = replace(chart.parts[0], notes=tuple(slashes))
+    musicxml = encode_musicxml(replace(chart, parts=(part,)), report)
+    head, doctype, body = musicxml.partition(_DOCTYPE_END)
+    root = ElementTree.fromstring(body)
+    for note in root.iter("note"):
+        _draw_slash(note)
+    ElementTree.indent(root, " ")
+    written: bytes = ElementTree.tostring(root, encoding="utf-8")
+    return head + doctype + written + b"\n"
+
+
+def _pulses(bar: Bar) -> list[tuple[Fraction, Fraction]]:
+    """Return the beats that are tapped, in threes for compound metres, counted from the end."""
+    step = Fraction(3 if bar.signature.is_compound else 1)
+    lines = [bar.stop_beats]
+    while lines[-1] > bar.start_beats:
+        lines.append(max(lines[-1] - step, bar.start_beats))
+    return list(pairwise(reversed(lines)))
+
+
+def _draw_slash(note: ElementTree.Element) -> None:
+    """Make a note a slash without a stem, after MusicXML's order of elements."""
+    for name in ("beam", "stem", "notehead"):
+        for element in note.findall(name):
+            note.remove(element)
+    before = ("type", "dot", "accidental", "time-modification")
+    place = max(i for i, element in enumerate(note) if element.tag in before) + 1
+    stem, head = ElementTree.Element("stem"), ElementTree.Element("notehead")
+    stem.text, head.text = "none", "slash"
+    note.insert(place, stem)
+    note.insert(place + 1, head)

@@ -1,0 +1,309 @@
+"""A chart of chords as a player of standards knows it: four bars a row, names, no staff.
+
+A chord stands where it begins within its bar. A bar like the one before gets the sign for that, but
+never at the beginning of a row, where the eye arrives. Names are spelt in the key in force. What
+does not fit a bar side by side is written smaller. Signs are SMuFL's (https://w3c.github.io/smufl),
+in the font of the engraved pages.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final
+from xml.sax.saxutils import escape
+
+from inference_service.music.events import NO_CHORD, Key
+from inference_service.music.meter import TimeSignature
+from inference_service.music.pitch import pitch_class
+from inference_service.music.score import Score
+from inference_service.notation.chart import ChartBar, chart_bars
+from inference_service.notation.chords import parse_chord
+from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, text_width
+from inference_service.notation.mei import TITLE_LINES
+from inference_service.notation.page import MAX_PAGES, Page
+from inference_service.notation.spelling import (
+    fifths_of,
+    name_of,
+    single_accidental,
+    spell_class,
+)
+
+BARS_PER_ROW: Final = 4
+
+_ROW_PX: Final = 152
+_BAR_PX: Final = 96
+"""Height of a bar line."""
+
+_GUTTER_PX: Final = 70
+"""Before the first bar of a row, for the time signature that the piece begins with."""
+
+_CHORD_PX: Final = 60
+_TITLE_PX: Final = 68
+_TITLE_CHARS: Final = 36
+_LABEL_PX: Final = 40
+_NUMBER_PX: Final = 26
+_PADDING_PX: Final = 14
+_END_PX: Final = 16
+"""Between the two lines at the end."""
+
+_GAP: Final = 0.24
+"""Least space between two names, in ems."""
+
+_SIMILE: Final = "\ue500"
+_DIGITS: Final = {str(digit): chr(0xE080 + digit) for digit in range(10)}
+_METRONOME: Final = {1: "\ue1d2", 2: "\ue1d3", 4: "\ue1d5", 8: "\ue1d7", 16: "\ue1d9", 32: "\ue1db"}
+_METRONOME_DOT: Final = "\ue1e7"
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A piece of a chord's name: text, its size and height over the line in ems of the root."""
+
+    text: str
+    size: float = 1.0
+    raised: float = 0.0
+
+    @property
+    def width(self) -> float:
+        """In ems of the root."""
+        return text_width(self.text, self.size, is_bold=True)
+
+
+def draw_chord_sheet(chart: Score, page: Page) -> list[str]:
+    """Draw a chart.
+
+    Parameters
+    ----------
+    chart : Score
+        From :func:`~inference_service.notation.chart.build_chart`.
+    page : Page
+
+    Returns
+    -------
+    list of str
+        SVG documents of the page's size, at least one and at most ``MAX_PAGES``.
+    """
+    rows = _rows(chart_bars(chart))
+    header, header_px = _draw_header(chart, page)
+    pages: list[str] = []
+    top = page.margin_px + header_px
+    drawn = [header]
+    last = rows[-1]
+    signature: TimeSignature | None = None
+    for row in rows:
+        if top + _ROW_PX > page.height_px - page.margin_px and top > page.margin_px:
+            pages.append(_document(drawn, page.width_px, page.height_px))
+            drawn, top = [], page.margin_px
+        drawn += _draw_row(row, chart, page, top, signature, is_last=row is last)
+        signature = row[-1].bar.signature
+        top += _ROW_PX
+    height_px = top + page.margin_px // 2 if page.is_trimmed else page.height_px
+    pages.append(_document(drawn, page.width_px, height_px))
+    return pages[:MAX_PAGES]
+
+
+def _rows(bars: Sequence[ChartBar]) -> list[list[ChartBar]]:
+    """Break into rows; a pickup has one of its own."""
+    pickup = [bars[:1]] if bars[0].bar.number == 0 else []
+    full = bars[len(pickup) :]
+    fours = [full[k : k + BARS_PER_ROW] for k in range(0, len(full), BARS_PER_ROW)]
+    return [list(row) for row in pickup + fours]
+
+
+def _document(drawn: Sequence[str], width_px: int, height_px: int) -> str:
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width_px}px" height="{height_px}px" '
+        f'viewBox="0 0 {width_px} {height_px}">{"".join(drawn)}</svg>'
+    )
+
+
+def _draw_header(score: Score, page: Page) -> tuple[str, int]:
+    """Return the title, tempo and key, and their height."""
+    title = textwrap.wrap(
+        score.title, _TITLE_CHARS, max_lines=TITLE_LINES, placeholder=" …", break_long_words=True
+    )
+    drawn, top = [], float(page.margin_px)
+    for line in title:
+        top += _TITLE_PX
+        drawn.append(_text(line, page.width_px / 2, top, _TITLE_PX, anchor="middle"))
+        top += _TITLE_PX * 0.2
+    top += _LABEL_PX * 1.2
+    drawn.append(_draw_tempo(score, page.margin_px + _GUTTER_PX, top))
+    key = f"Key: {_key_name(score.key)}"
+    drawn.append(_text(key, page.width_px - page.margin_px, top, _LABEL_PX, anchor="end"))
+    return "".join(drawn), round(top + _LABEL_PX * 1.1) - page.margin_px
+
+
+def _key_name(key: Key) -> str:
+    return _with_signs(key.tonic) + ("m" if key.mode == "minor" else "")
+
+
+def _draw_tempo(score: Score, x: float, baseline: float) -> str:
+    signature, beats_per_minute = score.signature, score.tempo_bpm
+    sign = _METRONOME.get(signature.unit, _METRONOME[4])
+    if signature.is_compound:  # three beats are a dotted note of twice their value
+        sign = _METRONOME.get(signature.unit // 2, _METRONOME[4]) + _METRONOME_DOT
+        beats_per_minute /= 3
+    tempo = f" = {round(beats_per_minute)}"
+    return (
+        f'<text x="{x:.1f}" y="{baseline:.1f}" font-family="{TEXT_FAMILY}" '
+        f'font-size="{_LABEL_PX}"><tspan font-family="{MUSIC_FAMILY}">{sign}</tspan>'
+        f"{escape(tempo)}</text>"
+    )
+
+
+def _draw_row(
+    row: Sequence[ChartBar],
+    score: Score,
+    page: Page,
+    top: float,
+    signature: TimeSignature | None,
+    *,
+    is_last: bool,
+) -> list[str]:
+    """Draw a row of bars; ``signature`` is the one in force before it."""
+    left = page.margin_px + _GUTTER_PX
+    width = (page.width_px - page.margin_px - left) / BARS_PER_ROW
+    upper, lower = top + (_ROW_PX - _BAR_PX), top + _ROW_PX
+    if row[0].bar.number == 0:  # ends where the first full row does, as it leads into it
+        left = round(page.width_px - page.margin_px - width)
+    drawn = [_line(left, upper, lower)]
+    number = row[0].bar.number
+    if number > 1:
+        drawn.append(_text(str(number), left, upper - 8, _NUMBER_PX, style="italic"))
+    for column, written in enumerate(row):
+        start = left + column * width
+        stop = start + width
+        inner = start + _PADDING_PX
+        is_end = is_last and column == len(row) - 1
+        if written.bar.signature != signature:
+            sign, sign_px = _draw_signature(written.bar.signature, (upper + lower) / 2)
+            place = inner + sign_px / 2 if column else left - _PADDING_PX - sign_px / 2
+            drawn.append(sign.replace("X", f"{place:.1f}"))
+            inner += (sign_px + _PADDING_PX) if column else 0
+        signature = written.bar.signature
+        if written.repeats and column:
+            drawn.append(_draw_simile((start + stop) / 2, (upper + lower) / 2))
+        else:
+            key = score.key_at(written.bar.start_beats)
+            edge = stop - _PADDING_PX - (_END_PX if is_end else 0)
+            drawn += _draw_chords(written, key, inner, edge, (upper + lower) / 2)
+        drawn += [_line(stop - _END_PX, upper, lower)] if is_end else []
+        drawn.append(_line(stop, upper, lower, 9 if is_end else 3))
+    return drawn
+
+
+def _draw_signature(signature: TimeSignature, middle: float) -> tuple[str, float]:
+    """Return a time signature to be centred at ``X``, and its width."""
+    size = 100
+    lines = [
+        f'<text x="X" y="{middle + shift:.1f}" font-family="{MUSIC_FAMILY}" font-size="{size}" '
+        f'text-anchor="middle">{"".join(_DIGITS[d] for d in str(number))}</text>'
+        for number, shift in ((signature.beats, -0.28 * size), (signature.unit, 0.28 * size))
+    ]
+    digits = max(len(str(signature.beats)), len(str(signature.unit)))
+    return "".join(lines), digits * size * 0.45
+
+
+def _draw_simile(x: float, y: float) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-family="{MUSIC_FAMILY}" font-size="100" '
+        f'text-anchor="middle">{_SIMILE}</text>'
+    )
+
+
+def _draw_chords(
+    written: ChartBar, key: Key, left: float, right: float, middle: float
+) -> list[str]:
+    names = [_chord_runs(label, key) for _, label in written.chords]
+    widths = [sum(run.width for run in runs) for runs in names]
+    places = [place / written.bar.length_beats for place, _ in written.chords]
+    size, starts = _fit(widths, places, right - left)
+    drawn = []
+    for runs, start in zip(names, starts, strict=True):
+        x = left + start
+        for run in runs:
+            baseline = middle + size * (0.32 - run.raised)
+            drawn.append(_text(run.text, x, baseline, run.size * size, weight="bold"))
+            x += run.width * size
+    return drawn
+
+
+def _fit(
+    widths: Sequence[float], places: Sequence[Fraction], room_px: float
+) -> tuple[float, list[float]]:
+    """Place names side by side.
+
+    Parameters
+    ----------
+    widths : sequence of float
+        In ems.
+    places : sequence of Fraction
+        Where each would begin, as a share of the room, ascending.
+    room_px : float
+
+    Returns
+    -------
+    size_px : float
+        The largest em, up to the usual one, with which they fit.
+    starts_px : list of float
+        Ascending from 0 or later.
+    """
+    size = float(_CHORD_PX)
+    while True:
+        starts: list[float] = []
+        for i, place in enumerate(places):
+            least = starts[-1] + (widths[i - 1] + _GAP) * size if i else 0.0
+            starts.append(max(float(place) * room_px, least))
+        limit = room_px
+        for i in reversed(range(len(starts))):
+            starts[i] = min(starts[i], limit - widths[i] * size)
+            limit = starts[i] - _GAP * size
+        if starts[0] >= 0:
+            return size, starts
+        size *= 0.92
+
+
+def _chord_runs(label: str, key: Key) -> list[_Run]:
+    """Return a chord's name: the root large, what follows smaller, figures raised."""
+    name = parse_chord(label)
+    if name is None or label == NO_CHORD:
+        return [_Run("N.C.", 0.72)]
+    root = spell_class(pitch_class(name.root), key)
+    runs = [_Run(_with_signs(root))]
+    letters = len(name.text) - len(name.text.lstrip("m")) if not name.text.startswith("maj") else 0
+    if letters:
+        runs.append(_Run(name.text[:letters], 0.8))
+    if name.text[letters:]:
+        runs.append(_Run(name.text[letters:], 0.62, 0.26))
+    if name.bass_fifths is not None:
+        bass = name_of(single_accidental(fifths_of(root) + name.bass_fifths))
+        runs.append(_Run(f"/{_with_signs(bass)}", 0.8))
+    return runs
+
+
+def _with_signs(name: str) -> str:
+    return name.replace("b", "♭").replace("#", "♯")
+
+
+def _text(
+    text: str,
+    x: float,
+    y: float,
+    size: float,
+    *,
+    anchor: str = "start",
+    style: str = "normal",
+    weight: str = "normal",
+) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-family="{TEXT_FAMILY}" font-size="{size:.1f}" '
+        f'text-anchor="{anchor}" font-style="{style}" font-weight="{weight}">{escape(text)}</text>'
+    )
+
+
+def _line(x: float, upper: float, lower: float, width: float = 3) -> str:
+    return f'<path d="M{x:.1f} {upper:.1f}V{lower:.1f}" stroke="black" stroke-width="{width}"/>'
