@@ -21,7 +21,7 @@ from typing import Protocol
 
 import torch
 
-from tests.bench import piano, routing_table, songs, speed, voice
+from tests.bench import notation, piano, routing_table, songs, speed, voice
 from tests.bench.table import Row, format_table
 from tests.conftest import DATA, ROOT
 
@@ -46,6 +46,7 @@ SECTIONS: dict[str, Section] = {
     "voice": voice,
     "piano": piano,
     "songs": songs,
+    "notation": notation,
     "routing": routing_table,
     "speed": speed,
 }

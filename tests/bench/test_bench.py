@@ -11,8 +11,9 @@ import torch
 
 from inference_service.music.events import NoteEvent
 from tests.bench import __main__ as bench
-from tests.bench import scores
+from tests.bench import asap, notation, scores
 from tests.bench.table import Row, format_table
+from tests.bench.written import WrittenNote, WrittenScore, build_written_score
 from tests.factories import build_scale
 
 
@@ -84,3 +85,56 @@ def test_written_pitches_are_judged_as_intervals() -> None:
     backwards = whole.copy()
     backwards[:, 2] = whole[::-1, 2]
     assert scores.written_f1(sung, backwards) < 0.5
+
+
+def build_waltz(**changed: object) -> WrittenScore:
+    """Eight quarters in E flat major in 3/4, four on either staff, but for what is changed."""
+    notes = [
+        WrittenNote(k, k + 1, 63, staff=1 + k // 4, voice=1, spelling="Eb" if k else "D#")
+        for k in range(8)
+    ]
+    parts: dict[str, object] = {"notes": notes, "times": [(0.0, 3, 4)], "keys": [(0.0, -3)]}
+    return build_written_score(**{**parts, "bars": [], **changed})  # type: ignore[arg-type]
+
+
+def test_notation_tells_what_is_right_of_matched_notes() -> None:
+    truth = build_waltz()
+    figures = notation.compare(truth, truth)
+    assert [figures[name] for name in notation.RATES] == [0.0] * 6
+    assert [figures[name] for name in notation.ACCURACIES] == [100.0] * 4
+    one_staff = [WrittenNote(k, k + 1, 63, 1, 1, "Eb") for k in range(8)]
+    figures = notation.compare(
+        truth, build_waltz(notes=one_staff, times=[(0.0, 3, 4), (6.0, 4, 4)], keys=[(4.0, -3)])
+    )
+    assert figures["mean"] == 0.0
+    accuracies = [figures[name] for name in notation.ACCURACIES]
+    assert accuracies == [75.0, 50.0, 50.0, 87.5]
+
+
+def test_a_score_without_notes_is_all_missing() -> None:
+    figures = notation.compare(build_waltz(), build_waltz(notes=[]))
+    assert figures["missing"] == 100.0
+    assert figures["metre"] == 0.0
+
+
+def test_pieces_are_spread() -> None:
+    names = [str(k) for k in range(10)]
+    assert notation.spread(names, 3) == ["0", "3", "6"]
+    assert notation.spread(names, None) == notation.spread(names, 20) == names
+
+
+def test_pieces_to_tune_on_are_none_of_those_reported(data_dir: Path) -> None:
+    archive = data_dir / notation.ARCHIVE
+    tuning, reported = (asap.list_pieces(archive, split) for split in (asap.TUNING, asap.REPORTED))
+    assert not set(tuning) & set(reported)
+    assert sorted(tuning + reported) == asap.list_pieces(archive)
+    assert abs(len(tuning) - len(reported)) <= 10
+
+
+def test_a_piece_has_its_repeats_and_its_beats(data_dir: Path) -> None:
+    piece = asap.load_piece(data_dir / notation.ARCHIVE, "Beethoven/Piano_Sonatas/11-3")
+    assert len(piece.truth.notes) == 1933  # as many as in midi_score.mid, where all is played out
+    assert set(piece.downbeats_s) < set(piece.beats_s)
+    assert piece.truth.time_at(piece.truth.notes.onsets).tolist() == [[3, 4]] * 1933
+    figures = notation.compare(piece.truth, piece.truth)
+    assert figures["mean"] == 0.0
