@@ -25,7 +25,7 @@ A true note that another voice doubles is counted once, and grace notes are note
 
 Deviations. The tool aligns as Nakamura, Yoshii and Katayose (ISMIR 2017) do, with an HMM over
 chords; here a dynamic programme aligns chords, and what that leaves is matched by place
-(:func:`align`). The tool compares in whole ticks; here 1/100 quarter is allowed, since septuplets
+(:func:`align`). The tool compares in whole ticks; here 0.003 quarters are allowed, since septuplets
 do not divide ticks. In an interpolated offset the tool measures from the note's own onset instead
 of the onset before the offset, so that even a perfect score may have offset errors; here it has
 none. The tool does not count as missing what follows the last match; here it is. A doubled note of
@@ -46,7 +46,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-TOLERANCE_QUARTERS: Final = 0.01
+TOLERANCE_QUARTERS: Final = 0.003
 """Times are the same within this; a 128th note is 0.031."""
 
 _REACH_QUARTERS: Final = 0.6

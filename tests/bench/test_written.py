@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Collection
 
 import numpy as np
 import pytest
 
-from tests.bench.written import WrittenScore, read_musicxml_notes
+from tests.bench.written import WrittenScore, parse_musicxml
 
 TWO_FOUR = (
     "<attributes><divisions>2</divisions>"
@@ -34,10 +35,10 @@ def build_bar(step: str, *around: str) -> str:
     return f"<measure>{''.join(around)}{build_note(step, 4)}</measure>"
 
 
-def read(*measures: str, repeats: bool = True) -> WrittenScore:
-    """A part of these measures."""
+def read(*measures: str, skipped: Collection[int] = ()) -> WrittenScore:
+    """A part of these measures, played without the repeats at the ends of those skipped."""
     text = f"<score-partwise><part>{''.join(measures)}</part></score-partwise>"
-    return read_musicxml_notes(text.encode(), repeats=repeats)
+    return parse_musicxml(text.encode()).play(skipped)
 
 
 def letters(score: WrittenScore) -> str:
@@ -104,7 +105,19 @@ def test_repeats_are_played_out(measures: list[str], played: str) -> None:
     score = read(*measures)
     assert letters(score) == played
     np.testing.assert_allclose(score.bars, 2.0 * np.arange(len(played)))
-    assert letters(read(*measures, repeats=False)) == "CDEF"[: len(measures)]
+
+
+def test_a_repeat_may_be_skipped() -> None:
+    twice = [
+        build_bar("C", TWO_FOUR),
+        build_bar("D", ending("1", "start"), ending("1", "stop"), repeat("backward")),
+        build_bar("E", ending("2", "start"), ending("2", "stop")),
+        build_bar("F", repeat("forward"), repeat("backward")),
+    ]
+    assert letters(read(*twice)) == "CDCEFF"
+    assert letters(read(*twice, skipped=[1])) == "CEFF"
+    assert letters(read(*twice, skipped=[3])) == "CDCEF"
+    assert letters(read(*twice, skipped=[1, 3])) == "CEF"
 
 
 def test_signatures_in_force() -> None:
@@ -128,6 +141,6 @@ def test_compressed_files_and_empty_ones() -> None:
     with zipfile.ZipFile(buffer, "w") as files:
         files.writestr("META-INF/container.xml", "<container/>")
         files.writestr("score.xml", "<score-partwise><part/></score-partwise>")
-    score = read_musicxml_notes(buffer.getvalue())
+    score = parse_musicxml(buffer.getvalue()).play()
     assert len(score.notes) == 0
     assert len(score.bars) == 0

@@ -1,7 +1,7 @@
 """What is written in a MusicXML file, as arrays.
 
-Repeats and endings are played out, unless told otherwise, as are a da capo and a dal segno up to
-the fine, without repeats. Ties are joined, grace notes have no length and the onset of what follows
+Repeats and endings are played out, as are a da capo and a dal segno up to the fine, these without
+repeats. Ties are joined, grace notes have no length and the onset of what follows
 them in their voice, cue notes are left out. Staves count from the top through all parts.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
@@ -100,15 +101,19 @@ def build_written_score(
     )
 
 
-def read_musicxml_notes(data: bytes, *, repeats: bool = True) -> WrittenScore:
-    """Read a MusicXML file, compressed or not.
+def read_musicxml_notes(data: bytes) -> WrittenScore:
+    """Read a MusicXML file, compressed or not, with every repeat played out.
 
-    Parameters
-    ----------
-    data : bytes
-        A partwise score.
-    repeats : bool
-        Whether repeats are played out.
+    Raises
+    ------
+    xml.etree.ElementTree.ParseError
+        If this is no XML.
+    """
+    return parse_musicxml(data).play()
+
+
+def parse_musicxml(data: bytes) -> MusicXml:
+    """Read a partwise MusicXML file, compressed or not, as it stands.
 
     Raises
     ------
@@ -118,33 +123,48 @@ def read_musicxml_notes(data: bytes, *, repeats: bool = True) -> WrittenScore:
     if data[:2] == b"PK":
         data = _uncompress(data)
     root = ElementTree.fromstring(data)
-    parts = [_Part.read(part) for part in root.findall("part")]
-    count = max((len(part.measures) for part in parts), default=0)
-    lengths = [
-        max(part.measures[i].length for part in parts if i < len(part.measures))
-        for i in range(count)
-    ]
-    leading = max(parts, key=lambda part: len(part.measures), default=None)
-    order = list(range(count))
-    if repeats and leading is not None:
-        order = _play_order(leading.measures)
-    bars = list(np.cumsum([0.0, *(lengths[i] for i in order)])[:-1])
-    notes: list[WrittenNote] = []
-    times: list[tuple[float, int, int]] = []
-    keys: list[tuple[float, int]] = []
-    staves_before = 0
-    for part in parts:
-        notes += _play(part, order, bars, staves_before)
-        staves_before += part.staves
-    if leading is not None:
-        for i, start in zip(order, bars, strict=True):
-            measure = leading.measures[i]
-            # after a jump back, what was in force there
-            if measure.time is not None and (not times or times[-1][1:] != measure.time):
-                times.append((start, *measure.time))
-            if measure.key is not None and (not keys or keys[-1][1] != measure.key):
-                keys.append((start, measure.key))
-    return build_written_score(notes, times, keys, bars)
+    return MusicXml([_Part.read(part) for part in root.findall("part")])
+
+
+@dataclass(frozen=True, slots=True)
+class MusicXml:
+    """A score as it stands, its repeats not yet played."""
+
+    parts: list[_Part]
+
+    @property
+    def repeats(self) -> list[int]:
+        """The measures that end with a repeat sign, counted from 0."""
+        return [i for i, measure in enumerate(self._leading) if measure.backward]
+
+    @property
+    def _leading(self) -> list[_Measure]:
+        """The measures of the longest part."""
+        return max((part.measures for part in self.parts), key=len, default=[])
+
+    def play(self, skipped: Collection[int] = ()) -> WrittenScore:
+        """Play repeats and jumps out, but for the repeat signs of the measures ``skipped``."""
+        measures = self._leading
+        lengths = [
+            max(part.measures[i].length for part in self.parts if i < len(part.measures))
+            for i in range(len(measures))
+        ]
+        order = _play_order(measures, skipped)
+        bars = list(np.cumsum([0.0, *(lengths[i] for i in order)])[:-1])
+        notes: list[WrittenNote] = []
+        staves_before = 0
+        for part in self.parts:
+            notes += _play(part, order, bars, staves_before)
+            staves_before += part.staves
+        times: list[tuple[float, int, int]] = []
+        keys: list[tuple[float, int]] = []
+        for i, start in zip(order, bars, strict=True):  # after a jump back, what was in force there
+            time, key = measures[i].time, measures[i].key
+            if time is not None and (not times or times[-1][1:] != time):
+                times.append((start, *time))
+            if key is not None and (not keys or keys[-1][1] != key):
+                keys.append((start, key))
+        return build_written_score(notes, times, keys, bars)
 
 
 def _uncompress(data: bytes) -> bytes:
@@ -292,7 +312,7 @@ def _number(element: ElementTree.Element, tag: str, default: float = 0.0) -> flo
     return float(text) if text else default
 
 
-def _play_order(measures: list[_Measure]) -> list[int]:
+def _play_order(measures: list[_Measure], skipped: Collection[int]) -> list[int]:
     """Return indices of measures in the order of playing, repeats and endings played out."""
     endings = _endings(measures)
     order: list[int] = []
@@ -301,11 +321,18 @@ def _play_order(measures: list[_Measure]) -> list[int]:
         left_endings = i > 0 and endings[i - 1] and not endings[i]
         if i > start and (measures[i].forward or left_endings):
             start, turn = i, 1
+        if (
+            endings[i]
+            and _sign_after(measures, i) in skipped
+            and _another_follows(measures, endings, i)
+        ):
+            turn = max(turn, *endings[i]) + 1  # for the ending to come
         if endings[i] and turn not in endings[i]:
             i += 1
             continue
         order.append(i)
-        turns = _count_turns(measures, endings, i) if measures[i].backward else 0
+        repeated = measures[i].backward and i not in skipped
+        turns = _count_turns(measures, endings, i) if repeated else 0
         if turn < turns:
             turn += 1
             i = start
@@ -336,6 +363,11 @@ def _another_follows(measures: list[_Measure], endings: list[tuple[int, ...]], i
     while not (measures[stop].ending_stops or stop + 1 == len(measures)):
         stop += 1
     return stop + 1 < len(measures) and bool(endings[stop + 1])
+
+
+def _sign_after(measures: list[_Measure], i: int) -> int:
+    """Return the next measure that ends with a repeat sign; -1 where none does."""
+    return next((k for k in range(i, len(measures)) if measures[k].backward), -1)
 
 
 def _count_turns(measures: list[_Measure], endings: list[tuple[int, ...]], i: int) -> int:
