@@ -9,12 +9,18 @@ import numpy as np
 import pytest
 import torch
 
+from inference_service.midi.writer import encode_performance
 from inference_service.music.events import NoteEvent
 from tests.bench import __main__ as bench
-from tests.bench import asap, notation, scores
+from tests.bench import asap, notation, peers, scores
 from tests.bench.table import Row, format_table
-from tests.bench.written import WrittenNote, WrittenScore, build_written_score
-from tests.factories import build_scale
+from tests.bench.written import (
+    WrittenNote,
+    WrittenScore,
+    build_written_score,
+    parse_musicxml,
+)
+from tests.factories import build_scale, perform
 
 
 @pytest.fixture(autouse=True)
@@ -138,3 +144,31 @@ def test_a_piece_has_its_repeats_and_its_beats(data_dir: Path) -> None:
     assert piece.truth.time_at(piece.truth.notes.onsets).tolist() == [[3, 4]] * 1933
     figures = notation.compare(piece.truth, piece.truth)
     assert figures["mean"] == 0.0
+
+
+TWICE = b"""<score-partwise><part>
+<measure><attributes><divisions>1</divisions></attributes>
+<note><pitch><step>C</step><octave>4</octave></pitch><duration>4</duration></note></measure>
+<measure><note><pitch><step>D</step><octave>4</octave></pitch><duration>4</duration></note>
+<barline><repeat direction="backward"/></barline></measure></part></score-partwise>"""
+
+
+@pytest.mark.parametrize("played", [[60, 62, 60, 62], [60, 62]], ids=["repeated", "not repeated"])
+def test_the_truth_has_the_repeats_of_the_performance(played: list[int]) -> None:
+    performance = perform({"piano": [(4.0 * k, 4.0, pitch) for k, pitch in enumerate(played)]})
+    truth = asap.play_as_performed(parse_musicxml(TWICE), encode_performance(performance))
+    assert list(truth.notes.pitches) == played
+
+
+@pytest.mark.parametrize("peer", ["musescore", "music21"])
+def test_peers_write_what_is_played_to_the_beat(peer: str, tmp_path: Path) -> None:
+    if peer == "musescore" and peers.find_musescore() is None:
+        pytest.skip("MuseScore 3 is not installed")
+    scale = [(float(k), 1.0, pitch) for k, pitch in enumerate((60, 62, 64, 65, 67, 69, 71, 72))]
+    midi = encode_performance(perform({"piano": scale}))
+    notate = {"musescore": peers.notate_by_musescore, "music21": peers.notate_by_music21}[peer]
+    first, cached = notate(midi, tmp_path / "written"), notate(b"", tmp_path / "written")
+    for score in (first, cached):
+        assert list(score.notes.pitches) == [pitch for _, _, pitch in scale]
+        np.testing.assert_allclose(score.notes.onsets, [onset for onset, _, _ in scale])
+        np.testing.assert_allclose(np.diff(score.notes.offsets), 1.0)
