@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from inference_service.engine.cache import ResultCache
@@ -19,7 +20,7 @@ from inference_service.engine.catalog import Catalog, ModelEntry, decode_catalog
 from inference_service.engine.registry import Loader, ModelRegistry, require_fetched
 from inference_service.engine.service import Engine, UseCases
 from inference_service.music.events import Transcription
-from inference_service.pipeline.options import Preset, RenderOptions
+from inference_service.pipeline.options import Preset, RenderOptions, RhythmSource
 from inference_service.pipeline.stages import Router, Stage, StageSet, Task
 from inference_service.progress import Progress
 from inference_service.server.app import Service
@@ -124,6 +125,14 @@ class Pipeline:
         from inference_service.pipeline.transcribe import transcribe
 
         return transcribe(data, preset, stages, build_limits(self._audio), progress)
+
+    def read_performance(
+        self, performance: Transcription, source: RhythmSource, stages: StageSet
+    ) -> Transcription:
+        """Read the rhythm of a performance that is known as notes."""
+        from inference_service.pipeline.notate import read_performance
+
+        return read_performance(performance, source, stages.rhythm, stages.key)
 
     def render(
         self, transcription: Transcription, options: RenderOptions, progress: Progress
@@ -257,6 +266,12 @@ def _build_librosa_beats(entry: ModelEntry, settings: ModelSettings) -> Stage:
     return LibrosaBeatEstimator()
 
 
+def _build_score_reader(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.rhythm.reader import NoteRhythmReader
+
+    return NoteRhythmReader(Path(str(files("model_zoo") / "weights" / "rhythm.safetensors")))
+
+
 def _build_key_profiles(entry: ModelEntry, settings: ModelSettings) -> Stage:
     from inference_service.harmony.key import KeyProfileEstimator
 
@@ -273,5 +288,6 @@ _BUILDERS: Final[Mapping[str, Callable[[ModelEntry, ModelSettings], Stage]]] = {
     "transkun": _build_transkun,
     "chordino": _build_chordino,
     "librosa-beats": _build_librosa_beats,
+    "score-reader": _build_score_reader,
     "key-profiles": _build_key_profiles,
 }

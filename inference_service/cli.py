@@ -28,6 +28,7 @@ from inference_service.pipeline.options import (
     Format,
     Preset,
     RenderOptions,
+    RhythmSource,
     TranscribeOptions,
     clean_title,
 )
@@ -134,6 +135,13 @@ def _build_parser() -> argparse.ArgumentParser:
 
     notate = commands.add_parser("notate", help="write the score of a performed MIDI file")
     notate.add_argument("input", type=Path, metavar="PERFORMANCE.mid")
+    notate.add_argument(
+        "--rhythm",
+        type=RhythmSource,
+        choices=list(RhythmSource),
+        default=RhythmSource.AUTO,
+        help="whose beats: the file's, those read from its notes, or whichever make sense",
+    )
     _add_render_options(notate)
     notate.set_defaults(command=_notate)
 
@@ -308,15 +316,19 @@ def _encode_wav(samples: Any, sample_rate_hz: int) -> bytes:
 
 
 def _notate(options: argparse.Namespace, settings: Settings) -> None:
-    from inference_service.assembly import Pipeline
+    from inference_service.assembly import Pipeline, build_stages
     from inference_service.engine.meter import build_render_meter
     from inference_service.midi.reader import decode_performance
 
     wanted = _render_options(options)
     performance = decode_performance(_read(options.input, settings.audio.max_bytes))
     meter = build_render_meter()
+    pipeline = Pipeline(settings.audio)
     with _progress_bar() as report:
-        artifacts = Pipeline(settings.audio).render(
+        report(Stage.BEATS, 0.0)
+        stages = build_stages(settings.models)
+        performance = pipeline.read_performance(performance, options.rhythm, stages)
+        artifacts = pipeline.render(
             performance,
             wanted,
             lambda stage, done: report(stage, meter.update(stage, done).overall_fraction),

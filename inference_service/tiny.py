@@ -14,8 +14,16 @@ import numpy as np
 
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.engine.catalog import Catalog, ModelEntry
-from inference_service.music.events import Beat, ChordSegment, Key, NoteEvent, Rhythm
+from inference_service.music.events import (
+    Beat,
+    ChordSegment,
+    Key,
+    NoteEvent,
+    Rhythm,
+    Transcription,
+)
 from inference_service.music.pitch import build_key, frequency_to_pitch
+from inference_service.music.placement import Placements
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import Stage, Task
 from inference_service.progress import Report
@@ -137,6 +145,18 @@ class SteadyBeatEstimator:
         return Rhythm(beats, _TEMPO_BPM, "4/4")
 
 
+class NoRhythmReader:
+    """Has no opinion."""
+
+    def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
+        """Return no rhythm."""
+        return None
+
+    def place(self, transcription: Transcription) -> Placements:
+        """Place no note."""
+        return ()
+
+
 class ScaleKeyEstimator:
     """Chooses the major key whose scale holds the most seconds of notes."""
 
@@ -155,6 +175,7 @@ _STAGES: Final[dict[str, Stage]] = {
     "autocorrelation-coarse": AutocorrelationTagger(window_s=0.06),
     "no-chords": NoChordEstimator(),
     "steady": SteadyBeatEstimator(),
+    "no-rhythm": NoRhythmReader(),
     "scale": ScaleKeyEstimator(),
 }
 _TAGGING: Final = (Task.VOICE, Task.PIANO, Task.SONG)
@@ -174,6 +195,7 @@ def build_tiny_catalog() -> Catalog:
                 **dict.fromkeys(_TAGGING, "autocorrelation"),
                 Task.CHORDS: "no-chords",
                 Task.BEATS: "steady",
+                Task.RHYTHM: "no-rhythm",
                 Task.KEY: "scale",
             }
         },
@@ -183,6 +205,7 @@ def build_tiny_catalog() -> Catalog:
             _entry("autocorrelation-coarse", *_TAGGING),
             _entry("no-chords", Task.CHORDS),
             _entry("steady", Task.BEATS),
+            _entry("no-rhythm", Task.RHYTHM),
             _entry("scale", Task.KEY),
         ),
     )

@@ -20,6 +20,7 @@ from inference_service.pipeline.stages import (
     BeatEstimator,
     ChordEstimator,
     KeyEstimator,
+    RhythmReader,
     Separator,
     Stage,
     Tagger,
@@ -83,6 +84,8 @@ def check_stage(task: Task, stage: Stage) -> None:
         _check_chords(cast(ChordEstimator, stage).estimate(signal, ignore))
     elif task is Task.BEATS:
         _check_rhythm(cast(BeatEstimator, stage).estimate(signal, NOTES, CHORDS, ignore))
+    elif task is Task.RHYTHM:
+        _check_reading(cast(RhythmReader, stage))
     else:
         _check_key(cast(KeyEstimator, stage).estimate(NOTES, CHORDS))
 
@@ -118,6 +121,12 @@ def _check_chords(chords: Sequence[ChordSegment]) -> None:
         _require(math.isfinite(chord.start_s + chord.end_s), "a chord's time is not finite")
         _require(chord.start_s < chord.end_s, "a chord ends before it begins")
         _require(_ROOT.match(chord.label) is not None, f"not a chord label: {chord.label!r}")
+
+
+def _check_reading(reader: RhythmReader) -> None:
+    rhythm = reader.estimate(NOTES)
+    if rhythm is not None:
+        _check_rhythm(rhythm)
 
 
 def _check_rhythm(rhythm: Rhythm) -> None:

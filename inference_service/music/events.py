@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from inference_service.music.placement import Placements
+
 SCHEMA = "notabot.transcription/1"
 
 NO_CHORD = "N"
@@ -86,7 +88,9 @@ class Transcription:
     """The canonical result of one request; ``result.json`` is this, field by field.
 
     ``tempo_bpm`` and ``time_signature`` describe the whole; ``beats`` carry the tempo's course.
-    ``models`` maps a task to ``name@version``; ``timings_s`` a stage to the seconds it took.
+    ``placements`` say how the notes are to be written, part by part and note by note, where that
+    was read from the performance. ``models`` maps a task to ``name@version``; ``timings_s`` a
+    stage to the seconds it took.
     """
 
     duration_s: float
@@ -97,6 +101,7 @@ class Transcription:
     parts: tuple[Part, ...]
     beats: tuple[Beat, ...]
     chords: tuple[ChordSegment, ...]
+    placements: Placements = ()
     models: Mapping[str, str] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)
     preset: str = "auto"

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from math import floor
@@ -39,6 +39,7 @@ from inference_service.music.events import (
 )
 from inference_service.music.meter import BarGrid, align
 from inference_service.music.pitch import build_key, key_fifths, pitch_class
+from inference_service.music.placement import NotePlacement
 from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePart, TimeChange
 
 ATTACK_S: Final = 0.04
@@ -63,6 +64,10 @@ _SUNG: Final = _Touch(0.05, 0.08, 4)
 _SINGERS: Final = range(52, 55)
 """General MIDI's choirs and voices."""
 
+MOST_GRACES: Final = 4
+GRACE_REACH_S: Final = 0.2
+"""No grace note begins earlier before its note than so long for each of its run."""
+
 MIN_PLACE_S: Final = 0.07
 """No grid is finer than this: beyond, fingers play ornaments, not rhythm."""
 
@@ -84,7 +89,8 @@ def quantize(transcription: Transcription, title: str) -> Score:
     Parameters
     ----------
     transcription : Transcription
-        Any number of parts, also none; notes in any order.
+        Any number of parts, also none; notes in any order. Those with placements are written there,
+        the others where the search above puts them.
     title : str
         Shown above the score; may be empty.
 
@@ -95,7 +101,11 @@ def quantize(transcription: Transcription, title: str) -> Score:
         that fall together are one.
     """
     bars = align(transcription)
-    parts = [(part, _quantize_part(part, bars)) for part in transcription.parts]
+    given = transcription.placements or ((),) * len(transcription.parts)
+    parts = [
+        (part, _write_placed(part, placed) if placed else _quantize_part(part, bars))
+        for part, placed in zip(transcription.parts, given, strict=True)
+    ]
     starts = [note.start_beats for _, notes in parts for note in notes]
     stops = [note.stop_beats for _, notes in parts for note in notes]
     layout = _lay_out(bars, min(starts, default=Fraction(0)), max(stops, default=Fraction(0)))
@@ -125,6 +135,52 @@ def _writable(key: Key) -> Key:
     if abs(key_fifths(key)) <= _MOST_ACCIDENTALS:
         return key
     return build_key(pitch_class(key.tonic), key.mode)
+
+
+# Notes with known places
+
+
+def _write_placed(part: Part, placed: Sequence[NotePlacement]) -> list[ScoreNote]:
+    """Write notes where they were placed; of equal pitches at a place the longest.
+
+    Up to :data:`MOST_GRACES` ornaments before a note become its grace notes. A longer run of them,
+    and those that lead nowhere, are a trill's or a slip's: only the notes they adorn are written.
+    """
+    written: dict[tuple[Fraction, int], ScoreNote] = {}
+    leading: list[tuple[NoteEvent, NotePlacement]] = []
+    graces: list[ScoreNote] = []
+    for event, place in zip(sorted(part.notes), placed, strict=True):
+        if place.is_ornament:
+            leading.append((event, place))
+            continue
+        note = ScoreNote(
+            place.start_beats,
+            place.duration_beats,
+            event.pitch,
+            event.velocity,
+            staff=2 if place.is_lower else 1,
+            settled=True,
+        )
+        if leading:
+            graces += _lead_to(note, event, leading)
+            leading = []
+        known = written.get((note.start_beats, note.pitch))
+        if known is None or known.duration_beats < note.duration_beats:
+            written[note.start_beats, note.pitch] = note
+    return [*written.values(), *graces]
+
+
+def _lead_to(
+    note: ScoreNote, event: NoteEvent, leading: Sequence[tuple[NoteEvent, NotePlacement]]
+) -> list[ScoreNote]:
+    """Return the ornaments that run into a note, as its graces."""
+    near = [e for e, _ in leading if event.onset_s - e.onset_s <= GRACE_REACH_S * len(leading)]
+    if not near or len(near) != len(leading) or len(near) > MOST_GRACES:
+        return []
+    return [
+        replace(note, duration_beats=Fraction(0), pitch=e.pitch, velocity=e.velocity, grace=number)
+        for number, e in enumerate(near, start=1)
+    ]
 
 
 # Attacks and subdivisions
@@ -295,10 +351,7 @@ def _lay_out(bars: BarGrid, start: Fraction, stop: Fraction) -> _Layout:
 
 
 def _shift(notes: Sequence[ScoreNote], origin_beats: int) -> list[ScoreNote]:
-    return [
-        ScoreNote(n.start_beats - origin_beats, n.duration_beats, n.pitch, n.velocity)
-        for n in notes
-    ]
+    return [replace(n, start_beats=n.start_beats - origin_beats) for n in notes]
 
 
 # Chords

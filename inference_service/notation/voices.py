@@ -1,7 +1,10 @@
 """The notes of one staff as at most two readable lines.
 
-Performed durations say little about written ones: pedals blur, fingers leave early. A line is
-therefore tidied as a copyist would.
+Notes whose written length is known (``settled``) keep it: those of one attack and length are a
+chord, chords go into the line that they cut least, and slivers of rest are closed.
+
+Performed durations say little about written ones: pedals blur, fingers leave early. Where only
+these are known, a line is tidied as a copyist would.
 
 - A beat keeps to one subdivision, also where parts with different ones meet on the staff.
 - A note gives way to the next attack, unless it is held: it begins on a beat, overhangs that
@@ -13,10 +16,11 @@ therefore tidied as a copyist would.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import groupby
+from functools import partial
+from itertools import groupby, pairwise
 from math import ceil, floor
 from statistics import mean
 from typing import Final
@@ -28,6 +32,9 @@ HELD_BEATS: Final = Fraction(1)
 
 CLOSED_GAP_BEATS: Final = Fraction(1)
 """A silence shorter than this, and than the note before it, is no rest."""
+
+SLIT_BEATS: Final = Fraction(1, 4)
+"""A rest no longer than this is not worth a sign of its own."""
 
 _HALF: Final = Fraction(1, 2)
 _GRIDS: Final = (1, 2, 4, 3, 8, 6)
@@ -62,10 +69,17 @@ def write_voices(notes: Sequence[ScoreNote], *, voices: int = 2) -> list[ScoreNo
     list of ScoreNote
         Sorted. Within a voice, notes either begin and end together or do not overlap.
     """
-    attacks = [list(group) for _, group in groupby(_regrid(notes), lambda n: n.start_beats)]
-    lines = _assign(_limit(attacks, voices))
-    for line in lines:
-        _close_gaps(line)
+    settled = all(note.settled for note in notes)
+    tidy = _drop_doubles(notes) if settled else _regrid(notes)
+    attacks = [list(group) for _, group in groupby(tidy, lambda n: n.start_beats)]
+    if settled:
+        lines = _assign(_by_length(attack, voices) for attack in attacks)
+        for line in lines:
+            _close_slits(line)
+    else:
+        lines = _assign(_limit(attacks, voices))
+        for line in lines:
+            _close_gaps(line)
     _put_upper_voice_first(*lines)
     return sorted(
         replace(note, duration_beats=chord.stop - chord.start, voice=chord.voice)
@@ -73,6 +87,36 @@ def write_voices(notes: Sequence[ScoreNote], *, voices: int = 2) -> list[ScoreNo
         for chord in line
         for note in chord.notes
     )
+
+
+def _drop_doubles(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
+    """Of equal pitches at a place keep the longest."""
+    kept: dict[tuple[Fraction, int], ScoreNote] = {}
+    for note in notes:
+        known = kept.get((note.start_beats, note.pitch))
+        if known is None or known.duration_beats < note.duration_beats:
+            kept[note.start_beats, note.pitch] = note
+    return sorted(kept.values())
+
+
+def _by_length(attack: Sequence[ScoreNote], voices: int) -> list[_Chord]:
+    """Gather the notes of an attack into chords of one length, at most so many as voices.
+
+    Where there are more lengths, those that differ least become one, the longer cut.
+    """
+    chords = [
+        _Chord(attack[0].start_beats, stop, list(group))
+        for stop, group in groupby(sorted(attack, key=_by_stop), lambda n: n.stop_beats)
+    ]
+    while len(chords) > voices:
+        gaps = [after.stop - before.stop for before, after in pairwise(chords)]
+        nearest = gaps.index(min(gaps))
+        chords[nearest].notes += chords.pop(nearest + 1).notes
+    return chords
+
+
+def _by_stop(note: ScoreNote) -> tuple[Fraction, int]:
+    return note.stop_beats, note.pitch
 
 
 def _regrid(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
@@ -130,22 +174,37 @@ def _limit(attacks: Sequence[list[ScoreNote]], voices: int) -> Iterator[list[_Ch
         yield chords
 
 
-def _assign(attacks: Iterator[list[_Chord]]) -> tuple[list[_Chord], list[_Chord]]:
-    """Put chords into two lines, the second only where the first is still sounding."""
+def _assign(attacks: Iterable[list[_Chord]]) -> tuple[list[_Chord], list[_Chord]]:
+    """Put chords into two lines: where they cut least short, then where the line is near."""
     lines: tuple[list[_Chord], list[_Chord]] = ([], [])
     for chords in attacks:
-        free = sorted(lines, key=lambda line: _overhang(line, chords[0].start))
-        if len(chords) == 2:
-            free.sort(key=lambda line: abs(line[-1].pitch - chords[0].pitch) if line else 0.0)
-        for chord, line in zip(chords, free, strict=False):
+        orders = (lines, lines[::-1])
+        for chord, line in zip(chords, min(orders, key=partial(_cost, chords)), strict=False):
             if line:
                 line[-1].stop = min(line[-1].stop, chord.start)
             line.append(chord)
     return lines
 
 
+def _cost(chords: Sequence[_Chord], lines: Sequence[list[_Chord]]) -> tuple[Fraction, float]:
+    """What it takes to put each chord into the line of its number: beats cut, semitones moved."""
+    pairs = list(zip(chords, lines, strict=False))
+    cut = sum((_overhang(line, chord.start) for chord, line in pairs), Fraction(0))
+    if len(chords) < len(lines):  # a lone chord stays with the first line where it may
+        return cut, 0.0
+    return cut, sum(abs(line[-1].pitch - chord.pitch) for chord, line in pairs if line)
+
+
 def _overhang(line: Sequence[_Chord], start: Fraction) -> Fraction:
     return max(line[-1].stop - start, Fraction(0)) if line else Fraction(0)
+
+
+def _close_slits(line: Sequence[_Chord]) -> None:
+    """Let a note last until the next one where only a sliver of silence would part them."""
+    for chord, following in pairwise(line):
+        gap = following.start - chord.stop
+        if 0 < gap <= SLIT_BEATS and gap < chord.stop - chord.start:
+            chord.stop = following.start
 
 
 def _close_gaps(line: Sequence[_Chord]) -> None:

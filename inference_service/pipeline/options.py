@@ -22,6 +22,14 @@ class Preset(StrEnum):
     SONG = "song"
 
 
+class RhythmSource(StrEnum):
+    """Whose beats are written: the file's, those read from its notes, or whichever make sense."""
+
+    AUTO = "auto"
+    FILE = "file"
+    NOTES = "notes"
+
+
 class Format(StrEnum):
     """A kind of file to return."""
 

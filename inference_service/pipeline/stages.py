@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm
+from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm, Transcription
+from inference_service.music.placement import Placements
 from inference_service.pipeline.options import Preset
 from inference_service.progress import Report
 
@@ -28,6 +29,7 @@ class Task(StrEnum):
     SONG = "song"
     CHORDS = "chords"
     BEATS = "beats"
+    RHYTHM = "rhythm"
     KEY = "key"
 
 
@@ -73,6 +75,18 @@ class BeatEstimator(Protocol):
         ...
 
 
+class RhythmReader(Protocol):
+    """Reads written rhythm from performed notes."""
+
+    def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
+        """Return the rhythm of notes, sorted; None where they are too few to have one."""
+        ...
+
+    def place(self, transcription: Transcription) -> Placements:
+        """Return where each note is written on the transcription's beats; empty for no opinion."""
+        ...
+
+
 class KeyEstimator(Protocol):
     """Finds the key."""
 
@@ -89,7 +103,7 @@ class Router(Protocol):
         ...
 
 
-Stage = Separator | Tagger | ChordEstimator | BeatEstimator | KeyEstimator
+Stage = Separator | Tagger | ChordEstimator | BeatEstimator | RhythmReader | KeyEstimator
 """Any exchangeable part."""
 
 
@@ -106,6 +120,7 @@ class StageSet:
     song: Tagger
     chords: ChordEstimator
     beats: BeatEstimator
+    rhythm: RhythmReader
     key: KeyEstimator
     router: Router
     models: Mapping[str, str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from inference_service.audio.decode import AudioLimits, decode
 from inference_service.audio.tuning import estimate_tuning
@@ -78,11 +78,16 @@ def transcribe(
             chords = stages.chords.estimate(waveform, report)
             used.append(Task.CHORDS)
     with clock.stage(Stage.BEATS) as report:
-        rhythm = stages.beats.estimate(waveform, notes, chords, report)
+        rhythm = None
+        if preset is not Preset.SONG:  # who plays or sings alone needs no steady beat
+            rhythm = stages.rhythm.estimate(notes)
+        if rhythm is None:
+            rhythm = stages.beats.estimate(waveform, notes, chords, report)
+            used.append(Task.BEATS)
     with clock.stage(Stage.KEY):
         key = stages.key.estimate(notes, chords)
 
-    return Transcription(
+    heard = Transcription(
         duration_s=waveform.duration_s,
         tuning_cents=tuning_cents,
         tempo_bpm=rhythm.tempo_bpm,
@@ -91,10 +96,11 @@ def transcribe(
         parts=tuple(parts),
         beats=rhythm.beats,
         chords=tuple(chords),
-        models={task: stages.models[task] for task in (*used, Task.BEATS, Task.KEY)},
+        models={task: stages.models[task] for task in (*used, Task.RHYTHM, Task.KEY)},
         timings_s=clock.timings_s,
         preset=preset,
     )
+    return replace(heard, placements=stages.rhythm.place(heard))
 
 
 def _hear_parts(

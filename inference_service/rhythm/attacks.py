@@ -1,0 +1,113 @@
+"""Notes that begin together, and what a network is told of them.
+
+An attack is a run of notes, each within :data:`GAP_S` of the one before and :data:`SPAN_S` of the
+first. Arpeggios and ornaments fall apart into several attacks, which may share one written place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+GAP_S: Final = 0.03
+SPAN_S: Final = 0.045
+NOTE_FEATURES: Final = 24
+ATTACK_FEATURES: Final = 28
+
+_TIME_CENTRES: Final = np.linspace(-5.0, 2.0, 8)
+"""Centres, in octaves of seconds, of the bumps that a duration is spread over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attacks:
+    """N notes, sorted by onset then pitch, in A attacks.
+
+    Attributes
+    ----------
+    onset_s : np.ndarray, shape (A,)
+        Mean onset of each attack's notes.
+    index : np.ndarray of int, shape (N,)
+        The attack of each note.
+    """
+
+    onset_s: Floats
+    index: Indices
+
+
+def find_attacks(onset_s: Floats) -> Attacks:
+    """Gather notes; ``onset_s`` has shape (N,) and ascends."""
+    index = np.zeros(len(onset_s), np.int64)
+    first = previous = -np.inf
+    attack = -1
+    for note, time_s in enumerate(onset_s.tolist()):
+        if time_s - previous > GAP_S or time_s - first > SPAN_S:
+            attack += 1
+            first = time_s
+        previous = time_s
+        index[note] = attack
+    sizes = np.bincount(index, minlength=attack + 1)
+    means = np.bincount(index, onset_s, attack + 1) / np.maximum(sizes, 1)
+    return Attacks(means, index)
+
+
+def describe_notes(
+    attacks: Attacks, onset_s: Floats, offset_s: Floats, pitch: Indices, velocity: Indices
+) -> NDArray[np.float32]:
+    """Return features of each note, shape (N, NOTE_FEATURES)."""
+    count = len(attacks.onset_s)
+    index = attacks.index
+    lowest = np.full(count, 128)
+    highest = np.full(count, -1)
+    np.minimum.at(lowest, index, pitch)
+    np.maximum.at(highest, index, pitch)
+    classes = np.eye(12)[pitch % 12]
+    columns = [
+        (pitch - 60) / 24.0,
+        (velocity - 64) / 32.0,
+        (highest[index] - pitch) / 12.0,
+        (pitch - lowest[index]) / 12.0,
+        *_spread(offset_s - onset_s).T,
+    ]
+    return np.column_stack([classes, *columns]).astype(np.float32)
+
+
+def describe_attacks(
+    attacks: Attacks, offset_s: Floats, pitch: Indices, velocity: Indices
+) -> NDArray[np.float32]:
+    """Return features of each attack, shape (A, ATTACK_FEATURES)."""
+    count = len(attacks.onset_s)
+    gaps = np.diff(attacks.onset_s)
+    before = np.concatenate([gaps[:1] if len(gaps) else [1.0], gaps])
+    after = np.concatenate([gaps, [2.0]])
+    lowest = np.full(count, 128.0)
+    highest = np.full(count, -1.0)
+    loudest = np.zeros(count)
+    np.minimum.at(lowest, attacks.index, pitch)
+    np.maximum.at(highest, attacks.index, pitch)
+    np.maximum.at(loudest, attacks.index, velocity)
+    released = np.zeros(count)
+    np.maximum.at(released, attacks.index, offset_s)
+    still = np.maximum.accumulate(released) - attacks.onset_s  # how long something still sounds
+    sizes = np.bincount(attacks.index, minlength=count)
+    columns = [
+        *_spread(before).T,
+        *_spread(after).T,
+        *_spread(still).T,
+        (lowest - 60) / 24.0,
+        (highest - 60) / 24.0,
+        (loudest - 64) / 32.0,
+        np.minimum(sizes, 8) / 4.0,
+    ]
+    return np.column_stack(columns).astype(np.float32)
+
+
+def _spread(seconds: Floats) -> Floats:
+    """Return bumps over the octaves of durations, shape (len, 8): a soft one-hot code."""
+    octaves = np.log2(np.clip(seconds, 0.01, 8.0))[:, None]
+    return np.maximum(0.0, 1.0 - np.abs(octaves - _TIME_CENTRES[None, :]))

@@ -1,0 +1,190 @@
+"""Performed notes to written places and lengths, along known beats.
+
+Each part is read by the network on its own. Its attacks take the places that together cost least:
+an attack's distance from where it was played, measured both against the beats and against the
+attack before, against the network's opinions of its place in the quarter and of the written
+interval that it follows. A note is then as long as the network reads it, preferring ends at which
+the music goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, Protocol
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from inference_service.music.events import NoteEvent, Transcription
+from inference_service.music.meter import BarGrid, align
+from inference_service.music.placement import NotePlacement, Placements
+from inference_service.rhythm.locate import classify_steps
+from inference_service.rhythm.score_beats import find_main_attacks
+from inference_service.rhythm.score_network import INTERVALS, PLACES, QUARTER_PARTS
+from inference_service.rhythm.score_reader import Reading
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+PLACE_WEIGHT: Final = 0.7
+INTERVAL_WEIGHT: Final = 0.8
+TIMING_S: Final = 0.04
+TIMING_QUARTERS: Final = 0.09
+"""An attack strays from its place by the larger of the two."""
+
+GOES_ON_BONUS: Final = 1.0
+ODD_LENGTH_COST: Final = 2.0
+_CANDIDATES: Final = 15
+_FAR: Final = 1e9
+
+
+class Reader(Protocol):
+    """What reads notes: :class:`~inference_service.rhythm.score_reader.ScoreReader`."""
+
+    def read(self, notes: Sequence[NoteEvent]) -> Reading:
+        """Read notes in order of onset and pitch."""
+        ...
+
+
+def place_notes(transcription: Transcription, reader: Reader) -> Placements:
+    """Place every note of every pitched part.
+
+    Parameters
+    ----------
+    transcription : Transcription
+        Its beats are taken as they are.
+    reader : Reader
+    """
+    bars = align(transcription)
+    return tuple(
+        () if part.is_drum or not part.notes else _place_part(sorted(part.notes), bars, reader)
+        for part in transcription.parts
+    )
+
+
+def _place_part(
+    notes: Sequence[NoteEvent], bars: BarGrid, reader: Reader
+) -> tuple[NotePlacement, ...]:
+    reading = reader.read(notes)
+    lattice = _Lattice.lay(bars, reading)
+    main = find_main_attacks(reading)
+    positions = np.empty(len(reading.attacks.onset_s), np.int64)
+    if len(main):
+        chosen = lattice.choose(reading, main)
+        following = np.minimum(np.searchsorted(main, np.arange(len(positions))), len(main) - 1)
+        positions = chosen[following]
+    else:
+        positions = np.rint(lattice.played).astype(np.int64)
+    starts = positions[reading.attacks.index]
+    lengths = _choose_lengths(reading, starts)
+    part_beats = Fraction(1, QUARTER_PARTS) / bars.signature.beat_quarters
+    return tuple(
+        NotePlacement(int(start) * part_beats, int(length) * part_beats, hand > 0, extra > 0)
+        for start, length, hand, extra in zip(
+            starts, lengths, reading.hand, reading.extra, strict=True
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lattice:
+    """Attacks along the beats, in 24ths of a quarter from the first beat.
+
+    Attributes
+    ----------
+    played : np.ndarray, shape (A,)
+    quarter_s : np.ndarray, shape (A,)
+        A quarter's duration around each attack.
+    origin : np.ndarray of int, shape (A,)
+        The bar line from which an attack's quarters are counted.
+    """
+
+    played: Floats
+    quarter_s: Floats
+    origin: Indices
+
+    @classmethod
+    def lay(cls, bars: BarGrid, reading: Reading) -> _Lattice:
+        parts = float(bars.signature.beat_quarters * QUARTER_PARTS)
+        beats = np.array([bars.grid.to_beats(t) for t in reading.attacks.onset_s])
+        whole = np.floor(beats)
+        beat_s = np.array([bars.grid.to_seconds(b + 1) - bars.grid.to_seconds(b) for b in whole])
+        lines = np.array(bars.bar_starts(float(beats.min()), float(beats.max()) + 1))
+        bar = np.clip(np.searchsorted(lines, beats + 0.2, side="right") - 1, 0, None)
+        origin = np.rint(lines[bar] * parts).astype(np.int64)
+        return cls(beats * parts, beat_s * QUARTER_PARTS / parts, origin)
+
+    def choose(self, reading: Reading, main: NDArray[np.intp]) -> Indices:
+        """Return the place of each of the attacks ``main``."""
+        played, origin = self.played[main], self.origin[main]
+        middle = np.rint(played).astype(np.int64)
+        reach = np.arange(-_CANDIDATES, _CANDIDATES + 1)
+        candidates = middle[:, None] + reach[None, :]
+        place_of = np.full(QUARTER_PARTS, -1)
+        place_of[list(PLACES)] = np.arange(len(PLACES))
+        places = place_of[(candidates - origin[:, None]) % QUARTER_PARTS]
+        spread = np.maximum(TIMING_S / self.quarter_s[main], TIMING_QUARTERS) * QUARTER_PARTS
+        opinion = np.take_along_axis(reading.place[main], np.maximum(places, 0), 1)
+        own = PLACE_WEIGHT * opinion - 0.5 * ((candidates - played[:, None]) / spread[:, None]) ** 2
+        own[places < 0] = -_FAR
+        classes, prices = classify_steps(np.arange(8 * QUARTER_PARTS + 1))
+        moves = INTERVAL_WEIGHT * reading.interval[main][:, classes] - prices
+        return _cheapest(candidates, own, moves, played, spread)
+
+
+@njit(cache=True)
+def _cheapest(
+    candidates: Indices, own: Floats, moves: Floats, played: Floats, spread: Floats
+) -> Indices:
+    """Viterbi over each attack's candidates, which never go back."""
+    count, width = candidates.shape
+    total = own[0].copy()
+    came_from = np.zeros((count, width), np.int16)
+    furthest = moves.shape[1] - 1
+    for i in range(1, count):
+        fresh = np.full(width, -1e18)
+        gap = played[i] - played[i - 1]
+        for k in range(width):
+            if own[i, k] < -1e8:
+                continue
+            for j in range(width):
+                step = candidates[i, k] - candidates[i - 1, j]
+                if step < 0 or total[j] < -1e8:
+                    continue
+                miss = (step - gap) / spread[i]
+                value = total[j] + moves[i - 1, min(step, furthest)] - 0.25 * miss * miss
+                if value > fresh[k]:
+                    fresh[k] = value
+                    came_from[i, k] = j
+        for k in range(width):
+            total[k] = fresh[k] + own[i, k]
+        top = total.max()
+        for k in range(width):
+            total[k] = max(total[k] - top, -1e18)
+    best = int(np.argmax(total))
+    chosen = np.zeros(count, np.int64)
+    for i in range(count - 1, -1, -1):
+        chosen[i] = candidates[i, best]
+        best = came_from[i, best]
+    return chosen
+
+
+def _choose_lengths(reading: Reading, starts: Indices) -> Indices:
+    """Return each note's written length in 24ths of a quarter, at least one class long."""
+    values = np.array([int(f * QUARTER_PARTS) for f in INTERVALS])
+    known = np.unique(starts[reading.extra <= 0]) if (reading.extra <= 0).any() else starts
+    score = reading.length.copy()
+    score[:, 0] = -_FAR
+    ends = starts[:, None] + values[None, :]
+    goes_on = np.isin(ends, known)
+    score += GOES_ON_BONUS * goes_on
+    lengths: Indices = values[score.argmax(1)]
+    longest = score.argmax(1) == len(values) - 1
+    if longest.any():  # longer than the classes tell: until the next attack beyond
+        after = np.searchsorted(known, starts[longest] + values[-1])
+        until = known[np.minimum(after, len(known) - 1)] - starts[longest]
+        lengths[longest] = np.clip(until, values[-1], 2 * values[-1])
+    return lengths

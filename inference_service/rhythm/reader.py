@@ -1,0 +1,33 @@
+"""The rhythm stage: performed notes to beats, and notes on beats to written places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from inference_service.music.events import NoteEvent, Rhythm, Transcription
+from inference_service.music.placement import Placements
+from inference_service.rhythm.placement import place_notes
+from inference_service.rhythm.score_beats import estimate_rhythm
+from inference_service.rhythm.score_reader import ScoreReader
+
+
+class NoteRhythmReader:
+    """Reads rhythm with a :class:`ScoreReader`.
+
+    Parameters
+    ----------
+    weights : Path
+        The network's safetensors file.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        self._reader = ScoreReader(weights)
+
+    def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
+        """Return the rhythm of notes, sorted; None where they make fewer than two attacks."""
+        return estimate_rhythm(self._reader.read(notes)) if len(notes) > 1 else None
+
+    def place(self, transcription: Transcription) -> Placements:
+        """Return where each pitched note is written on the transcription's beats."""
+        return place_notes(transcription, self._reader)

@@ -1,0 +1,1 @@
+"""How the project's own networks are trained; the service imports nothing from here."""

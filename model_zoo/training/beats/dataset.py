@@ -1,0 +1,158 @@
+"""Excerpts of the prepared pieces, spoilt a little differently each time.
+
+Spoiling works on features (:mod:`inference_service.rhythm.features`), whose linear magnitudes are
+``expm1`` of them: gain, an equaliser's curve, a noise floor, a shift along the bins, missing bands
+and moments, and another tempo by interpolation along time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor
+
+from inference_service.rhythm.features import FRAMES_PER_S
+from model_zoo.training.beats.piece import UNKNOWN
+
+EXCERPT_FRAMES: Final = 1500
+STRETCH: Final = (0.82, 1.22)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prepared piece: features of shape (F, T), float16; beats in frames."""
+
+    name: str
+    features: NDArray[np.float16]
+    beats: NDArray[np.float64]
+    positions: NDArray[np.int64]
+    bar_beats: int
+    compound: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Excerpts: ``features (B, F, T)``; ``beat``, ``downbeat`` and ``valid`` ``(B, T)``, 0 or 1;
+    ``compound (B,)``, 1, 0 or :data:`UNKNOWN`."""
+
+    features: Tensor
+    beat: Tensor
+    downbeat: Tensor
+    valid: Tensor
+    compound: Tensor
+
+
+def load_example(path: Path) -> Example:
+    """Read what :mod:`.prepare` wrote."""
+    with np.load(path) as kept:
+        return Example(
+            name=str(kept["name"]),
+            features=kept["features"],
+            beats=kept["beats_s"].astype(np.float64) * FRAMES_PER_S,
+            positions=kept["positions"].astype(np.int64),
+            bar_beats=int(kept["bar_beats"]),
+            compound=int(kept["compound"]),
+        )
+
+
+class Pool:
+    """The examples of a folder; more may come while training runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.examples: list[Example] = []
+        self._known: set[str] = set()
+
+    def refresh(self) -> None:
+        """Load what is new."""
+        for path in sorted(self.folder.glob("*.npz")):
+            if path.name not in self._known:
+                self._known.add(path.name)
+                self.examples.append(load_example(path))
+
+    @property
+    def hours(self) -> float:
+        """Of sound."""
+        frames = sum(example.features.shape[1] for example in self.examples)
+        return frames / FRAMES_PER_S / 3600
+
+    def draw_batch(self, size: int, random: Generator) -> Batch:
+        """Draw excerpts of different pieces, spoilt."""
+        chosen = random.choice(len(self.examples), size, replace=len(self.examples) < size)
+        excerpts = [_excerpt(self.examples[int(index)], random) for index in chosen]
+        features, beat, downbeat, valid = (
+            torch.from_numpy(np.stack([excerpt[k] for excerpt in excerpts])) for k in range(4)
+        )
+        compound = torch.tensor([self.examples[int(i)].compound for i in chosen])
+        return Batch(features, beat, downbeat, valid, compound)
+
+
+def _excerpt(example: Example, random: Generator) -> tuple[NDArray[np.float32], ...]:
+    stretch = float(random.uniform(*STRETCH)) if random.random() < 0.5 else 1.0
+    wanted = int(EXCERPT_FRAMES * stretch)
+    total = example.features.shape[1]
+    start = int(random.integers(0, max(total - wanted, 0) + 1))
+    piece = example.features[:, start : start + wanted].astype(np.float32)
+    if stretch != 1.0:
+        piece = _resample_time(piece, int(piece.shape[1] / stretch))
+    held = min(piece.shape[1], EXCERPT_FRAMES)
+    features = np.zeros((len(piece), EXCERPT_FRAMES), np.float32)
+    features[:, :held] = _spoil(piece[:, :held], random)
+    frames = np.rint((example.beats - start) / stretch).astype(int)
+    inside = (frames >= 0) & (frames < held)
+    beat = np.zeros(EXCERPT_FRAMES, np.float32)
+    downbeat, valid = beat.copy(), beat.copy()
+    beat[frames[inside]] = 1.0
+    downbeat[frames[inside & (example.positions == 1)]] = 1.0
+    # Before the first beat and after the last one nobody counted.
+    first, last = frames[0] - 10, frames[-1] + 10
+    valid[max(first, 0) : max(min(last, held), 0)] = 1.0
+    return features, beat, downbeat, valid
+
+
+def _resample_time(features: NDArray[np.float32], length: int) -> NDArray[np.float32]:
+    places = np.linspace(0, features.shape[1] - 1, length)
+    left = np.minimum(places.astype(int), features.shape[1] - 2)
+    share = (places - left).astype(np.float32)
+    resampled: NDArray[np.float32] = (
+        features[:, left] * (1 - share) + features[:, left + 1] * share
+    )
+    return resampled
+
+
+def _spoil(features: NDArray[np.float32], random: Generator) -> NDArray[np.float32]:
+    bins, frames = features.shape
+    if random.random() < 0.4:
+        shift = int(random.integers(-4, 5))
+        moved = np.zeros_like(features)
+        if shift >= 0:
+            moved[shift:] = features[: bins - shift]
+        else:
+            moved[:shift] = features[-shift:]
+        features = moved
+    points = np.linspace(0, bins - 1, int(random.integers(3, 8)))
+    curve_db = np.interp(np.arange(bins), points, random.uniform(-9, 9, len(points)))
+    curve_db += random.uniform(-8, 8)
+    linear = np.expm1(features) * (10 ** (curve_db / 20)).astype(np.float32)[:, None]
+    if random.random() < 0.4:
+        floor = np.exp(random.uniform(np.log(0.3), np.log(12.0))) * np.linspace(
+            1.0, random.uniform(0.1, 2.0), bins
+        )
+        rayleigh = random.rayleigh(0.8, (bins, frames)) * floor[:, None]
+        linear = np.hypot(linear, rayleigh.astype(np.float32))
+    spoilt: NDArray[np.float32] = np.log1p(linear).astype(np.float32)
+    if random.random() < 0.3:
+        width = int(random.integers(6, 24))
+        first = int(random.integers(0, bins - width))
+        spoilt[first : first + width] = 0.0
+    if random.random() < 0.2:
+        width = int(random.integers(10, 75))
+        begin = int(random.integers(0, max(frames - width, 1)))
+        spoilt[:, begin : begin + width] = 0.0
+    return spoilt

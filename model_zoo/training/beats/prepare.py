@@ -1,0 +1,169 @@
+"""Renders pieces and keeps their features: a file each, float16.
+
+Pieces are drawn without end, and kept as they come, so that training may begin on the first of
+them; a piece's number is its seed. Development pieces come from songs and scores of their own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.random import Generator
+
+from inference_service.audio.waveform import Waveform
+from inference_service.rhythm.features import FRAMES_PER_S, compute_features
+from model_zoo.training.beats import leadsheets
+from model_zoo.training.beats.arrange import arrange
+from model_zoo.training.beats.corpora import (
+    EXCLUDED_SONGS,
+    Groove,
+    count_songs,
+    read_grooves,
+    read_song,
+)
+from model_zoo.training.beats.drums import alone
+from model_zoo.training.beats.piece import Piece, change_tempo, cut
+from model_zoo.training.beats.sound import RATE_HZ, degrade, draw_soundfont, synthesise
+from model_zoo.training.beats.timing import lines_of, perform
+from model_zoo.training.rhythm.scores import parse_score, read_archive
+
+LENGTH_S: Final = (45.0, 75.0)
+TEMPO_FACTOR: Final = (0.75, 1.55)
+SHARES: Final = {"songs": 0.5, "lieder": 0.18, "leadsheets": 0.24, "quartets": 0.04, "grooves": 0.04}
+DEV_SHARE: Final = 20
+"""One score in so many is for development; of songs, those numbered 10 past an excluded one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpora:
+    """What there is to render."""
+
+    songs: Path
+    song_numbers: list[int]
+    scores: dict[str, list[tuple[str, bytes]]]
+    grooves: list[Groove]
+
+
+def load_corpora(symbolic: Path, *, dev: bool) -> Corpora:
+    """Read the archives; songs and scores of the training or the development part.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder lacks an archive.
+    """
+    songs = symbolic / "pop909.zip"
+    numbers = [
+        number
+        for number in range(1, count_songs(songs) + 1)
+        if number not in EXCLUDED_SONGS and (number % 20 == 11) == dev
+    ]
+    files = {
+        "lieder": "openscore_lieder.zip",
+        "leadsheets": "openewld.zip",
+        "quartets": "openscore_quartets.zip",
+    }
+    scores = {
+        kind: [
+            score
+            for index, score in enumerate(read_archive(symbolic / file))
+            if (index % DEV_SHARE == 0) == dev
+        ]
+        for kind, file in files.items()
+    }
+    return Corpora(songs, numbers, scores, list(read_grooves(symbolic / "groove_midi.zip")))
+
+
+def draw_piece(corpora: Corpora, random: Generator) -> Piece:
+    """Draw a piece: half a minute to a minute of a song, a score or a drummer.
+
+    Raises
+    ------
+    ValueError
+        If the one drawn is of no use, as by an odd metre: draw again.
+    """
+    kind = str(random.choice(list(SHARES), p=list(SHARES.values())))
+    if kind == "songs":
+        piece = read_song(corpora.songs, int(random.choice(corpora.song_numbers)))
+        piece = change_tempo(piece, float(np.exp(random.uniform(*np.log(TEMPO_FACTOR)))))
+    elif kind == "grooves":
+        piece = alone(corpora.grooves[int(random.integers(len(corpora.grooves)))])
+        piece = change_tempo(piece, float(random.uniform(0.85, 1.15)))
+    else:
+        name, text = corpora.scores[kind][int(random.integers(len(corpora.scores[kind])))]
+        score = parse_score(name, text)
+        if kind == "leadsheets":
+            lines = leadsheets.accompany(score, leadsheets.read_chords(text, score), random)
+        else:
+            lines = lines_of(score, random)
+        piece = perform(score, lines, random)
+    end_s = max(line.notes[:, 1].max() for line in piece.lines if len(line.notes))
+    length_s = float(random.uniform(*LENGTH_S))
+    start_s = float(random.uniform(0.0, max(end_s - length_s, 0.0)))
+    start_s = 0.0 if random.random() < 0.25 else start_s
+    return cut(piece, start_s, min(start_s + length_s, end_s))
+
+
+def render_piece(corpora: Corpora, random: Generator, target: Path) -> float:
+    """Render a drawn piece and keep its features; return its length in seconds.
+
+    Raises
+    ------
+    ValueError
+        If the piece drawn is of no use.
+    """
+    piece = draw_piece(corpora, random)
+    if len(piece.beats_s) < 8:
+        raise ValueError("too short")
+    midi, piece = arrange(piece, corpora.grooves, random)
+    samples = synthesise(midi, draw_soundfont(random), random)
+    end_s = float(piece.beats_s[-1]) + 2.0
+    samples = samples[: int(end_s * RATE_HZ)]
+    if not len(samples) or np.abs(samples).max() < 1e-3:
+        raise ValueError("silent")
+    if random.random() < 0.75:
+        samples = degrade(samples, random)
+    features = compute_features(Waveform(samples[None], RATE_HZ))
+    partial = target.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.savez(
+            file,
+            features=features.astype(np.float16),
+            beats_s=piece.beats_s.astype(np.float32),
+            positions=piece.positions.astype(np.int8),
+            bar_beats=piece.bar_beats,
+            compound=piece.compound,
+            name=piece.name,
+        )
+    partial.rename(target)
+    return features.shape[1] / FRAMES_PER_S
+
+
+def prepare(
+    symbolic: Path, cache: Path, *, hours: float, dev: bool, say: Callable[[str], None]
+) -> None:
+    """Render until the cache's part holds so many hours."""
+    folder = cache / ("dev" if dev else "train")
+    folder.mkdir(parents=True, exist_ok=True)
+    corpora = load_corpora(symbolic, dev=dev)
+    seed = 1_000_000 if dev else 0
+    done_s, began = 0.0, time.monotonic()
+    number = 0
+    while done_s < hours * 3600:
+        target = folder / f"{number:06d}.npz"
+        number += 1
+        if target.exists():
+            with np.load(target) as kept:
+                done_s += kept["features"].shape[1] / FRAMES_PER_S
+            continue
+        try:
+            done_s += render_piece(corpora, np.random.default_rng(seed + number), target)
+        except ValueError:
+            continue
+        if number % 50 == 0:
+            say(f"{number} drawn, {done_s / 3600:.2f} h, {time.monotonic() - began:.0f} s")

@@ -1,0 +1,113 @@
+"""Written music as somebody might perform it.
+
+Tempo is a base tempo times a smooth random course, with a slowing at the end of some phrases;
+onsets have errors of their own, chords are spread, durations are shortened, accents follow the
+bar a little. A third of all performances are deadpan, as of a computer.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from model_zoo.training.beats.corpora import beats_of
+from model_zoo.training.beats.piece import Line, Piece, Role, make_line
+from model_zoo.training.rhythm.scores import WrittenPiece
+
+MAX_ONSETS_PER_S: Final = 9.0
+BPM: Final = (40.0, 200.0)
+
+
+def perform(score: WrittenPiece, lines: list[Line], random: Generator) -> Piece:
+    """Perform lines whose times are in quarters.
+
+    Raises
+    ------
+    ValueError
+        If the music's metre is irregular.
+    """
+    beats_q, positions, bar_beats, compound = beats_of(score)
+    beat_q = float(np.median(np.diff(beats_q)))
+    bpm = draw_bpm(score, beat_q, compound == 1, random)
+    deadpan = random.random() < 0.33
+    grid_q = np.arange(0.0, float(beats_q[-1]) + 16.0, beat_q / 2)
+    seconds = _walk(len(grid_q), beat_q / 2, bpm / 60.0 * beat_q, bar_beats, deadpan, random)
+    jitter_s = 0.0 if deadpan else float(random.uniform(0.003, 0.02))
+    performed = []
+    for line in lines:
+        notes = line.notes.copy()
+        played_q = (notes[:, 1] - notes[:, 0]) * random.uniform(0.7, 1.0)
+        notes[:, 1] = notes[:, 0] + np.maximum(played_q, 0.05)
+        accents = np.isin(np.round(notes[:, 0], 3), np.round(beats_q[positions == 1], 3))
+        notes[:, 3] += accents * random.uniform(0, 15) + random.normal(0, 6, len(notes))
+        notes[:, 3] = np.clip(notes[:, 3], 25, 120)
+        notes[:, :2] = np.interp(notes[:, :2], grid_q, seconds)
+        shift_s = random.normal(0.0, jitter_s + 1e-9, len(notes))
+        notes[:, :2] = np.maximum(notes[:, :2] + shift_s[:, None], 0.0)
+        performed.append(Line(line.role, notes, line.pedal))
+    return Piece(
+        name=score.name,
+        lines=tuple(line for line in performed if len(line.notes)),
+        beats_s=np.interp(beats_q, grid_q, seconds),
+        positions=positions,
+        bar_beats=bar_beats,
+        compound=compound,
+    )
+
+
+def draw_bpm(score: WrittenPiece, beat_q: float, compound: bool, random: Generator) -> float:
+    """Draw beats a minute: plausible for the metre, and playable."""
+    centre = {0.5: 150.0, 2.0: 70.0}.get(beat_q, 70.0 if compound else 100.0)
+    bpm = float(centre * np.exp(random.normal(0.0, 0.3)))
+    onsets_per_q = len(np.unique(np.round(score.onset_q, 3))) / max(float(score.onset_q[-1]), 1.0)
+    return float(np.clip(min(bpm, 60.0 * MAX_ONSETS_PER_S / onsets_per_q / beat_q), *BPM))
+
+
+def _walk(
+    count: int,
+    step_q: float,
+    quarters_per_s: float,
+    bar_beats: int,
+    deadpan: bool,
+    random: Generator,
+) -> NDArray[np.float64]:
+    """Return the seconds at each point of a grid, beginning with a short silence."""
+    log_tempo = np.zeros(count)
+    if not deadpan:
+        for width, depth in ((16 * bar_beats, 0.06), (2 * bar_beats, 0.03), (1, 0.008)):
+            course = gaussian_filter1d(random.standard_normal(count), width, mode="reflect")
+            course /= course.std() + 1e-9
+            log_tempo += random.uniform(0.0, depth) * course
+        phrase = 2 * bar_beats * int(random.choice([4, 8]))
+        if random.random() < 0.4:
+            into = np.arange(count) % phrase
+            slowing = np.clip((into - phrase + bar_beats) / bar_beats, 0.0, 1.0)
+            log_tempo -= random.uniform(0.05, 0.35) * slowing
+    durations_s = step_q / quarters_per_s * np.exp(-log_tempo)
+    seconds = np.concatenate([[0.0], np.cumsum(durations_s[:-1])])
+    walked: NDArray[np.float64] = seconds + random.uniform(0.0, 1.5)
+    return walked
+
+
+def lines_of(score: WrittenPiece, random: Generator) -> list[Line]:
+    """Return a line for each staff, in quarters: the highest is the melody, the last a bass where
+    there are more than two."""
+    kept = ~score.grace & (score.duration_q > 0)
+    staves = sorted(set(zip(score.part[kept].tolist(), score.staff[kept].tolist(), strict=True)))
+    lines = []
+    for index, (part, staff) in enumerate(staves):
+        chosen = kept & (score.part == part) & (score.staff == staff)
+        onset_q, end_q = score.onset_q[chosen], (score.onset_q + score.duration_q)[chosen]
+        pitch = score.pitch[chosen]
+        role: Role = "piano"
+        if index == 0:
+            role = "melody"
+        elif len(staves) >= 4:
+            role = "inner"
+        velocity = np.full(len(pitch), random.uniform(55, 95))
+        lines.append(make_line(role, np.column_stack([onset_q, end_q, pitch, velocity])))
+    return lines
