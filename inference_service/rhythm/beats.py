@@ -87,9 +87,7 @@ class LibrosaBeatEstimator:
         if clarity >= MIN_CLARITY:
             tracked_s = track_beats(envelope, tempo_bpm)
         else:
-            tempo_bpm = estimate_note_tempo(notes)
-            first_s = min((note.onset_s for note in notes), default=0.0)
-            tracked_s = np.array([first_s, first_s + 60.0 / tempo_bpm])
+            tracked_s = steady_beats(notes)
         beats_s = cover(tracked_s, waveform.duration_s)
         metre = place_downbeats(beats_s, _strengths(envelope, beats_s), notes, chords)
         report(1.0)
@@ -204,6 +202,12 @@ def estimate_note_tempo(notes: Sequence[NoteEvent]) -> float:
     fit = np.cos(2 * np.pi * half_beats).mean(axis=0)
     prior = PRIOR_WEIGHT * np.log2(bpm / FALLBACK_BPM) ** 2
     return float(bpm[int((fit - prior).argmax())])
+
+
+def steady_beats(notes: Sequence[NoteEvent]) -> NDArray[np.float64]:
+    """Return the first two beats of a steady grid from the first note, at the notes' tempo."""
+    first_s = min((note.onset_s for note in notes), default=0.0)
+    return np.array([first_s, first_s + 60.0 / estimate_note_tempo(notes)])
 
 
 def cover(beats_s: NDArray[np.float64], duration_s: float) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ SPECTROGRAM: Final = SpectrogramConfig(
     "mel", 22_050, HOP_S, bins=96, f_min_hz=30.0, f_max_hz=10_000.0, window_s=1024 / 22_050
 )
 FLOOR: Final = 0.003
-"""Below this magnitude the scale is linear; half of what a recording holds lies under tenfold it."""
+"""The scale is linear below this magnitude; half of what a recording holds is under tenfold it."""
 
 LEVEL: Final = 0.1
 SILENCE: Final = 1e-4
@@ -62,6 +62,11 @@ def iterate_features(waveform: Waveform) -> Iterator[Features]:
 def compute_features(waveform: Waveform) -> Features:
     """Return the features of the whole: np.ndarray, shape (F, T), float32."""
     return np.concatenate(list(iterate_features(waveform)), axis=1)
+
+
+def count_feature_frames(waveform: Waveform) -> int:
+    """Frames that a recording makes."""
+    return SPECTROGRAM.count_frames(round(waveform.duration_s * SPECTROGRAM.sample_rate_hz))
 
 
 def prepare_samples(waveform: Waveform) -> Samples:

@@ -49,7 +49,7 @@ class BeatNetConfig:
     @property
     def context_frames(self) -> int:
         """How many frames to either side a frame's outputs depend on."""
-        return 3 + (self.kernel // 2) * (2**self.doublings - 1)
+        return 3 + (self.kernel // 2) * ((1 << self.doublings) - 1)
 
 
 class Logits(NamedTuple):

@@ -1,0 +1,198 @@
+"""Beats and bars from what a network says of each frame: the likeliest path of a bar pointer.
+
+The pointer moves through bars of 2, 3, 4 or 6 beats at a tempo of 40 to 240 beats a minute; it may
+change its tempo at beats, and the number of beats at bar lines, each at a price. This is the model
+of Krebs, Böck and Widmer, "An efficient state space model for joint tempo and meter tracking"
+(ISMIR 2015), whose states between beats only count frames: here they are left out, and the dynamic
+programme steps from beat to beat instead (a hidden semi-Markov model), which gives the same best
+path with a sixtieth of the states. Between frames tempi are not told apart, so that intervals that
+differ by one frame count as the same tempo.
+
+With the probability ``b`` of a beat and ``d`` of a downbeat at a frame, a beat there gains
+``log(b / (1 - b))``, bounded, plus :data:`BEAT_BIAS`; and ``log r`` as a downbeat, else
+``log(1 - r)``, where ``r`` is ``d / b``, weighed by :data:`DOWNBEAT_WEIGHT`. Constants were chosen
+on songs that no figure is stated on; see ``model_zoo/experiments/001-beats.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+MIN_BPM: Final = 40.0
+MAX_BPM: Final = 240.0
+BAR_LENGTHS: Final = (4, 3, 2, 6)
+
+BEAT_BIAS: Final = 1.5
+MAX_LOG_ODDS: Final = 4.0
+DOWNBEAT_WEIGHT: Final = 1.0
+DOWNBEAT_BIAS: Final = 0.0
+MAX_DOWNBEAT_LOG_ODDS: Final = 4.0
+TEMPO_PRICE: Final = 50.0
+"""Of a change of tempo, times its share of the interval."""
+
+FRAME_PRICE: Final = 0.3
+"""Of an interval that differs by one frame: a rounding, as a rule."""
+
+MAX_TEMPO_CHANGE: Final = 0.25
+BAR_CHANGE_PRICE: Final = 6.0
+BAR_PRICES: Final = {4: 0.0, 3: 0.0, 2: 0.0, 6: 0.0}
+"""Of a whole bar of so many beats."""
+
+NEVER: Final = -1e30
+
+Activation = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class BarPath:
+    """Decoded beats.
+
+    Attributes
+    ----------
+    frames : np.ndarray of int, shape (B,)
+        Increasing.
+    positions : np.ndarray of int, shape (B,)
+        In the bar, 1 the downbeat.
+    lengths : np.ndarray of int, shape (B,)
+        Beats of the bar that each beat is in.
+    """
+
+    frames: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+def decode_bars(beat: Activation, downbeat: Activation, frames_per_s: float) -> BarPath:
+    """Find the likeliest beats.
+
+    Parameters
+    ----------
+    beat, downbeat : np.ndarray, shape (T,), float in [0, 1]
+        Probabilities, the downbeats' included in the beats'.
+    frames_per_s : float
+
+    Returns
+    -------
+    BarPath
+        The first beat lies within one interval of the beginning, the last within one of the end;
+        empty where there is no room for two beats.
+    """
+    intervals = np.arange(
+        int(np.ceil(60.0 / MAX_BPM * frames_per_s)), int(60.0 / MIN_BPM * frames_per_s) + 1
+    )
+    if len(beat) <= intervals[0]:
+        empty = np.zeros(0, np.int64)
+        return BarPath(empty, empty, empty)
+    plain, first = score_beats(beat, downbeat)
+    lengths = np.repeat(BAR_LENGTHS, BAR_LENGTHS)
+    places = np.concatenate([np.arange(length) for length in BAR_LENGTHS])
+    prices = np.repeat([BAR_PRICES[length] / length for length in BAR_LENGTHS], BAR_LENGTHS)
+    gains = np.where(places[None, :] == 0, first[:, None], plain[:, None]) - prices
+    frames, states = _find_path(gains, places, intervals, _tempo_prices(intervals))
+    return BarPath(frames, places[states] + 1, lengths[states])
+
+
+def score_beats(beat: Activation, downbeat: Activation) -> tuple[Activation, Activation]:
+    """Return what a beat at each frame gains, as any beat of the bar but the first, and as the
+    first: shapes (T,)."""
+    likely = np.clip(beat, 1e-6, 1.0 - 1e-6)
+    odds = np.clip(np.log(likely / (1.0 - likely)), -MAX_LOG_ODDS, MAX_LOG_ODDS) + BEAT_BIAS
+    ratio = np.clip(downbeat / likely, 1e-6, 1.0 - 1e-6)
+    tilt = np.log(ratio / (1.0 - ratio)) + DOWNBEAT_BIAS
+    tilt = np.clip(tilt, -MAX_DOWNBEAT_LOG_ODDS, MAX_DOWNBEAT_LOG_ODDS)
+    # Where no beat is, nothing tells downbeats either.
+    tilt *= DOWNBEAT_WEIGHT * np.clip(likely * 4.0, 0.0, 1.0)
+    return odds - np.logaddexp(0.0, tilt), odds - np.logaddexp(0.0, -tilt)
+
+
+def _tempo_prices(intervals: NDArray[np.int64]) -> NDArray[np.float64]:
+    """What it costs to follow an interval (row) by another (column)."""
+    change = np.abs(intervals[None, :] - intervals[:, None])
+    price = (
+        FRAME_PRICE * np.minimum(change, 1)
+        + TEMPO_PRICE * np.maximum(change - 1, 0) / (intervals[:, None])
+    )
+    price[(change > 1) & (change > MAX_TEMPO_CHANGE * intervals[:, None])] = -NEVER
+    prices: NDArray[np.float64] = price
+    return prices
+
+
+@njit(nogil=True)
+def _find_path(
+    gains: NDArray[np.float64],
+    places: NDArray[np.int64],
+    intervals: NDArray[np.int64],
+    prices: NDArray[np.float64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Viterbi's algorithm over beats.
+
+    ``gains`` has shape (T, S): what a beat in state s gains at frame t; a state is a beat of a
+    kind of bar, ``places`` its 0-based place. Returns the beats' frames and states.
+    """
+    frame_count, state_count = gains.shape
+    tempo_count = len(intervals)
+    longest = intervals[-1]
+    # leaving[t, s, i]: the best path with a beat in state s at t whose next interval is i
+    leaving = np.full((longest + 1, state_count, tempo_count), NEVER)
+    came_interval = np.zeros((frame_count, state_count, tempo_count), np.int8)
+    came_state = np.zeros((frame_count, state_count, tempo_count), np.int8)
+    lasts = np.zeros(state_count, np.bool_)
+    for state in range(state_count):
+        lasts[state] = state + 1 == state_count or places[state + 1] == 0
+    arriving = np.full((state_count, tempo_count), NEVER)
+    best_total, best_frame, best_state, best_tempo = NEVER, -1, -1, -1
+    for t in range(frame_count):
+        row = t % (longest + 1)
+        for tempo in range(tempo_count):
+            interval = intervals[tempo]
+            before = t - interval
+            entering, enters_from = NEVER, 0
+            if before >= 0:
+                back = before % (longest + 1)
+                for state in range(state_count):
+                    if lasts[state] and leaving[back, state, tempo] > entering:
+                        entering, enters_from = leaving[back, state, tempo], state
+                entering -= BAR_CHANGE_PRICE
+            for state in range(state_count):
+                total, source = NEVER, state
+                if before < 0:
+                    total = 0.0  # the first beat
+                    source = -1
+                elif places[state] > 0:
+                    total, source = leaving[back, state - 1, tempo], state - 1
+                else:
+                    last = state
+                    while not lasts[last]:
+                        last += 1
+                    total, source = leaving[back, last, tempo], last
+                    if entering > total:
+                        total, source = entering, enters_from
+                arriving[state, tempo] = total + gains[t, state]
+                came_state[t, state, tempo] = source
+                if t + interval >= frame_count and arriving[state, tempo] > best_total:
+                    best_total, best_frame = arriving[state, tempo], t
+                    best_state, best_tempo = state, tempo
+        for state in range(state_count):
+            for following in range(tempo_count):
+                total, source = NEVER, 0
+                for tempo in range(tempo_count):
+                    candidate = arriving[state, tempo] - prices[tempo, following]
+                    if candidate > total:
+                        total, source = candidate, tempo
+                leaving[row, state, following] = total
+                came_interval[t, state, following] = source
+    frames, states = [best_frame], [best_state]
+    t, state, tempo = best_frame, best_state, best_tempo
+    while came_state[t, state, tempo] >= 0:
+        source = came_state[t, state, tempo]
+        t -= intervals[tempo]
+        state = source
+        tempo = came_interval[t, state, tempo]
+        frames.append(t)
+        states.append(state)
+    return np.array(frames[::-1]), np.array(states[::-1])
