@@ -54,13 +54,16 @@ def build_chart(score: Score) -> Score:
     frame = replace(
         score, parts=(ScorePart("chords", "Chords", (ScoreNote(Fraction(0), sounding, 60),)),)
     )
-    bars = frame.bars()
     notes = []
+    bars, index = frame.bars(), 0
     for start, stop, label in spans:
-        for bar in bars:
-            struck, released = max(start, bar.start_beats), min(stop, bar.stop_beats)
+        while index < len(bars) and bars[index].start_beats < stop:
+            struck = max(start, bars[index].start_beats)
+            released = min(stop, bars[index].stop_beats)
             if struck < released:
                 notes += [ScoreNote(struck, released - struck, p) for p in _voice(label)]
+            index += 1
+        index = max(index - 1, 0)
     return replace(score, parts=(ScorePart("chords", "Chords", tuple(sorted(notes)), program=0),))
 
 

@@ -15,21 +15,14 @@ from fractions import Fraction
 from typing import Final
 from xml.sax.saxutils import escape
 
-from inference_service.music.events import NO_CHORD, Key
+from inference_service.music.events import Key
 from inference_service.music.meter import TimeSignature
-from inference_service.music.pitch import pitch_class
 from inference_service.music.score import Score
 from inference_service.notation.chart import ChartBar, chart_bars
-from inference_service.notation.chords import parse_chord
+from inference_service.notation.chord_names import write_chord, write_key
 from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, text_width
 from inference_service.notation.mei import TITLE_LINES
 from inference_service.notation.page import MAX_PAGES, Page
-from inference_service.notation.spelling import (
-    fifths_of,
-    name_of,
-    single_accidental,
-    spell_class,
-)
 
 BARS_PER_ROW: Final = 4
 
@@ -97,12 +90,14 @@ def draw_chord_sheet(chart: Score, page: Page) -> list[str]:
         if top + _ROW_PX > page.height_px - page.margin_px and top > page.margin_px:
             pages.append(_document(drawn, page.width_px, page.height_px))
             drawn, top = [], page.margin_px
+            if len(pages) == MAX_PAGES:
+                return pages
         drawn += _draw_row(row, chart, page, top, signature, is_last=row is last)
         signature = row[-1].bar.signature
         top += _ROW_PX
     height_px = top + page.margin_px // 2 if page.is_trimmed else page.height_px
     pages.append(_document(drawn, page.width_px, height_px))
-    return pages[:MAX_PAGES]
+    return pages
 
 
 def _rows(bars: Sequence[ChartBar]) -> list[list[ChartBar]]:
@@ -132,13 +127,9 @@ def _draw_header(score: Score, page: Page) -> tuple[str, int]:
         top += _TITLE_PX * 0.2
     top += _LABEL_PX * 1.2
     drawn.append(_draw_tempo(score, page.margin_px + _GUTTER_PX, top))
-    key = f"Key: {_key_name(score.key)}"
+    key = f"Key: {write_key(score.key)}"
     drawn.append(_text(key, page.width_px - page.margin_px, top, _LABEL_PX, anchor="end"))
     return "".join(drawn), round(top + _LABEL_PX * 1.1) - page.margin_px
-
-
-def _key_name(key: Key) -> str:
-    return _with_signs(key.tonic) + ("m" if key.mode == "minor" else "")
 
 
 def _draw_tempo(score: Score, x: float, baseline: float) -> str:
@@ -269,24 +260,18 @@ def _fit(
 
 def _chord_runs(label: str, key: Key) -> list[_Run]:
     """Return a chord's name: the root large, what follows smaller, figures raised."""
-    name = parse_chord(label)
-    if name is None or label == NO_CHORD:
+    name = write_chord(label, key)
+    if name is None:
         return [_Run("N.C.", 0.72)]
-    root = spell_class(pitch_class(name.root), key)
-    runs = [_Run(_with_signs(root))]
-    letters = len(name.text) - len(name.text.lstrip("m")) if not name.text.startswith("maj") else 0
-    if letters:
-        runs.append(_Run(name.text[:letters], 0.8))
-    if name.text[letters:]:
-        runs.append(_Run(name.text[letters:], 0.62, 0.26))
-    if name.bass_fifths is not None:
-        bass = name_of(single_accidental(fifths_of(root) + name.bass_fifths))
-        runs.append(_Run(f"/{_with_signs(bass)}", 0.8))
-    return runs
-
-
-def _with_signs(name: str) -> str:
-    return name.replace("b", "♭").replace("#", "♯")
+    suffix = name.suffix
+    minor = "m" if suffix.startswith("m") and not suffix.startswith("maj") else ""
+    runs = [
+        _Run(name.root),
+        _Run(minor, 0.8),
+        _Run(suffix.removeprefix(minor), 0.62, 0.26),
+        _Run(name.bass, 0.8),
+    ]
+    return [run for run in runs if run.text]
 
 
 def _text(

@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 
 from inference_service.midi.writer import encode_performance, encode_score
 from inference_service.music.events import Transcription
-from inference_service.music.score import Score, transpose_score
+from inference_service.music.pitch import transpose_chords, transpose_key
+from inference_service.music.score import Score, fold_pitch, transpose_score
 from inference_service.music.serialization import encode_transcription
 from inference_service.notation.arrange import arrange
 from inference_service.notation.chart import build_chart, encode_chart
 from inference_service.notation.chord_sheet import draw_chord_sheet
-from inference_service.notation.chords import simplify_chords
+from inference_service.notation.chords import simplify_chords, simplify_label
 from inference_service.notation.engrave import engrave, rasterize, write_pdf
 from inference_service.notation.musicxml import encode_musicxml
 from inference_service.notation.page import PHONE, PRINTED, Page
 from inference_service.notation.quantize import quantize
+from inference_service.notation.roll import draw_roll
 from inference_service.notation.views import View
 from inference_service.pipeline.options import Format, RenderOptions
 from inference_service.progress import Progress, Stage
@@ -36,8 +38,8 @@ def render(
 ) -> list[Artifact]:
     """Write the files that ``options`` asks for: the pages first, then the other formats.
 
-    A transposition applies to the score, its MIDI and pages; ``result.json`` and
-    ``performance.mid`` keep what was heard.
+    A transposition, and simple chords, apply to the score, its MIDI and all pictures;
+    ``result.json`` and ``performance.mid`` keep what was heard.
     """
     return list(_artifacts(transcription, options, progress))
 
@@ -54,12 +56,34 @@ def _artifacts(
     score = build_chart(written) if is_chart else arrange(written, options.view)
     if wanted & {Format.MUSICXML, Format.PNG, Format.PDF}:
         yield from _pages(score, options, progress)
+    if Format.ROLL in wanted:
+        roll = draw_roll(_shown(transcription, options), options.title)
+        yield Artifact("roll.png", "image/png", rasterize(roll))
     progress(Stage.ENGRAVING, 1.0)
     if Format.MIDI in wanted:
         yield Artifact("performance.mid", "audio/midi", encode_performance(transcription))
         yield Artifact("score.mid", "audio/midi", encode_score(score))
     if Format.JSON in wanted:
         yield Artifact("result.json", "application/json", encode_transcription(transcription))
+
+
+def _shown(transcription: Transcription, options: RenderOptions) -> Transcription:
+    """Return the performance transposed, with the chords that are asked for."""
+    semitones = options.transpose_semitones
+    key = transpose_key(transcription.key, semitones)
+    chords = transpose_chords(transcription.chords, semitones, key)
+    if options.simple_chords:
+        chords = tuple(replace(c, label=simplify_label(c.label)) for c in chords)
+    parts = tuple(
+        part
+        if part.is_drum
+        else replace(
+            part,
+            notes=tuple(replace(n, pitch=fold_pitch(n.pitch + semitones)) for n in part.notes),
+        )
+        for part in transcription.parts
+    )
+    return replace(transcription, key=key, chords=chords, parts=parts)
 
 
 def _pages(score: Score, options: RenderOptions, progress: Progress) -> Iterator[Artifact]:

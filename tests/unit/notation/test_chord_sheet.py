@@ -92,7 +92,7 @@ def test_500_bars_take_pages_that_hold_all(page: Page) -> None:
 
 
 def test_hostile_lengths_are_cut() -> None:
-    assert len(draw(every_bar(4000))) == MAX_PAGES
+    assert len(draw(every_bar(2000))) == MAX_PAGES
 
 
 @pytest.mark.parametrize("title", ["", "x" * 200, "слово " * 33, "a <b> & c"])

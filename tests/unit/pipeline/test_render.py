@@ -73,3 +73,10 @@ def test_the_pdf_has_the_paper_asked_for(
     made = files(song, only(Format.PDF, paper=paper, view=view))
     (page,) = pypdf.PdfReader(io.BytesIO(made["score.pdf"])).pages
     assert round(float(page.mediabox.width)) == width
+
+
+def test_the_roll_shows_what_the_score_does(song: Transcription) -> None:
+    plain = files(song, only(Format.ROLL))["roll.png"]
+    assert plain == files(song, only(Format.ROLL, view=View.MELODY))["roll.png"]
+    assert plain != files(song, only(Format.ROLL, transpose_semitones=2))["roll.png"]
+    assert plain != files(song, only(Format.ROLL, simple_chords=True))["roll.png"]

@@ -1,0 +1,45 @@
+"""Chord names as they are written, spelt in a key."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from inference_service.music.events import Key
+from inference_service.music.pitch import pitch_class
+from inference_service.notation.chords import parse_chord
+from inference_service.notation.spelling import (
+    fifths_of,
+    name_of,
+    single_accidental,
+    spell_class,
+)
+
+
+class WrittenChord(NamedTuple):
+    """A chord's name in its parts: ``F♯``, ``m7♭5``, ``/A``; the latter two may be empty."""
+
+    root: str
+    suffix: str
+    bass: str
+
+
+def write_chord(label: str, key: Key) -> WrittenChord | None:
+    """Spell a Harte label; None for ``N`` and what is no label."""
+    name = parse_chord(label)
+    if name is None:
+        return None
+    root = spell_class(pitch_class(name.root), key)
+    bass = ""
+    if name.bass_fifths is not None:
+        bass = "/" + with_signs(name_of(single_accidental(fifths_of(root) + name.bass_fifths)))
+    return WrittenChord(with_signs(root), name.text, bass)
+
+
+def write_key(key: Key) -> str:
+    """Name a key as its tonic's chord: ``F♯m``."""
+    return with_signs(key.tonic) + ("m" if key.mode == "minor" else "")
+
+
+def with_signs(name: str) -> str:
+    """Return a note's name with ♭ and ♯ in place of letters."""
+    return name.replace("b", "♭").replace("#", "♯")
