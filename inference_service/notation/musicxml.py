@@ -78,6 +78,7 @@ _DOCTYPE: Final = (
     b'"http://www.musicxml.org/dtds/partwise.dtd">\n'
 )
 _DRUM_CHANNEL: Final = 9
+_LOWER_STAFF_VOICE: Final = 5
 _OCTAVE_SIGNS: Final = {2: "15ma", 1: "8va", -1: "8vb", -2: "15mb"}
 
 
@@ -422,12 +423,26 @@ def _tidy(root: ElementTree.Element, score: Score) -> None:
     for index, part in enumerate(score.parts):
         for channel in root.findall(f"part-list/score-part[@id='P{index + 1}']//midi-channel"):
             channel.text = str(_midi_channel(index, part) + 1)
+    for measure in root.iter("measure"):
+        _number_lower_voices(measure)
     if score.swing:
         _say_swing(root)
     if len(score.parts) == 1:
         for tag in ("part-name", "part-abbreviation"):
             for name in root.findall(f"part-list/score-part/{tag}"):
                 name.set("print-object", "no")
+
+
+def _number_lower_voices(measure: ElementTree.Element) -> None:
+    """Number the lower staff's voices from 5, as is usual: music21 goes on from the upper's.
+
+    Readers give odd voices stems up and even ones stems down.
+    """
+    numbers: dict[str | None, str] = {}
+    for written in measure.findall("note"):
+        voice = written.find("voice")
+        if voice is not None and written.findtext("staff") == "2":
+            voice.text = numbers.setdefault(voice.text, str(_LOWER_STAFF_VOICE + len(numbers)))
 
 
 def _say_swing(root: ElementTree.Element) -> None:

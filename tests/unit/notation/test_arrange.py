@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
-from inference_service.music.score import Score
-from inference_service.notation.arrange import arrange, part_hands
+from inference_service.music.score import Score, ScoreNote
+from inference_service.notation.arrange import arrange
+from inference_service.notation.hands import part_hands
 from inference_service.notation.quantize import quantize
 from inference_service.notation.views import View
 from tests.factories import perform
@@ -61,8 +63,13 @@ def test_the_piano_plays_everything_pitched_with_the_melody_on_top() -> None:
     piano = arrange(song(), View.PIANO)
     (part,) = piano.parts
     assert part.staves == 2
-    assert {n.pitch for n in part.notes} == {40, 47, 64, 67, 60, 61, 62, 63}
-    assert all(n.staff == 1 for n in part.notes if n.pitch in (60, 61, 62, 63))
+    melody = [n for n in part.notes if n.pitch in (60, 61, 62, 63)]
+    assert [(n.start_beats, n.staff) for n in melody] == [(4 + k, 1) for k in range(4)]
+    assert {n.pitch for n in part.notes if n.start_beats < 4} == {40, 47, 64, 67}
+    for note in melody:
+        sounding = [n for n in part.notes if n.start_beats == note.start_beats]
+        assert max(n.pitch for n in sounding) == note.pitch
+        assert {n.pitch % 12 for n in sounding} >= {40 % 12, 47 % 12, 67 % 12}
 
 
 def test_a_melody_with_a_pickup_keeps_it() -> None:
@@ -110,3 +117,22 @@ def test_the_split_moves_with_the_hands() -> None:
 def test_no_notes_have_no_hands() -> None:
     assert part_hands([]) == []
     assert Fraction(0) == arrange(quantize(perform({}), ""), View.PIANO).stop_beats
+
+
+def test_a_full_score_is_in_order_without_empty_staves() -> None:
+    parts = {"drums": [(0, 1, 36), (0, 1, 42)], "bass": [(0, 1, 40)], "piano": [(0, 1, 72)],
+             "silent": [], "vocals": [(0, 1, 67)]}  # fmt: skip
+    full = arrange(quantize(perform(parts), ""), View.FULL)
+    assert [p.id for p in full.parts] == ["vocals", "piano", "bass", "drums"]
+    assert {n.pitch: n.voice for n in full.parts[-1].notes} == {42: 1, 36: 2}
+
+
+def test_grace_notes_go_with_their_note_into_its_hand_and_voice() -> None:
+    score = quantize(perform({"piano": [(0, 4, 40), (0, 1, 76), (1, 1, 74)]}), "")
+    small = ScoreNote(Fraction(1), Fraction(0), 75, grace=1)
+    part = replace(score.parts[0], notes=tuple(sorted([*score.parts[0].notes, small])))
+    full = arrange(replace(score, parts=(part,)), View.FULL)
+    (grace,) = [n for n in full.parts[0].notes if n.grace]
+    assert grace.staff == 1
+    line = arrange(replace(score, parts=(part,)), View.MELODY).parts[0].notes
+    assert [n.pitch for n in line] == [76, 75, 74]

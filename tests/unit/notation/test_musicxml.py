@@ -306,3 +306,13 @@ def test_a_change_of_clef_stands_in_its_staff() -> None:
         ("2", "F"),
         ("2", "G"),
     ]
+
+
+def test_two_voices_of_the_lower_staff_have_their_stems_apart() -> None:
+    high = [ScoreNote(Fraction(k), Fraction(1), 55, staff=2) for k in range(4)]
+    low = ScoreNote(Fraction(0), Fraction(4), 36, staff=2, voice=2)
+    musicxml = page(ScoreNote(Fraction(0), Fraction(4), 72), *high, low, staves=2)
+    voices = {
+        n.findtext("voice"): n.findtext("pitch/octave") for n in elements(musicxml, ".//note")
+    }
+    assert voices == {"1": "5", "5": "3", "6": "2"}
