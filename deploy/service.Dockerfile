@@ -5,6 +5,11 @@
 FROM python:3.11-slim-bookworm
 
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# The synthesiser and its sounds, for previews.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends fluidsynth fluid-soundfont-gm \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 notabot
 WORKDIR /srv/notabot
 COPY pyproject.toml README.md ./

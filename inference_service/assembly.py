@@ -25,7 +25,7 @@ from inference_service.pipeline.stages import Router, Stage, StageSet, Task
 from inference_service.progress import Progress
 from inference_service.server.app import Service
 from inference_service.server.metrics import Metrics
-from inference_service.settings import AudioSettings, ModelSettings, Settings
+from inference_service.settings import AudioSettings, ModelSettings, PreviewSettings, Settings
 
 if TYPE_CHECKING:
     from inference_service.audio.decode import AudioLimits
@@ -110,8 +110,9 @@ class _OnDemand:
 class Pipeline:
     """The real use cases, imported when first used."""
 
-    def __init__(self, audio: AudioSettings) -> None:
+    def __init__(self, audio: AudioSettings, preview: PreviewSettings | None = None) -> None:
         self._audio = audio
+        self._preview = preview or PreviewSettings()
 
     def prepare(self) -> None:
         """Import the pipeline."""
@@ -138,9 +139,11 @@ class Pipeline:
         self, transcription: Transcription, options: RenderOptions, progress: Progress
     ) -> list[Artifact]:
         """Write the files of a transcription."""
+        from inference_service.midi.preview import Synthesizer
         from inference_service.pipeline.render import render
 
-        return render(transcription, options, progress)
+        synthesizer = Synthesizer(self._preview.soundfont, self._preview.max_duration_s)
+        return render(transcription, options, progress, synthesizer)
 
 
 def build_limits(audio: AudioSettings) -> AudioLimits:
@@ -188,7 +191,7 @@ def build_service(
     engine = Engine(
         registry,
         cache,
-        use_cases or Pipeline(settings.audio),
+        use_cases or Pipeline(settings.audio, settings.preview),
         queue_size=settings.engine.queue_size,
         render_queue_size=settings.engine.render_queue_size,
         observe_stage=metrics.observe_stage,

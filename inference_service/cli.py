@@ -277,7 +277,7 @@ def _transcribe_here(
     def progress(stage: Stage, fraction: float) -> None:
         report(stage, meter.update(stage, fraction).overall_fraction)
 
-    pipeline = Pipeline(settings.audio)
+    pipeline = Pipeline(settings.audio, settings.preview)
     stages = build_stages(settings.models)
     transcription = pipeline.transcribe(data, wanted.preset, stages, progress)
     artifacts = pipeline.render(transcription, wanted.render, progress)
@@ -323,7 +323,7 @@ def _notate(options: argparse.Namespace, settings: Settings) -> None:
     wanted = _render_options(options)
     performance = decode_performance(_read(options.input, settings.audio.max_bytes))
     meter = build_render_meter()
-    pipeline = Pipeline(settings.audio)
+    pipeline = Pipeline(settings.audio, settings.preview)
     with _progress_bar() as report:
         report(Stage.BEATS, 0.0)
         stages = build_stages(settings.models)

@@ -159,6 +159,17 @@ def _parse_pairs(text: str) -> dict[str, str]:
     return pairs
 
 
+class PreviewSettings(_Group):
+    """How a score is played."""
+
+    soundfont: Path | None = Field(
+        None, description="SF2 or SF3 file to play previews with; none: the system's."
+    )
+    max_duration_s: float = Field(
+        300.0, gt=0, description="A preview that would last longer is faded out."
+    )
+
+
 class Settings(BaseSettings):
     """Everything, by group."""
 
@@ -178,6 +189,7 @@ class Settings(BaseSettings):
     audio: Annotated[AudioSettings, Field(default_factory=AudioSettings)]
     cache: Annotated[CacheSettings, Field(default_factory=CacheSettings)]
     models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
+    preview: Annotated[PreviewSettings, Field(default_factory=PreviewSettings)]
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Least important messages that are logged."
     )

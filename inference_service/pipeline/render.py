@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
+from inference_service.midi.preview import Synthesizer
 from inference_service.midi.writer import encode_performance, encode_score
 from inference_service.music.events import Transcription
 from inference_service.music.pitch import transpose_chords, transpose_key
@@ -34,18 +36,29 @@ class Artifact:
 
 
 def render(
-    transcription: Transcription, options: RenderOptions, progress: Progress
+    transcription: Transcription,
+    options: RenderOptions,
+    progress: Progress,
+    synthesizer: Synthesizer = Synthesizer(),  # noqa: B008 - immutable
 ) -> list[Artifact]:
     """Write the files that ``options`` asks for: the pages first, then the other formats.
 
     A transposition, and simple chords, apply to the score, its MIDI and all pictures;
     ``result.json`` and ``performance.mid`` keep what was heard.
+
+    Raises
+    ------
+    PreviewUnavailable
+        If a preview is asked for, and this machine cannot play.
     """
-    return list(_artifacts(transcription, options, progress))
+    return list(_artifacts(transcription, options, progress, synthesizer))
 
 
 def _artifacts(
-    transcription: Transcription, options: RenderOptions, progress: Progress
+    transcription: Transcription,
+    options: RenderOptions,
+    progress: Progress,
+    synthesizer: Synthesizer,
 ) -> Iterator[Artifact]:
     wanted = options.formats
     progress(Stage.NOTATION, 0.0)
@@ -59,6 +72,9 @@ def _artifacts(
     if Format.ROLL in wanted:
         roll = draw_roll(_shown(transcription, options), options.title)
         yield Artifact("roll.png", "image/png", rasterize(roll))
+    if Format.PREVIEW in wanted:
+        preview = synthesizer.play(encode_score(score), partial(progress, Stage.ENGRAVING))
+        yield Artifact("preview.ogg", "audio/ogg", preview)
     progress(Stage.ENGRAVING, 1.0)
     if Format.MIDI in wanted:
         yield Artifact("performance.mid", "audio/midi", encode_performance(transcription))

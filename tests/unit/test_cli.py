@@ -70,7 +70,7 @@ def weights_server() -> Iterator[Server]:
 
 
 FILES = {
-    "result.json", "performance.mid", "score.mid", "score.musicxml", "score-1.png", "score.pdf",
+    "result.json", "performance.mid", "score.mid", "score.musicxml", "score-1.png", "score.pdf", "roll.png",
 }  # fmt: skip
 
 

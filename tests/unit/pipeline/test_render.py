@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import io
+from typing import ClassVar
 
 import mido
 import pypdf
 import pytest
 
+from inference_service.midi.preview import Synthesizer
 from inference_service.music.events import Key, Transcription
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import Format, RenderOptions
 from inference_service.pipeline.render import render
-from inference_service.progress import Stage
+from inference_service.progress import Report, Stage, ignore
 from tests.factories import perform
 
 
@@ -80,3 +82,29 @@ def test_the_roll_shows_what_the_score_does(song: Transcription) -> None:
     assert plain == files(song, only(Format.ROLL, view=View.MELODY))["roll.png"]
     assert plain != files(song, only(Format.ROLL, transpose_semitones=2))["roll.png"]
     assert plain != files(song, only(Format.ROLL, simple_chords=True))["roll.png"]
+
+
+class Recorder(Synthesizer):
+    """Keeps what it is to play."""
+
+    played: ClassVar[list[bytes]] = []
+
+    def play(self, midi: bytes, report: Report = ignore) -> bytes:
+        self.played.append(midi)
+        report(0.5)
+        return b"sound"
+
+
+def test_the_preview_plays_the_score(song: Transcription) -> None:
+    options = only(Format.PREVIEW, Format.MIDI, view=View.CHORDS)
+    artifacts = render(song, options, lambda stage, fraction: None, Recorder())
+    made = {artifact.name: artifact for artifact in artifacts}
+    assert made["preview.ogg"].data == b"sound"
+    assert made["preview.ogg"].media_type == "audio/ogg"
+    assert Recorder.played == [made["score.mid"].data]
+
+
+def test_no_preview_unless_asked_for(song: Transcription) -> None:
+    made = files(song, RenderOptions())
+    assert {"roll.png", "score.pdf", "result.json"} < set(made)
+    assert "preview.ogg" not in made

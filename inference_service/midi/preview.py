@@ -1,0 +1,179 @@
+"""A MIDI file as sound, for an ear's check of what was written: FluidSynth, then Opus in Ogg.
+
+FluidSynth is a program of its own, with a soundfont from the system; neither comes with this
+package, so either may be missing. It writes to a pipe that is read here, no further than the limit
+and no longer than ``TIMEOUT_S``, whatever the file asks for. The sound is mixed to one channel and
+brought to a peak of ``PEAK_DBFS``, which leaves the codec room. 48 kHz Opus in Ogg is what Telegram
+plays as a voice message.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+from threading import Timer
+from typing import Final
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.errors import PreviewUnavailable
+from inference_service.progress import Report, ignore
+
+RATE_HZ: Final = 48_000
+PEAK_DBFS: Final = -3.0
+TIMEOUT_S: Final = 90.0
+SOUNDFONTS: Final = tuple(
+    Path("/usr/share") / path
+    for path in (
+        "sounds/sf2/FluidR3_GM.sf2",
+        "sounds/sf2/default-GM.sf2",
+        "soundfonts/FluidR3_GM.sf2",
+        "soundfonts/default.sf2",
+        "sounds/sf3/MuseScore_General.sf3",
+        "sounds/sf3/default-GM.sf3",
+        "sounds/sf2/TimGM6mb.sf2",
+    )
+)
+"""Where Linux distributions put General MIDI sounds, the best first."""
+
+_PROGRAM: Final = "fluidsynth"
+_GAIN: Final = 0.4
+_FADE_S: Final = 2.0
+_LEAST_S: Final = 1.0
+_GREATEST_BOOST_DB: Final = 30.0
+_BIT_RATE: Final = 64_000
+_CHANNELS: Final = 2
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesizer:
+    """Plays MIDI files.
+
+    Attributes
+    ----------
+    soundfont : Path or None
+        None: the first of ``SOUNDFONTS`` that is there.
+    max_duration_s : float
+        What lasts longer is faded out.
+    """
+
+    soundfont: Path | None = None
+    max_duration_s: float = 300.0
+
+    def play(self, midi: bytes, report: Report = ignore) -> bytes:
+        """Return a standard MIDI file as Opus in Ogg: 48 kHz, one channel.
+
+        Raises
+        ------
+        PreviewUnavailable
+            If there is no FluidSynth, no soundfont, or no sound came.
+        """
+        program, soundfont = shutil.which(_PROGRAM), self._find_soundfont()
+        if program is None:
+            raise PreviewUnavailable(f"{_PROGRAM} is not installed")
+        if soundfont is None:
+            raise PreviewUnavailable("there is no soundfont: see NOTABOT_PREVIEW_SOUNDFONT")
+        with tempfile.NamedTemporaryFile(suffix=".mid") as file:
+            file.write(midi)
+            file.flush()
+            samples = self._render([program, *_ARGUMENTS, str(soundfont), file.name], report)
+        return _encode(_level(samples))
+
+    def _find_soundfont(self) -> Path | None:
+        candidates = SOUNDFONTS if self.soundfont is None else (self.soundfont,)
+        return next((path for path in candidates if path.is_file()), None)
+
+    def _render(self, command: list[str], report: Report) -> Samples:
+        """Return what the program plays, shape (N,), mixed to one channel."""
+        limit = round(self.max_duration_s * RATE_HZ)
+        blocks: list[Samples] = []
+        count = 0
+        with _pipe(command) as process:
+            assert process.stdout is not None
+            while count < limit:
+                data = process.stdout.read(RATE_HZ * _CHANNELS * 4)
+                if not data:
+                    break
+                frames = np.frombuffer(data[: len(data) // 8 * 8], "<f4").reshape(-1, _CHANNELS)
+                blocks.append(frames.mean(axis=1, dtype=np.float32)[: limit - count])
+                count += len(blocks[-1])
+                report(min(count / limit, 1.0))
+            is_cut = count >= limit
+            if not is_cut and process.wait() != 0:
+                raise PreviewUnavailable(f"{_PROGRAM} failed or took over {TIMEOUT_S:.0f} s")
+        if not count:
+            raise PreviewUnavailable(f"{_PROGRAM} played nothing")
+        samples = np.concatenate(blocks)
+        if is_cut:
+            fade = min(round(_FADE_S * RATE_HZ), count)
+            samples[count - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
+        return samples
+
+
+_ARGUMENTS: Final = (
+    "-ni", "-q", "-r", str(RATE_HZ), "-g", str(_GAIN), "-o", "synth.dynamic-sample-loading=1",
+    "-T", "raw", "-O", "float", "-E", "little", "-F", "-",
+)  # fmt: skip
+
+
+@contextmanager
+def _pipe(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program whose output is read; it ends with the block, or after ``TIMEOUT_S``."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    watchdog = Timer(TIMEOUT_S, process.kill)
+    watchdog.start()
+    try:
+        yield process
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.communicate()
+
+
+def _level(samples: Samples) -> Samples:
+    """Bring the peak to ``PEAK_DBFS``; short sounds are filled up with silence."""
+    finite = np.nan_to_num(samples, posinf=0.0, neginf=0.0)
+    peak = float(np.abs(finite).max())
+    if peak > 0:
+        boost = min(10 ** (PEAK_DBFS / 20) / peak, 10 ** (_GREATEST_BOOST_DB / 20))
+        finite = finite * np.float32(boost)
+    missing = max(round(_LEAST_S * RATE_HZ) - len(finite), 0)
+    return np.pad(finite, (0, missing))
+
+
+def _encode(samples: Samples) -> bytes:
+    """Return samples, shape (N,), as Opus in Ogg."""
+    target = BytesIO()
+    with av.open(target, "w", format="ogg") as container:
+        track = container.add_stream("libopus", rate=RATE_HZ, layout="mono")
+        track.bit_rate = _BIT_RATE
+        track.options = {"application": "audio", "compression_level": "5"}
+        resampler = av.AudioResampler(
+            "flt", "mono", RATE_HZ, frame_size=track.codec_context.frame_size or 960
+        )
+        for start in range(0, len(samples), RATE_HZ):
+            block = np.ascontiguousarray(samples[np.newaxis, start : start + RATE_HZ])
+            frame = av.AudioFrame.from_ndarray(block, "fltp", "mono")
+            frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, start, Fraction(1, RATE_HZ)
+            for converted in resampler.resample(frame):
+                container.mux(track.encode(converted))
+        for converted in resampler.resample(None):
+            container.mux(track.encode(converted))
+        container.mux(track.encode(None))
+    return target.getvalue()
