@@ -112,7 +112,7 @@ class Pipeline:
 
     def __init__(self, audio: AudioSettings, preview: PreviewSettings | None = None) -> None:
         self._audio = audio
-        self._preview = preview or PreviewSettings()
+        self._preview = preview or PreviewSettings.model_validate({})
 
     def prepare(self) -> None:
         """Import the pipeline."""

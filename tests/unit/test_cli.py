@@ -70,7 +70,8 @@ def weights_server() -> Iterator[Server]:
 
 
 FILES = {
-    "result.json", "performance.mid", "score.mid", "score.musicxml", "score-1.png", "score.pdf", "roll.png",
+    "result.json", "performance.mid", "score.mid", "score.musicxml", "score-1.png", "score.pdf",
+    "roll.png",
 }  # fmt: skip
 
 
@@ -152,6 +153,27 @@ def test_notate(tmp_path: Path) -> None:
     assert run("notate", performance, "--out", out, "--formats", "musicxml,png,pdf") == 0
     assert {path.name for path in out.iterdir()} == {"score.musicxml", "score-1.png", "score.pdf"}
     assert "Étude" in (out / "score.musicxml").read_text(encoding="utf-8")
+
+
+def test_views_paper_and_chords_are_options(tmp_path: Path) -> None:
+    performance = tmp_path / "song.mid"
+    performance.write_bytes(encode_performance(build_transcription()))
+    notate = ["notate", performance, "--out", tmp_path / "out", "--formats", "pdf,roll"]
+    assert run(*notate, "--view", "chords", "--simple-chords", "--paper", "letter") == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"score.pdf", "roll.png"}
+    with pytest.raises(SystemExit):
+        run(*notate, "--paper", "a3")
+
+
+def test_a_preview_that_cannot_be_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    performance = tmp_path / "song.mid"
+    performance.write_bytes(encode_performance(build_transcription()))
+    monkeypatch.setenv("NOTABOT_PREVIEW_SOUNDFONT", str(tmp_path / "none.sf2"))
+    assert run("notate", performance, "--out", tmp_path / "out", "--formats", "preview") == 69
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_models_are_listed(
