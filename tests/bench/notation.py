@@ -23,7 +23,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -31,9 +31,16 @@ import mir_eval
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_service.assembly import build_stages
+from inference_service.midi.reader import decode_performance
 from inference_service.midi.writer import encode_performance
 from inference_service.music.events import Beat
+from inference_service.pipeline.notate import read_performance
+from inference_service.pipeline.options import Format, RenderOptions, RhythmSource
+from inference_service.pipeline.render import render
+from inference_service.pipeline.stages import StageSet
 from inference_service.progress import Stage
+from inference_service.settings import Settings
 from tests.bench import asap, muster, peers
 from tests.bench.table import Row
 from tests.bench.written import WrittenScore, read_musicxml_notes
@@ -76,18 +83,20 @@ class Notated:
 
 
 def notate(performance: bytes) -> tuple[bytes, tuple[Beat, ...]]:
-    """Return MusicXML of a performance, and its beats, as ``notabot notate`` writes it."""
-    from inference_service.assembly import Pipeline
-    from inference_service.midi.reader import decode_performance
-    from inference_service.pipeline.options import Format, RenderOptions
-    from inference_service.settings import Settings
-
-    transcription = decode_performance(performance)
-    options = RenderOptions(formats=frozenset({Format.MUSICXML}))
-    settings = Settings()  # type: ignore[call-arg]
-    files = Pipeline(settings.audio).render(transcription, options, _unheard)
+    """Return MusicXML of a performance, and its beats, as ``notabot notate`` makes them."""
+    stages = _stages()
+    transcription = read_performance(
+        decode_performance(performance), RhythmSource.AUTO, stages.rhythm, stages.key
+    )
+    files = render(transcription, RenderOptions(formats=frozenset({Format.MUSICXML})), _unheard)
     musicxml = next(file.data for file in files if file.name.endswith(".musicxml"))
     return musicxml, tuple(transcription.beats)
+
+
+@cache
+def _stages() -> StageSet:
+    settings = Settings()  # type: ignore[call-arg]
+    return build_stages(settings.models)
 
 
 def _unheard(stage: Stage, fraction: float) -> None:
