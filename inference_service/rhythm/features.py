@@ -46,7 +46,7 @@ def iterate_features(waveform: Waveform) -> Iterator[Features]:
     samples = prepare_samples(waveform)
     hop = SPECTROGRAM.hop_samples
     frame_count = SPECTROGRAM.count_frames(len(samples))
-    module = _module()
+    module = spectra()
     for start in range(0, frame_count, BLOCK_FRAMES):
         stop = min(start + BLOCK_FRAMES, frame_count)
         first = max(start - MARGIN_FRAMES, 0)
@@ -79,5 +79,6 @@ def prepare_samples(waveform: Waveform) -> Samples:
 
 
 @cache
-def _module() -> nn.Module:
+def spectra() -> nn.Module:
+    """Return the module that makes features of prepared samples: ``(B, N)`` to ``(B, F, T)``."""
     return nn.Sequential(build_spectrogram(SPECTROGRAM), LogCompression(FLOOR)).eval()

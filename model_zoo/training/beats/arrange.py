@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Final
 
 import mido
@@ -18,7 +19,32 @@ from model_zoo.training.beats.piece import ONSET, PITCH, VELOCITY, Line, Piece, 
 TICKS_PER_S: Final = 1000
 PIANOS: Final = (0, 0, 0, 1, 2, 3, 4, 5)
 PROGRAMS: Final[dict[Role, tuple[int, ...]]] = {
-    "melody": (52, 53, 54, 52, 53, 80, 81, 48, 40, 41, 42, 73, 71, 65, 66, 56, 24, 25, 26, 27, 30, 22, 11, 75),
+    "melody": (
+        52,
+        53,
+        54,
+        52,
+        53,
+        80,
+        81,
+        48,
+        40,
+        41,
+        42,
+        73,
+        71,
+        65,
+        66,
+        56,
+        24,
+        25,
+        26,
+        27,
+        30,
+        22,
+        11,
+        75,
+    ),
     "inner": (48, 49, 50, 40, 42, 60, 61, 24, 26, 27, 29, 30, 16, 4, 5, 11, 89),
     "piano": (*PIANOS, 24, 25, 26, 27, 16, 17, 48, 88, 89, 90, 46, 6, 7),
     "chords": (*PIANOS, 24, 25, 26, 27, 29, 16, 17, 21, 48, 49, 88, 89, 90, 91, 50),
@@ -74,7 +100,7 @@ def add_bass(piece: Piece, random: Generator) -> Line | None:
     busy = random.random()
     beats = np.flatnonzero((piece.positions - 1) % step == 0)
     notes: list[tuple[float, float, float, float]] = []
-    for first, following in zip(beats[:-1], beats[1:], strict=True):
+    for first, following in pairwise(beats):
         start_s, stop_s = piece.beats_s[first], piece.beats_s[following]
         near = (sounding[:, ONSET] >= start_s - 0.06) & (sounding[:, ONSET] < stop_s - 0.06)
         if not near.any():

@@ -26,7 +26,7 @@ from model_zoo.training.rhythm.scores import WrittenPiece
 
 HELD_BACK: Final = range(701, 801)
 EXCLUDED_SONGS: Final = frozenset({*range(1, 801, 20), *HELD_BACK})
-"""1-based numbers in the archive: every 20th is tuned on or reported (``tests/bench/pop909.py``)."""
+"""1-based numbers in the archive; ``tests/bench/pop909.py`` tunes on or reports every 20th."""
 
 EPSILON_Q: Final = 1e-3
 
@@ -81,9 +81,7 @@ def _folders(files: zipfile.ZipFile) -> list[str]:
     return sorted({entry.split("/")[0] for entry in files.namelist() if "/" in entry})
 
 
-def _count_positions(
-    count: int, downbeats: NDArray[np.intp], bar_beats: int
-) -> NDArray[np.int64]:
+def _count_positions(count: int, downbeats: NDArray[np.intp], bar_beats: int) -> NDArray[np.int64]:
     """Count from each downbeat; before the first one, towards it."""
     indices = np.arange(count)
     if not len(downbeats):

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference_service.rhythm.features import FRAMES_PER_S
-from model_zoo.training.beats.piece import UNKNOWN
 
 EXCERPT_FRAMES: Final = 1500
 STRETCH: Final = (0.82, 1.22)
+DRONE_SHARE: Final = 0.03
+"""Of excerpts, in which one moment lasts: where nothing happens there are no beats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Pool:
     @property
     def hours(self) -> float:
         """Of sound."""
-        frames = sum(example.features.shape[1] for example in self.examples)
+        frames = sum(len(example.features.T) for example in self.examples)
         return frames / FRAMES_PER_S / 3600
 
     def draw_batch(self, size: int, random: Generator) -> Batch:
@@ -101,6 +102,8 @@ def _excerpt(example: Example, random: Generator) -> tuple[NDArray[np.float32], 
     piece = example.features[:, start : start + wanted].astype(np.float32)
     if stretch != 1.0:
         piece = _resample_time(piece, int(piece.shape[1] / stretch))
+    if random.random() < DRONE_SHARE:
+        return _drone(piece, random)
     held = min(piece.shape[1], EXCERPT_FRAMES)
     features = np.zeros((len(piece), EXCERPT_FRAMES), np.float32)
     features[:, :held] = _spoil(piece[:, :held], random)
@@ -116,13 +119,18 @@ def _excerpt(example: Example, random: Generator) -> tuple[NDArray[np.float32], 
     return features, beat, downbeat, valid
 
 
+def _drone(piece: NDArray[np.float32], random: Generator) -> tuple[NDArray[np.float32], ...]:
+    moment = piece[:, [int(random.integers(piece.shape[1]))]]
+    features = _spoil(np.repeat(moment, EXCERPT_FRAMES, axis=1), random)
+    nothing = np.zeros(EXCERPT_FRAMES, np.float32)
+    return features, nothing, nothing, np.ones(EXCERPT_FRAMES, np.float32)
+
+
 def _resample_time(features: NDArray[np.float32], length: int) -> NDArray[np.float32]:
     places = np.linspace(0, features.shape[1] - 1, length)
     left = np.minimum(places.astype(int), features.shape[1] - 2)
     share = (places - left).astype(np.float32)
-    resampled: NDArray[np.float32] = (
-        features[:, left] * (1 - share) + features[:, left + 1] * share
-    )
+    resampled: NDArray[np.float32] = features[:, left] * (1 - share) + features[:, left + 1] * share
     return resampled
 
 

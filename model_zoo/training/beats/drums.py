@@ -67,12 +67,10 @@ def _loop(
     span = bars * groove_bar
     hits = hits[hits[:, 0] < span - 0.05]
     starts = np.arange(float(downbeats[0]), float(len(piece.beats_s)), span)
-    return np.concatenate([hits + [start, 0.0, 0.0] for start in starts])
+    return np.concatenate([hits + np.array([start, 0.0, 0.0]) for start in starts])
 
 
-def _invent(
-    piece: Piece, downbeats: NDArray[np.intp], random: Generator
-) -> NDArray[np.float64]:
+def _invent(piece: Piece, downbeats: NDArray[np.intp], random: Generator) -> NDArray[np.float64]:
     """Return (beat index, key, velocity) of a random pattern with fills and crashes."""
     bar, parts = piece.bar_beats, 3 if piece.compound == 1 else 2
     snare, keeper = int(random.choice(SNARES)), int(random.choice(TIMEKEEPERS))
@@ -96,9 +94,7 @@ def _invent(
     return np.array(hits)
 
 
-def _backbeat(
-    bar: int, style: float, random: Generator
-) -> tuple[list[float], list[float]]:
+def _backbeat(bar: int, style: float, random: Generator) -> tuple[list[float], list[float]]:
     """Return the bar's kicks and snares, in beats."""
     if bar == 3:
         return [0.0], [1.0, 2.0] if style < 0.6 else [2.0]
@@ -143,7 +139,7 @@ def alone(groove: Groove) -> Piece:
     return Piece(
         name=f"groove-{groove.style}-{groove.bpm:g}",
         lines=(make_line("drums", notes),),
-        beats_s=np.arange(count) * beat_q * quarter_s,
+        beats_s=np.arange(count, dtype=np.float64) * beat_q * quarter_s,
         positions=np.arange(count) % beats + 1,
         bar_beats=beats,
         compound=int(compound),

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from model_zoo.training.beats.corpora import beats_of
 from model_zoo.training.beats.piece import Line, make_line
@@ -52,7 +53,9 @@ def read_chords(text: bytes, score: WrittenPiece) -> list[Chord]:
 
 def _intervals(kind: str) -> tuple[int, ...]:
     third = 3 if kind.startswith(("minor", "diminished", "half")) else 4
-    fifth = {"diminished": 6, "half-diminished": 6, "augmented": 8}.get(kind.split("-seventh")[0], 7)
+    fifth = {"diminished": 6, "half-diminished": 6, "augmented": 8}.get(
+        kind.split("-seventh")[0], 7
+    )
     if kind.startswith("suspended"):
         third = 5
     if "sixth" in kind:
@@ -110,11 +113,14 @@ def _swung(beat: float) -> float:
     return float(_swing_quarters(np.array([beat]))[0])
 
 
-def _swing_quarters(beats: np.ndarray) -> np.ndarray:
+def _swing_quarters(beats: NDArray[np.float64]) -> NDArray[np.float64]:
     """Move the middle of each beat to its last third."""
     whole = np.floor(beats + 1e-6)
     rest = np.clip(beats - whole, 0.0, 1.0)
-    return whole + np.where(rest < 0.5, rest * 4 / 3, 2 / 3 + (rest - 0.5) * 2 / 3)
+    swung: NDArray[np.float64] = whole + np.where(
+        rest < 0.5, rest * 4 / 3, 2 / 3 + (rest - 0.5) * 2 / 3
+    )
+    return swung
 
 
 def draw_pattern(bar_beats: int, compound: bool, random: Generator) -> list[Hit]:
@@ -156,7 +162,14 @@ _SIMPLE: Final[dict[int, list[list[Hit]]]] = {
         [(0, 1.4, "b"), (2, 1.4, "f"), (0, 0.9, "c"), (1.5, 0.9, "c"), (3, 0.9, "c")],
         [*_each(8, "b", 0.5), (0, 1.9, "c"), (2, 1.9, "c")],
         [*_each(2, "b", 2.0), (1, 0.3, "c"), (3, 0.3, "c"), (3.5, 0.3, "c")],
-        [(0, 0.9, "b"), (1, 0.9, "f"), (2, 0.9, "b"), (3, 0.9, "f"), (1, 0.4, "c"), (2.5, 0.9, "c")],
+        [
+            (0, 0.9, "b"),
+            (1, 0.9, "f"),
+            (2, 0.9, "b"),
+            (3, 0.9, "f"),
+            (1, 0.4, "c"),
+            (2.5, 0.9, "c"),
+        ],
         [(0, 1.9, "b"), (2.5, 1.4, "b"), *_arpeggio("0213021302130213", 0.25)],
     ],
 }

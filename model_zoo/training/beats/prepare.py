@@ -34,7 +34,13 @@ from model_zoo.training.rhythm.scores import parse_score, read_archive
 
 LENGTH_S: Final = (45.0, 75.0)
 TEMPO_FACTOR: Final = (0.75, 1.55)
-SHARES: Final = {"songs": 0.5, "lieder": 0.18, "leadsheets": 0.24, "quartets": 0.04, "grooves": 0.04}
+SHARES: Final = {
+    "songs": 0.5,
+    "lieder": 0.18,
+    "leadsheets": 0.24,
+    "quartets": 0.04,
+    "grooves": 0.04,
+}
 DEV_SHARE: Final = 20
 """One score in so many is for development; of songs, those numbered 10 past an excluded one."""
 
@@ -141,7 +147,7 @@ def render_piece(corpora: Corpora, random: Generator, target: Path) -> float:
             name=piece.name,
         )
     partial.rename(target)
-    return features.shape[1] / FRAMES_PER_S
+    return len(features.T) / FRAMES_PER_S
 
 
 def prepare(

@@ -27,7 +27,10 @@ SOUNDFONTS: Final = (
 )
 """Debian's, and how often each is taken; one that is not installed, never."""
 
-CODECS: Final = (("mp3", "mp3", "libmp3lame", "s16p", 22_050), ("ogg", "ogg", "libopus", "s16", 48_000))
+CODECS: Final = (
+    ("mp3", "mp3", "libmp3lame", "s16p", 22_050),
+    ("ogg", "ogg", "libopus", "s16", 48_000),
+)
 MAX_DELAY_S: Final = 0.12
 
 
@@ -143,6 +146,7 @@ def _encode(sound: Samples, random: Generator) -> Samples:
     target = io.BytesIO()
     with av.open(target, "w", format=container_name) as container:
         stream = container.add_stream(codec, rate=rate_hz, layout="mono")
+        assert isinstance(stream, av.AudioStream)
         stream.bit_rate = bit_rate
         size = stream.codec_context.frame_size or 1152
         resampler = av.AudioResampler(sample_format, "mono", rate_hz, frame_size=size)
@@ -153,9 +157,9 @@ def _encode(sound: Samples, random: Generator) -> Samples:
         container.mux(stream.encode(None))
     target.seek(0)
     pieces = []
-    with av.open(target) as container:
+    with av.open(target, "r") as encoded:
         resampler = av.AudioResampler("flt", "mono", RATE_HZ)
-        for frame in container.decode(audio=0):
+        for frame in encoded.decode(audio=0):
             pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
         pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
     return _align(np.concatenate(pieces), sound)

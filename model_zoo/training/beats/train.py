@@ -123,7 +123,7 @@ def train(
         network.train()
         loss = beat_loss(network(batch.features), batch)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         _follow(mean, network, min(MEAN_DECAY, step / (step + 10)))
@@ -132,10 +132,10 @@ def train(
         if time.monotonic() - reported > REPORT_EVERY_S:
             reported = time.monotonic()
             pool.refresh()
-            figures = " ".join(f"{k} {v:.3f}" for k, v in evaluate(mean, dev.examples).items())
+            measured = " ".join(f"{k} {v:.3f}" for k, v in evaluate(mean, dev.examples).items())
             say(
                 f"{elapsed_s / 60:.1f} min, step {step}, {pool.hours:.1f} h, "
-                f"loss {np.mean(losses):.4f}, dev {figures}"
+                f"loss {np.mean(losses):.4f}, dev {measured}"
             )
             losses.clear()
             _save(checkpoint, network, mean, optimiser, step, spent_s + time.monotonic() - began)
