@@ -81,6 +81,14 @@ class View(enum.StrEnum):
     MELODY = "melody"
     LEAD_SHEET = "lead_sheet"
     PIANO = "piano"
+    CHORDS = "chords"
+
+
+class Paper(enum.StrEnum):
+    """What the PDF is printed on."""
+
+    A4 = "a4"
+    LETTER = "letter"
 
 
 class Format(enum.StrEnum):
@@ -91,6 +99,8 @@ class Format(enum.StrEnum):
     MUSICXML = "musicxml"
     PNG = "png"
     PDF = "pdf"
+    ROLL = "roll"
+    PREVIEW = "preview"
 
 
 class Stage(enum.StrEnum):
@@ -109,7 +119,7 @@ class Stage(enum.StrEnum):
 
 
 CHAT_FORMATS: Final = (Format.PNG, Format.PDF, Format.MIDI, Format.MUSICXML)
-"""What a chat is sent."""
+"""What a chat is sent at once; the roll and the preview come when they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,8 @@ class RenderOptions:
     transpose_semitones: int = 0
     formats: tuple[Format, ...] = CHAT_FORMATS
     title: str = ""
+    simple_chords: bool = False
+    paper: Paper = Paper.A4
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +199,7 @@ class Result:
     preset: Preset
     view: View
     transpose_semitones: int
+    simple_chords: bool = False
 
 
 Event = Queued | Progress | Artifact | Result
@@ -576,6 +589,8 @@ def _render_options(options: RenderOptions) -> transcription_pb2.RenderOptions:
             transcription_pb2.Format.Value(f"FORMAT_{wanted.name}") for wanted in options.formats
         ],
         title=options.title,
+        simple_chords=options.simple_chords,
+        paper=transcription_pb2.Paper.Value(f"PAPER_{options.paper.name}"),
     )
 
 
@@ -607,6 +622,7 @@ def _result(result: transcription_pb2.Result) -> Result:
         preset=Preset[transcription_pb2.Preset.Name(result.preset).removeprefix("PRESET_")],
         view=View[transcription_pb2.View.Name(result.render.view).removeprefix("VIEW_")],
         transpose_semitones=result.render.transpose_semitones,
+        simple_chords=result.render.simple_chords,
     )
 
 

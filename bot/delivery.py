@@ -28,7 +28,7 @@ from bot.client import Artifact, Result
 from bot.i18n import Translator
 from bot.keyboards import result_keyboard
 from bot.sources import find_source
-from bot.views import caption, controls_text, pages_note
+from bot.views import caption, controls_text, pages_note, shown_caption
 
 MAX_ALBUM_ITEMS: Final = 10
 MAX_PAGES: Final = 20
@@ -122,6 +122,63 @@ async def deliver(
     )
 
 
+async def send_roll(
+    bot: Bot,
+    target: Target,
+    result: Result,
+    artifacts: Sequence[Artifact],
+    title: str,
+    t: Translator,
+) -> None:
+    """Send the piano roll, as a file where Telegram refuses it as a photo."""
+    text = shown_caption(result, title, t, with_view=False)
+    for roll in artifacts:
+        try:
+            await bot.send_photo(
+                target.chat_id,
+                _input_file(roll),
+                caption=text,
+                message_thread_id=target.thread_id,
+                reply_parameters=target.reply_parameters,
+            )
+        except TelegramBadRequest as error:
+            logger.warning("roll refused", error=error.message)
+            await _send_document(bot, target, roll, text)
+
+
+async def send_preview(
+    bot: Bot,
+    target: Target,
+    result: Result,
+    artifacts: Sequence[Artifact],
+    title: str,
+    t: Translator,
+) -> None:
+    """Send the score's sound as a voice message; as a file to who takes no voice messages."""
+    text = shown_caption(result, title, t)
+    for preview in artifacts:
+        try:
+            await bot.send_voice(
+                target.chat_id,
+                _input_file(preview),
+                caption=text,
+                duration=round(ogg_duration_s(preview.data)),
+                message_thread_id=target.thread_id,
+                reply_parameters=target.reply_parameters,
+            )
+        except TelegramBadRequest as error:
+            logger.info("voice message refused", error=error.message)
+            await _send_document(bot, target, preview, text)
+
+
+def ogg_duration_s(data: bytes) -> float:
+    """Length of Opus in Ogg: the last page's granule position, in 48 kHz samples (RFC 7845)."""
+    page = data.rfind(b"OggS")
+    if page < 0 or len(data) < page + 14:
+        return 0.0
+    return max(int.from_bytes(data[page + 6 : page + 14], "little", signed=True), 0) / 48_000
+
+
 def _pages(artifacts: Sequence[Artifact]) -> list[Artifact]:
     """The pages in their order."""
     numbered = [
@@ -173,6 +230,16 @@ async def _send_files(bot: Bot, target: Target, artifacts: Sequence[Artifact]) -
             [InputMediaDocument(media=_input_file(file)) for file in files],
             message_thread_id=target.thread_id,
         )
+
+
+async def _send_document(bot: Bot, target: Target, file: Artifact, text: str) -> None:
+    await bot.send_document(
+        target.chat_id,
+        _input_file(file),
+        caption=text,
+        message_thread_id=target.thread_id,
+        reply_parameters=target.reply_parameters,
+    )
 
 
 async def _send_text(bot: Bot, target: Target, text: str) -> None:

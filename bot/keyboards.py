@@ -1,8 +1,8 @@
 """Buttons, and what they carry.
 
 The bot is stateless, so a button holds everything that its press needs: the result's id, the view
-and the transposition that it asks for. ``callback_data`` has at most 64 bytes, which leaves 54 for
-the result's id.
+and the transposition that it asks for; a view's letter is a capital where chords are to be simple.
+``callback_data`` has at most 64 bytes, which leaves 54 for the result's id.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from bot.views import key_name
 MAX_TRANSPOSITION: Final = 24
 FOLLOW_TELEGRAM: Final = "auto"
 
-_VIEW_CODES: Final = {View.FULL: "f", View.MELODY: "m", View.LEAD_SHEET: "l", View.PIANO: "p"}
+_VIEW_CODES: Final = {
+    View.FULL: "f", View.MELODY: "m", View.LEAD_SHEET: "l", View.PIANO: "p", View.CHORDS: "c",
+}  # fmt: skip
+_NO_CHORDS: Final = frozenset({"N", "X", ""})
 _LANGUAGE_NAMES: Final = {"ru": "Русский", "en": "English"}
 
 
@@ -40,7 +43,20 @@ class RenderButton(CallbackData, prefix="r"):
     @property
     def view(self) -> View | None:
         """The view; None if the button is not one of ours."""
-        return {code: view for view, code in _VIEW_CODES.items()}.get(self.view_code)
+        return {code: view for view, code in _VIEW_CODES.items()}.get(self.view_code.lower())
+
+    @property
+    def simple_chords(self) -> bool:
+        """Whether chords are reduced to triads and sevenths."""
+        return self.view_code.isupper()
+
+
+class RollButton(RenderButton, prefix="o"):
+    """Draw a result's piano roll."""
+
+
+class ListenButton(RenderButton, prefix="p"):
+    """Play what is shown."""
 
 
 class ChordsButton(CallbackData, prefix="c"):
@@ -48,6 +64,10 @@ class ChordsButton(CallbackData, prefix="c"):
 
     result_id: str
     transpose_semitones: int
+
+
+class SimpleChordsButton(ChordsButton, prefix="d"):
+    """Write a result's chords as text, reduced to triads and sevenths."""
 
 
 class ShownButton(CallbackData, prefix="s"):
@@ -75,16 +95,19 @@ def cancel_keyboard(job_id: str, t: Translator) -> InlineKeyboardMarkup:
 
 
 def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
-    """Under a result: the four views, transposition, chords; what is shown now has a mark."""
+    """Under a result: views, chords, transposition, sound and picture; what is shown has a mark.
+
+    Where no chord was heard, nothing is offered about chords.
+    """
 
     def view(view: View) -> InlineKeyboardButton:
         label = t(f"view.{view}")
         if view is result.view:
             return _button(f"• {label}", ShownButton(what=_VIEW_CODES[view]))
-        return _button(label, _render_button(result, view, result.transpose_semitones))
+        return _button(label, _change(result, RenderButton, view=view))
 
     def shift(label: str, semitones: int) -> InlineKeyboardButton:
-        return _button(label, _render_button(result, result.view, semitones))
+        return _button(label, _change(result, RenderButton, transpose_semitones=semitones))
 
     shown = result.transpose_semitones
     moves = []
@@ -92,17 +115,26 @@ def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
         moves.append(shift(t("button.lower"), shown - 1))
     if shown < MAX_TRANSPOSITION:
         moves.append(shift(t("button.higher"), shown + 1))
-    rows = [[view(View.MELODY), view(View.LEAD_SHEET)], [view(View.PIANO), view(View.FULL)], moves]
+    rows = [[view(View.MELODY), view(View.LEAD_SHEET)], [view(View.PIANO), view(View.FULL)]]
+    has_chords = any(chord.label not in _NO_CHORDS for chord in result.chords)
+    if has_chords:
+        wanted = not result.simple_chords
+        label = t("button.simple_chords") if wanted else t("button.full_chords")
+        toggle = _button(label, _change(result, RenderButton, simple_chords=wanted))
+        rows.append([view(View.CHORDS), toggle])
+    rows.append(moves)
     if shown:
         rows.append([shift(t("button.original", key=key_name(result.key, t)), 0)])
     rows.append(
         [
-            _button(
-                t("button.chords"),
-                ChordsButton(result_id=result.result_id, transpose_semitones=shown),
-            )
+            _button(t("button.listen"), _change(result, ListenButton)),
+            _button(t("button.roll"), _change(result, RollButton)),
         ]
     )
+    if has_chords:
+        text = SimpleChordsButton if result.simple_chords else ChordsButton
+        data = text(result_id=result.result_id, transpose_semitones=shown)
+        rows.append([_button(t("button.chords"), data)])
     return _rows(rows)
 
 
@@ -131,11 +163,22 @@ def models_keyboard(models: Iterable[Model], t: Translator) -> InlineKeyboardMar
     return _rows(rows) if rows else None
 
 
-def _render_button(result: Result, view: View, transpose_semitones: int) -> RenderButton:
-    return RenderButton(
+def _change(
+    result: Result,
+    kind: type[RenderButton],
+    *,
+    view: View | None = None,
+    transpose_semitones: int | None = None,
+    simple_chords: bool | None = None,
+) -> RenderButton:
+    """Return a button's data for the result as it is shown, but for what is given."""
+    code = _VIEW_CODES[result.view if view is None else view]
+    is_simple = result.simple_chords if simple_chords is None else simple_chords
+    shift = result.transpose_semitones if transpose_semitones is None else transpose_semitones
+    return kind(
         result_id=result.result_id,
-        view_code=_VIEW_CODES[view],
-        transpose_semitones=transpose_semitones,
+        view_code=code.upper() if is_simple else code,
+        transpose_semitones=shift,
     )
 
 

@@ -13,6 +13,8 @@ from typing import Annotated, Self
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bot.client import Paper
+
 CLOUD_DOWNLOAD_LIMIT_BYTES = 20_000_000
 """What a bot may download from Telegram's own servers, by the Bot API; a local server lifts it."""
 
@@ -85,6 +87,9 @@ class BotSettings(BaseSettings):
     )
     group_interval_s: float = Field(
         default=3.1, ge=0, description="The same in a group, where Telegram allows 20 a minute."
+    )
+    paper: Paper = Field(
+        default=Paper.A4, description="What PDFs are laid out for: `a4` or `letter`."
     )
     drain_s: float = Field(
         default=20.0,

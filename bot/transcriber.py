@@ -108,8 +108,9 @@ class Transcriber:
         """The part that can be cancelled: fetch the audio, and let the service work."""
         audio = await download(bot, source, max_bytes=self.settings.download_limit_bytes)
         status.show(t("status.sent"))
+        options = RenderOptions(title=title, paper=self.settings.paper)
         events = self.client.transcribe(
-            audio, preset=preset, options=RenderOptions(title=title), request_id=request_id
+            audio, preset=preset, options=options, request_id=request_id
         )
         return await collect(events, lambda event: status.show(_status_text(event, t)))
 

@@ -159,6 +159,13 @@ def controls_text(result: Result, title: str, t: Translator) -> str:
     return "\n".join([*heading, shown])
 
 
+def shown_caption(result: Result, title: str, t: Translator, *, with_view: bool = True) -> str:
+    """What a picture or a sound of a result is of: the title, the view and the key."""
+    key = key_name(result.rendered_key, t)
+    about = f"{t(f'view.{result.view}')}, {key}" if with_view else key
+    return "\n".join(filter(None, [title and f"<b>{html.escape(title, quote=False)}</b>", about]))
+
+
 def chords_texts(result: Result, title: str, t: Translator) -> list[str]:
     """The chords bar by bar as fixed-width text, in as many messages as they need.
 

@@ -2,24 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import structlog
 from aiogram import Bot, Router
+from aiogram.enums import ChatAction
 from aiogram.exceptions import TelegramAPIError
+from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery, Message
 from aiogram.utils.chat_action import ChatActionSender
 
-from bot.client import Format, RenderOptions, ServiceClient, collect
-from bot.delivery import Target, deliver, shown_title
+from bot.client import CHAT_FORMATS, Format, RenderOptions, ServiceClient, collect
+from bot.delivery import Target, deliver, send_preview, send_roll, shown_title
 from bot.errors import RESULT_EXPIRED, BotError, ServiceError
 from bot.i18n import Translator
 from bot.jobs import Jobs
-from bot.keyboards import MAX_TRANSPOSITION, ChordsButton, RenderButton, ShownButton
+from bot.keyboards import (
+    MAX_TRANSPOSITION,
+    ChordsButton,
+    ListenButton,
+    RenderButton,
+    RollButton,
+    ShownButton,
+    SimpleChordsButton,
+)
+from bot.settings import BotSettings
 from bot.views import chords_texts, error_text
 
 logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a kind of button is answered with."""
+
+    formats: tuple[Format, ...]
+    action: ChatAction
+    send: Callable[..., Awaitable[None]]
+    replaces_buttons: bool = False
+
+
+_ANSWERS: Final[dict[type[CallbackData], _Answer]] = {
+    RenderButton: _Answer(CHAT_FORMATS, ChatAction.UPLOAD_PHOTO, deliver, replaces_buttons=True),
+    RollButton: _Answer((Format.ROLL,), ChatAction.UPLOAD_PHOTO, send_roll),
+    ListenButton: _Answer((Format.PREVIEW,), ChatAction.UPLOAD_VOICE, send_preview),
+}
 
 
 async def on_render(
@@ -27,11 +57,14 @@ async def on_render(
     callback_data: RenderButton,
     bot: Bot,
     client: ServiceClient,
+    settings: BotSettings,
     jobs: Jobs,
     request_id: str,
     t: Translator,
 ) -> None:
-    """Another view or transposition: new pages and files, and the buttons move down to them."""
+    """Another view, transposition or kind of chords: new pages and files, and the buttons move
+    down to them. A picture or a sound of what is shown leaves the buttons where they are."""
+    answer = _ANSWERS[type(callback_data)]
     view, shift = callback_data.view, callback_data.transpose_semitones
     if view is None or abs(shift) > MAX_TRANSPOSITION:
         await callback.answer(t("unknown.button"))
@@ -43,19 +76,23 @@ async def on_render(
             return
         await callback.answer(t("result.rendering"))
         title = shown_title(callback.message) if isinstance(callback.message, Message) else ""
-        async with ChatActionSender.upload_photo(target.chat_id, bot, target.thread_id):
+        options = RenderOptions(
+            view, shift, answer.formats, title, callback_data.simple_chords, settings.paper
+        )
+        async with ChatActionSender(
+            bot=bot,
+            chat_id=target.chat_id,
+            message_thread_id=target.thread_id,
+            action=answer.action,
+        ):
             try:
-                events = client.render(
-                    callback_data.result_id,
-                    RenderOptions(view, shift, title=title),
-                    request_id=request_id,
-                )
+                events = client.render(callback_data.result_id, options, request_id=request_id)
                 result, artifacts = await collect(events, _ignore)
-                await deliver(bot, target, result, artifacts, title, t)
+                await answer.send(bot, target, result, artifacts, title, t)
             except ServiceError as error:
                 await _tell(callback, target, error, request_id, bot, t)
                 return
-        if callback.message is not None:
+        if answer.replaces_buttons and callback.message is not None:
             with suppress(TelegramAPIError):  # too old to delete: two sets of buttons do no harm
                 await bot.delete_message(target.chat_id, callback.message.message_id)
 
@@ -72,7 +109,9 @@ async def on_chords(
     target = Target.beside(callback)
     title = shown_title(callback.message) if isinstance(callback.message, Message) else ""
     options = RenderOptions(
-        transpose_semitones=callback_data.transpose_semitones, formats=(Format.JSON,)
+        transpose_semitones=callback_data.transpose_semitones,
+        formats=(Format.JSON,),
+        simple_chords=isinstance(callback_data, SimpleChordsButton),
     )
     await callback.answer()
     try:
@@ -129,7 +168,9 @@ def _ignore(event: Any) -> None:
 def build_router() -> Router:
     """The router of this module's handlers."""
     router = Router(name="result")
-    router.callback_query.register(on_render, RenderButton.filter(), flags={"job": True})
-    router.callback_query.register(on_chords, ChordsButton.filter(), flags={"job": True})
+    for kind in _ANSWERS:
+        router.callback_query.register(on_render, kind.filter(), flags={"job": True})
+    for kind in (ChordsButton, SimpleChordsButton):
+        router.callback_query.register(on_chords, kind.filter(), flags={"job": True})
     router.callback_query.register(on_shown, ShownButton.filter())
     return router

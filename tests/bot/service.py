@@ -23,6 +23,9 @@ from notabot.v1 import models_pb2_grpc, transcription_pb2_grpc
 from notabot.v1 import transcription_pb2 as pb
 
 ROOT = Path(__file__).parents[2]
+OGG = b"OggS" + bytes(2) + (12 * 48_000).to_bytes(8, "little") + bytes(20)
+"""A last page of twelve seconds."""
+
 Events = AsyncIterator[pb.TranscribeEvent]
 SERVER_OPTIONS = (
     ("grpc.so_reuseport", 0),
@@ -138,9 +141,12 @@ async def succeed(options: pb.TranscribeOptions, audio: bytes) -> Events:
 
 async def render_again(request: pb.RenderRequest) -> Events:
     """The usual course of a rendering."""
-    if list(request.render.formats) != [pb.FORMAT_JSON]:
-        for event in files():
-            yield event
+    extra = {pb.FORMAT_JSON: "", pb.FORMAT_ROLL: "roll.png", pb.FORMAT_PREVIEW: "preview.ogg"}
+    formats = list(request.render.formats)
+    name = extra.get(formats[0]) if len(formats) == 1 else None
+    events = files() if name is None else artifact(name, OGG) if name else []
+    for event in events:
+        yield event
     yield pb.TranscribeEvent(result=result(request.render, result_id=request.result_id))
 
 

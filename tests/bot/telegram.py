@@ -22,6 +22,7 @@ from aiogram.methods import (
     SendMediaGroup,
     SendMessage,
     SendPhoto,
+    SendVoice,
     TelegramMethod,
 )
 from aiogram.types import (
@@ -88,7 +89,7 @@ class RecordingSession(BaseSession):
                 return [await self.updates.get()]
             case SendMessage():
                 return self._message(bot, method.chat_id, text=method.text)
-            case SendPhoto() | SendDocument():
+            case SendPhoto() | SendDocument() | SendVoice():
                 return self._message(bot, method.chat_id, text="media")
             case EditMessageText():
                 return self._message(bot, method.chat_id, text=method.text)

@@ -6,11 +6,14 @@ import dataclasses
 
 import pytest
 
-from bot.client import Model, ModelState, Result, View
+from bot.client import ChordSegment, Model, ModelState, Result, View
 from bot.i18n import Translator
 from bot.keyboards import (
     ChordsButton,
+    ListenButton,
     RenderButton,
+    RollButton,
+    SimpleChordsButton,
     cancel_keyboard,
     language_keyboard,
     models_keyboard,
@@ -46,10 +49,47 @@ def test_buttons_come_back(result: Result, t: Translator) -> None:
     renders = [RenderButton.unpack(item) for item in data if item.startswith("r:")]
     assert {render.result_id for render in renders} == {result.result_id}
     others = {render.view for render in renders if render.view is not View.FULL}
-    assert others == {View.MELODY, View.LEAD_SHEET, View.PIANO}
+    assert others == set(View) - {View.FULL}
+    assert {render.simple_chords for render in renders} == {False, True}
+    [listen] = [ListenButton.unpack(item) for item in data if item.startswith("p:")]
+    [roll] = [RollButton.unpack(item) for item in data if item.startswith("o:")]
+    for button in (listen, roll):
+        assert button.view is View.FULL
+        assert button.transpose_semitones == result.transpose_semitones
     assert all(abs(render.transpose_semitones) <= 24 for render in renders)
     [chords] = [ChordsButton.unpack(item) for item in data if item.startswith("c:")]
     assert chords.transpose_semitones == result.transpose_semitones
+
+
+@pytest.mark.parametrize("view", list(View))
+def test_simple_chords_stay_until_taken_back(view: View, english: Translator) -> None:
+    simple = dataclasses.replace(RESULT, view=view, simple_chords=True)
+    labels = {
+        button.text: button.callback_data or ""
+        for row in result_keyboard(simple, english).inline_keyboard
+        for button in row
+    }
+    assert not RenderButton.unpack(labels.pop("Full chords")).simple_chords
+    assert ListenButton.unpack(labels["▶ Listen"]).simple_chords
+    assert SimpleChordsButton.unpack(labels["Chords as text"]).result_id == RESULT.result_id
+    renders = [RenderButton.unpack(data) for data in labels.values() if data.startswith("r:")]
+    assert renders
+    assert all(render.simple_chords and render.view is not None for render in renders)
+
+
+def test_nothing_about_chords_where_none_were_heard(t: Translator) -> None:
+    for chords in ((), (ChordSegment(0.0, 9.0, "N"),)):
+        silent = dataclasses.replace(RESULT, chords=chords)
+        labels = [b.text for row in result_keyboard(silent, t).inline_keyboard for b in row]
+        about = ["view.chords", "button.simple_chords", "button.full_chords", "button.chords"]
+        assert not {t(name) for name in about} & set(labels)
+        assert t("view.lead_sheet") in labels
+
+
+def test_a_keyboard_is_tidy(result: Result, t: Translator) -> None:
+    rows = result_keyboard(result, t).inline_keyboard
+    assert len(rows) <= 7
+    assert all(sum(len(button.text) for button in row) <= 36 for row in rows)
 
 
 def test_models_with_long_names_have_no_button(english: Translator) -> None:

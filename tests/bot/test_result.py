@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
+from aiogram.exceptions import TelegramBadRequest
 from aiogram.methods import (
     AnswerCallbackQuery,
     DeleteMessage,
     EditMessageReplyMarkup,
+    SendDocument,
     SendMediaGroup,
     SendMessage,
+    SendPhoto,
+    SendVoice,
 )
 from aiogram.types import InaccessibleMessage
 from notabot.v1 import transcription_pb2 as pb
@@ -92,6 +97,85 @@ async def test_chords_where_there_are_none(stage: Stage) -> None:
     await person.press(buttons(controls)["Chords as text"], received(controls, person))
 
     assert stage.session.texts()[-1] == "I heard no chords in this recording."
+
+
+async def test_simple_chords_are_a_rendering_of_their_own(stage: Stage) -> None:
+    person, controls = await _controls(stage)
+    await person.press(buttons(controls)["Simple chords"], received(controls, person))
+
+    assert stage.service.renders[-1].render.simple_chords
+    simple = stage.session.sent(SendMessage)[-1]
+    assert "Full chords" in buttons(simple)
+    await person.press(buttons(simple)["Chords as text"], received(simple, person))
+    assert stage.service.renders[-1].render.simple_chords
+    await person.press(buttons(simple)["Chord sheet"], received(simple, person))
+    assert stage.service.renders[-1].render.simple_chords
+    assert stage.service.renders[-1].render.view == pb.VIEW_CHORDS
+
+
+async def test_the_roll_comes_as_a_photo(stage: Stage) -> None:
+    person, controls = await _controls(stage)
+    original = person.message(voice=voice())
+    shown = received(controls, person, original)
+    stage.session.requests.clear()
+    await person.press(buttons(controls)["Piano roll"], shown)
+
+    assert list(stage.service.renders[-1].render.formats) == [pb.FORMAT_ROLL]
+    [photo] = stage.session.sent(SendPhoto)
+    assert "A minor" in photo.caption
+    assert photo.reply_parameters.message_id == original.message_id
+    assert not stage.session.sent(SendMessage), "the buttons stay where they are"
+    assert not stage.session.sent(DeleteMessage)
+
+
+async def test_the_score_is_played_as_a_voice_message(stage: Stage) -> None:
+    person, controls = await _controls(stage)
+    await person.press(buttons(controls)["Piano"], received(controls, person))
+    controls = stage.session.sent(SendMessage)[-1]
+    await person.press(buttons(controls)["▶ Listen"], received(controls, person))
+
+    request = stage.service.renders[-1].render
+    assert list(request.formats) == [pb.FORMAT_PREVIEW]
+    assert request.view == pb.VIEW_PIANO
+    [sound] = stage.session.sent(SendVoice)
+    assert sound.duration == 12
+    assert sound.voice.filename == "preview.ogg"
+    assert "Piano, A minor" in sound.caption
+
+
+async def test_who_takes_no_voice_messages_gets_a_file(stage: Stage) -> None:
+    person, controls = await _controls(stage)
+    shown = received(controls, person)
+    for label, kind in (("▶ Listen", SendVoice), ("Piano roll", SendPhoto)):
+        method = kind.model_construct()
+        refusal = TelegramBadRequest(method=method, message="VOICE_MESSAGES_FORBIDDEN")
+        stage.session.failures[kind].append(refusal)
+        await person.press(buttons(controls)[label], shown)
+    preview, roll = stage.session.sent(SendDocument)
+    assert (preview.document.filename, roll.document.filename) == ("preview.ogg", "roll.png")
+
+
+async def test_a_service_that_cannot_play_says_so(stage: Stage) -> None:
+    async def mute(request: pb.RenderRequest) -> Events:
+        raise RefusalError(9, "PREVIEW_UNAVAILABLE")
+        yield
+
+    person, controls = await _controls(stage)
+    stage.service.render = mute
+    await person.press(buttons(controls)["▶ Listen"], received(controls, person))
+
+    assert "no synthesiser" in stage.session.texts()[-1]
+    assert not stage.session.sent(EditMessageReplyMarkup), "the other buttons still work"
+
+
+async def test_pdfs_are_for_the_paper_that_is_set(build_stage: Callable[..., Stage]) -> None:
+    stage = build_stage(paper="letter")
+    person, controls = await _controls(stage)
+    await person.press(buttons(controls)["Melody"], received(controls, person))
+
+    [(options, _)] = stage.service.transcriptions
+    assert options.render.paper == pb.PAPER_LETTER
+    assert stage.service.renders[-1].render.paper == pb.PAPER_LETTER
 
 
 async def test_the_marked_button_does_nothing(stage: Stage) -> None:
