@@ -6,7 +6,8 @@
 - LEAD_SHEET: the melody with chord symbols.
 - PIANO: two staves; several parts, or what stands for a whole band, as a playable reduction.
 
-Chord symbols stand over the top staff everywhere but in MELODY.
+Chord symbols stand over the top staff everywhere but in MELODY. Lasting changes of key become
+changes of the signature.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Final
 
 from inference_service.music.score import KeyChange, Score, ScoreNote, ScorePart, TimeChange
 from inference_service.notation.hands import part_hands
+from inference_service.notation.keys import find_key_changes
 from inference_service.notation.melody import find_melody, named_melody, top_line
 from inference_service.notation.names import page_order
 from inference_service.notation.percussion import FEET
@@ -45,6 +47,7 @@ def arrange(score: Score, view: View) -> Score:
         As :func:`~inference_service.notation.quantize.quantize` writes it.
     view : View
     """
+    score = find_key_changes(score)
     if view is View.FULL:
         parts = [_arrange_part(part) for part in score.parts if part.notes]
         return replace(score, parts=tuple(sorted(parts, key=page_order)) or (_melody(score),))
@@ -101,18 +104,28 @@ def _arrange_part(part: ScorePart) -> ScorePart:
     if part.is_drum:
         return replace(part, notes=_write_drums(part.notes))
     if part.id == VOCALS_ID:
-        return replace(part, notes=_write(top_line(part.notes), voices=1))
+        return replace(part, notes=_write(_on_one_staff(top_line(part.notes)), voices=1))
     if part.program in _KEYBOARDS:
-        hands = part_hands(part.notes)
+        hands = _hands(part)
         left = [note for note in hands if note.staff == 2]
         if any(note.pitch < _ONE_STAFF_PITCH for note in left):
             return replace(part, notes=_write_hands(hands), staves=2)
-    return replace(part, notes=_write(part.notes))
+    return replace(part, notes=_write(_on_one_staff(part.notes)))
+
+
+def _hands(part: ScorePart) -> list[ScoreNote]:
+    """Return the notes in the hands that were read, or that their pitches tell."""
+    is_read = all(note.settled or note.grace for note in part.notes)
+    return list(part.notes) if is_read else part_hands(part.notes)
+
+
+def _on_one_staff(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
+    return [replace(note, staff=1) for note in notes]
 
 
 def _melody(score: Score) -> ScorePart:
     """Return the part that has the melody, with nothing else in it."""
-    line = _write(find_melody(score.parts), voices=1)
+    line = _write(_on_one_staff(find_melody(score.parts)), voices=1)
     named = named_melody(score.parts)
     pitched = [part for part in score.parts if part.notes and not part.is_drum]
     owner = named or (pitched[0] if len(pitched) == 1 else None)
@@ -125,7 +138,7 @@ def _reduce(score: Score) -> ScorePart:
     """Return everything pitched as one piano part."""
     pitched = [part for part in score.parts if part.notes and not part.is_drum]
     if len(pitched) == 1 and _is_pianist(pitched[0]):
-        hands = part_hands(pitched[0].notes)
+        hands = _hands(pitched[0])
     else:
         melody = find_melody(pitched)
         named = named_melody(pitched)

@@ -69,7 +69,7 @@ _LOW_VOICE_PITCH: Final = 57
 """A voice with a median below this reads best an octave up, as tenors do."""
 _BASS_CLEF_PITCH: Final = 56
 
-_CLEF_CHANGE_COST: Final = 10.0
+_CLEF_CHANGE_COST: Final = 14.0
 _MOST_LEDGER_COST: Final = 12
 _READABLE_LEDGER_LINES: Final = 3
 _LINE_COST: Final = 3.0
@@ -188,7 +188,7 @@ def _shift_cost(clef: Clef, notes: Sequence[ScoreNote], octaves: int) -> float:
         for pitch in ends:
             lines = clef.ledger_lines(pitch, octaves)
             wrong_side = (clef.ledger_lines(pitch) == 0) and octaves
-            excess += max(lines - _READABLE_LEDGER_LINES, 0) + (1 if wrong_side else 0)
+            excess += max(lines - _READABLE_LEDGER_LINES, 0) + (2 if wrong_side else 0)
     return excess + _UNDER_LINE_COST * abs(octaves)
 
 

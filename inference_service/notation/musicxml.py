@@ -10,7 +10,7 @@ Chord symbols and the tempo stand in the first part. Voice 2 leaves out its rest
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import groupby
@@ -59,7 +59,7 @@ from inference_service.notation.bars import (
 from inference_service.notation.chords import parse_chord
 from inference_service.notation.clefs import Clef, OctaveLine, choose_clefs, find_octave_lines
 from inference_service.notation.durations import NoteValue
-from inference_service.notation.names import short_name
+from inference_service.notation.names import full_name, short_name
 from inference_service.notation.percussion import CROSS_HEADS, OTHER_PLACE, STAFF_PLACES
 from inference_service.notation.quantize import chord_at
 from inference_service.notation.spelling import (
@@ -68,6 +68,7 @@ from inference_service.notation.spelling import (
     name_of,
     single_accidental,
     spell,
+    spell_by_neighbours,
     spell_class,
 )
 from inference_service.progress import Report, ignore
@@ -100,15 +101,16 @@ def encode_musicxml(score: Score, report: Report = ignore) -> bytes:
     written = stream.Score()
     written.metadata = metadata.Metadata(title=score.title or None)
     bars = score.bars()
+    neighbours = _spell_by_neighbours(score)
     for index, part in enumerate(score.parts):
         staves = [
-            _StaffWriter(score, part, staff, bars, index).write()
+            _StaffWriter(score, part, staff, bars, index, neighbours).write()
             for staff in range(1, part.staves + 1)
         ]
         for staff in staves:
             written.insert(0, staff)
         if len(staves) > 1:
-            written.insert(0, layout.StaffGroup(staves, name=part.name, symbol="brace"))
+            written.insert(0, layout.StaffGroup(staves, name=full_name(part.name), symbol="brace"))
         report((index + 1) / (len(score.parts) + 1))
     root = ScoreExporter(written, makeNotation=False).parse()
     _tidy(root, score)
@@ -126,6 +128,7 @@ class _StaffWriter:
     staff: int
     bars: Sequence[Bar]
     part_index: int
+    neighbours: Mapping[tuple[Fraction, int], int | None]
     _signature: TimeSignature | None = field(default=None, init=False)
     _fifths: int | None = field(default=None, init=False)
     _clef: Clef | None = field(default=None, init=False)
@@ -140,7 +143,7 @@ class _StaffWriter:
         staff_type = stream.PartStaff if self.part.staves > 1 else stream.Part
         written = staff_type()
         written.id = f"{self.part.id}-{self.staff}"
-        written.partName = self.part.name
+        written.partName = full_name(self.part.name)
         written.partAbbreviation = short_name(self.part.name)
         written.insert(0, self._instrument())
         mine = sorted(n for n in self.part.notes if n.staff == self.staff)
@@ -233,20 +236,35 @@ class _StaffWriter:
         in_key = self.score.key_at(start)
         pitches = {n.pitch for n in following}
         return tuple(
-            spell(n.pitch, in_key, label, n.pitch + 1 if n.pitch + 1 in pitches else None)
+            spell(
+                n.pitch,
+                in_key,
+                label,
+                n.pitch + 1 if n.pitch + 1 in pitches else None,
+                self.neighbours[n.start_beats, n.pitch],
+            )
             for n in members
         )
 
     def _instrument(self) -> instrument.Instrument:
-        written = instrument.Instrument(instrumentName=self.part.name)
+        written = instrument.Instrument(instrumentName=full_name(self.part.name))
         if not self.part.is_drum:
             written.midiProgram = self.part.program
-        written.partName = self.part.name
+        written.partName = full_name(self.part.name)
         written.partAbbreviation = short_name(self.part.name)
         written.partId = f"P{self.part_index + 1}"
         written.instrumentId = f"P{self.part_index + 1}-I1"
         written.midiChannel = self.part_index  # one each, or music21 looks for a free one
         return written
+
+
+def _spell_by_neighbours(score: Score) -> dict[tuple[Fraction, int], int | None]:
+    """Places on the line of fifths by onset and pitch, from all that is pitched."""
+    places = sorted(
+        {(n.start_beats, n.pitch) for part in score.parts if not part.is_drum for n in part.notes}
+    )
+    keys = [score.key_at(start) for start, _ in places]
+    return dict(zip(places, spell_by_neighbours([pitch for _, pitch in places], keys), strict=True))
 
 
 def _quarters(beats: Fraction, bar: Bar) -> Fraction:

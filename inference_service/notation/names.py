@@ -18,6 +18,7 @@ _SHORT_NAMES: Final = {
     "lead": "Lead", "other": "Oth.",
 }  # fmt: skip
 _LONGEST_SHORT: Final = 5
+_LONGEST_CAPITALS: Final = 3
 
 # Places down the page by General MIDI's families of eight programs: winds, brass and leads first,
 # then plucked strings, keyboards, chromatic percussion, bowed strings, the rest, basses.
@@ -28,13 +29,19 @@ _BASS_RANK: Final = 9
 _DRUM_RANK: Final = 10
 
 
+def full_name(name: str) -> str:
+    """Return what stands before a part's first staff: its name, but not in capitals."""
+    name = name.strip()
+    return name.capitalize() if name.isupper() and len(name) > _LONGEST_CAPITALS else name
+
+
 def short_name(name: str) -> str:
     """Return what stands before a part's staff from the second system on.
 
     >>> [short_name(name) for name in ("Violin 2", "Kazoo", "Bandoneon")]
     ['Vln. 2', 'Kazoo', 'Band.']
     """
-    match = re.fullmatch(r"(.*?)\s*(\d*)", name.strip())
+    match = re.fullmatch(r"(.*?)\s*(\d*)", full_name(name))
     word, number = match.groups() if match else (name, "")
     if len(word) <= _LONGEST_SHORT and word.lower() not in _SHORT_NAMES:
         short = word

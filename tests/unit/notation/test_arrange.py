@@ -136,3 +136,18 @@ def test_grace_notes_go_with_their_note_into_its_hand_and_voice() -> None:
     assert grace.staff == 1
     line = arrange(replace(score, parts=(part,)), View.MELODY).parts[0].notes
     assert [n.pitch for n in line] == [76, 75, 74]
+
+
+def test_a_lift_of_the_key_reaches_every_view() -> None:
+    chords = ((48, 64, 67), (53, 65, 69), (55, 62, 71), (48, 64, 67))
+    notes = [
+        (4 * bar + beat, 1, pitch + (1 if bar >= 16 else 0))
+        for bar in range(32)
+        for beat, chord in enumerate(chords)
+        for pitch in chord
+    ]
+    score = quantize(perform({"piano": notes}), "")
+    for view in (View.FULL, View.PIANO, View.LEAD_SHEET, View.MELODY):
+        (change,) = arrange(score, view).key_changes
+        assert change.start_beats == 64
+        assert change.key.tonic == "Db"

@@ -68,7 +68,7 @@ def test_a_short_excursion_changes_nothing() -> None:
 
 
 def test_a_high_passage_has_an_octave_line_and_a_single_high_note_none() -> None:
-    notes = quarters([72, 72, 101, 72, 100, 101, 103, 100, 101, 103, 72, 72])
+    notes = quarters([72, 72, 96, 72, 100, 101, 103, 100, 101, 103, 72, 72])
     assert find_octave_lines(notes, [Clef.TREBLE] * 3, bars(3)) == [
         OctaveLine(Fraction(4), Fraction(9), 1)
     ]
@@ -82,7 +82,7 @@ def test_very_high_is_two_octaves_and_low_is_below() -> None:
 
 
 def test_a_line_begins_with_the_bar_where_there_are_two_voices() -> None:
-    upper = quarters([84, 100, 103, 103, 103, 103, 103, 103])
+    upper = quarters([84, 100, 101, 101, 101, 101, 101, 101])
     lower = quarters([81] * 8, voice=2)
     (line,) = find_octave_lines(upper + lower, [Clef.TREBLE] * 2, bars(2))
     assert line == OctaveLine(Fraction(0), Fraction(7), 1)

@@ -13,6 +13,7 @@ from inference_service.notation.spelling import (
     fifths_of,
     name_of,
     spell,
+    spell_by_neighbours,
     spell_class,
 )
 
@@ -78,3 +79,33 @@ def test_a_name_sounds_as_its_pitch(pitch: int, tonic: int, mode: str) -> None:
 def test_the_line_of_fifths_has_names() -> None:
     assert all(fifths_of(name_of(place)) == place for place in range(-15, 20))
     assert spell_class(1, Key("Ab", "major")) == "Db"
+
+
+def names(pitches: list[int], key: Key) -> list[str | None]:
+    found = spell_by_neighbours(pitches, [key] * len(pitches))
+    return [None if place is None else name_of(place) for place in found]
+
+
+def test_neighbours_say_where_the_music_has_gone() -> None:
+    e_major = [64, 68, 71, 66, 69, 73, 63, 64] * 12
+    assert set(names(e_major, C)) == {"E", "G#", "B", "F#", "A", "C#", "D#"}
+    a_flat_major = [56, 60, 63, 58, 61, 65, 55, 56] * 12
+    assert set(names(a_flat_major, C)) == {"Ab", "C", "Eb", "Bb", "Db", "F", "G"}
+
+
+def test_minors_raised_degrees_are_spelt_as_raised() -> None:
+    rising = [57, 59, 60, 62, 64, 66, 68, 69] * 4
+    assert names(rising, A_MINOR)[:8] == ["A", "B", "C", "D", "E", "F#", "G#", "A"]
+    g_sharp = [56, 58, 59, 61, 63, 64, 67, 68] * 4
+    assert "F##" in names(g_sharp, Key("G#", "minor"))
+
+
+def test_few_notes_are_spelt_by_the_tonic() -> None:
+    assert names([66, 66, 65, 66], C) == ["F#", "F#", "F", "F#"]
+    assert names([], C) == []
+
+
+def test_a_chord_and_a_step_outweigh_the_neighbours() -> None:
+    assert text(spell(68, A_MINOR, "E:7", neighbours_fifths=fifths_of("Ab"))) == "G#4"
+    assert text(spell(61, C, next_pitch=62, neighbours_fifths=fifths_of("Db"))) == "C#4"
+    assert text(spell(61, C, neighbours_fifths=fifths_of("C#"))) == "C#4"

@@ -1,0 +1,134 @@
+"""Where a piece changes its key for good, so that the signature should.
+
+A hidden Markov model over the 24 keys, bar by bar: a bar's pitch classes, weighed by their
+durations, are likely as the key's profile has them (Temperley's, from the Kostka-Payne corpus:
+"Music and Probability", 2007, ch. 6); staying is far likelier than leaving; and the key of the
+whole, which other means have estimated, is likelier than any other. What does not last for
+:data:`SHORTEST_BARS` is an excursion, written with accidentals.
+
+The constants were chosen on half of POP909's songs that have changes of key, against songs
+without any. On the other half it finds four changes in five and invents hardly one. Composers of
+art songs and sonatas seldom write a modulation as a change of signature, and hardly ever where a
+listener would: there it says little, which is right more often than not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.music.events import Key, Mode
+from inference_service.music.pitch import build_key, key_fifths
+from inference_service.music.score import Bar, KeyChange, Score
+
+SHORTEST_BARS: Final = 8
+
+_CHANGE_COST: Final = 8.0
+_HOME_BONUS: Final = 0.15
+"""For each bar in the key of the whole; both in units of log likelihood."""
+_RELATIVE_COST: Final = 2.0
+_FULL_WEIGHT_BEATS: Final = 2.0
+_LONGEST_BEATS: Final = 2.0
+"""Longer notes weigh no more: pedals hold them."""
+
+_PROFILES: Final[dict[Mode, tuple[float, ...]]] = {
+    "major": (0.748, 0.060, 0.488, 0.082, 0.670, 0.460, 0.096, 0.715, 0.104, 0.366, 0.057, 0.400),
+    "minor": (0.712, 0.084, 0.474, 0.618, 0.049, 0.460, 0.105, 0.747, 0.404, 0.067, 0.133, 0.330),
+}
+_KEYS: Final[tuple[Key, ...]] = tuple(
+    build_key(tonic, mode) for mode in _PROFILES for tonic in range(12)
+)
+_FIFTHS: Final = np.array([key_fifths(key) % 12 for key in _KEYS])
+_FLOOR: Final = 1e-3
+
+
+def _log_profiles() -> NDArray[np.float64]:
+    rows = [
+        np.roll(np.array(profile) / sum(profile), tonic)
+        for profile in _PROFILES.values()
+        for tonic in range(12)
+    ]
+    return np.log(np.array(rows) + _FLOOR)
+
+
+_LOG_PROFILES: Final = _log_profiles()
+
+
+def find_key_changes(score: Score) -> Score:
+    """Return the score with the key that it begins in, and its changes of key signature.
+
+    Parameters
+    ----------
+    score : Score
+        Its ``key`` is taken for that of the whole. A score with ``key_changes`` is returned as it
+        is.
+    """
+    bars = score.bars()
+    if score.key_changes or len(bars) < 2 * SHORTEST_BARS:
+        return score
+    home = key_fifths(score.key) % 12
+    path = _likeliest_path(_count(score, bars), home)
+    signatures = _drop_excursions([int(_FIFTHS[state]) for state in path])
+    changes: list[KeyChange] = []
+    start = 0
+    for fifths, group in groupby(signatures):
+        stop = start + len(list(group))
+        states = [state for state in path[start:stop] if _FIFTHS[state] == fifths]
+        key = score.key if fifths == home else _KEYS[max(states, key=states.count)]
+        changes.append(KeyChange(int(bars[start].start_beats), key))
+        start = stop
+    return replace(score, key=changes[0].key, key_changes=tuple(changes[1:]))
+
+
+def _count(score: Score, bars: Sequence[Bar]) -> NDArray[np.float64]:
+    """Beats that each pitch class sounds, counted where it begins, shape (bars, 12)."""
+    starts = np.array([float(bar.start_beats) for bar in bars])
+    counts = np.zeros((len(bars), 12))
+    for part in score.parts:
+        for note in () if part.is_drum else part.notes:
+            bar = max(int(np.searchsorted(starts, float(note.start_beats), side="right")) - 1, 0)
+            counts[bar, note.pitch % 12] += min(float(note.duration_beats), _LONGEST_BEATS)
+    return counts
+
+
+def _likeliest_path(counts: NDArray[np.float64], home: int) -> list[int]:
+    """Viterbi over keys: the index of each bar's key."""
+    weight = counts.sum(axis=1, keepdims=True)
+    shares = counts / np.maximum(weight, _FLOOR)
+    likelihood = shares @ _LOG_PROFILES.T * np.minimum(weight / _FULL_WEIGHT_BEATS, 1)
+    likelihood += _HOME_BONUS * (home == _FIFTHS)
+    same_signature = _FIFTHS[:, None] == _FIFTHS[None, :]
+    move = np.where(same_signature, _RELATIVE_COST, _CHANGE_COST)
+    np.fill_diagonal(move, 0.0)
+    total = likelihood[0]
+    came_from = np.zeros(likelihood.shape, dtype=np.intp)
+    for i in range(1, len(likelihood)):
+        arriving = total[:, None] - move
+        came_from[i] = arriving.argmax(axis=0)
+        total = arriving.max(axis=0) + likelihood[i]
+    path = [int(total.argmax())]
+    for i in range(len(likelihood) - 1, 0, -1):
+        path.append(int(came_from[i, path[-1]]))
+    return path[::-1]
+
+
+def _drop_excursions(signatures: Sequence[int]) -> list[int]:
+    """Join stretches that are too short to the one before, the first to the one after."""
+    runs = [[fifths, len(list(group))] for fifths, group in groupby(signatures)]
+    while len(runs) > 1:
+        shortest = min(range(len(runs)), key=lambda i: runs[i][1])
+        if runs[shortest][1] >= SHORTEST_BARS:
+            break
+        neighbour = shortest - 1 if shortest else 1
+        runs[neighbour][1] += runs[shortest][1]
+        del runs[shortest]
+        runs = [
+            [fifths, sum(length for _, length in group)]
+            for fifths, group in groupby(runs, lambda run: run[0])
+        ]
+    return [fifths for fifths, length in runs for _ in range(length)]
