@@ -1,0 +1,57 @@
+"""Whatever is heard gives a page, in every view."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from inference_service.music.events import Transcription
+from inference_service.notation.arrange import arrange
+from inference_service.notation.engrave import engrave
+from inference_service.notation.musicxml import encode_musicxml
+from inference_service.notation.quantize import quantize
+from inference_service.notation.views import View
+from tests.factories import perform
+
+STAFF_VIEWS: Final = (View.FULL, View.MELODY, View.LEAD_SHEET, View.PIANO)
+
+
+def crowd(count: int, duration_beats: float) -> list[tuple[float, float, int]]:
+    chance = random.Random(count)
+    return [
+        (chance.uniform(0, duration_beats), chance.uniform(0.02, 2), chance.randint(21, 108))
+        for _ in range(count)
+    ]
+
+
+PERFORMANCES: Final[dict[str, Transcription]] = {
+    "no notes": perform({}),
+    "empty parts": perform({"vocals": [], "piano": [], "drums": []}),
+    "one note": perform({"piano": [(0, 1, 60)]}),
+    "one very short note": perform({"vocals": [(7.3, 0.001, 60)]}),
+    "5,000 notes in a minute": perform({"piano": crowd(5000, 120)}),
+    "only drums": perform({"drums": [(k / 2, 0.1, 35 + k % 47) for k in range(64)]}),
+    "no beats": replace(perform({"piano": crowd(60, 30)}), beats=()),
+    "no beats and no tempo": replace(perform({"piano": crowd(9, 5)}), beats=(), tempo_bpm=0.0),
+    "the ends of MIDI's range": perform({"piano": [(k, 1, (0, 127, 60)[k % 3]) for k in range(24)]}),
+    "only the lowest": perform({"bass": [(k, 1, 0) for k in range(8)]}),
+    "only the highest": perform({"vocals": [(k, 1, 127) for k in range(8)]}),
+    "20 parts": perform({f"part {k}": crowd(20, 16) for k in range(20)}),
+    "one clump": perform({"piano": [(0, 4, pitch) for pitch in range(128)]}),
+    "an hour of silence before": perform({"piano": [(7200, 1, 60)]}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("view", STAFF_VIEWS)
+@pytest.mark.parametrize("name", PERFORMANCES)
+def test_a_page_comes_of_anything(name: str, view: View) -> None:
+    score = arrange(quantize(PERFORMANCES[name], name), view)
+    pages = engrave(encode_musicxml(score))
+    assert pages
+    assert all(page.lstrip().startswith("<svg") for page in pages)
+    written = [note for part in score.parts for note in part.notes]
+    heard = [n for part in PERFORMANCES[name].parts if not part.is_drum for n in part.notes]
+    assert bool(written) == bool(heard) or view is View.FULL
