@@ -42,13 +42,18 @@ class _Answer:
     formats: tuple[Format, ...]
     action: ChatAction
     send: Callable[..., Awaitable[None]]
+    words: str
     replaces_buttons: bool = False
 
 
 _ANSWERS: Final[dict[type[CallbackData], _Answer]] = {
-    RenderButton: _Answer(CHAT_FORMATS, ChatAction.UPLOAD_PHOTO, deliver, replaces_buttons=True),
-    RollButton: _Answer((Format.ROLL,), ChatAction.UPLOAD_PHOTO, send_roll),
-    ListenButton: _Answer((Format.PREVIEW,), ChatAction.UPLOAD_VOICE, send_preview),
+    RenderButton: _Answer(
+        CHAT_FORMATS, ChatAction.UPLOAD_PHOTO, deliver, "result.rendering", replaces_buttons=True
+    ),
+    RollButton: _Answer((Format.ROLL,), ChatAction.UPLOAD_PHOTO, send_roll, "result.preparing"),
+    ListenButton: _Answer(
+        (Format.PREVIEW,), ChatAction.UPLOAD_VOICE, send_preview, "result.preparing"
+    ),
 }
 
 
@@ -74,7 +79,7 @@ async def on_render(
         if not free:
             await callback.answer(t("result.busy"))
             return
-        await callback.answer(t("result.rendering"))
+        await callback.answer(t(answer.words))
         title = shown_title(callback.message) if isinstance(callback.message, Message) else ""
         options = RenderOptions(
             view, shift, answer.formats, title, callback_data.simple_chords, settings.paper

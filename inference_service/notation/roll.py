@@ -41,6 +41,9 @@ _DRUM_STROKE_PX: Final = 8.0
 _FEWEST_SEMITONES: Final = 25
 _NARROWEST_LANE_PX: Final = 4.5
 _WIDEST_LANE_PX: Final = 17.0
+_LONE_ROW_LANE_PX: Final = 32.0
+"""In a lone row, so that a short piece is no ribbon; several rows approach the usual width."""
+
 _BARS_PER_ROW: Final = (4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 64)
 _LEAST_BEAT_PX: Final = 14.0
 _LEAST_SHADED_PX: Final = 5.0
@@ -175,7 +178,7 @@ def _plan(bars: BarGrid, parts: Sequence[Part], room_px: float, chord_lanes: int
         0 if is_pickup else 1,
         lowest,
         highest,
-        min(max(lane_px, 1.0), _WIDEST_LANE_PX),
+        min(max(lane_px, 1.0), max(_WIDEST_LANE_PX, _LONE_ROW_LANE_PX / len(rows) ** 0.5)),
         (WIDTH_PX - _LEFT_PX - _RIGHT_PX) / longest,
         has_drums,
         chord_lanes,

@@ -29,6 +29,7 @@ COMPUTED = {
     *(f"command.{name}" for name in COMMANDS + ADMIN_COMMANDS),
     *(f"note.{letter}" for letter in "CDEFGAB"),
     *("key.major", "key.minor"),
+    *("result.rendering", "result.preparing"),
 }
 
 
