@@ -44,9 +44,18 @@ class Clef(Enum):
 
     def ledger_lines(self, pitch: int, octaves: int = 0) -> int:
         """Ledger lines that a pitch needs when it is written ``octaves`` lower."""
+        place = self._place(pitch) - 7 * octaves
+        return max(place - _TOP_LINE, -place, 0) // 2
+
+    def is_beyond(self, pitch: int, octaves: int) -> bool:
+        """Whether a pitch lies off the staff on the side from which a line would bring it back."""
+        place = self._place(pitch)
+        return place > _TOP_LINE if octaves > 0 else place < 0
+
+    def _place(self, pitch: int) -> int:
+        """Diatonic steps over the lowest line."""
         octave, pitch_class = divmod(pitch, 12)
-        step = 7 * (octave - 1 - octaves) + _STEPS[pitch_class]
-        return max(step - self.lowest_step - 8, self.lowest_step - step, 0) // 2
+        return 7 * (octave - 1) + _STEPS[pitch_class] - self.lowest_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,9 @@ class OctaveLine:
 
 _STEPS: Final = (0, 0, 1, 2, 2, 3, 3, 4, 4, 5, 6, 6)
 """White keys from C by pitch class; black ones as sharps, but E flat and B flat."""
+
+_TOP_LINE: Final = 8
+"""Steps from a staff's lowest line to its highest."""
 
 _SUNG: Final = range(52, 55)
 _GUITARS: Final = range(24, 32)
@@ -75,6 +87,8 @@ _READABLE_LEDGER_LINES: Final = 3
 _LINE_COST: Final = 3.0
 """For each octave that a line begins or ends to shift."""
 _UNDER_LINE_COST: Final = 0.2
+_NEEDLESS_SHIFT_COST: Final = 2
+"""For a note that is easier to read without a line."""
 _LONGEST_SILENCE_BEATS: Final = 8
 
 
@@ -187,8 +201,9 @@ def _shift_cost(clef: Clef, notes: Sequence[ScoreNote], octaves: int) -> float:
     for ends in _outer_pitches(notes):
         for pitch in ends:
             lines = clef.ledger_lines(pitch, octaves)
-            wrong_side = (clef.ledger_lines(pitch) == 0) and octaves
-            excess += max(lines - _READABLE_LEDGER_LINES, 0) + (2 if wrong_side else 0)
+            excess += max(lines - _READABLE_LEDGER_LINES, 0)
+            if octaves and not clef.is_beyond(pitch, octaves):
+                excess += _NEEDLESS_SHIFT_COST
     return excess + _UNDER_LINE_COST * abs(octaves)
 
 

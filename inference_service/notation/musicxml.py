@@ -307,6 +307,7 @@ def _build(
     if part.is_drum:
         heads: list[Any] = [_build_drum(n.pitch) for n in event.notes]
         written = heads[0] if len(heads) == 1 else percussion.PercussionChord(heads)
+        written.stemDirection = "up" if event.notes[0].voice == 1 else "down"
     else:
         heads = [
             _build_note(name, show=(event.value.start_beats, event.grace, name) in shown)
