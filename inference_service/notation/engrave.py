@@ -34,7 +34,10 @@ _SHRINKINGS: Final = 3
 _OPTIONS: Final[dict[str, Any]] = {
     "unit": 8.0,  # half a staff space
     "breaks": "auto",
-    "condense": "none",
+    "condense": "encoded",
+    "condenseTempoPages": True,
+    "systemDivider": "none",
+    "octaveAlternativeSymbols": True,  # 8va, not 8
     "footer": "none",
     "header": "encoded",
     "bottomMarginHeader": 4.0,

@@ -245,3 +245,25 @@ def test_chord_symbols_stand_over_the_top_staff() -> None:
     heights = re.findall(r'class="harm".*?<text x="\d+" y="(\d+)"', svg)
     assert len(heights) == 2
     assert len(set(heights)) == 1
+
+
+def test_parts_hide_where_they_rest_but_the_top_one_keeps_its_chord_symbols() -> None:
+    melody = [(k, 1, 60 + k % 5) for k in range(16)]
+    flute = [(k, 1, 72 + k % 5) for k in range(16)]
+    bass = [(k, 1, 40 + k % 5) for k in range(480)]
+    chords = [(4 * k, 4 * k + 4, ("C:maj", "F:maj")[k % 2]) for k in range(120)]
+    performance = perform({"vocals": melody, "flute": flute, "piano": bass}, chords=chords)
+    score = arrange(quantize(performance, ""), View.FULL)
+    pages = engrave(encode_musicxml(score))
+    assert len(pages) > 1
+    assert sum(page.count('class="harm"') for page in pages) == 120
+    first, rest = pages[0], pages[1:]
+    assert "Flute" in first
+    assert all("Fl." not in page for page in rest)
+    assert all("Voc." in page for page in rest)
+
+
+def test_octave_lines_are_drawn() -> None:
+    high = perform({"flute": [(k, 1, 98 + k % 3) for k in range(8)]})
+    (page,) = engrave(encode_musicxml(arrange(quantize(high, ""), View.FULL)))
+    assert 'class="octave"' in page
