@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
@@ -202,11 +202,11 @@ def _spans(start: float, stop: float, plan: _Plan) -> Iterator[tuple[int, float,
 
 
 _Shape = tuple[int, float, float, float, float]
-"""Strength, left, top, width and height."""
+"""Strength, top, height, left and right edge."""
 
 
 def _place_notes(parts: Sequence[Part], bars: BarGrid, plan: _Plan) -> list[dict[int, set[_Shape]]]:
-    """Return the notes' rectangles by row and part; those that look alike are one."""
+    """Return the notes' rectangles by row and part."""
     placed: list[dict[int, set[_Shape]]] = [defaultdict(set) for _ in plan.rows]
     for index, part in enumerate(parts):
         for note in part.notes:
@@ -217,8 +217,23 @@ def _place_notes(parts: Sequence[Part], bars: BarGrid, plan: _Plan) -> list[dict
             for row, left, right in _spans(start, stop, plan):
                 least = _DRUM_STROKE_PX if part.is_drum else _LEAST_NOTE_PX
                 width = max(right - left - 1.0, least)
-                placed[row][index].add((strength, round(left, 1), top, round(width, 1), height))
+                shape = (strength, top, height, round(left, 1), round(left + width, 1))
+                placed[row][index].add(shape)
     return placed
+
+
+def _unite(shapes: Iterable[_Shape]) -> Iterator[_Shape]:
+    """Yield the shapes with those that overlap in one lane and strength made one."""
+    before: _Shape | None = None
+    for shape in sorted(shapes):
+        if before is not None and shape[:3] == before[:3] and shape[3] <= before[4]:
+            before = (*before[:4], max(before[4], shape[4]))
+            continue
+        if before is not None:
+            yield before
+        before = shape
+    if before is not None:
+        yield before
 
 
 def _lane(note: NoteEvent, is_drum: bool, plan: _Plan) -> tuple[float, float]:
@@ -350,12 +365,14 @@ def _draw_notes(
     """Draw a row's notes, a path for each part and strength."""
     for index in range(len(parts)):
         by_strength: dict[int, list[str]] = defaultdict(list)
-        for strength, left, y, width, height in sorted(shapes.get(index, ())):
-            path = f"M{left:g} {top + y:.1f}h{width:g}v{height:.1f}h{-width:g}z"
+        for strength, y, height, left, right in _unite(shapes.get(index, ())):
+            width = right - left
+            path = f"M{left:g} {top + y:.1f}h{width:.1f}v{height:.1f}h{-width:.1f}z"
             by_strength[strength].append(path)
         for strength, paths in by_strength.items():
             opacity = 0.4 + 0.6 * strength / (_STRENGTHS - 1)
-            yield f'<path fill="{colours[index]}" opacity="{opacity:.2f}" d="{"".join(paths)}"/>'
+            ink = f'fill="{colours[index]}" fill-opacity="{opacity:.2f}"'
+            yield f'<path {ink} d="{"".join(paths)}"/>'
 
 
 def _text(

@@ -37,7 +37,7 @@ def notes(svg: str) -> dict[str, list[tuple[float, float, float]]]:
     """Left edge, top and width of what is drawn in each colour."""
     found: dict[str, list[tuple[float, float, float]]] = {}
     for element in ElementTree.fromstring(svg).iter():
-        if element.get("opacity"):
+        if element.get("fill-opacity"):
             places = [tuple(map(float, m[:3])) for m in _PATH.findall(element.get("d", ""))]
             found.setdefault(element.get("fill", ""), []).extend(sorted(places))  # type: ignore[arg-type]
     return found
@@ -77,7 +77,7 @@ def test_loud_notes_are_stronger() -> None:
     quiet, loud = NoteEvent(0.0, 1.0, 60, 10), NoteEvent(1.0, 2.0, 62, 127)
     part = Part("piano", "Piano", (quiet, loud), 0)
     root = ElementTree.fromstring(draw_roll(replace(SONG, parts=(part,))))
-    opacities = [float(e.get("opacity", 0)) for e in root.iter() if e.get("opacity")]
+    opacities = [float(e.get("fill-opacity", 0)) for e in root.iter() if e.get("fill-opacity")]
     assert sorted(opacities) == [pytest.approx(0.4, abs=0.13), 1.0]
 
 
