@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import floor
+from statistics import mean
 from typing import Final
 
 from inference_service.music.score import KeyChange, Score, ScoreNote, ScorePart, TimeChange
@@ -47,7 +48,7 @@ def arrange(score: Score, view: View) -> Score:
         As :func:`~inference_service.notation.quantize.quantize` writes it.
     view : View
     """
-    score = find_key_changes(score)
+    score = _join_hands(find_key_changes(score))
     if view is View.FULL:
         parts = [_arrange_part(part) for part in score.parts if part.notes]
         return replace(score, parts=tuple(sorted(parts, key=page_order)) or (_melody(score),))
@@ -100,9 +101,24 @@ def _start_at(score: Score, opening: Fraction) -> Score:
     )
 
 
+def _join_hands(score: Score) -> Score:
+    """Make one piano part of two that are its hands, as files of piano music have them."""
+    pitched = [part for part in score.parts if part.notes and not part.is_drum]
+    if len(pitched) != 2 or named_melody(pitched) or not all(map(_is_pianist, pitched)):
+        return score
+    left, right = sorted(pitched, key=lambda part: mean(n.pitch for n in part.notes))
+    if left.staves > 1 or right.staves > 1:
+        return score
+    notes = [replace(n, staff=1) for n in right.notes] + [replace(n, staff=2) for n in left.notes]
+    joined = ScorePart("piano", "Piano", tuple(sorted(notes)), right.program, staves=2)
+    return replace(score, parts=(joined, *(p for p in score.parts if p.is_drum)))
+
+
 def _arrange_part(part: ScorePart) -> ScorePart:
     if part.is_drum:
         return replace(part, notes=_write_drums(part.notes))
+    if part.staves > 1:
+        return replace(part, notes=_write_hands(part.notes))
     if part.id == VOCALS_ID:
         return replace(part, notes=_write(_on_one_staff(top_line(part.notes)), voices=1))
     if part.program in _KEYBOARDS:
@@ -114,8 +130,8 @@ def _arrange_part(part: ScorePart) -> ScorePart:
 
 
 def _hands(part: ScorePart) -> list[ScoreNote]:
-    """Return the notes in the hands that were read, or that their pitches tell."""
-    is_read = all(note.settled or note.grace for note in part.notes)
+    """Return the notes in the hands that are known or were read, or that their pitches tell."""
+    is_read = part.staves > 1 or all(note.settled or note.grace for note in part.notes)
     return list(part.notes) if is_read else part_hands(part.notes)
 
 

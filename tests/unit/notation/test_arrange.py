@@ -151,3 +151,19 @@ def test_a_lift_of_the_key_reaches_every_view() -> None:
         (change,) = arrange(score, view).key_changes
         assert change.start_beats == 64
         assert change.key.tonic == "Db"
+
+
+def test_two_tracks_of_a_piano_are_its_hands_even_where_they_cross() -> None:
+    right = [(k, 1, 72) for k in range(7)] + [(7, 1, 45)]
+    left = [(k, 1, 48) for k in range(7)] + [(7, 1, 60)]
+    score = quantize(perform({"first": left, "second": right}), "")
+    for view in (View.FULL, View.PIANO):
+        (part,) = arrange(score, view).parts
+        assert (part.name, part.staves) == ("Piano", 2)
+        assert {n.pitch for n in part.notes if n.staff == 1} == {72, 45}
+        assert {n.pitch for n in part.notes if n.staff == 2} == {48, 60}
+
+
+def test_a_melody_and_a_piano_are_no_pair_of_hands() -> None:
+    score = quantize(perform({"melody": [(0, 1, 72)], "piano": [(0, 1, 48)]}), "")
+    assert len(arrange(score, View.FULL).parts) == 2
