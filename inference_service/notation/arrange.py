@@ -35,6 +35,9 @@ ACCOMPANIMENT_ID: Final = "accompaniment"
 _ONE_STAFF_PITCH: Final = 53
 """A keyboard part that stays above this is legible on a treble staff alone."""
 
+_HIGHEST_IN_BASS_CLEF: Final = 64
+"""What has nothing above this is legible on a bass staff alone."""
+
 _KEYBOARDS: Final = range(8)
 """General MIDI's pianos, harpsichord and clavinet."""
 
@@ -121,10 +124,9 @@ def _arrange_part(part: ScorePart) -> ScorePart:
         return replace(part, notes=_write_hands(part.notes))
     if part.id == VOCALS_ID:
         return replace(part, notes=_write(_on_one_staff(top_line(part.notes)), voices=1))
-    if part.program in _KEYBOARDS:
+    if _is_keyboard(part):
         hands = _hands(part)
-        left = [note for note in hands if note.staff == 2]
-        if any(note.pitch < _ONE_STAFF_PITCH for note in left):
+        if _needs_two_staves(part, hands):
             return replace(part, notes=_write_hands(hands), staves=2)
     return replace(part, notes=_write(_on_one_staff(part.notes)))
 
@@ -163,9 +165,20 @@ def _reduce(score: Score) -> ScorePart:
     return ScorePart("piano", "Piano", _write_hands(hands), 0, staves=2)
 
 
+def _is_keyboard(part: ScorePart) -> bool:
+    """Whether a part is a pianist's; one of no known instrument may be, as MIDI has it."""
+    return part.program is None or part.program in _KEYBOARDS
+
+
+def _needs_two_staves(part: ScorePart, hands: Sequence[ScoreNote]) -> bool:
+    is_low = any(n.staff == 2 and n.pitch < _ONE_STAFF_PITCH for n in hands)
+    is_high = any(n.staff == 1 and n.pitch > _HIGHEST_IN_BASS_CLEF for n in hands)
+    return is_low and (is_high or part.program is not None)
+
+
 def _is_pianist(part: ScorePart) -> bool:
     """Whether one person at a piano played the part, and so can again."""
-    return part.program in _KEYBOARDS and part.id != ACCOMPANIMENT_ID
+    return _is_keyboard(part) and part.id != ACCOMPANIMENT_ID
 
 
 def _write_drums(notes: Sequence[ScoreNote]) -> tuple[ScoreNote, ...]:

@@ -167,3 +167,12 @@ def test_two_tracks_of_a_piano_are_its_hands_even_where_they_cross() -> None:
 def test_a_melody_and_a_piano_are_no_pair_of_hands() -> None:
     score = quantize(perform({"melody": [(0, 1, 72)], "piano": [(0, 1, 48)]}), "")
     assert len(arrange(score, View.FULL).parts) == 2
+
+
+@pytest.mark.parametrize(("pitches", "staves"), [((36, 43, 48), 1), ((72, 76), 1), ((40, 79), 2)])
+def test_a_part_of_no_known_instrument_has_the_staves_that_it_needs(
+    pitches: tuple[int, ...], staves: int
+) -> None:
+    score = quantize(perform({"track": [(0, 4, pitch) for pitch in pitches]}), "")
+    unknown = replace(score, parts=(replace(score.parts[0], program=None),))
+    assert arrange(unknown, View.FULL).parts[0].staves == staves
