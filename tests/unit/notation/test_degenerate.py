@@ -36,13 +36,15 @@ PERFORMANCES: Final[dict[str, Transcription]] = {
     "only drums": perform({"drums": [(k / 2, 0.1, 35 + k % 47) for k in range(64)]}),
     "no beats": replace(perform({"piano": crowd(60, 30)}), beats=()),
     "no beats and no tempo": replace(perform({"piano": crowd(9, 5)}), beats=(), tempo_bpm=0.0),
-    "the ends of MIDI's range": perform({"piano": [(k, 1, (0, 127, 60)[k % 3]) for k in range(24)]}),
+    "the ends of MIDI's range": perform(
+        {"piano": [(k, 1, (0, 127, 60)[k % 3]) for k in range(24)]}
+    ),
     "only the lowest": perform({"bass": [(k, 1, 0) for k in range(8)]}),
     "only the highest": perform({"vocals": [(k, 1, 127) for k in range(8)]}),
     "20 parts": perform({f"part {k}": crowd(20, 16) for k in range(20)}),
     "one clump": perform({"piano": [(0, 4, pitch) for pitch in range(128)]}),
     "an hour of silence before": perform({"piano": [(7200, 1, 60)]}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("view", STAFF_VIEWS)
