@@ -35,8 +35,16 @@ TIMING_S: Final = 0.04
 TIMING_QUARTERS: Final = 0.09
 """An attack strays from its place by the larger of the two."""
 
-GOES_ON_BONUS: Final = 1.0
-ODD_LENGTH_COST: Final = 2.0
+LENGTH_WEIGHT: Final = 0.8
+GOES_ON_BONUS: Final = 2.0
+OWN_HAND_BONUS: Final = 2.5
+LEFT_EARLY_COST: Final = 0.4
+STAYED_COST: Final = 1.5
+MOST_RELEASE_COST: Final = 4.0
+"""Weights of a written length; the costs are a squared octave's between it and the held one."""
+
+LONGEST_LENGTH: Final = 12 * QUARTER_PARTS
+_FOLLOWING: Final = 8
 _CANDIDATES: Final = 15
 _FAR: Final = 1e9
 
@@ -79,7 +87,9 @@ def _place_part(
     else:
         positions = np.rint(lattice.played).astype(np.int64)
     starts = positions[reading.attacks.index]
-    lengths = _choose_lengths(reading, starts)
+    onset_s = np.array([n.onset_s for n in notes])
+    offset_s = np.array([n.offset_s for n in notes])
+    lengths = _choose_lengths(reading, starts, onset_s, offset_s)
     part_beats = Fraction(1, QUARTER_PARTS) / bars.signature.beat_quarters
     return tuple(
         NotePlacement(int(start) * part_beats, int(length) * part_beats, hand > 0, extra > 0)
@@ -172,19 +182,50 @@ def _cheapest(
     return chosen
 
 
-def _choose_lengths(reading: Reading, starts: Indices) -> Indices:
-    """Return each note's written length in 24ths of a quarter, at least one class long."""
-    values = np.array([int(f * QUARTER_PARTS) for f in INTERVALS])
-    known = np.unique(starts[reading.extra <= 0]) if (reading.extra <= 0).any() else starts
-    score = reading.length.copy()
-    score[:, 0] = -_FAR
-    ends = starts[:, None] + values[None, :]
-    goes_on = np.isin(ends, known)
-    score += GOES_ON_BONUS * goes_on
-    lengths: Indices = values[score.argmax(1)]
-    longest = score.argmax(1) == len(values) - 1
-    if longest.any():  # longer than the classes tell: until the next attack beyond
-        after = np.searchsorted(known, starts[longest] + values[-1])
-        until = known[np.minimum(after, len(known) - 1)] - starts[longest]
-        lengths[longest] = np.clip(until, values[-1], 2 * values[-1])
-    return lengths
+def _choose_lengths(
+    reading: Reading, starts: Indices, onset_s: Floats, offset_s: Floats
+) -> Indices:
+    """Return each note's written length in 24ths of a quarter.
+
+    The candidates are the network's classes, and the attacks that follow. A note likes to end
+    where its own hand goes on, less so where the other does, and near where it was let go: the
+    finger may leave early, but seldom stays.
+    """
+    if (reading.extra > 0).all():
+        main = np.ones(len(starts), bool)
+    else:
+        main = reading.extra <= 0
+    places, first = np.unique(starts[main], return_index=True)
+    times_s = np.maximum.accumulate(onset_s[main][first])
+    values = np.array([int(f * QUARTER_PARTS) for f in INTERVALS[1:]])
+    lower = reading.hand > 0
+    after = np.searchsorted(places, starts, side="right")[:, None] + np.arange(_FOLLOWING)
+    following = places[np.minimum(after, len(places) - 1)] - starts[:, None]
+    lengths = np.concatenate([np.broadcast_to(values, (len(starts), len(values))), following], 1)
+    ends = starts[:, None] + lengths
+    classes, prices = classify_steps(np.arange(LONGEST_LENGTH + 1))
+    bounded = np.clip(lengths, 0, LONGEST_LENGTH)
+    score = LENGTH_WEIGHT * (
+        np.take_along_axis(reading.length, classes[bounded], 1) - prices[bounded]
+    )
+    score[(lengths < values[0]) | (lengths > LONGEST_LENGTH)] = -_FAR
+    score += GOES_ON_BONUS * np.isin(ends, places)
+    for hand in (False, True):
+        own = np.unique(starts[main & (lower == hand)])
+        score[lower == hand] += OWN_HAND_BONUS * np.isin(ends[lower == hand], own)
+    written_s = _seconds_at(ends, places, times_s) - onset_s[:, None]
+    held = np.log2(np.maximum(offset_s - onset_s, 0.02)[:, None] / np.maximum(written_s, 0.02))
+    weight = np.where(held < 0, LEFT_EARLY_COST, STAYED_COST)
+    score -= np.minimum(weight * held**2, MOST_RELEASE_COST)
+    best: Indices = np.take_along_axis(lengths, score.argmax(1)[:, None], 1)[:, 0]
+    return best
+
+
+def _seconds_at(positions: Indices, places: Indices, times_s: Floats) -> Floats:
+    """Return the performed time of positions; after the last attack at the last ones' pace."""
+    if len(places) < 2:
+        return np.full(positions.shape, times_s[0]) + positions - places[0]
+    back = max(0, len(places) - 9)
+    pace_s = (times_s[-1] - times_s[back]) / (places[-1] - places[back])
+    beyond = np.maximum(positions - places[-1], 0)
+    return np.asarray(np.interp(positions, places, times_s) + pace_s * beyond)
