@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import soundfile
 
+from inference_service import tiny
 from inference_service.cli import main
 from inference_service.engine.catalog import Catalog, WeightFile
 from inference_service.midi.writer import encode_performance
+from inference_service.music.events import Beat, NoteEvent, Rhythm, Transcription
+from inference_service.music.placement import Placements
 from inference_service.music.serialization import decode_transcription
 from inference_service.server.app import Service
 from inference_service.tiny import build_tiny_catalog
@@ -153,6 +156,31 @@ def test_notate(tmp_path: Path) -> None:
     assert run("notate", performance, "--out", out, "--formats", "musicxml,png,pdf") == 0
     assert {path.name for path in out.iterdir()} == {"score.musicxml", "score-1.png", "score.pdf"}
     assert "Étude" in (out / "score.musicxml").read_text(encoding="utf-8")
+
+
+class SlowWaltz:
+    """A reader that hears three beats in everything, a second each."""
+
+    def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
+        """Return the rhythm."""
+        return Rhythm(tuple(Beat(float(k), k % 3 + 1) for k in range(4)), 60.0, "3/4")
+
+    def place(self, transcription: Transcription) -> Placements:
+        """Leave the places to the quantiser."""
+        return ()
+
+
+@pytest.mark.parametrize(("source", "metre"), [("file", "4"), ("auto", "4"), ("notes", "3")])
+def test_whose_rhythm_is_written_is_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, metre: str
+) -> None:
+    monkeypatch.setitem(tiny._STAGES, "no-rhythm", SlowWaltz())
+    performance = tmp_path / "song.mid"
+    performance.write_bytes(encode_performance(build_transcription()))
+    notate = ["notate", performance, "--out", tmp_path / "out", "--formats", "musicxml"]
+    assert run(*notate, "--rhythm", source) == 0
+    score = (tmp_path / "out" / "score.musicxml").read_text(encoding="utf-8")
+    assert f"<beats>{metre}</beats>" in score
 
 
 def test_views_paper_and_chords_are_options(tmp_path: Path) -> None:

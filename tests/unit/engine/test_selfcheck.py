@@ -9,7 +9,7 @@ from inference_service.audio.waveform import Waveform
 from inference_service.engine.selfcheck import DURATION_S, build_signal, check_stage
 from inference_service.music.events import Beat, ChordSegment, Key, Rhythm
 from inference_service.pipeline.stages import Stage, Task
-from inference_service.tiny import build_tiny_catalog, load_tiny
+from inference_service.tiny import NoRhythmReader, build_tiny_catalog, load_tiny
 
 
 def test_the_signal_is_the_same_each_time_and_audible() -> None:
@@ -24,6 +24,10 @@ def test_every_small_stage_passes() -> None:
     for model in catalog.models:
         for task in model.tasks:
             check_stage(task, load_tiny(task, model))
+
+
+def test_a_reader_of_rhythm_need_not_find_one_in_four_notes() -> None:
+    check_stage(Task.RHYTHM, NoRhythmReader())
 
 
 class Odd:
@@ -57,6 +61,8 @@ STEMS = {"vocals": SIGNAL, "accompaniment": SIGNAL}
         (Task.BEATS, Rhythm((Beat(1.0, 1), Beat(0.5, 2)), 120.0, "4/4"), "order"),
         (Task.BEATS, Rhythm((Beat(1.0, 1),), 0.0, "4/4"), "tempo"),
         (Task.BEATS, Rhythm((Beat(1.0, 1),), 120.0, "waltz"), "time signature"),
+        (Task.RHYTHM, Rhythm((), 120.0, "4/4"), "beats"),
+        (Task.RHYTHM, Rhythm((Beat(0.5, 0),), 120.0, "4/4"), "before the bar"),
         (Task.KEY, Key("H", "minor"), "tonic"),
     ],
 )

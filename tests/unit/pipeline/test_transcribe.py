@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from inference_service.assembly import build_limits, build_stages
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import AudioEmpty, Cancelled
-from inference_service.music.events import NoteEvent, Transcription
+from inference_service.music.events import Beat, NoteEvent, Rhythm, Transcription
+from inference_service.music.placement import NotePlacement, Placements
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.transcribe import transcribe
@@ -31,6 +33,19 @@ class FixedTagger:
     def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
         """Return them."""
         return list(self._notes)
+
+
+class WaltzReader:
+    """Reads three beats in everything, and writes every note as a quarter on the first."""
+
+    def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
+        """Return three beats a second."""
+        return Rhythm(tuple(Beat(k / 3, k % 3 + 1) for k in range(12)), 180.0, "3/4")
+
+    def place(self, transcription: Transcription) -> Placements:
+        """Return a place for each note."""
+        place = NotePlacement(Fraction(0), Fraction(1))
+        return tuple((place,) * len(part.notes) for part in transcription.parts)
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +120,29 @@ def test_the_result_names_the_models_that_were_used(
     stages: StageSet, duet: bytes, preset: Preset, tasks: set[Task]
 ) -> None:
     result = hear(duet, preset, stages)
-    assert set(result.models) == tasks | {Task.BEATS, Task.KEY}
+    assert set(result.models) == tasks | {Task.BEATS, Task.RHYTHM, Task.KEY}
     assert all("@" in model for model in result.models.values())
+
+
+@pytest.mark.parametrize("preset", [Preset.VOICE, Preset.PIANO])
+def test_who_plays_alone_gets_the_rhythm_of_the_notes(
+    stages: StageSet, melody: bytes, preset: Preset
+) -> None:
+    result = hear(melody, preset, replace(stages, rhythm=WaltzReader()))
+    assert (result.time_signature, result.tempo_bpm) == ("3/4", 180.0)
+    assert Task.RHYTHM in result.models
+    assert Task.BEATS not in result.models
+
+
+def test_a_song_keeps_the_beats_of_its_sound(stages: StageSet, duet: bytes) -> None:
+    result = hear(duet, Preset.SONG, replace(stages, rhythm=WaltzReader()))
+    assert result.time_signature == "4/4"
+    assert {Task.BEATS, Task.RHYTHM} <= set(result.models)
+
+
+def test_every_note_has_a_placement(stages: StageSet, duet: bytes) -> None:
+    result = hear(duet, Preset.SONG, replace(stages, rhythm=WaltzReader()))
+    assert [len(placed) for placed in result.placements] == [len(p.notes) for p in result.parts]
 
 
 @pytest.mark.parametrize(("sound", "preset"), [("melody", Preset.VOICE), ("duet", Preset.SONG)])
