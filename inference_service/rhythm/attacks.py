@@ -83,8 +83,8 @@ def describe_attacks(
     """Return features of each attack, shape (A, ATTACK_FEATURES)."""
     count = len(attacks.onset_s)
     gaps = np.diff(attacks.onset_s)
-    before = np.concatenate([gaps[:1] if len(gaps) else [1.0], gaps])
-    after = np.concatenate([gaps, [2.0]])
+    before = np.concatenate([gaps[:1] if len(gaps) else [1.0], gaps])[:count]
+    after = np.concatenate([gaps, [2.0]])[:count]
     lowest = np.full(count, 128.0)
     highest = np.full(count, -1.0)
     loudest = np.zeros(count)

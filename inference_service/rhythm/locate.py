@@ -33,6 +33,12 @@ Floats = NDArray[np.float64]
 PLACE_WEIGHT: Final = 0.7
 INTERVAL_WEIGHT: Final = 0.8
 TEMPO_WEIGHT: Final = 0.15
+USUAL_LOG2_S: Final = -0.74
+"""100 quarters a minute: of readings at half or twice the tempo, the more usual is preferred."""
+
+PREFERENCE_OCTAVES: Final = 0.8
+PREFERENCE_WEIGHT: Final = 0.1
+
 DRIFT_OCTAVES: Final = 0.12
 """Standard deviation of the tempo's drift over a quarter."""
 
@@ -41,6 +47,9 @@ TIMING_SHARE: Final = 0.05
 """An interval's timing strays by this many seconds, and this share of itself."""
 
 LONGEST_PARTS: Final = 16 * QUARTER_PARTS
+PAUSE_COST: Final = 4.0
+"""For a silence that is longer still: whole quarters, in the tempo from before."""
+
 _REACH_BINS: Final = 5
 _NOTHING: Final = -1e18
 
@@ -88,11 +97,12 @@ def locate(onset_s: Floats, place: Floats, interval: Floats, tempo: Floats) -> N
     """
     if not len(onset_s):
         return np.zeros(0, np.int64)
+    preference = 0.5 * ((_TEMPI - USUAL_LOG2_S) / PREFERENCE_OCTAVES) ** 2
     return _search(
         np.ascontiguousarray(onset_s),
         PLACE_WEIGHT * place,
         INTERVAL_WEIGHT * interval[:, _CLASSES] - _PRICES,
-        TEMPO_WEIGHT * tempo,
+        TEMPO_WEIGHT * tempo - PREFERENCE_WEIGHT * preference,
         np.array([DRIFT_OCTAVES, TIMING_S, TIMING_SHARE]),
     )
 
@@ -147,6 +157,16 @@ def _search(
                         from_place[i, q, k] = p
                         from_tempo[i, q, k] = drifted_from[p, k]
                         from_step[i, q, k] = s
+            if gap_s > LONGEST_PARTS * quarter_s / 24.0:
+                gain = interval[i - 1, steps - 1] - PAUSE_COST
+                gain -= np.log(timing_s + timing_share * gap_s)
+                for p in range(places):
+                    value = total[p, k] + gain
+                    if value > fresh[p, k]:
+                        fresh[p, k] = value
+                        from_place[i, p, k] = p
+                        from_tempo[i, p, k] = k
+                        from_step[i, p, k] = -1
         top = -1e18
         for q in range(places):
             for k in range(tempi):

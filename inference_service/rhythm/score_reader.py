@@ -73,7 +73,7 @@ class ScoreReader:
         self._network.eval()
 
     def read(self, notes: Sequence[NoteEvent]) -> Reading:
-        """Read notes in order of onset and pitch."""
+        """Read notes, one or more, in order of onset and pitch."""
         onset_s = np.array([n.onset_s for n in notes], float)
         offset_s = np.array([n.offset_s for n in notes], float)
         pitch = np.array([n.pitch for n in notes], np.int64)
@@ -83,7 +83,7 @@ class ScoreReader:
         of_attacks = describe_attacks(attacks, offset_s, pitch, velocity)
         pieces = [
             self._read_window(of_attacks, of_notes, attacks.index, start)
-            for start in range(0, max(len(of_attacks), 1), WINDOW_ATTACKS)
+            for start in range(0, len(of_attacks), WINDOW_ATTACKS)
         ]
         joined = {name: np.concatenate([p[name] for p in pieces]) for name in pieces[0]}
         return Reading(attacks=attacks, **joined)
