@@ -269,10 +269,18 @@ def _build_librosa_beats(entry: ModelEntry, settings: ModelSettings) -> Stage:
     return LibrosaBeatEstimator()
 
 
+def _build_notabot_beats(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.rhythm.neural_beats import load_estimator
+
+    weights = Path(str(files("model_zoo") / "weights" / "beats.safetensors"))
+    return load_estimator(weights, settings.device_name)
+
+
 def _build_score_reader(entry: ModelEntry, settings: ModelSettings) -> Stage:
     from inference_service.rhythm.reader import NoteRhythmReader
 
-    return NoteRhythmReader(Path(str(files("model_zoo") / "weights" / "rhythm.safetensors")))
+    weights = Path(str(files("model_zoo") / "weights"))
+    return NoteRhythmReader(weights / "rhythm.safetensors", weights / "bars.safetensors")
 
 
 def _build_key_profiles(entry: ModelEntry, settings: ModelSettings) -> Stage:
@@ -291,6 +299,7 @@ _BUILDERS: Final[Mapping[str, Callable[[ModelEntry, ModelSettings], Stage]]] = {
     "transkun": _build_transkun,
     "chordino": _build_chordino,
     "librosa-beats": _build_librosa_beats,
+    "notabot-beats": _build_notabot_beats,
     "score-reader": _build_score_reader,
     "key-profiles": _build_key_profiles,
 }

@@ -10,8 +10,9 @@ differ by one frame count as the same tempo.
 
 With the probability ``b`` of a beat and ``d`` of a downbeat at a frame, a beat there gains
 ``log(b / (1 - b))``, bounded, plus :data:`BEAT_BIAS`; and ``log r`` as a downbeat, else
-``log(1 - r)``, where ``r`` is ``d / b``, weighed by :data:`DOWNBEAT_WEIGHT`. Constants were chosen
-on songs that no figure is stated on; see ``model_zoo/experiments/001-beats.md``.
+``log(1 - r)``, where ``r`` is ``d / b``. Tempi are weighed by their distance from a usual one, or
+the beat and its double would often fit alike. Constants were chosen on songs and recordings that
+no figure is stated on; see ``model_zoo/experiments/001-beats.md``.
 """
 
 from __future__ import annotations
@@ -27,10 +28,8 @@ MIN_BPM: Final = 40.0
 MAX_BPM: Final = 240.0
 BAR_LENGTHS: Final = (4, 3, 2, 6)
 
-BEAT_BIAS: Final = 1.5
+BEAT_BIAS: Final = -0.3
 MAX_LOG_ODDS: Final = 4.0
-DOWNBEAT_WEIGHT: Final = 1.0
-DOWNBEAT_BIAS: Final = 0.0
 MAX_DOWNBEAT_LOG_ODDS: Final = 4.0
 TEMPO_PRICE: Final = 50.0
 """Of a change of tempo, times its share of the interval."""
@@ -39,8 +38,13 @@ FRAME_PRICE: Final = 0.3
 """Of an interval that differs by one frame: a rounding, as a rule."""
 
 MAX_TEMPO_CHANGE: Final = 0.25
+PRIOR_BPM: Final = 80.0
+PRIOR_OCTAVES: Final = 0.5
+PRIOR_PRICE: Final = 0.35
+"""Of a second at a tempo that lies so many octaves from the usual one."""
+
 BAR_CHANGE_PRICE: Final = 6.0
-BAR_PRICES: Final = {4: 0.0, 3: 0.0, 2: 0.0, 6: 0.0}
+BAR_PRICES: Final = {4: 0.0, 3: 0.0, 2: 1.6, 6: 2.0}
 """Of a whole bar of so many beats."""
 
 NEVER: Final = -1e30
@@ -93,7 +97,7 @@ def decode_bars(beat: Activation, downbeat: Activation, frames_per_s: float) -> 
     places = np.concatenate([np.arange(length) for length in BAR_LENGTHS])
     prices = np.repeat([BAR_PRICES[length] / length for length in BAR_LENGTHS], BAR_LENGTHS)
     gains = np.where(places[None, :] == 0, first[:, None], plain[:, None]) - prices
-    frames, states = _find_path(gains, places, intervals, _tempo_prices(intervals))
+    frames, states = _find_path(gains, places, intervals, _tempo_prices(intervals, frames_per_s))
     return BarPath(frames, places[states] + 1, lengths[states])
 
 
@@ -103,23 +107,23 @@ def score_beats(beat: Activation, downbeat: Activation) -> tuple[Activation, Act
     likely = np.clip(beat, 1e-6, 1.0 - 1e-6)
     odds = np.clip(np.log(likely / (1.0 - likely)), -MAX_LOG_ODDS, MAX_LOG_ODDS) + BEAT_BIAS
     ratio = np.clip(downbeat / likely, 1e-6, 1.0 - 1e-6)
-    tilt = np.log(ratio / (1.0 - ratio)) + DOWNBEAT_BIAS
+    tilt = np.log(ratio / (1.0 - ratio))
     tilt = np.clip(tilt, -MAX_DOWNBEAT_LOG_ODDS, MAX_DOWNBEAT_LOG_ODDS)
     # Where no beat is, nothing tells downbeats either.
-    tilt *= DOWNBEAT_WEIGHT * np.clip(likely * 4.0, 0.0, 1.0)
+    tilt *= np.clip(likely * 4.0, 0.0, 1.0)
     return odds - np.logaddexp(0.0, tilt), odds - np.logaddexp(0.0, -tilt)
 
 
-def _tempo_prices(intervals: NDArray[np.int64]) -> NDArray[np.float64]:
+def _tempo_prices(intervals: NDArray[np.int64], frames_per_s: float) -> NDArray[np.float64]:
     """What it costs to follow an interval (row) by another (column)."""
     change = np.abs(intervals[None, :] - intervals[:, None])
-    price = (
-        FRAME_PRICE * np.minimum(change, 1)
-        + TEMPO_PRICE * np.maximum(change - 1, 0) / (intervals[:, None])
-    )
-    price[(change > 1) & (change > MAX_TEMPO_CHANGE * intervals[:, None])] = -NEVER
-    prices: NDArray[np.float64] = price
-    return prices
+    prices = FRAME_PRICE * np.minimum(change, 1)
+    prices += TEMPO_PRICE * np.maximum(change - 1, 0) / intervals[:, None]
+    prices[(change > 1) & (change > MAX_TEMPO_CHANGE * intervals[:, None])] = -NEVER
+    intervals_s = intervals / frames_per_s
+    octaves = np.log2(60.0 / intervals_s / PRIOR_BPM) / PRIOR_OCTAVES
+    priced: NDArray[np.float64] = prices + PRIOR_PRICE * intervals_s * octaves**2
+    return priced
 
 
 @njit(nogil=True)

@@ -146,10 +146,9 @@ def read_grooves(archive: Path) -> Iterator[Groove]:
         for row in csv.DictReader(table):
             beats, unit = (int(part) for part in row["time_signature"].split("-"))
             midi = mido.MidiFile(file=io.BytesIO(files.read(row["midi_filename"])))
-            ticks = (np.array([0.0, 1.0]), np.array([0.0, 1.0]))
-            lines = [_read_line(track, ticks, "drums").notes for track in midi.tracks]
+            quarters = (np.array([0.0, 1e6]), np.array([0.0, 1e6 / midi.ticks_per_beat]))
+            lines = [_read_line(track, quarters, "drums").notes for track in midi.tracks]
             hits = np.concatenate(lines)
-            hits[:, :2] /= midi.ticks_per_beat
             if len(hits) and hits[:, 0].max() >= 8.0 * beats / unit:
                 yield Groove(hits, float(row["bpm"]), beats, unit, row["style"])
 

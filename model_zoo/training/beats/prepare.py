@@ -35,11 +35,11 @@ from model_zoo.training.rhythm.scores import parse_score, read_archive
 LENGTH_S: Final = (45.0, 75.0)
 TEMPO_FACTOR: Final = (0.75, 1.55)
 SHARES: Final = {
-    "songs": 0.5,
+    "songs": 0.46,
     "lieder": 0.18,
     "leadsheets": 0.24,
     "quartets": 0.04,
-    "grooves": 0.04,
+    "grooves": 0.08,
 }
 DEV_SHARE: Final = 20
 """One score in so many is for development; of songs, those numbered 10 past an excluded one."""
