@@ -1,8 +1,8 @@
 """Bar lines and metre over written positions.
 
-The cheapest division of the music into bars: a bar likes to begin where the network hears a
-downbeat, dislikes downbeats within, wants the metre that the network reads there, and its
-predecessor's metre; a bar of any other length is dear, but possible, and the first may be short.
+The cheapest division of the music into bars: a bar likes to begin where a downbeat is heard,
+dislikes downbeats within, and wants the metre that is read there, and its predecessor's; a bar of
+any other length is dear, but possible, and the first may be short.
 """
 
 from __future__ import annotations
@@ -14,18 +14,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from inference_service.rhythm.score_network import METRES, QUARTER_PARTS
+from inference_service.rhythm.bar_network import TICK
+from inference_service.rhythm.score_network import METRES
 
 Floats = NDArray[np.float64]
-
-TICK: Final = QUARTER_PARTS // 2
-"""Bars begin on eighths."""
 
 CHANGE_COST: Final = 9.0
 ODD_BAR_COST: Final = 14.0
 METRE_WEIGHT: Final = 0.25
-DOWNBEAT_WEIGHT: Final = 1.0
-NO_ATTACK_COST: Final = 1.5
 _LIMIT: Final = 6.0
 
 _LENGTHS: Final = tuple(8 * beats // unit for beats, unit in METRES)
@@ -42,32 +38,25 @@ class Bars:
     metre: tuple[int, int]
 
 
-def find_bars(positions: NDArray[np.int64], downbeat: Floats, metre: Floats) -> Bars:
+def find_bars(odds: Floats, metre: Floats, first_tick: int = 0) -> Bars:
     """Divide the music.
 
     Parameters
     ----------
-    positions : np.ndarray of int, shape (A,), ascending, A >= 1
-        In 24ths of a quarter.
-    downbeat : np.ndarray, shape (A,)
-        Log odds that a bar begins at each attack.
-    metre : np.ndarray, shape (A, len(METRES))
-        Log probabilities.
+    odds : np.ndarray, shape (T,), T >= 1
+        Log odds that a bar begins at each eighth.
+    metre : np.ndarray, shape (T, len(METRES))
+        Log probabilities of the metre there.
+    first_tick : int
+        The first eighth's place, counted from position 0.
     """
-    origin = int(positions[0]) // TICK
-    ticks = np.rint(positions / TICK).astype(np.int64) - origin
-    count = int(ticks[-1]) + 1
-    odds = np.full(count, -np.inf)
-    on_tick = positions % TICK == 0
-    np.maximum.at(odds, ticks[on_tick], np.clip(downbeat[on_tick], -_LIMIT, _LIMIT))
-    gain = DOWNBEAT_WEIGHT * np.where(np.isfinite(odds), odds, -NO_ATTACK_COST)
-    liking = np.zeros((count, len(METRES)))
-    np.add.at(liking, ticks, np.maximum(metre, -_LIMIT))
-    attacks = np.bincount(ticks, minlength=count)[:, None]
-    liking *= METRE_WEIGHT / np.maximum(attacks, 1)
+    gain = np.clip(odds, -_LIMIT, _LIMIT)
+    liking = METRE_WEIGHT * np.maximum(metre, -_LIMIT)
     lines, metres = _divide(gain, np.concatenate([np.zeros((1, len(METRES))), liking.cumsum(0)]))
     lengths = np.bincount(metres[1:], np.diff(lines), minlength=len(METRES))
-    return Bars(tuple(int(line + origin) * TICK for line in lines), METRES[int(lengths.argmax())])
+    return Bars(
+        tuple(int(line + first_tick) * TICK for line in lines), METRES[int(lengths.argmax())]
+    )
 
 
 @njit(cache=True)

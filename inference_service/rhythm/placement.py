@@ -43,6 +43,17 @@ STAYED_COST: Final = 1.5
 MOST_RELEASE_COST: Final = 4.0
 """Weights of a written length; the costs are a squared octave's between it and the held one."""
 
+TIE_COST: Final = 3.0
+SIGNS: Final = (6, 8, 12, 16, 18, 24, 36, 48, 72, 96)
+"""Lengths that one note sign writes, from the 16th to the whole."""
+
+SUNG_SHORTEST: Final = QUARTER_PARTS // 4
+SUNG_PLACES: Final = (0, 6, 8, 12, 16, 18)
+"""Nobody sings thirty-seconds that a reader wants to see."""
+
+SINGERS: Final = range(52, 55)
+"""General MIDI's choirs and voices."""
+
 LONGEST_LENGTH: Final = 12 * QUARTER_PARTS
 _FOLLOWING: Final = 8
 _CANDIDATES: Final = 15
@@ -68,20 +79,22 @@ def place_notes(transcription: Transcription, reader: Reader) -> Placements:
     """
     bars = align(transcription)
     return tuple(
-        () if part.is_drum or not part.notes else _place_part(sorted(part.notes), bars, reader)
+        ()
+        if part.is_drum or not part.notes
+        else _place_part(sorted(part.notes), bars, reader, part.program in SINGERS)
         for part in transcription.parts
     )
 
 
 def _place_part(
-    notes: Sequence[NoteEvent], bars: BarGrid, reader: Reader
+    notes: Sequence[NoteEvent], bars: BarGrid, reader: Reader, is_sung: bool
 ) -> tuple[NotePlacement, ...]:
     reading = reader.read(notes)
     lattice = _Lattice.lay(bars, reading)
     main = find_main_attacks(reading)
     positions = np.empty(len(reading.attacks.onset_s), np.int64)
     if len(main):
-        chosen = lattice.choose(reading, main)
+        chosen = lattice.choose(reading, main, SUNG_PLACES if is_sung else PLACES)
         following = np.minimum(np.searchsorted(main, np.arange(len(positions))), len(main) - 1)
         positions = chosen[following]
     else:
@@ -89,7 +102,8 @@ def _place_part(
     starts = positions[reading.attacks.index]
     onset_s = np.array([n.onset_s for n in notes])
     offset_s = np.array([n.offset_s for n in notes])
-    lengths = _choose_lengths(reading, starts, onset_s, offset_s)
+    lines = lattice.lines if is_sung else None
+    lengths = _choose_lengths(reading, starts, onset_s, offset_s, lines)
     part_beats = Fraction(1, QUARTER_PARTS) / bars.signature.beat_quarters
     return tuple(
         NotePlacement(int(start) * part_beats, int(length) * part_beats, hand > 0, extra > 0)
@@ -110,11 +124,14 @@ class _Lattice:
         A quarter's duration around each attack.
     origin : np.ndarray of int, shape (A,)
         The bar line from which an attack's quarters are counted.
+    lines : np.ndarray of int
+        All bar lines.
     """
 
     played: Floats
     quarter_s: Floats
     origin: Indices
+    lines: Indices
 
     @classmethod
     def lay(cls, bars: BarGrid, reading: Reading) -> _Lattice:
@@ -125,16 +142,17 @@ class _Lattice:
         lines = np.array(bars.bar_starts(float(beats.min()), float(beats.max()) + 1))
         bar = np.clip(np.searchsorted(lines, beats + 0.2, side="right") - 1, 0, None)
         origin = np.rint(lines[bar] * parts).astype(np.int64)
-        return cls(beats * parts, beat_s * QUARTER_PARTS / parts, origin)
+        all_lines = np.rint(lines * parts).astype(np.int64)
+        return cls(beats * parts, beat_s * QUARTER_PARTS / parts, origin, all_lines)
 
-    def choose(self, reading: Reading, main: NDArray[np.intp]) -> Indices:
-        """Return the place of each of the attacks ``main``."""
+    def choose(self, reading: Reading, main: NDArray[np.intp], allowed: Sequence[int]) -> Indices:
+        """Return where each of the attacks ``main`` stands, on ``allowed`` places in a quarter."""
         played, origin = self.played[main], self.origin[main]
         middle = np.rint(played).astype(np.int64)
         reach = np.arange(-_CANDIDATES, _CANDIDATES + 1)
         candidates = middle[:, None] + reach[None, :]
         place_of = np.full(QUARTER_PARTS, -1)
-        place_of[list(PLACES)] = np.arange(len(PLACES))
+        place_of[list(allowed)] = [PLACES.index(place) for place in allowed]
         places = place_of[(candidates - origin[:, None]) % QUARTER_PARTS]
         spread = np.maximum(TIMING_S / self.quarter_s[main], TIMING_QUARTERS) * QUARTER_PARTS
         opinion = np.take_along_axis(reading.place[main], np.maximum(places, 0), 1)
@@ -183,18 +201,22 @@ def _cheapest(
 
 
 def _choose_lengths(
-    reading: Reading, starts: Indices, onset_s: Floats, offset_s: Floats
+    reading: Reading,
+    starts: Indices,
+    onset_s: Floats,
+    offset_s: Floats,
+    lines: Indices | None,
 ) -> Indices:
     """Return each note's written length in 24ths of a quarter.
 
     The candidates are the network's classes, and the attacks that follow. A note likes to end
     where its own hand goes on, less so where the other does, and near where it was let go: the
-    finger may leave early, but seldom stays.
+    finger may leave early, but seldom stays. What is sung has bar ``lines`` besides: a singer's
+    breath is no reason for a tie across one.
     """
-    if (reading.extra > 0).all():
-        main = np.ones(len(starts), bool)
-    else:
-        main = reading.extra <= 0
+    main = reading.extra <= 0
+    if not main.any():
+        main[:] = True
     places, first = np.unique(starts[main], return_index=True)
     times_s = np.maximum.accumulate(onset_s[main][first])
     values = np.array([int(f * QUARTER_PARTS) for f in INTERVALS[1:]])
@@ -202,6 +224,9 @@ def _choose_lengths(
     after = np.searchsorted(places, starts, side="right")[:, None] + np.arange(_FOLLOWING)
     following = places[np.minimum(after, len(places) - 1)] - starts[:, None]
     lengths = np.concatenate([np.broadcast_to(values, (len(starts), len(values))), following], 1)
+    if lines is not None:
+        line = lines[np.minimum(np.searchsorted(lines, starts, side="right"), len(lines) - 1)]
+        lengths = np.concatenate([lengths, (line - starts)[:, None]], 1)
     ends = starts[:, None] + lengths
     classes, prices = classify_steps(np.arange(LONGEST_LENGTH + 1))
     bounded = np.clip(lengths, 0, LONGEST_LENGTH)
@@ -210,6 +235,9 @@ def _choose_lengths(
     )
     score[(lengths < values[0]) | (lengths > LONGEST_LENGTH)] = -_FAR
     score += GOES_ON_BONUS * np.isin(ends, places)
+    if lines is not None:
+        score -= TIE_COST * _count_ties(starts, lengths, line)
+        score[lengths < SUNG_SHORTEST] = -_FAR
     for hand in (False, True):
         own = np.unique(starts[main & (lower == hand)])
         score[lower == hand] += OWN_HAND_BONUS * np.isin(ends[lower == hand], own)
@@ -221,10 +249,27 @@ def _choose_lengths(
     return best
 
 
+def _count_ties(starts: Indices, lengths: Indices, line: Indices) -> Indices:
+    """Return how many ties each length takes, at least: at the bar line, and before it.
+
+    Within the bar a length has a sign of its own, and begins on a beat, ends by the next one, or is
+    a quarter between two.
+    """
+    begin = starts[:, None]
+    crosses = (begin + lengths > line[:, None]) & (line[:, None] > begin)
+    within = np.where(crosses, line[:, None] - begin, lengths)
+    phase = (begin - line[:, None]) % QUARTER_PARTS
+    fits = (phase == 0) | (phase + within <= QUARTER_PARTS)
+    fits |= (phase == QUARTER_PARTS // 2) & (within == QUARTER_PARTS)
+    ties: Indices = crosses.astype(np.int64) + ~(fits & np.isin(within, SIGNS))
+    return ties
+
+
 def _seconds_at(positions: Indices, places: Indices, times_s: Floats) -> Floats:
     """Return the performed time of positions; after the last attack at the last ones' pace."""
     if len(places) < 2:
-        return np.full(positions.shape, times_s[0]) + positions - places[0]
+        alone: Floats = times_s[0] + (positions - places[0]) / QUARTER_PARTS
+        return alone
     back = max(0, len(places) - 9)
     pace_s = (times_s[-1] - times_s[back]) / (places[-1] - places[back])
     beyond = np.maximum(positions - places[-1], 0)

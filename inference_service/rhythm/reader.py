@@ -7,26 +7,30 @@ from pathlib import Path
 
 from inference_service.music.events import NoteEvent, Rhythm, Transcription
 from inference_service.music.placement import Placements
+from inference_service.rhythm.bar_network import BarReader
 from inference_service.rhythm.placement import place_notes
 from inference_service.rhythm.score_beats import estimate_rhythm
 from inference_service.rhythm.score_reader import ScoreReader
 
 
 class NoteRhythmReader:
-    """Reads rhythm with a :class:`ScoreReader`.
+    """Reads rhythm with a :class:`ScoreReader`, and bars with a :class:`BarReader`.
 
     Parameters
     ----------
-    weights : Path
-        The network's safetensors file.
+    weights, bar_weights : Path
+        The networks' safetensors files.
     """
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, weights: Path, bar_weights: Path) -> None:
         self._reader = ScoreReader(weights)
+        self._bar_reader = BarReader(bar_weights)
 
     def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
         """Return the rhythm of notes, sorted; None where they make fewer than two attacks."""
-        return estimate_rhythm(self._reader.read(notes)) if len(notes) > 1 else None
+        if len(notes) < 2:
+            return None
+        return estimate_rhythm(notes, self._reader.read(notes), self._bar_reader)
 
     def place(self, transcription: Transcription) -> Placements:
         """Return where each pitched note is written on the transcription's beats."""

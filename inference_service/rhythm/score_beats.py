@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_service.music.events import Beat, Rhythm
+from inference_service.music.events import Beat, NoteEvent, Rhythm
+from inference_service.rhythm.bar_network import TICK, BarReader, describe_ticks
 from inference_service.rhythm.bars import Bars, find_bars
 from inference_service.rhythm.locate import locate
 from inference_service.rhythm.score_network import QUARTER_PARTS
 from inference_service.rhythm.score_reader import Reading
 
+ATTACK_WEIGHT: Final = 0.6
+USUAL_ODDS: Final = 1.0
+"""What the first network adds to the second's log odds of a bar line: its own, over the usual."""
+
+HELD_OVER_COST: Final = 3.0
+"""Of a bar line at which nothing begins: what sounds there must be tied over it."""
+
 MIN_GAP_S: Final = 0.06
 """Two beats are never nearer."""
 
 
-def estimate_rhythm(reading: Reading) -> Rhythm | None:
+def estimate_rhythm(
+    notes: Sequence[NoteEvent], reading: Reading, bar_reader: BarReader
+) -> Rhythm | None:
     """Return the rhythm that the notes were read in; None where fewer than two attacks tell."""
     main = find_main_attacks(reading)
     if len(main) < 2:
         return None
     onset_s = reading.attacks.onset_s[main]
     positions = locate(onset_s, reading.place[main], reading.interval[main], reading.tempo[main])
-    bars = find_bars(positions, reading.downbeat[main], reading.metre[main])
+    bars = _find_bars(notes, reading, main, positions, bar_reader)
     beats = _time_beats(bars, positions, onset_s)
     gaps = np.diff([beat.time_s for beat in beats])
     return Rhythm(
@@ -32,6 +43,44 @@ def estimate_rhythm(reading: Reading) -> Rhythm | None:
         tempo_bpm=60.0 / float(np.median(gaps)),
         time_signature=f"{bars.metre[0]}/{bars.metre[1]}",
     )
+
+
+def _find_bars(
+    notes: Sequence[NoteEvent],
+    reading: Reading,
+    main: NDArray[np.intp],
+    positions: NDArray[np.int64],
+    bar_reader: BarReader,
+) -> Bars:
+    """Hear bars in the located music; both networks have a say."""
+    first_tick = int(positions[0]) // TICK
+    count = int(positions[-1]) // TICK - first_tick + 1
+    located = np.full(len(reading.attacks.onset_s), -1)
+    located[main] = positions - first_tick * TICK
+    start = located[reading.attacks.index]
+    written = (start >= 0) & (reading.extra <= 0)
+    places, first = np.unique(positions, return_index=True)
+    offsets = np.interp(
+        [n.offset_s for n in notes],
+        np.maximum.accumulate(reading.attacks.onset_s[main][first]),
+        places,
+    )
+    lengths = (offsets - first_tick * TICK - start) / QUARTER_PARTS
+    ticks = describe_ticks(
+        start[written],
+        np.maximum(lengths[written], 0.1),
+        np.array([n.pitch for n in notes])[written],
+        np.array([n.velocity for n in notes])[written],
+        count,
+    )
+    odds, metre = bar_reader.read(ticks)
+    heard = np.full(count, -np.inf)
+    on_tick = located[main] % TICK == 0
+    np.maximum.at(heard, located[main][on_tick] // TICK, reading.downbeat[main][on_tick])
+    odds = odds + np.where(
+        np.isfinite(heard), ATTACK_WEIGHT * (heard + USUAL_ODDS), -HELD_OVER_COST
+    )
+    return find_bars(odds, metre, first_tick)
 
 
 def find_main_attacks(reading: Reading) -> NDArray[np.intp]:

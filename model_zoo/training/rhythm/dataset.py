@@ -86,7 +86,7 @@ def draw_batches(
 
 
 def _draw(piece: WrittenPiece, length: int, rng: np.random.Generator) -> Example | None:
-    chosen, solo = _choose_notes(piece, rng)
+    chosen, solo = choose_notes(piece, rng)
     if chosen is None:
         return None
     chosen = _excerpt(chosen, 4 * length, rng)
@@ -96,9 +96,8 @@ def _draw(piece: WrittenPiece, length: int, rng: np.random.Generator) -> Example
     return crop(example, length, rng)
 
 
-def _choose_notes(
-    piece: WrittenPiece, rng: np.random.Generator
-) -> tuple[WrittenPiece | None, bool]:
+def choose_notes(piece: WrittenPiece, rng: np.random.Generator) -> tuple[WrittenPiece | None, bool]:
+    """Return the notes that one performer or ensemble plays, and whether it is one line."""
     staves = np.array(piece.staves)
     keyboards = np.flatnonzero(staves == 2)
     solo = len(staves) == 1
