@@ -87,7 +87,8 @@ def _divide(gain: Floats, liked: Floats) -> tuple[NDArray[np.int64], NDArray[np.
                 before = max(stay, change)
                 if before < -1e17:
                     continue
-                fit = liked[min(max(t, 0), count), m] - liked[max(t - length, 0), m]
+                begun = min(max(t - length, 0), count)
+                fit = liked[min(max(t, 0), count), m] - liked[begun, m]
                 value = before + fit + here - (ODD_BAR_COST if odd else 0.0)
                 if value > best[row, m]:
                     best[row, m] = value

@@ -47,6 +47,22 @@ class BlankReader:
         return build_blank(notes)
 
 
+class IdealBars:
+    """Hears a bar line every ``bar_q`` quarters, one of them at ``line_q``.
+
+    Quarters count from the one in which the music begins.
+    """
+
+    def __init__(self, bar_q: float, metre: tuple[int, int], line_q: float = 0.0) -> None:
+        self._bar_q, self._metre, self._line_q = bar_q, metre, line_q
+
+    def read(self, ticks: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return log odds of bar lines, and log probabilities of metres, of each eighth."""
+        eighths_q = np.arange(len(ticks)) / 2 - self._line_q
+        odds = np.where(np.isclose(eighths_q % self._bar_q, 0.0), SURE, -SURE)
+        return odds, sure([METRES.index(self._metre)] * len(ticks), len(METRES))
+
+
 def build_blank(notes: Sequence[NoteEvent], **known: Any) -> Reading:
     """Even chances, but for the fields that are given."""
     attacks = find_attacks(np.array([n.onset_s for n in notes]))

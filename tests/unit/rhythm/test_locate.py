@@ -16,14 +16,14 @@ from tests.unit.rhythm.readings import Written, build_blank, even, read_ideally
 def find(music: Written, onset_s: NDArray[np.float64], *, tells_interval: bool = True) -> list[int]:
     said = read_ideally(music, onset_s)
     interval = said.interval if tells_interval else even(len(onset_s), len(INTERVALS))
-    return locate(onset_s, said.place, interval, said.tempo).tolist()
+    return [int(p) for p in locate(onset_s, said.place, interval, said.tempo)]
 
 
 def play(starts_q: NDArray[np.float64], quarter_s: float = 0.5) -> NDArray[np.float64]:
     return 1.0 + quarter_s * starts_q
 
 
-MELODIES = {
+MELODIES: dict[str, list[float]] = {
     "quarters": [0, 1, 2, 3, 4, 5, 6, 7],
     "sixteenths": [k / 4 for k in range(24)],
     "triplets among eighths": [0, 1 / 2, 1, 4 / 3, 5 / 3, 2, 5 / 2, 3, 10 / 3, 11 / 3, 4],
