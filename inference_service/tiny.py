@@ -23,7 +23,6 @@ from inference_service.music.events import (
     Transcription,
 )
 from inference_service.music.pitch import build_key, frequency_to_pitch
-from inference_service.music.placement import Placements
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import Stage, Task
 from inference_service.progress import Report
@@ -152,9 +151,9 @@ class NoRhythmReader:
         """Return no rhythm."""
         return None
 
-    def place(self, transcription: Transcription) -> Placements:
+    def place(self, transcription: Transcription) -> Transcription:
         """Place no note."""
-        return ()
+        return transcription
 
 
 class ScaleKeyEstimator:

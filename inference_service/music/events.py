@@ -89,7 +89,8 @@ class Transcription:
 
     ``tempo_bpm`` and ``time_signature`` describe the whole; ``beats`` carry the tempo's course.
     ``placements`` say how the notes are to be written, part by part and note by note, where that
-    was read from the performance. ``models`` maps a task to ``name@version``; ``timings_s`` a
+    was read from the performance; with ``swing``, even eighths stand for long and short ones.
+    ``models`` maps a task to ``name@version``; ``timings_s`` a
     stage to the seconds it took.
     """
 
@@ -102,6 +103,7 @@ class Transcription:
     beats: tuple[Beat, ...]
     chords: tuple[ChordSegment, ...]
     placements: Placements = ()
+    swing: bool = False
     models: Mapping[str, str] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)
     preset: str = "auto"

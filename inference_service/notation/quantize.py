@@ -127,6 +127,7 @@ def quantize(transcription: Transcription, title: str) -> Score:
         chords=_quantize_chords(transcription.chords, bars, layout),
         pickup_beats=layout.pickup_beats,
         time_changes=layout.time_changes,
+        swing=transcription.swing,
     )
 
 

@@ -40,7 +40,7 @@ def read_performance(
                 time_signature=found.time_signature,
                 key=key.estimate(notes, performance.chords),
             )
-    return replace(performance, placements=rhythm.place(performance))
+    return rhythm.place(performance)
 
 
 def follows_beats(performance: Transcription) -> bool:

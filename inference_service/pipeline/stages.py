@@ -12,7 +12,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm, Transcription
-from inference_service.music.placement import Placements
 from inference_service.pipeline.options import Preset
 from inference_service.progress import Report
 
@@ -82,8 +81,8 @@ class RhythmReader(Protocol):
         """Return the rhythm of notes, sorted; None where they are too few to have one."""
         ...
 
-    def place(self, transcription: Transcription) -> Placements:
-        """Return where each note is written on the transcription's beats; empty for no opinion."""
+    def place(self, transcription: Transcription) -> Transcription:
+        """Return the transcription with its notes placed on its beats; as it is for no opinion."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from inference_service.audio.decode import AudioLimits, decode
 from inference_service.audio.tuning import estimate_tuning
@@ -100,7 +100,7 @@ def transcribe(
         timings_s=clock.timings_s,
         preset=preset,
     )
-    return replace(heard, placements=stages.rhythm.place(heard))
+    return stages.rhythm.place(heard)
 
 
 def _hear_parts(

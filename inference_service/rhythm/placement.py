@@ -21,10 +21,12 @@ from numpy.typing import NDArray
 from inference_service.music.events import NoteEvent, Transcription
 from inference_service.music.meter import BarGrid, align
 from inference_service.music.placement import NotePlacement, Placements
+from inference_service.rhythm.attacks import find_attacks
 from inference_service.rhythm.locate import classify_steps
 from inference_service.rhythm.score_beats import find_main_attacks
 from inference_service.rhythm.score_network import INTERVALS, PLACES, QUARTER_PARTS
 from inference_service.rhythm.score_reader import Reading
+from inference_service.rhythm.swing import find_swing, straighten
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -68,8 +70,8 @@ class Reader(Protocol):
         ...
 
 
-def place_notes(transcription: Transcription, reader: Reader) -> Placements:
-    """Place every note of every pitched part.
+def place_notes(transcription: Transcription, reader: Reader) -> tuple[Placements, bool]:
+    """Place every note of every pitched part; return whether the music swings, too.
 
     Parameters
     ----------
@@ -78,19 +80,31 @@ def place_notes(transcription: Transcription, reader: Reader) -> Placements:
     reader : Reader
     """
     bars = align(transcription)
+    short = _find_swing(transcription, bars)
     return tuple(
         ()
         if part.is_drum or not part.notes
-        else _place_part(sorted(part.notes), bars, reader, part.program in SINGERS)
+        else _place_part(sorted(part.notes), bars, reader, short, part.program in SINGERS)
         for part in transcription.parts
-    )
+    ), short is not None
+
+
+def _find_swing(transcription: Transcription, bars: BarGrid) -> float | None:
+    """Return the place in the beat of swung off-beats, as all pitched parts together have it."""
+    if bars.signature.is_compound or bars.signature.unit != 4:
+        return None
+    onsets_s = sorted(n.onset_s for p in transcription.parts if not p.is_drum for n in p.notes)
+    if not onsets_s:
+        return None
+    attacks = find_attacks(np.array(onsets_s))
+    return find_swing(np.array([bars.grid.to_beats(time_s) for time_s in attacks.onset_s]))
 
 
 def _place_part(
-    notes: Sequence[NoteEvent], bars: BarGrid, reader: Reader, is_sung: bool
+    notes: Sequence[NoteEvent], bars: BarGrid, reader: Reader, short: float | None, is_sung: bool
 ) -> tuple[NotePlacement, ...]:
     reading = reader.read(notes)
-    lattice = _Lattice.lay(bars, reading)
+    lattice = _Lattice.lay(bars, reading, short)
     main = find_main_attacks(reading)
     positions = np.empty(len(reading.attacks.onset_s), np.int64)
     if len(main):
@@ -134,9 +148,11 @@ class _Lattice:
     lines: Indices
 
     @classmethod
-    def lay(cls, bars: BarGrid, reading: Reading) -> _Lattice:
+    def lay(cls, bars: BarGrid, reading: Reading, short: float | None) -> _Lattice:
         parts = float(bars.signature.beat_quarters * QUARTER_PARTS)
         beats = np.array([bars.grid.to_beats(t) for t in reading.attacks.onset_s])
+        if short is not None:
+            beats = straighten(beats, short)
         whole = np.floor(beats)
         beat_s = np.array([bars.grid.to_seconds(b + 1) - bars.grid.to_seconds(b) for b in whole])
         lines = np.array(bars.bar_starts(float(beats.min()), float(beats.max()) + 1))

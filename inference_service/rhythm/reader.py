@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from inference_service.music.events import NoteEvent, Rhythm, Transcription
-from inference_service.music.placement import Placements
 from inference_service.rhythm.bar_network import BarReader
 from inference_service.rhythm.placement import place_notes
 from inference_service.rhythm.score_beats import estimate_rhythm
@@ -32,6 +32,7 @@ class NoteRhythmReader:
             return None
         return estimate_rhythm(notes, self._reader.read(notes), self._bar_reader)
 
-    def place(self, transcription: Transcription) -> Placements:
-        """Return where each pitched note is written on the transcription's beats."""
-        return place_notes(transcription, self._reader)
+    def place(self, transcription: Transcription) -> Transcription:
+        """Return the transcription with each pitched note placed on its beats."""
+        placements, swing = place_notes(transcription, self._reader)
+        return replace(transcription, placements=placements, swing=swing)
