@@ -16,7 +16,6 @@ from inference_service.cli import main
 from inference_service.engine.catalog import Catalog, WeightFile
 from inference_service.midi.writer import encode_performance
 from inference_service.music.events import Beat, NoteEvent, Rhythm, Transcription
-from inference_service.music.placement import Placements
 from inference_service.music.serialization import decode_transcription
 from inference_service.server.app import Service
 from inference_service.tiny import build_tiny_catalog
@@ -165,9 +164,9 @@ class SlowWaltz:
         """Return the rhythm."""
         return Rhythm(tuple(Beat(float(k), k % 3 + 1) for k in range(4)), 60.0, "3/4")
 
-    def place(self, transcription: Transcription) -> Placements:
+    def place(self, transcription: Transcription) -> Transcription:
         """Leave the places to the quantiser."""
-        return ()
+        return transcription
 
 
 @pytest.mark.parametrize(("source", "metre"), [("file", "4"), ("auto", "4"), ("notes", "3")])

@@ -18,7 +18,7 @@ from inference_service.music.events import (
     Rhythm,
     Transcription,
 )
-from inference_service.music.placement import NotePlacement, Placements
+from inference_service.music.placement import NotePlacement
 from inference_service.pipeline.notate import follows_beats, read_performance
 from inference_service.pipeline.options import RhythmSource
 from tests.factories import perform
@@ -38,10 +38,11 @@ class FixedReader:
         self.asked.append(notes)
         return self._rhythm
 
-    def place(self, transcription: Transcription) -> Placements:
-        """Return a quarter note for each note."""
+    def place(self, transcription: Transcription) -> Transcription:
+        """Return it with a quarter for each note."""
         place = NotePlacement(Fraction(0), Fraction(1))
-        return tuple((place,) * len(part.notes) for part in transcription.parts)
+        placements = tuple((place,) * len(part.notes) for part in transcription.parts)
+        return replace(transcription, placements=placements)
 
 
 class FixedKey:

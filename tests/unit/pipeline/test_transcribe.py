@@ -13,7 +13,7 @@ from inference_service.assembly import build_limits, build_stages
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import AudioEmpty, Cancelled
 from inference_service.music.events import Beat, NoteEvent, Rhythm, Transcription
-from inference_service.music.placement import NotePlacement, Placements
+from inference_service.music.placement import NotePlacement
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.transcribe import transcribe
@@ -42,10 +42,11 @@ class WaltzReader:
         """Return three beats a second."""
         return Rhythm(tuple(Beat(k / 3, k % 3 + 1) for k in range(12)), 180.0, "3/4")
 
-    def place(self, transcription: Transcription) -> Placements:
-        """Return a place for each note."""
+    def place(self, transcription: Transcription) -> Transcription:
+        """Return it with a quarter for each note."""
         place = NotePlacement(Fraction(0), Fraction(1))
-        return tuple((place,) * len(part.notes) for part in transcription.parts)
+        placements = tuple((place,) * len(part.notes) for part in transcription.parts)
+        return replace(transcription, placements=placements)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ Line = Sequence[tuple[float, float, int]]
 
 
 def place(performance: Transcription) -> tuple[NotePlacement, ...]:
-    (placed,) = place_notes(performance, BlankReader())
+    ((placed,), _) = place_notes(performance, BlankReader())
     return placed
 
 
@@ -32,7 +32,7 @@ def place_told(performance: Transcription, **told: Any) -> tuple[NotePlacement, 
     """Place the notes of the only part, for which a reader has these opinions."""
     (part,) = performance.parts
     reader = FixedReader(build_blank(sorted(part.notes), **told))
-    (placed,) = place_notes(performance, reader)
+    ((placed,), _) = place_notes(performance, reader)
     return placed
 
 
@@ -67,6 +67,14 @@ def test_unsteady_notes_go_to_the_grid() -> None:
     line = [(k / 2, 0.5, 60 + k % 12) for k in range(32)]
     placed = place(perform({"piano": line}, bpm=80.0, jitter_s=0.02, seed=4))
     assert starts(placed) == [Fraction(k, 2) for k in range(32)]
+
+
+@pytest.mark.parametrize(("short", "swings"), [(0.5, False), (2 / 3, True)])
+def test_swung_eighths_are_written_straight(short: float, swings: bool) -> None:
+    line = [(beat + place, 0.4, 60 + beat % 12) for beat in range(32) for place in (0.0, short)]
+    ((placed,), swing) = place_notes(perform({"piano": line}, bpm=140.0), BlankReader())
+    assert swing is swings
+    assert starts(placed) == [Fraction(k, 2) for k in range(64)]
 
 
 @pytest.mark.parametrize(("metre", "beat_q"), [("6/8", 0.5), ("2/2", 2.0), ("3/4", 1.0)])
@@ -120,7 +128,7 @@ def test_a_pedalled_note_is_as_long_as_it_is_read() -> None:
 
 def test_drums_and_empty_parts_have_no_places() -> None:
     performance = perform({"drums": [(0, 1, 36)], "vocals": [], "piano": MELODY})
-    drums, vocals, piano = place_notes(performance, BlankReader())
+    (drums, vocals, piano), _ = place_notes(performance, BlankReader())
     assert drums == vocals == ()
     assert len(piano) == len(MELODY)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from inference_service.music.events import NoteEvent
@@ -39,24 +40,27 @@ def accompany(beats: int, bars: int = 16, quarter_s: float = 0.5) -> list[NoteEv
 
 @pytest.mark.parametrize("beats", [3, 4])
 def test_bass_and_chords_tell_the_bars(reader: NoteRhythmReader, beats: int) -> None:
+    """Whether the pulse is written in quarters or eighths stays a guess; the bars do not."""
     rhythm = reader.estimate(accompany(beats))
     assert rhythm is not None
-    assert rhythm.time_signature in {3: ("3/4",), 4: ("4/4", "2/4")}[beats]
-    assert rhythm.tempo_bpm == pytest.approx(120.0, rel=0.02)
-    downbeats_s = [beat.time_s for beat in rhythm.beats if beat.position == 1]
-    assert downbeats_s[0] == pytest.approx(0.0, abs=0.02)
+    metres = {3: ("3/4", "3/8"), 4: ("4/4", "2/4")}
+    assert rhythm.time_signature in metres[beats]
+    downbeats_s = np.array([beat.time_s for beat in rhythm.beats if beat.position == 1])
+    bars = downbeats_s / (0.5 * beats)
+    assert len(bars) >= 8
+    np.testing.assert_allclose(bars, np.rint(bars), atol=0.05)
 
 
 def test_placed_notes_stand_where_they_were_played(reader: NoteRhythmReader) -> None:
     melody = [(k / 2, 0.5, 60 + k % 12) for k in range(32)]
-    (placed,) = reader.place(perform({"piano": melody}, jitter_s=0.01))
+    (placed,) = reader.place(perform({"piano": melody}, jitter_s=0.01)).placements
     assert [float(p.start_beats) for p in placed] == [start for start, _, _ in melody]
 
 
 def test_a_low_and_a_high_line_are_two_hands(reader: NoteRhythmReader) -> None:
     lines = [(k, 1, 36 + k % 5) for k in range(24)] + [(k, 1, 76 + k % 5) for k in range(24)]
     performance = perform({"piano": lines})
-    (placed,) = reader.place(performance)
+    (placed,) = reader.place(performance).placements
     for note, place in zip(performance.parts[0].notes, placed, strict=True):
         assert place.is_lower == (note.pitch < 60)
 
@@ -73,7 +77,8 @@ def test_one_chord_has_no_rhythm(reader: NoteRhythmReader) -> None:
 
 
 def test_drums_and_silence_are_left_alone(reader: NoteRhythmReader) -> None:
-    assert reader.place(perform({"drums": [(0, 1, 36)], "piano": []})) == ((), ())
+    performance = perform({"drums": [(0, 1, 36)], "piano": []})
+    assert reader.place(performance).placements == ((), ())
 
 
 @pytest.mark.parametrize("gap_s", [0.0, 1e-4, 60.0])
