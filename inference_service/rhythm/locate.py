@@ -30,7 +30,7 @@ from inference_service.rhythm.score_network import (
 
 Floats = NDArray[np.float64]
 
-PLACE_WEIGHT: Final = 0.7
+PLACE_WEIGHT: Final = 1.0
 INTERVAL_WEIGHT: Final = 0.8
 TEMPO_WEIGHT: Final = 0.15
 USUAL_LOG2_S: Final = -0.74

@@ -33,8 +33,8 @@ Indices = NDArray[np.int64]
 
 PLACE_WEIGHT: Final = 0.7
 INTERVAL_WEIGHT: Final = 0.8
-TIMING_S: Final = 0.04
-TIMING_QUARTERS: Final = 0.09
+TIMING_S: Final = 0.03
+TIMING_QUARTERS: Final = 0.06
 """An attack strays from its place by the larger of the two."""
 
 LENGTH_WEIGHT: Final = 0.8
