@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from statistics import median
 from typing import Final
 
 from inference_service.music.events import Beat, Transcription
@@ -128,7 +129,9 @@ def _fill_gaps(beats: Sequence[Beat]) -> list[Beat]:
 
 
 def _counts_in_threes(beats: Sequence[Beat], signature: TimeSignature) -> bool:
-    return max(beat.position for beat in beats) <= signature.beats // 3
+    """Whether most bars are: a bar in another metre may hold more."""
+    lasts = [before.position for before, after in pairwise(beats) if after.position == 1]
+    return median(lasts or [beat.position for beat in beats[-1:]]) <= signature.beats // 3
 
 
 def _thirds(beats: Sequence[Beat]) -> list[Beat]:

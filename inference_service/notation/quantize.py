@@ -148,11 +148,11 @@ def _write_placed(part: Part, placed: Sequence[NotePlacement]) -> list[ScoreNote
     and those that lead nowhere, are a trill's or a slip's: only the notes they adorn are written.
     """
     written: dict[tuple[Fraction, int], ScoreNote] = {}
-    leading: list[tuple[NoteEvent, NotePlacement]] = []
-    graces: list[ScoreNote] = []
+    leading: list[NoteEvent] = []
+    runs: list[tuple[ScoreNote, list[NoteEvent]]] = []
     for event, place in zip(sorted(part.notes), placed, strict=True):
         if place.is_ornament:
-            leading.append((event, place))
+            leading.append(event)
             continue
         note = ScoreNote(
             place.start_beats,
@@ -162,25 +162,36 @@ def _write_placed(part: Part, placed: Sequence[NotePlacement]) -> list[ScoreNote
             staff=2 if place.is_lower else 1,
             settled=True,
         )
-        if leading:
-            graces += _lead_to(note, event, leading)
-            leading = []
+        if leading and _lead(leading, event):
+            runs.append((note, leading))
+        leading = []
         known = written.get((note.start_beats, note.pitch))
         if known is None or known.duration_beats < note.duration_beats:
             written[note.start_beats, note.pitch] = note
+    graces = [
+        grace
+        for first, run in runs
+        for grace in _write_graces(
+            run, [n for n in written.values() if n.start_beats == first.start_beats]
+        )
+    ]
     return [*written.values(), *graces]
 
 
-def _lead_to(
-    note: ScoreNote, event: NoteEvent, leading: Sequence[tuple[NoteEvent, NotePlacement]]
-) -> list[ScoreNote]:
-    """Return the ornaments that run into a note, as its graces."""
-    near = [e for e, _ in leading if event.onset_s - e.onset_s <= GRACE_REACH_S * len(leading)]
-    if not near or len(near) != len(leading) or len(near) > MOST_GRACES:
-        return []
+def _lead(run: Sequence[NoteEvent], event: NoteEvent) -> bool:
+    """Whether ornaments are so few, and so near, that they lead to what follows."""
+    reach_s = GRACE_REACH_S * len(run)
+    return len(run) <= MOST_GRACES and event.onset_s - run[0].onset_s <= reach_s
+
+
+def _write_graces(run: Sequence[NoteEvent], chord: Sequence[ScoreNote]) -> list[ScoreNote]:
+    """Return the ornaments as graces of the note of a chord that is nearest to the last of them."""
+    adorned = min(chord, key=lambda note: abs(note.pitch - run[-1].pitch))
     return [
-        replace(note, duration_beats=Fraction(0), pitch=e.pitch, velocity=e.velocity, grace=number)
-        for number, e in enumerate(near, start=1)
+        replace(
+            adorned, duration_beats=Fraction(0), pitch=e.pitch, velocity=e.velocity, grace=number
+        )
+        for number, e in enumerate(run, start=1)
     ]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from inference_service.music.events import NoteEvent, Rhythm, Transcription
 from inference_service.rhythm.bar_network import BarReader
 from inference_service.rhythm.placement import place_notes
 from inference_service.rhythm.score_beats import estimate_rhythm
-from inference_service.rhythm.score_reader import ScoreReader
+from inference_service.rhythm.score_reader import Reading, ScoreReader
 
 
 class NoteRhythmReader:
@@ -23,16 +24,21 @@ class NoteRhythmReader:
     """
 
     def __init__(self, weights: Path, bar_weights: Path) -> None:
-        self._reader = ScoreReader(weights)
+        # The beats of a lone performer and the places of the notes on them come of one reading.
+        self._read_once = lru_cache(maxsize=1)(ScoreReader(weights).read)
         self._bar_reader = BarReader(bar_weights)
+
+    def read(self, notes: Sequence[NoteEvent]) -> Reading:
+        """Read notes, one or more, in order; the latest reading is remembered."""
+        return self._read_once(tuple(notes))
 
     def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
         """Return the rhythm of notes, sorted; None where they make fewer than two attacks."""
         if len(notes) < 2:
             return None
-        return estimate_rhythm(notes, self._reader.read(notes), self._bar_reader)
+        return estimate_rhythm(notes, self.read(notes), self._bar_reader)
 
     def place(self, transcription: Transcription) -> Transcription:
         """Return the transcription with each pitched note placed on its beats."""
-        placements, swing = place_notes(transcription, self._reader)
+        placements, swing = place_notes(transcription, self)
         return replace(transcription, placements=placements, swing=swing)
