@@ -1,8 +1,4 @@
-"""Train the rhythm reader: ``python -m model_zoo.training.rhythm --data DIR --minutes 60``.
-
-``DIR`` holds OpenScore's Lieder and quartets and OpenEWLD as zip files. Running it again goes on
-from the folder's checkpoint, to the minutes given in all.
-"""
+"""``python -m model_zoo.training.rhythm notes|bars``; see ``--help`` of each."""
 
 from __future__ import annotations
 
@@ -11,28 +7,39 @@ from pathlib import Path
 
 import torch
 
+from model_zoo.training.rhythm.bars import train_bars
 from model_zoo.training.rhythm.dataset import load_pieces
 from model_zoo.training.rhythm.train import Schedule, train
 
 
-def main() -> None:
-    """Parse the command line and train."""
-    parser = argparse.ArgumentParser(
-        prog="python -m model_zoo.training.rhythm", description=__doc__
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--data", type=Path, required=True, help="with openscore_{lieder,quartets}, openewld.zip"
     )
-    parser.add_argument("--data", type=Path, required=True, help="folder of the zip files")
-    parser.add_argument("--out", type=Path, default=Path("var/training/rhythm"))
-    parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    options = parser.parse_args()
-    train(
-        load_pieces(options.data),
-        options.out,
-        Schedule(options.minutes),
-        seed=options.seed,
-        device=options.device,
+    common.add_argument("--out", type=Path, default=Path("var/training/rhythm"))
+    common.add_argument("--seed", type=int, default=0)
+    parser = argparse.ArgumentParser(prog="python -m model_zoo.training.rhythm")
+    commands = parser.add_subparsers(dest="command", required=True)
+    reading = commands.add_parser(
+        "notes",
+        parents=[common],
+        help="learn rhythm from performed notes; goes on",
     )
+    reading.add_argument("--minutes", type=float, default=90.0, help="in all, earlier ones too")
+    reading.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    hearing = commands.add_parser(
+        "bars", parents=[common], help="learn bars from written music, on the CPU; begins anew"
+    )
+    hearing.add_argument("--minutes", type=float, default=20.0)
+    options = parser.parse_args(arguments)
+    pieces = load_pieces(options.data)
+    if options.command == "notes":
+        schedule = Schedule(options.minutes)
+        train(pieces, options.out, schedule, seed=options.seed, device=options.device)
+    else:
+        train_bars(pieces, options.out, options.minutes, seed=options.seed)
 
 
 if __name__ == "__main__":
