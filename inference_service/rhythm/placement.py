@@ -117,7 +117,7 @@ def _place_part(
     onset_s = np.array([n.onset_s for n in notes])
     offset_s = np.array([n.offset_s for n in notes])
     lines = lattice.lines if is_sung else None
-    lengths = _choose_lengths(reading, starts, onset_s, offset_s, lines)
+    lengths = _choose_lengths(reading, starts, onset_s, offset_s, lines, short is not None)
     part_beats = Fraction(1, QUARTER_PARTS) / bars.signature.beat_quarters
     return tuple(
         NotePlacement(int(start) * part_beats, int(length) * part_beats, hand > 0, extra > 0)
@@ -222,13 +222,15 @@ def _choose_lengths(
     onset_s: Floats,
     offset_s: Floats,
     lines: Indices | None,
+    swings: bool,
 ) -> Indices:
     """Return each note's written length in 24ths of a quarter.
 
     The candidates are the network's classes, and the attacks that follow. A note likes to end
     where its own hand goes on, less so where the other does, and near where it was let go: the
     finger may leave early, but seldom stays. What is sung has bar ``lines`` besides: a singer's
-    breath is no reason for a tie across one.
+    breath is no reason for a tie across one. Where the music swings, the network's opinion is not
+    asked: swung eighths mislead it.
     """
     main = reading.extra <= 0
     if not main.any():
@@ -246,9 +248,8 @@ def _choose_lengths(
     ends = starts[:, None] + lengths
     classes, prices = classify_steps(np.arange(LONGEST_LENGTH + 1))
     bounded = np.clip(lengths, 0, LONGEST_LENGTH)
-    score = LENGTH_WEIGHT * (
-        np.take_along_axis(reading.length, classes[bounded], 1) - prices[bounded]
-    )
+    opinion = np.take_along_axis(reading.length, classes[bounded], 1)
+    score = LENGTH_WEIGHT * ((0.0 if swings else opinion) - prices[bounded])
     score[(lengths < values[0]) | (lengths > LONGEST_LENGTH)] = -_FAR
     score += GOES_ON_BONUS * np.isin(ends, places)
     if lines is not None:
