@@ -37,7 +37,7 @@ USUAL_LOG2_S: Final = -0.74
 """100 quarters a minute: of readings at half or twice the tempo, the more usual is preferred."""
 
 PREFERENCE_OCTAVES: Final = 0.8
-PREFERENCE_WEIGHT: Final = 0.3
+PREFERENCE_WEIGHT: Final = 0.6
 
 DRIFT_OCTAVES: Final = 0.12
 """Standard deviation of the tempo's drift over a quarter."""

@@ -22,6 +22,10 @@ USUAL_ODDS: Final = 1.0
 HELD_OVER_COST: Final = 3.0
 """Of a bar line at which nothing begins: what sounds there must be tied over it."""
 
+SLOWEST_BPM: Final = 45.0
+MOST_SHORTER: Final = 0.05
+"""Music whose beats are slower is written in doubled values, unless it is full of short notes."""
+
 MIN_GAP_S: Final = 0.06
 """Two beats are never nearer."""
 
@@ -35,8 +39,23 @@ def estimate_rhythm(
         return None
     onset_s = reading.attacks.onset_s[main]
     positions = locate(onset_s, reading.place[main], reading.interval[main], reading.tempo[main])
+    rhythm = _beat(notes, reading, main, positions, bar_reader)
+    steps = np.diff(np.unique(positions))
+    if rhythm.tempo_bpm < SLOWEST_BPM and np.mean(steps < QUARTER_PARTS // 4) < MOST_SHORTER:
+        rhythm = _beat(notes, reading, main, 2 * positions, bar_reader)
+    return rhythm
+
+
+def _beat(
+    notes: Sequence[NoteEvent],
+    reading: Reading,
+    main: NDArray[np.intp],
+    positions: NDArray[np.int64],
+    bar_reader: BarReader,
+) -> Rhythm:
+    """Return the rhythm of the attacks ``main`` at written positions."""
     bars = _find_bars(notes, reading, main, positions, bar_reader)
-    beats = _time_beats(bars, positions, onset_s)
+    beats = _time_beats(bars, positions, reading.attacks.onset_s[main])
     gaps = np.diff([beat.time_s for beat in beats])
     return Rhythm(
         beats=beats,
