@@ -84,6 +84,7 @@ _BASS_CLEF_PITCH: Final = 56
 _CLEF_CHANGE_COST: Final = 14.0
 _MOST_LEDGER_COST: Final = 12
 _READABLE_LEDGER_LINES: Final = 3
+_COUNTING_COST: Final = 2
 _LINE_COST: Final = 3.0
 """For each octave that a line begins or ends to shift."""
 _UNDER_LINE_COST: Final = 0.2
@@ -134,12 +135,17 @@ def _follow_hand(notes: Sequence[ScoreNote], home: Clef, bars: Sequence[Bar]) ->
     for i, here in enumerate(in_bars):
         for k, clef in enumerate(clefs):
             costs[i, k] = sum(
-                min(max(clef.ledger_lines(p) for p in ends), _MOST_LEDGER_COST)
+                min(max(_reading_cost(clef.ledger_lines(p)) for p in ends), _MOST_LEDGER_COST)
                 for ends in _outer_pitches(here)
             )
     change = _CLEF_CHANGE_COST * (1 - np.eye(2))
     path = _cheapest_path(costs, change, np.array([0.0, _CLEF_CHANGE_COST]))
     return _settle([clefs[k] for k in path], in_bars)
+
+
+def _reading_cost(ledger_lines: int) -> int:
+    """Cost of reading a note: lines beyond the readable ones have to be counted."""
+    return ledger_lines + _COUNTING_COST * max(ledger_lines - _READABLE_LEDGER_LINES, 0)
 
 
 def _settle(clefs: list[Clef], in_bars: Sequence[Sequence[ScoreNote]]) -> list[Clef]:

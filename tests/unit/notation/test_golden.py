@@ -124,8 +124,10 @@ PIECES = {
     ),
     # The left hand reaches over the right for two bars, and has a treble clef there.
     "hands_crossing": Piece(
-        _line(0, *[(0.5, p) for p in (60, 64, 67, 64, 60, 64, 67, 64) * 4]),
-        _chords(0, (4, (36, 48)), (2, (79,)), (2, (76,)), (2, (77,)), (2, (79,)), (4, (36, 48))),
+        _line(0, *[(0.5, p) for p in (60, 64, 67, 64, 60, 64, 67, 64) * 6]),
+        _chords(0, (2, (36, 48)), (2, (43,)), (2, (36, 48)), (2, (43,)),
+                (2, (79,)), (2, (76,)), (2, (77,)), (2, (79,)),
+                (2, (36, 48)), (2, (43,)), (2, (36, 48)), (2, (43,))),
         source=None,
     ),
     # Up by the raised sixth and seventh, down by the natural ones.
