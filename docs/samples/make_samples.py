@@ -1,6 +1,6 @@
-"""Make the sounds that ``make demo`` transcribes: a sung melody and a piano piece.
+"""Make the project's own sounds: a sung melody, a piano piece, and a song.
 
-Both are synthesised here, with NumPy alone, from music in the public domain; no recording and no
+All are synthesised here, with NumPy alone, from music in the public domain; no recording and no
 sampled instrument is used. Run it from anywhere::
 
     python docs/samples/make_samples.py
@@ -55,6 +55,28 @@ MINUET_LEFT: Final[Melody] = [
     (1, 62), (1, 59), (1, 55), (1, 62), (0.5, 50), (0.5, 60), (0.5, 59), (0.5, 57),
 ]  # fmt: skip
 
+# "Auld Lang Syne" (James Johnson, The Scots Musical Museum V, 1796), the verse, in F major, with a
+# piano and a bass of our own.
+AULD_BPM: Final = 96.0
+AULD: Final[Melody] = [
+    (1, 60),
+    (1.5, 65), (0.5, 65), (1, 65), (1, 69), (1.5, 67), (0.5, 65), (1, 67), (1, 69),
+    (1.5, 65), (0.5, 65), (1, 69), (1, 72), (3, 74), (1, 74),
+    (1.5, 72), (0.5, 69), (1, 69), (1, 65), (1.5, 67), (0.5, 65), (1, 67), (1, 69),
+    (1.5, 65), (0.5, 62), (1, 62), (1, 60), (3, 65),
+]  # fmt: skip
+AULD_BASS: Final[Melody] = [
+    (2, 41), (2, 36), (2, 36), (2, 40), (2, 41), (2, 45), (2, 46), (2, 41),
+    (2, 41), (2, 36), (2, 36), (2, 40), (2, 38), (1, 43), (1, 36), (3, 41),
+]  # fmt: skip
+F, C7, B_FLAT, D_MINOR, G_MINOR = (
+    (53, 57, 60), (52, 58, 60), (53, 58, 62), (53, 57, 62), (55, 58, 62)
+)  # fmt: skip
+AULD_CHORDS: Final[list[tuple[float, tuple[int, ...]]]] = [
+    *[(2, F)] * 2, *[(2, C7)] * 2, *[(2, F)] * 2, *[(2, B_FLAT)] * 2,
+    *[(2, F)] * 2, *[(2, C7)] * 2, (2, D_MINOR), (1, G_MINOR), (1, C7), (3, F),
+]  # fmt: skip
+
 # An open "a": formant frequencies, bandwidths and levels (Peterson and Barney, JASA 24:2, 1952).
 FORMANTS_HZ: Final = (850.0, 1220.0, 2810.0, 3800.0)
 BANDWIDTHS_HZ: Final = (90.0, 110.0, 170.0, 250.0)
@@ -69,7 +91,7 @@ def frequency_hz(pitch: NDArray[np.float64] | float) -> NDArray[np.float64]:
 # The voice
 
 
-def sing(melody: Melody, bpm: float) -> Sound:
+def sing(melody: Melody, bpm: float, vibrato_semitones: float = 0.28) -> Sound:
     """Sing a melody on one vowel, each note begun anew.
 
     Returns
@@ -91,7 +113,11 @@ def sing(melody: Melody, bpm: float) -> Sound:
         since_s = time_s[inside] - onset_s
         before = pitch[np.argmax(inside) - 1] or note - 1.0
         glide = np.exp(-since_s / 0.018)
-        vibrato = 0.28 * np.sin(2 * np.pi * 5.6 * since_s) * np.clip((since_s - 0.25) / 0.3, 0, 1)
+        vibrato = (
+            vibrato_semitones
+            * np.sin(2 * np.pi * 5.6 * since_s)
+            * np.clip((since_s - 0.25) / 0.3, 0, 1)
+        )
         drift = generator.normal(0.0, 0.04)
         pitch[inside] = note + drift + (before - note) * glide + vibrato
         sounding = inside & (time_s < stop_s)
@@ -182,6 +208,39 @@ def strike(pitch: int, duration_s: float, loudness: float, generator: np.random.
     return np.asarray(loudness * (tone * attack + knock) * damper)
 
 
+# The song
+
+
+def sing_with_band() -> Sound:
+    """Sing "Auld Lang Syne"; a piano and a bass join after the pickup.
+
+    Returns
+    -------
+    np.ndarray, shape (N,), float64
+    """
+    voice = sing(AULD, AULD_BPM, vibrato_semitones=0.5)
+    beat_s = 60.0 / AULD_BPM
+    generator = np.random.default_rng(1796)
+    band = np.zeros(len(voice) + RATE_HZ)
+    lines = (
+        (AULD_CHORDS, 0.35, 0.92),
+        ([(beats, (note,)) for beats, note in AULD_BASS], 0.9, 0.97),
+    )
+    for line, loudness, held in lines:
+        position_beats = 1.0  # of the pickup
+        for beats, chord in line:
+            accent = 1.2 if position_beats % 4 == 1 else 1.0
+            for note in chord:
+                onset_s = 0.1 + position_beats * beat_s + generator.normal(0.0, 0.005)
+                tone = strike(note, held * beats * beat_s, loudness * accent, generator)
+                start = round(onset_s * RATE_HZ)
+                cut = tone[: len(band) - start]
+                band[start : start + len(cut)] += cut
+            position_beats += beats
+    band[: len(voice)] += 1.2 * voice / np.abs(voice).max() * np.abs(band).max()
+    return band
+
+
 # Files
 
 
@@ -204,10 +263,11 @@ def save(sound: Sound, target: Path) -> None:
 
 
 def main() -> None:
-    """Write both samples beside this script."""
+    """Write the samples beside this script."""
     folder = Path(__file__).resolve().parent
     save(sing(ODE, ODE_BPM), folder / "voice.ogg")
     save(play([MINUET_RIGHT, MINUET_LEFT], MINUET_BPM), folder / "piano.ogg")
+    save(sing_with_band(), folder / "song.ogg")
 
 
 if __name__ == "__main__":
