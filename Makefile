@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 PROTOS := $(wildcard proto/notabot/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format bench proto golden clean
+.PHONY: help setup run demo test check format bench proto golden gallery clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -42,6 +42,9 @@ proto: setup  ## Generate the code of proto/ again
 
 golden: setup  ## Write the golden files again; read the difference before committing it
 	@$(PYTHON) -m pytest tests/unit --rewrite-golden
+
+gallery: setup  ## Make the pages of docs/gallery again; look at them before committing
+	@VENV=$(VENV) deploy/gallery.sh
 
 clean:  ## Remove what was built; keeps the virtual environment
 	@rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

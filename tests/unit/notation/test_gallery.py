@@ -1,0 +1,34 @@
+"""The gallery's commands are such as ``notabot`` takes, and each has its page."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from inference_service.cli import _build_parser
+
+ROOT = Path(__file__).parents[3]
+GALLERY = ROOT / "docs" / "gallery"
+COMMANDS = re.findall(
+    r"^notabot (transcribe .+)$", (GALLERY / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+)
+
+
+def test_there_are_eight_pages_with_a_command_each() -> None:
+    pages = {path.stem for path in GALLERY.glob("*.png")}
+    made = [_build_parser().parse_args(shlex.split(c)).out.name for c in COMMANDS]
+    assert len(made) == 8
+    assert sorted(made) == sorted(pages)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_understood_and_its_page_is_shown(command: str) -> None:
+    options = _build_parser().parse_args(shlex.split(command))
+    assert (ROOT / options.input).is_file()
+    page = GALLERY / f"{options.out.name}.png"
+    assert page.read_bytes().startswith(b"\x89PNG")
+    assert page.stat().st_size < 250_000
+    assert f"]({page.name})" in (GALLERY / "README.md").read_text(encoding="utf-8")
