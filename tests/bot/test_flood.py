@@ -13,6 +13,9 @@ from bot.dispatcher import build_bot
 from bot.flood import MAX_ATTEMPTS, FloodControl
 from tests.bot.telegram import TOKEN, RecordingSession
 
+CLOCK_S = 0.01
+"""A sleep may end early by what the clock does not resolve."""
+
 
 def _retry_after(seconds: int) -> TelegramRetryAfter:
     return TelegramRetryAfter(
@@ -25,15 +28,15 @@ def _gaps_s(session: RecordingSession) -> list[float]:
     return [later - earlier for earlier, later in itertools.pairwise(times_s)]
 
 
-async def test_a_chat_is_written_to_in_turns() -> None:
+@pytest.mark.parametrize(("chat", "interval_s"), [(1, 0.1), (-1, 0.3)])
+async def test_a_chat_is_written_to_in_turns(chat: int, interval_s: float) -> None:
+    """Nobody comes before their turn; on a busy machine, one may come after it."""
     session = RecordingSession()
     bot = build_bot(TOKEN, session, FloodControl(0.1, 0.3))
-    await asyncio.gather(*(bot.send_message(1, str(n)) for n in range(4)))
-    assert min(_gaps_s(session)) > 0.095
-
-    session.requests.clear()
-    await asyncio.gather(*(bot.send_message(-1, str(n)) for n in range(3)))
-    assert min(_gaps_s(session)) > 0.29, "groups are slower"
+    started_s = asyncio.get_running_loop().time()
+    await asyncio.gather(*(bot.send_message(chat, str(n)) for n in range(4)))
+    for turn, (at_s, _) in enumerate(session.requests):
+        assert at_s - started_s > turn * interval_s - CLOCK_S
 
 
 async def test_chats_do_not_wait_for_each_other() -> None:
