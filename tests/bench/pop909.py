@@ -42,6 +42,9 @@ class Song:
     chord_intervals_s : np.ndarray, shape (K, 2)
     chord_labels : list of str, in Harte syntax
     beats_s, downbeats_s : np.ndarray, shape (B,)
+    recorded_downbeats_s : np.ndarray, shape (B,)
+        The same beats, bars counted as on the original recording (``beat_audio.txt``): the MIDI
+        file's own bars begin a beat or two away in one song of five.
     tonic : int
         Pitch class of the first key label.
     mode : {"major", "minor"}
@@ -53,6 +56,7 @@ class Song:
     chord_labels: list[str]
     beats_s: NDArray[np.float64]
     downbeats_s: NDArray[np.float64]
+    recorded_downbeats_s: NDArray[np.float64]
     tonic: int
     mode: str
 
@@ -82,6 +86,7 @@ def load_song(archive: Path, number: int, cache: Path) -> Song:
         chords = files.read(f"{name}/chord_midi.txt").decode().splitlines()
         beats = np.loadtxt(files.read(f"{name}/beat_midi.txt").decode().splitlines(), ndmin=2)
         key = files.read(f"{name}/key_audio.txt").decode().split()[2]
+        recorded = np.loadtxt(files.read(f"{name}/beat_audio.txt").decode().splitlines(), ndmin=2)
     rows = [line.split() for line in chords if line.strip()]
     tonic, mode = key.split(":")
     return Song(
@@ -91,9 +96,26 @@ def load_song(archive: Path, number: int, cache: Path) -> Song:
         chord_labels=[row[2] for row in rows],
         beats_s=beats[:, 0],
         downbeats_s=beats[beats[:, 2] > 0, 0],
+        recorded_downbeats_s=count_bars_as(recorded, beats[:, 0]),
         tonic=pitch_class(tonic),
         mode="minor" if mode.startswith("min") else "major",
     )
+
+
+def count_bars_as(
+    recorded: NDArray[np.float64], beats_s: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return every fourth beat, from where most of the recording's downbeats fall.
+
+    Parameters
+    ----------
+    recorded : np.ndarray, shape (R, 2)
+        Times in seconds and places in the bar, of the recording that the arrangement follows.
+    beats_s : np.ndarray, shape (B,)
+    """
+    downbeats_s = recorded[recorded[:, 1] == 1, 0]
+    nearest = np.abs(beats_s[:, None] - downbeats_s[None, :]).argmin(0)
+    return beats_s[int(np.bincount(nearest % 4, minlength=4).argmax()) :: 4]
 
 
 def read_midi(archive: Path, number: int) -> tuple[str, bytes]:

@@ -66,6 +66,7 @@ def run(data: Path, cache: Path, numbers: Sequence[int] = REPORTED_SONGS) -> Ite
     yield Row("  sevenths", mean["sevenths"])
     yield Row("beats, F1", mean["beats"], BEATS_TARGET)
     yield Row("  downbeats, F1", mean["downbeats"], DOWNBEATS_TARGET)
+    yield Row("  downbeats, F1, bars as on the recordings", mean["recorded downbeats"])
     yield Row("  metre right", mean["metre"], METRE_TARGET)
     yield Row("  tempo within 4 %", mean["tempo"])
     yield Row("  librosa-beats, F1", mean["librosa beats"])
@@ -114,6 +115,7 @@ def score_rhythm(song: Song, rhythm: Rhythm) -> dict[str, float]:
     return {
         "beats": _beat_f1(song.beats_s, beats_s),
         "downbeats": _beat_f1(song.downbeats_s, downbeats_s),
+        "recorded downbeats": _beat_f1(song.recorded_downbeats_s, downbeats_s),
         "metre": float(rhythm.time_signature.split("/")[0] == str(bars.most_common(1)[0][0])),
         "tempo": float(abs(rhythm.tempo_bpm / truth_bpm - 1.0) < 0.04),
     }
