@@ -21,7 +21,7 @@ RUN EXTRAS=service TORCH_INDEX=${TORCH_INDEX} deploy/setup.sh /opt/venv \
     && install --directory --owner notabot var
 
 USER 10001
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 NOTABOT_SERVER_LISTEN=0.0.0.0:50051
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 NUMBA_CACHE_DIR=/tmp/numba NOTABOT_SERVER_LISTEN=0.0.0.0:50051
 EXPOSE 50051 9464
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "deploy/healthcheck.py", "127.0.0.1:50051"]

@@ -20,6 +20,7 @@ from typing import Final
 
 import numpy as np
 
+from inference_service.music.programs import SINGERS
 from inference_service.music.score import Bar, ScoreNote, ScorePart
 
 
@@ -73,7 +74,6 @@ _STEPS: Final = (0, 0, 1, 2, 2, 3, 3, 4, 4, 5, 6, 6)
 _TOP_LINE: Final = 8
 """Steps from a staff's lowest line to its highest."""
 
-_SUNG: Final = range(52, 55)
 _GUITARS: Final = range(24, 32)
 _BASSES: Final = (*range(32, 40), 43)
 _VIOLA: Final = 41
@@ -122,7 +122,7 @@ def _choose_clef(part: ScorePart, notes: Sequence[ScoreNote]) -> Clef:
     if not notes:
         return Clef.TREBLE
     middle = median(n.pitch for n in notes)
-    if part.program in _SUNG and middle < _LOW_VOICE_PITCH:
+    if part.program in SINGERS and middle < _LOW_VOICE_PITCH:
         return Clef.TREBLE_8VB
     return Clef.BASS if middle < _BASS_CLEF_PITCH else Clef.TREBLE
 

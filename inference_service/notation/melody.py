@@ -20,10 +20,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_service.music.programs import SINGERS
 from inference_service.music.score import ScoreNote, ScorePart
 
 _NAMES: Final = ("vocals", "melody", "lead vocal", "voice", "vox", "singer", "solo", "lead")
-_SUNG: Final = range(52, 55)
 _BASSES: Final = range(32, 40)
 
 _HIGHER_LINE_SEMITONES: Final = 6
@@ -52,7 +52,7 @@ def named_melody(parts: Sequence[ScorePart]) -> ScorePart | None:
         for part in pitched:
             if pattern.search(part.id) or pattern.search(part.name):
                 return part
-    sung = [part for part in pitched if part.program in _SUNG]
+    sung = [part for part in pitched if part.program in SINGERS]
     return sung[0] if sung else None
 
 

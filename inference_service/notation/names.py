@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from inference_service.music.programs import SINGERS
 from inference_service.music.score import ScorePart
 
 _SHORT_NAMES: Final = {
@@ -23,7 +24,6 @@ _LONGEST_CAPITALS: Final = 3
 # Places down the page by General MIDI's families of eight programs: winds, brass and leads first,
 # then plucked strings, keyboards, chromatic percussion, bowed strings, the rest, basses.
 _FAMILY_RANKS: Final = {9: 1, 8: 1, 7: 2, 10: 3, 3: 4, 0: 5, 2: 5, 1: 6, 5: 7, 6: 7, 11: 7}
-_SUNG: Final = range(52, 55)
 _OTHER_RANK: Final = 8
 _BASS_RANK: Final = 9
 _DRUM_RANK: Final = 10
@@ -54,7 +54,7 @@ def page_order(part: ScorePart) -> int:
     """Return a part's rank down the page: voices first, drums last."""
     if part.is_drum:
         return _DRUM_RANK
-    if part.id == "vocals" or part.program in _SUNG:
+    if part.id == "vocals" or part.program in SINGERS:
         return 0
     if part.id == "bass":
         return _BASS_RANK

@@ -40,6 +40,7 @@ from inference_service.music.events import (
 from inference_service.music.meter import BarGrid, align
 from inference_service.music.pitch import build_key, key_fifths, pitch_class
 from inference_service.music.placement import NotePlacement
+from inference_service.music.programs import SINGERS
 from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePart, TimeChange
 
 ATTACK_S: Final = 0.04
@@ -61,9 +62,6 @@ class _Touch:
 
 _PLAYED: Final = _Touch(0.03, 0.065, 8)
 _SUNG: Final = _Touch(0.05, 0.08, 4)
-_SINGERS: Final = range(52, 55)
-"""General MIDI's choirs and voices."""
-
 MOST_GRACES: Final = 4
 GRACE_REACH_S: Final = 0.2
 """No grace note begins earlier before its note than so long for each of its run."""
@@ -211,7 +209,7 @@ def _quantize_part(part: Part, bars: BarGrid) -> list[ScoreNote]:
     if not attacks:
         return []
     first = floor(attacks[0].position_beats)
-    touch = _SUNG if part.program in _SINGERS else _PLAYED
+    touch = _SUNG if part.program in SINGERS else _PLAYED
     subdivisions = _choose_subdivisions(attacks, first, bars, touch)
     written: dict[tuple[Fraction, int], ScoreNote] = {}
     for attack in attacks:

@@ -1,24 +1,24 @@
 """A network that hears bars in music whose beats are known.
 
-The music lies on a grid of eighths. A dilated convolutional network, whose reach is dozens of
-bars, tells at each place whether a bar begins there, and in which metre. The form is that of Bai,
+The music lies on a grid of eighths. A dilated convolutional network tells at each place whether a
+bar begins there, and in which metre. Its convolutions reach over dozens of bars; its normalisation
+is over the whole piece. The form is that of Bai,
 Kolter and Koltun's temporal convolutional networks (arXiv:1803.01271), as Davies and Böck use them
 for beats (EUSIPCO 2019), here over symbols.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
 from torch import Tensor, nn
 
 from inference_service.rhythm.score_network import METRES, QUARTER_PARTS
+from inference_service.rhythm.weights import load_network
 
 Floats = NDArray[np.float64]
 
@@ -142,12 +142,7 @@ class BarReader:
     """
 
     def __init__(self, weights: Path) -> None:
-        with safe_open(weights, "pt") as file:
-            config = json.loads(file.metadata()["config"])
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        self._network = BarNetwork(**config)
-        self._network.load_state_dict(state)
-        self._network.eval()
+        self._network = load_network(weights, BarNetwork)
 
     def read(self, ticks: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """Return log odds of a bar line, shape (T,), and log probabilities of metres."""

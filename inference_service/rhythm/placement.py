@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from inference_service.music.events import NoteEvent, Transcription
 from inference_service.music.meter import BarGrid, align
 from inference_service.music.placement import NotePlacement, Placements
+from inference_service.music.programs import SINGERS
 from inference_service.rhythm.attacks import find_attacks
 from inference_service.rhythm.locate import classify_steps
 from inference_service.rhythm.score_beats import find_main_attacks
@@ -52,9 +53,6 @@ SIGNS: Final = (6, 8, 12, 16, 18, 24, 36, 48, 72, 96)
 SUNG_SHORTEST: Final = QUARTER_PARTS // 4
 SUNG_PLACES: Final = (0, 6, 8, 12, 16, 18)
 """Nobody sings thirty-seconds that a reader wants to see."""
-
-SINGERS: Final = range(52, 55)
-"""General MIDI's choirs and voices."""
 
 LONGEST_LENGTH: Final = 12 * QUARTER_PARTS
 _FOLLOWING: Final = 8

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from inference_service.music.events import NoteEvent, Rhythm, Transcription
+from inference_service.music.events import Key, NoteEvent, Part, Rhythm, Transcription
 from inference_service.rhythm.bar_network import BarReader
 from inference_service.rhythm.placement import place_notes
 from inference_service.rhythm.score_beats import estimate_rhythm
@@ -27,6 +27,11 @@ class NoteRhythmReader:
         # The beats of a lone performer and the places of the notes on them come of one reading.
         self._read_once = lru_cache(maxsize=1)(ScoreReader(weights).read)
         self._bar_reader = BarReader(bar_weights)
+        # numba compiles the searches when they are first called: now, and not within a request.
+        notes = tuple(NoteEvent(0.5 * index, 0.5 * index + 0.4, 60) for index in range(4))
+        self.estimate(notes)
+        parts = (Part("piano", "Piano", notes),)
+        self.place(Transcription(2.0, 0.0, 120.0, "4/4", Key("C", "major"), parts, (), ()))
 
     def read(self, notes: Sequence[NoteEvent]) -> Reading:
         """Read notes, one or more, in order; the latest reading is remembered."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
 from torch.nn import functional
 
 from inference_service.music.events import NoteEvent
 from inference_service.rhythm.attacks import Attacks, describe_attacks, describe_notes, find_attacks
 from inference_service.rhythm.score_network import Logits, ScoreNetwork
+from inference_service.rhythm.weights import load_network
 
 Floats = NDArray[np.float64]
 
@@ -65,12 +64,7 @@ class ScoreReader:
     """
 
     def __init__(self, weights: Path) -> None:
-        with safe_open(weights, "pt") as file:
-            config = json.loads(file.metadata()["config"])
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        self._network = ScoreNetwork(**config)
-        self._network.load_state_dict(state)
-        self._network.eval()
+        self._network = load_network(weights, ScoreNetwork)
 
     def read(self, notes: Sequence[NoteEvent]) -> Reading:
         """Read notes, one or more, in order of onset and pitch."""

@@ -36,7 +36,7 @@ _BY_LENGTH: Final = {4: (2, 4), 6: (3, 4), 8: (4, 4), 3: (3, 8), 9: (9, 8), 12: 
 def draw_example(piece: WrittenPiece, rng: np.random.Generator) -> Example | None:
     """Return features, bar lines and metres of a stretch of a piece; None where it is too short."""
     chosen, _ = choose_notes(piece, rng)
-    if chosen is None:
+    if chosen is None or chosen.grace.all():
         return None
     main = ~chosen.grace
     scale = float(rng.choice([0.5, 1.0, 2.0], p=[0.15, 0.7, 0.15]))
