@@ -1,0 +1,397 @@
+"""The network that tags notes: which begin, sound and end in every fiftieth of a second.
+
+From samples to log odds, front end included, in five steps:
+
+1. A variable-Q spectrogram of three bins a semitone, in logarithms.
+2. A convolutional stem, then *harmonic mixing*: every pitch hears the semitones at which its own
+   overtones lie, with weights shared by all pitches (after Wei, Li, Yu and Li, "HPPNet: Modeling
+   the harmonic structure and pitch invariance in piano transcription", ISMIR 2022, who dilate
+   convolutions to the same end). From here on there are 88 pitches.
+3. Residual convolutions over time and pitch: what a few frames tell, at full resolution.
+4. A transformer on patches of two frames and four pitches, and one token a frame for what has no
+   pitch. Each layer attends over time within a reach, then over the tokens of a frame (axial
+   attention; Ho and others, "Axial attention in multidimensional transformers", 2019), with rotary
+   positions in time (Su and others, "RoFormer", 2021).
+5. Its outcome is added to the convolutions' at full resolution; more of them, and the heads.
+
+Attention has a finite reach, and nothing else looks at the whole: an output depends on
+:attr:`NoteNetConfig.context_frames` frames about it, so that long recordings can be tagged in
+windows with the very result of the whole.
+
+Onsets and offsets are told as triangles about their exact times (Kong, Li, Song, Wan and Wang,
+"High-resolution piano transcription with pedals by regressing onset and offset times", IEEE TASLP
+2021), from which :mod:`.decoding` reads times between frames.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inference_service.audio.spectrogram import (
+    LogCompression,
+    SpectrogramConfig,
+    build_spectrogram,
+)
+from inference_service.music.families import FAMILIES
+
+LOWEST_PITCH: Final = 21
+PITCHES: Final = 88
+BINS_PER_SEMITONE: Final = 3
+SEMITONES: Final = 103
+"""From A0 up: the pitches, and what is above them, up to 10 kHz."""
+
+HARMONICS: Final = (-12, 0, 12, 19, 24, 28, 31, 34, 36, 40)
+"""Semitones from a pitch to an octave below it and to its harmonics 1 to 8 and 10."""
+
+DRUMS: Final = ("kick", "snare", "closed hat", "open hat", "tom", "crash", "ride", "other")
+"""What the percussion heads tell apart."""
+
+RARE_LOGIT: Final = -4.0
+CONFIG_KEY: Final = "config"
+_PATCH: Final = (2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class NoteNetConfig:
+    """Sizes.
+
+    Attributes
+    ----------
+    sample_rate_hz : int
+    hop_s : float
+        From frame to frame.
+    gamma_hz : float
+        By how much the bands of the spectrogram are wider than constant-Q ones.
+    floor : float
+        The magnitude below which the spectrogram is linear.
+    stem_channels, channels : int
+        Of the stem, and of the convolutions at full resolution.
+    width, layers, heads : int
+        Of the transformer.
+    reach : int
+        Patches that a layer attends to, on either side.
+    before, after : tuple of int
+        Dilations in time of the residual convolutions before and after the transformer.
+    """
+
+    sample_rate_hz: int = 22_050
+    hop_s: float = 0.02
+    gamma_hz: float = 6.0
+    floor: float = 5e-4
+    stem_channels: int = 24
+    channels: int = 48
+    width: int = 192
+    layers: int = 3
+    heads: int = 6
+    reach: int = 24
+    before: tuple[int, ...] = (1, 2)
+    after: tuple[int, ...] = (1, 2, 4)
+
+    @property
+    def spectrogram(self) -> SpectrogramConfig:
+        """The front end's: the middle one of each semitone's bins lies on its pitch."""
+        return SpectrogramConfig(
+            kind="vqt",
+            sample_rate_hz=self.sample_rate_hz,
+            hop_s=self.hop_s,
+            bins=BINS_PER_SEMITONE * SEMITONES,
+            f_min_hz=27.5 * 2.0 ** (-1 / (12 * BINS_PER_SEMITONE)),
+            bins_per_octave=12 * BINS_PER_SEMITONE,
+            gamma_hz=self.gamma_hz,
+        )
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Frames in a second."""
+        return self.spectrogram.frame_rate_hz
+
+    @property
+    def context_frames(self) -> int:
+        """How many frames to either side an output depends on; even, as patches are."""
+        convolutions = 2 + sum(d + 1 for d in (*self.before, *self.after)) + 1
+        frames = convolutions + _PATCH[0] * (self.reach * self.layers + 1)
+        return frames + frames % _PATCH[0]
+
+
+class Logits(NamedTuple):
+    """Log odds of every frame and pitch, or percussion sound, and pitches' deviation.
+
+    Attributes
+    ----------
+    onset, offset, frame, velocity : torch.Tensor, shape (B, T, 88)
+        A note begins; ends; sounds; how hard it was struck, of 127, where one begins.
+    bend : torch.Tensor, shape (B, T, 88)
+        Semitones by which what sounds is sharp; not log odds.
+    family : torch.Tensor, shape (B, T, 88, len(FAMILIES))
+        A note of this family sounds, given that any does.
+    drum_onset, drum_velocity : torch.Tensor, shape (B, T, len(DRUMS))
+    """
+
+    onset: Tensor
+    offset: Tensor
+    frame: Tensor
+    velocity: Tensor
+    bend: Tensor
+    family: Tensor
+    drum_onset: Tensor
+    drum_velocity: Tensor
+
+
+class NoteNet(nn.Module):
+    """Samples ``(B, N)`` at the network's rate to :class:`Logits` of ``N // hop + 1`` frames."""
+
+    def __init__(self, config: NoteNetConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or NoteNetConfig()
+        self.spectrogram = build_spectrogram(config.spectrogram)
+        self.compression = LogCompression(config.floor)
+        self.scale = nn.BatchNorm1d(config.spectrogram.bins)
+        self.stem = nn.Sequential(
+            nn.Conv2d(1, config.stem_channels, (3, 5), 1, (1, 2)),
+            nn.ReLU(),
+            nn.Conv2d(
+                config.stem_channels, config.channels, (3, 5), (1, BINS_PER_SEMITONE), (1, 1)
+            ),
+            _ChannelNorm(config.channels),
+            nn.ReLU(),
+        )
+        self.harmonics = _HarmonicMixing(config.channels)
+        self.before = nn.Sequential(*(_Residual(config.channels, d) for d in config.before))
+        self.patches = nn.Conv2d(config.channels, config.width, _PATCH, _PATCH)
+        self.unpitched = _Unpitched(config.channels, config.width)
+        self.transformer = _Transformer(config)
+        self.spread = nn.ConvTranspose2d(config.width, config.channels, _PATCH, _PATCH)
+        self.after = nn.Sequential(*(_Residual(config.channels, d) for d in config.after))
+        self.heads = nn.Conv2d(config.channels, 5 + len(FAMILIES), (3, 1), padding=(1, 0))
+        self.drum_heads = _DrumHeads(config.width)
+        with torch.no_grad():  # what is rare begins improbable
+            self.heads.bias[:3] = RARE_LOGIT
+            self.drum_heads.heads.bias[: len(DRUMS)] = RARE_LOGIT
+
+    def forward(self, samples: Tensor) -> Logits:
+        with torch.no_grad():
+            magnitudes = self.compression(self.spectrogram(samples))
+        frames = magnitudes.shape[-1]
+        padding = -frames % _PATCH[0]
+        semitones = self.stem(
+            F.pad(self.scale(magnitudes), (0, padding))
+            .transpose(1, 2)
+            .unsqueeze(1)
+            .contiguous(memory_format=torch.channels_last)
+        )
+        pitches = self.before(self.harmonics(semitones))
+        noises = self.unpitched(semitones)
+        patches = self.patches(pitches).permute(0, 2, 3, 1)
+        beats = self.unpitched.to_patches(noises).transpose(1, 2).unsqueeze(2)
+        tokens = self.transformer(torch.cat([patches, beats], 2))
+        pitched, unpitched = tokens[:, :, :-1], tokens[:, :, -1]
+        pitches = self.after(pitches + self.spread(pitched.permute(0, 3, 1, 2)))
+        notes = self.heads(pitches).permute(0, 2, 3, 1)[:, :frames].float()
+        drums = self.drum_heads(noises, unpitched)[:, :frames].float()
+        return Logits(
+            *notes[..., :5].unbind(-1),
+            notes[..., 5:],
+            drums[..., : len(DRUMS)],
+            drums[..., len(DRUMS) :],
+        )
+
+
+class _ChannelNorm(nn.LayerNorm):
+    """Layer normalisation of the channels of ``(B, C, T, P)``, at each place by itself."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class _HarmonicMixing(nn.Module):
+    """Semitones ``(B, C, T, 103)`` to pitches ``(B, C, T, 88)``: each hears its harmonics."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mix = nn.ModuleList(nn.Conv2d(channels, channels, 1, bias=False) for _ in HARMONICS)
+        self.norm = _ChannelNorm(channels)
+
+    def forward(self, semitones: Tensor) -> Tensor:
+        above = max(HARMONICS) + PITCHES - SEMITONES
+        padded = F.pad(semitones, (-min(HARMONICS), above))
+        starts = [harmonic - min(HARMONICS) for harmonic in HARMONICS]
+        mixed = self.mix[0](padded[..., :PITCHES])
+        for mix, start in zip(self.mix[1:], starts[1:], strict=True):
+            mixed = mixed + mix(padded[..., start : start + PITCHES])
+        return F.relu(self.norm(mixed))
+
+
+class _Residual(nn.Module):
+    """Two convolutions past which their input is added."""
+
+    def __init__(self, channels: int, dilation: int) -> None:
+        super().__init__()
+        self.norm = _ChannelNorm(channels)
+        self.first = nn.Conv2d(channels, channels, 3, 1, (dilation, 1), (dilation, 1))
+        self.second = nn.Conv2d(channels, channels, (3, 1), 1, (1, 0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.second(F.relu(self.first(self.norm(x))))
+        return x
+
+
+class _Unpitched(nn.Module):
+    """What each frame's whole spectrum tells: semitones ``(B, C, T, 103)`` to ``(B, W, T)``."""
+
+    def __init__(self, channels: int, width: int, bands: int = 12) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(channels, 24, 1)
+        self.bands = bands
+        self.mix = nn.Conv1d(24 * bands, width, 3, padding=1)
+        self.to_patches = nn.Conv1d(width, width, _PATCH[0], _PATCH[0])
+
+    def forward(self, semitones: Tensor) -> Tensor:
+        size = SEMITONES // self.bands
+        whole = self.narrow(semitones)[..., : size * self.bands]
+        bands = F.avg_pool2d(whole, (1, size))
+        return F.relu(self.mix(bands.transpose(2, 3).flatten(1, 2)))
+
+
+class _Transformer(nn.Module):
+    """Axial layers over patches ``(B, T, P, W)``."""
+
+    def __init__(self, config: NoteNetConfig) -> None:
+        super().__init__()
+        tokens = PITCHES // _PATCH[1] + 1
+        self.place = nn.Parameter(torch.randn(tokens, config.width) * 0.02)
+        self.layers = nn.ModuleList(_AxialLayer(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width)
+        self.reach = config.reach
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        count = tokens.shape[1]
+        apart = torch.arange(count, device=tokens.device)
+        near = (apart[:, None] - apart[None, :]).abs() <= self.reach
+        tokens = tokens + self.place
+        for layer in self.layers:
+            tokens = layer(tokens, near)
+        return self.norm(tokens)
+
+
+class _AxialLayer(nn.Module):
+    """Attention over time, over a frame's tokens, and a step of its own for each."""
+
+    def __init__(self, config: NoteNetConfig) -> None:
+        super().__init__()
+        self.over_time = _Attention(config, rotary=True)
+        self.over_pitch = _Attention(config, rotary=False)
+        self.alone = nn.Sequential(
+            nn.LayerNorm(config.width),
+            nn.Linear(config.width, 3 * config.width),
+            nn.GELU(),
+            nn.Linear(3 * config.width, config.width),
+        )
+
+    def forward(self, tokens: Tensor, near: Tensor) -> Tensor:
+        tokens = tokens + self.over_time(tokens.transpose(1, 2), near).transpose(1, 2)
+        tokens = tokens + self.over_pitch(tokens)
+        tokens = tokens + self.alone(tokens)
+        return tokens
+
+
+class _Attention(nn.Module):
+    """Attention along the last axis but one of ``(B, X, L, W)``."""
+
+    def __init__(self, config: NoteNetConfig, *, rotary: bool) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.norm = nn.LayerNorm(config.width)
+        self.project = nn.Linear(config.width, 3 * config.width, bias=False)
+        self.leave = nn.Linear(config.width, config.width)
+        self.rotary = rotary
+
+    def forward(self, tokens: Tensor, near: Tensor | None = None) -> Tensor:
+        batch, rows, length, width = tokens.shape
+        projected = self.project(self.norm(tokens)).reshape(
+            batch * rows, length, 3, self.heads, width // self.heads
+        )
+        query, key, value = projected.permute(2, 0, 3, 1, 4)
+        if self.rotary:
+            query, key = _rotate(query), _rotate(key)
+        heard = _attend(query, key, value, near)
+        left: Tensor = self.leave(heard.transpose(1, 2).reshape(batch, rows, length, width))
+        return left
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, near: Tensor | None) -> Tensor:
+    """Scaled dot-product attention; torch's own takes three times as long for short rows on CPUs,
+    and in training."""
+    likeness = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    if near is not None:
+        likeness = likeness.masked_fill(~near, float("-inf"))
+    with torch.autocast(likeness.device.type, enabled=False):
+        return likeness.softmax(-1) @ value
+
+
+def _rotate(vectors: Tensor) -> Tensor:
+    """Turn each pair of a vector's values by its position times the pair's own angle."""
+    length, size = vectors.shape[-2:]
+    position = torch.arange(length, device=vectors.device, dtype=torch.float32)
+    rate = 100.0 ** (-torch.arange(0, size, 2, device=vectors.device) / size)
+    angle = position[:, None] * rate
+    cosine, sine = angle.cos().to(vectors.dtype), angle.sin().to(vectors.dtype)
+    first, second = vectors.chunk(2, -1)
+    return torch.cat([first * cosine - second * sine, second * cosine + first * sine], -1)
+
+
+class _DrumHeads(nn.Module):
+    """What each frame tells, and what its patch was told, to percussion."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.spread = nn.ConvTranspose1d(width, width, _PATCH[0], _PATCH[0])
+        self.mix = nn.Conv1d(width, width, 3, padding=1)
+        self.heads = nn.Conv1d(width, 2 * len(DRUMS), 1)
+
+    def forward(self, noises: Tensor, told: Tensor) -> Tensor:
+        both = F.relu(noises + self.spread(told.transpose(1, 2)))
+        heard: Tensor = self.heads(F.relu(both + self.mix(both))).transpose(1, 2)
+        return heard
+
+
+def save_network(network: NoteNet, path: Path, notes: dict[str, str]) -> None:
+    """Write weights and sizes, with ``notes`` for readers, as safetensors.
+
+    The spectrogram's kernels are computed, not learnt, and left out.
+    """
+    tensors = {name: value.contiguous() for name, value in learnt_tensors(network).items()}
+    save_file(tensors, path, {CONFIG_KEY: json.dumps(asdict(network.config)), **notes})
+
+
+def learnt_tensors(network: NoteNet) -> dict[str, Tensor]:
+    """Return the state without the spectrogram's kernels."""
+    state = network.state_dict()
+    return {name: value for name, value in state.items() if not name.startswith("spectrogram.")}
+
+
+def load_network(path: Path, device: str = "cpu") -> NoteNet:
+    """Read what :func:`save_network` wrote, ready to run.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+    with safe_open(path, framework="pt", device=device) as file:
+        sizes = json.loads(file.metadata()[CONFIG_KEY])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    sizes = {name: tuple(v) if isinstance(v, list) else v for name, v in sizes.items()}
+    network = NoteNet(NoteNetConfig(**sizes))
+    missing, unknown = network.load_state_dict(tensors, strict=False)
+    if unknown or any(not name.startswith("spectrogram.") for name in missing):
+        raise ValueError(f"{path} holds the weights of another network")
+    return network.to(device).eval()

@@ -1,0 +1,99 @@
+"""Figures on development examples, while training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import mir_eval
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inference_service.music.events import NoteEvent
+from inference_service.music.families import FAMILIES
+from inference_service.tagger.decoding import DRUM_KEYS, Outputs, decode_drums, decode_notes
+from inference_service.tagger.model import Logits, NoteNet
+from model_zoo.training.tagger.losses import losses
+from model_zoo.training.tagger.take import FAMILY, KEY, ONSET, Take
+from model_zoo.training.tagger.targets import draw_targets, within_range
+
+HIT_S: Final = 0.1
+_COUNTED: Final = ("note", "note_offset", "family", "drum")
+
+
+def measure(network: NoteNet, examples: Sequence[Take], device: torch.device) -> dict[str, float]:
+    """Return the mean losses, and F1 pooled over examples: notes, notes with offsets, notes with
+    their families, drums."""
+    rate_hz = network.config.frame_rate_hz
+    found: dict[str, list[float]] = {}
+    counts = np.zeros((len(_COUNTED), 3))
+    for take in examples:
+        samples = torch.from_numpy(take.samples)[None].to(device)
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+            logits = network(samples)
+        targets = draw_targets([take], logits.onset.shape[1], rate_hz).to(str(device))
+        for name, loss in losses(logits, targets).items():
+            found.setdefault(f"loss_{name}", []).append(loss.item())
+        length_s = len(take.samples) / network.config.sample_rate_hz
+        counts += _count(replace(take, drums=_begin_within(take.drums, length_s),
+                                 notes=_begin_within(within_range(take.notes), length_s)),
+                         to_outputs(logits), rate_hz)  # fmt: skip
+    figures = {name: float(np.mean(values)) for name, values in found.items()}
+    for name, (matched, told, true) in zip(_COUNTED, counts.tolist(), strict=True):
+        figures[name] = 2 * matched / max(told + true, 1)
+    return figures
+
+
+def to_outputs(logits: Logits) -> Outputs:
+    """Return the first recording of a batch, as probabilities."""
+    return Outputs(
+        *(
+            (values if name == "bend" else torch.sigmoid(values))[0].float().cpu().numpy()
+            for name, values in logits._asdict().items()
+        )
+    )
+
+
+def _begin_within(labels: NDArray[np.float64], length_s: float) -> NDArray[np.float64]:
+    return labels[(labels[:, ONSET] >= 0) & (labels[:, ONSET] < length_s)]
+
+
+def _count(take: Take, outputs: Outputs, rate_hz: float) -> NDArray[np.float64]:
+    """Return how many were matched, told and true, a row for each of ``_COUNTED``."""
+    by_family = decode_notes(outputs, rate_hz)
+    notes = [note for family in by_family.values() for note in family]
+    families = [FAMILIES.index(family) for family, own in by_family.items() for _ in own]
+    told, true = _rows(notes), take.notes[:, :3]
+    pairs = _match(true, told, None)
+    right = sum(int(take.notes[i, FAMILY]) == families[j] for i, j in pairs)
+    hits = decode_drums(outputs, rate_hz)
+    keys = np.array(DRUM_KEYS, float)[take.drums[:, KEY].astype(int)]
+    struck = np.column_stack([take.drums[:, ONSET], take.drums[:, ONSET] + HIT_S, keys])
+    return np.array(
+        [
+            (len(pairs), len(told), len(true)),
+            (len(_match(true, told, 0.2)), len(told), len(true)),
+            (right, len(told), len(true)),
+            (len(_match(struck, _rows(hits), None)), len(hits), len(struck)),
+        ],
+        float,
+    )
+
+
+def _rows(notes: Sequence[NoteEvent]) -> NDArray[np.float64]:
+    rows = [(n.onset_s, n.offset_s, n.pitch + n.pitch_cents / 100) for n in notes]
+    return np.array(rows, float).reshape(-1, 3)
+
+
+def _match(
+    true: NDArray[np.float64], told: NDArray[np.float64], offset_ratio: float | None
+) -> list[tuple[int, int]]:
+    if not len(true) or not len(told):
+        return []
+    hz = [440.0 * 2.0 ** ((rows[:, 2] - 69) / 12) for rows in (true, told)]
+    pairs: list[tuple[int, int]] = mir_eval.transcription.match_notes(
+        true[:, :2], hz[0], told[:, :2], hz[1], offset_ratio=offset_ratio
+    )
+    return pairs

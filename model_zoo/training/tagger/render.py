@@ -1,0 +1,121 @@
+"""A scene to a :class:`Take`: who plays what on which instruments, mixed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Final
+
+import mido
+import numpy as np
+from numpy.random import Generator
+
+from inference_service.music.families import FAMILIES, family_of
+from inference_service.tagger.model import DRUMS
+from model_zoo.training.beats.sound import RATE_HZ, draw_soundfont, synthesise
+from model_zoo.training.tagger.scene import Scene, Track
+from model_zoo.training.tagger.take import Labels, Take, end_at_repeats, hold_by_pedal, mix
+
+TICKS_PER_S: Final = 1000
+TAIL_S: Final = 2.0
+
+_SOUNDS: Final[dict[str, tuple[int, ...]]] = {
+    "kick": (35, 36),
+    "snare": (38, 40),
+    "closed hat": (42, 44),
+    "open hat": (46,),
+    "tom": (41, 43, 45, 47, 48, 50),
+    "crash": (49, 52, 55, 57),
+    "ride": (51, 53, 59),
+}
+DRUM_INDEX: Final = {key: DRUMS.index(name) for name, keys in _SOUNDS.items() for key in keys}
+"""General MIDI's percussion keys to the network's sounds; the others are "other"."""
+
+
+def render(scene: Scene, random: Generator) -> Take:
+    """Make a scene sound.
+
+    Raises
+    ------
+    ValueError
+        If nothing is to be heard.
+    FileNotFoundError
+        If no soundfont is installed.
+    """
+    takes = [_by_soundfont(scene.tracks, scene.length_s, random)]
+    take = mix(takes, [1.0])
+    peak = float(np.abs(take.samples).max()) if len(take.samples) else 0.0
+    if peak < 1e-3:
+        raise ValueError(f"{scene.name}: silent")
+    return Take(take.samples * np.float32(0.5 / peak), take.notes, take.drums)
+
+
+def _by_soundfont(tracks: Sequence[Track], length_s: float, random: Generator) -> Take:
+    """Play tracks on the instruments of one soundfont."""
+    midi = encode_tracks(tracks, random)
+    samples = synthesise(midi, draw_soundfont(random), random)
+    samples = samples[: round((length_s + TAIL_S) * RATE_HZ)]
+    notes = [label_notes(track) for track in tracks if not track.is_drum]
+    drums = [label_drums(track.notes) for track in tracks if track.is_drum]
+    return Take(
+        samples,
+        np.concatenate([np.zeros((0, 5)), *notes]),
+        np.concatenate([np.zeros((0, 3)), *drums]),
+    )
+
+
+def label_notes(track: Track) -> Labels:
+    """Return the notes of a pitched track as they sound: rows of :attr:`Take.notes`."""
+    held = hold_by_pedal(track.notes, track.pedal if track.program < 8 else np.zeros((0, 2)))
+    family = FAMILIES.index(family_of(track.program))
+    return np.column_stack([held, np.full(len(held), family)])
+
+
+def label_drums(hits: Labels) -> Labels:
+    """Return hits ``(N, 4)`` as rows of :attr:`Take.drums`."""
+    kinds = [DRUM_INDEX.get(int(key), DRUMS.index("other")) for key in hits[:, 2]]
+    return np.column_stack([hits[:, 0], np.array(kinds, float), hits[:, 3]])
+
+
+def encode_tracks(tracks: Sequence[Track], random: Generator) -> bytes:
+    """Return a MIDI file in which a second has ``TICKS_PER_S`` ticks."""
+    midi = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_S)
+    midi.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)]))
+    channels = (channel for channel in range(16) if channel != 9)
+    for track in tracks:
+        channel = 9 if track.is_drum else next(channels)
+        program = (
+            int(random.choice([0, 0, 0, 8, 16, 24, 25, 32, 40]))
+            if track.is_drum
+            else (track.program)
+        )
+        volume = int(random.uniform(60, 127))
+        midi.tracks.append(_encode(track, channel, program, volume))
+    target = io.BytesIO()
+    midi.save(file=target)
+    return target.getvalue()
+
+
+def _encode(track: Track, channel: int, program: int, volume: int) -> mido.MidiTrack:
+    def control(number: int, value: int) -> mido.Message:
+        return mido.Message("control_change", channel=channel, control=number, value=value)
+
+    events: list[tuple[float, int, mido.Message]] = [
+        (0.0, 0, mido.Message("program_change", channel=channel, program=program)),
+        (0.0, 0, control(7, volume)),
+    ]
+    notes = track.notes if track.is_drum else end_at_repeats(track.notes)
+    for onset_s, offset_s, pitch, velocity in notes:
+        note = {"channel": channel, "note": int(pitch)}
+        struck = int(np.clip(round(velocity), 1, 127))
+        events.append((onset_s, 2, mido.Message("note_on", velocity=struck, **note)))
+        events.append((max(offset_s, onset_s + 0.01), 1, mido.Message("note_off", **note)))
+    if program < 8 and not track.is_drum:
+        events += [(time_s, 1, control(64, int(value))) for time_s, value in track.pedal]
+    events.sort(key=lambda event: (event[0], event[1]))
+    encoded, before = mido.MidiTrack(), 0
+    for time_s, _, message in events:
+        tick = max(round(time_s * TICKS_PER_S), before)
+        encoded.append(message.copy(time=tick - before))
+        before = tick
+    return encoded

@@ -1,0 +1,322 @@
+"""What is played, and by whom: a pianist, a band, a quartet, a singer, a drummer.
+
+A scene is drawn for a seed from the corpora and from invented music. It fixes every note and every
+instrument, but makes no sound yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from inference_service.music.programs import SINGERS
+from model_zoo.training.beats import leadsheets
+from model_zoo.training.beats.arrange import PROGRAMS, add_bass
+from model_zoo.training.beats.corpora import read_song
+from model_zoo.training.beats.drums import add_drums, alone
+from model_zoo.training.beats.piece import OFFSET, ONSET, PITCH, VELOCITY, Line, Piece, cut
+from model_zoo.training.beats.piece import change_tempo
+from model_zoo.training.beats.prepare import Corpora, load_corpora
+from model_zoo.training.beats.timing import lines_of, perform
+from model_zoo.training.rhythm.scores import parse_score
+from model_zoo.training.tagger.etude import compose_etude
+
+Kind = Literal["piano", "band", "voice", "guitar", "drums", "chamber"]
+
+SHARES: Final[dict[Kind, float]] = {
+    "piano": 0.34,
+    "band": 0.24,
+    "voice": 0.13,
+    "guitar": 0.09,
+    "drums": 0.08,
+    "chamber": 0.12,
+}
+LENGTH_S: Final = (25.0, 45.0)
+TEMPO_FACTOR: Final = (0.75, 1.6)
+PIANOS: Final = (0, 0, 0, 0, 1, 1, 2, 3)
+GUITARS: Final = (24, 24, 25, 25, 25, 26, 27, 28, 29, 30)
+SOLOISTS: Final = (40, 40, 41, 42, 56, 57, 60, 64, 65, 66, 68, 71, 73, 73, 74, 22, 11, 12, 80, 52)
+RANGES: Final[dict[int, tuple[int, int]]] = {
+    40: (55, 96), 41: (48, 84), 42: (36, 76), 43: (28, 60), 56: (52, 84), 57: (40, 72),
+    58: (28, 58), 60: (40, 77), 64: (56, 87), 65: (49, 80), 66: (44, 75), 67: (36, 69),
+    68: (58, 91), 70: (34, 72), 71: (50, 91), 72: (74, 103), 73: (60, 96), 74: (60, 96),
+}  # fmt: skip
+"""Lowest and highest pitch of instruments that have narrow ones, by program."""
+
+FAMILY_RANGES: Final = {"guitar": (40, 88), "bass": (28, 60), "piano": (21, 108)}
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What one instrument plays.
+
+    Attributes
+    ----------
+    program : int
+        General MIDI, 0-based; of a drum kit, 0.
+    notes : np.ndarray, shape (N, 4), sorted by onset
+    pedal : np.ndarray, shape (K, 2)
+    is_drum : bool
+    """
+
+    program: int
+    notes: NDArray[np.float64]
+    pedal: NDArray[np.float64]
+    is_drum: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything that is played, within ``length_s``."""
+
+    name: str
+    kind: Kind
+    tracks: tuple[Track, ...]
+    length_s: float
+
+
+def load(symbolic: Path, *, dev: bool) -> Corpora:
+    """Read the corpora; see :func:`model_zoo.training.beats.prepare.load_corpora`."""
+    return load_corpora(symbolic, dev=dev)
+
+
+def draw_scene(corpora: Corpora, random: Generator, kind: Kind | None = None) -> Scene:
+    """Draw a scene, of a kind if one is given.
+
+    Raises
+    ------
+    ValueError
+        If the piece that was drawn is of no use: draw again.
+    """
+    kind = kind or list(SHARES)[int(random.choice(len(SHARES), p=list(SHARES.values())))]
+    length_s = float(random.uniform(*LENGTH_S))
+    name, tracks = _COMPOSERS[kind](corpora, length_s, random)
+    tracks = [_finish(track, random) for track in tracks if len(track.notes)]
+    if not tracks:
+        raise ValueError(f"{name}: nothing to play")
+    return Scene(name, kind, tuple(tracks), length_s)
+
+
+def _piano(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, list[Track]]:
+    program = int(random.choice(PIANOS))
+    if random.random() < 0.3:
+        notes = compose_etude(length_s, random)
+        pedal = _invent_pedal(notes, length_s, random) if random.random() < 0.5 else _no_pedal()
+        return "etude", [Track(program, notes, pedal)]
+    piece = _draw_piece(corpora, length_s, random, {"songs": 0.35, "lieder": 0.4,
+                                                    "leadsheets": 0.15, "quartets": 0.1})  # fmt: skip
+    lines = list(piece.lines)
+    if len(lines) > 1 and random.random() < 0.4:
+        lines = lines[1:]  # the accompaniment alone
+    notes = _join(lines)
+    pedals = [line.pedal for line in lines if len(line.pedal)]
+    pedal = max(pedals, key=len) if pedals else _no_pedal()
+    if not len(pedal) and random.random() < 0.55:
+        pedal = _invent_pedal(notes, length_s, random)
+    return piece.name, [Track(program, notes, pedal)]
+
+
+def _band(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, list[Track]]:
+    piece = _draw_piece(corpora, length_s, random, {"songs": 0.6, "leadsheets": 0.4})
+    lines = list(piece.lines)
+    if random.random() < 0.12 and len(lines) > 1:
+        lines = [line for line in lines if line.role != "melody"] or lines
+    if not any(line.role == "bass" for line in lines) and random.random() < 0.7:
+        bass = add_bass(piece, random)
+        lines += [bass] if bass is not None else []
+    if random.random() < 0.7:
+        drums = add_drums(piece, corpora.grooves, random)
+        lines += [drums] if drums is not None else []
+    tracks = []
+    for line in lines:
+        if line.role == "drums":
+            tracks.append(Track(0, line.notes, _no_pedal(), is_drum=True))
+            continue
+        sung = line.role == "melody" and random.random() < 0.45
+        program = SINGERS[0] if sung else int(random.choice(PROGRAMS[line.role]))
+        pedal = line.pedal if program < 8 else _no_pedal()
+        tracks.append(_fit(Track(program, line.notes, pedal)))
+    return piece.name, tracks
+
+
+def _voice(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, list[Track]]:
+    piece = _draw_piece(corpora, length_s, random, {"songs": 0.4, "lieder": 0.3, "leadsheets": 0.3})
+    return piece.name, [Track(SINGERS[0], _one_voice(piece.lines[0].notes), _no_pedal())]
+
+
+def _guitar(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, list[Track]]:
+    piece = _draw_piece(corpora, length_s, random, {"songs": 0.4, "leadsheets": 0.6})
+    lines = list(piece.lines)
+    drawn = random.random()
+    if drawn < 0.35:
+        lines = lines[:1]  # a solo
+    elif len(lines) > 1 and drawn < 0.7:
+        lines = lines[1:]
+    notes = _strum(_join(lines), random)
+    return piece.name, [_fit(Track(int(random.choice(GUITARS)), notes, _no_pedal()))]
+
+
+def _drums(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, list[Track]]:
+    piece = alone(corpora.grooves[int(random.integers(len(corpora.grooves)))])
+    piece = change_tempo(piece, float(random.uniform(0.8, 1.25)))
+    piece = _excerpt(piece, length_s, random)
+    return piece.name, [Track(0, piece.lines[0].notes, _no_pedal(), is_drum=True)]
+
+
+def _chamber(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, list[Track]]:
+    drawn = random.random()
+    if drawn < 0.35:
+        piece = _draw_piece(corpora, length_s, random, {"quartets": 1.0})
+        if random.random() < 0.7:
+            programs = [40, 40, 41, 42]
+        else:
+            programs = [int(random.choice(SOLOISTS)) for _ in range(4)]
+        lines = list(piece.lines)[: int(random.integers(1, 5))]
+        return piece.name, [
+            _fit(Track(program, line.notes, _no_pedal()))
+            for program, line in zip(programs, lines, strict=False)
+        ]
+    piece = _draw_piece(corpora, length_s, random, {"lieder": 0.5, "leadsheets": 0.3, "songs": 0.2})
+    soloist = _fit(
+        Track(int(random.choice(SOLOISTS)), _one_voice(piece.lines[0].notes), _no_pedal())
+    )
+    if drawn < 0.6 or len(piece.lines) < 2:
+        return piece.name, [soloist]
+    accompanist = int(random.choice([*PIANOS, 24, 25, 46, 48, 16, 19]))
+    accompaniment = Track(accompanist, _join(list(piece.lines[1:])), _no_pedal())
+    return piece.name, [soloist, _fit(accompaniment)]
+
+
+_COMPOSERS: Final = {
+    "piano": _piano,
+    "band": _band,
+    "voice": _voice,
+    "guitar": _guitar,
+    "drums": _drums,
+    "chamber": _chamber,
+}
+
+
+def _draw_piece(
+    corpora: Corpora, length_s: float, random: Generator, shares: dict[str, float]
+) -> Piece:
+    kind = str(random.choice(list(shares), p=list(shares.values())))
+    if kind == "songs":
+        piece = read_song(corpora.songs, int(random.choice(corpora.song_numbers)))
+        piece = change_tempo(piece, float(np.exp(random.uniform(*np.log(TEMPO_FACTOR)))))
+    else:
+        name, text = corpora.scores[kind][int(random.integers(len(corpora.scores[kind])))]
+        score = parse_score(name, text)
+        if kind == "leadsheets":
+            lines = leadsheets.accompany(score, leadsheets.read_chords(text, score), random)
+        else:
+            lines = lines_of(score, random)
+        piece = perform(score, lines, random)
+    piece = _excerpt(piece, length_s, random)
+    if not any(len(line.notes) for line in piece.lines) or len(piece.beats_s) < 4:
+        raise ValueError(f"{piece.name}: nothing within the excerpt")
+    return piece
+
+
+def _excerpt(piece: Piece, length_s: float, random: Generator) -> Piece:
+    end_s = max(line.notes[:, OFFSET].max() for line in piece.lines if len(line.notes))
+    start_s = float(random.uniform(0.0, max(end_s - length_s, 0.0)))
+    return cut(piece, start_s, start_s + length_s)
+
+
+def _join(lines: list[Line]) -> NDArray[np.float64]:
+    notes = np.concatenate([line.notes for line in lines])
+    return notes[np.argsort(notes[:, ONSET], kind="stable")]
+
+
+def _one_voice(notes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the highest of notes that begin together, each ended by the next one."""
+    order = np.lexsort((-notes[:, PITCH], np.round(notes[:, ONSET], 2)))
+    line = notes[order]
+    first = np.diff(np.round(line[:, ONSET], 2), prepend=-1.0) > 0.04
+    line = line[first]
+    line = line[np.argsort(line[:, ONSET], kind="stable")]
+    line[:-1, OFFSET] = np.minimum(line[:-1, OFFSET], line[1:, ONSET])
+    return line[line[:, OFFSET] - line[:, ONSET] > 0.04]
+
+
+def _strum(notes: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
+    """Spread chords upwards, some downwards."""
+    strummed = notes.copy()
+    step_s = random.uniform(0.0, 0.022)
+    for onset_s in np.unique(np.round(notes[:, ONSET], 2)):
+        chord = np.flatnonzero(np.round(notes[:, ONSET], 2) == onset_s)
+        rank = np.argsort(np.argsort(notes[chord, PITCH]))
+        if random.random() < 0.35:
+            rank = rank[::-1] if len(rank) < 2 else len(rank) - 1 - rank
+        strummed[chord, ONSET] += rank * step_s
+    strummed[:, OFFSET] = np.maximum(strummed[:, OFFSET], strummed[:, ONSET] + 0.05)
+    return strummed[np.argsort(strummed[:, ONSET], kind="stable")]
+
+
+def _fit(track: Track) -> Track:
+    """Move a track by octaves into its instrument's range; leave out what is outside still."""
+    low, high = RANGES.get(track.program, (21, 108))
+    if 24 <= track.program < 32:
+        low, high = FAMILY_RANGES["guitar"]
+    elif 32 <= track.program < 40:
+        low, high = FAMILY_RANGES["bass"]
+    if not len(track.notes):
+        return track
+    middle = float(np.median(track.notes[:, PITCH]))
+    octaves = np.arange(-4, 5)
+    inside = [
+        np.mean((track.notes[:, PITCH] + 12 * o >= low) & (track.notes[:, PITCH] + 12 * o <= high))
+        for o in octaves
+    ]
+    nearness = np.abs(middle + 12 * octaves - (low + high) / 2) / 1000 + np.abs(octaves) / 50
+    shift = 12 * int(octaves[int(np.argmax(np.array(inside) - nearness))])
+    notes = track.notes.copy()
+    notes[:, PITCH] += shift
+    kept = (notes[:, PITCH] >= low) & (notes[:, PITCH] <= high)
+    return Track(track.program, notes[kept], track.pedal, track.is_drum)
+
+
+def _finish(track: Track, random: Generator) -> Track:
+    """Transpose nothing, but shape the dynamics: a slow course, and a random range."""
+    notes = track.notes.copy()
+    grid = gaussian_filter1d(random.standard_normal(64), 3)
+    grid = grid / (grid.std() + 1e-9) * random.uniform(0, 14)
+    course = np.interp(notes[:, ONSET], np.linspace(0, max(notes[-1, ONSET], 1.0), 64), grid)
+    centre = random.uniform(45, 100) if not track.is_drum else 90.0
+    mean = float(notes[:, VELOCITY].mean())
+    spread = random.uniform(0.7, 1.3)
+    notes[:, VELOCITY] = centre + (notes[:, VELOCITY] - mean) * spread + course
+    notes[:, VELOCITY] += random.normal(0, 4, len(notes))
+    notes[:, VELOCITY] = np.clip(notes[:, VELOCITY], 8, 127)
+    return Track(track.program, notes, track.pedal, track.is_drum)
+
+
+def _no_pedal() -> NDArray[np.float64]:
+    return np.zeros((0, 2))
+
+
+def _invent_pedal(
+    notes: NDArray[np.float64], length_s: float, random: Generator
+) -> NDArray[np.float64]:
+    """Press after every so many seconds' attack, release at the next: syncopated pedalling."""
+    period_s = random.uniform(0.5, 2.5)
+    times = np.arange(0.2, length_s, period_s) + random.normal(0, 0.03)
+    times = times[: max(len(times) - 1, 0)]
+    if not len(times) or not len(notes):
+        return _no_pedal()
+    nearest = notes[np.clip(np.searchsorted(notes[:, ONSET], times), 0, len(notes) - 1), ONSET]
+    changes = np.unique(nearest)
+    rows: list[tuple[float, float]] = []
+    for change_s in changes:
+        rows.append((float(change_s) + random.uniform(-0.02, 0.06), 0.0))
+        if random.random() < 0.85:
+            rows.append((float(change_s) + random.uniform(0.09, 0.2), 127.0))
+    rows.append((length_s, 0.0))
+    return np.array(sorted(rows))

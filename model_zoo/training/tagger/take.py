@@ -1,0 +1,112 @@
+"""Sound, and exactly what sounded in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.audio.waveform import Samples
+from model_zoo.training.beats.sound import RATE_HZ
+
+ONSET: Final = 0
+OFFSET: Final = 1
+PITCH: Final = 2
+VELOCITY: Final = 3
+FAMILY: Final = 4
+
+KEY: Final = 1
+STRENGTH: Final = 2
+
+Labels = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """A recording and its labels.
+
+    Attributes
+    ----------
+    samples : np.ndarray, shape (N,), float32
+        At ``RATE_HZ``.
+    notes : np.ndarray, shape (M, 5)
+        Onset and offset in seconds, the pitch that sounded (a MIDI number, in fractions), velocity
+        1-127, index of the family; sorted by onset.
+    drums : np.ndarray, shape (K, 3)
+        Onset in seconds, index of the percussion sound, velocity; sorted by onset.
+    """
+
+    samples: Samples
+    notes: Labels
+    drums: Labels
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / RATE_HZ
+
+
+def cut(take: Take, start_s: float, length_s: float) -> Take:
+    """Return an excerpt, with times from its start; notes that sound before it begin before 0."""
+    first = round(start_s * RATE_HZ)
+    samples = take.samples[first : first + round(length_s * RATE_HZ)]
+    notes, drums = take.notes.copy(), take.drums.copy()
+    notes[:, :2] -= start_s
+    drums[:, 0] -= start_s
+    heard = (notes[:, OFFSET] > 0) & (notes[:, ONSET] < length_s)
+    struck = (drums[:, 0] >= -0.1) & (drums[:, 0] < length_s + 0.1)
+    return Take(samples, notes[heard], drums[struck])
+
+
+def mix(takes: list[Take], gains: list[float]) -> Take:
+    """Return takes that sound together, the shorter ones followed by silence."""
+    samples = np.zeros(max(len(take.samples) for take in takes), np.float32)
+    for take, gain in zip(takes, gains, strict=True):
+        samples[: len(take.samples)] += np.float32(gain) * take.samples
+    notes = np.concatenate([take.notes for take in takes])
+    drums = np.concatenate([take.drums for take in takes])
+    return Take(
+        samples,
+        notes[np.argsort(notes[:, ONSET], kind="stable")],
+        drums[np.argsort(drums[:, ONSET], kind="stable")],
+    )
+
+
+def hold_by_pedal(notes: Labels, pedal: Labels) -> Labels:
+    """Return notes that last while the pedal holds them, or until their key is struck again.
+
+    Parameters
+    ----------
+    notes : np.ndarray, shape (N, 4), sorted by onset
+    pedal : np.ndarray, shape (K, 2)
+        Time in seconds and value; pressed from 64 on, as General MIDI has it.
+    """
+    held = notes.copy()
+    if len(pedal):
+        down = pedal[:, 1] >= 64
+        index = np.searchsorted(pedal[:, 0], held[:, OFFSET], side="right") - 1
+        for row in np.flatnonzero((index >= 0) & down[np.maximum(index, 0)]):
+            releases = np.flatnonzero(~down[index[row] :])
+            last = float(pedal[index[row] + releases[0], 0]) if len(releases) else np.inf
+            held[row, OFFSET] = max(held[row, OFFSET], last)
+    return end_at_repeats(held)
+
+
+def end_at_repeats(notes: Labels) -> Labels:
+    """Return notes that end where their pitch begins again; of two at once, the longer one."""
+    order = np.lexsort((-notes[:, OFFSET], notes[:, ONSET], notes[:, PITCH]))
+    ended = notes[order].copy()
+    again = np.flatnonzero(ended[1:, PITCH] == ended[:-1, PITCH])
+    ended[again, OFFSET] = np.minimum(ended[again, OFFSET], ended[again + 1, ONSET])
+    # a key struck twice at once sounds once
+    same = np.zeros(len(ended), bool)
+    same[again + 1] = ended[again + 1, ONSET] - ended[again, ONSET] < 1e-3
+    ended[again, OFFSET] = np.where(
+        same[again + 1],
+        np.maximum(ended[again, OFFSET], notes[order][again, OFFSET]),
+        ended[again, OFFSET],
+    )
+    ended = ended[~same & (ended[:, OFFSET] > ended[:, ONSET])]
+    return ended[np.argsort(ended[:, ONSET], kind="stable")]
