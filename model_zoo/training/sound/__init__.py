@@ -1,0 +1,1 @@
+"""Notes to sound: soundfonts, sample banks, drum kits, a singer, damage."""
