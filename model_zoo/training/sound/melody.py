@@ -50,12 +50,13 @@ def draw_melody(random: Generator, length_s: float) -> NDArray[np.float64]:
         Onset and offset in seconds, MIDI number, velocity; sorted and without overlap, all before
         ``length_s``.
     """
-    beat_s = 60.0 / np.exp(random.uniform(np.log(60), np.log(150)))
     tonic, mode = int(random.integers(12)), MODES[int(random.integers(len(MODES)))]
     middle = random.uniform(58, 70)
     scale = np.array([p for p in range(30, 100) if (p - tonic) % 12 in mode])
     scale = scale[np.abs(scale - middle) <= REACH]
     lengths = _LENGTHS_BEATS[int(random.choice(5, p=[0.4, 0.25, 0.12, 0.1, 0.13]))]
+    # The tempo follows from how many notes a second are sung: one to four, as a rule.
+    beat_s = np.exp(random.normal(np.log(0.45), 0.4)) / np.exp(np.mean(np.log(lengths)))
     swing = random.uniform(0.0, 0.17) if random.random() < 0.2 else 0.0
     legato = random.uniform(0.75, 1.0)
     loud = random.uniform(60, 100)

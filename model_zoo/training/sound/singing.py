@@ -10,12 +10,13 @@ end of a phrase, slow drift, a tuning of the singer's own and an error for every
 
 What a note is
 --------------
-People who label singing mark where a pitch is held. A note here is therefore the span of its
-vowel from the first to the last frame whose pitch is within :data:`HELD_SEMITONES` of the note's
-own (vibrato and fluctuation aside) and whose level is within :data:`HELD_DB` of it. Consonants,
-glides, scoops and fall-offs belong to no note. Its pitch is the median of the fundamental
-frequency over the middle of that span. Where a singer holds on through a written repetition of a
-pitch, one note was sung.
+People who label singing mark the vowel, where it is loud, and leave gaps for consonants; a note
+that goes on on the same vowel they begin where the glide has all but arrived, but a scoop they
+count in. A note here is therefore the span of its vowel from the first to the last frame whose
+level is within :data:`HELD_DB` of the note's own and whose pitch, vibrato and fluctuation aside, is
+within :data:`HELD_SEMITONES`, or :data:`SCOOP_SEMITONES` where it begins with a syllable. Its pitch
+is the median of the fundamental frequency over the middle of that span. Where a singer holds on
+through a written repetition of a pitch, one note was sung.
 
 Singers differ in everything: in ranges wider than those of any one collection of recordings, from
 amateurs who scoop into every note to choristers, and a few who hum or whistle.
@@ -46,6 +47,7 @@ from model_zoo.training.sound.speech import (
 )
 
 HELD_SEMITONES: Final = 0.35
+SCOOP_SEMITONES: Final = 2.0
 HELD_DB: Final = 9.0
 MIN_NOTE_S: Final = 0.04
 MIN_NOTE_FRAMES: Final = round(MIN_NOTE_S / FRAME_S)
@@ -110,8 +112,11 @@ class Singer:
         Chance that a note goes on on the vowel of the one before.
     vibrato_hz, vibrato_cents : float
         Rate, and extent to either side.
-    drift, jitter : float
-        Standard deviations in semitones of the fluctuation in tenths of a second and in frames.
+    bend, drift, jitter : float
+        Standard deviations in semitones of a note's slope and arch, of the fluctuation in tenths of
+        a second, and of that in frames.
+    shimmer_db : float
+        Standard deviation of the level's fluctuation.
     consonant_s : float
         Typical length of a consonant.
     attack_s, release_s : float
@@ -120,6 +125,9 @@ class Singer:
         Added to the aperiodicity, which is high in synthetic speech.
     ring_db, tilt_db : float
         Strength of the singer's formant about 3 kHz; slope of the spectrum above 500 Hz, an octave.
+    blur : float
+        Bands over which formants are smeared: synthetic speech has valleys between them deeper than
+        any throat and room leave.
     breaths : float
         Chance of an audible breath before a phrase.
     dynamics : float
@@ -141,14 +149,17 @@ class Singer:
     melisma: float
     vibrato_hz: float
     vibrato_cents: float
+    bend: float
     drift: float
     jitter: float
+    shimmer_db: float
     consonant_s: float
     attack_s: float
     release_s: float
     breathiness_db: float
     ring_db: float
     tilt_db: float
+    blur: float
     breaths: float
     dynamics: float
 
@@ -252,22 +263,25 @@ def draw_singer(bank: Bank, random: Generator) -> Singer:
         centre=float(centre),
         tract=float(tract),
         tuning=float(np.clip(random.normal(0, 0.22), -0.5, 0.5)),
-        error=float(random.uniform(0.05, 0.15) + 0.2 * (1 - skill) * random.random()),
-        glide_s=float(np.exp(random.uniform(np.log(0.035), np.log(0.14)))),
+        error=float(random.uniform(0.06, 0.18) + 0.2 * (1 - skill) * random.random()),
+        glide_s=float(np.exp(random.uniform(np.log(0.04), np.log(0.2)))),
         overshoot=float(random.uniform(0.0, 0.12)),
         scoop=float(random.beta(0.9, 1.6)),
         fall=float(random.beta(0.8, 2.5)),
         melisma=float(random.beta(0.8, 4.0)) if style != "hum" else float(random.beta(1, 1)),
         vibrato_hz=float(np.clip(random.normal(5.5, 0.6), 4.2, 7.2)),
         vibrato_cents=float(random.gamma(2.0, 22.0)) if vibrato else float(random.uniform(0, 10)),
-        drift=float(random.uniform(0.02, 0.1) + 0.1 * (1 - skill) * random.random()),
+        bend=float(0.02 + 0.25 * (1 - skill) * random.random()),
+        drift=float(random.uniform(0.03, 0.12) + 0.1 * (1 - skill) * random.random()),
         jitter=float(random.uniform(0.005, 0.04)),
+        shimmer_db=float(random.uniform(0.0, 1.2)),
         consonant_s=float(np.exp(random.uniform(np.log(0.05), np.log(0.13)))),
         attack_s=float(np.exp(random.uniform(np.log(0.015), np.log(0.09)))),
         release_s=float(np.exp(random.uniform(np.log(0.03), np.log(0.25)))),
         breathiness_db=float(random.gamma(1.2, 8.0) - 25),
         ring_db=float(random.uniform(-4, 12) * skill),
         tilt_db=float(random.normal(-0.5, 1.5)),
+        blur=float(random.uniform(0.3, 4.0)),
         breaths=float(random.uniform(0, 1)),
         dynamics=float(random.uniform(0.2, 0.9)),
     )
@@ -388,9 +402,9 @@ def _intone(
     sung: list[_Sung], count: int, singer: Singer, random: Generator
 ) -> tuple[Curve, Curve]:
     """Return the course of the pitch, MIDI numbers by frame: as meant, and with what is
-    involuntary (vibrato, drift, jitter) added."""
+    involuntary (vibrato, bends, drift, jitter) added."""
     held = np.full(count, sung[0].pitch if sung else 60.0)
-    vibrato = np.zeros(count)
+    moved = np.zeros(count)
     before: _Sung | None = None
     for index, note in enumerate(sung):
         lead = note.begin - note.lead
@@ -404,12 +418,15 @@ def _intone(
         ends = index + 1 == len(sung) or sung[index + 1].first
         if ends and random.random() < singer.fall:
             _fall(held, note, random)
-        _vibrate(vibrato, note, singer, random)
+        _vibrate(moved, note, singer, random)
+        place = np.linspace(-1, 1, note.stop - note.begin)
+        slope, arch = random.normal(0.0, singer.bend, 2)
+        moved[note.begin : note.stop] += slope * place + arch * (place**2 - 1 / 3)
         before = note
     slow = gaussian_filter1d(random.standard_normal(count), random.uniform(10, 30))
     fine = gaussian_filter1d(random.standard_normal(count), 1.0)
     drift = singer.drift * slow / (slow.std() + 1e-9) + singer.jitter * fine / (fine.std() + 1e-9)
-    return held, held + vibrato + drift
+    return held, held + moved + drift
 
 
 def _glide(held: Curve, before: _Sung, note: _Sung, singer: Singer, random: Generator) -> None:
@@ -449,7 +466,7 @@ def _fall(held: Curve, note: _Sung, random: Generator) -> None:
     held[note.stop : note.stop + note.tail] -= depth
 
 
-def _vibrate(vibrato: Curve, note: _Sung, singer: Singer, random: Generator) -> None:
+def _vibrate(moved: Curve, note: _Sung, singer: Singer, random: Generator) -> None:
     """Add a vibrato that comes in late and grows."""
     time_s = np.arange(note.stop - note.begin) * FRAME_S
     delay_s = random.uniform(0.05, 0.4)
@@ -457,7 +474,7 @@ def _vibrate(vibrato: Curve, note: _Sung, singer: Singer, random: Generator) -> 
     rate_hz = singer.vibrato_hz * np.exp(random.normal(0, 0.05)) * (1 + 0.05 * time_s)
     extent = singer.vibrato_cents / 100 * np.exp(random.normal(0, 0.3))
     phase = 2 * np.pi * (np.cumsum(rate_hz) * FRAME_S + random.uniform())
-    vibrato[note.begin : note.stop] += extent * growth * np.sin(phase)
+    moved[note.begin : note.stop] += extent * growth * np.sin(phase)
 
 
 def _ease(count: int) -> Curve:
@@ -511,6 +528,8 @@ def _speak(
             release_s = min(singer.release_s, 0.06) if close else singer.release_s
             release = min(round(release_s / FRAME_S), len(ending) // 2)
             ending[len(ending) - release :] += _fade(release)[::-1]
+    shimmer = gaussian_filter1d(random.standard_normal(count), 4.0)
+    gain_db += singer.shimmer_db * shimmer / (shimmer.std() + 1e-9)
     for start, stop in _stretches(gain_db):
         edge = min(CLICK_FRAMES, (stop - start) // 2)
         gain_db[start : start + edge] += _fade(edge)
@@ -567,11 +586,13 @@ def _label(sung: list[_Sung], held: Curve, contour: Curve, gain_db: Curve) -> No
         span = slice(note.begin, note.stop)
         level_db = gain_db[span]
         loud = level_db > np.median(level_db) - HELD_DB
-        on_pitch = np.abs(held[span] - note.pitch) < HELD_SEMITONES
-        frames = np.flatnonzero(loud & on_pitch)
-        if not len(frames) or (frames[-1] + 1 - frames[0]) * FRAME_S < MIN_NOTE_S:
+        away = np.abs(held[span] - note.pitch)
+        reach = HELD_SEMITONES if note.attached else SCOOP_SEMITONES
+        begun = np.flatnonzero(loud & (away < reach))
+        ended = np.flatnonzero(loud & (away < HELD_SEMITONES))
+        if not len(ended) or (ended[-1] + 1 - begun[0]) * FRAME_S < MIN_NOTE_S:
             continue
-        first, last = note.begin + int(frames[0]), note.begin + int(frames[-1]) + 1
+        first, last = note.begin + int(begun[0]), note.begin + int(ended[-1]) + 1
         margin = (last - first) // 5
         pitch = float(np.median(contour[first + margin : last - margin]))
         rows.append((first * FRAME_S, last * FRAME_S, pitch, note.velocity))
@@ -652,7 +673,8 @@ def _mouth(singer: Singer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     bin_hz = np.arange(FFT_SAMPLES // 2 + 1) * RATE_HZ / FFT_SAMPLES
     bands_hz = band_frequencies_hz()
     heard_hz = np.minimum(bin_hz * singer.tract, bands_hz[-1])
-    matrix = np.stack([np.interp(heard_hz, bands_hz, row) for row in np.eye(BANDS)])
+    smeared = gaussian_filter1d(np.eye(BANDS), singer.blur, axis=1, mode="nearest")
+    matrix = np.stack([np.interp(heard_hz, bands_hz, row) for row in smeared])
     ring = np.exp(-0.5 * ((bin_hz - RING_HZ / singer.tract) / 500) ** 2)
     colour_db = singer.ring_db * ring + singer.tilt_db * np.log2(np.maximum(bin_hz, 500) / 500)
     return matrix.astype(np.float32), (colour_db * _NEPERS_PER_DB).astype(np.float32)
