@@ -15,7 +15,8 @@ Envelopes are kept at :data:`BANDS` points, equally spaced on the mel scale, as 
 of power; aperiodicity as WORLD codes it, in dB at 3 and 6 kHz.
 
 A bank is the same each time it is built with the same versions of the synthesisers.
-``python -m model_zoo.training.sound.speech`` builds it; it is kept in :data:`BANK`.
+``python -m model_zoo.training.sound.speech`` builds it, in about two minutes, unless it is there;
+it is kept in :data:`BANK`.
 """
 
 from __future__ import annotations
@@ -234,7 +235,7 @@ def analyse(samples: NDArray[np.float64]) -> tuple[Syllable, float] | None:
     if (coda - vowel) * FRAME_S < MIN_VOWEL_S:
         return None
     gain_db = np.full(len(level_db), -smooth_db[centre])
-    gain_db[vowel:coda] = -uniform_filter1d(level_db[vowel:coda], 3, mode="nearest")
+    gain_db[vowel:coda] = -level_db[vowel:coda]
     heard = np.flatnonzero(level_db - smooth_db[centre] > SILENT_DB)
     first = max(int(heard[0]), vowel - round(MAX_CONSONANT_S / FRAME_S))
     last = min(int(heard[-1]) + 1, coda + round(MAX_CODA_S / FRAME_S))
