@@ -10,13 +10,14 @@ end of a phrase, slow drift, a tuning of the singer's own and an error for every
 
 What a note is
 --------------
-People who label singing mark the vowel, where it is loud, and leave gaps for consonants; a note
-that goes on on the same vowel they begin where the glide has all but arrived, but a scoop they
-count in. A note here is therefore the span of its vowel from the first to the last frame whose
-level is within :data:`HELD_DB` of the note's own and whose pitch, vibrato and fluctuation aside, is
-within :data:`HELD_SEMITONES`, or :data:`SCOOP_SEMITONES` where it begins with a syllable. Its pitch
-is the median of the fundamental frequency over the middle of that span. Where a singer holds on
-through a written repetition of a pitch, one note was sung.
+People who label singing mark the vowel, where it is loud, and leave gaps for consonants, but for a
+voiced one, as loud, after a pause; a note that goes on on the same vowel they begin where the glide
+has all but arrived, but a scoop they count in. A note here is therefore the span of its vowel (with
+that consonant) from the first to the last frame whose level is within :data:`HELD_DB` of the
+vowel's and whose pitch, vibrato and fluctuation aside, is within :data:`HELD_SEMITONES` of its own,
+or within :data:`SCOOP_SEMITONES` where it begins with a syllable; and :data:`OVERHANG_S` more. Its
+pitch is the median of the fundamental frequency over the middle of that span. Where a singer holds
+on through a written repetition of a pitch, one note was sung.
 
 Singers differ in everything: in ranges wider than those of any one collection of recordings, from
 amateurs who scoop into every note to choristers, and a few who hum or whistle.
@@ -49,10 +50,17 @@ from model_zoo.training.sound.speech import (
 HELD_SEMITONES: Final = 0.35
 SCOOP_SEMITONES: Final = 2.0
 HELD_DB: Final = 9.0
+OVERHANG_S: Final = 0.01
+LED_IN_FRAMES: Final = round(0.05 / FRAME_S)
+"""How much of a phrase's first consonant may belong to its note."""
+
 MIN_NOTE_S: Final = 0.04
 MIN_NOTE_FRAMES: Final = round(MIN_NOTE_S / FRAME_S)
 PHRASE_GAP_S: Final = 0.25
 MELISMA_GAP_S: Final = 0.12
+FIRST_CONSONANT: Final = 0.7
+"""Length of a phrase's first consonant relative to others."""
+
 JOIN_S: Final = 0.05
 CLICK_FRAMES: Final = 2
 """Nothing begins or ends more suddenly."""
@@ -225,11 +233,15 @@ def sing_as(
     _make_room(sung, syllables, singer, random)
     held, contour = _intone(sung, count, singer, random)
     source, gain_db = _speak(sung, count, syllables, singer, random)
-    labels = _label(sung, held, contour, gain_db)
+    voiced = np.concatenate([syllable.voiced for syllable in syllables])[source]
+    levels = np.concatenate(
+        [_level(syllable.envelope.astype(np.float32)) for syllable in syllables]
+    )
+    level_db = gain_db + levels[source] / _NEPERS_PER_DB
+    labels = _label(sung, held, contour, level_db, voiced)
     if singer.style == "whistle":
         samples = _whistle(contour, gain_db, random)
     else:
-        voiced = np.concatenate([syllable.voiced for syllable in syllables])[source]
         _breathe(sung, source, gain_db, voiced, singer, random)
         samples = _synthesise(contour, source, gain_db, voiced, syllables, singer)
     samples = samples[: round((count - 1) * FRAME_S * RATE_HZ)]
@@ -386,6 +398,8 @@ def _make_room(
         before = sung[index - 1] if index else None
         length = singer.consonant_s / FRAME_S * np.exp(random.normal(0, 0.3))
         if not note.attached:
+            if note.first:
+                length *= FIRST_CONSONANT
             room = 0.4 * (note.begin - before.begin) if before else note.begin
             note.lead = int(min(length, syllable.vowel, room))
         last = index + 1 == len(sung) or not sung[index + 1].attached
@@ -579,23 +593,29 @@ def _fade(count: int) -> Curve:
     return fade
 
 
-def _label(sung: list[_Sung], held: Curve, contour: Curve, gain_db: Curve) -> Notes:
+def _label(
+    sung: list[_Sung], held: Curve, contour: Curve, level_db: Curve, voiced: NDArray[np.bool_]
+) -> Notes:
     """Return the notes that were sung: shape (N', 4)."""
-    rows = []
+    rows: list[tuple[float, float, float, float]] = []
     for note in sung:
-        span = slice(note.begin, note.stop)
-        level_db = gain_db[span]
-        loud = level_db > np.median(level_db) - HELD_DB
+        vowel_db = float(np.median(level_db[note.begin : note.stop]))
+        start = note.begin - min(note.lead, LED_IN_FRAMES) if note.first else note.begin
+        span = slice(start, note.stop)
+        loud = voiced[span] & (level_db[span] > vowel_db - HELD_DB)
         away = np.abs(held[span] - note.pitch)
         reach = HELD_SEMITONES if note.attached else SCOOP_SEMITONES
-        begun = np.flatnonzero(loud & (away < reach))
-        ended = np.flatnonzero(loud & (away < HELD_SEMITONES))
+        begun = start + np.flatnonzero(loud & (away < reach))
+        ended = start + np.flatnonzero(loud & (away < HELD_SEMITONES))
         if not len(ended) or (ended[-1] + 1 - begun[0]) * FRAME_S < MIN_NOTE_S:
             continue
-        first, last = note.begin + int(begun[0]), note.begin + int(ended[-1]) + 1
-        margin = (last - first) // 5
-        pitch = float(np.median(contour[first + margin : last - margin]))
-        rows.append((first * FRAME_S, last * FRAME_S, pitch, note.velocity))
+        first, last = int(begun[0]), int(ended[-1]) + 1
+        margin = (last - max(first, note.begin)) // 5
+        pitch = float(np.median(contour[max(first, note.begin) + margin : last - margin]))
+        onset_s, offset_s = first * FRAME_S, last * FRAME_S + OVERHANG_S
+        if rows and rows[-1][1] > onset_s:
+            rows[-1] = (rows[-1][0], onset_s, *rows[-1][2:])
+        rows.append((onset_s, offset_s, pitch, note.velocity))
     return np.array(rows, float).reshape(-1, 4)
 
 
