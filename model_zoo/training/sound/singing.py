@@ -52,7 +52,7 @@ SCOOP_SEMITONES: Final = 2.0
 HELD_DB: Final = 9.0
 OVERHANG_S: Final = 0.01
 LED_IN_FRAMES: Final = round(0.05 / FRAME_S)
-"""How much of a phrase's first consonant may belong to its note."""
+"""How much of a consonant after a pause may belong to its note."""
 
 MIN_NOTE_S: Final = 0.04
 MIN_NOTE_FRAMES: Final = round(MIN_NOTE_S / FRAME_S)
@@ -116,6 +116,8 @@ class Singer:
         Part of an interval by which it is overshot.
     scoop, fall : float
         Chances of a scoop into a note after a pause, and of a fall-off before one.
+    legato : float
+        Chance that a note is held until the next one's consonant, whatever is written.
     melisma : float
         Chance that a note goes on on the vowel of the one before.
     vibrato_hz, vibrato_cents : float
@@ -154,6 +156,7 @@ class Singer:
     overshoot: float
     scoop: float
     fall: float
+    legato: float
     melisma: float
     vibrato_hz: float
     vibrato_cents: float
@@ -280,9 +283,12 @@ def draw_singer(bank: Bank, random: Generator) -> Singer:
         overshoot=float(random.uniform(0.0, 0.12)),
         scoop=float(random.beta(0.9, 1.6)),
         fall=float(random.beta(0.8, 2.5)),
+        legato=float(random.uniform(0.4, 1.0)),
         melisma=float(random.beta(0.8, 4.0)) if style != "hum" else float(random.beta(1, 1)),
         vibrato_hz=float(np.clip(random.normal(5.5, 0.6), 4.2, 7.2)),
-        vibrato_cents=float(random.gamma(2.0, 22.0)) if vibrato else float(random.uniform(0, 10)),
+        vibrato_cents=float(min(random.gamma(2.0, 22.0), 130.0))
+        if vibrato
+        else float(random.uniform(0, 10)),
         bend=float(0.02 + 0.25 * (1 - skill) * random.random()),
         drift=float(random.uniform(0.03, 0.12) + 0.1 * (1 - skill) * random.random()),
         jitter=float(random.uniform(0.005, 0.04)),
@@ -385,6 +391,8 @@ def _plan(notes: Notes, singer: Singer, repertoire: int, random: Generator) -> l
                 note.dip_db = float(random.uniform(6, 25))
         else:
             note.syllable = syllable = int(random.integers(repertoire))
+            if before and not note.first and random.random() < singer.legato:
+                before.stop = begin
         sung.append(note)
     return sung
 
@@ -600,7 +608,8 @@ def _label(
     rows: list[tuple[float, float, float, float]] = []
     for note in sung:
         vowel_db = float(np.median(level_db[note.begin : note.stop]))
-        start = note.begin - min(note.lead, LED_IN_FRAMES) if note.first else note.begin
+        paused = not np.isfinite(level_db[max(note.begin - note.lead - 1, 0)])
+        start = note.begin - min(note.lead, LED_IN_FRAMES) * paused
         span = slice(start, note.stop)
         loud = voiced[span] & (level_db[span] > vowel_db - HELD_DB)
         away = np.abs(held[span] - note.pitch)
