@@ -28,9 +28,10 @@ from model_zoo.training.beats.corpora import (
 )
 from model_zoo.training.beats.drums import alone
 from model_zoo.training.beats.piece import Piece, change_tempo, cut
-from model_zoo.training.beats.sound import RATE_HZ, degrade, draw_soundfont, synthesise
 from model_zoo.training.beats.timing import lines_of, perform
 from model_zoo.training.rhythm.scores import parse_score, read_archive
+from model_zoo.training.sound.damage import degrade
+from model_zoo.training.sound.fluidsynth import RATE_HZ, draw_soundfont, synthesise
 
 LENGTH_S: Final = (45.0, 75.0)
 TEMPO_FACTOR: Final = (0.75, 1.55)
@@ -127,7 +128,9 @@ def render_piece(corpora: Corpora, random: Generator, target: Path) -> float:
     if len(piece.beats_s) < 8:
         raise ValueError("too short")
     midi, piece = arrange(piece, corpora.grooves, random)
-    samples = synthesise(midi, draw_soundfont(random), random)
+    soundfont = draw_soundfont(random)
+    reverb, chorus = bool(random.random() < 0.5), bool(random.random() < 0.3)
+    samples = synthesise(midi, soundfont, reverb=reverb, chorus=chorus)
     end_s = float(piece.beats_s[-1]) + 2.0
     samples = samples[: int(end_s * RATE_HZ)]
     if not len(samples) or np.abs(samples).max() < 1e-3:

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.random import Generator
 
 from model_zoo.training.beats.prepare import Corpora
-from model_zoo.training.beats.sound import RATE_HZ, degrade
+from model_zoo.training.sound.damage import degrade
+from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.tagger.render import render
 from model_zoo.training.tagger.scene import draw_scene, load
 from model_zoo.training.tagger.take import OFFSET, PITCH, Take, cut

@@ -12,7 +12,7 @@ from numpy.random import Generator
 
 from inference_service.music.families import FAMILIES, family_of
 from inference_service.tagger.model import DRUMS
-from model_zoo.training.beats.sound import RATE_HZ, draw_soundfont, synthesise
+from model_zoo.training.sound.fluidsynth import RATE_HZ, draw_soundfont, synthesise
 from model_zoo.training.tagger.scene import Scene, Track
 from model_zoo.training.tagger.take import Labels, Take, end_at_repeats, hold_by_pedal, mix
 
@@ -53,7 +53,9 @@ def render(scene: Scene, random: Generator) -> Take:
 def _by_soundfont(tracks: Sequence[Track], length_s: float, random: Generator) -> Take:
     """Play tracks on the instruments of one soundfont."""
     midi = encode_tracks(tracks, random)
-    samples = synthesise(midi, draw_soundfont(random), random)
+    soundfont = draw_soundfont(random)
+    reverb, chorus = bool(random.random() < 0.5), bool(random.random() < 0.3)
+    samples = synthesise(midi, soundfont, reverb=reverb, chorus=chorus)
     samples = samples[: round((length_s + TAIL_S) * RATE_HZ)]
     notes = [label_notes(track) for track in tracks if not track.is_drum]
     drums = [label_drums(track.notes) for track in tracks if track.is_drum]

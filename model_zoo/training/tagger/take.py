@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_service.audio.waveform import Samples
-from model_zoo.training.beats.sound import RATE_HZ
+from model_zoo.training.sound.fluidsynth import RATE_HZ
 
 ONSET: Final = 0
 OFFSET: Final = 1

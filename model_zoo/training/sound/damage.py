@@ -1,12 +1,9 @@
-"""Sound of a MIDI file: a synthesiser, a room, a microphone, a codec."""
+"""Damage to sound: a room, a microphone, a codec."""
 
 from __future__ import annotations
 
 import io
-import subprocess
-import tempfile
 from fractions import Fraction
-from pathlib import Path
 from typing import Final
 
 import av
@@ -17,57 +14,13 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import butter, fftconvolve, sosfilt
 
 from inference_service.audio.waveform import Samples
-
-RATE_HZ: Final = 22_050
-SOUNDFONTS: Final = (
-    (Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"), 0.5),
-    (Path("/usr/share/sounds/sf3/MuseScore_General_Full.sf3"), 0.06),
-    (Path("/usr/share/sounds/sf2/TimGM6mb.sf2"), 0.25),
-    (Path("/usr/share/sounds/sf2/OPL-3_FM_128M.sf2"), 0.1),
-)
-"""Debian's, and how often each is taken; one that is not installed, never."""
+from model_zoo.training.sound.fluidsynth import RATE_HZ
 
 CODECS: Final = (
     ("mp3", "mp3", "libmp3lame", "s16p", 22_050),
     ("ogg", "ogg", "libopus", "s16", 48_000),
 )
 MAX_DELAY_S: Final = 0.12
-
-
-def draw_soundfont(random: Generator) -> Path:
-    """Draw one of the installed soundfonts.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is none.
-    """
-    installed = [(path, weight) for path, weight in SOUNDFONTS if path.exists()]
-    if not installed:
-        raise FileNotFoundError("no soundfont: install fluid-soundfont-gm")
-    weights = np.array([weight for _, weight in installed])
-    return installed[int(random.choice(len(installed), p=weights / weights.sum()))][0]
-
-
-def synthesise(midi: bytes, soundfont: Path, random: Generator) -> Samples:
-    """Render a MIDI file: np.ndarray, shape (N,), float32, mono at RATE_HZ.
-
-    Raises
-    ------
-    subprocess.CalledProcessError
-        If FluidSynth fails.
-    """
-    effects = ["-R", str(int(random.random() < 0.5)), "-C", str(int(random.random() < 0.3))]
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "in.mid", Path(folder) / "out.raw"
-        source.write_bytes(midi)
-        command = ["fluidsynth", "-niq", "-r", str(RATE_HZ), "-g", "0.4", *effects]
-        command += ["-o", "synth.dynamic-sample-loading=1", "-T", "raw", "-O", "s16"]
-        command += ["-F", str(target), str(soundfont), str(source)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        stereo = np.frombuffer(target.read_bytes(), np.int16).reshape(-1, 2)
-    mono: Samples = stereo.astype(np.float32).mean(axis=1) / 32768
-    return mono
 
 
 def degrade(samples: Samples, random: Generator) -> Samples:
