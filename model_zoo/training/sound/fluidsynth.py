@@ -11,8 +11,7 @@ TimGM6mb.sf2                timgm6mb-soundfont           GPL 2          recorded
                                                                         Brechbill
 OPL-3_FM_128M.sf2           opl3-soundfont               GPL 3 or later a Yamaha OPL3's, by
                                                                         frequency modulation
-sf_GMbank.sf2               csound-soundfont             LGPL 2.1 or    recorded, small
-                                                         later
+sf_GMbank.sf2               csound-soundfont             public domain  recorded, small
 =========================== ============================ ============== ==========================
 
 ``FluidR3_GS.sf2`` of fluid-soundfont-gs has only the variations that General MIDI lacks, and so is

@@ -1,0 +1,22 @@
+"""``python -m model_zoo.training.sound fetch``; see ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from model_zoo.training.sound.banks import BANKS, SOUNDS, fetch
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m model_zoo.training.sound")
+    commands = parser.add_subparsers(dest="command", required=True)
+    fetching = commands.add_parser("fetch", help="download the sample banks that are not there")
+    fetching.add_argument("--to", type=Path, default=SOUNDS)
+    options = parser.parse_args(arguments)
+    fetch(options.to, BANKS, print)
+
+
+if __name__ == "__main__":
+    main()

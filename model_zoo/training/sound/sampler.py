@@ -1,0 +1,213 @@
+"""A sampler: notes played with the recorded notes of a bank.
+
+The sample nearest in pitch, of the layer that the velocity asks for, is re-pitched by resampling,
+and begins :data:`~model_zoo.training.sound.banks.LEAD_S` before its note, so that its sound begins
+with it. Where a bank has but one layer, softer notes are also duller: they lose the partials above
+some. After the note's offset the level falls as a damper's touch has it: to -40 dB within the
+release, drawn for each performance, and to nothing soon after. The top strings of a piano have no
+dampers. A key that is struck while its note still sounds does not stop it, as its string would not
+be still either.
+
+Labels stay exact: a note that outlasts its sample ends where the sample ends, and one too far from
+any sample is left out.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soxr
+from numpy.random import Generator
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfilt
+
+from inference_service.audio.waveform import Samples
+from model_zoo.training.sound.banks import LEAD_S, SOUNDS, Bank, Entry, read_index
+from model_zoo.training.sound.fluidsynth import RATE_HZ
+
+Notes = NDArray[np.float64]
+"""Rows of onset and offset in seconds, pitch as a MIDI number, velocity 1-127."""
+
+REACH_SEMITONES: Final = 6.0
+UNDAMPED_PITCH: Final = 90
+SHADES: Final = ((45, 5.0), (80, 12.0))
+"""Up to which velocity notes keep about how many partials, where a bank has one layer."""
+
+CACHE_SAMPLES: Final = 24_000_000
+SHORTEST_S: Final = 0.5
+"""Notes are prepared in lengths of this and its doubles, so that many can share one."""
+
+MARGIN_S: Final = 0.02
+"""How much further the resampler looks, so that what is heard does not hang on where it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """How an instrument answers.
+
+    Attributes
+    ----------
+    release_s : tuple of float
+        Least and most.
+    undamped_pitch : float
+        From here up notes ring on after their offset.
+    exponent : tuple of float
+        Least and most of the power of the velocity that the level follows, within a layer.
+    """
+
+    release_s: tuple[float, float] = (0.02, 0.08)
+    undamped_pitch: float = np.inf
+    exponent: tuple[float, float] = (0.7, 1.8)
+
+
+PLAIN: Final = Touch()
+PIANO: Final = Touch((0.08, 0.15), UNDAMPED_PITCH, (0.9, 1.5))
+RINGING: Final = Touch((0.3, 0.8))
+"""Of harps and xylophones, which nobody damps at once."""
+
+
+class Instrument:
+    """An instrument that is played by samples.
+
+    Parameters
+    ----------
+    samples : np.ndarray, shape (N,), int16
+    entries : sequence of Entry
+        Of ``samples``.
+    layer_tops : sequence of int
+        The highest velocity of each layer.
+    touch : Touch
+    """
+
+    def __init__(
+        self,
+        samples: NDArray[np.int16],
+        entries: Sequence[Entry],
+        layer_tops: Sequence[int] = (127,),
+        touch: Touch = PLAIN,
+    ) -> None:
+        self._samples = samples
+        self._entries = list(entries)
+        self._layer_tops = np.array(layer_tops)
+        self._touch = touch
+        self._layers = np.array([entry.layer for entry in entries])
+        self._pitches = np.array([entry.pitch for entry in entries])
+        self._cache: OrderedDict[tuple[int, int, int, int], Samples] = OrderedDict()
+        self._cached_samples = 0
+
+    def play(self, notes: Notes, length_s: float, random: Generator) -> tuple[Samples, Notes]:
+        """Return the sound of notes, and the notes as they sounded.
+
+        Parameters
+        ----------
+        notes : np.ndarray, shape (N, 4)
+        length_s : float
+        random : Generator
+
+        Returns
+        -------
+        samples : np.ndarray, shape (M,), float32
+        notes : np.ndarray, shape (K, 4)
+            Sorted by onset; offsets may lie beyond ``length_s``.
+        """
+        lead = round(LEAD_S * RATE_HZ)
+        release = self._draw_release(random)
+        exponent = float(random.uniform(*self._touch.exponent))
+        sound = np.zeros(round(length_s * RATE_HZ), np.float32)
+        sounded = []
+        for onset_s, offset_s, pitch, velocity in notes[np.argsort(notes[:, 0], kind="stable")]:
+            index, layer = self._choose(pitch, velocity)
+            start = round(onset_s * RATE_HZ) - lead
+            if index is None or start >= len(sound):
+                continue
+            damped = pitch < self._touch.undamped_pitch
+            held = round((offset_s - onset_s) * RATE_HZ) + lead if damped else None
+            count = None if held is None else held + len(release)
+            note = self._prepare(index, pitch, self._shade(velocity), count)
+            whole_s = (self._length(index, pitch) - lead) / RATE_HZ
+            sounded.append((onset_s, min(offset_s, onset_s + whole_s), pitch, velocity))
+            gain = np.float32((velocity / self._layer_tops[layer]) ** exponent)
+            _add(sound, note[: len(note) if held is None else held], start, gain)
+            if held is not None:
+                tail = note[held : held + len(release)]
+                _add(sound, tail * release[: len(tail)], start + held, gain)
+        return sound, np.array(sounded, float).reshape(-1, 4)
+
+    def _draw_release(self, random: Generator) -> Samples:
+        release_s = float(random.uniform(*self._touch.release_s))
+        time = np.arange(round(1.5 * release_s * RATE_HZ)) / (release_s * RATE_HZ)
+        return np.asarray(10 ** (-2 * time) * (1 - time / 1.5), np.float32)
+
+    def _choose(self, pitch: float, velocity: float) -> tuple[int | None, int]:
+        """Return the sample to play and its layer."""
+        layer = int(np.searchsorted(self._layer_tops, velocity).clip(0, len(self._layer_tops) - 1))
+        distance = np.abs(self._pitches - pitch) + 1000.0 * (self._layers != layer)
+        index = int(distance.argmin())
+        return (index if distance[index] <= REACH_SEMITONES else None), layer
+
+    def _length(self, index: int, pitch: float) -> int:
+        entry = self._entries[index]
+        return int((entry.stop - entry.start) * 2 ** ((entry.pitch - pitch) / 12))
+
+    def _shade(self, velocity: float) -> int:
+        if len(self._layer_tops) > 1:
+            return len(SHADES)
+        return sum(velocity > top for top, _ in SHADES)
+
+    def _prepare(self, index: int, pitch: float, shade: int, count: int | None) -> Samples:
+        """Return a sample at a pitch: so many of its first values, or all that it has."""
+        whole = self._length(index, pitch)
+        count = whole if count is None else min(count, whole)
+        doublings = max(int(np.ceil(np.log2(max(count, 1) / (SHORTEST_S * RATE_HZ)))), 0)
+        key = index, round(pitch * 100), shade, doublings
+        if (found := self._cache.get(key)) is not None:
+            self._cache.move_to_end(key)
+            return found[:count]
+        entry = self._entries[index]
+        ratio = 2 ** ((pitch - entry.pitch) / 12)
+        length = int(SHORTEST_S * RATE_HZ) * 2**doublings
+        stop = min(entry.start + int((length + MARGIN_S * RATE_HZ) * ratio), entry.stop)
+        sample = self._samples[entry.start : stop].astype(np.float32)
+        sample *= np.float32(entry.peak / 32767)
+        if ratio != 1.0:
+            sample = soxr.resample(sample, RATE_HZ * ratio, RATE_HZ, quality="MQ")
+        if shade < len(SHADES):
+            cut_hz = min(440 * 2 ** ((pitch - 69) / 12) * SHADES[shade][1], 0.45 * RATE_HZ)
+            sample = sosfilt(butter(1, cut_hz, fs=RATE_HZ, output="sos"), sample)
+            sample = sample.astype(np.float32)
+        self._keep(key, sample)
+        return sample[:count]
+
+    def _keep(self, key: tuple[int, int, int, int], sample: Samples) -> None:
+        self._cache[key] = sample
+        self._cached_samples += len(sample)
+        while self._cached_samples > CACHE_SAMPLES and len(self._cache) > 1:
+            self._cached_samples -= len(self._cache.popitem(last=False)[1])
+
+
+def load_instrument(bank: Bank, folder: Path = SOUNDS) -> Instrument:
+    """Return the instrument of a bank; its samples are read when they are played.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the bank has not been fetched.
+    """
+    family = bank.programs[0]
+    touch = PIANO if family < 8 else RINGING if family in (13, 46) else PLAIN
+    samples = np.load(folder / f"{bank.name}.npy", mmap_mode="r")
+    return Instrument(samples, read_index(folder, bank.name), bank.layer_tops, touch)
+
+
+def _add(sound: Samples, piece: Samples, start: int, gain: np.float32) -> None:
+    """Add a piece to a sound from ``start`` on; what lies outside is lost."""
+    piece = piece[max(-start, 0) :]
+    start = max(start, 0)
+    stop = min(start + len(piece), len(sound))
+    if stop > start:
+        sound[start:stop] += gain * piece[: stop - start]
