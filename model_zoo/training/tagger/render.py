@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 
 import mido
@@ -11,13 +12,29 @@ import numpy as np
 from numpy.random import Generator
 
 from inference_service.music.families import FAMILIES, family_of
+from inference_service.music.programs import SINGERS
 from inference_service.tagger.model import DRUMS
+from model_zoo.training.sound.banks import BANKS, Bank
 from model_zoo.training.sound.fluidsynth import RATE_HZ, draw_soundfont, synthesise
+from model_zoo.training.sound.sampler import Instrument, load_instrument
+from model_zoo.training.sound.singing import sing
+from model_zoo.training.sound.speech import BANK
 from model_zoo.training.tagger.scene import Scene, Track
-from model_zoo.training.tagger.take import Labels, Take, end_at_repeats, hold_by_pedal, mix
+from model_zoo.training.tagger.take import (
+    OFFSET,
+    ONSET,
+    Labels,
+    Take,
+    end_at_repeats,
+    hold_by_pedal,
+    mix,
+)
 
 TICKS_PER_S: Final = 1000
 TAIL_S: Final = 2.0
+SUNG_SHARE: Final = 0.9
+SAMPLED_SHARE: Final = 0.6
+"""How often singing is sung, and instruments that have a bank are played by it."""
 
 _SOUNDS: Final[dict[str, tuple[int, ...]]] = {
     "kick": (35, 36),
@@ -33,7 +50,8 @@ DRUM_INDEX: Final = {key: DRUMS.index(name) for name, keys in _SOUNDS.items() fo
 
 
 def render(scene: Scene, random: Generator) -> Take:
-    """Make a scene sound.
+    """Make a scene sound: singers sing, some instruments are played by samples, a soundfont plays
+    the others.
 
     Raises
     ------
@@ -42,21 +60,79 @@ def render(scene: Scene, random: Generator) -> Take:
     FileNotFoundError
         If no soundfont is installed.
     """
-    takes = [_by_soundfont(scene.tracks, scene.length_s, random)]
-    take = mix(takes, [1.0])
+    takes: list[Take] = []
+    others: list[Track] = []
+    for track in scene.tracks:
+        bank = None if track.is_drum else _draw_bank(track.program, random)
+        if track.program in SINGERS and _can_sing() and random.random() < SUNG_SHARE:
+            takes.append(_by_singer(track, random))
+        elif bank is not None:
+            takes.append(_by_samples(track, bank, scene.length_s, random))
+        else:
+            others.append(track)
+    if others:
+        takes.append(_by_soundfont(others, random))
+    take = mix([_cut_off(take, scene.length_s + TAIL_S) for take in takes],
+               [_draw_gain(take, random) for take in takes])  # fmt: skip
     peak = float(np.abs(take.samples).max()) if len(take.samples) else 0.0
     if peak < 1e-3:
         raise ValueError(f"{scene.name}: silent")
     return Take(take.samples * np.float32(0.5 / peak), take.notes, take.drums)
 
 
-def _by_soundfont(tracks: Sequence[Track], length_s: float, random: Generator) -> Take:
+def _draw_gain(take: Take, random: Generator) -> float:
+    """Bring a stem to a like loudness, give or take some decibels."""
+    level = float(np.sqrt(np.mean(np.square(take.samples)))) if len(take.samples) else 0.0
+    return 0.05 * 10 ** (random.uniform(-7, 5) / 20) / max(level, 1e-4)
+
+
+def _cut_off(take: Take, length_s: float) -> Take:
+    """End everything with the take."""
+    notes = take.notes[take.notes[:, ONSET] < length_s].copy()
+    notes[:, OFFSET] = np.minimum(notes[:, OFFSET], length_s)
+    return Take(take.samples[: round(length_s * RATE_HZ)], notes, take.drums)
+
+
+@cache
+def _can_sing() -> bool:
+    """Whether the singers' syllables are at hand."""
+    return BANK.exists()
+
+
+@cache
+def _instrument(bank: Bank) -> Instrument | None:
+    try:
+        return load_instrument(bank)
+    except FileNotFoundError:
+        return None
+
+
+def _draw_bank(program: int, random: Generator) -> Bank | None:
+    """Draw a bank for a program among those fetched; None for a soundfont's instrument."""
+    fitting = [b for b in BANKS if program in b.programs and _instrument(b) is not None]
+    if not fitting or random.random() > SAMPLED_SHARE:
+        return None
+    return fitting[int(random.integers(len(fitting)))]
+
+
+def _by_singer(track: Track, random: Generator) -> Take:
+    samples, notes = sing(track.notes, random)
+    return Take(samples, _with_family(notes, track.program), np.zeros((0, 3)))
+
+
+def _by_samples(track: Track, bank: Bank, length_s: float, random: Generator) -> Take:
+    instrument = _instrument(bank)
+    assert instrument is not None
+    samples, notes = instrument.play(_hold(track, length_s), length_s + TAIL_S, random)
+    notes = end_at_repeats(notes)
+    return Take(samples, _with_family(notes, track.program), np.zeros((0, 3)))
+
+
+def _by_soundfont(tracks: Sequence[Track], random: Generator) -> Take:
     """Play tracks on the instruments of one soundfont."""
     midi = encode_tracks(tracks, random)
-    soundfont = draw_soundfont(random)
-    reverb, chorus = bool(random.random() < 0.5), bool(random.random() < 0.3)
-    samples = synthesise(midi, soundfont, reverb=reverb, chorus=chorus)
-    samples = samples[: round((length_s + TAIL_S) * RATE_HZ)]
+    reverb, chorus = random.random() < 0.4, random.random() < 0.25
+    samples = synthesise(midi, draw_soundfont(random), reverb=reverb, chorus=chorus)
     notes = [label_notes(track) for track in tracks if not track.is_drum]
     drums = [label_drums(track.notes) for track in tracks if track.is_drum]
     return Take(
@@ -66,11 +142,19 @@ def _by_soundfont(tracks: Sequence[Track], length_s: float, random: Generator) -
     )
 
 
+def _hold(track: Track, longest_s: float = 1e3) -> Labels:
+    held = hold_by_pedal(track.notes, track.pedal if track.program < 8 else np.zeros((0, 2)))
+    held[:, OFFSET] = np.minimum(held[:, OFFSET], longest_s + TAIL_S)
+    return held[held[:, OFFSET] > held[:, ONSET]]
+
+
+def _with_family(notes: Labels, program: int) -> Labels:
+    return np.column_stack([notes, np.full(len(notes), FAMILIES.index(family_of(program)))])
+
+
 def label_notes(track: Track) -> Labels:
     """Return the notes of a pitched track as they sound: rows of :attr:`Take.notes`."""
-    held = hold_by_pedal(track.notes, track.pedal if track.program < 8 else np.zeros((0, 2)))
-    family = FAMILIES.index(family_of(track.program))
-    return np.column_stack([held, np.full(len(held), family)])
+    return _with_family(_hold(track), track.program)
 
 
 def label_drums(hits: Labels) -> Labels:

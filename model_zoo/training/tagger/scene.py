@@ -20,8 +20,16 @@ from model_zoo.training.beats import leadsheets
 from model_zoo.training.beats.arrange import PROGRAMS, add_bass
 from model_zoo.training.beats.corpora import read_song
 from model_zoo.training.beats.drums import add_drums, alone
-from model_zoo.training.beats.piece import OFFSET, ONSET, PITCH, VELOCITY, Line, Piece, cut
-from model_zoo.training.beats.piece import change_tempo
+from model_zoo.training.beats.piece import (
+    OFFSET,
+    ONSET,
+    PITCH,
+    VELOCITY,
+    Line,
+    Piece,
+    change_tempo,
+    cut,
+)
 from model_zoo.training.beats.prepare import Corpora, load_corpora
 from model_zoo.training.beats.timing import lines_of, perform
 from model_zoo.training.rhythm.scores import parse_score
@@ -141,7 +149,8 @@ def _band(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, li
         sung = line.role == "melody" and random.random() < 0.45
         program = SINGERS[0] if sung else int(random.choice(PROGRAMS[line.role]))
         pedal = line.pedal if program < 8 else _no_pedal()
-        tracks.append(_fit(Track(program, line.notes, pedal)))
+        notes = _one_voice(line.notes) if sung else line.notes
+        tracks.append(_fit(Track(program, notes, pedal)))
     return piece.name, tracks
 
 
