@@ -22,38 +22,21 @@ harmonium                freesound.org, sound 330410 by donyaquick              
 All but the first were gathered by Nicholas Brosowsky (tonejs-instruments), whose file
 ``sample-source-info.txt`` names the sources; the licence is the one that he gives the samples. The
 packages' own "MIT" is of their code.
-
-A bank is kept as two files: ``NAME.npy``, all samples one after another, mono, int16, at
-:data:`RATE_HZ`, each scaled to the full range, to be mapped into memory, which processes share; and
-``NAME.json``, their index. The sound of each begins :data:`LEAD_S` after its first sample, as
-:func:`find_onset` hears it, and ends when it has decayed by :data:`DECAY_DB`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-import soundfile
-import soxr
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
-
-from inference_service.audio.waveform import Samples
-from model_zoo.training.sound.fluidsynth import RATE_HZ
-
-SOUNDS: Final = Path("var/sounds")
-LEAD_S: Final = 0.001
-ONSET_DB: Final = -26.0
-DECAY_DB: Final = -66.0
-MAX_S: Final = 20.0
+from model_zoo.training.sound import samples
+from model_zoo.training.sound.samples import Recording
 
 SPOILED: Final = {
     "guitar-nylon": {74},
@@ -97,6 +80,7 @@ BANKS: Final = (
         "salamander",
         (0, 1),
         tuple(f"@audio-samples/piano-velocity{layer}@1.0.5" for layer in range(1, 17)),
+        # as its own SFZ file divides them
         (26, 34, 36, 43, 46, 50, 56, 64, 72, 80, 87, 94, 100, 107, 117, 127),
     ),
     _tonejs("piano", "1.1.2", 0, 1),
@@ -122,99 +106,6 @@ BANKS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A sample of a bank.
-
-    Attributes
-    ----------
-    pitch : float
-        MIDI number.
-    layer : int
-        Of velocity, 0 the softest.
-    start, stop : int
-        Its place in the bank's array.
-    peak : float
-        What full scale stood for.
-    """
-
-    pitch: float
-    layer: int
-    start: int
-    stop: int
-    peak: float
-
-
-def find_onset(samples: Samples, rate_hz: int = RATE_HZ) -> int:
-    """Return the sample where a note begins: where it first comes within reach of its loudest.
-
-    Loudness is the mean power over a millisecond, compared by :data:`ONSET_DB` with its highest in
-    the note's first half-second.
-    """
-    width = max(round(0.001 * rate_hz), 1)
-    power = uniform_filter1d(np.square(samples, dtype=np.float64), width)
-    quiet = power < power.max() * 1e-4
-    first = int(np.argmin(quiet)) if len(quiet) else 0
-    highest = power[: first + rate_hz // 2].max(initial=0.0)
-    return int(np.argmax(power >= highest * 10 ** (ONSET_DB / 10)))
-
-
-def trim(samples: Samples, rate_hz: int = RATE_HZ) -> Samples:
-    """Cut what comes before a note, and what is left of it when it has died away."""
-    lead = round(LEAD_S * rate_hz)
-    start = find_onset(samples, rate_hz) - lead
-    note = np.pad(samples, (max(-start, 0), 0))[max(start, 0) :][: round(MAX_S * rate_hz)]
-    level = maximum_filter1d(np.abs(note), max(round(0.02 * rate_hz), 1))
-    heard = np.flatnonzero(level > level.max(initial=0.0) * 10 ** (DECAY_DB / 20))
-    note = np.array(note[: heard[-1] + 1 if len(heard) else 0], np.float32)
-    note[:lead] *= np.linspace(0.0, 1.0, min(lead, len(note)), dtype=np.float32)
-    fade = min(round(0.01 * rate_hz), len(note))
-    note[len(note) - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
-    return note
-
-
-def load_sound(path: Path) -> Samples:
-    """Decode a file: np.ndarray, shape (N,), float32, mono at RATE_HZ."""
-    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = samples.mean(axis=1)
-    return np.asarray(soxr.resample(mono, rate_hz, RATE_HZ), np.float32)
-
-
-def write_bank(folder: Path, name: str, sounds: Iterable[tuple[float, int, Samples]]) -> None:
-    """Keep a bank.
-
-    Parameters
-    ----------
-    folder : Path
-    name : str
-    sounds : iterable of (pitch, layer, samples)
-        Trimmed.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    entries: list[Entry] = []
-    pieces: list[np.ndarray] = []
-    start = 0
-    for pitch, layer, samples in sounds:
-        peak = float(np.abs(samples).max(initial=1e-9))
-        pieces.append(np.rint(samples / peak * 32767).astype(np.int16))
-        entries.append(Entry(pitch, layer, start, start + len(samples), peak))
-        start += len(samples)
-    np.save(folder / f"{name}.npy", np.concatenate(pieces))
-    text = json.dumps([asdict(entry) for entry in entries])
-    (folder / f"{name}.json").write_text(text)
-
-
-def read_index(folder: Path, name: str) -> list[Entry]:
-    """Return what :func:`write_bank` kept.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the bank is not there.
-    """
-    return [Entry(**entry) for entry in json.loads((folder / f"{name}.json").read_text())]
-
-
 def parse_name(name: str) -> tuple[int, int] | None:
     """Return the pitch and the number of the layer that a file's name tells, C4 being 60."""
     if not (found := _AUDIO.fullmatch(name)):
@@ -234,17 +125,18 @@ def fetch(folder: Path, banks: Iterable[Bank], say: Callable[[str], None]) -> No
     for bank in banks:
         if (folder / f"{bank.name}.json").exists():
             continue
-        sounds: list[tuple[float, int, Samples]] = []
         with tempfile.TemporaryDirectory() as temporary:
-            for package in bank.packages:
-                for path in _unpack(package, Path(temporary)):
-                    parsed = parse_name(path.name)
-                    assert parsed is not None
-                    if parsed[0] in SPOILED.get(bank.name, set()):
-                        continue
-                    sounds.append((float(parsed[0]), parsed[1], trim(load_sound(path))))
-        write_bank(folder, bank.name, sorted(sounds, key=lambda sound: sound[:2]))
-        say(f"{bank.name}: {len(sounds)} samples")
+            paths = [
+                path for package in bank.packages for path in _unpack(package, Path(temporary))
+            ]
+            spoiled = SPOILED.get(bank.name, set())
+            named = sorted((parse_name(path.name) or (0, 0), path) for path in paths)
+            recordings = (
+                Recording(pitch, bank.layer_tops[layer], samples.trim(samples.load_sound(path)))
+                for (pitch, layer), path in named
+                if pitch not in spoiled
+            )
+            say(f"{bank.name}: {samples.write(folder, bank.name, recordings)} samples")
 
 
 def _unpack(package: str, folder: Path) -> list[Path]:

@@ -1,12 +1,12 @@
 """A sampler: notes played with the recorded notes of a bank.
 
 The sample nearest in pitch, of the layer that the velocity asks for, is re-pitched by resampling,
-and begins :data:`~model_zoo.training.sound.banks.LEAD_S` before its note, so that its sound begins
-with it. Where a bank has but one layer, softer notes are also duller: they lose the partials above
-some. After the note's offset the level falls as a damper's touch has it: to -40 dB within the
-release, drawn for each performance, and to nothing soon after. The top strings of a piano have no
-dampers. A key that is struck while its note still sounds does not stop it, as its string would not
-be still either.
+and begins :data:`~model_zoo.training.sound.samples.LEAD_S` before its note, so that its sound
+begins with it. Where a bank has but one layer, softer notes are also duller: they lose the partials
+above some. After the note's offset the level falls as under a damper: to -40 dB within the release,
+drawn for each performance, and to nothing soon after. The top strings of a piano have no dampers. A
+key that is struck while its note still sounds does not stop it, as its string would not be still
+either.
 
 Labels stay exact: a note that outlasts its sample ends where the sample ends, and one too far from
 any sample is left out.
@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 from inference_service.audio.waveform import Samples
-from model_zoo.training.sound.banks import LEAD_S, SOUNDS, Bank, Entry, read_index
+from model_zoo.training.sound.banks import Bank
 from model_zoo.training.sound.fluidsynth import RATE_HZ
+from model_zoo.training.sound.samples import LEAD_S, SOUNDS, Entry, read
 
 Notes = NDArray[np.float64]
 """Rows of onset and offset in seconds, pitch as a MIDI number, velocity 1-127."""
@@ -79,8 +80,6 @@ class Instrument:
     samples : np.ndarray, shape (N,), int16
     entries : sequence of Entry
         Of ``samples``.
-    layer_tops : sequence of int
-        The highest velocity of each layer.
     touch : Touch
     """
 
@@ -88,14 +87,13 @@ class Instrument:
         self,
         samples: NDArray[np.int16],
         entries: Sequence[Entry],
-        layer_tops: Sequence[int] = (127,),
         touch: Touch = PLAIN,
     ) -> None:
         self._samples = samples
         self._entries = list(entries)
-        self._layer_tops = np.array(layer_tops)
         self._touch = touch
-        self._layers = np.array([entry.layer for entry in entries])
+        self._velocities = np.array([entry.velocity for entry in entries])
+        self._layers = np.unique(self._velocities)
         self._pitches = np.array([entry.pitch for entry in entries])
         self._cache: OrderedDict[tuple[int, int, int, int], Samples] = OrderedDict()
         self._cached_samples = 0
@@ -121,7 +119,7 @@ class Instrument:
         sound = np.zeros(round(length_s * RATE_HZ), np.float32)
         sounded = []
         for onset_s, offset_s, pitch, velocity in notes[np.argsort(notes[:, 0], kind="stable")]:
-            index, layer = self._choose(pitch, velocity)
+            index, top = self._choose(pitch, velocity)
             start = round(onset_s * RATE_HZ) - lead
             if index is None or start >= len(sound):
                 continue
@@ -131,11 +129,11 @@ class Instrument:
             note = self._prepare(index, pitch, self._shade(velocity), count)
             whole_s = (self._length(index, pitch) - lead) / RATE_HZ
             sounded.append((onset_s, min(offset_s, onset_s + whole_s), pitch, velocity))
-            gain = np.float32((velocity / self._layer_tops[layer]) ** exponent)
-            _add(sound, note[: len(note) if held is None else held], start, gain)
+            gain = np.float32((velocity / top) ** exponent)
+            add(sound, note[: len(note) if held is None else held], start, gain)
             if held is not None:
                 tail = note[held : held + len(release)]
-                _add(sound, tail * release[: len(tail)], start + held, gain)
+                add(sound, tail * release[: len(tail)], start + held, gain)
         return sound, np.array(sounded, float).reshape(-1, 4)
 
     def _draw_release(self, random: Generator) -> Samples:
@@ -144,18 +142,19 @@ class Instrument:
         return np.asarray(10 ** (-2 * time) * (1 - time / 1.5), np.float32)
 
     def _choose(self, pitch: float, velocity: float) -> tuple[int | None, int]:
-        """Return the sample to play and its layer."""
-        layer = int(np.searchsorted(self._layer_tops, velocity).clip(0, len(self._layer_tops) - 1))
-        distance = np.abs(self._pitches - pitch) + 1000.0 * (self._layers != layer)
+        """Return the sample to play and the highest velocity of its layer."""
+        layer = int(np.searchsorted(self._layers, velocity).clip(0, len(self._layers) - 1))
+        top = int(self._layers[layer])
+        distance = np.abs(self._pitches - pitch) + 1000.0 * (self._velocities != top)
         index = int(distance.argmin())
-        return (index if distance[index] <= REACH_SEMITONES else None), layer
+        return (index if distance[index] <= REACH_SEMITONES else None), top
 
     def _length(self, index: int, pitch: float) -> int:
         entry = self._entries[index]
         return int((entry.stop - entry.start) * 2 ** ((entry.pitch - pitch) / 12))
 
     def _shade(self, velocity: float) -> int:
-        if len(self._layer_tops) > 1:
+        if len(self._layers) > 1:
             return len(SHADES)
         return sum(velocity > top for top, _ in SHADES)
 
@@ -200,11 +199,11 @@ def load_instrument(bank: Bank, folder: Path = SOUNDS) -> Instrument:
     """
     family = bank.programs[0]
     touch = PIANO if family < 8 else RINGING if family in (13, 46) else PLAIN
-    samples = np.load(folder / f"{bank.name}.npy", mmap_mode="r")
-    return Instrument(samples, read_index(folder, bank.name), bank.layer_tops, touch)
+    samples, entries = read(folder, bank.name)
+    return Instrument(samples, entries, touch)
 
 
-def _add(sound: Samples, piece: Samples, start: int, gain: np.float32) -> None:
+def add(sound: Samples, piece: Samples, start: int, gain: np.float32) -> None:
     """Add a piece to a sound from ``start`` on; what lies outside is lost."""
     piece = piece[max(-start, 0) :]
     start = max(start, 0)

@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 from model_zoo.training.sound import banks
 from model_zoo.training.sound.__main__ import main
-from model_zoo.training.sound.banks import (
-    BANKS,
-    LEAD_S,
-    Bank,
-    fetch,
-    find_onset,
-    parse_name,
-    read_index,
-    trim,
-    write_bank,
-)
+from model_zoo.training.sound.banks import BANKS, Bank, fetch, parse_name
 from model_zoo.training.sound.fluidsynth import RATE_HZ
+from model_zoo.training.sound.kits import KITS
+from model_zoo.training.sound.samples import (
+    LEAD_S,
+    Recording,
+    find_onset,
+    load_sound,
+    read,
+    trim,
+    write,
+)
 
 
 def decaying_tone(*, silence_s: float, rate_hz: int = RATE_HZ) -> NDArray[np.float32]:
@@ -70,16 +70,32 @@ def test_silence_has_no_note() -> None:
     assert len(trim(np.zeros(1000, np.float32))) == 0
 
 
-def test_a_bank_is_read_as_it_was_kept(tmp_path: Path) -> None:
+def test_recordings_are_read_as_they_were_kept(tmp_path: Path) -> None:
     soft, loud = decaying_tone(silence_s=0) * np.float32(0.01), decaying_tone(silence_s=0)
-    write_bank(tmp_path, "x", [(69.0, 0, soft), (69.0, 1, loud)])
-    entries = read_index(tmp_path, "x")
-    samples = np.load(tmp_path / "x.npy", mmap_mode="r")
+    silent = Recording(70.0, 127, np.zeros(100, np.float32))
+    kept = [Recording(69.0, 64, soft), silent, Recording(69.0, 127, loud, 1)]
+    assert write(tmp_path, "x", kept) == 2
+    samples, entries = read(tmp_path, "x")
     assert samples.dtype == np.int16
     for entry, sound in zip(entries, (soft, loud), strict=True):
-        read = samples[entry.start : entry.stop] * entry.peak / 32767
-        assert np.abs(read - sound).max() <= entry.peak / 32767
-    assert [entry.layer for entry in entries] == [0, 1]
+        reread = samples[entry.start : entry.stop] * entry.peak / 32767
+        assert np.abs(reread - sound).max() <= entry.peak / 32767
+    assert [(entry.velocity, entry.variant) for entry in entries] == [(64, 0), (127, 1)]
+
+
+def test_silence_alone_is_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nothing sounds"):
+        write(tmp_path, "x", [Recording(60.0, 127, np.zeros(100, np.float32))])
+
+
+def test_files_are_decoded_to_mono_and_repitched(tmp_path: Path) -> None:
+    tone = decaying_tone(silence_s=0.0, rate_hz=44_100)
+    soundfile.write(tmp_path / "x.wav", np.stack([tone, 0 * tone], 1), 44_100, "FLOAT")
+    sound = load_sound(tmp_path / "x.wav", semitones=12.0)
+    assert len(sound) == RATE_HZ
+    spectrum = np.abs(np.fft.rfft(sound))
+    assert int(spectrum.argmax()) == pytest.approx(880, abs=1)
+    assert np.abs(sound).max() == pytest.approx(0.25, rel=0.05)
 
 
 def test_banks_are_unpacked_from_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +126,7 @@ def test_banks_are_unpacked_from_packages(tmp_path: Path, monkeypatch: pytest.Mo
     fetch(tmp_path / "sounds", [bank], said.append)
     assert asked == ["tones@1.0.0"]
     assert said == ["tones: 2 samples"]
-    assert [entry.pitch for entry in read_index(tmp_path / "sounds", "tones")] == [69.0, 72.0]
+    assert [entry.pitch for entry in read(tmp_path / "sounds", "tones")[1]] == [69.0, 72.0]
     assert sorted(path.name for path in (tmp_path / "sounds").iterdir()) == [
         "tones.json",
         "tones.npy",
@@ -121,8 +137,11 @@ def test_the_command_fetches_all_banks(tmp_path: Path) -> None:
     """All are there already: nothing is downloaded."""
     for bank in BANKS:
         (tmp_path / f"{bank.name}.json").write_text(json.dumps([]))
+    (tmp_path / "kits").mkdir()
+    for name, _ in KITS:
+        (tmp_path / "kits" / f"{name}.json").write_text(json.dumps([]))
     main(["fetch", "--to", str(tmp_path)])
-    assert len(list(tmp_path.iterdir())) == len(BANKS)
+    assert len(list(tmp_path.iterdir())) == len(BANKS) + 1
 
 
 def test_layers_and_packages_of_every_bank_agree() -> None:

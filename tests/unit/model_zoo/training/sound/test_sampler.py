@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model_zoo.training.sound.banks import BANKS, LEAD_S, SOUNDS, find_onset, read_index, write_bank
+from model_zoo.training.sound.banks import BANKS
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.sound.sampler import PIANO, PLAIN, Instrument, Touch, load_instrument
+from model_zoo.training.sound.samples import LEAD_S, SOUNDS, Recording, find_onset, read, write
 
 LENGTH_S = 1.5
 
@@ -26,10 +27,16 @@ def tone(pitch: float, level: float = 0.5, length_s: float = LENGTH_S) -> NDArra
 def build(
     tmp_path: Path, sounds: list[tuple[float, int, NDArray[np.float32]]], touch: Touch = PLAIN
 ) -> Instrument:
-    write_bank(tmp_path, "tones", sounds)
-    tops = (63, 127) if any(layer for _, layer, _ in sounds) else (127,)
-    samples = np.load(tmp_path / "tones.npy", mmap_mode="r")
-    return Instrument(samples, read_index(tmp_path, "tones"), tops, touch)
+    layered = any(layer for _, layer, _ in sounds)
+    write(
+        tmp_path,
+        "tones",
+        [
+            Recording(pitch, (63, 127)[layer] if layered else 127, sound)
+            for pitch, layer, sound in sounds
+        ],
+    )
+    return Instrument(*read(tmp_path, "tones"), touch)
 
 
 @pytest.fixture(name="instrument")
