@@ -29,7 +29,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-import pyworld
 import soxr
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -659,6 +658,8 @@ def _synthesise(
     singer: Singer,
 ) -> Samples:
     """Let WORLD sing what is not silence."""
+    import pyworld  # of the extra "training": the rest runs without
+
     hop = RATE_HZ * FRAME_S
     samples = np.zeros(round(len(source) * hop) + RATE_HZ, np.float32)
     envelope = np.concatenate([syllable.envelope for syllable in syllables])

@@ -32,7 +32,6 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pyworld
 import soundfile
 import soxr
 from numpy.typing import NDArray
@@ -214,6 +213,8 @@ def analyse(samples: NDArray[np.float64]) -> tuple[Syllable, float] | None:
     tuple[Syllable, float] or None
         With its median fundamental frequency in hertz; None where no vowel was found.
     """
+    import pyworld  # of the extra "training": the rest runs without
+
     f0_hz, times_s = pyworld.dio(
         samples, RATE_HZ, f0_floor=65.0, f0_ceil=500.0, frame_period=1000 * FRAME_S
     )

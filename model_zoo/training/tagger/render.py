@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from functools import cache
+from importlib.util import find_spec
 from typing import Final
 
 import mido
@@ -95,8 +96,8 @@ def _cut_off(take: Take, length_s: float) -> Take:
 
 @cache
 def _can_sing() -> bool:
-    """Whether the singers' syllables are at hand."""
-    return BANK.exists()
+    """Whether the singers' syllables, and what sings them, are at hand."""
+    return BANK.exists() and find_spec("pyworld") is not None
 
 
 @cache
