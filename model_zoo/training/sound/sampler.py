@@ -39,7 +39,7 @@ UNDAMPED_PITCH: Final = 90
 SHADES: Final = ((45, 5.0), (80, 12.0))
 """Up to which velocity notes keep about how many partials, where a bank has one layer."""
 
-CACHE_SAMPLES: Final = 24_000_000
+CACHE_SAMPLES: Final = 6_000_000
 SHORTEST_S: Final = 0.5
 """Notes are prepared in lengths of this and its doubles, so that many can share one."""
 
