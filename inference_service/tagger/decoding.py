@@ -22,7 +22,7 @@ from inference_service.music.events import NoteEvent
 from inference_service.music.families import FAMILIES
 from inference_service.tagger.model import DRUMS, LOWEST_PITCH
 
-Activations = NDArray[np.float32]
+Activations = NDArray[np.floating]
 
 DRUM_KEYS: Final = (36, 38, 42, 46, 45, 49, 51, 39)
 """General MIDI's key of each of the network's percussion sounds; a clap for the others."""

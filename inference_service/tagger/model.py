@@ -174,8 +174,14 @@ class NoteNet(nn.Module):
         self.heads = nn.Conv2d(config.channels, 5 + len(FAMILIES), (3, 1), padding=(1, 0))
         self.drum_heads = _DrumHeads(config.width)
         with torch.no_grad():  # what is rare begins improbable
-            self.heads.bias[:3] = RARE_LOGIT
-            self.drum_heads.heads.bias[: len(DRUMS)] = RARE_LOGIT
+            for head, rare in ((self.heads, 3), (self.drum_heads.heads, len(DRUMS))):
+                if head.bias is not None:
+                    head.bias[:rare] = RARE_LOGIT
+
+    @property
+    def kernel_samples(self) -> int:
+        """Samples that a frame's spectrum is computed from."""
+        return int(self.spectrogram.get_submodule("module").kernel_width)  # type: ignore[arg-type]
 
     def forward(self, samples: Tensor) -> Logits:
         with torch.no_grad():
@@ -197,8 +203,13 @@ class NoteNet(nn.Module):
         pitches = self.after(pitches + self.spread(pitched.permute(0, 3, 1, 2)))
         notes = self.heads(pitches).permute(0, 2, 3, 1)[:, :frames].float()
         drums = self.drum_heads(noises, unpitched)[:, :frames].float()
+        onset, offset, frame, velocity, bend = notes[..., :5].unbind(-1)
         return Logits(
-            *notes[..., :5].unbind(-1),
+            onset,
+            offset,
+            frame,
+            velocity,
+            bend,
             notes[..., 5:],
             drums[..., : len(DRUMS)],
             drums[..., len(DRUMS) :],
@@ -209,7 +220,8 @@ class _ChannelNorm(nn.LayerNorm):
     """Layer normalisation of the channels of ``(B, C, T, P)``, at each place by itself."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        normal: Tensor = super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return normal
 
 
 class _HarmonicMixing(nn.Module):

@@ -10,7 +10,6 @@ that grows by 3 kB a frame.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import batched
 from pathlib import Path
 from typing import Final
 
@@ -52,8 +51,6 @@ class TransformerTagger:
         Ready to run, on ``device``.
     device : str
     options : DecodingOptions, optional
-    windows_at_once : int
-        How many windows the network is given together; the notes are the same for any.
     window_s : float
         Length of a window, without the context about it.
     """
@@ -63,14 +60,11 @@ class TransformerTagger:
         network: NoteNet,
         device: str = "cpu",
         options: DecodingOptions | None = None,
-        *,
-        windows_at_once: int = 1,
         window_s: float = WINDOW_S,
     ) -> None:
         self._network = network
         self._device = device
         self._options = options or DecodingOptions()
-        self._windows_at_once = windows_at_once
         config = network.config
         # Frames at a window's ends lack sound that their spectrum reaches into.
         reach_frames = -(-network.kernel_samples // 2 // config.spectrogram.hop_samples)
@@ -106,9 +100,7 @@ class TransformerTagger:
         samples = set_level(samples[0], config.sample_rate_hz)
         frames = config.spectrogram.count_frames(len(samples))
         even = frames + frames % 2
-        samples = np.pad(
-            samples, (0, (even - 1) * hop + 1 - min(len(samples), (even - 1) * hop + 1))
-        )
+        samples = np.pad(samples, (0, max((even - 1) * hop + 1 - len(samples), 0)))
         whole: list[NDArray[np.float16]] = []
         windows = list(iterate_windows(even, self._window_frames, 2 * self._margin))
         for window, outputs in self._run(samples, windows, report):
@@ -123,22 +115,24 @@ class TransformerTagger:
     def _run(
         self, samples: Samples, windows: Sequence[Window], report: Report
     ) -> Iterator[tuple[Window, list[NDArray[np.float16]]]]:
-        """Yield the network's outputs on windows, in order; those run together are of one size."""
+        """Yield the network's outputs on each window.
+
+        One by one: a window's outputs are the same to the last bit whatever else there is, which
+        they would not be in batches.
+        """
         hop = self._network.config.spectrogram.hop_samples
-        for number, together in enumerate(batched(windows, self._windows_at_once)):
-            report(number * self._windows_at_once / len(windows))
-            pieces = [samples[w.start * hop : (w.stop - 1) * hop + 1] for w in together]
-            stacked = torch.from_numpy(np.stack(pieces)).to(self._device)
+        for number, window in enumerate(windows):
+            report(number / len(windows))
+            piece = samples[window.start * hop : (window.stop - 1) * hop + 1]
             with torch.inference_mode():
-                outputs = to_probabilities(self._network(stacked))
-            for row, window in enumerate(together):
-                yield window, [output[row] for output in outputs]
+                logits = self._network(torch.from_numpy(piece)[None].to(self._device))
+            yield window, to_probabilities(logits)
 
 
 def to_probabilities(logits: Logits) -> list[NDArray[np.float16]]:
-    """Return the outputs in order, each ``(B, T, ...)``, deviations of pitch as they are."""
+    """Return the first recording's outputs, each ``(T, ...)``, deviations of pitch as they are."""
     return [
-        _to_half(values if name == "bend" else torch.sigmoid(values))
+        _to_half(values[0] if name == "bend" else torch.sigmoid(values[0]))
         for name, values in logits._asdict().items()
     ]
 
@@ -170,5 +164,4 @@ def load_tagger(weights: Path, device: str = "cpu") -> TransformerTagger:
     FileNotFoundError
         If there is no such file.
     """
-    at_once = 1 if device == "cpu" else 8
-    return TransformerTagger(load_network(weights, device), device, windows_at_once=at_once)
+    return TransformerTagger(load_network(weights, device), device)

@@ -117,8 +117,8 @@ def _piano(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, l
         notes = compose_etude(length_s, random)
         pedal = _invent_pedal(notes, length_s, random) if random.random() < 0.5 else _no_pedal()
         return "etude", [Track(program, notes, pedal)]
-    piece = _draw_piece(corpora, length_s, random, {"songs": 0.35, "lieder": 0.4,
-                                                    "leadsheets": 0.15, "quartets": 0.1})  # fmt: skip
+    shares = {"songs": 0.35, "lieder": 0.4, "leadsheets": 0.15, "quartets": 0.1}
+    piece = _draw_piece(corpora, length_s, random, shares)
     lines = list(piece.lines)
     if len(lines) > 1 and random.random() < 0.4:
         lines = lines[1:]  # the accompaniment alone

@@ -128,7 +128,6 @@ def train(
             _save(folder, network, mean, optimiser, state, elapsed_s)
     _report(folder, state, budget_s, running, measure(mean, dev, device), say)
     _save(folder, network, mean, optimiser, state, budget_s)
-    examples.close()
     return mean
 
 
@@ -182,8 +181,8 @@ def _follow(mean: NoteNet, network: NoteNet, decay: float) -> None:
     with torch.no_grad():
         for kept, value in zip(mean.parameters(), network.parameters(), strict=True):
             kept.lerp_(value, 1.0 - decay)
-        for kept, value in zip(mean.buffers(), network.buffers(), strict=True):
-            kept.copy_(value)
+        for held, running in zip(mean.buffers(), network.buffers(), strict=True):
+            held.copy_(running)
 
 
 def _report(
