@@ -291,7 +291,8 @@ class _Transformer(nn.Module):
         tokens = tokens + self.place
         for layer in self.layers:
             tokens = layer(tokens, near)
-        return self.norm(tokens)
+        told: Tensor = self.norm(tokens)
+        return told
 
 
 class _AxialLayer(nn.Module):
@@ -346,7 +347,8 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, near: Tensor | None) -> T
     if near is not None:
         likeness = likeness.masked_fill(~near, float("-inf"))
     with torch.autocast(likeness.device.type, enabled=False):
-        return likeness.softmax(-1) @ value
+        mixed: Tensor = likeness.softmax(-1) @ value
+        return mixed
 
 
 def _rotate(vectors: Tensor) -> Tensor:

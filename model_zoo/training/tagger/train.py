@@ -94,7 +94,7 @@ def train(
     torch.manual_seed(options.seed)
     device = torch.device(options.device)
     network = NoteNet(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    mean = copy.deepcopy(network).eval().requires_grad_(False)
+    mean: NoteNet = copy.deepcopy(network).eval().requires_grad_(False)
     optimiser = torch.optim.AdamW(
         _groups(network, options.weight_decay), options.learning_rate, betas=(0.9, 0.98)
     )
