@@ -15,8 +15,8 @@ from numpy.random import Generator
 from model_zoo.training.beats.corpora import Groove
 from model_zoo.training.beats.drums import add_drums
 from model_zoo.training.beats.piece import ONSET, PITCH, VELOCITY, Line, Piece, Role, make_line
+from model_zoo.training.sound.midi import TICKS_PER_S, Event, encode_track
 
-TICKS_PER_S: Final = 1000
 PIANOS: Final = (0, 0, 0, 1, 2, 3, 4, 5)
 PROGRAMS: Final[dict[Role, tuple[int, ...]]] = {
     "melody": (
@@ -122,7 +122,7 @@ def add_bass(piece: Piece, random: Generator) -> Line | None:
 def _track(
     line: Line, channel: int, program: int, volume: int, shift: int, random: Generator
 ) -> mido.MidiTrack:
-    events: list[tuple[float, int, mido.Message]] = [
+    events: list[Event] = [
         (0.0, 0, mido.Message("program_change", channel=channel, program=program)),
         (0.0, 0, mido.Message("control_change", channel=channel, control=7, value=volume)),
         (
@@ -145,10 +145,4 @@ def _track(
         for time_s, value in line.pedal:
             press = mido.Message("control_change", channel=channel, control=64, value=int(value))
             events.append((time_s, 1, press))
-    events.sort(key=lambda event: (event[0], event[1]))
-    track, before = mido.MidiTrack(), 0
-    for time_s, _, message in events:
-        tick = max(round(time_s * TICKS_PER_S), before)
-        track.append(message.copy(time=tick - before))
-        before = tick
-    return track
+    return encode_track(events)

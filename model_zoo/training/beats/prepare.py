@@ -95,25 +95,36 @@ def draw_piece(corpora: Corpora, random: Generator) -> Piece:
         If the one drawn is of no use, as by an odd metre: draw again.
     """
     kind = str(random.choice(list(SHARES), p=list(SHARES.values())))
-    if kind == "songs":
-        piece = read_song(corpora.songs, int(random.choice(corpora.song_numbers)))
-        piece = change_tempo(piece, float(np.exp(random.uniform(*np.log(TEMPO_FACTOR)))))
-    elif kind == "grooves":
+    if kind == "grooves":
         piece = alone(corpora.grooves[int(random.integers(len(corpora.grooves)))])
         piece = change_tempo(piece, float(random.uniform(0.85, 1.15)))
     else:
-        name, text = corpora.scores[kind][int(random.integers(len(corpora.scores[kind])))]
-        score = parse_score(name, text)
-        if kind == "leadsheets":
-            lines = leadsheets.accompany(score, leadsheets.read_chords(text, score), random)
-        else:
-            lines = lines_of(score, random)
-        piece = perform(score, lines, random)
+        piece = play_from(corpora, kind, random)
     end_s = max(line.notes[:, 1].max() for line in piece.lines if len(line.notes))
     length_s = float(random.uniform(*LENGTH_S))
     start_s = float(random.uniform(0.0, max(end_s - length_s, 0.0)))
     start_s = 0.0 if random.random() < 0.25 else start_s
     return cut(piece, start_s, min(start_s + length_s, end_s))
+
+
+def play_from(corpora: Corpora, kind: str, random: Generator) -> Piece:
+    """Draw one of the songs, at another tempo, or one of a kind of scores, performed; all of it.
+
+    Raises
+    ------
+    ValueError
+        If its metre is irregular.
+    """
+    if kind == "songs":
+        song = read_song(corpora.songs, int(random.choice(corpora.song_numbers)))
+        return change_tempo(song, float(np.exp(random.uniform(*np.log(TEMPO_FACTOR)))))
+    name, text = corpora.scores[kind][int(random.integers(len(corpora.scores[kind])))]
+    score = parse_score(name, text)
+    if kind == "leadsheets":
+        lines = leadsheets.accompany(score, leadsheets.read_chords(text, score), random)
+    else:
+        lines = lines_of(score, random)
+    return perform(score, lines, random)
 
 
 def render_piece(corpora: Corpora, random: Generator, target: Path) -> float:

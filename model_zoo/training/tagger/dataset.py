@@ -19,11 +19,11 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
-from model_zoo.training.beats.prepare import Corpora
-from model_zoo.training.sound.damage import degrade
+from model_zoo.training.beats.prepare import Corpora, load_corpora
+from model_zoo.training.sound.damage import degrade, detune
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.tagger.render import render
-from model_zoo.training.tagger.scene import draw_scene, load
+from model_zoo.training.tagger.scene import draw_scene
 from model_zoo.training.tagger.take import OFFSET, PITCH, Take, cut
 
 SHELF: Final = 64
@@ -79,7 +79,7 @@ def _work(
 ) -> None:
     try:
         random = np.random.default_rng(seed)
-        for example in make_examples(load(symbolic, dev=False), random, options):
+        for example in make_examples(load_corpora(symbolic, dev=False), random, options):
             queue.put(example)
     except Exception:  # whatever it was, the trainer shall know
         queue.put(traceback.format_exc())
@@ -127,11 +127,9 @@ def make_example(take: Take, random: Generator, options: ExampleOptions) -> Take
 
 def _detune(take: Take, cents: float) -> Take:
     """Play the tape faster, or slower."""
-    factor = 2 ** (cents / 1200)
-    places = np.arange(int(len(take.samples) / factor)) * factor
-    samples = np.interp(places, np.arange(len(take.samples)), take.samples).astype(np.float32)
+    samples, factor = detune(take.samples, cents)
     notes, drums = take.notes.copy(), take.drums.copy()
-    notes[:, : OFFSET + 1] /= factor
-    drums[:, 0] /= factor
+    notes[:, : OFFSET + 1] *= factor
+    drums[:, 0] *= factor
     notes[:, PITCH] += cents / 100
     return Take(samples, notes, drums)

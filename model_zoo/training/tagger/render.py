@@ -17,6 +17,8 @@ from inference_service.music.programs import SINGERS
 from inference_service.tagger.model import DRUMS
 from model_zoo.training.sound.banks import BANKS, Bank
 from model_zoo.training.sound.fluidsynth import RATE_HZ, draw_soundfont, synthesise
+from model_zoo.training.sound.kits import draw_kit, load_kit
+from model_zoo.training.sound.midi import TICKS_PER_S, Event, encode_track
 from model_zoo.training.sound.sampler import Instrument, load_instrument
 from model_zoo.training.sound.singing import sing
 from model_zoo.training.sound.speech import BANK
@@ -31,11 +33,13 @@ from model_zoo.training.tagger.take import (
     mix,
 )
 
-TICKS_PER_S: Final = 1000
+KITS: Final = (0, 0, 0, 8, 16, 24, 25, 32, 40)
+"""General MIDI's drum kits, by program, and how often each is taken."""
+
 TAIL_S: Final = 2.0
 SUNG_SHARE: Final = 0.9
 SAMPLED_SHARE: Final = 0.6
-"""How often singing is sung, and instruments that have a bank are played by it."""
+"""How often singing is sung, and instruments that have a bank or a kit are played by it."""
 
 _SOUNDS: Final[dict[str, tuple[int, ...]]] = {
     "kick": (35, 36),
@@ -69,6 +73,8 @@ def render(scene: Scene, random: Generator) -> Take:
             takes.append(_by_singer(track, random))
         elif bank is not None:
             takes.append(_by_samples(track, bank, scene.length_s, random))
+        elif track.is_drum and (kit := _draw_kit(random)) is not None:
+            takes.append(_by_kit(track, kit, scene.length_s, random))
         else:
             others.append(track)
     if others:
@@ -114,6 +120,19 @@ def _draw_bank(program: int, random: Generator) -> Bank | None:
     if not fitting or random.random() > SAMPLED_SHARE:
         return None
     return fitting[int(random.integers(len(fitting)))]
+
+
+def _draw_kit(random: Generator) -> str | None:
+    """Draw a drum kit among those kept; None for a soundfont's."""
+    try:
+        return draw_kit(random) if random.random() < SAMPLED_SHARE else None
+    except FileNotFoundError:
+        return None
+
+
+def _by_kit(track: Track, kit: str, length_s: float, random: Generator) -> Take:
+    samples, hits = load_kit(kit).play(track.notes, length_s + TAIL_S, random)
+    return Take(samples, np.zeros((0, 5)), label_drums(hits))
 
 
 def _by_singer(track: Track, random: Generator) -> Take:
@@ -171,11 +190,7 @@ def encode_tracks(tracks: Sequence[Track], random: Generator) -> bytes:
     channels = (channel for channel in range(16) if channel != 9)
     for track in tracks:
         channel = 9 if track.is_drum else next(channels)
-        program = (
-            int(random.choice([0, 0, 0, 8, 16, 24, 25, 32, 40]))
-            if track.is_drum
-            else (track.program)
-        )
+        program = int(random.choice(KITS)) if track.is_drum else track.program
         volume = int(random.uniform(60, 127))
         midi.tracks.append(_encode(track, channel, program, volume))
     target = io.BytesIO()
@@ -187,7 +202,7 @@ def _encode(track: Track, channel: int, program: int, volume: int) -> mido.MidiT
     def control(number: int, value: int) -> mido.Message:
         return mido.Message("control_change", channel=channel, control=number, value=value)
 
-    events: list[tuple[float, int, mido.Message]] = [
+    events: list[Event] = [
         (0.0, 0, mido.Message("program_change", channel=channel, program=program)),
         (0.0, 0, control(7, volume)),
     ]
@@ -199,10 +214,4 @@ def _encode(track: Track, channel: int, program: int, volume: int) -> mido.MidiT
         events.append((max(offset_s, onset_s + 0.01), 1, mido.Message("note_off", **note)))
     if program < 8 and not track.is_drum:
         events += [(time_s, 1, control(64, int(value))) for time_s, value in track.pedal]
-    events.sort(key=lambda event: (event[0], event[1]))
-    encoded, before = mido.MidiTrack(), 0
-    for time_s, _, message in events:
-        tick = max(round(time_s * TICKS_PER_S), before)
-        encoded.append(message.copy(time=tick - before))
-        before = tick
-    return encoded
+    return encode_track(events)

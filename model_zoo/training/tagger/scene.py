@@ -7,7 +7,6 @@ instrument, but makes no sound yet.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -16,9 +15,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from inference_service.music.programs import SINGERS
-from model_zoo.training.beats import leadsheets
 from model_zoo.training.beats.arrange import PROGRAMS, add_bass
-from model_zoo.training.beats.corpora import read_song
 from model_zoo.training.beats.drums import add_drums, alone
 from model_zoo.training.beats.piece import (
     OFFSET,
@@ -30,9 +27,7 @@ from model_zoo.training.beats.piece import (
     change_tempo,
     cut,
 )
-from model_zoo.training.beats.prepare import Corpora, load_corpora
-from model_zoo.training.beats.timing import lines_of, perform
-from model_zoo.training.rhythm.scores import parse_score
+from model_zoo.training.beats.prepare import Corpora, play_from
 from model_zoo.training.tagger.etude import compose_etude
 
 Kind = Literal["piano", "band", "voice", "guitar", "drums", "chamber"]
@@ -46,7 +41,6 @@ SHARES: Final[dict[Kind, float]] = {
     "chamber": 0.12,
 }
 LENGTH_S: Final = (25.0, 45.0)
-TEMPO_FACTOR: Final = (0.75, 1.6)
 PIANOS: Final = (0, 0, 0, 0, 1, 1, 2, 3)
 GUITARS: Final = (24, 24, 25, 25, 25, 26, 27, 28, 29, 30)
 SOLOISTS: Final = (40, 40, 41, 42, 56, 57, 60, 64, 65, 66, 68, 71, 73, 73, 74, 22, 11, 12, 80, 52)
@@ -57,7 +51,8 @@ RANGES: Final[dict[int, tuple[int, int]]] = {
 }  # fmt: skip
 """Lowest and highest pitch of instruments that have narrow ones, by program."""
 
-FAMILY_RANGES: Final = {"guitar": (40, 88), "bass": (28, 60), "piano": (21, 108)}
+GUITAR_RANGE: Final = (40, 88)
+BASS_RANGE: Final = (28, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +82,6 @@ class Scene:
     kind: Kind
     tracks: tuple[Track, ...]
     length_s: float
-
-
-def load(symbolic: Path, *, dev: bool) -> Corpora:
-    """Read the corpora; see :func:`model_zoo.training.beats.prepare.load_corpora`."""
-    return load_corpora(symbolic, dev=dev)
 
 
 def draw_scene(corpora: Corpora, random: Generator, kind: Kind | None = None) -> Scene:
@@ -216,18 +206,7 @@ def _draw_piece(
     corpora: Corpora, length_s: float, random: Generator, shares: dict[str, float]
 ) -> Piece:
     kind = str(random.choice(list(shares), p=list(shares.values())))
-    if kind == "songs":
-        piece = read_song(corpora.songs, int(random.choice(corpora.song_numbers)))
-        piece = change_tempo(piece, float(np.exp(random.uniform(*np.log(TEMPO_FACTOR)))))
-    else:
-        name, text = corpora.scores[kind][int(random.integers(len(corpora.scores[kind])))]
-        score = parse_score(name, text)
-        if kind == "leadsheets":
-            lines = leadsheets.accompany(score, leadsheets.read_chords(text, score), random)
-        else:
-            lines = lines_of(score, random)
-        piece = perform(score, lines, random)
-    piece = _excerpt(piece, length_s, random)
+    piece = _excerpt(play_from(corpora, kind, random), length_s, random)
     if not any(len(line.notes) for line in piece.lines) or len(piece.beats_s) < 4:
         raise ValueError(f"{piece.name}: nothing within the excerpt")
     return piece
@@ -273,9 +252,9 @@ def _fit(track: Track) -> Track:
     """Move a track by octaves into its instrument's range; leave out what is outside still."""
     low, high = RANGES.get(track.program, (21, 108))
     if 24 <= track.program < 32:
-        low, high = FAMILY_RANGES["guitar"]
+        low, high = GUITAR_RANGE
     elif 32 <= track.program < 40:
-        low, high = FAMILY_RANGES["bass"]
+        low, high = BASS_RANGE
     if not len(track.notes):
         return track
     middle = float(np.median(track.notes[:, PITCH]))
@@ -293,7 +272,7 @@ def _fit(track: Track) -> Track:
 
 
 def _finish(track: Track, random: Generator) -> Track:
-    """Transpose nothing, but shape the dynamics: a slow course, and a random range."""
+    """Shape the dynamics: a slow course over the whole, and a random level and range."""
     notes = track.notes.copy()
     grid = gaussian_filter1d(random.standard_normal(64), 3)
     grid = grid / (grid.std() + 1e-9) * random.uniform(0, 14)

@@ -77,6 +77,8 @@ def mix(takes: list[Take], gains: list[float]) -> Take:
 def hold_by_pedal(notes: Labels, pedal: Labels) -> Labels:
     """Return notes that last while the pedal holds them, or until their key is struck again.
 
+    Where it is never released, they have no end: ``inf``.
+
     Parameters
     ----------
     notes : np.ndarray, shape (N, 4), sorted by onset

@@ -28,6 +28,7 @@ from inference_service.tagger.model import (
     learnt_tensors,
     save_network,
 )
+from model_zoo.training.beats.prepare import load_corpora
 from model_zoo.training.tagger.dataset import (
     ExampleOptions,
     iterate_examples,
@@ -36,7 +37,6 @@ from model_zoo.training.tagger.dataset import (
 )
 from model_zoo.training.tagger.dev import measure
 from model_zoo.training.tagger.losses import losses, total
-from model_zoo.training.tagger.scene import load
 from model_zoo.training.tagger.take import Take
 from model_zoo.training.tagger.targets import draw_targets
 
@@ -134,7 +134,7 @@ def train(
 def make_dev_examples(symbolic: Path, options: ExampleOptions) -> list[Take]:
     """Return examples from music that training never draws, the same ones for the same options."""
     random = np.random.default_rng(DEV_SEED)
-    corpora = load(symbolic, dev=True)
+    corpora = load_corpora(symbolic, dev=True)
     return [
         make_example(render_take(corpora, random), random, options) for _ in range(DEV_EXAMPLES)
     ]
