@@ -6,8 +6,8 @@ and offset times", IEEE TASLP 2021, equation 8); it ends where its pitch has bee
 :attr:`DecodingOptions.gap_frames`, or begins again. The offset output then moves the end to its own
 peak, if it has one near. Families are told by the mean over a note's first half second.
 
-Thresholds were chosen on rendered development music, never on recordings that figures are stated
-for; ``python -m model_zoo.training.tagger thresholds`` repeats it.
+Thresholds belong to weights, and are kept with them: chosen on rendered development music, never on
+recordings that figures are stated for (``python -m model_zoo.training.tagger thresholds``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from inference_service.music.families import FAMILIES
 from inference_service.tagger.model import DRUMS, LOWEST_PITCH
 
 Activations = NDArray[np.floating]
+
+DECODING_KEY: Final = "decoding"
+"""Under which a weights' file keeps its :class:`DecodingOptions`, as JSON."""
 
 DRUM_KEYS: Final = (36, 38, 42, 46, 45, 49, 51, 39)
 """General MIDI's key of each of the network's percussion sounds; a clap for the others."""

@@ -409,3 +409,9 @@ def load_network(path: Path, device: str = "cpu") -> NoteNet:
     if unknown or any(not name.startswith("spectrogram.") for name in missing):
         raise ValueError(f"{path} holds the weights of another network")
     return network.to(device).eval()
+
+
+def read_notes(path: Path) -> dict[str, str]:
+    """Return what a weights' file says of itself, sizes included."""
+    with safe_open(path, framework="pt") as file:
+        return dict(file.metadata())

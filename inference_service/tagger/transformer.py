@@ -9,6 +9,7 @@ that grows by 3 kB a frame.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -25,12 +26,13 @@ from inference_service.music.events import NoteEvent, Part
 from inference_service.music.families import program_of
 from inference_service.progress import Report
 from inference_service.tagger.decoding import (
+    DECODING_KEY,
     DecodingOptions,
     Outputs,
     decode_drums,
     decode_notes,
 )
-from inference_service.tagger.model import Logits, NoteNet, load_network
+from inference_service.tagger.model import Logits, NoteNet, load_network, read_notes
 
 DRUMS_ID: Final = "drums"
 WINDOW_S: Final = 30.0
@@ -51,6 +53,7 @@ class TransformerTagger:
         Ready to run, on ``device``.
     device : str
     options : DecodingOptions, optional
+        Kept as the attribute of this name.
     window_s : float
         Length of a window, without the context about it.
     """
@@ -64,7 +67,7 @@ class TransformerTagger:
     ) -> None:
         self._network = network
         self._device = device
-        self._options = options or DecodingOptions()
+        self.options = options or DecodingOptions()
         config = network.config
         # Frames at a window's ends lack sound that their spectrum reaches into.
         reach_frames = -(-network.kernel_samples // 2 // config.spectrogram.hop_samples)
@@ -73,7 +76,7 @@ class TransformerTagger:
 
     def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
         """Return all pitched notes, sorted; the network hears the tuning by itself."""
-        found = decode_notes(self.predict(waveform, report), self._frame_rate_hz, self._options)
+        found = decode_notes(self.predict(waveform, report), self._frame_rate_hz, self.options)
         return sorted(note for notes in found.values() for note in notes)
 
     def hear(self, waveform: Waveform, report: Report) -> tuple[Part, ...]:
@@ -81,9 +84,9 @@ class TransformerTagger:
         outputs = self.predict(waveform, report)
         parts = [
             Part(family, family.capitalize(), tuple(notes), program_of(family))
-            for family, notes in decode_notes(outputs, self._frame_rate_hz, self._options).items()
+            for family, notes in decode_notes(outputs, self._frame_rate_hz, self.options).items()
         ]
-        hits = decode_drums(outputs, self._frame_rate_hz, self._options)
+        hits = decode_drums(outputs, self._frame_rate_hz, self.options)
         if hits:
             parts.append(Part(DRUMS_ID, DRUMS_ID.capitalize(), tuple(hits), None, is_drum=True))
         return tuple(parts)
@@ -157,11 +160,15 @@ def set_level(samples: Samples, sample_rate_hz: int) -> Samples:
 
 
 def load_tagger(weights: Path, device: str = "cpu") -> TransformerTagger:
-    """Build a tagger from weights.
+    """Build a tagger from weights, with the thresholds that were chosen for them.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     """
-    return TransformerTagger(load_network(weights, device), device)
+    kept = json.loads(read_notes(weights).get(DECODING_KEY, "{}"))
+    options = DecodingOptions(
+        **{n: tuple(v) if isinstance(v, list) else v for n, v in kept.items()}
+    )
+    return TransformerTagger(load_network(weights, device), device, options)

@@ -1,4 +1,4 @@
-"""``python -m model_zoo.training.tagger train``; see ``--help`` of each command."""
+"""``python -m model_zoo.training.tagger train | export | sample``; see ``--help`` of each."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from pathlib import Path
 
 import torch
 
+from model_zoo.training.tagger.export import EXAMPLES, export
+from model_zoo.training.tagger.sample import write_samples
+from model_zoo.training.tagger.scene import SHARES
 from model_zoo.training.tagger.train import TrainOptions, train
 
 ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "var" / "tagger"
+WEIGHTS = ROOT / "model_zoo" / "weights" / "tagger.safetensors"
 DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
 
 
@@ -20,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="with the folder symbolic/")
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train", help="render music and learn from it")
-    training.add_argument("--folder", type=Path, default=ROOT / "var" / "tagger")
+    training.add_argument("--folder", type=Path, default=FOLDER)
     training.add_argument("--minutes", type=float, default=120.0, help="in all, earlier ones too")
     training.add_argument("--batch", type=int, default=4)
     training.add_argument("--workers", type=int, default=1)
@@ -29,8 +34,31 @@ def main(arguments: list[str] | None = None) -> None:
     training.add_argument("--report", type=float, default=300.0, help="seconds between reports")
     training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     training.add_argument("--compiled", action="store_true")
+    exporting = commands.add_parser("export", help="halve trained weights, choose thresholds")
+    exporting.add_argument("--trained", type=Path, default=FOLDER / "tagger.safetensors")
+    exporting.add_argument("--target", type=Path, default=WEIGHTS)
+    exporting.add_argument("--examples", type=int, default=EXAMPLES)
+    sampling = commands.add_parser("sample", help="write what training hears: sound and picture")
+    sampling.add_argument("--folder", type=Path, default=ROOT / "out" / "samples")
+    sampling.add_argument("--count", type=int, default=6)
+    sampling.add_argument("--seed", type=int, default=0)
+    sampling.add_argument("--kind", choices=SHARES, help="of scene; drawn if left out")
+    sampling.add_argument("--clean", action="store_true", help="without rooms, noise and codecs")
     options = parser.parse_args(arguments)
-    choice = TrainOptions(
+    symbolic = options.data / "symbolic"
+    match options.command:
+        case "train":
+            train(symbolic, options.folder, _train_options(options), _say)
+        case "export":
+            export(options.trained, options.target, symbolic, _say, options.examples)
+        case "sample":
+            asked = (options.count, options.seed, options.kind)
+            for path in write_samples(symbolic, options.folder, *asked, damage=not options.clean):
+                _say(str(path))
+
+
+def _train_options(options: argparse.Namespace) -> TrainOptions:
+    return TrainOptions(
         minutes=options.minutes,
         batch=options.batch,
         workers=options.workers,
@@ -40,7 +68,6 @@ def main(arguments: list[str] | None = None) -> None:
         compiled=options.compiled,
         report_every_s=options.report,
     )
-    train(options.data / "symbolic", options.folder, choice, _say)
 
 
 def _say(text: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Final
@@ -122,14 +122,14 @@ def make_example(take: Take, random: Generator, options: ExampleOptions) -> Take
     level = float(np.sqrt(np.mean(np.square(samples)))) + 1e-5
     gain = 10 ** (random.uniform(*LEVEL_DB) / 20) / level
     gain = min(gain, 10.0 / (float(np.abs(samples).max()) + 1e-5))
-    return Take(np.asarray(samples * gain, np.float32), example.notes, example.drums)
+    return replace(example, samples=np.asarray(samples * gain, np.float32))
 
 
 def _detune(take: Take, cents: float) -> Take:
     """Play the tape faster, or slower."""
     samples, factor = detune(take.samples, cents)
-    notes, drums = take.notes.copy(), take.drums.copy()
+    notes, drums, beats = take.notes.copy(), take.drums.copy(), take.beats * [factor, 1.0]
     notes[:, : OFFSET + 1] *= factor
     drums[:, 0] *= factor
     notes[:, PITCH] += cents / 100
-    return Take(samples, notes, drums)
+    return Take(samples, notes, drums, beats)

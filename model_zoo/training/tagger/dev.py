@@ -31,19 +31,26 @@ def measure(network: NoteNet, examples: Sequence[Take], device: torch.device) ->
     counts = np.zeros((len(_COUNTED), 3))
     for take in examples:
         samples = torch.from_numpy(take.samples)[None].to(device)
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+        with torch.inference_mode(), in_bfloat16(device):
             logits = network(samples)
         targets = draw_targets([take], logits.onset.shape[1], rate_hz).to(str(device))
         for name, loss in losses(logits, targets).items():
             found.setdefault(f"loss_{name}", []).append(loss.item())
         length_s = len(take.samples) / network.config.sample_rate_hz
-        counts += _count(replace(take, drums=_begin_within(take.drums, length_s),
-                                 notes=_begin_within(within_range(take.notes), length_s)),
+        counts += _count(replace(take, drums=begin_within(take.drums, length_s),
+                                 notes=begin_within(within_range(take.notes), length_s)),
                          to_outputs(logits), rate_hz)  # fmt: skip
     figures = {name: float(np.mean(values)) for name, values in found.items()}
     for name, (matched, told, true) in zip(_COUNTED, counts.tolist(), strict=True):
         figures[name] = 2 * matched / max(told + true, 1)
     return figures
+
+
+def in_bfloat16(device: torch.device) -> torch.autocast:
+    """Compute in bfloat16 where the device has instructions for it; CPUs without emulate it, and
+    take seven times as long as in float32."""
+    able = device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return torch.autocast(device.type, torch.bfloat16, enabled=able)
 
 
 def to_outputs(logits: Logits) -> Outputs:
@@ -56,7 +63,8 @@ def to_outputs(logits: Logits) -> Outputs:
     )
 
 
-def _begin_within(labels: NDArray[np.float64], length_s: float) -> NDArray[np.float64]:
+def begin_within(labels: NDArray[np.float64], length_s: float) -> NDArray[np.float64]:
+    """Return the labels whose onset lies within the recording."""
     return labels[(labels[:, ONSET] >= 0) & (labels[:, ONSET] < length_s)]
 
 
@@ -65,8 +73,8 @@ def _count(take: Take, outputs: Outputs, rate_hz: float) -> NDArray[np.float64]:
     by_family = decode_notes(outputs, rate_hz)
     notes = [note for family in by_family.values() for note in family]
     families = [FAMILIES.index(family) for family, own in by_family.items() for _ in own]
-    told, true = _rows(notes), take.notes[:, :3]
-    pairs = _match(true, told, None)
+    told, true = to_rows(notes), take.notes[:, :3]
+    pairs = match_notes(true, told, None)
     right = sum(int(take.notes[i, FAMILY]) == families[j] for i, j in pairs)
     hits = decode_drums(outputs, rate_hz)
     keys = np.array(DRUM_KEYS, float)[take.drums[:, KEY].astype(int)]
@@ -74,22 +82,24 @@ def _count(take: Take, outputs: Outputs, rate_hz: float) -> NDArray[np.float64]:
     return np.array(
         [
             (len(pairs), len(told), len(true)),
-            (len(_match(true, told, 0.2)), len(told), len(true)),
+            (len(match_notes(true, told, 0.2)), len(told), len(true)),
             (right, len(told), len(true)),
-            (len(_match(struck, _rows(hits), None)), len(hits), len(struck)),
+            (len(match_notes(struck, to_rows(hits), None)), len(hits), len(struck)),
         ],
         float,
     )
 
 
-def _rows(notes: Sequence[NoteEvent]) -> NDArray[np.float64]:
+def to_rows(notes: Sequence[NoteEvent]) -> NDArray[np.float64]:
+    """Return onsets, offsets and pitches as heard, shape (N, 3)."""
     rows = [(n.onset_s, n.offset_s, n.pitch + n.pitch_cents / 100) for n in notes]
     return np.array(rows, float).reshape(-1, 3)
 
 
-def _match(
+def match_notes(
     true: NDArray[np.float64], told: NDArray[np.float64], offset_ratio: float | None
 ) -> list[tuple[int, int]]:
+    """Return pairs of rows that mir_eval matches; offsets count where a ratio is given."""
     if not len(true) or not len(told):
         return []
     hz = [440.0 * 2.0 ** ((rows[:, 2] - 69) / 12) for rows in (true, told)]

@@ -18,7 +18,7 @@ WEIGHTS: Final = {
     "velocity": 0.2,
     "bend": 0.5,
     "family": 0.3,
-    "drum_onset": 1.0,
+    "drum_onset": 2.0,
     "drum_velocity": 0.2,
 }
 """What each head's loss counts for."""

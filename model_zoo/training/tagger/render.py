@@ -84,7 +84,7 @@ def render(scene: Scene, random: Generator) -> Take:
     peak = float(np.abs(take.samples).max()) if len(take.samples) else 0.0
     if peak < 1e-3:
         raise ValueError(f"{scene.name}: silent")
-    return Take(take.samples * np.float32(0.5 / peak), take.notes, take.drums)
+    return Take(take.samples * np.float32(0.5 / peak), take.notes, take.drums, scene.beats)
 
 
 def _draw_gain(take: Take, random: Generator) -> float:

@@ -33,12 +33,12 @@ from model_zoo.training.tagger.etude import compose_etude
 Kind = Literal["piano", "band", "voice", "guitar", "drums", "chamber"]
 
 SHARES: Final[dict[Kind, float]] = {
-    "piano": 0.34,
-    "band": 0.24,
-    "voice": 0.13,
-    "guitar": 0.09,
-    "drums": 0.08,
-    "chamber": 0.12,
+    "piano": 0.31,
+    "band": 0.26,
+    "voice": 0.14,
+    "guitar": 0.08,
+    "drums": 0.10,
+    "chamber": 0.11,
 }
 LENGTH_S: Final = (25.0, 45.0)
 PIANOS: Final = (0, 0, 0, 0, 1, 1, 2, 3)
@@ -53,6 +53,7 @@ RANGES: Final[dict[int, tuple[int, int]]] = {
 
 GUITAR_RANGE: Final = (40, 88)
 BASS_RANGE: Final = (28, 60)
+_ETUDE: Final = Piece("etude", (), np.zeros(0), np.zeros(0, np.int64), bar_beats=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,24 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything that is played, within ``length_s``."""
+    """Everything that is played, within ``length_s``.
+
+    Attributes
+    ----------
+    name : str
+        Of the piece.
+    kind : str
+    tracks : tuple of Track
+    length_s : float
+    beats : np.ndarray, shape (B, 2)
+        Time in seconds, and place in the bar, 1 the downbeat; none where nobody counted.
+    """
 
     name: str
     kind: Kind
     tracks: tuple[Track, ...]
     length_s: float
+    beats: NDArray[np.float64]
 
 
 def draw_scene(corpora: Corpora, random: Generator, kind: Kind | None = None) -> Scene:
@@ -94,19 +107,20 @@ def draw_scene(corpora: Corpora, random: Generator, kind: Kind | None = None) ->
     """
     kind = kind or list(SHARES)[int(random.choice(len(SHARES), p=list(SHARES.values())))]
     length_s = float(random.uniform(*LENGTH_S))
-    name, tracks = _COMPOSERS[kind](corpora, length_s, random)
+    piece, tracks = _COMPOSERS[kind](corpora, length_s, random)
     tracks = [_finish(track, random) for track in tracks if len(track.notes)]
     if not tracks:
-        raise ValueError(f"{name}: nothing to play")
-    return Scene(name, kind, tuple(tracks), length_s)
+        raise ValueError(f"{piece.name}: nothing to play")
+    beats = np.column_stack([piece.beats_s, piece.positions]).astype(float)
+    return Scene(piece.name, kind, tuple(tracks), length_s, beats)
 
 
-def _piano(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, list[Track]]:
+def _piano(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
     program = int(random.choice(PIANOS))
     if random.random() < 0.3:
         notes = compose_etude(length_s, random)
         pedal = _invent_pedal(notes, length_s, random) if random.random() < 0.5 else _no_pedal()
-        return "etude", [Track(program, notes, pedal)]
+        return _ETUDE, [Track(program, notes, pedal)]
     shares = {"songs": 0.35, "lieder": 0.4, "leadsheets": 0.15, "quartets": 0.1}
     piece = _draw_piece(corpora, length_s, random, shares)
     lines = list(piece.lines)
@@ -117,10 +131,10 @@ def _piano(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, l
     pedal = max(pedals, key=len) if pedals else _no_pedal()
     if not len(pedal) and random.random() < 0.55:
         pedal = _invent_pedal(notes, length_s, random)
-    return piece.name, [Track(program, notes, pedal)]
+    return piece, [Track(program, notes, pedal)]
 
 
-def _band(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, list[Track]]:
+def _band(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
     piece = _draw_piece(corpora, length_s, random, {"songs": 0.6, "leadsheets": 0.4})
     lines = list(piece.lines)
     if random.random() < 0.12 and len(lines) > 1:
@@ -141,15 +155,15 @@ def _band(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, li
         pedal = line.pedal if program < 8 else _no_pedal()
         notes = _one_voice(line.notes) if sung else line.notes
         tracks.append(_fit(Track(program, notes, pedal)))
-    return piece.name, tracks
+    return piece, tracks
 
 
-def _voice(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, list[Track]]:
+def _voice(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
     piece = _draw_piece(corpora, length_s, random, {"songs": 0.4, "lieder": 0.3, "leadsheets": 0.3})
-    return piece.name, [Track(SINGERS[0], _one_voice(piece.lines[0].notes), _no_pedal())]
+    return piece, [Track(SINGERS[0], _one_voice(piece.lines[0].notes), _no_pedal())]
 
 
-def _guitar(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, list[Track]]:
+def _guitar(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
     piece = _draw_piece(corpora, length_s, random, {"songs": 0.4, "leadsheets": 0.6})
     lines = list(piece.lines)
     drawn = random.random()
@@ -158,17 +172,17 @@ def _guitar(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, 
     elif len(lines) > 1 and drawn < 0.7:
         lines = lines[1:]
     notes = _strum(_join(lines), random)
-    return piece.name, [_fit(Track(int(random.choice(GUITARS)), notes, _no_pedal()))]
+    return piece, [_fit(Track(int(random.choice(GUITARS)), notes, _no_pedal()))]
 
 
-def _drums(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, list[Track]]:
+def _drums(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
     piece = alone(corpora.grooves[int(random.integers(len(corpora.grooves)))])
     piece = change_tempo(piece, float(random.uniform(0.8, 1.25)))
     piece = _excerpt(piece, length_s, random)
-    return piece.name, [Track(0, piece.lines[0].notes, _no_pedal(), is_drum=True)]
+    return piece, [Track(0, piece.lines[0].notes, _no_pedal(), is_drum=True)]
 
 
-def _chamber(corpora: Corpora, length_s: float, random: Generator) -> tuple[str, list[Track]]:
+def _chamber(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
     drawn = random.random()
     if drawn < 0.35:
         piece = _draw_piece(corpora, length_s, random, {"quartets": 1.0})
@@ -177,7 +191,7 @@ def _chamber(corpora: Corpora, length_s: float, random: Generator) -> tuple[str,
         else:
             programs = [int(random.choice(SOLOISTS)) for _ in range(4)]
         lines = list(piece.lines)[: int(random.integers(1, 5))]
-        return piece.name, [
+        return piece, [
             _fit(Track(program, line.notes, _no_pedal()))
             for program, line in zip(programs, lines, strict=False)
         ]
@@ -186,10 +200,10 @@ def _chamber(corpora: Corpora, length_s: float, random: Generator) -> tuple[str,
         Track(int(random.choice(SOLOISTS)), _one_voice(piece.lines[0].notes), _no_pedal())
     )
     if drawn < 0.6 or len(piece.lines) < 2:
-        return piece.name, [soloist]
+        return piece, [soloist]
     accompanist = int(random.choice([*PIANOS, 24, 25, 46, 48, 16, 19]))
     accompaniment = Track(accompanist, _join(list(piece.lines[1:])), _no_pedal())
-    return piece.name, [soloist, _fit(accompaniment)]
+    return piece, [soloist, _fit(accompaniment)]
 
 
 _COMPOSERS: Final = {

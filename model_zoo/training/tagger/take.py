@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -36,11 +36,14 @@ class Take:
         1-127, index of the family; sorted by onset.
     drums : np.ndarray, shape (K, 3)
         Onset in seconds, index of the percussion sound, velocity; sorted by onset.
+    beats : np.ndarray, shape (B, 2)
+        Time in seconds, and place in the bar, 1 the downbeat; none where nobody counted.
     """
 
     samples: Samples
     notes: Labels
     drums: Labels
+    beats: Labels = field(default_factory=lambda: np.zeros((0, 2)))
 
     @property
     def duration_s(self) -> float:
@@ -52,12 +55,13 @@ def cut(take: Take, start_s: float, length_s: float) -> Take:
     """Return an excerpt, with times from its start; notes that sound before it begin before 0."""
     first = round(start_s * RATE_HZ)
     samples = take.samples[first : first + round(length_s * RATE_HZ)]
-    notes, drums = take.notes.copy(), take.drums.copy()
+    notes, drums, beats = take.notes.copy(), take.drums.copy(), take.beats - [start_s, 0.0]
     notes[:, :2] -= start_s
     drums[:, 0] -= start_s
     heard = (notes[:, OFFSET] > 0) & (notes[:, ONSET] < length_s)
     struck = (drums[:, 0] >= -0.1) & (drums[:, 0] < length_s + 0.1)
-    return Take(samples, notes[heard], drums[struck])
+    counted = (beats[:, 0] >= 0) & (beats[:, 0] < length_s)
+    return Take(samples, notes[heard], drums[struck], beats[counted])
 
 
 def mix(takes: list[Take], gains: list[float]) -> Take:

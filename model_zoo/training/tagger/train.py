@@ -35,7 +35,7 @@ from model_zoo.training.tagger.dataset import (
     make_example,
     render_take,
 )
-from model_zoo.training.tagger.dev import measure
+from model_zoo.training.tagger.dev import in_bfloat16, measure
 from model_zoo.training.tagger.losses import losses, total
 from model_zoo.training.tagger.take import Take
 from model_zoo.training.tagger.targets import draw_targets
@@ -145,7 +145,7 @@ def _compute_losses(
 ) -> dict[str, Tensor]:
     network.train()
     samples = torch.from_numpy(np.stack([take.samples for take in takes])).to(device)
-    with torch.autocast(device.type, torch.bfloat16):
+    with in_bfloat16(device):
         logits = run(samples)
     rate_hz = network.config.frame_rate_hz
     targets = draw_targets(takes, logits.onset.shape[1], rate_hz).to(str(device))

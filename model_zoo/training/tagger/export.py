@@ -1,0 +1,45 @@
+"""Weights for the repository: what training left, at half the size, with its own thresholds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from safetensors.torch import load_file, save_file
+
+from inference_service.tagger.decoding import DECODING_KEY
+from inference_service.tagger.model import load_network, read_notes
+from model_zoo.training.tagger.thresholds import choose, draw_examples, hear
+
+EXAMPLES: Final = 160
+
+
+def export(
+    trained: Path,
+    target: Path,
+    symbolic: Path,
+    say: Callable[[str], None],
+    examples: int = EXAMPLES,
+) -> None:
+    """Write float16 weights, and the thresholds that serve them best on rendered music.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the weights or the corpora are not there.
+    """
+    halves = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in load_file(trained).items()
+    }
+    notes = read_notes(trained)
+    partial = target.with_suffix(".partial")
+    save_file(halves, partial, notes)
+    network = load_network(partial)
+    heard = list(hear(network, draw_examples(symbolic, examples)))
+    options = choose(heard, network.config.frame_rate_hz, say)
+    save_file(halves, partial, {**notes, DECODING_KEY: json.dumps(asdict(options))})
+    partial.rename(target)
