@@ -12,10 +12,10 @@ import mido
 import numpy as np
 from numpy.random import Generator
 
-from model_zoo.training.beats.corpora import Groove
 from model_zoo.training.beats.drums import add_drums
-from model_zoo.training.beats.piece import ONSET, PITCH, VELOCITY, Line, Piece, Role, make_line
 from model_zoo.training.sound.midi import TICKS_PER_S, Event, encode_track
+from model_zoo.training.sources.groove import Groove
+from model_zoo.training.sources.piece import ONSET, PITCH, VELOCITY, Line, Piece, Role, make_line
 
 PIANOS: Final = (0, 0, 0, 1, 2, 3, 4, 5)
 PROGRAMS: Final[dict[Role, tuple[int, ...]]] = {

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from model_zoo.training.beats.corpora import Groove
-from model_zoo.training.beats.piece import Line, Piece, make_line
+from model_zoo.training.sources.groove import Groove
+from model_zoo.training.sources.piece import Line, Piece, make_line
 
 KICK: Final = 36
 SNARES: Final = (38, 40, 37, 39)

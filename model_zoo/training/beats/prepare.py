@@ -19,19 +19,15 @@ from inference_service.audio.waveform import Waveform
 from inference_service.rhythm.features import FRAMES_PER_S, compute_features
 from model_zoo.training.beats import leadsheets
 from model_zoo.training.beats.arrange import arrange
-from model_zoo.training.beats.corpora import (
-    EXCLUDED_SONGS,
-    Groove,
-    count_songs,
-    read_grooves,
-    read_song,
-)
 from model_zoo.training.beats.drums import alone
-from model_zoo.training.beats.piece import Piece, change_tempo, cut
 from model_zoo.training.beats.timing import lines_of, perform
-from model_zoo.training.rhythm.scores import parse_score, read_archive
 from model_zoo.training.sound.damage import degrade
 from model_zoo.training.sound.fluidsynth import RATE_HZ, draw_soundfont, synthesise
+from model_zoo.training.sources.groove import Groove, read_grooves
+from model_zoo.training.sources.openewld import read_chords
+from model_zoo.training.sources.piece import Piece, change_tempo, cut
+from model_zoo.training.sources.pop909 import EXCLUDED_SONGS, count_songs, read_song
+from model_zoo.training.sources.scores import parse_score, read_archive
 
 LENGTH_S: Final = (45.0, 75.0)
 TEMPO_FACTOR: Final = (0.75, 1.55)
@@ -121,7 +117,7 @@ def play_from(corpora: Corpora, kind: str, random: Generator) -> Piece:
     name, text = corpora.scores[kind][int(random.integers(len(corpora.scores[kind])))]
     score = parse_score(name, text)
     if kind == "leadsheets":
-        lines = leadsheets.accompany(score, leadsheets.read_chords(text, score), random)
+        lines = leadsheets.accompany(score, read_chords(text, score), random)
     else:
         lines = lines_of(score, random)
     return perform(score, lines, random)

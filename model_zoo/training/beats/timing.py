@@ -14,9 +14,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from model_zoo.training.beats.corpora import beats_of
-from model_zoo.training.beats.piece import Line, Piece, Role, make_line
-from model_zoo.training.rhythm.scores import WrittenPiece
+from model_zoo.training.sources.piece import Line, Piece, Role, make_line
+from model_zoo.training.sources.scores import WrittenPiece, beats_of
 
 MAX_ONSETS_PER_S: Final = 9.0
 BPM: Final = (40.0, 200.0)

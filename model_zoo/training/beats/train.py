@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from inference_service.rhythm.features import FRAMES_PER_S
 from inference_service.rhythm.network import BeatNet, BeatNetConfig, Logits, save_network
 from model_zoo.training.beats.dataset import Batch, Example, Pool
-from model_zoo.training.beats.piece import UNKNOWN
+from model_zoo.training.sources.piece import UNKNOWN
 
 TOLERANCE_FRAMES: Final = 1
 BEAT_WEIGHT: Final = 3.0

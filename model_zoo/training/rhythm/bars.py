@@ -22,7 +22,7 @@ from torch.nn import functional
 from inference_service.rhythm.bar_network import TICK, BarNetwork, describe_ticks
 from inference_service.rhythm.score_network import METRES, QUARTER_PARTS
 from model_zoo.training.rhythm.dataset import ARCHIVES, IGNORED, choose_notes, is_dev
-from model_zoo.training.rhythm.scores import WrittenPiece
+from model_zoo.training.sources.scores import WrittenPiece
 
 Example = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
 

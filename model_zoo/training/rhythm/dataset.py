@@ -29,7 +29,7 @@ from inference_service.rhythm.score_network import (
     TEMPO_BINS,
 )
 from model_zoo.training.rhythm.performance import NO_HAND, Performance, perform, select
-from model_zoo.training.rhythm.scores import WrittenPiece, parse_score, read_archive
+from model_zoo.training.sources.scores import WrittenPiece, parse_score, read_archive
 
 IGNORED: Final = -100
 MIN_NOTES: Final = 24

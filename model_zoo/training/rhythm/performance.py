@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from model_zoo.training.rhythm.scores import MARKS, WrittenPiece
+from model_zoo.training.sources.scores import MARKS, WrittenPiece
 
 Floats = NDArray[np.float64]
 

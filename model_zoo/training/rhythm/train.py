@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from inference_service.rhythm.score_network import Logits, ScoreNetwork
 from model_zoo.training.rhythm.dataset import IGNORED, Batch, draw_batches, is_dev
-from model_zoo.training.rhythm.scores import WrittenPiece
+from model_zoo.training.sources.scores import WrittenPiece
 
 WEIGHTS: Final = {
     "place": 1.0,

@@ -17,7 +17,8 @@ from scipy.ndimage import gaussian_filter1d
 from inference_service.music.programs import SINGERS
 from model_zoo.training.beats.arrange import PROGRAMS, add_bass
 from model_zoo.training.beats.drums import add_drums, alone
-from model_zoo.training.beats.piece import (
+from model_zoo.training.beats.prepare import Corpora, play_from
+from model_zoo.training.sources.piece import (
     OFFSET,
     ONSET,
     PITCH,
@@ -27,7 +28,6 @@ from model_zoo.training.beats.piece import (
     change_tempo,
     cut,
 )
-from model_zoo.training.beats.prepare import Corpora, play_from
 from model_zoo.training.tagger.etude import compose_etude
 
 Kind = Literal["piano", "band", "voice", "guitar", "drums", "chamber"]

@@ -15,7 +15,6 @@ from inference_service.rhythm.features import FRAMES_PER_S
 from inference_service.rhythm.network import BeatNetConfig, Logits, load_network
 from model_zoo.training.beats import train as training
 from model_zoo.training.beats.dataset import EXCERPT_FRAMES, Batch, Pool, load_example
-from model_zoo.training.beats.piece import UNKNOWN
 from model_zoo.training.beats.train import (
     TrainOptions,
     beat_loss,
@@ -23,6 +22,7 @@ from model_zoo.training.beats.train import (
     shift_tolerant_loss,
     train,
 )
+from model_zoo.training.sources.piece import UNKNOWN
 
 SMALL = BeatNetConfig(channels=8, doublings=4)
 BINS = SMALL.bins

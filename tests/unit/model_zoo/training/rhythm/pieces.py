@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from model_zoo.training.rhythm.scores import WrittenPiece, parse_score
+from model_zoo.training.sources.scores import WrittenPiece, parse_score
 
 FOUR_FOUR = "<time><beats>4</beats><beat-type>4</beat-type></time>"
 

@@ -28,7 +28,7 @@ from model_zoo.training.rhythm.bars import (
     train_bars,
 )
 from model_zoo.training.rhythm.dataset import IGNORED
-from model_zoo.training.rhythm.scores import WrittenPiece, parse_score
+from model_zoo.training.sources.scores import WrittenPiece, parse_score
 from tests.unit.model_zoo.training.rhythm.pieces import study
 from tests.unit.model_zoo.training.rhythm.test_dataset import build_pieces
 

@@ -30,7 +30,7 @@ from model_zoo.training.rhythm.dataset import (
     label,
 )
 from model_zoo.training.rhythm.performance import Performance
-from model_zoo.training.rhythm.scores import WrittenPiece, parse_score
+from model_zoo.training.sources.scores import WrittenPiece, parse_score
 from tests.unit.model_zoo.training.rhythm.pieces import (
     attributes,
     grace,

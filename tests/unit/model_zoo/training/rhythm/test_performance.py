@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from model_zoo.training.rhythm.performance import NO_HAND, Performance, _Style, perform, select
-from model_zoo.training.rhythm.scores import WrittenPiece, parse_score
+from model_zoo.training.sources.scores import WrittenPiece, parse_score
 from tests.unit.model_zoo.training.rhythm.pieces import attributes, grace, note, parse, study
 
 STUDY = parse_score("study", study())

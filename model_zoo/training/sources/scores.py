@@ -8,7 +8,9 @@ Positions are in quarter notes from the beginning.
 from __future__ import annotations
 
 import io
+import math
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +19,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
+
+EPSILON_Q: Final = 1e-3
 
 _STEPS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _MARKS: Final = {
@@ -235,3 +239,49 @@ def _add(
         tied[note.pitch] = note
     else:
         tied.pop(note.pitch, None)
+
+
+def beats_of(score: WrittenPiece) -> tuple[NDArray[np.float64], NDArray[np.int64], int, int]:
+    """Return the beats of written music.
+
+    Returns
+    -------
+    beats_q : np.ndarray, shape (B,), in quarters
+    positions : np.ndarray of int, shape (B,)
+    bar_beats : int
+    compound : int
+        1 or 0. Beats of compound metres are dotted.
+
+    Raises
+    ------
+    ValueError
+        If the music has bars of other than 2, 3, 4 or 6 beats for more than a tenth of its course.
+    """
+    starts = score.bar_start_q
+    end_q = float((score.onset_q + score.duration_q).max())
+    lengths = np.diff([*starts, max(end_q, float(starts[-1]) + 0.5)])
+    beats: list[float] = []
+    positions: list[int] = []
+    tally: Counter[tuple[int, int]] = Counter()
+    begun_q = 0.0  # how much of a bar that is written in two halves was in the first
+    for index, (start_q, length_q) in enumerate(zip(starts, lengths, strict=True)):
+        numerator, unit = int(score.bar_beats[index]), int(score.bar_unit[index])
+        compound = numerator % 3 == 0 and numerator > 3
+        beat_q = 4.0 / unit * (3 if compound else 1)
+        bar_beats = numerator // 3 if compound else numerator
+        tally[bar_beats, int(compound)] += 1
+        missing_q = beat_q * bar_beats - length_q
+        if index == 0 and missing_q > EPSILON_Q:  # a pickup
+            begun_q = missing_q
+        first = math.ceil(begun_q / beat_q - EPSILON_Q)
+        offsets_q = np.arange(first, bar_beats) * beat_q - begun_q
+        inside = offsets_q < length_q - EPSILON_Q
+        beats += (start_q + offsets_q[inside]).tolist()
+        positions += (np.arange(first, bar_beats)[inside] + 1).tolist()
+        begun_q = length_q if missing_q > EPSILON_Q and begun_q == 0.0 else 0.0
+    (bar_beats, compound_), count = tally.most_common(1)[0]
+    odd = sum(n for (b, _), n in tally.items() if b not in (2, 3, 4))
+    if odd > 0.1 * len(starts) or len({c for _, c in tally}) > 1 or count < 0.5 * len(starts):
+        raise ValueError(f"{score.name}: irregular metre")
+    order = np.argsort(beats, kind="stable")
+    return np.array(beats)[order], np.array(positions)[order], bar_beats, compound_

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_zoo.training.rhythm.scores import MARKS, parse_score, read_archive
+from model_zoo.training.sources.scores import MARKS, parse_score, read_archive
 from tests.unit.model_zoo.training.rhythm.pieces import attributes, grace, note, parse, write
 
 TIE_START, TIE_STOP = '<tie type="start"/>', '<tie type="stop"/>'

@@ -1,0 +1,1 @@
+"""Music to learn from: a file for each source, one form for all (:mod:`.piece`)."""
