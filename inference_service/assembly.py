@@ -257,6 +257,13 @@ def _build_transkun(entry: ModelEntry, settings: ModelSettings) -> Stage:
     return TranskunTagger(settings.device_name)
 
 
+def _build_notabot_notes(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.tagger.transformer import load_tagger
+
+    weights = Path(str(files("model_zoo") / "weights" / "tagger.safetensors"))
+    return load_tagger(weights, settings.device_name)
+
+
 def _build_chordino(entry: ModelEntry, settings: ModelSettings) -> Stage:
     from inference_service.harmony.chordino import ChordinoEstimator
 
@@ -297,6 +304,7 @@ _BUILDERS: Final[Mapping[str, Callable[[ModelEntry, ModelSettings], Stage]]] = {
     "swift-f0": _build_swift_f0,
     "basic-pitch": _build_basic_pitch,
     "transkun": _build_transkun,
+    "notabot-notes": _build_notabot_notes,
     "chordino": _build_chordino,
     "librosa-beats": _build_librosa_beats,
     "notabot-beats": _build_notabot_beats,

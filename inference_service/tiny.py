@@ -6,19 +6,20 @@ be waste. A sine, or one harmonic tone at a time, is what they hear well.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
 import numpy as np
 
-from inference_service.audio.waveform import Samples, Waveform
+from inference_service.audio.waveform import Samples, Waveform, mix
 from inference_service.engine.catalog import Catalog, ModelEntry
 from inference_service.music.events import (
     Beat,
     ChordSegment,
     Key,
     NoteEvent,
+    Part,
     Rhythm,
     Transcription,
 )
@@ -76,6 +77,13 @@ class AutocorrelationTagger:
             )
         report(1.0)
         return self._join(pitches)
+
+    def tag_parts(
+        self, stems: Mapping[str, Waveform], tuning_cents: float, report: Report
+    ) -> tuple[Part, ...]:
+        """Return the notes as one instrument's."""
+        notes = self.tag(mix(stems.values()), tuning_cents, report)
+        return (Part("accompaniment", "Accompaniment", tuple(notes), 0),) if notes else ()
 
     def _join(self, pitches: Sequence[int | None]) -> list[NoteEvent]:
         notes, start = [], 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,3 +37,12 @@ class Waveform:
             else self.samples.mean(axis=0, dtype=np.float32)
         )
         return mono
+
+
+def mix(waveforms: Iterable[Waveform]) -> Waveform:
+    """Return waveforms of one shape and rate, sounding together."""
+    first, *others = waveforms
+    if not others:
+        return first
+    samples = sum((other.samples for other in others), start=first.samples)
+    return Waveform(samples, first.sample_rate_hz)

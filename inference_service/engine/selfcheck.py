@@ -19,6 +19,7 @@ from inference_service.music.pitch import A4_HZ, A4_PITCH
 from inference_service.pipeline.stages import (
     BeatEstimator,
     ChordEstimator,
+    EnsembleTagger,
     KeyEstimator,
     RhythmReader,
     Separator,
@@ -78,7 +79,10 @@ def check_stage(task: Task, stage: Stage) -> None:
     signal = build_signal()
     if task is Task.SEPARATION:
         _check_stems(signal, cast(Separator, stage).separate(signal, ignore))
-    elif task in (Task.VOICE, Task.PIANO, Task.SONG):
+    elif task is Task.SONG:
+        parts = cast(EnsembleTagger, stage).tag_parts({"mixture": signal}, 0.0, ignore)
+        _check_notes([note for part in parts if not part.is_drum for note in part.notes])
+    elif task in (Task.VOICE, Task.PIANO):
         _check_notes(cast(Tagger, stage).tag(signal, 0.0, ignore))
     elif task is Task.CHORDS:
         _check_chords(cast(ChordEstimator, stage).estimate(signal, ignore))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm, Transcription
+from inference_service.music.events import ChordSegment, Key, NoteEvent, Part, Rhythm, Transcription
 from inference_service.pipeline.options import Preset
 from inference_service.progress import Report
 
@@ -49,6 +49,19 @@ class Tagger(Protocol):
 
     def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
         """Return the notes, sorted; ``tuning_cents`` is the recording's deviation from A440."""
+        ...
+
+
+class EnsembleTagger(Protocol):
+    """Finds who plays what in music for several instruments."""
+
+    def tag_parts(
+        self, stems: Mapping[str, Waveform], tuning_cents: float, report: Report
+    ) -> tuple[Part, ...]:
+        """Return the parts that have notes, from one stem or more that sound together.
+
+        Singers' part has the id ``"voice"``.
+        """
         ...
 
 
@@ -102,7 +115,15 @@ class Router(Protocol):
         ...
 
 
-Stage = Separator | Tagger | ChordEstimator | BeatEstimator | RhythmReader | KeyEstimator
+Stage = (
+    Separator
+    | Tagger
+    | EnsembleTagger
+    | ChordEstimator
+    | BeatEstimator
+    | RhythmReader
+    | KeyEstimator
+)
 """Any exchangeable part."""
 
 
@@ -116,7 +137,7 @@ class StageSet:
     separation: Separator
     voice: Tagger
     piano: Tagger
-    song: Tagger
+    song: EnsembleTagger
     chords: ChordEstimator
     beats: BeatEstimator
     rhythm: RhythmReader

@@ -11,12 +11,10 @@ from inference_service.audio.decode import AudioLimits, decode
 from inference_service.audio.tuning import estimate_tuning
 from inference_service.audio.waveform import Waveform
 from inference_service.music.events import NO_CHORD, ChordSegment, NoteEvent, Part, Transcription
+from inference_service.music.programs import PIANO, VOICE
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.progress import Progress, Report, Stage
-
-PIANO_PROGRAM = 0
-VOICE_PROGRAM = 52  # Choir Aahs: General MIDI's nearest to a singing voice
 
 
 @dataclass
@@ -114,19 +112,19 @@ def _hear_parts(
     if preset is Preset.PIANO:
         with clock.stage(Stage.TAGGING) as report:
             notes = stages.piano.tag(waveform, tuning_cents, report)
-        return [Part("piano", "Piano", tuple(notes), PIANO_PROGRAM)], [Task.PIANO]
+        return [Part("piano", "Piano", tuple(notes), PIANO)], [Task.PIANO]
 
     with clock.stage(Stage.SEPARATION) as report:
         stems = stages.separation.separate(waveform, report)
     with clock.stage(Stage.TAGGING) as report:
         vocals = stages.voice.tag(stems["vocals"], tuning_cents, lambda f: report(f / 2))
-        accompaniment = stages.song.tag(
-            _accompaniment(stems), tuning_cents, lambda f: report(0.5 + f / 2)
+        band = stages.song.tag_parts(
+            {name: stem for name, stem in stems.items() if name != "vocals"},
+            tuning_cents,
+            lambda f: report(0.5 + f / 2),
         )
-    parts = [
-        _vocals(vocals),
-        Part("accompaniment", "Accompaniment", tuple(accompaniment), PIANO_PROGRAM),
-    ]
+    # Singers that are heard beside the vocals are what separation left of these.
+    parts = [_vocals(vocals), *(part for part in band if part.id != "voice")]
     # An instrumental has no vocals, and needs no empty staff for them.
     return [part for part in parts if part.notes] or parts[:1], [
         Task.SEPARATION,
@@ -136,11 +134,4 @@ def _hear_parts(
 
 
 def _vocals(notes: list[NoteEvent]) -> Part:
-    return Part("vocals", "Vocals", tuple(notes), VOICE_PROGRAM)
-
-
-def _accompaniment(stems: dict[str, Waveform]) -> Waveform:
-    """Sum the pitched stems beside the voice."""
-    pitched = [stem for name, stem in stems.items() if name not in ("vocals", "drums")]
-    samples = sum((stem.samples for stem in pitched[1:]), start=pitched[0].samples)
-    return Waveform(samples, pitched[0].sample_rate_hz)
+    return Part("vocals", "Vocals", tuple(notes), VOICE)

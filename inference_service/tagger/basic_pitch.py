@@ -15,7 +15,7 @@ time of a frame takes that into account, as in the original).
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from scipy.signal import argrelmax
 
 from inference_service.audio.resample import resample
-from inference_service.audio.waveform import Samples, Waveform
-from inference_service.music.events import NoteEvent
+from inference_service.audio.waveform import Samples, Waveform, mix
+from inference_service.music.events import NoteEvent, Part
+from inference_service.music.programs import PIANO
 from inference_service.progress import Report
 
 SAMPLE_RATE_HZ: Final = 22_050
@@ -106,6 +107,14 @@ class BasicPitchTagger:
             )
             for note in notes
         )
+
+    def tag_parts(
+        self, stems: Mapping[str, Waveform], tuning_cents: float, report: Report
+    ) -> tuple[Part, ...]:
+        """Return everything as one part: the model tells no instruments, and hears no drums."""
+        pitched = [stem for name, stem in stems.items() if name != "drums"]
+        notes = self.tag(mix(pitched), tuning_cents, report) if pitched else []
+        return (Part("accompaniment", "Accompaniment", tuple(notes), PIANO),) if notes else ()
 
     def predict(self, waveform: Waveform, report: Report) -> tuple[Activations, Activations]:
         """Return the activations of frames and of onsets, each of shape (T, 88), in [0, 1]."""

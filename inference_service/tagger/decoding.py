@@ -4,7 +4,8 @@ A note begins where its onset output peaks, at the apex of the triangle through 
 neighbours (Kong and others, "High-resolution piano transcription with pedals by regressing onset
 and offset times", IEEE TASLP 2021, equation 8); it ends where its pitch has been silent for
 :attr:`DecodingOptions.gap_frames`, or begins again. The offset output then moves the end to its own
-peak, if it has one near. Families are told by the mean over a note's first half second.
+peak, if it has one near. Families are told by the mean over a note's first half second, among
+those that play enough of the notes to be there at all.
 
 Thresholds belong to weights, and are kept with them: chosen on rendered development music, never on
 recordings that figures are stated for (``python -m model_zoo.training.tagger thresholds``).
@@ -69,6 +70,8 @@ class DecodingOptions:
         A note goes on across fewer frames than this below the threshold.
     min_note_s : float
         Shorter ones are left out.
+    family_share : float
+        A family with a smaller share of the notes is taken for another one misheard.
     """
 
     onset: float = 0.4
@@ -77,6 +80,7 @@ class DecodingOptions:
     drum_onset: tuple[float, ...] = (0.4,) * len(DRUMS)
     gap_frames: int = 2
     min_note_s: float = 0.03
+    family_share: float = 0.05
 
 
 def decode_notes(
@@ -84,7 +88,8 @@ def decode_notes(
 ) -> dict[str, list[NoteEvent]]:
     """Return each family's notes, sorted; families without any are left out."""
     options = options or DecodingOptions()
-    found: dict[str, list[NoteEvent]] = {}
+    notes: list[NoteEvent] = []
+    likeness: list[Activations] = []
     last = len(outputs.frame)
     starts, pitches = np.nonzero(peaks(outputs.onset, options.onset))
     order = np.lexsort((starts, pitches))
@@ -105,7 +110,7 @@ def decode_notes(
             continue
         sounding = slice(start, max(stop, start + 1))
         early = slice(start, min(sounding.stop, start + family_frames))
-        family = FAMILIES[int(outputs.family[early, pitch].mean(axis=0).argmax())]
+        likeness.append(outputs.family[early, pitch].mean(axis=0, dtype=np.float32))
         weight = outputs.frame[sounding, pitch] + 1e-3
         bend = float((outputs.bend[sounding, pitch] * weight).sum() / weight.sum())
         note = NoteEvent(
@@ -115,8 +120,40 @@ def decode_notes(
             velocity=_to_velocity(outputs.velocity[start, pitch]),
             pitch_cents=100 * min(max(bend, -0.5), 0.5),
         )
-        found.setdefault(family, []).append(note)
-    return {family: sorted(found[family]) for family in FAMILIES if family in found}
+        notes.append(note)
+    if not notes:
+        return {}
+    families = settle_families(np.array(likeness), options.family_share)
+    own: dict[str, list[NoteEvent]] = {}
+    for family, note in zip(families.tolist(), notes, strict=True):
+        own.setdefault(FAMILIES[family], []).append(note)
+    return {family: sorted(own[family]) for family in FAMILIES if family in own}
+
+
+def settle_families(likeness: Activations, least_share: float) -> NDArray[np.intp]:
+    """Return each note's family: its likeliest among those that no smaller one's notes went to.
+
+    Families whose share of the notes is too small are dissolved, the smallest first.
+
+    Parameters
+    ----------
+    likeness : np.ndarray, shape (N, len(FAMILIES))
+    least_share : float
+
+    Returns
+    -------
+    np.ndarray of int, shape (N,)
+    """
+    there = np.ones(likeness.shape[1], bool)
+    while True:
+        families = np.where(there, likeness, -1.0).argmax(axis=1)
+        counts = np.bincount(families, minlength=len(there)).astype(float)
+        counts[~there] = np.inf
+        counts[counts == 0] = np.inf
+        smallest = int(counts.argmin())
+        if counts[smallest] >= least_share * len(likeness):
+            return families
+        there[smallest] = False
 
 
 def decode_drums(

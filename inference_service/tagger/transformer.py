@@ -10,7 +10,7 @@ that grows by 3 kB a frame.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from inference_service.audio.chunking import Window, iterate_windows
 from inference_service.audio.resample import resample
-from inference_service.audio.waveform import Samples, Waveform
+from inference_service.audio.waveform import Samples, Waveform, mix
 from inference_service.music.events import NoteEvent, Part
 from inference_service.music.families import program_of
 from inference_service.progress import Report
@@ -79,9 +79,11 @@ class TransformerTagger:
         found = decode_notes(self.predict(waveform, report), self._frame_rate_hz, self.options)
         return sorted(note for notes in found.values() for note in notes)
 
-    def hear(self, waveform: Waveform, report: Report) -> tuple[Part, ...]:
+    def tag_parts(
+        self, stems: Mapping[str, Waveform], tuning_cents: float, report: Report
+    ) -> tuple[Part, ...]:
         """Return a part for each family of instruments that is heard, and one of percussion."""
-        outputs = self.predict(waveform, report)
+        outputs = self.predict(mix(stems.values()), report)
         parts = [
             Part(family, family.capitalize(), tuple(notes), program_of(family))
             for family, notes in decode_notes(outputs, self._frame_rate_hz, self.options).items()

@@ -27,7 +27,7 @@ from inference_service.notation.musicxml import encode_musicxml
 from inference_service.notation.quantize import quantize
 from inference_service.notation.views import View
 from inference_service.pipeline.stages import StageSet
-from inference_service.pipeline.transcribe import VOICE_PROGRAM
+from inference_service.music.programs import VOICE
 from inference_service.progress import ignore
 from inference_service.settings import ModelSettings
 from inference_service.tagger.basic_pitch import BasicPitchTagger
@@ -100,7 +100,7 @@ def write_melody(notes: Sequence[NoteEvent], duration_s: float, stages: StageSet
         tempo_bpm=rhythm.tempo_bpm,
         time_signature=rhythm.time_signature,
         key=stages.key.estimate(notes, []),
-        parts=(Part("vocals", "Vocals", tuple(notes), VOICE_PROGRAM),),
+        parts=(Part("vocals", "Vocals", tuple(notes), VOICE),),
         beats=rhythm.beats,
         chords=(),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -12,7 +12,7 @@ import pytest
 from inference_service.assembly import build_limits, build_stages
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import AudioEmpty, Cancelled
-from inference_service.music.events import Beat, NoteEvent, Rhythm, Transcription
+from inference_service.music.events import Beat, NoteEvent, Part, Rhythm, Transcription
 from inference_service.music.placement import NotePlacement
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
@@ -33,6 +33,13 @@ class FixedTagger:
     def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
         """Return them."""
         return list(self._notes)
+
+    def tag_parts(
+        self, stems: Mapping[str, Waveform], tuning_cents: float, report: Report
+    ) -> tuple[Part, ...]:
+        """Return them as an organ's, and a singer."""
+        singer = Part("voice", "Voice", (NoteEvent(0.0, 1.0, 72),), 52)
+        return (Part("organ", "Organ", self._notes, 16), singer) if self._notes else ()
 
 
 class WaltzReader:
@@ -88,18 +95,18 @@ def test_a_piano_becomes_one_part(stages: StageSet, melody: bytes) -> None:
     assert [(part.id, part.program) for part in result.parts] == [("piano", 0)]
 
 
-def test_a_song_becomes_vocals_and_accompaniment(stages: StageSet, duet: bytes) -> None:
+def test_a_song_becomes_vocals_and_the_band_that_is_heard_beside_them(stages: StageSet, duet: bytes) -> None:
     band = replace(stages, song=FixedTagger(NoteEvent(0.0, 1.0, 48)))
-    vocals, accompaniment = hear(duet, Preset.SONG, band).parts
-    assert (vocals.id, accompaniment.id) == ("vocals", "accompaniment")
+    vocals, organ = hear(duet, Preset.SONG, band).parts
+    assert (vocals.id, organ.id) == ("vocals", "organ")
     assert vocals.notes
-    assert [note.pitch for note in accompaniment.notes] == [48]
+    assert [note.pitch for note in organ.notes] == [48]
 
 
 def test_an_instrumental_has_no_empty_staff(stages: StageSet, duet: bytes) -> None:
     instrumental = replace(stages, voice=FixedTagger(), song=FixedTagger(NoteEvent(0.0, 1.0, 60)))
     result = hear(duet, Preset.SONG, instrumental)
-    assert [part.id for part in result.parts] == ["accompaniment"]
+    assert [part.id for part in result.parts] == ["organ"]
 
 
 def test_a_song_in_which_nothing_is_heard_has_a_part_without_notes(
