@@ -9,6 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from model_zoo.training.sources.filters import OTHER_DRUMS
 from model_zoo.training.sources.groove import Groove
 from model_zoo.training.sources.piece import Line, Piece, make_line
 
@@ -16,8 +17,6 @@ KICK: Final = 36
 SNARES: Final = (38, 40, 37, 39)
 TIMEKEEPERS: Final = (42, 42, 51, 46, 70, 69, 54)
 CRASH: Final = 49
-GENERAL_MIDI: Final = {22: 42, 26: 46, 58: 43}
-"""Groove MIDI's own keys for the hi-hat's edge and a tom's rim."""
 
 
 def add_drums(piece: Piece, grooves: Sequence[Groove], random: Generator) -> Line | None:
@@ -61,7 +60,7 @@ def _loop(
     """Return (beat index, key, velocity) of a groove that begins on a downbeat and repeats."""
     beat_q = 4.0 / groove.unit * (3 if piece.compound == 1 else 1)
     hits = np.column_stack([groove.hits[:, 0] / beat_q, groove.hits[:, 2:4]])
-    hits[:, 1] = [GENERAL_MIDI.get(int(key), key) for key in hits[:, 1]]
+    hits[:, 1] = [OTHER_DRUMS.get(int(key), key) for key in hits[:, 1]]
     groove_bar = groove.beats * 4.0 / groove.unit / beat_q
     bars = max(1, int(hits[:, 0].max() / groove_bar + 0.25))
     span = bars * groove_bar
@@ -135,7 +134,7 @@ def alone(groove: Groove) -> Piece:
     notes[:, :2] *= quarter_s
     notes[:, 0] = np.maximum(notes[:, 0], 0.0)
     notes[:, 1] = np.maximum(notes[:, 1], notes[:, 0] + 0.05)
-    notes[:, 2] = [GENERAL_MIDI.get(int(key), key) for key in notes[:, 2]]
+    notes[:, 2] = [OTHER_DRUMS.get(int(key), key) for key in notes[:, 2]]
     return Piece(
         name=f"groove-{groove.style}-{groove.bpm:g}",
         lines=(make_line("drums", notes),),

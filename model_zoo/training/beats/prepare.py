@@ -26,8 +26,9 @@ from model_zoo.training.sound.fluidsynth import RATE_HZ, draw_soundfont, synthes
 from model_zoo.training.sources.groove import Groove, read_grooves
 from model_zoo.training.sources.openewld import read_chords
 from model_zoo.training.sources.piece import Piece, change_tempo, cut
-from model_zoo.training.sources.pop909 import EXCLUDED_SONGS, count_songs, read_song
+from model_zoo.training.sources.pop909 import count_songs, read_song
 from model_zoo.training.sources.scores import parse_score, read_archive
+from model_zoo.training.sources.splits import assign_song
 
 LENGTH_S: Final = (45.0, 75.0)
 TEMPO_FACTOR: Final = (0.75, 1.55)
@@ -39,7 +40,7 @@ SHARES: Final = {
     "grooves": 0.08,
 }
 DEV_SHARE: Final = 20
-"""One score in so many is for development; of songs, those numbered 10 past an excluded one."""
+"""One score in so many is for development; of songs, see :func:`.splits.assign_song`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def load_corpora(symbolic: Path, *, dev: bool) -> Corpora:
     numbers = [
         number
         for number in range(1, count_songs(songs) + 1)
-        if number not in EXCLUDED_SONGS and (number % 20 == 11) == dev
+        if assign_song(number) == ("dev" if dev else "train")
     ]
     files = {
         "lieder": "openscore_lieder.zip",
