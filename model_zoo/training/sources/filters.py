@@ -56,7 +56,7 @@ ODD_SHARE: Final = 0.3
 """A line of which so much is out of range names the wrong instrument."""
 
 MIN_LINE_NOTES: Final = 4
-MIN_NOTES: Final = 32
+MIN_NOTES: Final = 16
 MIN_LENGTH_S: Final = 10.0
 BPM: Final = (30.0, 300.0)
 TEMPO_RATIO: Final = 6.0

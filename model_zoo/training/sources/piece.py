@@ -7,6 +7,7 @@ makes it sound chooses an instrument.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Literal
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_service.music.events import ChordSegment, Key
+from inference_service.music.families import family_of
 
 Role = Literal["melody", "inner", "chords", "bass", "piano", "drums"]
 Notes = NDArray[np.float64]
@@ -126,6 +128,19 @@ class Piece:
 def make_line(role: Role, notes: list[tuple[float, float, float, float]] | Notes) -> Line:
     """A line without pedal."""
     return Line(role, np.asarray(notes, np.float64).reshape(-1, 4), np.zeros((0, 2)))
+
+
+def guess_role(program: int, notes: Notes, name: str) -> Role:
+    """Return the role of a line by its instrument, by what it is called, and by its chords."""
+    if re.search(r"\b(?:melod(?:y|ie)|vocals?|vox|voice|sing(?:er|ing)?|lead)\b", name.casefold()):
+        return "melody"
+    family = family_of(program)
+    if family in ("bass", "piano"):
+        return "bass" if family == "bass" else "piano"
+    if family == "voice":
+        return "melody"
+    together = len(notes) - len(np.unique(notes[:, ONSET].round(2)))
+    return "chords" if together > 0.3 * len(notes) else "inner"
 
 
 def end_of(piece: Piece) -> float:

@@ -39,9 +39,17 @@ def name_work(title: str) -> str:
     plain = unicodedata.normalize("NFKD", title)
     plain = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
     plain = re.sub(r"\.(?:midi?|kar|gp[345x]?|mxl|musicxml|xml|krn|abc)$", "", plain)
-    whole = _words(plain)
-    shortened = _words(_VERSION.sub(" ", _BRACKETS.sub(" ", plain).replace("_", " ")))
-    return _FILE_NUMBER.sub("", shortened) or whole
+    return _FILE_NUMBER.sub("", _words(_without_version(plain))) or _words(plain)
+
+
+def read_title(stem: str) -> str:
+    """Return the title in a file's name, of such as ``Artist - Title - live``."""
+    artist, *others = stem.replace("_", " ").split(" - ")
+    return next((part for part in others if _words(_without_version(part.casefold()))), artist)
+
+
+def _without_version(text: str) -> str:
+    return _VERSION.sub(" ", _BRACKETS.sub(" ", text).replace("_", " "))
 
 
 def _words(text: str) -> str:

@@ -1,0 +1,421 @@
+"""Guitar Pro files, versions 3 to 5, through PyGuitarPro: what tablature sites hold.
+
+A tablature is written, not played: its notes stand on the grid at a few loudnesses, so that each
+piece is ``deadpan``. It says how a note is made, and that is taken into account where it changes
+which notes sound, and when: repeats and alternative endings are unfolded, ties and let-ring
+lengthen, palm muting and staccato shorten, grace notes, trills and tremolos become notes, natural
+harmonics their own pitches, capos and triplet feel are heeded. Dead notes have no pitch and are
+left out; bends and slides begin at the fretted pitch, as they are written. Jumps to signs and codas
+are not followed: the bars stand in the order in which they are written.
+
+A bar's tempo is the one in force where it is written, whichever way it is come to. Bars that hold
+less or more than their metre last as long as it says: what is over is cut off.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.music.events import Key
+from inference_service.music.pitch import build_key
+from model_zoo.training.sources.extra import load_extra
+from model_zoo.training.sources.piece import (
+    NOBODY_SAYS,
+    VELOCITY,
+    Licence,
+    Line,
+    Origin,
+    Piece,
+    guess_role,
+)
+from model_zoo.training.sources.splits import name_work, read_title
+from model_zoo.training.sources.survey import Entry
+
+SUFFIXES: Final = (".gp3", ".gp4", ".gp5")
+MAX_BARS: Final = 1000
+MAX_PASSES: Final = 8
+"""How often a repeat is played at most: nobody means the ninety-nine times."""
+
+TICKS_PER_QUARTER: Final = 960
+SHORTENED: Final = 0.5
+GHOST, ACCENT, HEAVY_ACCENT = -32, 12, 24
+
+_HARMONICS: Final = {
+    2: 36,
+    3: 31,
+    4: 28,
+    5: 24,
+    7: 19,
+    8: 36,
+    9: 28,
+    12: 12,
+    16: 28,
+    19: 19,
+    24: 24,
+}
+"""Semitones over the open string of the natural harmonic at a fret."""
+
+
+class Bar(NamedTuple):
+    """What decides in which order bars are played.
+
+    ``endings`` has a bit for each pass on which the bar begins an ending, none where it begins
+    none; ``repeats`` is how often one goes back from its end.
+    """
+
+    opens: bool = False
+    repeats: int = 0
+    endings: int = 0
+
+
+class _Note(NamedTuple):
+    """Times in seconds."""
+
+    onset: float
+    offset: float
+    pitch: int
+    velocity: float
+    program: int
+
+
+def list_guitar_pro(folder: Path, licence: Licence = NOBODY_SAYS) -> Iterator[Entry]:
+    """List a folder's Guitar Pro files, in subfolders too, in their order by name."""
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            yield Entry(str(path.relative_to(folder)), partial(read_guitar_pro, path, licence))
+
+
+def read_guitar_pro(path: Path, licence: Licence = NOBODY_SAYS) -> Piece:
+    """Read a Guitar Pro file.
+
+    Raises
+    ------
+    MissingExtra
+        Without PyGuitarPro.
+    ValueError
+        If the file is damaged, or is of another version.
+    """
+    library = load_extra("guitarpro")
+    try:
+        song = library.parse(str(path))
+    except Exception as error:  # whatever its parser stumbles over in a damaged file
+        raise ValueError(f"{path.name}: {error}") from error
+    headers = song.measureHeaders
+    order = unfold(
+        [Bar(h.isRepeatOpen, max(h.repeatClose, 0), h.repeatAlternative) for h in headers]
+    )
+    tempos = _read_tempos(song)
+    clock = _Clock.build(headers, order, tempos)
+    lines = [
+        line
+        for track in song.tracks
+        if not track.isMute
+        for line in _read_track(track, order, clock)
+    ]
+    beats_s, positions = clock.lay_beats([headers[index] for index in order])
+    first = headers[0].timeSignature
+    return Piece(
+        name=path.name,
+        lines=tuple(lines),
+        beats_s=beats_s,
+        positions=positions,
+        bar_beats=int(positions.max()) if len(positions) else first.numerator,
+        compound=int(_is_compound(first)),
+        key=_read_key(song),
+        deadpan=True,
+        origin=Origin("guitarpro", name_work(song.title.strip() or read_title(path.stem)), licence),
+    )
+
+
+def unfold(bars: Sequence[Bar], limit: int = MAX_BARS) -> list[int]:
+    """Return the indices of bars in the order in which they are played, ``limit`` of them at most.
+
+    A repeat without a beginning goes back to after the one before. An ending reaches to the bar
+    that goes back from it; its passes, not that bar's count, say how often. Where no ending is
+    for a pass, as after a first one alone, the music goes on behind them.
+    """
+    endings = _spread_endings(bars)
+    order: list[int] = []
+    gone_back: Counter[int] = Counter()
+    index = start = passed = 0
+    while index < len(bars) and len(order) < limit:
+        bar, ending = bars[index], endings[index]
+        if index != start and (bar.opens or (not ending and endings[index - 1])):
+            start, passed = index, 0
+        if ending and not ending >> passed & 1:
+            index += 1
+            continue
+        order.append(index)
+        if bar.repeats and _goes_back(bars, endings, index, start, passed, gone_back[index]):
+            gone_back[index] += 1
+            index, passed = start, passed + 1
+            continue
+        if bar.repeats:
+            gone_back[index] = 0
+            if not ending:
+                start, passed = index + 1, 0
+        index += 1
+    return order
+
+
+def _goes_back(
+    bars: Sequence[Bar], endings: Sequence[int], index: int, start: int, passed: int, gone: int
+) -> bool:
+    if passed + 1 >= MAX_PASSES:
+        return False
+    if not endings[index]:
+        return gone < bars[index].repeats
+    stop = next((k for k in range(start + 1, len(bars)) if bars[k].opens), len(bars))
+    others = {ending for ending in endings[start:stop] if ending} - {endings[index]}
+    if not others:
+        return gone < bars[index].repeats
+    return any(ending >> passed + 1 & 1 for ending in endings[start:stop])
+
+
+def _spread_endings(bars: Sequence[Bar]) -> list[int]:
+    """Give each ending's passes to all its bars.
+
+    A last ending goes back nowhere, so that its end is not written: it is one bar.
+    """
+    spread = [0] * len(bars)
+    is_first = True
+    for index, bar in enumerate(bars):
+        is_first = is_first or bar.opens
+        if not bar.endings:
+            continue
+        stop = index
+        while not bars[stop].repeats and stop + 1 < len(bars):
+            if bars[stop + 1].opens or bars[stop + 1].endings:
+                break
+            stop += 1
+        is_last = not any(following.endings for following in bars[stop + 1 : stop + 2])
+        last = stop if bars[stop].repeats and (is_first or not is_last) else index
+        spread[index : last + 1] = [bar.endings] * (last + 1 - index)
+        is_first = False
+    return spread
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """When the ticks of each played bar are."""
+
+    ticks: list[NDArray[np.float64]]
+    seconds: list[NDArray[np.float64]]
+
+    @classmethod
+    def build(
+        cls, headers: Sequence[Any], order: Sequence[int], tempos: list[list[tuple[int, float]]]
+    ) -> _Clock:
+        ticks: list[NDArray[np.float64]] = []
+        seconds: list[NDArray[np.float64]] = []
+        now_s = 0.0
+        for index in order:
+            changes = tempos[index]
+            edges = np.array([*(tick for tick, _ in changes), headers[index].length], float)
+            quarters = np.diff(edges) / TICKS_PER_QUARTER
+            lengths_s = quarters * 60.0 / np.array([bpm for _, bpm in changes])
+            ticks.append(edges)
+            seconds.append(now_s + np.concatenate([[0.0], np.cumsum(lengths_s)]))
+            now_s = float(seconds[-1][-1])
+        return cls(ticks, seconds)
+
+    def at(self, played: int, tick: float) -> float:
+        """Return the time of a tick within the bar that is played as number ``played``."""
+        return float(np.interp(tick, self.ticks[played], self.seconds[played]))
+
+    def lay_beats(self, headers: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the beats of the bars, and their positions."""
+        beats_s: list[float] = []
+        positions: list[int] = []
+        for played, header in enumerate(headers):
+            signature = header.timeSignature
+            parts = 3 if _is_compound(signature) else 1
+            step = signature.denominator.time * parts
+            for beat in range(signature.numerator // parts):
+                beats_s.append(self.at(played, beat * step))
+                positions.append(beat + 1)
+        return np.array(beats_s, np.float64), np.array(positions, np.int64)
+
+
+def _is_compound(signature: Any) -> bool:
+    return bool(
+        signature.numerator > 3 and signature.numerator % 3 == 0 and signature.denominator.value > 4
+    )
+
+
+def _read_tempos(song: Any) -> list[list[tuple[int, float]]]:
+    """Return each written bar's tempos: the tick within it, and quarters a minute."""
+    tempo = float(max(song.tempo, 1))
+    tempos: list[list[tuple[int, float]]] = []
+    for index, header in enumerate(song.measureHeaders):
+        changes: dict[int, float] = {}
+        for track in song.tracks:
+            for voice in track.measures[index].voices:
+                for beat in voice.beats:
+                    change = beat.effect.mixTableChange
+                    if change is not None and change.tempo is not None and change.tempo.value > 0:
+                        tick = int(np.clip(beat.start - header.start, 0, header.length - 1))
+                        changes[tick] = float(change.tempo.value)
+        bar = [(0, changes.pop(0, tempo)), *sorted(changes.items())]
+        tempo = bar[-1][1]
+        tempos.append(bar)
+    return tempos
+
+
+def _read_track(track: Any, order: Sequence[int], clock: _Clock) -> Iterator[Line]:
+    """Yield a track's lines, one for each instrument that it changes to."""
+    notes: list[_Note] = []
+    sounding: dict[int, int] = {}  # the last note on each string, as an index
+    ringing: set[int] = set()
+    programs = _read_programs(track)
+    for played, index in enumerate(order):
+        measure = track.measures[index]
+        for voice in measure.voices:
+            for beat in voice.beats:
+                onset = min(beat.start - measure.start, measure.length)
+                offset = min(onset + beat.duration.time, measure.length)
+                for note in beat.notes:
+                    times = tuple(
+                        clock.at(played, _swing(tick, measure.tripletFeel))
+                        for tick in (onset, offset)
+                    )
+                    _add(note, times, programs[index], notes, sounding, ringing)
+        end_s = clock.at(played, measure.length)
+        for number in ringing:
+            notes[number] = _lengthen(notes[number], end_s)
+        ringing.clear()
+    for program in sorted({note.program for note in notes}):
+        rows = [
+            (note.onset, note.offset, note.pitch, note.velocity)
+            for note in notes
+            if note.program == program and note.offset > note.onset
+        ]
+        if not rows:
+            continue
+        array = np.array(sorted(rows), np.float64)
+        array[:, VELOCITY] = np.clip(array[:, VELOCITY], 1, 127)
+        drums, name = track.isPercussionTrack, track.name.strip()
+        yield Line(
+            role="drums" if drums else guess_role(program, array, name),
+            notes=array,
+            pedal=np.zeros((0, 2)),
+            program=None if drums else program,
+            name=name,
+        )
+
+
+def _read_programs(track: Any) -> list[int]:
+    """Return the instrument of each written bar: the one that is set last before its end."""
+    program = int(track.channel.instrument)
+    programs = []
+    for measure in track.measures:
+        for beat in (beat for voice in measure.voices for beat in voice.beats):
+            change = beat.effect.mixTableChange
+            if change is not None and change.instrument is not None:
+                program = int(change.instrument.value)
+        programs.append(0 if track.isPercussionTrack else int(np.clip(program, 0, 127)))
+    return programs
+
+
+def _swing(tick: float, feel: Any) -> float:
+    """Move the middle of each quarter, or eighth, to its last third."""
+    if not feel.value:
+        return tick
+    span = TICKS_PER_QUARTER / feel.value
+    whole, rest = divmod(tick, span)
+    half = span / 2
+    swung = rest * 4 / 3 if rest < half else span * 2 / 3 + (rest - half) * 2 / 3
+    return float(whole * span + swung)
+
+
+def _add(
+    note: Any,
+    times: tuple[float, ...],
+    program: int,
+    notes: list[_Note],
+    sounding: dict[int, int],
+    ringing: set[int],
+) -> None:
+    onset, offset = times
+    kind, effect = note.type.name, note.effect
+    last = sounding.get(note.string)
+    if kind == "tie":
+        if last is not None:
+            notes[last] = _lengthen(notes[last], offset)
+            if effect.letRing:
+                ringing.add(last)
+        return
+    if last is not None:
+        ringing.discard(last)
+        if notes[last].offset > onset:
+            notes[last] = notes[last]._replace(offset=max(onset, notes[last].onset))
+    if kind != "normal" or offset <= onset:
+        sounding.pop(note.string, None)
+        return
+    velocity = float(note.velocity)
+    velocity += GHOST * effect.ghostNote + ACCENT * effect.accentuatedNote
+    velocity += HEAVY_ACCENT * effect.heavyAccentuatedNote
+    pitch = _read_pitch(note)
+    for begun, ended, sounded in _ornament(note, onset, offset, pitch):
+        notes.append(_Note(begun, ended, sounded, velocity, program))
+    sounding[note.string] = len(notes) - 1
+    if effect.letRing and not note.beat.voice.measure.track.isPercussionTrack:
+        ringing.add(len(notes) - 1)
+
+
+def _read_pitch(note: Any) -> int:
+    track = note.beat.voice.measure.track
+    if track.isPercussionTrack:
+        return int(note.value)
+    open_string = track.strings[note.string - 1].value + track.offset
+    harmonic = note.effect.harmonic
+    if harmonic is None:
+        return int(open_string + note.value)
+    if type(harmonic).__name__ == "NaturalHarmonic":
+        return int(open_string + _HARMONICS.get(note.value, note.value + 12))
+    return int(open_string + note.value + 12)
+
+
+def _ornament(
+    note: Any, onset: float, offset: float, pitch: int
+) -> Iterator[tuple[float, float, int]]:
+    """Yield what a note sounds as: begin and end in seconds, and pitch."""
+    effect = note.effect
+    length = offset - onset
+    if effect.grace is not None and not effect.grace.isDead:
+        begun = min(length / 2, 0.08)
+        yield onset, onset + begun, pitch + effect.grace.fret - note.value
+        onset, length = onset + begun, length - begun
+    fast = effect.tremoloPicking or effect.trill
+    if fast is not None:
+        share = fast.duration.time / max(note.beat.duration.time, 1)
+        count = int(np.clip(round(1 / share), 1, 64))
+        other = pitch + (effect.trill.fret - note.value if effect.trill else 0)
+        edges = np.linspace(onset, offset, count + 1)
+        for k in range(count):
+            yield float(edges[k]), float(edges[k + 1]), other if k % 2 else pitch
+        return
+    if effect.palmMute or effect.staccato:
+        offset = onset + length * SHORTENED
+    yield onset, offset, pitch
+
+
+def _lengthen(note: _Note, offset: float) -> _Note:
+    return note._replace(offset=max(note.offset, offset))
+
+
+def _read_key(song: Any) -> Key | None:
+    """Return the key of the first bar; C major is what files say that say nothing."""
+    fifths, minor = song.measureHeaders[0].keySignature.value
+    if not fifths and not minor:
+        return None
+    tonic = 7 * fifths + (9 if minor else 0)
+    return build_key(tonic % 12, "minor" if minor else "major")

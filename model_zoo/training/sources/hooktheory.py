@@ -1,0 +1,151 @@
+"""Hooktheory's annotations of songs: melodies, chords, keys and bars, as JSON.
+
+The form is that of the dataset with "Melody transcription via generative pre-training" (Donahue,
+Thickstun and Liang, ISMIR 2022): an object with an entry for each clip, of half a minute or so.
+Users wrote them; times lie on beats, which the dataset aligns with a recording. Where it did so
+anew (``refined``), that is read, else the user's own two points, else half a second a beat.
+Melodies are deadpan, in octaves that are the song's own: the middle one is read as middle C's.
+Modes are told as the nearer of major and minor, by their third. The dataset's own ``TEST`` part is
+left for measuring.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.music.events import ChordSegment, Key
+from inference_service.music.pitch import build_key
+from model_zoo.training.sources.harte import name_chord
+from model_zoo.training.sources.piece import (
+    CC_BY_NC_SA,
+    Origin,
+    Piece,
+    count_positions,
+    make_line,
+)
+from model_zoo.training.sources.splits import name_work
+from model_zoo.training.sources.survey import Entry
+
+VELOCITY: Final = 90.0
+MIDDLE_C: Final = 60
+
+
+def list_hooktheory(path: Path) -> Iterator[Entry]:
+    """List the clips in ``Hooktheory.json``, or in the same compressed, but for its test part.
+
+    Raises
+    ------
+    ValueError
+        If it is another kind of file.
+    """
+    data = path.read_bytes()
+    clips = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
+    if not isinstance(clips, dict):
+        raise ValueError(f"{path.name}: no object of clips")
+    for name, clip in clips.items():
+        if clip.get("split") != "TEST":
+            yield Entry(name, partial(read_clip, name, clip))
+
+
+def read_clip(name: str, clip: dict[str, Any]) -> Piece:
+    """Read a clip.
+
+    Raises
+    ------
+    ValueError
+        If something is missing in it, or it has no melody.
+    """
+    try:
+        annotations = clip["annotations"]
+        count = int(annotations["num_beats"])
+        clock = _read_clock(clip.get("alignment") or {})
+        melody = [
+            (note["onset"], note["offset"], _pitch(note), VELOCITY)
+            for note in annotations.get("melody") or ()
+        ]
+        chords = [_read_chord(chord) for chord in annotations.get("harmony") or ()]
+        meters = [(int(m["beat"]), int(m["beats_per_bar"])) for m in annotations["meters"]]
+        key = _read_key(annotations.get("keys") or ())
+        song = clip.get("hooktheory") or {}
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"{name}: {error!r}") from error
+    if not melody or not meters:
+        raise ValueError(f"{name}: no melody, or no bars")
+    notes = np.array(sorted(melody), np.float64)
+    notes[:, :2] = clock(notes[:, :2])
+    bounds = clock(np.array([chord[:2] for chord in chords], np.float64).reshape(-1, 2))
+    downbeats = _lay_bars(meters, count)
+    return Piece(
+        name=f"hooktheory-{name}",
+        lines=(make_line("melody", notes),),
+        beats_s=clock(np.arange(count + 1, dtype=np.float64)),
+        positions=count_positions(count + 1, downbeats, meters[0][1]),
+        bar_beats=meters[0][1],
+        chords=tuple(
+            ChordSegment(float(start_s), float(end_s), chord[2])
+            for (start_s, end_s), chord in zip(bounds, chords, strict=True)
+        ),
+        key=key,
+        deadpan=True,
+        origin=Origin(
+            "hooktheory", name_work(str(song.get("song", name)).replace("-", " ")), CC_BY_NC_SA
+        ),
+    )
+
+
+def _pitch(note: dict[str, Any]) -> float:
+    return float(MIDDLE_C + 12 * note["octave"] + note["pitch_class"])
+
+
+def _read_chord(chord: dict[str, Any]) -> tuple[float, float, str]:
+    tones = [0, *accumulate(chord["root_position_intervals"])]
+    bass = tones[chord["inversion"]]
+    label = name_chord(chord["root_pitch_class"], tones, bass)
+    return float(chord["onset"]), float(chord["offset"]), label
+
+
+def _read_key(keys: Any) -> Key | None:
+    if not keys:
+        return None
+    third = sum(keys[0]["scale_degree_intervals"][:2])
+    return build_key(keys[0]["tonic_pitch_class"], "minor" if third == 3 else "major")
+
+
+def _lay_bars(meters: list[tuple[int, int]], count: int) -> NDArray[np.intp]:
+    """Return the indices of downbeats."""
+    stops = [*(beat for beat, _ in meters[1:]), count + 1]
+    bars = [np.arange(beat, stop, size) for (beat, size), stop in zip(meters, stops, strict=True)]
+    return np.concatenate(bars).astype(np.intp)
+
+
+class _Clock:
+    """Beats to seconds; beyond the first and last known beats, at the tempo there."""
+
+    def __init__(self, beats: NDArray[np.float64], times_s: NDArray[np.float64]) -> None:
+        before = beats[0] - 1.0, times_s[0] - (times_s[1] - times_s[0]) / (beats[1] - beats[0])
+        last_s = (times_s[-1] - times_s[-2]) / (beats[-1] - beats[-2])
+        after = beats[-1] + 1000.0, times_s[-1] + 1000.0 * last_s
+        self._beats = np.array([before[0], *beats, after[0]])
+        self._times_s = np.array([before[1], *times_s, after[1]])
+
+    def __call__(self, beats: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.interp(beats, self._beats, self._times_s), np.float64)
+
+
+def _read_clock(alignment: dict[str, Any]) -> _Clock:
+    known = (
+        alignment.get("refined") or alignment.get("user") or {"beats": [0, 1], "times": [0, 0.5]}
+    )
+    beats, times_s = np.array(known["beats"], float), np.array(known["times"], float)
+    if len(beats) < 2 or not (np.diff(beats) > 0).all() or not (np.diff(times_s) > 0).all():
+        raise ValueError("an alignment that does not go forward")
+    return _Clock(beats, times_s)

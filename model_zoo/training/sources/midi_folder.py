@@ -1,0 +1,119 @@
+"""Any folder of MIDI files.
+
+What is wrong with such files is for :mod:`.filters`; here only what a MIDI file says is weighed. A
+key signature of C major is taken for none, as sequencers write it unasked. Beats and bars are the
+tempo map's, whether anybody played to them or not: :func:`.filters.drop_unheard_beats` finds out.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pretty_midi
+from mido.midifiles.meta import KeySignatureError
+
+from inference_service.music.events import Key
+from inference_service.music.pitch import build_key
+from model_zoo.training.sources.piece import (
+    NOBODY_SAYS,
+    UNKNOWN,
+    Licence,
+    Line,
+    Origin,
+    Piece,
+    count_positions,
+    guess_role,
+)
+from model_zoo.training.sources.splits import name_work, read_title
+from model_zoo.training.sources.survey import Entry
+
+SUFFIXES: Final = (".mid", ".midi", ".kar")
+MAX_BYTES: Final = 2_000_000
+MAX_LENGTH_S: Final = 3600.0
+MAX_BPM: Final = 1500.0
+
+_UNREADABLE: Final = (
+    EOFError, ValueError, OSError, LookupError, TypeError, ArithmeticError, AttributeError,
+    struct.error, KeySignatureError,
+)  # fmt: skip
+
+
+def list_midi(folder: Path, licence: Licence = NOBODY_SAYS) -> Iterator[Entry]:
+    """List a folder's MIDI files, in subfolders too, in their order by name.
+
+    Nobody but who collected them knows the terms of files in a folder: ``licence`` says them.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            yield Entry(str(path.relative_to(folder)), partial(read_midi, path, licence))
+
+
+def read_midi(path: Path, licence: Licence = NOBODY_SAYS) -> Piece:
+    """Read a MIDI file.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be parsed, or is larger or longer than music is.
+    """
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{path.name}: over {MAX_BYTES} bytes")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of tempos on other tracks than the first
+            midi = pretty_midi.PrettyMIDI(str(path))
+        end_s, (_, tempos_bpm) = midi.get_end_time(), midi.get_tempo_changes()
+        if end_s > MAX_LENGTH_S or tempos_bpm.max() > MAX_BPM:
+            raise ValueError(f"lasts {end_s:.0f} s, at up to {tempos_bpm.max():.0f} a minute")
+        beats_s, downbeats_s = midi.get_beats(), midi.get_downbeats()
+    except _UNREADABLE as error:
+        raise ValueError(f"{path.name}: {error}") from error
+    downbeats = np.unique(np.searchsorted(beats_s, downbeats_s - 1e-3))
+    downbeats = downbeats[downbeats < len(beats_s)]
+    bars = Counter(np.diff(downbeats).tolist())
+    bar_beats = int(bars.most_common(1)[0][0]) if bars else 4
+    return Piece(
+        name=path.name,
+        lines=tuple(_read_line(part) for part in midi.instruments if part.notes),
+        beats_s=np.asarray(beats_s, np.float64),
+        positions=count_positions(len(beats_s), downbeats, bar_beats),
+        bar_beats=bar_beats,
+        compound=_read_compound(midi),
+        key=_read_key(midi),
+        origin=Origin("midi", name_work(read_title(path.stem)), licence),
+    )
+
+
+def _read_line(part: pretty_midi.Instrument) -> Line:
+    rows = [(note.start, note.end, note.pitch, note.velocity) for note in part.notes]
+    notes = np.array(sorted(rows), np.float64)
+    pedal = [(each.time, each.value) for each in part.control_changes if each.number == 64]
+    name = part.name.strip()
+    return Line(
+        role="drums" if part.is_drum else guess_role(part.program, notes, name),
+        notes=notes,
+        pedal=np.array(sorted(pedal), np.float64).reshape(-1, 2),
+        program=None if part.is_drum else part.program,
+        name=name,
+    )
+
+
+def _read_compound(midi: pretty_midi.PrettyMIDI) -> int:
+    if not midi.time_signature_changes:
+        return UNKNOWN
+    numerator = midi.time_signature_changes[0].numerator
+    return int(numerator > 3 and numerator % 3 == 0)
+
+
+def _read_key(midi: pretty_midi.PrettyMIDI) -> Key | None:
+    if not midi.key_signature_changes or midi.key_signature_changes[0].key_number == 0:
+        return None
+    number = midi.key_signature_changes[0].key_number
+    return build_key(number % 12, "minor" if number >= 12 else "major")
