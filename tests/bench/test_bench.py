@@ -11,9 +11,11 @@ import torch
 
 from inference_service.midi.writer import encode_performance
 from inference_service.music.events import NoteEvent
+from model_zoo.training.evaluate.metrics import as_heard
 from tests.bench import __main__ as bench
-from tests.bench import asap, notation, peers, scores
+from tests.bench import asap, notation, peers
 from tests.bench.table import Row, format_table
+from tests.bench.voice import as_written, score_written
 from tests.bench.written import (
     WrittenNote,
     WrittenScore,
@@ -71,26 +73,14 @@ def test_tables_are_markdown() -> None:
     assert len({len(line) for line in lines[2:]}) == 1
 
 
-def test_scores_know_right_from_wrong() -> None:
-    truth = scores.as_heard(build_scale())
-    assert scores.onset_pitch_f1(truth, truth) == 1.0
-    assert scores.onset_pitch_f1(truth, truth + np.array([0.06, 0.06, 0.0])) == 0.0
-    assert scores.onset_pitch_f1(truth, truth + np.array([0.0, 0.0, 0.6])) == 0.0
-    assert scores.onset_f1(truth, truth + np.array([0.0, 0.0, 5.0])) == 1.0
-    assert scores.onset_pitch_offset_f1(truth, truth + np.array([0.0, 0.2, 0.0])) == 0.0
-    assert scores.onset_pitch_f1(truth, truth[:0]) == 0.0
-
-
 def test_written_pitches_are_judged_as_intervals() -> None:
-    sung = scores.as_heard(
-        [NoteEvent(n.onset_s, n.offset_s, n.pitch, 80, 45.0) for n in build_scale()]
-    )
-    whole = scores.as_written(build_scale())
-    assert scores.written_f1(sung, whole) == 1.0
-    assert scores.written_f1(sung, whole + np.array([0.0, 0.0, 1.0])) == 1.0
+    sung = as_heard([NoteEvent(n.onset_s, n.offset_s, n.pitch, 80, 45.0) for n in build_scale()])
+    whole = as_written(build_scale())
+    assert score_written(sung, whole).f1 == 1.0
+    assert score_written(sung, whole + np.array([0.0, 0.0, 1.0])).f1 == 1.0
     backwards = whole.copy()
     backwards[:, 2] = whole[::-1, 2]
-    assert scores.written_f1(sung, backwards) < 0.5
+    assert score_written(sung, backwards).f1 < 0.5
 
 
 def build_waltz(**changed: object) -> WrittenScore:

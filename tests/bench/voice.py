@@ -22,18 +22,24 @@ from inference_service.audio.tuning import estimate_tuning
 from inference_service.audio.waveform import Waveform
 from inference_service.music.events import NoteEvent, Part, Rhythm, Transcription
 from inference_service.music.pitch import frequency_to_pitch
+from inference_service.music.programs import VOICE
 from inference_service.notation.arrange import arrange
 from inference_service.notation.musicxml import encode_musicxml
 from inference_service.notation.quantize import quantize
 from inference_service.notation.views import View
 from inference_service.pipeline.stages import StageSet
-from inference_service.music.programs import VOICE
 from inference_service.progress import ignore
 from inference_service.settings import ModelSettings
 from inference_service.tagger.basic_pitch import BasicPitchTagger
 from inference_service.tagger.monophonic import SwiftF0Tagger
-from tests.bench import scores
-from tests.bench.scores import NoteArray
+from model_zoo.training.evaluate.metrics import (
+    NoteArray,
+    Score,
+    as_heard,
+    score_offsets,
+    score_onsets,
+    score_pitches,
+)
 from tests.bench.table import Row
 from tests.bench.tidiness import count_bars
 from tests.factories import build_scale, sing
@@ -52,26 +58,43 @@ def run(data: Path, cache: Path) -> Iterator[Row]:
     tagged = [tagger.tag(clip, estimate_tuning(clip), ignore) for clip, _ in clips]
     taken_s = time.perf_counter() - start_s
     labels = [truth for _, truth in clips]
-    heard = [scores.as_heard(notes) for notes in tagged]
+    heard = [as_heard(notes) for notes in tagged]
 
-    def mean(score: Callable[[NoteArray, NoteArray], float], found: list[NoteArray]) -> float:
-        return float(np.mean([score(a, b) for a, b in zip(labels, found, strict=True)]))
+    def mean(score: Callable[[NoteArray, NoteArray], Score], found: list[NoteArray]) -> float:
+        return float(np.mean([score(a, b).f1 for a, b in zip(labels, found, strict=True)]))
 
-    yield Row("swift-f0, onset+pitch F1", mean(scores.onset_pitch_f1, heard), TARGET)
+    yield Row("swift-f0, onset+pitch F1", mean(score_pitches, heard), TARGET)
     late = range(len(clips) // 2, len(clips))
-    unseen = np.mean([scores.onset_pitch_f1(labels[i], heard[i]) for i in late])
+    unseen = np.mean([score_pitches(labels[i], heard[i]).f1 for i in late])
     yield Row("  on clips that no constant was chosen on", float(unseen))
-    yield Row("  onset F1", mean(scores.onset_f1, heard))
-    yield Row("  onset+pitch+offset F1", mean(scores.onset_pitch_offset_f1, heard))
-    written = [scores.as_written(notes) for notes in tagged]
-    yield Row("  whole semitones, as intervals", mean(scores.written_f1, written))
-    yield Row("  whole semitones, against A440 labels", mean(scores.onset_pitch_f1, written))
+    yield Row("  onset F1", mean(score_onsets, heard))
+    yield Row("  onset+pitch+offset F1", mean(score_offsets, heard))
+    written = [as_written(notes) for notes in tagged]
+    yield Row("  whole semitones, as intervals", mean(score_written, written))
+    yield Row("  whole semitones, against A440 labels", mean(score_pitches, written))
     yield Row("  real-time factor", taken_s / sum(clip.duration_s for clip, _ in clips))
     yield from _tidiness(clips, tagged)
     raw = [_segment(detector, clip) for clip, _ in clips]
-    yield Row("peer: swift-f0's own notes, onset+pitch F1", mean(scores.onset_pitch_f1, raw))
-    peer = [scores.as_heard(basic_pitch.tag(clip, 0.0, ignore)) for clip, _ in clips]
-    yield Row("peer: basic-pitch, onset+pitch F1", mean(scores.onset_pitch_f1, peer))
+    yield Row("peer: swift-f0's own notes, onset+pitch F1", mean(score_pitches, raw))
+    peer = [as_heard(basic_pitch.tag(clip, 0.0, ignore)) for clip, _ in clips]
+    yield Row("peer: basic-pitch, onset+pitch F1", mean(score_pitches, peer))
+
+
+def as_written(notes: Sequence[NoteEvent]) -> NoteArray:
+    """Return notes at their whole MIDI numbers."""
+    rows = [(n.onset_s, n.offset_s, float(n.pitch)) for n in notes]
+    return np.array(rows, dtype=float).reshape(-1, 3)
+
+
+def score_written(labels: NoteArray, notes: NoteArray) -> Score:
+    """Compare whole pitches as intervals: labels rounded in the singer's own tuning (the circular
+    mean of their fractions), the best of the three transpositions that the rounding leaves open."""
+    fractions = np.exp(2j * np.pi * labels[:, 2])
+    tuning = float(np.angle((fractions * (labels[:, 1] - labels[:, 0])).sum())) / (2 * np.pi)
+    rounded = labels.copy()
+    rounded[:, 2] = np.rint(labels[:, 2] - tuning)
+    moved = (notes + np.array([0.0, 0.0, semitones]) for semitones in (-1.0, 0.0, 1.0))
+    return max((score_pitches(rounded, candidate) for candidate in moved), key=lambda s: s.f1)
 
 
 def _tidiness(
@@ -111,7 +134,7 @@ def smoke() -> Iterator[Row]:
     """Measure on a synthetic singer."""
     scale = build_scale()
     notes = SwiftF0Tagger().tag(sing(scale), 0.0, ignore)
-    f1 = scores.onset_pitch_f1(scores.as_heard(scale), scores.as_heard(notes))
+    f1 = score_pitches(as_heard(scale), as_heard(notes)).f1
     yield Row("swift-f0, onset+pitch F1", f1, 0.9)
     bars = list(count_bars(write_melody(notes, 10.0, build_stages(ModelSettings()))))
     yield Row("  tidy bars", sum(bar.is_tidy for bar in bars) / len(bars), TIDY_TARGET)

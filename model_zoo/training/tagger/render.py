@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 import mido
@@ -54,9 +55,9 @@ DRUM_INDEX: Final = {key: DRUMS.index(name) for name, keys in _SOUNDS.items() fo
 """General MIDI's percussion keys to the network's sounds; the others are "other"."""
 
 
-def render(scene: Scene, random: Generator) -> Take:
+def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Take:
     """Make a scene sound: singers sing, some instruments are played by samples, a soundfont plays
-    the others.
+    the others. A soundfont that is given plays everything.
 
     Raises
     ------
@@ -66,8 +67,8 @@ def render(scene: Scene, random: Generator) -> Take:
         If no soundfont is installed.
     """
     takes: list[Take] = []
-    others: list[Track] = []
-    for track in scene.tracks:
+    others = list(scene.tracks) if soundfont else []
+    for track in () if soundfont else scene.tracks:
         bank = None if track.is_drum else _draw_bank(track.program, random)
         if track.program in SINGERS and _can_sing() and random.random() < SUNG_SHARE:
             takes.append(_by_singer(track, random))
@@ -78,7 +79,7 @@ def render(scene: Scene, random: Generator) -> Take:
         else:
             others.append(track)
     if others:
-        takes.append(_by_soundfont(others, random))
+        takes.append(_by_soundfont(others, random, soundfont))
     take = mix([_cut_off(take, scene.length_s + TAIL_S) for take in takes],
                [_draw_gain(take, random) for take in takes])  # fmt: skip
     peak = float(np.abs(take.samples).max()) if len(take.samples) else 0.0
@@ -148,11 +149,12 @@ def _by_samples(track: Track, bank: Bank, length_s: float, random: Generator) ->
     return Take(samples, _with_family(notes, track.program), np.zeros((0, 3)))
 
 
-def _by_soundfont(tracks: Sequence[Track], random: Generator) -> Take:
-    """Play tracks on the instruments of one soundfont."""
+def _by_soundfont(tracks: Sequence[Track], random: Generator, soundfont: Path | None) -> Take:
+    """Play tracks on the instruments of one soundfont, drawn where none is given."""
     midi = encode_tracks(tracks, random)
     reverb, chorus = random.random() < 0.4, random.random() < 0.25
-    samples = synthesise(midi, draw_soundfont(random), reverb=reverb, chorus=chorus)
+    soundfont = soundfont or draw_soundfont(random)
+    samples = synthesise(midi, soundfont, reverb=reverb, chorus=chorus)
     notes = [label_notes(track) for track in tracks if not track.is_drum]
     drums = [label_drums(track.notes) for track in tracks if track.is_drum]
     return Take(

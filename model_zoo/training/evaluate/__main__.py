@@ -1,0 +1,81 @@
+"""``python -m model_zoo.training.evaluate``: the note tagger and its peers, against labels."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from model_zoo.training.evaluate import report, sets
+from model_zoo.training.evaluate.measure import measure
+from model_zoo.training.evaluate.systems import OURS, PEERS, PEERS_OF, Hear, keep, load_ours
+from model_zoo.training.evaluate.targets import judge
+
+ROOT = Path(__file__).parents[3]
+WEIGHTS = ROOT / "model_zoo" / "weights" / "tagger.safetensors"
+CACHE = ROOT / "var" / "evaluate"
+DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return 1 if a target is missed."""
+    parser = argparse.ArgumentParser(
+        prog="python -m model_zoo.training.evaluate",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=f"{sets.__doc__}\nThe exit code is 1 if a target is missed.",
+    )
+    parser.add_argument("sets", nargs="*", metavar="SET", help="all but folders if left out")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--data", type=Path, default=DATA, help="with the sets' folders")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, help="instead of each set's own")
+    parser.add_argument("--no-cache", action="store_true", help="let peers hear everything again")
+    parser.add_argument("--json", type=Path, help="for all figures, also those of each clip")
+    options = parser.parse_args(arguments)
+    warnings.simplefilter("ignore")  # mir_eval's, of clips in which nothing sounds
+    ours = load_ours(options.weights, options.device)
+    written: dict[str, Any] = {
+        "weights": hashlib.sha256(options.weights.read_bytes()).hexdigest(),
+        "sets": {},
+    }
+    missed = 0
+    for name in options.sets or sets.SETS:
+        peers = PEERS_OF.get(name, ("basic-pitch",)) if options.peers is None else options.peers
+        heard: dict[str, Hear] = {OURS: ours}
+        heard |= {peer: _load_peer(peer, options) for peer in peers}
+        try:
+            measured = measure(name, sets.iterate_clips(name, options.data), heard, _follow)
+        except FileNotFoundError as error:
+            print(f"## {name}\n\nskipped: {error}\n", flush=True)
+            continue
+        verdicts = judge(name, measured.systems)
+        missed += sum(not verdict.met for verdict in verdicts)
+        print(report.format_set(measured, verdicts), flush=True)
+        written["sets"][name] = report.to_json(measured, verdicts)
+    if options.json:
+        options.json.write_text(json.dumps(written, indent=1))
+    return 1 if missed else 0
+
+
+def _load_peer(name: str, options: argparse.Namespace) -> Hear:
+    peer = PEERS[name]
+    load = partial(peer.load, options.device, torch.get_num_threads())
+    return load() if options.no_cache else keep(load, CACHE / f"{name}-{peer.version}")
+
+
+def _follow(text: str) -> None:
+    """Show where it is, where somebody looks on."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

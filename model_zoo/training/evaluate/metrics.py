@@ -1,0 +1,152 @@
+"""What was heard against labels, by mir_eval.
+
+Notes are arrays of shape ``(N, 3)`` or wider, with the columns of
+:attr:`model_zoo.training.tagger.take.Take.notes`: onset and offset in seconds, a MIDI number, whole
+or not; velocity and index of the family where these are asked for. mir_eval's defaults hold: onsets
+within 50 ms, pitches within 50 cents, offsets within 20 % of the note or 50 ms, velocities within
+a tenth of their range once they are scaled to fit (Hawthorne and others, "Onsets and frames:
+dual-objective piano transcription", ISMIR 2018). Drums are compared class by class, strokes within
+50 ms.
+
+Where nothing is labelled and nothing told, that is right: a score of 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import mir_eval
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.music.events import NoteEvent
+from inference_service.music.families import FAMILIES
+from model_zoo.training.tagger.take import FAMILY, ONSET, PITCH, VELOCITY
+
+NoteArray = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+DRUM_CLASSES: Final = ("KD", "SD", "HH", "TT", "CY")
+"""Kick, snare, hi-hat, toms and cymbals: those of MDB Drums (Southall, Wu, Lerch and Hockman, "MDB
+Drums: an annotated subset of MedleyDB for automatic drum transcription", ISMIR 2017) but its
+"OT", which is whatever else is struck."""
+
+DRUM_WINDOW_S: Final = 0.05
+UNKNOWN: Final = -1
+"""The family of a note of which nobody says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What sounds in a recording, as labelled or as heard.
+
+    Attributes
+    ----------
+    notes : np.ndarray, shape (N, 5), or None where nobody listened for notes
+        Velocities that nobody knows are ``nan``, families :data:`UNKNOWN`.
+    strokes : np.ndarray, shape (K, 2), or None where nobody listened for drums
+        Onset in seconds, index of the class in :data:`DRUM_CLASSES`.
+    """
+
+    notes: NoteArray | None
+    strokes: NoteArray | None = None
+
+
+class Score(NamedTuple):
+    """Precision, recall and their harmonic mean."""
+
+    precision: float
+    recall: float
+    f1: float
+
+
+def as_heard(notes: Sequence[NoteEvent]) -> NoteArray:
+    """Return notes at the pitch that was heard, ``pitch_cents`` included; shape (N, 3)."""
+    rows = [(n.onset_s, n.offset_s, n.pitch + n.pitch_cents / 100) for n in notes]
+    return np.array(rows, dtype=float).reshape(-1, 3)
+
+
+def score_onsets(labels: NoteArray, notes: NoteArray) -> Score:
+    """Compare onsets, whatever the pitch."""
+    return _score(labels, notes, offset_ratio=None, pitch_tolerance=1e6)
+
+
+def score_pitches(labels: NoteArray, notes: NoteArray) -> Score:
+    """Compare onsets with pitches."""
+    return _score(labels, notes, offset_ratio=None)
+
+
+def score_offsets(labels: NoteArray, notes: NoteArray) -> Score:
+    """Compare onsets with pitches and offsets."""
+    return _score(labels, notes)
+
+
+def score_velocities(labels: NoteArray, notes: NoteArray) -> Score:
+    """Compare onsets with pitches, offsets and velocities."""
+    if not len(labels) or not len(notes):
+        return _without(labels, notes)
+    intervals, pitches = _split(labels)
+    told_intervals, told_pitches = _split(notes)
+    precision, recall, f1, _ = mir_eval.transcription_velocity.precision_recall_f1_overlap(
+        intervals, pitches, labels[:, VELOCITY], told_intervals, told_pitches, notes[:, VELOCITY]
+    )
+    return Score(float(precision), float(recall), float(f1))
+
+
+def match_notes(
+    labels: NoteArray, notes: NoteArray, offset_ratio: float | None = None
+) -> list[tuple[int, int]]:
+    """Return pairs of rows that mir_eval matches; offsets count where a ratio is given."""
+    if not len(labels) or not len(notes):
+        return []
+    pairs: list[tuple[int, int]] = mir_eval.transcription.match_notes(
+        *_split(labels), *_split(notes), offset_ratio=offset_ratio
+    )
+    return pairs
+
+
+def confuse_families(labels: NoteArray, notes: NoteArray) -> Counts:
+    """Count the notes that were found: rows are their families, columns those that were told."""
+    confusion = np.zeros((len(FAMILIES), len(FAMILIES)), np.int64)
+    for label, note in match_notes(labels, notes):
+        confusion[int(labels[label, FAMILY]), int(notes[note, FAMILY])] += 1
+    return confusion
+
+
+def count_families(labels: NoteArray, notes: NoteArray) -> Counts:
+    """Return for each family how many notes match those told of it, are told, and are labelled."""
+    counts = np.zeros((len(FAMILIES), 3), np.int64)
+    for family in range(len(FAMILIES)):
+        own, told = labels[labels[:, FAMILY] == family], notes[notes[:, FAMILY] == family]
+        counts[family] = len(match_notes(own, told)), len(told), len(own)
+    return counts
+
+
+def count_strokes(labels: NoteArray, strokes: NoteArray) -> Counts:
+    """Return for each drum class how many strokes match, are told, and are labelled."""
+    counts = np.zeros((len(DRUM_CLASSES), 3), np.int64)
+    for kind in range(len(DRUM_CLASSES)):
+        own, told = (np.sort(rows[rows[:, 1] == kind, ONSET]) for rows in (labels, strokes))
+        pairs = mir_eval.util.match_events(own, told, DRUM_WINDOW_S) if len(own) * len(told) else ()
+        counts[kind] = len(pairs), len(told), len(own)
+    return counts
+
+
+def _score(labels: NoteArray, notes: NoteArray, **options: float | None) -> Score:
+    if not len(labels) or not len(notes):
+        return _without(labels, notes)
+    precision, recall, f1, _ = mir_eval.transcription.precision_recall_f1_overlap(
+        *_split(labels), *_split(notes), **options
+    )
+    return Score(float(precision), float(recall), float(f1))
+
+
+def _without(labels: NoteArray, notes: NoteArray) -> Score:
+    return Score(*[float(len(labels) == len(notes))] * 3)
+
+
+def _split(notes: NoteArray) -> tuple[NoteArray, NoteArray]:
+    """Return intervals in seconds, and pitches in hertz."""
+    return notes[:, :2], np.asarray(440.0 * 2.0 ** ((notes[:, PITCH] - 69.0) / 12.0))

@@ -1,0 +1,134 @@
+"""Figures as Markdown tables that are readable as they stand, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from inference_service.music.families import FAMILIES
+from model_zoo.training.evaluate.measure import Measured
+from model_zoo.training.evaluate.metrics import DRUM_CLASSES, Counts
+from model_zoo.training.evaluate.summary import Figure, Summary, f1_of
+from model_zoo.training.evaluate.systems import OURS
+from model_zoo.training.evaluate.targets import Verdict
+
+COLUMNS: Final = {
+    "pitch": "onset+pitch F1",
+    "precision": "precision",
+    "recall": "recall",
+    "offset": "+offset",
+    "velocity": "+velocity",
+    "onset": "onset alone",
+    "family": "family",
+    "drums": "drums F1, all counts",
+    "drum_mean": "drums F1, mean of classes",
+}
+"""Figures in the order of the table's columns, with their headings."""
+
+_WITH_INTERVAL: Final = ("pitch", "family", "drums")
+
+
+def format_set(measured: Measured, verdicts: Sequence[Verdict]) -> str:
+    """Return a set's section."""
+    lines = [
+        f"## {measured.name}: {measured.clips} clips, {measured.duration_s / 60:.1f} minutes, "
+        f"sounds {measured.sha256[:8]}",
+        "",
+    ]
+    summaries = measured.systems
+    columns = [c for c in COLUMNS if any(c in own.figures for own in summaries.values())]
+    rows = [["", *(COLUMNS[column] for column in columns)]]
+    for name, summary in summaries.items():
+        rows.append([name, *(_cell(summary, column) for column in columns)])
+    lines += format_table(rows)
+    ours = summaries[OURS]
+    confusion, families = ours.total("confusion"), ours.total("families")
+    if confusion is not None and families is not None and np.count_nonzero(families[:, 2]) > 1:
+        lines += ["", *format_table(list(_family_rows(confusion, families)))]
+    drums = ours.total("drums")
+    if drums is not None and drums.any():
+        lines += ["", *format_table(list(_drum_rows(drums)))]
+    for verdict in verdicts:
+        told = "met" if verdict.met else "MISSED"
+        lines += [
+            "",
+            f"Target: {verdict.what}: {verdict.measured:.3f} of {verdict.bound:.3f}: {told}",
+        ]
+    return "\n".join([*lines, ""])
+
+
+def format_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, the first row its heading."""
+    widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return [lines[0], rule, *lines[1:]]
+
+
+def to_json(measured: Measured, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return all that is known of a set."""
+    return {
+        "clips": measured.clips,
+        "duration_s": measured.duration_s,
+        "sha256": measured.sha256,
+        "systems": {name: _summary_json(own) for name, own in measured.systems.items()},
+        "targets": [
+            {"what": v.what, "measured": v.measured, "bound": v.bound, "met": v.met}
+            for v in verdicts
+        ],
+    }
+
+
+def _cell(summary: Summary, name: str) -> str:
+    figure = summary.figures.get(name)
+    if figure is None:
+        return "-"
+    if name not in _WITH_INTERVAL:
+        return f"{figure.value:.3f}"
+    return f"{figure.value:.3f} ({figure.low:.2f} to {figure.high:.2f})"
+
+
+def _family_rows(confusion: Counts, families: Counts) -> Iterator[list[str]]:
+    """Of each family how many notes there are, how many are found, and as what."""
+    told = [f for f in range(len(FAMILIES)) if families[f, 1:].any() or confusion[:, f].any()]
+    yield ["family", "notes", "found", "F1 with family", *(f"as {FAMILIES[f]}" for f in told)]
+    for family in told:
+        found = int(confusion[family].sum())
+        true = int(families[family, 2])
+        yield [
+            FAMILIES[family],
+            str(true),
+            f"{found / true:.3f}" if true else "-",
+            f"{float(f1_of(families[family])):.3f}",
+            *(f"{confusion[family, f] / found:.2f}" if found else "-" for f in told),
+        ]
+
+
+def _drum_rows(drums: Counts) -> Iterator[list[str]]:
+    yield ["class", "strokes", "F1", "precision", "recall"]
+    for name, (matched, told, true) in zip(DRUM_CLASSES, drums.tolist(), strict=True):
+        f1 = float(f1_of(np.array([matched, told, true])))
+        shares = [f"{matched / count:.3f}" if count else "-" for count in (told, true)]
+        yield [name, str(true), f"{f1:.3f}", *shares]
+
+
+def _summary_json(summary: Summary) -> dict[str, Any]:
+    totals = {name: summary.total(name) for name in ("confusion", "families", "drums")}
+    return {
+        "figures": {name: _figure_json(figure) for name, figure in summary.figures.items()},
+        "totals": {name: total.tolist() for name, total in totals.items() if total is not None},
+        "clips": {
+            name: {what: score._asdict() for what, score in clip.scores.items()}
+            | ({"drums": clip.drums.tolist()} if clip.drums is not None else {})
+            for name, clip in summary.clips.items()
+        },
+    }
+
+
+def _figure_json(figure: Figure) -> dict[str, float]:
+    return figure._asdict()

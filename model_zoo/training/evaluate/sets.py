@@ -1,0 +1,187 @@
+"""Recordings with labels, by name.
+
+============= ==================================================================== =================
+Set           What it is                                                           Labels
+============= ==================================================================== =================
+piano_dev     excerpts of MAPS, 30 s each                                          notes, velocities
+voice_dev     sung melodies of SSVD, pitches in fractions, about 0.2 semitones     notes
+              above what pitch trackers hear, which nothing here makes up for
+guitar_dev    GuitarSet through a microphone, pitches in fractions, six strings    notes
+drums_dev     drums of MDB Drums                                                   five drum classes
+rendered      24 scenes of bands, chamber music, guitars and pianos, of pieces     all
+              held back from training, played by a soundfont never trained with
+folder:PATH   sound files, each beside a MIDI file of the same stem                all
+============= ==================================================================== =================
+
+The first four are folders of the development data. The drummers of ``rendered`` alone play what
+training has played too, on other drums.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import soundfile
+
+from inference_service.audio.waveform import Waveform
+from inference_service.music.families import FAMILIES
+from model_zoo.training.beats.prepare import Corpora, load_corpora
+from model_zoo.training.evaluate.convert import by_onset, from_take, read_midi
+from model_zoo.training.evaluate.metrics import DRUM_CLASSES, NoteArray, Tags
+from model_zoo.training.sound.fluidsynth import HELD_BACK_SOUNDFONT, RATE_HZ
+from model_zoo.training.tagger.render import render
+from model_zoo.training.tagger.scene import Kind, draw_scene
+from model_zoo.training.tagger.take import Take
+
+SETS: Final = ("piano_dev", "voice_dev", "guitar_dev", "drums_dev", "rendered")
+FOLDER: Final = "folder:"
+SCENES: Final = 24
+KINDS: Final[tuple[Kind, ...]] = ("band", "chamber", "guitar", "piano")
+SEED: Final = 30_000_000
+_SOUND: Final = (".flac", ".wav", ".mp3", ".ogg")
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A recording and what sounds in it."""
+
+    name: str
+    load: Callable[[], Waveform]
+    labels: Tags
+
+
+def iterate_clips(name: str, data: Path) -> Iterator[Clip]:
+    """Yield a set's clips.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`SETS`, or ``folder:PATH``.
+    data : Path
+        The development data's folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are no such recordings, or nothing to render with.
+    ValueError
+        If there is no such set.
+    """
+    if name.startswith(FOLDER):
+        return _read_folder(Path(name.removeprefix(FOLDER)))
+    if name == "rendered":
+        return _render(data / "symbolic")
+    if name in _READERS:
+        return _read_set(data / name, *_READERS[name])
+    raise ValueError(f"no set {name}: there are {', '.join(SETS)} and {FOLDER}PATH")
+
+
+def read_sound(path: Path) -> Waveform:
+    """Read a sound file as it is.
+
+    Raises
+    ------
+    soundfile.LibsndfileError
+        If it cannot be read.
+    """
+    samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    return Waveform(np.ascontiguousarray(samples.T), rate_hz)
+
+
+def read_maps(path: Path) -> Tags:
+    """Read rows of onset, offset, pitch and velocity, all a piano's."""
+    return Tags(_of_family(np.loadtxt(path, ndmin=2), "piano"))
+
+
+def read_ssvd(path: Path) -> Tags:
+    """Read rows of onset, offset and pitch, all a voice's."""
+    notes = np.loadtxt(path, ndmin=2)
+    return Tags(_of_family(np.column_stack([notes, np.full(len(notes), np.nan)]), "voice"))
+
+
+def read_guitarset(path: Path) -> Tags:
+    """Read the notes of a JAMS file (Humphrey and others, "JAMS: a JSON annotated music
+    specification for reproducible MIR research", ISMIR 2014), all a guitar's."""
+    rows = [
+        (note["time"], note["time"] + note["duration"], note["value"], np.nan)
+        for annotation in json.loads(path.read_text())["annotations"]
+        if annotation["namespace"] == "note_midi"
+        for note in annotation["data"]
+    ]
+    return Tags(by_onset(_of_family(np.array(rows, float).reshape(-1, 4), "guitar")))
+
+
+def read_mdb_drums(path: Path) -> Tags:
+    """Read rows of time and class; the class "OT" is left out."""
+    rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    strokes = [(float(t), DRUM_CLASSES.index(name)) for t, name in rows if name in DRUM_CLASSES]
+    return Tags(None, by_onset(np.array(strokes, float).reshape(-1, 2)))
+
+
+_Reader = Callable[[Path], Tags]
+_READERS: Final[dict[str, tuple[str, str, _Reader]]] = {
+    "piano_dev": (".flac", ".tsv", read_maps),
+    "voice_dev": (".flac", ".txt", read_ssvd),
+    "guitar_dev": ("_mic.flac", ".jams", read_guitarset),
+    "drums_dev": ("_drum.flac", "_class.txt", read_mdb_drums),
+}
+"""How the names of sounds end, and those of their labels."""
+
+
+def _read_set(folder: Path, sound: str, label: str, read: _Reader) -> Iterator[Clip]:
+    paths = sorted(folder.glob(f"*{sound}"))
+    if not paths:
+        raise FileNotFoundError(f"no recordings in {folder}: name their folder with NOTABOT_DATA")
+    for path in paths:
+        stem = path.name.removesuffix(sound)
+        yield Clip(stem, partial(read_sound, path), read(folder / f"{stem}{label}"))
+
+
+def _read_folder(folder: Path) -> Iterator[Clip]:
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SOUND)
+    paths = [path for path in paths if _midi_of(path).exists()]
+    if not paths:
+        raise FileNotFoundError(f"no sound file with a MIDI file of its name in {folder}")
+    for path in paths:
+        labels = read_midi(_midi_of(path), soundfile.info(path).duration)
+        yield Clip(path.stem, partial(read_sound, path), labels)
+
+
+def _midi_of(path: Path) -> Path:
+    middle = path.with_suffix(".mid")
+    return middle if middle.exists() else path.with_suffix(".midi")
+
+
+def _render(symbolic: Path) -> Iterator[Clip]:
+    if not HELD_BACK_SOUNDFONT.exists():
+        raise FileNotFoundError(f"no {HELD_BACK_SOUNDFONT}: install csound-soundfont")
+    corpora = load_corpora(symbolic, dev=True)
+    for number in range(SCENES):
+        kind = KINDS[number % len(KINDS)]
+        take = draw_take(corpora, kind, SEED + number)
+        waveform = Waveform(take.samples[None], RATE_HZ)
+        yield Clip(f"{number:02d}-{kind}", partial(_given, waveform), from_take(take))
+
+
+def draw_take(corpora: Corpora, kind: Kind, seed: int) -> Take:
+    """Render a scene with the soundfont that is held back; the same for the same seed."""
+    random = np.random.default_rng(seed)
+    while True:
+        try:
+            return render(draw_scene(corpora, random, kind), random, HELD_BACK_SOUNDFONT)
+        except ValueError:  # a piece that is of no use
+            continue
+
+
+def _given(waveform: Waveform) -> Waveform:
+    return waveform
+
+
+def _of_family(notes: NoteArray, family: str) -> NoteArray:
+    return np.column_stack([notes, np.full(len(notes), float(FAMILIES.index(family)))])

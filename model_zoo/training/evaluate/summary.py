@@ -1,0 +1,173 @@
+"""From clips to figures.
+
+F1 of notes is a mean over clips, as it is published. Shares of families and F1 of drums are those
+of the counts of all clips together; ``drum_mean`` is the mean of the drum classes' F1, each of the
+counts of all clips. An interval holds 95 % of a figure's values when clips are drawn again, with
+replacement; clips of one player are taken for independent, so that it is narrow rather than wide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model_zoo.training.evaluate.metrics import (
+    UNKNOWN,
+    Counts,
+    Score,
+    Tags,
+    confuse_families,
+    count_families,
+    count_strokes,
+    score_offsets,
+    score_onsets,
+    score_pitches,
+    score_velocities,
+)
+from model_zoo.training.tagger.take import FAMILY, VELOCITY
+
+DRAWS: Final = 1000
+_QUANTILES: Final = (0.025, 0.975)
+
+Rows = NDArray[np.float64]
+
+
+class Figure(NamedTuple):
+    """A value and the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One clip: what was labelled against what was told.
+
+    Attributes
+    ----------
+    scores : mapping of str to Score
+        By what is compared: ``onset``, ``pitch`` (with the onset), ``offset`` (with both), and
+        ``velocity`` (with all), where it is labelled and told.
+    confusion : np.ndarray, shape (len(FAMILIES), len(FAMILIES)), or None
+    families : np.ndarray, shape (len(FAMILIES), 3), or None
+    drums : np.ndarray, shape (len(DRUM_CLASSES), 3), or None
+    """
+
+    scores: Mapping[str, Score]
+    confusion: Counts | None = None
+    families: Counts | None = None
+    drums: Counts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All clips of a set.
+
+    Attributes
+    ----------
+    figures : mapping of str to Figure
+        F1 by the names of :attr:`Comparison.scores`; ``precision`` and ``recall`` of ``pitch``;
+        ``family``, of the notes that were found the share whose family was told; ``drums``,
+        ``drum_mean``.
+    clips : mapping of str to Comparison
+    """
+
+    figures: Mapping[str, Figure]
+    clips: Mapping[str, Comparison]
+
+    def total(self, name: str) -> Counts | None:
+        """Return the sum over clips of one of :class:`Comparison`'s counts, if there are any."""
+        counts = list(_present(getattr(clip, name) for clip in self.clips.values()))
+        return np.sum(counts, axis=0) if counts else None
+
+
+def compare(labels: Tags, told: Tags) -> Comparison:
+    """Compare what both listened for."""
+    scores: dict[str, Score] = {}
+    confusion = families = drums = None
+    if labels.notes is not None and told.notes is not None:
+        pair = labels.notes, told.notes
+        scores |= {
+            "onset": score_onsets(*pair),
+            "pitch": score_pitches(*pair),
+            "offset": score_offsets(*pair),
+        }
+        if all(np.isfinite(notes[:, VELOCITY]).all() for notes in pair):
+            scores["velocity"] = score_velocities(*pair)
+        if all((notes[:, FAMILY] != UNKNOWN).all() for notes in pair):
+            confusion, families = confuse_families(*pair), count_families(*pair)
+    if labels.strokes is not None and told.strokes is not None:
+        drums = count_strokes(labels.strokes, told.strokes)
+    return Comparison(scores, confusion, families, drums)
+
+
+def summarise(clips: Mapping[str, Comparison]) -> Summary:
+    """Gather a set's clips."""
+    figures: dict[str, Figure] = {}
+    for name in ("onset", "pitch", "offset", "velocity"):
+        scores = [clip.scores[name] for clip in clips.values() if name in clip.scores]
+        if scores:
+            figures[name] = bootstrap([[score.f1] for score in scores], _mean)
+        if scores and name == "pitch":
+            figures["precision"] = bootstrap([[score.precision] for score in scores], _mean)
+            figures["recall"] = bootstrap([[score.recall] for score in scores], _mean)
+    confusions = list(_present(clip.confusion for clip in clips.values()))
+    if confusions:
+        shares = [[np.trace(counts), counts.sum()] for counts in confusions]
+        figures["family"] = bootstrap(shares, _share)
+    drums = list(_present(clip.drums for clip in clips.values()))
+    if drums:
+        figures["drums"] = bootstrap([counts.sum(axis=0) for counts in drums], _pooled_f1)
+        figures["drum_mean"] = bootstrap([counts.ravel() for counts in drums], _mean_f1)
+    return Summary(figures, clips)
+
+
+def bootstrap(rows: Any, statistic: Callable[[Rows], Rows]) -> Figure:
+    """Return a statistic of rows, and its interval.
+
+    Parameters
+    ----------
+    rows : array-like, shape (N, K)
+        A row for each clip.
+    statistic : callable
+        From draws of rows, shape (R, N, K), to values, shape (R,).
+    """
+    rows = np.asarray(rows, float)
+    drawn = np.random.default_rng(0).integers(len(rows), size=(DRAWS, len(rows)))
+    low, high = np.quantile(statistic(rows[drawn]), _QUANTILES)
+    return Figure(float(statistic(rows[None])[0]), float(low), float(high))
+
+
+def f1_of(counts: NDArray[Any]) -> Rows:
+    """Return F1 of counts of what matched, was told and was labelled, shape (..., 3); 0 of none."""
+    matched, told, true = np.moveaxis(np.asarray(counts, float), -1, 0)
+    return np.asarray(2 * matched / np.maximum(told + true, 1))
+
+
+def _mean(rows: Rows) -> Rows:
+    return np.asarray(rows[..., 0].mean(axis=1))
+
+
+def _share(rows: Rows) -> Rows:
+    part, whole = np.moveaxis(rows.sum(axis=1), -1, 0)
+    return np.asarray(part / np.maximum(whole, 1))
+
+
+def _pooled_f1(rows: Rows) -> Rows:
+    return f1_of(rows.sum(axis=1))
+
+
+def _mean_f1(rows: Rows) -> Rows:
+    """Mean over the classes that were labelled or told at all."""
+    counts = rows.sum(axis=1).reshape(len(rows), -1, 3)
+    there = counts[..., 1:].sum(axis=-1) > 0
+    return np.asarray((f1_of(counts) * there).sum(axis=1) / np.maximum(there.sum(axis=1), 1))
+
+
+def _present(counts: Iterable[Counts | None]) -> Iterable[Counts]:
+    return (count for count in counts if count is not None)

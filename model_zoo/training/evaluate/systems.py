@@ -1,0 +1,184 @@
+"""What hears: the note tagger of our own, and its peers.
+
+============== ======== ============================================================== ===========
+Name           Hears    What it is                                                     Families
+============== ======== ============================================================== ===========
+notabot-notes  anything :mod:`inference_service.tagger.transformer`, with drums        told
+basic-pitch    anything :mod:`inference_service.tagger.basic_pitch`                    not told
+transkun       pianos   :mod:`inference_service.tagger.transkun`                       piano
+swift-f0       a voice  ``segment_notes`` of the package, notes over 50 ms             not told
+voice-preset   a voice  :mod:`inference_service.tagger.monophonic`, which begins there not told
+============== ======== ============================================================== ===========
+
+What peers heard is kept on disk, by the sound's SHA-256, under the version of their package and of
+our code around it; ours is always heard anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Final, Protocol
+
+import numpy as np
+
+from inference_service.audio.tuning import estimate_tuning
+from inference_service.audio.waveform import Waveform
+from inference_service.music.events import NoteEvent
+from inference_service.music.families import FAMILIES
+from inference_service.music.pitch import frequency_to_pitch
+from inference_service.progress import Report, ignore
+from inference_service.tagger import basic_pitch, monophonic, transformer, transkun
+from model_zoo.training.evaluate import convert
+from model_zoo.training.evaluate.metrics import UNKNOWN, Tags
+
+OURS: Final = "notabot-notes"
+MIN_NOTE_S: Final = 0.05
+"""Of swift-f0's own notes, as its published figures on sung melodies were measured."""
+
+Hear = Callable[[Waveform], Tags]
+
+
+class _Tagger(Protocol):
+    def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Someone else's.
+
+    Attributes
+    ----------
+    package : str
+        Of PyPI.
+    code : module, optional
+        Of ours, that decides with the package what is heard.
+    load : callable
+        From a device, and a number of threads where ONNX Runtime asks for one.
+    """
+
+    package: str
+    code: ModuleType | None
+    load: Callable[[str, int], Hear]
+
+    @property
+    def version(self) -> str:
+        """The package's version, and eight digits of the SHA-256 of our code."""
+        number = version(self.package)
+        if self.code is None or self.code.__file__ is None:
+            return number
+        code = hashlib.sha256(Path(self.code.__file__).read_bytes()).hexdigest()
+        return f"{number}-{code[:8]}"
+
+
+def load_ours(weights: Path, device: str) -> Hear:
+    """Load the tagger of our own.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are no such weights.
+    """
+    tagger = transformer.load_tagger(weights, device)
+
+    def hear(waveform: Waveform) -> Tags:
+        return convert.from_parts(tagger.tag_parts({"mixture": waveform}, 0.0, ignore))
+
+    return hear
+
+
+def keep(hear: Callable[[], Hear], folder: Path) -> Hear:
+    """Return what hears a sound once, and then remembers its notes.
+
+    Parameters
+    ----------
+    hear : callable
+        Loads what hears, when there is something new to hear.
+    folder : Path
+        For what is kept, a file for each sound.
+    """
+    loaded: list[Hear] = []
+
+    def remember(waveform: Waveform) -> Tags:
+        path = folder / f"{digest(waveform)}.npy"
+        if path.exists():
+            return Tags(np.load(path))
+        if not loaded:
+            loaded.append(hear())
+        notes = loaded[0](waveform).notes
+        assert notes is not None
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".partial.npy")
+        np.save(partial, notes)
+        partial.replace(path)
+        return Tags(notes)
+
+    return remember
+
+
+def digest(waveform: Waveform) -> str:
+    """Return the SHA-256 of a sound."""
+    hashed = hashlib.sha256(str(waveform.sample_rate_hz).encode())
+    hashed.update(np.ascontiguousarray(waveform.samples).tobytes())
+    return hashed.hexdigest()
+
+
+def _load_basic_pitch(device: str, threads: int) -> Hear:
+    return _hear_by(basic_pitch.BasicPitchTagger(threads=threads), UNKNOWN)
+
+
+def _load_transkun(device: str, threads: int) -> Hear:
+    return _hear_by(transkun.TranskunTagger(device), FAMILIES.index("piano"))
+
+
+def _load_voice_preset(device: str, threads: int) -> Hear:
+    tagger = monophonic.SwiftF0Tagger(threads)
+
+    def hear(waveform: Waveform) -> Tags:
+        return Tags(convert.to_notes(tagger.tag(waveform, estimate_tuning(waveform), ignore)))
+
+    return hear
+
+
+def _load_swift_f0(device: str, threads: int) -> Hear:
+    from swift_f0 import SwiftF0, segment_notes
+
+    detector = SwiftF0(threads=threads, spin=False)
+
+    def hear(waveform: Waveform) -> Tags:
+        contour = detector.detect(waveform.mono(), waveform.sample_rate_hz)
+        rows = [
+            (note.start, note.end, frequency_to_pitch(note.pitch_hz), np.nan, UNKNOWN)
+            for note in segment_notes(contour)
+            if note.end - note.start > MIN_NOTE_S
+        ]
+        return Tags(np.array(rows, float).reshape(-1, 5))
+
+    return hear
+
+
+def _hear_by(tagger: _Tagger, family: int) -> Hear:
+    def hear(waveform: Waveform) -> Tags:
+        return Tags(convert.to_notes(tagger.tag(waveform, 0.0, ignore), family))
+
+    return hear
+
+
+PEERS: Final[Mapping[str, Peer]] = {
+    "basic-pitch": Peer("basic-pitch", basic_pitch, _load_basic_pitch),
+    "transkun": Peer("transkun", transkun, _load_transkun),
+    "swift-f0": Peer("swift-f0", None, _load_swift_f0),
+    "voice-preset": Peer("swift-f0", monophonic, _load_voice_preset),
+}
+PEERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "piano_dev": ("basic-pitch", "transkun"),
+    "voice_dev": ("basic-pitch", "swift-f0", "voice-preset"),
+    "guitar_dev": ("basic-pitch",),
+    "drums_dev": (),
+    "rendered": ("basic-pitch",),
+}
+"""Who is heard on which set; on others, Basic Pitch. None of them hears drums."""

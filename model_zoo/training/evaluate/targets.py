@@ -1,0 +1,69 @@
+"""What is asked of the tagger of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from model_zoo.training.evaluate.summary import Summary
+from model_zoo.training.evaluate.systems import OURS
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A lower bound of a figure.
+
+    Attributes
+    ----------
+    figure : str
+        Of :attr:`.summary.Summary.figures`.
+    least : float
+    above : str
+        A peer by whose figure the bound is raised; none if empty.
+    """
+
+    figure: str
+    least: float
+    above: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A figure beside its bound."""
+
+    what: str
+    measured: float
+    bound: float
+
+    @property
+    def met(self) -> bool:
+        """Whether it reaches the bound."""
+        return self.measured >= self.bound
+
+
+TARGETS: Final[Mapping[str, tuple[Target, ...]]] = {
+    "piano_dev": (Target("pitch", 0.93), Target("offset", 0.50)),
+    "voice_dev": (Target("pitch", 0.70),),
+    "guitar_dev": (Target("pitch", 0.0, "basic-pitch"),),
+    "drums_dev": (Target("drums", 0.75),),
+    "rendered": (Target("pitch", 0.15, "basic-pitch"), Target("family", 0.80)),
+}
+MAX_REAL_TIME_FACTOR: Final = 0.10
+MAX_PEAK_GB: Final = 1.5
+"""Of a recording of ten minutes."""
+
+
+def judge(name: str, summaries: Mapping[str, Summary]) -> list[Verdict]:
+    """Return the verdicts on a set; none on a peer that was not heard."""
+    figures = summaries[OURS].figures
+    verdicts = []
+    for target in TARGETS.get(name, ()):
+        bound, what = target.least, target.figure
+        if target.above:
+            if target.above not in summaries:
+                continue
+            bound += summaries[target.above].figures[target.figure].value
+            what = f"{what}, above {target.above}" + (f" by {target.least}" if target.least else "")
+        verdicts.append(Verdict(what, figures[target.figure].value, bound))
+    return verdicts
