@@ -12,6 +12,7 @@ from inference_service.audio.tuning import estimate_tuning
 from inference_service.audio.waveform import Waveform
 from inference_service.music.events import NO_CHORD, ChordSegment, NoteEvent, Part, Transcription
 from inference_service.music.programs import PIANO, VOICE
+from inference_service.pipeline.bleed import remove_bleed
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.progress import Progress, Report, Stage
@@ -124,7 +125,8 @@ def _hear_parts(
             lambda f: report(0.5 + f / 2),
         )
     # Singers that are heard beside the vocals are what separation left of these.
-    parts = [_vocals(vocals), *(part for part in band if part.id != "voice")]
+    players = remove_bleed([part for part in band if part.id != "voice"], vocals)
+    parts = [_vocals(vocals), *players]
     # An instrumental has no vocals, and needs no empty staff for them.
     return [part for part in parts if part.notes] or parts[:1], [
         Task.SEPARATION,

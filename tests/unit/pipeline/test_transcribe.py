@@ -95,7 +95,9 @@ def test_a_piano_becomes_one_part(stages: StageSet, melody: bytes) -> None:
     assert [(part.id, part.program) for part in result.parts] == [("piano", 0)]
 
 
-def test_a_song_becomes_vocals_and_the_band_that_is_heard_beside_them(stages: StageSet, duet: bytes) -> None:
+def test_a_song_becomes_vocals_and_the_band_that_is_heard_beside_them(
+    stages: StageSet, duet: bytes
+) -> None:
     band = replace(stages, song=FixedTagger(NoteEvent(0.0, 1.0, 48)))
     vocals, organ = hear(duet, Preset.SONG, band).parts
     assert (vocals.id, organ.id) == ("vocals", "organ")
