@@ -1,6 +1,6 @@
 """Takes without end, rendered by processes of their own: the same for the same seed.
 
-A worker keeps a shelf of dry takes. For each example it cuts one of them at random, detunes and
+A worker keeps a shelf of dry takes, part of it filled before the first example. For each example it cuts one of them at random, detunes and
 damages it; every so often it renders a new take, which replaces the oldest. So the costly part,
 the synthesis, is heard several times, each time cut, tuned and damaged otherwise. Examples are
 taken from the workers in turn, so that their order does not hang on who was faster.
@@ -27,6 +27,9 @@ from model_zoo.training.tagger.scene import draw_scene
 from model_zoo.training.tagger.take import OFFSET, PITCH, Take, cut
 
 SHELF: Final = 64
+BEGINNING: Final = 20
+"""Takes on the shelf before the first example: from fewer, batches would be all alike."""
+
 USES: Final = 1.5
 """How many times as long as itself a take is heard, about."""
 
@@ -85,16 +88,20 @@ def _work(
         queue.put(traceback.format_exc())
 
 
-def make_examples(corpora: Corpora, random: Generator, options: ExampleOptions) -> Iterator[Take]:
+def make_examples(
+    corpora: Corpora, random: Generator, options: ExampleOptions, beginning: int = BEGINNING
+) -> Iterator[Take]:
     """Yield examples without end."""
     shelf: list[Take] = []
     heard_s, rendered_s = 0.0, 0.0
     while True:
         full = len(shelf) >= SHELF
-        if not shelf or heard_s > rendered_s * (USES if full else 1.0):
+        if len(shelf) < beginning or heard_s > rendered_s * (USES if full else 1.0):
             take = render_take(corpora, random)
             rendered_s += take.duration_s
             shelf = [*shelf[full:], take]
+            if len(shelf) < beginning:
+                continue
         take = shelf[int(random.integers(len(shelf)))]
         heard_s += options.length_s
         yield make_example(take, random, options)

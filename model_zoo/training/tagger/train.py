@@ -41,7 +41,7 @@ from model_zoo.training.tagger.take import Take
 from model_zoo.training.tagger.targets import draw_targets
 
 MEAN_DECAY: Final = 0.998
-WARM_UP_STEPS: Final = 150
+WARM_UP_STEPS: Final = 60
 DEV_SEED: Final = 10_000_000
 DEV_EXAMPLES: Final = 40
 
