@@ -146,7 +146,7 @@ def settle_families(likeness: Activations, least_share: float) -> NDArray[np.int
     """
     there = np.ones(likeness.shape[1], bool)
     while True:
-        families = np.where(there, likeness, -1.0).argmax(axis=1)
+        families: NDArray[np.intp] = np.where(there, likeness, -1.0).argmax(axis=1)
         counts = np.bincount(families, minlength=len(there)).astype(float)
         counts[~there] = np.inf
         counts[counts == 0] = np.inf

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -169,8 +169,8 @@ def load_tagger(weights: Path, device: str = "cpu") -> TransformerTagger:
     FileNotFoundError
         If there is no such file.
     """
-    kept = json.loads(read_notes(weights).get(DECODING_KEY, "{}"))
-    options = DecodingOptions(
-        **{n: tuple(v) if isinstance(v, list) else v for n, v in kept.items()}
-    )
+    kept: dict[str, Any] = json.loads(read_notes(weights).get(DECODING_KEY, "{}"))
+    if "drum_onset" in kept:
+        kept["drum_onset"] = tuple(kept["drum_onset"])
+    options = DecodingOptions(**kept)
     return TransformerTagger(load_network(weights, device), device, options)

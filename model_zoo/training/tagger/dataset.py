@@ -1,9 +1,10 @@
 """Takes without end, rendered by processes of their own: the same for the same seed.
 
-A worker keeps a shelf of dry takes, part of it filled before the first example. For each example it cuts one of them at random, detunes and
-damages it; every so often it renders a new take, which replaces the oldest. So the costly part,
-the synthesis, is heard several times, each time cut, tuned and damaged otherwise. Examples are
-taken from the workers in turn, so that their order does not hang on who was faster.
+A worker keeps a shelf of dry takes, part of it filled before the first example. For each example it
+cuts one of them at random, detunes and damages it; every so often it renders a new take, which
+replaces the oldest. So the costly part, the synthesis, is heard several times, each time cut, tuned
+and damaged otherwise. Examples are taken from the workers in turn, so that their order does not
+hang on who was faster.
 """
 
 from __future__ import annotations

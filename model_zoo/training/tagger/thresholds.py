@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import mir_eval
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from inference_service.tagger.decoding import (
     DecodingOptions,
@@ -112,6 +113,6 @@ def _drum_f1(heard: Sequence[Heard], rate_hz: float, kind: int, threshold: float
     return _f1(counts)
 
 
-def _f1(counts: Any) -> float:
+def _f1(counts: NDArray[np.float64]) -> float:
     matched, told, true = counts.tolist()
-    return 2 * matched / max(told + true, 1.0)
+    return float(2 * matched / max(told + true, 1.0))
