@@ -14,14 +14,18 @@ from typing import Any
 
 import torch
 
-from model_zoo.training.evaluate import report, sets
+from model_zoo.training.evaluate import report, sets, speed
 from model_zoo.training.evaluate.measure import measure
 from model_zoo.training.evaluate.systems import OURS, PEERS, PEERS_OF, Hear, keep, load_ours
-from model_zoo.training.evaluate.targets import judge
+from model_zoo.training.evaluate.targets import judge, judge_speed
 
 ROOT = Path(__file__).parents[3]
 WEIGHTS = ROOT / "model_zoo" / "weights" / "tagger.safetensors"
 CACHE = ROOT / "var" / "evaluate"
+CLIPS = "piano_dev"
+"""The set whose first clip shows speed, over and over."""
+
+SPEED_PEERS = ("basic-pitch", "swift-f0", "transkun")
 DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
 
 
@@ -30,9 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m model_zoo.training.evaluate",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description=f"{sets.__doc__}\nThe exit code is 1 if a target is missed.",
+        description=f"{sets.__doc__}\nThe section 'speed' measures time and memory. "
+        "The exit code is 1 if a target is missed.",
     )
-    parser.add_argument("sets", nargs="*", metavar="SET", help="all but folders if left out")
+    parser.add_argument(
+        "sets", nargs="*", metavar="SET", help="or speed; all but folders if left out"
+    )
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--data", type=Path, default=DATA, help="with the sets' folders")
@@ -47,22 +54,41 @@ def main(arguments: list[str] | None = None) -> int:
         "sets": {},
     }
     missed = 0
-    for name in options.sets or sets.SETS:
-        peers = PEERS_OF.get(name, ("basic-pitch",)) if options.peers is None else options.peers
-        heard: dict[str, Hear] = {OURS: ours}
-        heard |= {peer: _load_peer(peer, options) for peer in peers}
+    for name in options.sets or (*sets.SETS, speed.SECTION):
+        section = _speed if name == speed.SECTION else partial(_set, name, ours)
         try:
-            measured = measure(name, sets.iterate_clips(name, options.data), heard, _follow)
+            printed, figures = section(options)
         except FileNotFoundError as error:
             print(f"## {name}\n\nskipped: {error}\n", flush=True)
             continue
-        verdicts = judge(name, measured.systems)
-        missed += sum(not verdict.met for verdict in verdicts)
-        print(report.format_set(measured, verdicts), flush=True)
-        written["sets"][name] = report.to_json(measured, verdicts)
+        print(printed, flush=True)
+        written["sets"][name] = figures
+        missed += sum(not target["met"] for target in figures["targets"])
     if options.json:
         options.json.write_text(json.dumps(written, indent=1))
     return 1 if missed else 0
+
+
+def _set(name: str, ours: Hear, options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """Return a set's section, as text and as figures."""
+    peers = PEERS_OF.get(name, ("basic-pitch",)) if options.peers is None else options.peers
+    heard = {OURS: ours, **{peer: _load_peer(peer, options) for peer in peers}}
+    measured = measure(name, sets.iterate_clips(name, options.data), heard, _follow)
+    verdicts = judge(name, measured.systems)
+    return report.format_set(measured, verdicts), report.to_json(measured, verdicts)
+
+
+def _speed(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """Return the section on speed, likewise."""
+    clips = sorted((options.data / CLIPS).glob("*.flac"))
+    if not clips:
+        raise FileNotFoundError(f"no recordings in {options.data / CLIPS}")
+    systems = [OURS, *(SPEED_PEERS if options.peers is None else options.peers)]
+    source = options.weights, options.device, clips[0]
+    speeds = list(speed.measure_speed(systems, *source))
+    agreement = speed.check_agreement(*source)
+    told = speeds, agreement, torch.get_num_threads(), judge_speed(speeds, agreement)
+    return report.format_speed(*told), report.speed_to_json(*told)
 
 
 def _load_peer(name: str, options: argparse.Namespace) -> Hear:

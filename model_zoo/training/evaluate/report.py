@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from inference_service.music.families import FAMILIES
 from model_zoo.training.evaluate.measure import Measured
 from model_zoo.training.evaluate.metrics import DRUM_CLASSES, Counts
+from model_zoo.training.evaluate.speed import SECTION, Agreement, Speed
 from model_zoo.training.evaluate.summary import Figure, Summary, f1_of
 from model_zoo.training.evaluate.systems import OURS
 from model_zoo.training.evaluate.targets import Verdict
@@ -50,13 +52,34 @@ def format_set(measured: Measured, verdicts: Sequence[Verdict]) -> str:
     drums = ours.total("drums")
     if drums is not None and drums.any():
         lines += ["", *format_table(list(_drum_rows(drums)))]
-    for verdict in verdicts:
-        told = "met" if verdict.met else "MISSED"
-        lines += [
-            "",
-            f"Target: {verdict.what}: {verdict.measured:.3f} of {verdict.bound:.3f}: {told}",
-        ]
+    lines += ["", *_verdict_lines(verdicts)] if verdicts else []
     return "\n".join([*lines, ""])
+
+
+def format_speed(
+    speeds: Sequence[Speed], agreement: Agreement, threads: int, verdicts: Sequence[Verdict]
+) -> str:
+    """Return the section on speed."""
+    rows = [["", "sound, s", "real-time factor", "peak, GB"]]
+    rows += [
+        [own.system, f"{own.length_s:.0f}", f"{own.real_time_factor:.3f}", f"{own.peak_gb:.2f}"]
+        for own in speeds
+    ]
+    lines = [f"## {SECTION}: threads {threads}", "", *format_table(rows), ""]
+    lines += [
+        f"{agreement.notes} notes and strokes of a minute, in windows; "
+        f"heard at once, it has {agreement.different} otherwise.",
+        "",
+    ]
+    return "\n".join([*lines, *_verdict_lines(verdicts), ""])
+
+
+def _verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    return [
+        f"- {v.what}: {v.measured:.3f}, to be {'at most' if v.at_most else 'at least'} "
+        f"{v.bound:.3f}: {'met' if v.met else 'MISSED'}"
+        for v in verdicts
+    ]
 
 
 def format_table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -77,11 +100,24 @@ def to_json(measured: Measured, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "duration_s": measured.duration_s,
         "sha256": measured.sha256,
         "systems": {name: _summary_json(own) for name, own in measured.systems.items()},
-        "targets": [
-            {"what": v.what, "measured": v.measured, "bound": v.bound, "met": v.met}
-            for v in verdicts
-        ],
+        "targets": [_verdict_json(verdict) for verdict in verdicts],
     }
+
+
+def speed_to_json(
+    speeds: Sequence[Speed], agreement: Agreement, threads: int, verdicts: Sequence[Verdict]
+) -> dict[str, Any]:
+    """Return all that is known of speed."""
+    return {
+        "threads": threads,
+        "systems": [asdict(own) for own in speeds],
+        "agreement": asdict(agreement),
+        "targets": [_verdict_json(verdict) for verdict in verdicts],
+    }
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, Any]:
+    return {**asdict(verdict), "met": verdict.met}
 
 
 def _cell(summary: Summary, name: str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from model_zoo.training.evaluate.speed import LONG_S, Agreement, Speed
 from model_zoo.training.evaluate.summary import Summary
 from model_zoo.training.evaluate.systems import OURS
 
@@ -30,15 +31,18 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A figure beside its bound."""
+    """A figure beside its bound, which is an upper one where ``at_most``."""
 
     what: str
     measured: float
     bound: float
+    at_most: bool = False
 
     @property
     def met(self) -> bool:
-        """Whether it reaches the bound."""
+        """Whether it keeps to the bound."""
+        if self.at_most:
+            return self.measured <= self.bound
         return self.measured >= self.bound
 
 
@@ -67,3 +71,19 @@ def judge(name: str, summaries: Mapping[str, Summary]) -> list[Verdict]:
             what = f"{what}, above {target.above}" + (f" by {target.least}" if target.least else "")
         verdicts.append(Verdict(what, figures[target.figure].value, bound))
     return verdicts
+
+
+def judge_speed(speeds: Sequence[Speed], agreement: Agreement) -> list[Verdict]:
+    """Return the verdicts on the tagger's speed, memory and agreement."""
+    long = [own for own in speeds if own.system == OURS and own.length_s == LONG_S]
+    return [
+        *(
+            verdict
+            for own in long
+            for verdict in (
+                Verdict("real-time factor", own.real_time_factor, MAX_REAL_TIME_FACTOR, True),
+                Verdict("peak memory, GB", own.peak_gb, MAX_PEAK_GB, True),
+            )
+        ),
+        Verdict("the same beside other recordings", float(agreement.repeatable), 1),
+    ]

@@ -9,28 +9,15 @@ import numpy as np
 import pretty_midi
 import pytest
 import soundfile
-import torch
 
-from inference_service.tagger.model import NoteNet, NoteNetConfig, save_network
 from model_zoo.training.evaluate import __main__ as command
+from model_zoo.training.evaluate.speed import Agreement, Speed
 from tests.factories import build_notes, build_scale
-
-SMALL = NoteNetConfig(
-    stem_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
-)
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    path = tmp_path / "untrained.safetensors"
-    save_network(NoteNet(SMALL).eval(), path, {})
-    return path
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two scales, and what they are: a piano's, and a guitar's beside a drum."""
+    """A scale twice, and what it is: a piano's, and a guitar's beside a drum."""
     path = tmp_path / "clips"
     path.mkdir()
     scale = build_scale()
@@ -80,6 +67,24 @@ def test_what_cannot_be_heard_is_skipped(
     arguments = ["piano_dev", "--weights", str(weights), "--data", str(tmp_path), "--peers"]
     assert command.main(arguments) == 0
     assert "skipped: no recordings" in capsys.readouterr().out
+
+
+def test_speed_is_a_section_of_its_own(
+    weights: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    (tmp_path / "piano_dev").mkdir()
+    (tmp_path / "piano_dev" / "a.flac").write_bytes(clip.read_bytes())
+    heard = [Speed("notabot-notes", 60.0, 0.05, 0.5), Speed("notabot-notes", 600.0, 0.2, 0.8)]
+    monkeypatch.setattr(command.speed, "measure_speed", lambda *_: iter(heard))
+    monkeypatch.setattr(command.speed, "check_agreement", lambda *_: Agreement(9, True, 0))
+    target = tmp_path / "figures.json"
+    arguments = ["speed", "--weights", str(weights), "--data", str(tmp_path), "--json", str(target)]
+    assert command.main(arguments) == 1
+    printed = capsys.readouterr().out
+    assert "real-time factor: 0.200, to be at most 0.100: MISSED" in printed
+    assert printed.count(": met") == 2
+    assert json.loads(target.read_text())["sets"]["speed"]["systems"][1]["peak_gb"] == 0.8
 
 
 def test_a_missed_target_fails(

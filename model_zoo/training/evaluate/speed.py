@@ -1,0 +1,165 @@
+"""Seconds a second of sound, peak memory, and whether windows give what the whole gives.
+
+Each system hears a minute and ten minutes, a clip over and over, as stereo at the service's rate,
+in a process of its own, after a few seconds that nobody counts. Its peak is that of the whole
+process, libraries and sound included. Torch and ONNX Runtime take as many threads as torch does by
+itself: one a core, or OMP_NUM_THREADS.
+
+Recordings go through the tagger's network window by window, never in batches: what a recording
+gives cannot hang on what else is heard. :func:`check_agreement` shows both.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from inference_service.audio.decode import SAMPLE_RATE_HZ
+from inference_service.audio.resample import resample
+from inference_service.audio.waveform import Waveform
+from inference_service.progress import ignore
+from inference_service.tagger.model import load_network
+from inference_service.tagger.transformer import TransformerTagger, load_tagger
+from model_zoo.training.evaluate.convert import from_parts
+from model_zoo.training.evaluate.metrics import NoteArray
+from model_zoo.training.evaluate.sets import read_sound
+from model_zoo.training.evaluate.systems import OURS, PEERS, load_ours
+from model_zoo.training.tagger.take import FAMILY, ONSET, PITCH
+
+SECTION: Final = "speed"
+SHORT_S: Final = 60.0
+LONG_S: Final = 600.0
+SLOW: Final = ("transkun",)
+"""Who hears the minute alone."""
+
+_WARM_UP_S: Final = 3.0
+_NEAR_S: Final = 1e-3
+_STATUS: Final = Path("/proc/self/status")
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How long a system took over a recording, and how much memory."""
+
+    system: str
+    length_s: float
+    real_time_factor: float
+    peak_gb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How much the same sound gives the same.
+
+    Attributes
+    ----------
+    notes : int
+        Notes and strokes that windows give.
+    repeatable : bool
+        Whether they are the same to the last bit after something else was heard.
+    different : int
+        How many are not in what is given when the whole is heard at once, or only there: the
+        network's sums come out otherwise by a bit where their lengths differ.
+    """
+
+    notes: int
+    repeatable: bool
+    different: int
+
+
+def measure_speed(
+    systems: Sequence[str], weights: Path, device: str, clip: Path
+) -> Iterator[Speed]:
+    """Yield the speeds of systems, by name."""
+    context = multiprocessing.get_context("spawn")
+    for system in systems:
+        for length_s in (SHORT_S,) if system in SLOW else (SHORT_S, LONG_S):
+            with ProcessPoolExecutor(1, context) as alone:
+                yield alone.submit(time_system, system, weights, device, clip, length_s).result()
+
+
+def time_system(system: str, weights: Path, device: str, clip: Path, length_s: float) -> Speed:
+    """Let a system hear a clip over and over; the peak is this process's."""
+    if system == OURS:
+        hear = load_ours(weights, device)
+    else:
+        hear = PEERS[system].load(device, torch.get_num_threads())
+    sound = repeat(read_sound(clip), length_s)
+    hear(_start_of(sound, _WARM_UP_S))
+    start_s = time.perf_counter()
+    hear(sound)
+    return Speed(system, length_s, (time.perf_counter() - start_s) / length_s, _peak_bytes() / 1e9)
+
+
+def repeat(clip: Waveform, length_s: float) -> Waveform:
+    """Return a clip over and over, as stereo at the service's rate."""
+    mono = resample(clip.mono()[None], clip.sample_rate_hz, SAMPLE_RATE_HZ)
+    times = -(-round(length_s * SAMPLE_RATE_HZ) // mono.shape[1])
+    samples = np.tile(mono, (2, times))[:, : round(length_s * SAMPLE_RATE_HZ)]
+    return Waveform(np.ascontiguousarray(samples), SAMPLE_RATE_HZ)
+
+
+def check_agreement(weights: Path, device: str, clip: Path, length_s: float = SHORT_S) -> Agreement:
+    """Compare what windows give with what the whole gives, and with what they give again."""
+    sound = repeat(read_sound(clip), length_s)
+    tagger = load_tagger(weights, device)
+    whole = TransformerTagger(
+        load_network(weights, device), device, tagger.options, window_s=length_s
+    )
+    first, at_once = _tell(tagger, sound), _tell(whole, sound)
+    _tell(tagger, _start_of(sound, _WARM_UP_S))
+    again = _tell(tagger, sound)
+    return Agreement(
+        notes=sum(len(rows) for rows in first),
+        repeatable=all(np.array_equal(a, b) for a, b in zip(first, again, strict=True)),
+        different=sum(count_different(a, b) for a, b in zip(first, at_once, strict=True)),
+    )
+
+
+def count_different(rows: NoteArray, others: NoteArray) -> int:
+    """Count rows that are not in both: onsets to a millisecond, pitches to a semitone, and families
+    of notes, or classes of strokes."""
+    if rows.shape[1] > PITCH:
+        rows, others = (
+            np.column_stack([own[:, ONSET], np.rint(own[:, PITCH]), own[:, FAMILY]])
+            for own in (rows, others)
+        )
+    alike = (rows[:, None, 1:] == others[None, :, 1:]).all(axis=-1)
+    alike &= np.abs(rows[:, None, ONSET] - others[None, :, ONSET]) < _NEAR_S
+    return int((~alike.any(axis=1)).sum() + (~alike.any(axis=0)).sum())
+
+
+def _tell(tagger: TransformerTagger, sound: Waveform) -> tuple[NoteArray, NoteArray]:
+    """Return notes and strokes, with all that is told of them."""
+    told = from_parts(tagger.tag_parts({"mixture": sound}, 0.0, ignore))
+    assert told.notes is not None
+    assert told.strokes is not None
+    return told.notes, told.strokes
+
+
+def _start_of(sound: Waveform, length_s: float) -> Waveform:
+    return Waveform(
+        sound.samples[:, : round(length_s * sound.sample_rate_hz)], sound.sample_rate_hz
+    )
+
+
+def _peak_bytes() -> int:
+    """Return the most memory that this process has held.
+
+    Linux's own account of the process is asked first: what getrusage says includes the memory of
+    the process that started this one.
+    """
+    if _STATUS.exists():
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return 1024 * int(line.split()[1])
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
