@@ -1,20 +1,27 @@
-"""Notes, parts, takes and MIDI files as :class:`~model_zoo.training.evaluate.metrics.Tags`."""
+"""Notes, parts, takes and pieces as :class:`~model_zoo.training.evaluate.metrics.Tags`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Final
 
 import numpy as np
-import pretty_midi
 
 from inference_service.music.events import NoteEvent, Part
 from inference_service.music.families import FAMILIES, family_of
 from inference_service.music.programs import PIANO
 from inference_service.tagger.decoding import DRUM_KEYS
 from model_zoo.training.evaluate.metrics import DRUM_CLASSES, UNKNOWN, NoteArray, Tags, as_heard
-from model_zoo.training.tagger.take import KEY, OFFSET, ONSET, Take, hold_by_pedal
+from model_zoo.training.sources.piece import Piece
+from model_zoo.training.tagger.take import (
+    KEY,
+    OFFSET,
+    ONSET,
+    PITCH,
+    VELOCITY,
+    Take,
+    hold_by_pedal,
+)
 
 _KEYS: Final = {
     "KD": (35, 36),
@@ -69,32 +76,26 @@ def from_take(take: Take) -> Tags:
     return Tags(take.notes, to_strokes(take.drums[:, ONSET].tolist(), keys))
 
 
-def read_midi(path: Path, duration_s: float) -> Tags:
-    """Read a performance: pianos' notes sound as long as the pedal holds them.
-
-    Raises
-    ------
-    OSError, EOFError, ValueError
-        If it is no MIDI file.
-    """
+def from_piece(piece: Piece, duration_s: float) -> Tags:
+    """Return the labels of a recording of so many seconds: pianos' notes sound as long as the pedal
+    holds them. Velocities that are all the same were measured by nobody."""
     notes = [np.zeros((0, 5))]
     strokes = [np.zeros((0, 2))]
-    for instrument in pretty_midi.PrettyMIDI(str(path)).instruments:
-        played = sorted(instrument.notes, key=lambda note: float(note.start))
-        rows = np.array([(n.start, n.end, n.pitch, n.velocity) for n in played], float)
-        rows = rows.reshape(-1, 4)
-        if instrument.is_drum:
-            strokes.append(to_strokes(rows[:, ONSET].tolist(), [n.pitch for n in played]))
+    for line in piece.lines:
+        rows = by_onset(line.notes)
+        if line.role == "drums":
+            keys = [round(pitch) for pitch in rows[:, PITCH].tolist()]
+            strokes.append(to_strokes(rows[:, ONSET].tolist(), keys))
             continue
-        if instrument.program < _FIRST_MELODIC:
-            changes = instrument.control_changes
-            pedal = [(change.time, change.value) for change in changes if change.number == 64]
-            rows = hold_by_pedal(rows, np.array(pedal, float).reshape(-1, 2))
-        family = FAMILIES.index(family_of(instrument.program))
+        if line.program is not None and line.program < _FIRST_MELODIC:
+            rows = hold_by_pedal(rows, line.pedal)
+        family = UNKNOWN if line.program is None else FAMILIES.index(family_of(line.program))
         notes.append(np.column_stack([rows, np.full(len(rows), float(family))]))
     sounding = np.concatenate(notes)
     sounding[:, OFFSET] = np.minimum(sounding[:, OFFSET], duration_s)
     sounding = sounding[sounding[:, OFFSET] > sounding[:, ONSET]]
+    if len(np.unique(sounding[:, VELOCITY])) < 2:
+        sounding[:, VELOCITY] = np.nan
     return Tags(by_onset(sounding), by_onset(np.concatenate(strokes)))
 
 

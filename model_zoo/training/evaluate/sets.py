@@ -32,9 +32,10 @@ import soundfile
 from inference_service.audio.waveform import Waveform
 from inference_service.music.families import FAMILIES
 from model_zoo.training.beats.prepare import Corpora, load_corpora
-from model_zoo.training.evaluate.convert import by_onset, from_take, read_midi
+from model_zoo.training.evaluate.convert import by_onset, from_piece, from_take
 from model_zoo.training.evaluate.metrics import DRUM_CLASSES, NoteArray, Tags
 from model_zoo.training.sound.fluidsynth import HELD_BACK_SOUNDFONT, RATE_HZ
+from model_zoo.training.sources.midi_folder import read_midi
 from model_zoo.training.tagger.render import render
 from model_zoo.training.tagger.scene import Kind, draw_scene
 from model_zoo.training.tagger.take import Take
@@ -149,7 +150,7 @@ def _read_folder(folder: Path) -> Iterator[Clip]:
     if not paths:
         raise FileNotFoundError(f"no sound file with a MIDI file of its name in {folder}")
     for path in paths:
-        labels = read_midi(_midi_of(path), soundfile.info(path).duration)
+        labels = from_piece(read_midi(_midi_of(path)), soundfile.info(path).duration)
         yield Clip(path.stem, partial(read_sound, path), labels)
 
 
