@@ -113,33 +113,3 @@ def _backbeat(bar: int, style: float, random: Generator) -> tuple[list[float], l
     if random.random() < 0.1:
         kicks -= {0.0}
     return sorted(kicks), [1.0, 3.0]
-
-
-def alone(groove: Groove) -> Piece:
-    """Return a groove as a piece of its own, at its own tempo.
-
-    Raises
-    ------
-    ValueError
-        If its metre is not of two, three, four or six.
-    """
-    compound = groove.beats % 3 == 0 and groove.beats > 3
-    beats = groove.beats // 3 if compound else groove.beats
-    if beats not in (2, 3, 4):
-        raise ValueError("an odd metre")
-    beat_q = 4.0 / groove.unit * (3 if compound else 1)
-    quarter_s = 60.0 / groove.bpm
-    count = int(groove.hits[:, 0].max() / beat_q) + 1
-    notes = groove.hits.copy()
-    notes[:, :2] *= quarter_s
-    notes[:, 0] = np.maximum(notes[:, 0], 0.0)
-    notes[:, 1] = np.maximum(notes[:, 1], notes[:, 0] + 0.05)
-    notes[:, 2] = [OTHER_DRUMS.get(int(key), key) for key in notes[:, 2]]
-    return Piece(
-        name=f"groove-{groove.style}-{groove.bpm:g}",
-        lines=(make_line("drums", notes),),
-        beats_s=np.arange(count, dtype=np.float64) * beat_q * quarter_s,
-        positions=np.arange(count) % beats + 1,
-        bar_beats=beats,
-        compound=int(compound),
-    )

@@ -19,11 +19,10 @@ from inference_service.audio.waveform import Waveform
 from inference_service.rhythm.features import FRAMES_PER_S, compute_features
 from model_zoo.training.beats import leadsheets
 from model_zoo.training.beats.arrange import arrange
-from model_zoo.training.beats.drums import alone
 from model_zoo.training.beats.timing import lines_of, perform
 from model_zoo.training.sound.damage import degrade
 from model_zoo.training.sound.fluidsynth import RATE_HZ, draw_soundfont, synthesise
-from model_zoo.training.sources.groove import Groove, read_grooves
+from model_zoo.training.sources.groove import Groove, alone, read_grooves
 from model_zoo.training.sources.openewld import read_chords
 from model_zoo.training.sources.piece import Piece, change_tempo, cut
 from model_zoo.training.sources.pop909 import count_songs, read_song

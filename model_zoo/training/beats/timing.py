@@ -7,6 +7,7 @@ bar a little. A third of all performances are deadpan, as of a computer.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -14,8 +15,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from model_zoo.training.sources.piece import Line, Piece, Role, make_line
-from model_zoo.training.sources.scores import WrittenPiece, beats_of
+from model_zoo.training.sources.piece import VELOCITY, Line, Piece
+from model_zoo.training.sources.scores import WrittenPiece, beats_of, staves_of
 
 MAX_ONSETS_PER_S: Final = 9.0
 BPM: Final = (40.0, 200.0)
@@ -93,20 +94,10 @@ def _walk(
 
 
 def lines_of(score: WrittenPiece, random: Generator) -> list[Line]:
-    """Return a line for each staff, in quarters: the highest is the melody, the last a bass where
-    there are more than two."""
-    kept = ~score.grace & (score.duration_q > 0)
-    staves = sorted(set(zip(score.part[kept].tolist(), score.staff[kept].tolist(), strict=True)))
+    """Return a line for each staff, in quarters, each at a loudness of its own."""
     lines = []
-    for index, (part, staff) in enumerate(staves):
-        chosen = kept & (score.part == part) & (score.staff == staff)
-        onset_q, end_q = score.onset_q[chosen], (score.onset_q + score.duration_q)[chosen]
-        pitch = score.pitch[chosen]
-        role: Role = "piano"
-        if index == 0:
-            role = "melody"
-        elif len(staves) >= 4:
-            role = "inner"
-        velocity = np.full(len(pitch), random.uniform(55, 95))
-        lines.append(make_line(role, np.column_stack([onset_q, end_q, pitch, velocity])))
+    for line in staves_of(score):
+        notes = line.notes.copy()
+        notes[:, VELOCITY] = random.uniform(55, 95)
+        lines.append(replace(line, notes=notes))
     return lines

@@ -13,7 +13,9 @@ import mido
 import numpy as np
 from numpy.typing import NDArray
 
+from model_zoo.training.sources.filters import OTHER_DRUMS
 from model_zoo.training.sources.midi import read_line
+from model_zoo.training.sources.piece import CC_BY, Origin, Piece, make_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Groove:
     beats: int
     unit: int
     style: str
+    name: str = ""
 
 
 def read_grooves(archive: Path) -> Iterator[Groove]:
@@ -41,4 +44,35 @@ def read_grooves(archive: Path) -> Iterator[Groove]:
             lines = [read_line(track, quarters, "drums").notes for track in midi.tracks]
             hits = np.concatenate(lines)
             if len(hits) and hits[:, 0].max() >= 8.0 * beats / unit:
-                yield Groove(hits, float(row["bpm"]), beats, unit, row["style"])
+                yield Groove(hits, float(row["bpm"]), beats, unit, row["style"], row["id"])
+
+
+def alone(groove: Groove) -> Piece:
+    """Return a groove as a piece of its own, at its own tempo.
+
+    Raises
+    ------
+    ValueError
+        If its metre is not of two, three, four or six.
+    """
+    compound = groove.beats % 3 == 0 and groove.beats > 3
+    beats = groove.beats // 3 if compound else groove.beats
+    if beats not in (2, 3, 4):
+        raise ValueError("an odd metre")
+    beat_q = 4.0 / groove.unit * (3 if compound else 1)
+    quarter_s = 60.0 / groove.bpm
+    count = int(groove.hits[:, 0].max() / beat_q) + 1
+    notes = groove.hits.copy()
+    notes[:, :2] *= quarter_s
+    notes[:, 0] = np.maximum(notes[:, 0], 0.0)
+    notes[:, 1] = np.maximum(notes[:, 1], notes[:, 0] + 0.05)
+    notes[:, 2] = [OTHER_DRUMS.get(int(key), key) for key in notes[:, 2]]
+    return Piece(
+        name=f"groove-{groove.style}-{groove.bpm:g}",
+        lines=(make_line("drums", notes),),
+        beats_s=np.arange(count, dtype=np.float64) * beat_q * quarter_s,
+        positions=np.arange(count) % beats + 1,
+        bar_beats=beats,
+        compound=int(compound),
+        origin=Origin("groove", f"groove {groove.name}", CC_BY),
+    )

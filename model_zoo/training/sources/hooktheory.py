@@ -28,6 +28,7 @@ from model_zoo.training.sources.harte import name_chord
 from model_zoo.training.sources.piece import (
     CC_BY_NC_SA,
     Origin,
+    Part,
     Piece,
     count_positions,
     make_line,
@@ -37,6 +38,7 @@ from model_zoo.training.sources.survey import Entry
 
 VELOCITY: Final = 90.0
 MIDDLE_C: Final = 60
+_PARTS: Final[dict[str, Part]] = {"TRAIN": "train", "VALID": "dev"}
 
 
 def list_hooktheory(path: Path) -> Iterator[Entry]:
@@ -75,7 +77,7 @@ def read_clip(name: str, clip: dict[str, Any]) -> Piece:
         chords = [_read_chord(chord) for chord in annotations.get("harmony") or ()]
         meters = [(int(m["beat"]), int(m["beats_per_bar"])) for m in annotations["meters"]]
         key = _read_key(annotations.get("keys") or ())
-        song = clip.get("hooktheory") or {}
+        song = (clip.get("hooktheory") or {}).get("song", name)
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{name}: {error!r}") from error
     if not melody or not meters:
@@ -83,6 +85,7 @@ def read_clip(name: str, clip: dict[str, Any]) -> Piece:
     notes = np.array(sorted(melody), np.float64)
     notes[:, :2] = clock(notes[:, :2])
     bounds = clock(np.array([chord[:2] for chord in chords], np.float64).reshape(-1, 2))
+    title = name_work(song.replace("-", " "))
     downbeats = _lay_bars(meters, count)
     return Piece(
         name=f"hooktheory-{name}",
@@ -96,9 +99,7 @@ def read_clip(name: str, clip: dict[str, Any]) -> Piece:
         ),
         key=key,
         deadpan=True,
-        origin=Origin(
-            "hooktheory", name_work(str(song.get("song", name)).replace("-", " ")), CC_BY_NC_SA
-        ),
+        origin=Origin("hooktheory", title, CC_BY_NC_SA, _PARTS.get(clip.get("split", ""))),
     )
 
 

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 import pretty_midi
 from mido.midifiles.meta import KeySignatureError
+from numpy.typing import NDArray
 
 from inference_service.music.events import Key
 from inference_service.music.pitch import build_key
@@ -72,18 +73,14 @@ def read_midi(path: Path, licence: Licence = NOBODY_SAYS) -> Piece:
         end_s, (_, tempos_bpm) = midi.get_end_time(), midi.get_tempo_changes()
         if end_s > MAX_LENGTH_S or tempos_bpm.max() > MAX_BPM:
             raise ValueError(f"lasts {end_s:.0f} s, at up to {tempos_bpm.max():.0f} a minute")
-        beats_s, downbeats_s = midi.get_beats(), midi.get_downbeats()
+        beats_s, positions, bar_beats = count_beats(midi)
     except _UNREADABLE as error:
         raise ValueError(f"{path.name}: {error}") from error
-    downbeats = np.unique(np.searchsorted(beats_s, downbeats_s - 1e-3))
-    downbeats = downbeats[downbeats < len(beats_s)]
-    bars = Counter(np.diff(downbeats).tolist())
-    bar_beats = int(bars.most_common(1)[0][0]) if bars else 4
     return Piece(
         name=path.name,
-        lines=tuple(_read_line(part) for part in midi.instruments if part.notes),
-        beats_s=np.asarray(beats_s, np.float64),
-        positions=count_positions(len(beats_s), downbeats, bar_beats),
+        lines=tuple(read_instrument(part) for part in midi.instruments if part.notes),
+        beats_s=beats_s,
+        positions=positions,
         bar_beats=bar_beats,
         compound=_read_compound(midi),
         key=_read_key(midi),
@@ -91,7 +88,20 @@ def read_midi(path: Path, licence: Licence = NOBODY_SAYS) -> Piece:
     )
 
 
-def _read_line(part: pretty_midi.Instrument) -> Line:
+def count_beats(
+    midi: pretty_midi.PrettyMIDI,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
+    """Return the tempo map's beats in seconds, their positions, and how many a bar has usually."""
+    beats_s = np.asarray(midi.get_beats(), np.float64)
+    downbeats = np.unique(np.searchsorted(beats_s, midi.get_downbeats() - 1e-3))
+    downbeats = downbeats[downbeats < len(beats_s)]
+    bars = Counter(np.diff(downbeats).tolist())
+    bar_beats = int(bars.most_common(1)[0][0]) if bars else 4
+    return beats_s, count_positions(len(beats_s), downbeats, bar_beats), bar_beats
+
+
+def read_instrument(part: pretty_midi.Instrument) -> Line:
+    """Return what an instrument plays, with its pedal."""
     rows = [(note.start, note.end, note.pitch, note.velocity) for note in part.notes]
     notes = np.array(sorted(rows), np.float64)
     pedal = [(each.time, each.value) for each in part.control_changes if each.number == 64]

@@ -1,16 +1,61 @@
-"""OpenEWLD: lead sheets of songs in the public domain, melodies with chord symbols."""
+"""OpenEWLD: lead sheets of songs in the public domain, melodies with chord symbols.
+
+Of a chord symbol its root and its kind are read, not its bass nor altered degrees. The sheets state
+every key as major, so that none is read.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Final
 from xml.etree import ElementTree
 
-from model_zoo.training.sources.scores import WrittenPiece
+from inference_service.music.events import ChordSegment
+from model_zoo.training.sources.harte import name_chord
+from model_zoo.training.sources.piece import PUBLIC_DOMAIN, Origin, Piece
+from model_zoo.training.sources.scores import (
+    WrittenPiece,
+    parse_score,
+    play_deadpan,
+    read_archive,
+)
+from model_zoo.training.sources.splits import name_work
+from model_zoo.training.sources.survey import Entry
 
 _STEPS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 Chord = tuple[float, int, tuple[int, ...]]
 """Where it begins in quarters, its root's pitch class, and its intervals."""
+
+
+def list_openewld(archive: Path) -> Iterator[Entry]:
+    """List the archive's lead sheets."""
+    for name, text in read_archive(archive):
+        yield Entry(name, partial(read_leadsheet, name, text))
+
+
+def read_leadsheet(name: str, text: bytes) -> Piece:
+    """Read a lead sheet: its melody, and its chords as labels.
+
+    Raises
+    ------
+    ValueError
+        If there is no note in it.
+    """
+    score = parse_score(name, text)
+    chords = read_chords(text, score)
+    end_q = float((score.onset_q + score.duration_q).max())
+    ends_q = [*(chord[0] for chord in chords[1:]), end_q]
+    segments = [
+        ChordSegment(start_q, stop_q, name_chord(root, intervals))
+        for (start_q, root, intervals), stop_q in zip(chords, ends_q, strict=False)
+        if stop_q > start_q
+    ]
+    title = PurePosixPath(name).stem.replace("_", " ")
+    origin = Origin("openewld", name_work(title), PUBLIC_DOMAIN)
+    return play_deadpan(score, origin, tuple(segments))
 
 
 def read_chords(text: bytes, score: WrittenPiece) -> list[Chord]:

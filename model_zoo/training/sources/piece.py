@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ from inference_service.music.events import ChordSegment, Key
 from inference_service.music.families import family_of
 
 Role = Literal["melody", "inner", "chords", "bass", "piano", "drums"]
+Part = Literal["train", "dev", "held out"]
 Notes = NDArray[np.float64]
 
 ONSET: Final = 0
@@ -55,11 +57,14 @@ class Origin:
     work : str
         The composition, whichever file it is in; see :func:`.splits.name_work`.
     licence : Licence
+    part : str or None
+        What the source itself trains, develops or tests on it; None where it has no such parts.
     """
 
     source: str
     work: str
     licence: Licence
+    part: Part | None = None
 
 
 NOWHERE: Final = Origin("", "", NOBODY_SAYS)
@@ -111,6 +116,8 @@ class Piece:
     deadpan : bool
         Whether it is written rather than played, so that a performance is yet to be made of it.
     origin : Origin
+    audio : Path or None
+        The recording that everything else is heard in.
     """
 
     name: str
@@ -123,6 +130,7 @@ class Piece:
     key: Key | None = None
     deadpan: bool = False
     origin: Origin = NOWHERE
+    audio: Path | None = None
 
 
 def make_line(role: Role, notes: list[tuple[float, float, float, float]] | Notes) -> Line:

@@ -20,7 +20,20 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_service.music.events import ChordSegment
+from model_zoo.training.sources.piece import (
+    UNKNOWN,
+    Line,
+    Origin,
+    Piece,
+    Role,
+    change_tempo,
+    make_line,
+)
+
 EPSILON_Q: Final = 1e-3
+QUARTERS_PER_S: Final = 1.6
+VELOCITY: Final = 80.0
 
 _STEPS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _MARKS: Final = {
@@ -285,3 +298,52 @@ def beats_of(score: WrittenPiece) -> tuple[NDArray[np.float64], NDArray[np.int64
         raise ValueError(f"{score.name}: irregular metre")
     order = np.argsort(beats, kind="stable")
     return np.array(beats)[order], np.array(positions)[order], bar_beats, compound_
+
+
+def staves_of(score: WrittenPiece, velocity: float = VELOCITY) -> list[Line]:
+    """Return a line for each staff, in quarters: the highest is the melody, the last a bass where
+    there are more than two."""
+    kept = ~score.grace & (score.duration_q > 0)
+    staves = sorted(set(zip(score.part[kept].tolist(), score.staff[kept].tolist(), strict=True)))
+    lines = []
+    for index, (part, staff) in enumerate(staves):
+        chosen = kept & (score.part == part) & (score.staff == staff)
+        onset_q, end_q = score.onset_q[chosen], (score.onset_q + score.duration_q)[chosen]
+        role: Role = "piano"
+        if index == 0:
+            role = "melody"
+        elif len(staves) >= 4:
+            role = "inner"
+        loud = np.full(len(onset_q), velocity)
+        lines.append(make_line(role, np.column_stack([onset_q, end_q, score.pitch[chosen], loud])))
+    return lines
+
+
+def play_deadpan(
+    score: WrittenPiece, origin: Origin, chords: tuple[ChordSegment, ...] = ()
+) -> Piece:
+    """Return written music as a computer plays it, at :data:`QUARTERS_PER_S`.
+
+    Where its metre is irregular, it has no beats.
+
+    Parameters
+    ----------
+    chords : tuple of ChordSegment
+        In quarters.
+    """
+    try:
+        beats_q, positions, bar_beats, compound = beats_of(score)
+    except ValueError:
+        beats_q, positions, bar_beats, compound = np.zeros(0), np.zeros(0, np.int64), 4, UNKNOWN
+    piece = Piece(
+        name=score.name,
+        lines=tuple(staves_of(score)),
+        beats_s=beats_q,
+        positions=positions,
+        bar_beats=bar_beats,
+        compound=compound,
+        chords=chords,
+        deadpan=True,
+        origin=origin,
+    )
+    return change_tempo(piece, QUARTERS_PER_S)

@@ -3,7 +3,8 @@
 A composition falls into a part by a hash of its name, so that it falls into the same one in each
 of its files, transcriptions and covers, and stays there as sources grow. Its name is its title
 alone: artists cover each other, and songs that share a title by chance share a part with no harm.
-POP909, which has numbers for titles, keeps the parts that it has always had.
+POP909, which has numbers for titles, keeps the parts that it has always had, and sources with parts
+of their own keep those.
 """
 
 from __future__ import annotations
@@ -11,12 +12,10 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from typing import Final, Literal
+from typing import Final
 
-from model_zoo.training.sources.piece import Origin
+from model_zoo.training.sources.piece import Origin, Part
 from model_zoo.training.sources.pop909 import EXCLUDED_SONGS
-
-Part = Literal["train", "dev", "held out"]
 
 DEV_SHARE: Final = 0.05
 HELD_OUT_SHARE: Final = 0.05
@@ -58,6 +57,8 @@ def _words(text: str) -> str:
 
 def assign(origin: Origin) -> Part:
     """Return the part that a composition belongs to."""
+    if origin.part is not None:
+        return origin.part
     if origin.source == "pop909":
         return assign_song(int(origin.work.split()[-1]))
     digest = hashlib.blake2b(origin.work.encode(), digest_size=8).digest()

@@ -1,7 +1,8 @@
 """From what a source holds to what is learnt from: mended, sifted, and counted.
 
 A source lists :class:`Entry` after entry, each read when its turn comes. What cannot be read is
-counted and left, as is what one of :mod:`.filters` refuses.
+counted and left, as is what one of :mod:`.filters` refuses. The labels of a recording are left as
+they are, but for beats that its notes do not follow: what sounds in it sounds.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from model_zoo.training.sources import filters
 from model_zoo.training.sources.piece import Piece, end_of
 from model_zoo.training.sources.splits import assign
 
-MENDERS: Final = (
+Mender = Callable[[Piece], Piece]
+
+MENDERS: Final[tuple[Mender, ...]] = (
     filters.name_drums,
     filters.map_drums,
     filters.drop_effects,
@@ -26,6 +29,9 @@ MENDERS: Final = (
     filters.mark_deadpan,
 )
 """In the order in which they are applied: ranges and ways of counting depend on what is a drum."""
+
+LISTENERS: Final[tuple[Mender, ...]] = (filters.drop_unheard_beats,)
+"""Those for recordings."""
 
 JUDGES: Final = (filters.has_music, filters.has_plausible_tempo)
 
@@ -86,9 +92,9 @@ def sift(
         if only_free and not filters.allows_weights(piece):
             report.dropped[filters.allows_weights.__name__] += 1
             continue
-        piece, lines, notes = mend(piece)
+        piece, lines, notes = mend(piece, MENDERS if piece.audio is None else LISTENERS)
         refused = next((judge.__name__ for judge in JUDGES if not judge(piece)), None)
-        if refused is None and known.find(piece) is not None:
+        if refused is None and piece.audio is None and known.find(piece) is not None:
             refused = "duplicate"
         if refused is not None:
             report.dropped[refused] += 1
@@ -99,11 +105,13 @@ def sift(
         yield piece
 
 
-def mend(piece: Piece) -> tuple[Piece, Counter[str], Counter[str]]:
-    """Apply all menders; return what is left, and the lines and notes that each took out."""
+def mend(
+    piece: Piece, menders: Iterable[Mender] = MENDERS
+) -> tuple[Piece, Counter[str], Counter[str]]:
+    """Apply menders; return what is left, and the lines and notes that each took out."""
     lines: Counter[str] = Counter()
     notes: Counter[str] = Counter()
-    for mender in MENDERS:
+    for mender in menders:
         mended = mender(piece)
         lines[mender.__name__] += len(piece.lines) - len(mended.lines)
         notes[mender.__name__] += _count_notes(piece) - _count_notes(mended)

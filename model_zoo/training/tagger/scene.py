@@ -16,8 +16,9 @@ from scipy.ndimage import gaussian_filter1d
 
 from inference_service.music.programs import SINGERS
 from model_zoo.training.beats.arrange import PROGRAMS, add_bass
-from model_zoo.training.beats.drums import add_drums, alone
+from model_zoo.training.beats.drums import add_drums
 from model_zoo.training.beats.prepare import Corpora, play_from
+from model_zoo.training.sources.groove import alone
 from model_zoo.training.sources.piece import (
     OFFSET,
     ONSET,

@@ -1,0 +1,77 @@
+"""The corpus inside music21: chorales, madrigals, movements and dance tunes.
+
+Of its collections, :data:`COLLECTIONS` are read: written by people who died over seventy years ago,
+and encoded without terms of the encoder's own. Left out are Palestrina's masses and the chorales
+from CCARH (rights reserved), the Essen folk songs (not for commercial use), Aird's airs (the
+encoder's site has terms), the trecento (from a modern edition), what is younger, and exercises. In
+a file of the collections that says so itself, as most chorales do, rights are :data:`CLAIMED`.
+
+Tunes in ABC are converted to MusicXML by music21, so that all goes through :mod:`.scores`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from model_zoo.training.sources.piece import PUBLIC_DOMAIN, Licence, Origin, Piece
+from model_zoo.training.sources.scores import parse_score, play_deadpan, unpack
+from model_zoo.training.sources.splits import name_work
+from model_zoo.training.sources.survey import Entry
+
+COLLECTIONS: Final = (
+    "bach", "beethoven", "cpebach", "handel", "haydn", "joplin", "monteverdi", "mozart", "schubert",
+    "schumann_clara", "schumann_robert", "verdi", "weber", "ryansMammoth",
+)  # fmt: skip
+CLAIMED: Final = Licence("rights claimed in the file", False)
+_SCORES: Final = (".mxl", ".xml", ".musicxml")
+_RIGHTS: Final = re.compile(
+    rb"copyright|\xc2\xa9|<rights[^>]*>(?!\s*(?:<|released to public domain))", re.IGNORECASE
+)
+_ABC_TITLE: Final = re.compile(rb"^T:\s*(.+?)\s*$", re.MULTILINE)
+
+
+def list_music21(folder: Path | None = None) -> Iterator[Entry]:
+    """List the scores of the corpus, or of a folder that is laid out as it."""
+    if folder is None:
+        from music21 import common
+
+        folder = common.getCorpusFilePath()
+    for collection in COLLECTIONS:
+        for path in sorted((folder / collection).rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if path.suffix in _SCORES:
+                yield Entry(name, partial(_read_score, name, path))
+            elif path.suffix == ".abc":
+                yield Entry(name, partial(_read_tune, name, path))
+
+
+def _read_score(name: str, path: Path) -> Piece:
+    data = path.read_bytes()
+    text = unpack(data) if path.suffix == ".mxl" else data
+    return _play(name, text, claims=text, title=name)
+
+
+def _read_tune(name: str, path: Path) -> Piece:
+    from music21 import converter
+    from music21.exceptions21 import Music21Exception
+    from music21.musicxml.m21ToXml import GeneralObjectExporter
+
+    data = path.read_bytes()
+    title = _ABC_TITLE.search(data)
+    try:
+        score = converter.parseData(data.decode("utf-8", "replace"), format="abc")
+        text = GeneralObjectExporter().parse(score)
+    except (Music21Exception, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise ValueError(f"{name}: {error}") from error
+    tune = title.group(1).decode("utf-8", "replace").split("--")[0] if title else path.stem
+    return _play(name, text, claims=data, title=tune)
+
+
+def _play(name: str, text: bytes, *, claims: bytes, title: str) -> Piece:
+    licence = CLAIMED if _RIGHTS.search(claims) else PUBLIC_DOMAIN
+    origin = Origin("music21", name_work(title), licence)
+    return play_deadpan(parse_score(name, text), origin)
