@@ -233,12 +233,10 @@ class _HarmonicMixing(nn.Module):
         self.norm = _ChannelNorm(channels)
 
     def forward(self, semitones: Tensor) -> Tensor:
-        above = max(HARMONICS) + PITCHES - SEMITONES
-        padded = F.pad(semitones, (-min(HARMONICS), above))
-        starts = [harmonic - min(HARMONICS) for harmonic in HARMONICS]
-        mixed = self.mix[0](padded[..., :PITCHES])
-        for mix, start in zip(self.mix[1:], starts[1:], strict=True):
-            mixed = mixed + mix(padded[..., start : start + PITCHES])
+        above = PITCHES - SEMITONES
+        mixed = torch.zeros((), device=semitones.device)
+        for mix, harmonic in zip(self.mix, HARMONICS, strict=True):
+            mixed = mixed + F.pad(mix(semitones), (-harmonic, harmonic + above))
         return F.relu(self.norm(mixed))
 
 
@@ -282,15 +280,11 @@ class _Transformer(nn.Module):
         self.place = nn.Parameter(torch.randn(tokens, config.width) * 0.02)
         self.layers = nn.ModuleList(_AxialLayer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width)
-        self.reach = config.reach
 
     def forward(self, tokens: Tensor) -> Tensor:
-        count = tokens.shape[1]
-        apart = torch.arange(count, device=tokens.device)
-        near = (apart[:, None] - apart[None, :]).abs() <= self.reach
         tokens = tokens + self.place
         for layer in self.layers:
-            tokens = layer(tokens, near)
+            tokens = layer(tokens)
         told: Tensor = self.norm(tokens)
         return told
 
@@ -300,8 +294,8 @@ class _AxialLayer(nn.Module):
 
     def __init__(self, config: NoteNetConfig) -> None:
         super().__init__()
-        self.over_time = _Attention(config, rotary=True)
-        self.over_pitch = _Attention(config, rotary=False)
+        self.over_time = _Attention(config, config.reach)
+        self.over_pitch = _Attention(config)
         self.alone = nn.Sequential(
             nn.LayerNorm(config.width),
             nn.Linear(config.width, 3 * config.width),
@@ -309,46 +303,70 @@ class _AxialLayer(nn.Module):
             nn.Linear(3 * config.width, config.width),
         )
 
-    def forward(self, tokens: Tensor, near: Tensor) -> Tensor:
-        tokens = tokens + self.over_time(tokens.transpose(1, 2), near).transpose(1, 2)
+    def forward(self, tokens: Tensor) -> Tensor:
+        tokens = tokens + self.over_time(tokens.transpose(1, 2)).transpose(1, 2)
         tokens = tokens + self.over_pitch(tokens)
         tokens = tokens + self.alone(tokens)
         return tokens
 
 
 class _Attention(nn.Module):
-    """Attention along the last axis but one of ``(B, X, L, W)``."""
+    """Attention along the last axis but one of ``(B, X, L, W)``.
 
-    def __init__(self, config: NoteNetConfig, *, rotary: bool) -> None:
+    With a reach, that axis is time: positions are rotary, and what is further away is not heard.
+    """
+
+    def __init__(self, config: NoteNetConfig, reach: int | None = None) -> None:
         super().__init__()
         self.heads = config.heads
         self.norm = nn.LayerNorm(config.width)
         self.project = nn.Linear(config.width, 3 * config.width, bias=False)
         self.leave = nn.Linear(config.width, config.width)
-        self.rotary = rotary
+        self.reach = reach
 
-    def forward(self, tokens: Tensor, near: Tensor | None = None) -> Tensor:
+    def forward(self, tokens: Tensor) -> Tensor:
         batch, rows, length, width = tokens.shape
         projected = self.project(self.norm(tokens)).reshape(
             batch * rows, length, 3, self.heads, width // self.heads
         )
         query, key, value = projected.permute(2, 0, 3, 1, 4)
-        if self.rotary:
-            query, key = _rotate(query), _rotate(key)
-        heard = _attend(query, key, value, near)
+        if self.reach is None:
+            heard = _attend(query, key, value)
+        else:
+            heard = _attend_near(_rotate(query), _rotate(key), value, self.reach)
         left: Tensor = self.leave(heard.transpose(1, 2).reshape(batch, rows, length, width))
         return left
 
 
-def _attend(query: Tensor, key: Tensor, value: Tensor, near: Tensor | None) -> Tensor:
+def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
     """Scaled dot-product attention; torch's own takes three times as long for short rows on CPUs,
     and in training."""
     likeness = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
-    if near is not None:
-        likeness = likeness.masked_fill(~near, float("-inf"))
+    if mask is not None:
+        likeness = likeness.masked_fill(mask, float("-inf"))
     with torch.autocast(likeness.device.type, enabled=False):
         mixed: Tensor = likeness.softmax(-1) @ value
         return mixed
+
+
+def _attend_near(query: Tensor, key: Tensor, value: Tensor, reach: int) -> Tensor:
+    """Attention of ``(..., L, W)`` within a reach, in time and memory that grow with ``L`` alone.
+
+    Blocks as long as the reach attend to themselves and to the blocks on either side.
+    """
+    length = query.shape[-2]
+    blocks = -(-length // reach)
+    missing = blocks * reach - length
+    queries = F.pad(query, (0, 0, 0, missing)).unflatten(-2, (blocks, reach))
+    keys, values = (
+        F.pad(x, (0, 0, reach, reach + missing)).unfold(-2, 3 * reach, reach).transpose(-2, -1)
+        for x in (key, value)
+    )
+    asks = torch.arange(reach, device=query.device)[:, None]
+    told = torch.arange(3 * reach, device=query.device) - reach
+    place = torch.arange(blocks, device=query.device)[:, None, None] * reach + told
+    mask = ((asks - told).abs() > reach) | (place < 0) | (place >= length)
+    return _attend(queries, keys, values, mask).flatten(-3, -2)[..., :length, :]
 
 
 def _rotate(vectors: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from inference_service.tagger.model import (
     DRUMS,
     NoteNet,
     NoteNetConfig,
+    _attend_near,
     load_network,
     save_network,
 )
@@ -72,3 +73,13 @@ def test_weights_survive_the_disk(network: NoteNet, tmp_path: Path) -> None:
 def test_the_real_network_stays_small() -> None:
     parameters = sum(p.numel() for p in NoteNet().parameters())
     assert parameters <= 10_000_000
+
+
+@pytest.mark.parametrize("length", [1, 3, 4, 5, 8, 30])
+def test_attention_in_blocks_is_attention_within_reach(length: int) -> None:
+    reach = 4
+    query, key, value = torch.randn(3, 2, 3, length, 8, generator=torch.Generator().manual_seed(0))
+    place = torch.arange(length)
+    far = (place[:, None] - place).abs() > reach
+    whole = (query @ key.transpose(-2, -1) * 8**-0.5).masked_fill(far, -torch.inf).softmax(-1)
+    torch.testing.assert_close(_attend_near(query, key, value, reach), whole @ value)
