@@ -1,0 +1,55 @@
+"""``python -m model_zoo.training.trials NAME``; see ``--help``.
+
+What was measured is kept in the folder, so that a trial that was stopped goes on from there, and
+weights that were heard are not heard again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from model_zoo.training.trials import architectures, augmentation, noise, repeats, representations
+
+ROOT = Path(__file__).parents[3]
+DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
+FOLDER = ROOT / "var" / "trials"
+PLOTS = ROOT / "model_zoo" / "experiments"
+WEIGHTS = ROOT / "model_zoo" / "weights" / "tagger.safetensors"
+TRIALS = ("repeats", "noise", "representations", "architectures", "augmentation")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m model_zoo.training.trials")
+    parser.add_argument("trial", choices=TRIALS)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where figures are kept")
+    parser.add_argument("--plots", type=Path, default=PLOTS)
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the note tagger")
+    parser.add_argument("--steps", type=int, default=400, help="of small networks")
+    parser.add_argument("--seeds", type=int, default=1, help="networks of each sort")
+    parser.add_argument("--kinds", nargs="+", choices=representations.ORDER,
+                        default=representations.ORDER, help="of spectrogram")  # fmt: skip
+    options = parser.parse_args(arguments)
+    data, folder, training = options.data, options.folder, (options.steps, options.seeds)
+    match options.trial:
+        case "repeats":
+            repeats.run(folder, options.plots, options.weights, _say)
+        case "noise":
+            noise.run(data, folder, options.plots, options.weights, _say)
+        case "representations":
+            representations.run(data, folder, *training, options.kinds, _say)
+        case "architectures":
+            architectures.run(data, folder, *training, _say)
+        case "augmentation":
+            augmentation.run(data, folder, *training, _say)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

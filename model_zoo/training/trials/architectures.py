@@ -1,0 +1,48 @@
+"""Which architecture looks over time: convolutions, a GRU, attention, alike in size and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from model_zoo.training.trials.harness import (
+    TRAIN,
+    list_exams,
+    measure,
+    prepare_exams,
+    prepare_lesson,
+    see,
+    summarise,
+    train,
+)
+from model_zoo.training.trials.material import load_material
+from model_zoo.training.trials.network import CONTEXTS, Context, TrialNet, count_parameters
+from model_zoo.training.trials.report import Figures, Ledger, to_markdown
+from model_zoo.training.trials.representations import EXAMS
+
+
+def run(data: Path, folder: Path, steps: int, seeds: int, say: Callable[[str], None]) -> None:
+    """Train and measure what is not yet kept, on variable-Q spectra; print the table."""
+    takes, dev = load_material(data / "symbolic", folder, say)
+    takes, listed = takes[:TRAIN], list_exams(dev, data)
+    # The convolutions on variable-Q spectra are the other trial's, too.
+    ledger = Ledger(folder / "architectures.json")
+    spectra = see("vqt", [take.samples for take in takes], folder / "vqt-train.npz")
+    lesson, exams = prepare_lesson(takes, spectra), prepare_exams("vqt", listed, folder)
+
+    def learn(context: Context, seed: int) -> Figures:
+        network, figures = train(lesson, context, steps, seed, say)
+        return figures | measure(network, exams)
+
+    rows = []
+    for context in CONTEXTS:
+        runs = []
+        for seed in range(seeds):
+            name = f"{context} {steps} {seed}"
+            runs.append(ledger.get(name, lambda c=context, s=seed: learn(c, s)))
+            say(f"{name}: {runs[-1]}")
+        size = count_parameters(TrialNet(context))
+        cells = [summarise(runs, exam) for exam in (*EXAMS, "rendered offsets", "loss")]
+        rows.append([context, f"{size:,}", *cells, summarise(runs, "step_s")])
+    header = ["context", "parameters", *EXAMS, "rendered, offsets", "loss", "s a step"]
+    say("\n" + to_markdown(header, rows))

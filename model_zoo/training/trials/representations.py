@@ -1,0 +1,58 @@
+"""Which spectrogram: notes heard from each at equal budget, and what each costs to compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from inference_service.audio.spectrogram import Kind
+from model_zoo.training.trials.harness import (
+    TRAIN,
+    list_exams,
+    measure,
+    prepare_exams,
+    prepare_lesson,
+    see,
+    summarise,
+    train,
+)
+from model_zoo.training.trials.material import load_material
+from model_zoo.training.trials.report import Figures, Ledger, to_markdown
+from model_zoo.training.trials.spectra import measure_cost
+
+ORDER: Final[tuple[Kind, ...]] = ("vqt", "stft", "mel", "gammatone", "cqt", "cwt")
+"""The cheap ones first."""
+
+EXAMS: Final = ("rendered", "piano", "voice", "guitar")
+
+
+def run(
+    data: Path,
+    folder: Path,
+    steps: int,
+    seeds: int,
+    kinds: Sequence[Kind],
+    say: Callable[[str], None],
+) -> None:
+    """Train and measure what is not yet kept; print the table."""
+    takes, dev = load_material(data / "symbolic", folder, say)
+    takes, listed = takes[:TRAIN], list_exams(dev, data)
+    ledger = Ledger(folder / "representations.json")
+    rows = []
+    for kind in kinds:
+
+        def learn(seed: int, kind: Kind = kind) -> Figures:
+            spectra = see(kind, [t.samples for t in takes], folder / f"{kind}-train.npz")
+            exams = prepare_exams(kind, listed, folder)
+            network, figures = train(prepare_lesson(takes, spectra), "cnn", steps, seed, say)
+            return figures | measure(network, exams)
+
+        cost = ledger.get(f"{kind} cost", lambda k=kind: {"rtf": measure_cost(k, dev[0].samples)})
+        runs = []
+        for seed in range(seeds):
+            runs.append(ledger.get(f"{kind} {steps} {seed}", lambda s=seed: learn(s)))
+            say(f"{kind} seed {seed}: {runs[-1]}")
+        cells = [summarise(runs, exam) for exam in EXAMS]
+        rows.append([kind, *cells, summarise(runs, "loss"), f"{cost['rtf']:.4f}"])
+    say("\n" + to_markdown(["spectrogram", *EXAMS, "loss", "s of a core a second"], rows))
