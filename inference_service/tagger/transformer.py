@@ -39,6 +39,9 @@ WINDOW_S: Final = 60.0
 LEVEL_DB: Final = -20.0
 """Recordings are brought to this loudness, the middle of what the network was trained on."""
 
+LEAD_FRAMES: Final = 10
+"""Of silence before a recording: what sounds from its first sample on begins there."""
+
 _BLOCK_S: Final = 0.5
 _LOUD_PERCENTILE: Final = 75.0
 _MAX_GAIN: Final = 1e3
@@ -103,6 +106,7 @@ class TransformerTagger:
         hop = config.spectrogram.hop_samples
         samples = resample(waveform.mono()[None], waveform.sample_rate_hz, config.sample_rate_hz)
         samples = set_level(samples[0], config.sample_rate_hz)
+        samples = np.pad(samples, (LEAD_FRAMES * hop, 0))
         frames = config.spectrogram.count_frames(len(samples))
         even = frames + frames % 2
         samples = np.pad(samples, (0, max((even - 1) * hop + 1 - len(samples), 0)))
@@ -115,7 +119,7 @@ class TransformerTagger:
             for course, output in zip(whole, outputs, strict=True):
                 course[window.start + first : window.start + last] = output[first:last]
         report(1.0)
-        return Outputs(*(course[:frames] for course in whole))
+        return Outputs(*(course[LEAD_FRAMES:frames] for course in whole))
 
     def _run(
         self, samples: Samples, windows: Sequence[Window], report: Report

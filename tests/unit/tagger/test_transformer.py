@@ -11,7 +11,14 @@ from inference_service.errors import Cancelled
 from inference_service.progress import ignore
 from inference_service.tagger.decoding import DecodingOptions
 from inference_service.tagger.model import DRUMS, NoteNet, NoteNetConfig
-from inference_service.tagger.transformer import LEVEL_DB, TransformerTagger, set_level
+from inference_service.tagger.transformer import (
+    LEVEL_DB,
+    TransformerTagger,
+    load_tagger,
+    set_level,
+)
+from tests.conftest import ROOT
+from tests.factories import build_notes, build_scale
 
 CONFIG = NoteNetConfig(
     stem_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
@@ -94,3 +101,12 @@ def test_level_follows_what_is_loud() -> None:
     sound[: 22_050 * 4] = 0.01 * np.sin(np.arange(22_050 * 4) / 10)
     level = 20 * np.log10(np.sqrt(np.mean(set_level(sound, 22_050)[: 22_050 * 4] ** 2)))
     assert level == pytest.approx(LEVEL_DB, abs=0.2)
+
+
+def test_hears_what_sounds_from_the_first_sample_on() -> None:
+    tagger = load_tagger(ROOT / "model_zoo" / "weights" / "tagger.safetensors")
+    scale = build_notes(build_scale())
+    cut = Waveform(scale.samples[:, round(0.2 * scale.sample_rate_hz) :], scale.sample_rate_hz)
+    for music in (scale, cut):
+        first = tagger.tag(music, 0.0, ignore)[0]
+        assert (first.pitch, first.onset_s) == (60, pytest.approx(0.0, abs=0.03))
