@@ -14,21 +14,26 @@ from inference_service.audio.waveform import Waveform
 from inference_service.pipeline.stages import Tagger
 from inference_service.progress import ignore
 from inference_service.tagger.basic_pitch import BasicPitchTagger
+from inference_service.tagger.transformer import load_tagger
 from inference_service.tagger.transkun import TranskunTagger
 from model_zoo.training.evaluate.metrics import as_heard, score_offsets, score_pitches
 from tests.bench.table import Row
+from tests.conftest import ROOT
 from tests.factories import build_notes, build_scale
 
 TITLE = "Piano: recordings of seven pianos (piano_dev)"
 TRANSKUN_TARGET = 0.98
 BASIC_PITCH_TARGET = 0.77
+NOTABOT_TARGET = 0.93
+WEIGHTS = ROOT / "model_zoo" / "weights" / "tagger.safetensors"
 
 
 def run(data: Path, cache: Path) -> Iterator[Row]:
-    """Measure both taggers on every clip."""
+    """Measure all taggers on every clip."""
     paths = sorted((data / "piano_dev").glob("*.flac"))
     yield from _measure("transkun", TranskunTagger(), paths, TRANSKUN_TARGET)
     yield from _measure("basic-pitch", BasicPitchTagger(), paths, BASIC_PITCH_TARGET)
+    yield from _measure("notabot-notes", load_tagger(WEIGHTS), paths, NOTABOT_TARGET)
 
 
 def smoke() -> Iterator[Row]:
