@@ -29,6 +29,7 @@ from model_zoo.training.tagger.take import (
     ONSET,
     Labels,
     Take,
+    centre_velocities,
     end_at_repeats,
     hold_by_pedal,
     mix,
@@ -85,7 +86,8 @@ def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Ta
     peak = float(np.abs(take.samples).max()) if len(take.samples) else 0.0
     if peak < 1e-3:
         raise ValueError(f"{scene.name}: silent")
-    return Take(take.samples * np.float32(0.5 / peak), take.notes, take.drums, scene.beats)
+    notes = centre_velocities(take.notes)
+    return Take(take.samples * np.float32(0.5 / peak), notes, take.drums, scene.beats)
 
 
 def _draw_gain(take: Take, random: Generator) -> float:

@@ -20,6 +20,8 @@ FAMILY: Final = 4
 KEY: Final = 1
 STRENGTH: Final = 2
 
+MEAN_VELOCITY: Final = 80.0
+
 Labels = NDArray[np.float64]
 
 
@@ -33,7 +35,8 @@ class Take:
         At ``RATE_HZ``.
     notes : np.ndarray, shape (M, 5)
         Onset and offset in seconds, the pitch that sounded (a MIDI number, in fractions), velocity
-        1-127, index of the family; sorted by onset.
+        1-127 (of a rendered scene, as :func:`centre_velocities` has it), index of the family;
+        sorted by onset.
     drums : np.ndarray, shape (K, 3)
         Onset in seconds, index of the percussion sound, velocity; sorted by onset.
     beats : np.ndarray, shape (B, 2)
@@ -76,6 +79,19 @@ def mix(takes: list[Take], gains: list[float]) -> Take:
         notes[np.argsort(notes[:, ONSET], kind="stable")],
         drums[np.argsort(drums[:, ONSET], kind="stable")],
     )
+
+
+def centre_velocities(notes: Labels) -> Labels:
+    """Return notes whose velocities tell how loud each is beside the others of its family.
+
+    How hard a whole part was played is not to be heard in a mix, at whatever level it is recorded.
+    """
+    centred = notes.copy()
+    for family in np.unique(notes[:, FAMILY]):
+        own = notes[:, FAMILY] == family
+        centred[own, VELOCITY] += MEAN_VELOCITY - notes[own, VELOCITY].mean()
+    centred[:, VELOCITY] = np.clip(centred[:, VELOCITY], 1, 127)
+    return centred
 
 
 def hold_by_pedal(notes: Labels, pedal: Labels) -> Labels:

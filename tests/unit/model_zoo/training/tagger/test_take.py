@@ -8,6 +8,7 @@ import pytest
 from model_zoo.training.tagger.take import (
     Labels,
     Take,
+    centre_velocities,
     cut,
     end_at_repeats,
     hold_by_pedal,
@@ -67,3 +68,10 @@ def test_a_mixture_has_every_label_in_order() -> None:
     assert both.samples.tolist() == [1.5, 1.5, 1.5, 1.5, 0.5, 0.5]
     assert both.notes[:, 2].tolist() == [40, 60]
     assert len(both.drums) == 1
+
+
+def test_velocities_are_relative_to_the_family_s() -> None:
+    notes = rows((0, 1, 60, 20, 0), (1, 2, 62, 40, 0), (0, 1, 40, 120, 4), (1, 2, 41, 120, 4))
+    centred = centre_velocities(notes)
+    assert centred[:, 3].tolist() == [70, 90, 80, 80]
+    assert notes[0, 3] == 20
