@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         section = _speed if name == speed.SECTION else partial(_set, name, ours)
         try:
             printed, figures = section(options)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, ImportError) as error:
             print(f"## {name}\n\nskipped: {error}\n", flush=True)
             continue
         print(printed, flush=True)

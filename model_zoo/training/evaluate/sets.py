@@ -11,6 +11,8 @@ drums_dev     drums of MDB Drums                                                
 rendered      24 scenes of bands, chamber music, guitars and pianos, of pieces     all
               held back from training, played by a soundfont never trained with
 folder:PATH   sound files, each beside a MIDI file of the same stem                all
+NAME:PATH     a published data set of :mod:`model_zoo.training.sources.recordings`  all
+              such as ``maestro``, as far as it is held out of training
 ============= ==================================================================== =================
 
 The first four are folders of the development data. The drummers of ``rendered`` alone play what
@@ -35,13 +37,13 @@ from model_zoo.training.beats.prepare import Corpora, load_corpora
 from model_zoo.training.evaluate.convert import by_onset, from_piece, from_take
 from model_zoo.training.evaluate.metrics import DRUM_CLASSES, NoteArray, Tags
 from model_zoo.training.sound.fluidsynth import HELD_BACK_SOUNDFONT, RATE_HZ
+from model_zoo.training.sources import recordings
 from model_zoo.training.sources.midi_folder import read_midi
 from model_zoo.training.tagger.render import render
 from model_zoo.training.tagger.scene import Kind, draw_scene
 from model_zoo.training.tagger.take import Take
 
 SETS: Final = ("piano_dev", "voice_dev", "guitar_dev", "drums_dev", "rendered")
-FOLDER: Final = "folder:"
 SCENES: Final = 24
 KINDS: Final[tuple[Kind, ...]] = ("band", "chamber", "guitar", "piano")
 SEED: Final = 30_000_000
@@ -63,7 +65,7 @@ def iterate_clips(name: str, data: Path) -> Iterator[Clip]:
     Parameters
     ----------
     name : str
-        One of :data:`SETS`, or ``folder:PATH``.
+        One of :data:`SETS`, ``folder:PATH``, or a data set's name and its folder.
     data : Path
         The development data's folder.
 
@@ -71,16 +73,22 @@ def iterate_clips(name: str, data: Path) -> Iterator[Clip]:
     ------
     FileNotFoundError
         If there are no such recordings, or nothing to render with.
+    ImportError
+        If a library that a data set is read by is not installed.
     ValueError
         If there is no such set.
     """
-    if name.startswith(FOLDER):
-        return _read_folder(Path(name.removeprefix(FOLDER)))
+    kind, _, folder = name.partition(":")
+    if folder and kind == "folder":
+        return _read_folder(Path(folder))
+    if folder and kind in recordings.READERS:
+        return _read_recordings(kind, Path(folder))
     if name == "rendered":
         return _render(data / "symbolic")
     if name in _READERS:
         return _read_set(data / name, *_READERS[name])
-    raise ValueError(f"no set {name}: there are {', '.join(SETS)} and {FOLDER}PATH")
+    published = [f"{own}:PATH" for own in recordings.READERS]
+    raise ValueError(f"no set {name}: there are {', '.join((*SETS, 'folder:PATH', *published))}")
 
 
 def read_sound(path: Path) -> Waveform:
@@ -152,6 +160,22 @@ def _read_folder(folder: Path) -> Iterator[Clip]:
     for path in paths:
         labels = from_piece(read_midi(_midi_of(path)), soundfile.info(path).duration)
         yield Clip(path.stem, partial(read_sound, path), labels)
+
+
+def _read_recordings(name: str, folder: Path) -> Iterator[Clip]:
+    count = 0
+    for entry in recordings.list_recordings(name, folder):
+        try:
+            piece = entry.read()
+        except ValueError:  # damaged, or without its sound
+            continue
+        if piece.audio is None or piece.origin.part in ("train", "dev"):
+            continue
+        count += 1
+        labels = from_piece(piece, soundfile.info(piece.audio).duration)
+        yield Clip(piece.name, partial(read_sound, piece.audio), labels)
+    if not count:
+        raise FileNotFoundError(f"no held-out recordings of {name} in {folder}")
 
 
 def _midi_of(path: Path) -> Path:

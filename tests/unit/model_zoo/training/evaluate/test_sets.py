@@ -119,8 +119,37 @@ def test_a_folder_of_sounds_and_midi(tmp_path: Path) -> None:
     ]
 
 
+def test_published_recordings(tmp_path: Path) -> None:
+    write_sound(tmp_path / "MUS" / "MAPS_MUS-bach_ENSTDkCl.wav")
+    (tmp_path / "MUS" / "MAPS_MUS-bach_ENSTDkCl.txt").write_text(
+        "OnsetTime\tOffsetTime\tMidiPitch\n0.5\t0.75\t60\n0.25\t2.0\t48\n"
+    )
+    (tmp_path / "MUS" / "MAPS_MUS-without_sound.txt").write_text(
+        "OnsetTime\tOffsetTime\tMidiPitch\n0.5\t0.75\t60\n"
+    )
+    (clip,) = iterate_clips(f"maps:{tmp_path}", tmp_path)
+    assert clip.name == "MAPS_MUS-bach_ENSTDkCl"
+    assert clip.labels.notes[:, :3].tolist() == [[0.25, 1.0, 48], [0.5, 0.75, 60]]
+    assert np.isnan(clip.labels.notes[:, 3]).all()  # nobody measured velocities
+    assert set(clip.labels.notes[:, 4]) == {family("piano")}
+
+
+def test_what_was_trained_on_is_left_out(tmp_path: Path) -> None:
+    header = "start_time,end_time,instrument,note,start_beat,end_beat,note_value\n"
+    for part in ("train", "test"):
+        write_sound(tmp_path / f"{part}_data" / f"{part}.wav")
+        (tmp_path / f"{part}_labels").mkdir()
+        (tmp_path / f"{part}_labels" / f"{part}.csv").write_text(
+            header + "4410,22050,41,67,0,1,Quarter\n"
+        )
+    (clip,) = iterate_clips(f"musicnet:{tmp_path}", tmp_path)
+    assert clip.name.endswith("test")
+    np.testing.assert_allclose(clip.labels.notes[:, :3], [[0.1, 0.5, 67]])
+    assert clip.labels.notes[0, 4] == family("strings")
+
+
 def test_what_is_absent_is_named(tmp_path: Path) -> None:
-    for name in ("piano_dev", f"folder:{tmp_path}"):
+    for name in ("piano_dev", f"folder:{tmp_path}", f"maps:{tmp_path}"):
         with pytest.raises(FileNotFoundError, match=str(tmp_path)):
             list(iterate_clips(name, tmp_path))
     with pytest.raises(ValueError, match="piano_dev"):
