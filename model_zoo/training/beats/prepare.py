@@ -7,8 +7,8 @@ them; a piece's number is its seed. Development pieces come from songs and score
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -22,12 +22,14 @@ from model_zoo.training.beats.arrange import arrange
 from model_zoo.training.beats.timing import lines_of, perform
 from model_zoo.training.sound.damage import degrade
 from model_zoo.training.sound.fluidsynth import RATE_HZ, draw_soundfont, synthesise
+from model_zoo.training.sources.catalogue import list_folder
 from model_zoo.training.sources.groove import Groove, alone, read_grooves
 from model_zoo.training.sources.openewld import read_chords
 from model_zoo.training.sources.piece import Piece, change_tempo, cut
 from model_zoo.training.sources.pop909 import count_songs, read_song
 from model_zoo.training.sources.scores import parse_score, read_archive
-from model_zoo.training.sources.splits import assign_song
+from model_zoo.training.sources.splits import assign, assign_song
+from model_zoo.training.sources.survey import sift
 
 LENGTH_S: Final = (45.0, 75.0)
 TEMPO_FACTOR: Final = (0.75, 1.55)
@@ -50,10 +52,13 @@ class Corpora:
     song_numbers: list[int]
     scores: dict[str, list[tuple[str, bytes]]]
     grooves: list[Groove]
+    others: list[Piece] = field(default_factory=list)
 
 
-def load_corpora(symbolic: Path, *, dev: bool) -> Corpora:
+def load_corpora(symbolic: Path, *, dev: bool, folders: Sequence[Path] = ()) -> Corpora:
     """Read the archives; songs and scores of the training or the development part.
+
+    Of other ``folders``, see :func:`.catalogue.list_folder`, what passes the filters.
 
     Raises
     ------
@@ -79,7 +84,13 @@ def load_corpora(symbolic: Path, *, dev: bool) -> Corpora:
         ]
         for kind, file in files.items()
     }
-    return Corpora(songs, numbers, scores, list(read_grooves(symbolic / "groove_midi.zip")))
+    others = [
+        piece
+        for folder in folders
+        for piece in sift(list_folder(folder))
+        if assign(piece.origin) == ("dev" if dev else "train")
+    ]
+    return Corpora(songs, numbers, scores, list(read_grooves(symbolic / "groove_midi.zip")), others)
 
 
 def draw_piece(corpora: Corpora, random: Generator) -> Piece:

@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from model_zoo.training.sources.piece import VELOCITY, Line, Piece
+from model_zoo.training.sources.piece import VELOCITY, Line, Piece, end_of, warp
 from model_zoo.training.sources.scores import WrittenPiece, beats_of, staves_of
 
 MAX_ONSETS_PER_S: Final = 9.0
@@ -33,30 +33,49 @@ def perform(score: WrittenPiece, lines: list[Line], random: Generator) -> Piece:
     beats_q, positions, bar_beats, compound = beats_of(score)
     beat_q = float(np.median(np.diff(beats_q)))
     bpm = draw_bpm(score, beat_q, compound == 1, random)
+    written = Piece(score.name, tuple(lines), beats_q, positions, bar_beats, compound)
+    end_q = float(beats_q[-1]) + 16.0
+    return _perform(written, beat_q, end_q, bpm / 60.0 * beat_q, random)
+
+
+def humanise(piece: Piece, random: Generator) -> Piece:
+    """Perform a deadpan piece, about its own tempos; return any other as it is."""
+    if not piece.deadpan:
+        return piece
+    beat_s = float(np.median(np.diff(piece.beats_s))) if len(piece.beats_s) > 1 else 0.5
+    return _perform(piece, beat_s, end_of(piece) + 1.0, 1.0, random)
+
+
+def _perform(piece: Piece, beat: float, end: float, rate: float, random: Generator) -> Piece:
+    """Perform a piece whose times are in some unit, of which ``rate`` pass in a second.
+
+    ``beat`` is the length of a beat and ``end`` that of the piece at least, in that unit.
+    """
     deadpan = random.random() < 0.33
-    grid_q = np.arange(0.0, float(beats_q[-1]) + 16.0, beat_q / 2)
-    seconds = _walk(len(grid_q), beat_q / 2, bpm / 60.0 * beat_q, bar_beats, deadpan, random)
+    grid = np.arange(0.0, end, beat / 2)
+    seconds = _walk(len(grid), beat / 2, rate, piece.bar_beats, deadpan, random)
     jitter_s = 0.0 if deadpan else float(random.uniform(0.003, 0.02))
+    downbeats = np.round(piece.beats_s[piece.positions == 1], 3)
+
+    def clock(times: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.interp(times, grid, seconds), np.float64)
+
     performed = []
-    for line in lines:
+    for line in piece.lines:
         notes = line.notes.copy()
-        played_q = (notes[:, 1] - notes[:, 0]) * random.uniform(0.7, 1.0)
-        notes[:, 1] = notes[:, 0] + np.maximum(played_q, 0.05)
-        accents = np.isin(np.round(notes[:, 0], 3), np.round(beats_q[positions == 1], 3))
+        played = (notes[:, 1] - notes[:, 0]) * random.uniform(0.7, 1.0)
+        notes[:, 1] = notes[:, 0] + np.maximum(played, 0.05)
+        accents = np.isin(np.round(notes[:, 0], 3), downbeats)
         notes[:, 3] += accents * random.uniform(0, 15) + random.normal(0, 6, len(notes))
         notes[:, 3] = np.clip(notes[:, 3], 25, 120)
-        notes[:, :2] = np.interp(notes[:, :2], grid_q, seconds)
+        notes[:, :2] = clock(notes[:, :2])
         shift_s = random.normal(0.0, jitter_s + 1e-9, len(notes))
         notes[:, :2] = np.maximum(notes[:, :2] + shift_s[:, None], 0.0)
-        performed.append(Line(line.role, notes, line.pedal))
-    return Piece(
-        name=score.name,
-        lines=tuple(line for line in performed if len(line.notes)),
-        beats_s=np.interp(beats_q, grid_q, seconds),
-        positions=positions,
-        bar_beats=bar_beats,
-        compound=compound,
-    )
+        pedal = line.pedal.copy()
+        pedal[:, 0] = clock(pedal[:, 0])
+        performed.append(replace(line, notes=notes, pedal=pedal))
+    lines = tuple(line for line in performed if len(line.notes))
+    return replace(warp(replace(piece, lines=()), clock), lines=lines, deadpan=False)
 
 
 def draw_bpm(score: WrittenPiece, beat_q: float, compound: bool, random: Generator) -> float:

@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import mido
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from model_zoo.training.sources.filters import OTHER_DRUMS
 from model_zoo.training.sources.midi import read_line
 from model_zoo.training.sources.piece import CC_BY, Origin, Piece, make_line
+from model_zoo.training.sources.survey import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,12 @@ def read_grooves(archive: Path) -> Iterator[Groove]:
             hits = np.concatenate(lines)
             if len(hits) and hits[:, 0].max() >= 8.0 * beats / unit:
                 yield Groove(hits, float(row["bpm"]), beats, unit, row["style"], row["id"])
+
+
+def list_grooves(archive: Path) -> Iterator[Entry]:
+    """List the archive's performances, each alone."""
+    for groove in read_grooves(archive):
+        yield Entry(groove.name, partial(alone, groove))
 
 
 def alone(groove: Groove) -> Piece:

@@ -110,7 +110,7 @@ def read_instrument(part: pretty_midi.Instrument) -> Line:
         role="drums" if part.is_drum else guess_role(part.program, notes, name),
         notes=notes,
         pedal=np.array(sorted(pedal), np.float64).reshape(-1, 2),
-        program=None if part.is_drum else part.program,
+        program=None if part.is_drum else int(part.program),
         name=name,
     )
 

@@ -1,8 +1,7 @@
 """POP909: piano arrangements of 800 pop songs, played to their beats (Wang et al., ISMIR 2020).
 
 The archive names its songs by number only, and has chords, in Harte's syntax, beside their beats.
-Songs on which the service's constants were chosen, on which figures are stated, and those numbered
-:data:`HELD_BACK` are left out of training (:data:`EXCLUDED_SONGS`).
+:mod:`.splits` says which songs are not trained on.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from __future__ import annotations
 import io
 import zipfile
 from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +20,7 @@ import numpy as np
 from inference_service.music.events import ChordSegment
 from model_zoo.training.sources.midi import read_clock, read_line
 from model_zoo.training.sources.piece import MIT, Origin, Piece, Role, count_positions
-
-HELD_BACK: Final = range(701, 801)
-EXCLUDED_SONGS: Final = frozenset({*range(1, 801, 20), *HELD_BACK})
-"""1-based numbers in the archive; ``tests/bench/pop909.py`` tunes on or reports every 20th."""
+from model_zoo.training.sources.survey import Entry
 
 _ROLES: Final[dict[str, Role]] = {"MELODY": "melody", "BRIDGE": "inner", "PIANO": "piano"}
 
@@ -31,6 +29,12 @@ def count_songs(archive: Path) -> int:
     """Number of songs in POP909's archive."""
     with zipfile.ZipFile(archive) as files:
         return len(_folders(files))
+
+
+def list_pop909(archive: Path) -> Iterator[Entry]:
+    """List the archive's songs."""
+    for number in range(1, count_songs(archive) + 1):
+        yield Entry(f"pop909/{number:03d}", partial(read_song, archive, number))
 
 
 def read_song(archive: Path, number: int) -> Piece:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from model_zoo.training.tagger.dataset import ExampleOptions
 from model_zoo.training.tagger.export import EXAMPLES, export
 from model_zoo.training.tagger.sample import write_samples
 from model_zoo.training.tagger.scene import SHARES
@@ -34,6 +35,9 @@ def main(arguments: list[str] | None = None) -> None:
     training.add_argument("--report", type=float, default=300.0, help="seconds between reports")
     training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     training.add_argument("--compiled", action="store_true")
+    training.add_argument(
+        "--midi", type=Path, nargs="*", default=[], help="folders of MIDI and Guitar Pro files too"
+    )
     exporting = commands.add_parser("export", help="halve trained weights, choose thresholds")
     exporting.add_argument("--trained", type=Path, default=FOLDER / "tagger.safetensors")
     exporting.add_argument("--target", type=Path, default=WEIGHTS)
@@ -67,6 +71,7 @@ def _train_options(options: argparse.Namespace) -> TrainOptions:
         device=options.device,
         compiled=options.compiled,
         report_every_s=options.report,
+        examples=ExampleOptions(folders=tuple(options.midi)),
     )
 
 

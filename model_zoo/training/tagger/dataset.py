@@ -42,10 +42,11 @@ LEVEL_DB: Final = (-30.0, -12.0)
 
 @dataclass(frozen=True, slots=True)
 class ExampleOptions:
-    """What examples are like."""
+    """What examples are like, and which folders they are drawn from beside the archives."""
 
     length_s: float = 4.8
     damage: bool = True
+    folders: tuple[Path, ...] = ()
 
 
 def iterate_examples(
@@ -83,7 +84,8 @@ def _work(
 ) -> None:
     try:
         random = np.random.default_rng(seed)
-        for example in make_examples(load_corpora(symbolic, dev=False), random, options):
+        corpora = load_corpora(symbolic, dev=False, folders=options.folders)
+        for example in make_examples(corpora, random, options):
             queue.put(example)
     except Exception:  # whatever it was, the trainer shall know
         queue.put(traceback.format_exc())

@@ -6,7 +6,7 @@ instrument, but makes no sound yet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from inference_service.music.programs import SINGERS
 from model_zoo.training.beats.arrange import PROGRAMS, add_bass
 from model_zoo.training.beats.drums import add_drums
 from model_zoo.training.beats.prepare import Corpora, play_from
+from model_zoo.training.beats.timing import humanise
 from model_zoo.training.sources.groove import alone
 from model_zoo.training.sources.piece import (
     OFFSET,
@@ -41,6 +42,9 @@ SHARES: Final[dict[Kind, float]] = {
     "drums": 0.10,
     "chamber": 0.11,
 }
+OTHERS_SHARE: Final = 0.3
+"""How often a scene is of the folders' pieces, where there are any."""
+
 LENGTH_S: Final = (25.0, 45.0)
 PIANOS: Final = (0, 0, 0, 0, 1, 1, 2, 3)
 GUITARS: Final = (24, 24, 25, 25, 25, 26, 27, 28, 29, 30)
@@ -106,6 +110,8 @@ def draw_scene(corpora: Corpora, random: Generator, kind: Kind | None = None) ->
     ValueError
         If the piece that was drawn is of no use: draw again.
     """
+    if kind is None and corpora.others and random.random() < OTHERS_SHARE:
+        return _draw_other(corpora, random)
     kind = kind or list(SHARES)[int(random.choice(len(SHARES), p=list(SHARES.values())))]
     length_s = float(random.uniform(*LENGTH_S))
     piece, tracks = _COMPOSERS[kind](corpora, length_s, random)
@@ -114,6 +120,30 @@ def draw_scene(corpora: Corpora, random: Generator, kind: Kind | None = None) ->
         raise ValueError(f"{piece.name}: nothing to play")
     beats = np.column_stack([piece.beats_s, piece.positions]).astype(float)
     return Scene(piece.name, kind, tuple(tracks), length_s, beats)
+
+
+def _draw_other(corpora: Corpora, random: Generator) -> Scene:
+    """Draw an excerpt of a piece that names its instruments, performed if nobody played it."""
+    piece = corpora.others[int(random.integers(len(corpora.others)))]
+    length_s = float(random.uniform(*LENGTH_S))
+    piece = change_tempo(piece, float(random.uniform(0.85, 1.15)))
+    piece = _excerpt(humanise(piece, random), length_s, random)
+    lines = [replace(line, notes=_join([line])) for line in piece.lines if len(line.notes)]
+    tracks = [_finish(_play_line(line, random), random) for line in lines]
+    if not tracks:
+        raise ValueError(f"{piece.name}: nothing within the excerpt")
+    kind: Kind = "drums" if all(track.is_drum for track in tracks) else "band"
+    beats = np.column_stack([piece.beats_s, piece.positions]).astype(float)
+    return Scene(piece.name, kind, tuple(tracks), length_s, beats)
+
+
+def _play_line(line: Line, random: Generator) -> Track:
+    if line.role == "drums":
+        return Track(0, line.notes, _no_pedal(), is_drum=True)
+    program = line.program if line.program is not None else int(random.choice(PROGRAMS[line.role]))
+    if program in SINGERS:
+        return Track(program, _one_voice(line.notes), _no_pedal())
+    return Track(program, line.notes, line.pedal)
 
 
 def _piano(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:

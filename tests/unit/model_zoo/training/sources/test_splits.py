@@ -7,8 +7,7 @@ from collections import Counter
 import pytest
 
 from model_zoo.training.sources.piece import MIT, NOBODY_SAYS, Origin
-from model_zoo.training.sources.pop909 import EXCLUDED_SONGS
-from model_zoo.training.sources.splits import assign, assign_song, name_work
+from model_zoo.training.sources.splits import EXCLUDED_SONGS, assign, assign_song, name_work
 
 
 @pytest.mark.parametrize(
