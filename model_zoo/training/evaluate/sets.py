@@ -8,8 +8,8 @@ voice_dev     sung melodies of SSVD, pitches in fractions, about 0.2 semitones  
               above what pitch trackers hear, which nothing here makes up for
 guitar_dev    GuitarSet through a microphone, pitches in fractions, six strings    notes
 drums_dev     drums of MDB Drums                                                   five drum classes
-rendered      24 scenes of bands, chamber music, guitars and pianos, of pieces     all
-              held back from training, played by a soundfont never trained with
+rendered      24 scenes, half of them bands, then chamber music, guitars, pianos,  all
+              of pieces held back from training, by a soundfont never trained with
 folder:PATH   sound files, each beside a MIDI file of the same stem                all
 NAME:PATH     a published data set of :mod:`model_zoo.training.sources.recordings`  all
               such as ``maestro``, as far as it is held out of training
@@ -45,7 +45,11 @@ from model_zoo.training.tagger.take import Take
 
 SETS: Final = ("piano_dev", "voice_dev", "guitar_dev", "drums_dev", "rendered")
 SCENES: Final = 24
-KINDS: Final[tuple[Kind, ...]] = ("band", "chamber", "guitar", "piano")
+KINDS: Final[tuple[Kind, ...]] = (
+    "band", "chamber", "band", "guitar", "band", "chamber", "band", "piano",
+)  # fmt: skip
+"""Over and over."""
+
 SEED: Final = 30_000_000
 _SOUND: Final = (".flac", ".wav", ".mp3", ".ogg")
 
