@@ -1,10 +1,10 @@
 """Takes without end, rendered by processes of their own: the same for the same seed.
 
 A worker keeps a shelf of dry takes, part of it filled before the first example. For each example it
-cuts one of them at random, detunes and damages it; every so often it renders a new take, which
-replaces the oldest. So the costly part, the synthesis, is heard several times, each time cut, tuned
-and damaged otherwise. Examples are taken from the workers in turn, so that their order does not
-hang on who was faster.
+cuts one of them at random, detunes and damages it; as it goes on it renders new takes, and each
+replaces the oldest. Synthesis is cheap beside learning: most of each take is never heard, so that
+examples differ in their music and instruments. Examples are taken from the workers in turn, so that
+their order does not hang on who was faster.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from model_zoo.training.tagger.scene import draw_scene
 from model_zoo.training.tagger.take import OFFSET, PITCH, Take, cut
 
 SHELF: Final = 64
-BEGINNING: Final = 20
+BEGINNING: Final = 32
 """Takes on the shelf before the first example: from fewer, batches would be all alike."""
 
-USES: Final = 1.5
-"""How many times as long as itself a take is heard, about."""
+USES: Final = 0.2
+"""How much of a take is heard, about: with more of each, training fits the takes on the shelf."""
 
 QUEUE: Final = 48
 CLEAN_SHARE: Final = 0.25

@@ -117,7 +117,7 @@ def train(
         torch.autograd.backward(total(parts))
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        _follow(mean, network, min(MEAN_DECAY, state.step / (state.step + 20)))
+        _follow(mean, network, min(MEAN_DECAY, state.step / (state.step + 5)))
         state.step += 1
         state.heard_s += options.batch * options.examples.length_s
         for name, loss in parts.items():
