@@ -142,4 +142,8 @@ def _detune(take: Take, cents: float) -> Take:
     notes[:, : OFFSET + 1] *= factor
     drums[:, 0] *= factor
     notes[:, PITCH] += cents / 100
-    return Take(samples, notes, drums, beats)
+    chords = tuple(
+        replace(chord, start_s=chord.start_s * factor, end_s=chord.end_s * factor)
+        for chord in take.chords
+    )
+    return replace(take, samples=samples, notes=notes, drums=drums, beats=beats, chords=chords)

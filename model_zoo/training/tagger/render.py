@@ -87,7 +87,8 @@ def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Ta
     if peak < 1e-3:
         raise ValueError(f"{scene.name}: silent")
     notes = centre_velocities(take.notes)
-    return Take(take.samples * np.float32(0.5 / peak), notes, take.drums, scene.beats)
+    samples = take.samples * np.float32(0.5 / peak)
+    return Take(samples, notes, take.drums, scene.beats, scene.chords, scene.key)
 
 
 def _draw_gain(take: Take, random: Generator) -> float:

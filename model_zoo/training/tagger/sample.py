@@ -103,6 +103,11 @@ def to_json(scene: Scene, take: Take) -> dict[str, Any]:
             {"time_s": round(time_s, 4), "position": int(position)}
             for time_s, position in take.beats.tolist()
         ],
+        "chords": [
+            {"start_s": round(c.start_s, 4), "end_s": round(c.end_s, 4), "label": c.label}
+            for c in take.chords
+        ],
+        "key": take.key and {"tonic": take.key.tonic, "mode": take.key.mode},
     }
 
 
@@ -124,6 +129,8 @@ def draw_picture(take: Take, path: Path) -> None:
                         edgecolor=colours[int(note[FAMILY])])  # fmt: skip
         upper.add_patch(box)
     lower.scatter(take.drums[:, ONSET], take.drums[:, KEY], take.drums[:, STRENGTH] / 2, "black")
+    for chord in take.chords:
+        upper.text(chord.start_s, LOWEST_PITCH, chord.label, color="tab:red")
     for time_s, position in take.beats:
         for axes in (upper, lower):
             axes.axvline(time_s, color="tab:red", alpha=0.6 if position == 1 else 0.2)

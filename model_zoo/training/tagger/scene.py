@@ -14,6 +14,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from inference_service.music.events import ChordSegment, Key
 from inference_service.music.programs import SINGERS
 from model_zoo.training.beats.arrange import PROGRAMS, add_bass
 from model_zoo.training.beats.drums import add_drums
@@ -93,6 +94,9 @@ class Scene:
     length_s : float
     beats : np.ndarray, shape (B, 2)
         Time in seconds, and place in the bar, 1 the downbeat; none where nobody counted.
+    chords : tuple of ChordSegment
+        None where the source names none.
+    key : Key or None
     """
 
     name: str
@@ -100,6 +104,8 @@ class Scene:
     tracks: tuple[Track, ...]
     length_s: float
     beats: NDArray[np.float64]
+    chords: tuple[ChordSegment, ...] = ()
+    key: Key | None = None
 
 
 def draw_scene(corpora: Corpora, random: Generator, kind: Kind | None = None) -> Scene:
@@ -118,8 +124,12 @@ def draw_scene(corpora: Corpora, random: Generator, kind: Kind | None = None) ->
     tracks = [_finish(track, random) for track in tracks if len(track.notes)]
     if not tracks:
         raise ValueError(f"{piece.name}: nothing to play")
+    return _build_scene(piece, kind, tracks, length_s)
+
+
+def _build_scene(piece: Piece, kind: Kind, tracks: list[Track], length_s: float) -> Scene:
     beats = np.column_stack([piece.beats_s, piece.positions]).astype(float)
-    return Scene(piece.name, kind, tuple(tracks), length_s, beats)
+    return Scene(piece.name, kind, tuple(tracks), length_s, beats, piece.chords, piece.key)
 
 
 def _draw_other(corpora: Corpora, random: Generator) -> Scene:
@@ -133,8 +143,7 @@ def _draw_other(corpora: Corpora, random: Generator) -> Scene:
     if not tracks:
         raise ValueError(f"{piece.name}: nothing within the excerpt")
     kind: Kind = "drums" if all(track.is_drum for track in tracks) else "band"
-    beats = np.column_stack([piece.beats_s, piece.positions]).astype(float)
-    return Scene(piece.name, kind, tuple(tracks), length_s, beats)
+    return _build_scene(piece, kind, tracks, length_s)
 
 
 def _play_line(line: Line, random: Generator) -> Track:

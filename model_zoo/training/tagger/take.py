@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference_service.audio.waveform import Samples
+from inference_service.music.events import ChordSegment, Key
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 
 ONSET: Final = 0
@@ -41,12 +42,17 @@ class Take:
         Onset in seconds, index of the percussion sound, velocity; sorted by onset.
     beats : np.ndarray, shape (B, 2)
         Time in seconds, and place in the bar, 1 the downbeat; none where nobody counted.
+    chords : tuple of ChordSegment
+        None where nobody named them.
+    key : Key or None
     """
 
     samples: Samples
     notes: Labels
     drums: Labels
     beats: Labels = field(default_factory=lambda: np.zeros((0, 2)))
+    chords: tuple[ChordSegment, ...] = ()
+    key: Key | None = None
 
     @property
     def duration_s(self) -> float:
@@ -64,7 +70,12 @@ def cut(take: Take, start_s: float, length_s: float) -> Take:
     heard = (notes[:, OFFSET] > 0) & (notes[:, ONSET] < length_s)
     struck = (drums[:, 0] >= -0.1) & (drums[:, 0] < length_s + 0.1)
     counted = (beats[:, 0] >= 0) & (beats[:, 0] < length_s)
-    return Take(samples, notes[heard], drums[struck], beats[counted])
+    chords = tuple(
+        replace(c, start_s=max(c.start_s - start_s, 0.0), end_s=min(c.end_s - start_s, length_s))
+        for c in take.chords
+        if c.end_s > start_s and c.start_s < start_s + length_s
+    )
+    return Take(samples, notes[heard], drums[struck], beats[counted], chords, take.key)
 
 
 def mix(takes: list[Take], gains: list[float]) -> Take:

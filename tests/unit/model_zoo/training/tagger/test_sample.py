@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from inference_service.music.events import ChordSegment, Key
 from model_zoo.training.tagger import sample
 from model_zoo.training.tagger.sample import draw_picture, to_json, write_samples
 from model_zoo.training.tagger.scene import Scene
 from model_zoo.training.tagger.take import Take
+
+CHORDS = (ChordSegment(0.0, 1.0, "C"), ChordSegment(1.0, 2.0, "G:7"))
+KEY = Key("C", "major")
 
 
 def make_take() -> Take:
@@ -20,7 +24,7 @@ def make_take() -> Take:
     samples = (0.1 * np.sin(2 * np.pi * 440 * time_s)).astype(np.float32)
     beats = np.array([[0.5, 1.0], [1.0, 2.0]])
     notes = np.array([[0.1, 1.2, 69.2, 80, 6]])
-    return Take(samples, notes, np.array([[0.5, 1.0, 100.0]]), beats)
+    return Take(samples, notes, np.array([[0.5, 1.0, 100.0]]), beats, CHORDS, KEY)
 
 
 def make_scene() -> Scene:
@@ -33,6 +37,8 @@ def test_labels_are_named() -> None:
         {"onset_s": 0.1, "offset_s": 1.2, "pitch": 69.2, "velocity": 80, "family": "voice"}
     ]
     assert told["drums"] == [{"onset_s": 0.5, "sound": "snare", "velocity": 100}]
+    assert told["chords"][1] == {"start_s": 1.0, "end_s": 2.0, "label": "G:7"}
+    assert told["key"] == {"tonic": "C", "mode": "major"}
     assert told["beats"][0] == {"time_s": 0.5, "position": 1}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from inference_service.music.events import ChordSegment
 from model_zoo.training.tagger.take import (
     Labels,
     Take,
@@ -75,3 +76,14 @@ def test_velocities_are_relative_to_the_family_s() -> None:
     centred = centre_velocities(notes)
     assert centred[:, 3].tolist() == [70, 90, 80, 80]
     assert notes[0, 3] == 20
+
+
+def test_an_excerpt_keeps_the_chords_and_beats_within() -> None:
+    chords = (ChordSegment(0.0, 1.0, "C"), ChordSegment(1.0, 3.0, "G"), ChordSegment(3.0, 4.0, "C"))
+    beats = rows((0.5, 1), (1.5, 2), (2.5, 3))
+    take = Take(
+        np.zeros(4 * RATE_HZ, np.float32), np.zeros((0, 5)), np.zeros((0, 3)), beats, chords
+    )
+    excerpt = cut(take, 1.25, 1.0)
+    assert excerpt.chords == (ChordSegment(0.0, 1.0, "G"),)
+    assert excerpt.beats.tolist() == [[0.25, 2]]
