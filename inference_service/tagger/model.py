@@ -357,7 +357,7 @@ def _attend_near(query: Tensor, key: Tensor, value: Tensor, reach: int) -> Tenso
     length = query.shape[-2]
     blocks = -(-length // reach)
     missing = blocks * reach - length
-    queries = F.pad(query, (0, 0, 0, missing)).unflatten(-2, (blocks, reach))
+    queries = F.pad(query, (0, 0, 0, missing)).unfold(-2, reach, reach).transpose(-2, -1)
     keys, values = (
         F.pad(x, (0, 0, reach, reach + missing)).unfold(-2, 3 * reach, reach).transpose(-2, -1)
         for x in (key, value)
