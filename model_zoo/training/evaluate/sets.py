@@ -11,8 +11,8 @@ drums_dev     drums of MDB Drums                                                
 rendered      24 scenes, half of them bands, then chamber music, guitars, pianos,  all
               of pieces held back from training, by a soundfont never trained with
 folder:PATH   sound files, each beside a MIDI file of the same stem                all
-NAME:PATH     a published data set of :mod:`model_zoo.training.sources.recordings`  all
-              such as ``maestro``, as far as it is held out of training
+NAME:PATH     a data set of :mod:`model_zoo.training.sources.recordings`, such as  all
+              ``maestro:PATH``, as far as it is held out of training
 ============= ==================================================================== =================
 
 The first four are folders of the development data. The drummers of ``rendered`` alone play what
