@@ -25,8 +25,8 @@ def run(data: Path, folder: Path, steps: int, seeds: int, say: Callable[[str], N
     """Train and measure what is not yet kept, on variable-Q spectra; print the table."""
     takes, dev = load_material(data / "symbolic", folder, say)
     takes, listed = takes[:TRAIN], list_exams(dev, data)
-    # The convolutions on variable-Q spectra are the other trial's, too.
     ledger = Ledger(folder / "architectures.json")
+    known = Ledger(folder / "representations.json")  # its networks on variable-Q spectra are cnn's
     spectra = see("vqt", [take.samples for take in takes], folder / "vqt-train.npz")
     lesson, exams = prepare_lesson(takes, spectra), prepare_exams("vqt", listed, folder)
 
@@ -38,9 +38,9 @@ def run(data: Path, folder: Path, steps: int, seeds: int, say: Callable[[str], N
     for context in CONTEXTS:
         runs = []
         for seed in range(seeds):
-            name = f"{context} {steps} {seed}"
-            runs.append(ledger.get(name, lambda c=context, s=seed: learn(c, s)))
-            say(f"{name}: {runs[-1]}")
+            kept, name = (known, "vqt") if context == "cnn" else (ledger, context)
+            runs.append(kept.get(f"{name} {steps} {seed}", lambda c=context, s=seed: learn(c, s)))
+            say(f"{context}, seed {seed}: {runs[-1]}")
         size = count_parameters(TrialNet(context))
         cells = [summarise(runs, exam) for exam in (*EXAMS, "rendered offsets", "loss")]
         rows.append([context, f"{size:,}", *cells, summarise(runs, "step_s")])

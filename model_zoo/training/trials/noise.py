@@ -46,17 +46,17 @@ from model_zoo.training.sound.damage import add_noise, make_noise
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.tagger.dev import to_rows
 from model_zoo.training.trials.clips import Clip, Kind, Rows, excerpt, f1, load_clips
-from model_zoo.training.trials.report import Figures, Ledger, digest, to_markdown
+from model_zoo.training.trials.report import Figures, Ledger, digest, save_figure, to_markdown
 
 NoiseName = Literal["white", "pink", "babble"]
 Hear = Callable[[Samples], Rows]
 
 NOISES: Final[tuple[NoiseName, ...]] = ("white", "pink", "babble")
 SNRS_DB: Final = (30, 20, 10, 5, 0)
-CLEANED_SNRS_DB: Final = (20, 10, 0)
+CLEANED_SNRS_DB: Final[dict[Kind, tuple[int, ...]]] = {"piano": (20, 10, 0), "voice": (10, 0)}
 PYIN_SNRS_DB: Final = (10, 0)
 EXCERPT_S: Final = 6.0
-CLIPS: Final[dict[Kind, int]] = {"piano": 7, "voice": 8}
+CLIPS: Final[dict[Kind, int]] = {"piano": 7, "voice": 6}
 SEED: Final = 3
 
 BAND_HZ: Final = (60.0, 5000.0)
@@ -116,7 +116,7 @@ def list_conditions() -> Iterator[tuple[str, Kind, str, str, str]]:
             for cleaner in CLEANERS:
                 yield hearer, kind, "none", "clean", cleaner
                 for noise in NOISES:
-                    for snr in SNRS_DB if cleaner == "none" else CLEANED_SNRS_DB:
+                    for snr in SNRS_DB if cleaner == "none" else CLEANED_SNRS_DB[kind]:
                         yield hearer, kind, noise, str(snr), cleaner
     yield "pYIN", "voice", "none", "clean", "none"
     for noise in NOISES:
@@ -176,7 +176,7 @@ def draw(found: Found, path: Path) -> None:
         axes.set_ylabel("note F1")
     figure.legend(*panels[-1, 0].get_legend_handles_labels(), fontsize=8, ncols=4,
                   loc="outside lower center")  # fmt: skip
-    figure.savefig(path, dpi=75)
+    save_figure(figure, path, 75)
 
 
 _LINES: Final = {

@@ -4,7 +4,7 @@ A recording repeats one pitch :data:`REPETITIONS` times at each of :data:`INTERV
 held tone a minor sixth below, on a piano and on a nylon-string guitar of a soundfont that nothing
 was trained with. An interval is recovered where nine tenths of its repetitions are found, each
 within a third of the interval and no more than 25 ms, with at most a third as many found that are
-none. The shortest interval is the last before the first that is not recovered.
+none.
 
 Onsets are found by
 
@@ -12,8 +12,9 @@ spectral flux
     of each spectrogram: what the logarithms rise by within 10 ms, or one frame where that is
     longer, over the note's own bins and those of its next four harmonics. Told is what is greatest
     within 15 ms, over a share of what is greatest within 0.3 s and over a twentieth of the greatest
-    of all. The share, and by how much a spectrogram tells onsets early or late throughout, come
-    from recordings of other pitches by a soundfont of training's, which the figures leave out;
+    of all. The share, and by how much a spectrogram tells onsets early or late throughout, are
+    chosen together on recordings of other pitches by a soundfont of training's, which the figures
+    leave out;
 onset head, frame head
     of the note tagger, at its own thresholds: peaks of the one, or where the other goes from
     silence to sound.
@@ -50,7 +51,7 @@ from model_zoo.training.sound.fluidsynth import (
 )
 from model_zoo.training.tagger.render import encode_tracks
 from model_zoo.training.tagger.scene import Track
-from model_zoo.training.trials.report import Figures, Ledger, digest, to_markdown
+from model_zoo.training.trials.report import Figures, Ledger, digest, save_figure, to_markdown
 from model_zoo.training.trials.spectra import KINDS, build, frequencies_hz
 
 Times = NDArray[np.float64]
@@ -71,11 +72,11 @@ HOP_SAMPLES: Final = (110, 220, 440)
 LAG_S: Final = 0.01
 HARMONICS: Final = 5
 NEAR_SEMITONES: Final = 0.5
-SLOW_MS: Final = 120
 APART_S: Final = 0.015
 LOCAL_S: Final = 0.3
 LEAST_SHARE: Final = 0.05
 SHARES: Final = tuple(np.arange(0.05, 0.96, 0.05).round(2).tolist())
+LATENESSES_S: Final = tuple((np.arange(-14, 15) * 0.0025).tolist())
 TOLERANCE_S: Final = 0.025
 RECOVERED: Final = 0.9
 EXTRA: Final = 1 / 3
@@ -109,11 +110,10 @@ class Repeats:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A recording's spectrum, shape (F, T), and which bins are its note's own."""
+    """A recording and the bins of its spectrum that are its note's own, shape (F, T)."""
 
     repeats: Repeats
     spectrum: NDArray[np.float32]
-    own: NDArray[np.bool_]
 
 
 def compose(pitch: int, program: int) -> tuple[Track, dict[int, Times]]:
@@ -150,7 +150,7 @@ def count(repeats: Repeats, interval_ms: int, told_s: Times) -> tuple[int, int]:
 
 
 def shortest(counts: dict[int, tuple[int, int]], true: int) -> int | None:
-    """Return the last interval before the first that is not recovered; None if that is the first.
+    """Return the shortest interval that is recovered, or None.
 
     Parameters
     ----------
@@ -159,19 +159,18 @@ def shortest(counts: dict[int, tuple[int, int]], true: int) -> int | None:
     true : int
         How many there are at each.
     """
-    last = None
-    for interval_ms in sorted(counts, reverse=True):
-        found, extra = counts[interval_ms]
-        if found < RECOVERED * true or extra > EXTRA * true:
-            break
-        last = interval_ms
-    return last
+    recovered = [
+        interval_ms
+        for interval_ms, (found, extra) in counts.items()
+        if found >= RECOVERED * true and extra <= EXTRA * true
+    ]
+    return min(recovered, default=None)
 
 
-def compute_flux(spectrum: NDArray[np.float32], own: NDArray[np.bool_], hop_s: float) -> Times:
-    """Return by how much a spectrum's own bins rise: ``(F, T)`` to ``(T,)``."""
+def compute_flux(spectrum: NDArray[np.float32], hop_s: float) -> Times:
+    """Return by how much bins rise in all: ``(F, T)`` to ``(T,)``."""
     lag = max(round(LAG_S / hop_s), 1)
-    rise = np.maximum(spectrum[own, lag:] - spectrum[own, :-lag], 0.0).sum(axis=0)
+    rise = np.maximum(spectrum[:, lag:] - spectrum[:, :-lag], 0.0).sum(axis=0)
     return np.pad(rise, (lag, 0)).astype(float)
 
 
@@ -186,34 +185,21 @@ def find_bins(kind: Kind, pitch: int) -> NDArray[np.bool_]:
     return own
 
 
-def pick(flux: Times, share: float, hop_s: float, lateness_s: float = 0.0) -> Times:
-    """Return the times of a flux's peaks, less what they are late by."""
+def pick(flux: Times, share: float, hop_s: float) -> Times:
+    """Return the times of a flux's peaks."""
     apart = 2 * round(APART_S / hop_s) + 1
     near = maximum_filter1d(flux, 2 * round(LOCAL_S / hop_s) + 1)
     threshold = np.maximum(share * near, LEAST_SHARE * flux.max())
     told = peaks(flux, threshold) & (flux >= maximum_filter1d(flux, apart))
     frames = np.flatnonzero(told).tolist()
-    return np.array([frame + apex(flux, frame) for frame in frames]) * hop_s - lateness_s
+    return np.array([frame + apex(flux, frame) for frame in frames]) * hop_s
 
 
-def find_by_flux(seen: Seen, hop_samples: int, share: float, lateness_s: float = 0.0) -> Times:
+def find_by_flux(seen: Seen, hop_samples: int, share: float) -> Times:
     """Return onsets in a spectrum at the shortest hop, read at a longer one."""
     hop_s = hop_samples / RATE_HZ
-    flux = compute_flux(seen.spectrum[:, :: hop_samples // HOP_SAMPLES[0]], seen.own, hop_s)
-    return pick(flux, share, hop_s, lateness_s)
-
-
-def estimate_lateness(seen: Sequence[Seen], hop_samples: int) -> float:
-    """Return by how much slowly repeated notes are told late, in the middle."""
-    late_s: list[float] = []
-    for one in seen:
-        told_s = find_by_flux(one, hop_samples, 0.5)
-        for interval_ms in INTERVALS_MS:
-            if interval_ms >= SLOW_MS and len(told_s):
-                apart_s = told_s[:, None] - one.repeats.onsets_s[interval_ms]
-                nearest_s = np.take_along_axis(apart_s, np.abs(apart_s).argmin(0)[None], 0)[0]
-                late_s += nearest_s[np.abs(nearest_s) < SLOW_MS / 2000].tolist()
-    return float(np.median(late_s)) if late_s else 0.0
+    flux = compute_flux(seen.spectrum[:, :: hop_samples // HOP_SAMPLES[0]], hop_s)
+    return pick(flux, share, hop_s)
 
 
 def find_by_onset_head(
@@ -248,7 +234,7 @@ def run(folder: Path, plots: Path, weights: Path, say: Callable[[str], None]) ->
     heard = {key: render(*key, HELD_BACK_SOUNDFONT) for key in product(PITCHES, PROGRAMS.values())}
     found: dict[str, Figures] = {}
     for kind in KINDS:
-        figures = ledger.get(kind, partial(_measure_flux, kind, heard, chosen_font))
+        figures = ledger.get(kind, partial(_measure_flux, kind, heard, chosen_font, folder))
         for hop in HOP_SAMPLES:
             name = f"{kind}, {1000 * hop / RATE_HZ:.0f} ms"
             found[name] = {n.removeprefix(f"{hop} "): v for n, v in figures.items()
@@ -269,37 +255,53 @@ Heard = dict[tuple[int, int], Repeats]
 """By pitch and program."""
 
 
-def _measure_flux(kind: Kind, heard: Heard, chosen_font: Path) -> Figures:
+def _measure_flux(kind: Kind, heard: Heard, chosen_font: Path, folder: Path) -> Figures:
     """Return counts as ``"HOP PITCH INTERVAL found"`` and ``extra``, programs together."""
-    choosing = [render(pitch, program, chosen_font)
-                for pitch, program in product(CHOSEN_ON, PROGRAMS.values())]  # fmt: skip
-    spectrogram = build(kind, HOP_SAMPLES[0] / RATE_HZ)
-
-    def see(repeats: Repeats) -> Seen:
-        with torch.inference_mode():
-            spectrum = spectrogram(torch.from_numpy(repeats.samples)[None])[0].numpy()
-        return Seen(repeats, spectrum, find_bins(kind, repeats.pitch))
-
+    choosing = [
+        render(pitch, program, chosen_font)
+        for pitch, program in product(CHOSEN_ON, PROGRAMS.values())
+    ]
+    seen = _see(kind, [*choosing, *heard.values()], folder / f"repeats-{kind}.npz")
+    for_choice, for_figures = seen[: len(choosing)], seen[len(choosing) :]
     figures: Figures = {}
-    for_choice, for_figures = [see(r) for r in choosing], [see(r) for r in heard.values()]
     for hop in HOP_SAMPLES:
-        late_s = estimate_lateness(for_choice, hop)
-        share = max(SHARES, key=lambda share: _count_right(for_choice, hop, share, late_s))
+        share, late_s = choose(for_choice, hop)
         figures |= {f"share {hop}": share, f"lateness {hop}": late_s}
-        for seen in for_figures:
-            told_s = find_by_flux(seen, hop, share, late_s)
-            _add(figures, f"{hop} {seen.repeats.pitch}", seen.repeats, told_s)
+        for one in for_figures:
+            told_s = find_by_flux(one, hop, share) - late_s
+            _add(figures, f"{hop} {one.repeats.pitch}", one.repeats, told_s)
     return figures
 
 
-def _count_right(seen: Sequence[Seen], hop: int, share: float, lateness_s: float) -> int:
-    """Return found repetitions less what is none, over recordings and intervals."""
-    right = 0
-    for one in seen:
-        told_s = find_by_flux(one, hop, share, lateness_s)
-        counts = [count(one.repeats, interval_ms, told_s) for interval_ms in INTERVALS_MS]
-        right += sum(found - extra for found, extra in counts)
-    return right
+def _see(kind: Kind, recordings: Sequence[Repeats], kept: Path) -> list[Seen]:
+    """Compute the notes' own bins of recordings, or read them from a file."""
+    if not kept.exists():
+        spectrogram = build(kind, HOP_SAMPLES[0] / RATE_HZ)
+        spectra = {}
+        for number, recording in enumerate(recordings):
+            with torch.inference_mode():
+                spectrum = spectrogram(torch.from_numpy(recording.samples)[None])[0].numpy()
+            spectra[str(number)] = spectrum[find_bins(kind, recording.pitch)]
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, **spectra)
+    with np.load(kept) as file:
+        return [Seen(one, file[str(number)]) for number, one in enumerate(recordings)]
+
+
+def choose(seen: Sequence[Seen], hop_samples: int) -> tuple[float, float]:
+    """Return the share and the lateness with the most repetitions found, less what is none."""
+
+    def count_right(share: float, late_s: float) -> int:
+        right = 0
+        for one in seen:
+            told_s = told[share, id(one)] - late_s
+            counts = [count(one.repeats, interval_ms, told_s) for interval_ms in INTERVALS_MS]
+            right += sum(found - extra for found, extra in counts)
+        return right
+
+    told = {(share, id(one)): find_by_flux(one, hop_samples, share)
+            for share, one in product(SHARES, seen)}  # fmt: skip
+    return max(product(SHARES, LATENESSES_S), key=lambda pair: count_right(*pair))
 
 
 def _measure_network(tagger: TransformerTagger, heard: Heard) -> Figures:
@@ -382,8 +384,10 @@ def draw_picture(repeats: Repeats, tagger: TransformerTagger, path: Path) -> Non
             spectrum[shown, times], cmap="Greys", rasterized=True,
         )  # fmt: skip
         upper.set_yscale("log")
+        upper.set_yticks([200, 500, 1000, 2000], ["200", "500", "1000", "2000"])
+        upper.minorticks_off()
         upper.set_title(kind, fontsize=9)
-        flux = compute_flux(spectrum, find_bins(kind, repeats.pitch), hop_s)
+        flux = compute_flux(spectrum[find_bins(kind, repeats.pitch)], hop_s)
         lower.plot(np.arange(times.stop - times.start) * hop_s, flux[times], linewidth=0.9)
     outputs = tagger.predict(Waveform(repeats.samples[None], RATE_HZ), ignore)
     frame_s = round(0.02 * RATE_HZ) / RATE_HZ
@@ -409,7 +413,7 @@ def draw_picture(repeats: Repeats, tagger: TransformerTagger, path: Path) -> Non
         axes.set_xlabel("seconds", fontsize=7)
     above[0].set_ylabel("hertz", fontsize=8)
     below[0].set_ylabel("spectral flux", fontsize=8)
-    figure.savefig(path, dpi=70)
+    save_figure(figure, path, 66)
 
 
 def draw_curves(found: dict[str, Figures], path: Path) -> None:
@@ -433,4 +437,4 @@ def draw_curves(found: dict[str, Figures], path: Path) -> None:
         axes.set_xlabel("interval, ms")
     figure.axes[0].set_ylabel("repetitions found")
     figure.axes[-1].legend(fontsize=7)
-    figure.savefig(path, dpi=75)
+    save_figure(figure, path, 75)

@@ -1,18 +1,25 @@
-"""Figures that are kept as they come, so that a trial that was stopped goes on; tables, digests."""
+"""Figures that are kept as they come, so that a trial that was stopped goes on; tables, plots."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Figures = dict[str, float]
 
+COLOURS: Final = 64
+
 
 class Ledger:
-    """Figures by name, in a JSON file.
+    """Figures by name, in a JSON file, which several trials may write to in turn.
 
     Parameters
     ----------
@@ -21,18 +28,20 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
 
     def get(self, name: str, compute: Callable[[], Figures]) -> Figures:
         """Return what is kept under a name; computed, and kept, where nothing is."""
-        if name not in self._kept:
-            self._kept[name] = compute()
+        if name not in self._read():
+            figures = compute()
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            partial = self._path.with_suffix(".partial")
-            partial.write_text(json.dumps(self._kept, indent=1))
+            partial = self._path.with_suffix(f".{os.getpid()}")
+            partial.write_text(json.dumps(self._read() | {name: figures}, indent=1))
             partial.rename(self._path)
-        figures: Figures = self._kept[name]
-        return figures
+        return self._read()[name]
+
+    def _read(self) -> dict[str, Figures]:
+        kept: dict[str, Figures] = json.loads(self._path.read_text()) if self._path.exists() else {}
+        return kept
 
 
 def digest(path: Path) -> str:
@@ -45,3 +54,12 @@ def to_markdown(header: Sequence[str], rows: Sequence[Sequence[str | float]]) ->
     lines = [list(header), ["---"] * len(header)]
     lines += [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def save_figure(figure: Figure, path: Path, dpi: int) -> None:
+    """Write a plot as a PNG file of few colours, which is a small one."""
+    from PIL import Image
+
+    drawn = io.BytesIO()
+    figure.savefig(drawn, dpi=dpi, format="png")
+    Image.open(drawn).convert("RGB").quantize(COLOURS).save(path, optimize=True)

@@ -53,21 +53,31 @@ def test_true_onsets_are_all_found_and_none_is_too_many(labelled: Repeats) -> No
         assert repeats.count(labelled, interval_ms, told_s + 0.4 * interval_ms / 1000)[0] == 0
 
 
-def test_the_shortest_interval_comes_before_the_first_that_is_lost() -> None:
-    counts = {200: (10, 0), 100: (9, 3), 50: (8, 0), 30: (10, 0)}
+def test_an_interval_is_recovered_by_what_is_found_and_not_invented() -> None:
+    counts = {200: (10, 0), 100: (9, 3), 50: (8, 0), 30: (10, 4)}
     assert repeats.shortest(counts, 10) == 100
     assert repeats.shortest({200: (10, 4)}, 10) is None
 
 
 def test_flux_tells_steps_at_their_time() -> None:
     hop_s = 0.005
-    spectrum = np.zeros((4, 200), np.float32)
+    spectrum = np.zeros((1, 200), np.float32)
     for step in (40, 80, 120):
-        spectrum[1, step : step + 20] = 5.0
-    own = np.array([False, True, False, False])
-    flux = repeats.compute_flux(spectrum, own, hop_s)
-    told_s = repeats.pick(flux, 0.5, hop_s, lateness_s=0.0)
+        spectrum[0, step : step + 20] = 5.0
+    told_s = repeats.pick(repeats.compute_flux(spectrum, hop_s), 0.5, hop_s)
     np.testing.assert_allclose(told_s, np.array([40, 80, 120]) * hop_s, atol=0.006)
+
+
+def test_the_lateness_of_a_spectrum_is_chosen_with_its_share() -> None:
+    _, onsets_s = repeats.compose(60, 0)
+    times_s = np.concatenate([onsets_s[interval_ms] for interval_ms in INTERVALS_MS])
+    hop_s = repeats.HOP_SAMPLES[0] / RATE_HZ
+    spectrum = np.zeros((1, round((times_s[-1] + 0.5) / hop_s)), np.float32)
+    for time_s in times_s + 0.02:  # everything is seen late
+        spectrum[0, round(time_s / hop_s) : round(time_s / hop_s) + 3] = 5.0
+    seen = repeats.Seen(Repeats(60, np.zeros(1, np.float32), onsets_s), spectrum)
+    _, late_s = repeats.choose([seen], repeats.HOP_SAMPLES[0])
+    assert late_s == pytest.approx(0.02, abs=0.008)
 
 
 @pytest.mark.parametrize("kind", ["stft", "mel", "gammatone", "vqt"])
