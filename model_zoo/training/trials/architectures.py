@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from model_zoo.training.trials.harness import (
@@ -39,7 +40,7 @@ def run(data: Path, folder: Path, steps: int, seeds: int, say: Callable[[str], N
         runs = []
         for seed in range(seeds):
             kept, name = (known, "vqt") if context == "cnn" else (ledger, context)
-            runs.append(kept.get(f"{name} {steps} {seed}", lambda c=context, s=seed: learn(c, s)))
+            runs.append(kept.get(f"{name} {steps} {seed}", partial(learn, context, seed)))
             say(f"{context}, seed {seed}: {runs[-1]}")
         size = count_parameters(TrialNet(context))
         cells = [summarise(runs, exam) for exam in (*EXAMS, "rendered offsets", "loss")]

@@ -8,6 +8,7 @@ tagger's training. Detuning is part of how examples are cut, and in all runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -69,7 +70,7 @@ def run(data: Path, folder: Path, steps: int, seeds: int, say: Callable[[str], N
     for seed in range(seeds):
         for name in RUNS:
             key = f"{name} {steps} {seed}"
-            runs[name].append(ledger.get(key, lambda n=name, s=seed: learn(n, s)))
+            runs[name].append(ledger.get(key, partial(learn, name, seed)))
             say(f"{key}: {runs[name][-1]}")
     rows = [
         [name, *(summarise(own, exam) for exam in EXAMS), summarise(own, "piano offsets")]

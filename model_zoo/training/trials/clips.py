@@ -88,7 +88,9 @@ def f1(clip: Clip, told: Rows | Sequence[NoteEvent], offset_ratio: float | None 
 
 def _read(path: Path) -> Samples:
     samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    return resample(np.ascontiguousarray(samples.T), rate_hz, RATE_HZ).mean(axis=0)
+    mono: Samples = samples.mean(axis=1, dtype=np.float32)
+    resampled: Samples = resample(mono, rate_hz, RATE_HZ)
+    return resampled
 
 
 def _read_table(suffix: str) -> Callable[[Path], Rows]:

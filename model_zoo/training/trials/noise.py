@@ -55,6 +55,12 @@ NOISES: Final[tuple[NoiseName, ...]] = ("white", "pink", "babble")
 SNRS_DB: Final = (30, 20, 10, 5, 0)
 CLEANED_SNRS_DB: Final[dict[Kind, tuple[int, ...]]] = {"piano": (20, 10, 0), "voice": (10, 0)}
 PYIN_SNRS_DB: Final = (10, 0)
+HEARERS: Final[tuple[tuple[str, Kind], ...]] = (
+    ("network", "piano"),
+    ("network", "voice"),
+    ("SwiftF0", "voice"),
+    ("pYIN", "voice"),
+)
 EXCERPT_S: Final = 6.0
 CLIPS: Final[dict[Kind, int]] = {"piano": 7, "voice": 6}
 SEED: Final = 3
@@ -105,23 +111,21 @@ def run(data: Path, folder: Path, plots: Path, weights: Path, say: Callable[[str
         say(f"{name}: {found[condition]['f1']:.3f}")
     for table in write_tables(found):
         say("\n" + table)
-    draw(found, plots / "006-noise.png")
+    draw(found, plots / "007-noise.png")
 
 
 def list_conditions() -> Iterator[tuple[str, Kind, str, str, str]]:
-    """Yield hearer, kind of clips, noise, ratio and cleaner of everything that is measured."""
-    for kind in CLIPS:
-        hearers = ("network", "SwiftF0") if kind == "voice" else ("network",)
-        for hearer in hearers:
-            for cleaner in CLEANERS:
-                yield hearer, kind, "none", "clean", cleaner
-                for noise in NOISES:
-                    for snr in SNRS_DB if cleaner == "none" else CLEANED_SNRS_DB[kind]:
-                        yield hearer, kind, noise, str(snr), cleaner
-    yield "pYIN", "voice", "none", "clean", "none"
-    for noise in NOISES:
-        for snr in PYIN_SNRS_DB:
-            yield "pYIN", "voice", noise, str(snr), "none"
+    """Yield hearer, kind of clips, noise, ratio and cleaner of everything that is measured; first
+    what is not cleaned."""
+    for cleaner in CLEANERS:
+        for hearer, kind in HEARERS:
+            if hearer == "pYIN" and cleaner != "none":
+                continue
+            yield hearer, kind, "none", "clean", cleaner
+            ratios = SNRS_DB if cleaner == "none" else CLEANED_SNRS_DB[kind]
+            for noise in NOISES:
+                for snr in PYIN_SNRS_DB if hearer == "pYIN" else ratios:
+                    yield hearer, kind, noise, str(snr), cleaner
 
 
 def write_tables(found: Found) -> Iterator[str]:
@@ -138,8 +142,8 @@ def write_tables(found: Found) -> Iterator[str]:
     for (hearer, kind, noise, snr, cleaner), figures in found.items():
         if cleaner != "none" or (hearer, kind, noise, snr, "gate") not in found:
             continue
-        others = [found[hearer, kind, noise, snr, other]["f1"] for other in list(CLEANERS)[1:]]
-        changes = [f"{other - figures['f1']:+.3f}" for other in others]
+        others = [found.get((hearer, kind, noise, snr, other)) for other in list(CLEANERS)[1:]]
+        changes = [f"{o['f1'] - figures['f1']:+.3f}" if o else "" for o in others]
         rows.append([kind, hearer, noise, snr, figures["f1"], *changes])
     yield to_markdown(["clips", "by", "noise", "dB", *CLEANERS], rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -39,19 +40,22 @@ def run(
     takes, dev = load_material(data / "symbolic", folder, say)
     takes, listed = takes[:TRAIN], list_exams(dev, data)
     ledger = Ledger(folder / "representations.json")
+
+    def learn(kind: Kind, seed: int) -> Figures:
+        spectra = see(kind, [take.samples for take in takes], folder / f"{kind}-train.npz")
+        exams = prepare_exams(kind, listed, folder)
+        network, figures = train(prepare_lesson(takes, spectra), "cnn", steps, seed, say)
+        return figures | measure(network, exams)
+
+    def time_once(kind: Kind) -> Figures:
+        return {"rtf": measure_cost(kind, dev[0].samples)}
+
     rows = []
     for kind in kinds:
-
-        def learn(seed: int, kind: Kind = kind) -> Figures:
-            spectra = see(kind, [t.samples for t in takes], folder / f"{kind}-train.npz")
-            exams = prepare_exams(kind, listed, folder)
-            network, figures = train(prepare_lesson(takes, spectra), "cnn", steps, seed, say)
-            return figures | measure(network, exams)
-
-        cost = ledger.get(f"{kind} cost", lambda k=kind: {"rtf": measure_cost(k, dev[0].samples)})
+        cost = ledger.get(f"{kind} cost", partial(time_once, kind))
         runs = []
         for seed in range(seeds):
-            runs.append(ledger.get(f"{kind} {steps} {seed}", lambda s=seed: learn(s)))
+            runs.append(ledger.get(f"{kind} {steps} {seed}", partial(learn, kind, seed)))
             say(f"{kind} seed {seed}: {runs[-1]}")
         cells = [summarise(runs, exam) for exam in EXAMS]
         rows.append([kind, *cells, summarise(runs, "loss"), f"{cost['rtf']:.4f}"])
