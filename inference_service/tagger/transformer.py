@@ -39,6 +39,9 @@ WINDOW_S: Final = 60.0
 LEVEL_DB: Final = -20.0
 """Recordings are brought to this loudness, the middle of what the network was trained on."""
 
+LEAST_HITS_PER_S: Final = 0.25
+"""A stroke here and there is no drummer, but a knock that was taken for one."""
+
 LEAD_FRAMES: Final = 10
 """Of silence before a recording: what sounds from its first sample on begins there."""
 
@@ -92,7 +95,7 @@ class TransformerTagger:
             for family, notes in decode_notes(outputs, self._frame_rate_hz, self.options).items()
         ]
         hits = decode_drums(outputs, self._frame_rate_hz, self.options)
-        if hits:
+        if hits and len(hits) >= LEAST_HITS_PER_S * len(outputs.frame) / self._frame_rate_hz:
             parts.append(Part(DRUMS_ID, DRUMS_ID.capitalize(), tuple(hits), None, is_drum=True))
         return tuple(parts)
 

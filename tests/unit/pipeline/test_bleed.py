@@ -14,9 +14,10 @@ def band(*notes: NoteEvent) -> list[Part]:
 
 def test_echoes_of_the_singer_are_left_out() -> None:
     echoes = (NoteEvent(0.95, 2.1, 60), NoteEvent(3.4, 3.9, 60), NoteEvent(4.05, 4.9, 64))
-    kept = NoteEvent(1.0, 1.9, 67)
-    (part,) = remove_bleed(band(*echoes, kept), SUNG)
-    assert part.notes == (kept,)
+    kept = (NoteEvent(1.0, 1.9, 67), NoteEvent(2.0, 2.9, 67), NoteEvent(3.0, 3.9, 67))
+    (part,) = remove_bleed(band(*echoes, *kept), SUNG)
+    assert part.notes == kept
+    assert remove_bleed(band(*echoes, kept[0]), SUNG) == []
 
 
 def test_what_outlasts_or_precedes_the_singer_is_the_band_s() -> None:

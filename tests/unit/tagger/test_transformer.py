@@ -108,5 +108,5 @@ def test_hears_what_sounds_from_the_first_sample_on() -> None:
     scale = build_notes(build_scale())
     cut = Waveform(scale.samples[:, round(0.2 * scale.sample_rate_hz) :], scale.sample_rate_hz)
     for music in (scale, cut):
-        first = tagger.tag(music, 0.0, ignore)[0]
-        assert (first.pitch, first.onset_s) == (60, pytest.approx(0.0, abs=0.03))
+        (first, *_) = (note for note in tagger.tag(music, 0.0, ignore) if note.pitch == 60)
+        assert first.onset_s == pytest.approx(0.0, abs=0.03)
