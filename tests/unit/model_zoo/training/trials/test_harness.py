@@ -48,8 +48,8 @@ def test_the_loss_falls_and_the_same_seed_gives_the_same_network(lesson: Lesson)
     before = harness.compute_loss(
         TrialNet(), *harness.draw_batch(lesson, np.random.default_rng(0))
     ).item()
-    network, figures = harness.train(lesson, "cnn", 12, 0, lambda text: None)
-    again, _ = harness.train(lesson, "cnn", 12, 0, lambda text: None)
+    network, figures = harness.train(lesson, "cnn", 6, 0, lambda text: None)
+    again, _ = harness.train(lesson, "cnn", 6, 0, lambda text: None)
     assert figures["loss"] < before
     for first, second in zip(network.parameters(), again.parameters(), strict=True):
         torch.testing.assert_close(first, second)
