@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import random
-import time
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -222,14 +221,6 @@ def test_twenty_parts_have_identities_and_channels_of_midis_range() -> None:
     assert len(channels) == 20
     assert set(channels) <= set(range(1, 17)) - {10}
     validate(musicxml)
-
-
-def test_three_hundred_notes_take_less_than_a_second() -> None:
-    notes = [(k / 2, 0.5, 60 + k * 5 % 24) for k in range(300)]
-    score = arrange(quantize(perform({"piano": notes}), ""), View.FULL)
-    begin_s = time.process_time()
-    encode_musicxml(score)
-    assert time.process_time() - begin_s < 1.0
 
 
 def page(*notes: ScoreNote, staves: int = 1, **fields: Any) -> bytes:

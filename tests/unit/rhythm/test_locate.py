@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -107,14 +105,12 @@ def test_simultaneous_attacks_are_possible() -> None:
     assert len(set(found.tolist())) == 1
 
 
-def test_5000_attacks_take_seconds() -> None:
+def test_5000_attacks_are_located() -> None:
     starts_q = np.arange(5000) / 4
     onset_s = play(starts_q, 0.5)
     music = Written(starts_q.tolist(), 4.0, (4, 4))
     said = read_ideally(music, onset_s)
-    start_s = time.process_time()
     found = locate(onset_s, said.place, said.interval, said.tempo)
-    assert time.process_time() - start_s < 20.0
     assert found.tolist() == music.parts.tolist()
 
 
