@@ -1,0 +1,114 @@
+"""Separation by the network of this package: vocals and accompaniment, with nothing to download.
+
+The recording is heard in windows whose seams leave no trace: what a window's edges may not know is
+left out, and the network sees each frame at the same place of its stride as it would in the whole.
+Memory beside the stems is that of one window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+
+from inference_service.audio.chunking import Window, crossfade, iterate_windows
+from inference_service.audio.resample import resample
+from inference_service.audio.waveform import Samples, Waveform
+from inference_service.progress import Report
+from inference_service.separation.mask_network import MaskNet, load_network
+
+WINDOW_S: Final = 20.0
+LEVEL: Final = 0.1
+"""The root of the mean square that recordings are brought to before they are heard."""
+
+SILENCE: Final = 1e-5
+"""Below this level nothing is looked for."""
+
+
+class MaskingSeparator:
+    """Satisfies ``pipeline.stages.Separator`` with the stems "vocals" and "accompaniment".
+
+    They sum to the mixture. Deterministic, and holds no state beside the network's weights.
+
+    Parameters
+    ----------
+    network : MaskNet
+    device : torch.device or str
+    window_s : float
+        How much is heard at once, at least; more on top for what windows share.
+    """
+
+    stems: Final = ("vocals", "accompaniment")
+
+    def __init__(
+        self, network: MaskNet, device: torch.device | str = "cpu", window_s: float = WINDOW_S
+    ) -> None:
+        self._network = network.to(device).eval()
+        self._device = torch.device(device)
+        config = network.config
+        step = config.stride_frames * config.hop_samples
+        edge = -(-config.fft_samples // step) * step
+        self._margin = config.context_frames * config.hop_samples + edge
+        self._size = 2 * self._margin + -(-round(window_s * config.sample_rate_hz) // step) * step
+        self._step = step
+
+    @classmethod
+    def from_file(cls, path: Path, device: torch.device | str = "cpu") -> MaskingSeparator:
+        """Load the weights.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there are none.
+        """
+        return cls(load_network(path), device)
+
+    def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
+        """Return the two stems, each with the mixture's length, rate and channel count.
+
+        Raises
+        ------
+        Cancelled
+            From ``report``, which is called for every window.
+        """
+        rate_hz, length = mixture.sample_rate_hz, mixture.samples.shape[-1]
+        own_hz = self._network.config.sample_rate_hz
+        samples = resample(mixture.samples, rate_hz, own_hz)
+        level = float(np.sqrt(np.mean(np.square(samples), dtype=np.float64))) if length else 0.0
+        vocals = np.zeros_like(mixture.samples)
+        if level > SILENCE:
+            whole = -(-samples.shape[-1] // self._step) * self._step
+            heard = crossfade(self._hear(samples, whole, LEVEL / level, report), whole,
+                              margin=self._margin)  # fmt: skip
+            found = resample(heard[:, : samples.shape[-1]], own_hz, rate_hz)[:, :length]
+            vocals[:, : found.shape[-1]] = found
+        report(1.0)
+        return {
+            "vocals": Waveform(vocals, rate_hz),
+            "accompaniment": Waveform(mixture.samples - vocals, rate_hz),
+        }
+
+    def _hear(
+        self, samples: Samples, length: int, gain: float, report: Report
+    ) -> Iterator[tuple[Window, Samples]]:
+        """Yield the vocals of windows, shape (C, N), of samples that silence follows."""
+        windows = list(iterate_windows(length, self._size, 2 * self._margin))
+        for number, window in enumerate(windows):
+            report(number / len(windows))
+            piece = samples[:, window.start : window.stop] * np.float32(gain)
+            missing = window.stop - window.start - piece.shape[-1]
+            piece = np.pad(piece, ((0, 0), (0, missing)))
+            yield window, self._extract_vocals(piece) / np.float32(gain)
+
+    @torch.inference_mode()
+    def _extract_vocals(self, samples: Samples) -> Samples:
+        """Samples (C, N) of two channels, one, or more, to the vocals in each."""
+        left, right = samples[0], samples[min(1, len(samples) - 1)]
+        both = torch.from_numpy(np.stack([left, right]))[None].to(self._device)
+        spectra = self._network.transform(both)
+        masked = self._network(spectra) * spectra
+        found: Samples = self._network.restore(masked, samples.shape[-1])[0].cpu().numpy()
+        return found[: len(samples)]

@@ -1,0 +1,96 @@
+"""``python -m model_zoo.training.separation render | train | export | evaluate``; see ``--help``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from inference_service.separation.classical import RepetSimSeparator
+from inference_service.separation.mask_network import read_notes
+from inference_service.separation.masking import MaskingSeparator
+from model_zoo.training.separation.evaluate import (
+    evaluate,
+    format_table,
+    halve,
+    silently,
+    take_percussive,
+)
+from model_zoo.training.separation.recordings import iterate_held_back, load_recordings
+from model_zoo.training.separation.rendered import write_songs
+from model_zoo.training.separation.train import TrainOptions, train
+
+ROOT = Path(__file__).parents[3]
+FOLDER = ROOT / "var" / "separation"
+RENDERED = FOLDER / "rendered"
+WEIGHTS = ROOT / "model_zoo" / "weights" / "vocals.safetensors"
+DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m model_zoo.training.separation")
+    parser.add_argument("--data", type=Path, default=DATA, help="with stems_dev and karaoke_train")
+    commands = parser.add_subparsers(dest="command", required=True)
+    rendering = commands.add_parser("render", help="make songs to learn from; 3 s for each")
+    rendering.add_argument("--count", type=int, default=150)
+    rendering.add_argument("--seed", type=int, default=0)
+    training = commands.add_parser("train", help="mix recordings and learn from them")
+    training.add_argument("--folder", type=Path, default=FOLDER)
+    training.add_argument("--minutes", type=float, default=120.0, help="in all, earlier ones too")
+    training.add_argument("--batch", type=int, default=4)
+    training.add_argument("--rate", type=float, default=2e-3)
+    training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--report", type=float, default=300.0, help="seconds between reports")
+    training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    exporting = commands.add_parser("export", help="write trained weights at half the size")
+    exporting.add_argument("--trained", type=Path, default=FOLDER / "separator.safetensors")
+    exporting.add_argument("--target", type=Path, default=WEIGHTS)
+    measuring = commands.add_parser("evaluate", help="beside peers, on what is held back")
+    measuring.add_argument("--weights", type=Path, default=WEIGHTS)
+    options = parser.parse_args(arguments)
+    match options.command:
+        case "render":
+            write_songs(options.data / "symbolic", RENDERED, options.count, options.seed, _say)
+        case "train":
+            train(
+                load_recordings(options.data, RENDERED, _say),
+                options.folder,
+                TrainOptions(
+                    minutes=options.minutes,
+                    batch=options.batch,
+                    learning_rate=options.rate,
+                    seed=options.seed,
+                    device=options.device,
+                    report_every_s=options.report,
+                ),
+                _say,
+            )
+        case "export":
+            _export(options.trained, options.target)
+        case "evaluate":
+            separators = {
+                "notabot-vocals": silently(MaskingSeparator.from_file(options.weights)),
+                "repet-sim": silently(RepetSimSeparator()),
+                "HPSS": take_percussive,
+                "half the mixture": halve,
+            }
+            _say(format_table(evaluate(iterate_held_back(options.data), separators)))
+
+
+def _export(trained: Path, target: Path) -> None:
+    tensors = load_file(trained)
+    halves = {n: t.half() if t.is_floating_point() else t for n, t in tensors.items()}
+    save_file(halves, target, read_notes(trained))
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

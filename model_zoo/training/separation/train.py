@@ -1,0 +1,236 @@
+"""Learns masks: a time budget, one process, from where the last run stopped.
+
+What is learnt from is the error of the voice's spectra, which is that of the accompaniment's, too:
+their sum is the mixture's. Its energy counts by its logarithm, song by song, as the
+signal-to-distortion ratio does; its mean magnitude besides, so that what is soft counts, too.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from inference_service.separation.mask_network import MaskNet, MaskNetConfig, save_network
+from model_zoo.training.separation.mixing import Mix, draw_mix
+from model_zoo.training.separation.recordings import Recordings, Song, as_samples
+from model_zoo.training.tagger.dev import in_bfloat16
+
+MEAN_DECAY: Final = 0.998
+WARM_UP_STEPS: Final = 50
+FLOOR: Final = 1e-3
+"""Errors of 30 dB below the mixture are small enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How to train.
+
+    Attributes
+    ----------
+    minutes : float
+        Of this and all earlier runs that this one goes on from.
+    batch : int
+    length_s : float
+        Of a mix.
+    learning_rate, weight_decay : float
+    seed : int
+    device : str
+    report_every_s : float
+    """
+
+    minutes: float
+    batch: int = 4
+    length_s: float = 6.0
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    seed: int = 0
+    device: str = "cpu"
+    report_every_s: float = 300.0
+
+
+@dataclass(slots=True)
+class _State:
+    step: int = 0
+    spent_s: float = 0.0
+    heard_s: float = 0.0
+    runs: int = 0
+
+
+def train(
+    recordings: Recordings,
+    folder: Path,
+    options: TrainOptions,
+    say: Callable[[str], None],
+    network: MaskNet | None = None,
+) -> MaskNet:
+    """Train for the minutes that are left; return the exponential mean of the networks.
+
+    Writes ``checkpoint.safetensors``, ``state.json``, ``log.jsonl`` and ``separator.safetensors``
+    into the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(options.seed)
+    device = torch.device(options.device)
+    network = (network or MaskNet(MaskNetConfig())).to(device)
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mean = copy.deepcopy(network).eval().requires_grad_(False)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), options.learning_rate, (0.9, 0.98), weight_decay=options.weight_decay
+    )
+    state = _resume(folder, network, mean, optimiser)
+    random = np.random.default_rng((options.seed, state.runs))
+    budget_s = options.minutes * 60
+    began = reported = time.monotonic()
+    running: list[float] = []
+    while (elapsed_s := state.spent_s + time.monotonic() - began) < budget_s:
+        rate = options.learning_rate * _schedule(state.step, elapsed_s / budget_s)
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        mixes = [draw_mix(recordings, random, options.length_s) for _ in range(options.batch)]
+        network.train()
+        loss = compute_loss(network, mixes, device)
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        _follow(mean, network, min(MEAN_DECAY, state.step / (state.step + 5)))
+        state.step += 1
+        state.heard_s += options.batch * options.length_s
+        running.append(loss.item())
+        if time.monotonic() - reported > options.report_every_s:
+            reported = time.monotonic()
+            _report(folder, state, elapsed_s, running, measure(mean, recordings.dev, device), say)
+            _save(folder, network, mean, optimiser, state, elapsed_s)
+    _report(folder, state, budget_s, running, measure(mean, recordings.dev, device), say)
+    _save(folder, network, mean, optimiser, state, budget_s)
+    return mean
+
+
+def compute_loss(network: MaskNet, mixes: Sequence[Mix], device: torch.device) -> Tensor:
+    """Return the loss, a scalar."""
+    vocals = torch.from_numpy(np.stack([mix.vocals for mix in mixes])).to(device)
+    others = torch.from_numpy(np.stack([mix.accompaniment for mix in mixes])).to(device)
+    with torch.no_grad():
+        wanted, mixture = network.transform(vocals), network.transform(vocals + others)
+        bins = torch.arange(mixture.shape[-1], device=device)
+        bin_hz = network.config.sample_rate_hz / network.config.fft_samples
+        limits_hz = torch.tensor([mix.limit_hz for mix in mixes], device=device)
+        heard = (bins * bin_hz <= limits_hz[:, None])[:, None, None, :]
+    with in_bfloat16(device):
+        masks = network(mixture)
+    error = torch.view_as_real(masks * mixture - wanted).square().sum(-1) * heard
+    energy = torch.view_as_real(mixture).square().sum(-1) * heard
+    ratio = error.sum((1, 2, 3)) / energy.sum((1, 2, 3)).clamp(min=1e-6)
+    soft = (error + 1e-8).sqrt().mean((1, 2, 3)) / (energy + 1e-8).sqrt().mean((1, 2, 3))
+    return (torch.log10(ratio + FLOOR) + soft).mean()
+
+
+def measure(network: MaskNet, songs: Sequence[Song], device: torch.device) -> dict[str, float]:
+    """Return median signal-to-distortion ratios in decibels: plain ones, without BSS Eval's
+    filters, which forgive more."""
+    ratios: dict[str, list[float]] = {"vocals": [], "accompaniment": []}
+    for song in songs:
+        vocals, others = as_samples([song.vocals]), as_samples(song.instruments)
+        mixture = vocals + others
+        gain = 0.1 / max(float(np.sqrt(np.mean(np.square(mixture)))), 1e-4)
+        samples = torch.from_numpy(mixture * np.float32(gain))[None].to(device)
+        with torch.no_grad():
+            spectra = network.transform(samples)
+            heard = network.restore(network(spectra) * spectra, samples.shape[-1])[0]
+        found = heard.cpu().numpy() / gain
+        error = float(np.square(found - vocals).sum()) + 1e-8
+        ratios["vocals"].append(10 * np.log10(np.square(vocals).sum() / error + 1e-8))
+        ratios["accompaniment"].append(10 * np.log10(np.square(others).sum() / error + 1e-8))
+    return {name: float(np.median(values)) for name, values in ratios.items() if values}
+
+
+def _schedule(step: int, done: float) -> float:
+    """A warm-up, then a plateau, then a straight descent over the last 40 % of the time."""
+    return min(1.0, (step + 1) / WARM_UP_STEPS, max((1.0 - done) / 0.4, 0.01))
+
+
+def _follow(mean: MaskNet, network: MaskNet, decay: float) -> None:
+    with torch.no_grad():
+        for kept, value in zip(mean.parameters(), network.parameters(), strict=True):
+            kept.lerp_(value, 1.0 - decay)
+        for held, running in zip(mean.buffers(), network.buffers(), strict=True):
+            held.copy_(running)
+
+
+def _report(
+    folder: Path,
+    state: _State,
+    elapsed_s: float,
+    running: list[float],
+    dev: dict[str, float],
+    say: Callable[[str], None],
+) -> None:
+    line = {
+        "step": state.step,
+        "minutes": round(elapsed_s / 60, 1),
+        "heard_h": round(state.heard_s / 3600, 2),
+        "loss": round(float(np.mean(running)), 4) if running else None,
+        "dev": {name: round(value, 2) for name, value in dev.items()},
+    }
+    running.clear()
+    with (folder / "log.jsonl").open("a") as log:
+        log.write(json.dumps(line) + "\n")
+    say(json.dumps(line))
+
+
+def _save(
+    folder: Path,
+    network: MaskNet,
+    mean: MaskNet,
+    optimiser: torch.optim.Optimizer,
+    state: _State,
+    elapsed_s: float,
+) -> None:
+    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"mean.{name}": value for name, value in mean.state_dict().items()}
+    for index, moments in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
+    partial = folder / "checkpoint.partial"
+    save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
+    partial.rename(folder / "checkpoint.safetensors")
+    progress = {"step": state.step, "spent_s": elapsed_s, "heard_s": state.heard_s}
+    (folder / "state.json").write_text(json.dumps({**progress, "runs": state.runs}))
+    notes = {"steps": str(state.step), "heard_h": f"{state.heard_s / 3600:.1f}"}
+    save_network(mean, folder / "separator.safetensors", notes)
+
+
+def _resume(
+    folder: Path, network: MaskNet, mean: MaskNet, optimiser: torch.optim.Optimizer
+) -> _State:
+    """Go on from the folder's checkpoint, or from its exported weights alone; else begin."""
+    checkpoint, exported = folder / "checkpoint.safetensors", folder / "separator.safetensors"
+    if not checkpoint.exists():
+        if exported.exists():
+            learnt = load_file(exported)
+            network.load_state_dict(learnt)
+            mean.load_state_dict(learnt)
+        return _State()
+    tensors = load_file(checkpoint)
+    network.load_state_dict(_strip(tensors, "network."))
+    mean.load_state_dict(_strip(tensors, "mean."))
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in _strip(tensors, "optimiser.").items():
+        index, moment = name.split(".")
+        moments.setdefault(int(index), {})[moment] = value
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+    kept = json.loads((folder / "state.json").read_text())
+    return _State(kept["step"], kept["spent_s"], kept["heard_s"], kept["runs"] + 1)
+
+
+def _strip(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
