@@ -64,7 +64,7 @@ class MaskNetConfig:
     hop_samples: int = 1024
     bins: int = 1024
     fold: int = 4
-    channels: tuple[int, ...] = (24, 36, 48, 64)
+    channels: tuple[int, ...] = (16, 32, 48, 64)
     waist: int = 8
 
     @property
