@@ -215,6 +215,18 @@ def device_memory_bytes() -> int:
     return int(torch.cuda.memory_allocated())
 
 
+def _build_no_denoising(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.audio.denoise import Unchanged
+
+    return Unchanged()
+
+
+def _build_band_pass(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.audio.denoise import BandPass
+
+    return BandPass()
+
+
 def _build_repet_sim(entry: ModelEntry, settings: ModelSettings) -> Stage:
     from inference_service.separation.classical import RepetSimSeparator
 
@@ -297,6 +309,8 @@ def _build_key_profiles(entry: ModelEntry, settings: ModelSettings) -> Stage:
 
 
 _BUILDERS: Final[Mapping[str, Callable[[ModelEntry, ModelSettings], Stage]]] = {
+    "no-denoising": _build_no_denoising,
+    "band-pass": _build_band_pass,
     "repet-sim": _build_repet_sim,
     "htdemucs": _build_demucs,
     "htdemucs_ft": _build_demucs,

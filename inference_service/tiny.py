@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from inference_service.audio.denoise import Unchanged
 from inference_service.audio.waveform import Samples, Waveform, mix
 from inference_service.engine.catalog import Catalog, ModelEntry
 from inference_service.music.events import (
@@ -177,6 +178,7 @@ class ScaleKeyEstimator:
 
 
 _STAGES: Final[dict[str, Stage]] = {
+    "no-denoising": Unchanged(),
     "mid-side": MidSideSeparator(),
     "autocorrelation": AutocorrelationTagger(),
     "autocorrelation-coarse": AutocorrelationTagger(window_s=0.06),
@@ -198,6 +200,7 @@ def build_tiny_catalog() -> Catalog:
     return Catalog(
         profiles={
             "tiny": {
+                Task.DENOISING: "no-denoising",
                 Task.SEPARATION: "mid-side",
                 **dict.fromkeys(_TAGGING, "autocorrelation"),
                 Task.CHORDS: "no-chords",
@@ -207,6 +210,7 @@ def build_tiny_catalog() -> Catalog:
             }
         },
         models=(
+            _entry("no-denoising", Task.DENOISING),
             _entry("mid-side", Task.SEPARATION),
             _entry("autocorrelation", *_TAGGING),
             _entry("autocorrelation-coarse", *_TAGGING),

@@ -13,7 +13,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from scipy.signal import butter, sosfiltfilt
 
 from inference_service.audio.waveform import Waveform
 
@@ -40,6 +39,8 @@ class BandPass:
 
         It is filtered a minute at a time, so that memory beside it is bounded.
         """
+        from scipy.signal import butter, sosfiltfilt  # half a second that few recordings need
+
         rate_hz, samples = waveform.sample_rate_hz, waveform.samples
         high_hz = min(BAND_HZ[1], 0.45 * rate_hz)
         sections = butter(ORDER, (BAND_HZ[0], high_hz), "bandpass", fs=rate_hz, output="sos")

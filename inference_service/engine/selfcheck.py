@@ -19,6 +19,7 @@ from inference_service.music.pitch import A4_HZ, A4_PITCH
 from inference_service.pipeline.stages import (
     BeatEstimator,
     ChordEstimator,
+    Denoiser,
     EnsembleTagger,
     KeyEstimator,
     RhythmReader,
@@ -77,7 +78,9 @@ def check_stage(task: Task, stage: Stage) -> None:
         Whatever the stage itself raises.
     """
     signal = build_signal()
-    if task is Task.SEPARATION:
+    if task is Task.DENOISING:
+        _check_cleaned(signal, cast(Denoiser, stage).clean(signal))
+    elif task is Task.SEPARATION:
         _check_stems(signal, cast(Separator, stage).separate(signal, ignore))
     elif task is Task.SONG:
         parts = cast(EnsembleTagger, stage).tag_parts({"mixture": signal}, 0.0, ignore)
@@ -107,6 +110,13 @@ def _check_stems(mixture: Waveform, stems: dict[str, Waveform]) -> None:
         _require(stem.samples.shape == mixture.samples.shape, f"{name} has another shape")
         _require(bool(np.isfinite(stem.samples).all()), f"{name} holds values that are not finite")
         _require(float(np.abs(stem.samples).max()) < _MAX_GAIN * peak, f"{name} is far too loud")
+
+
+def _check_cleaned(recording: Waveform, cleaned: Waveform) -> None:
+    _require(cleaned.sample_rate_hz == recording.sample_rate_hz, "the rate is another")
+    _require(cleaned.samples.shape == recording.samples.shape, "the shape is another")
+    _require(bool(np.isfinite(cleaned.samples).all()), "there are values that are not finite")
+    _require(float(np.abs(cleaned.samples).max()) > 0, "nothing is left")
 
 
 def _check_notes(notes: Sequence[NoteEvent]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the service answers its first health check before numpy is 
 class Task(StrEnum):
     """The exchangeable parts of the pipeline; the names administrators use."""
 
+    DENOISING = "denoising"
     SEPARATION = "separation"
     VOICE = "voice"
     PIANO = "piano"
@@ -30,6 +31,14 @@ class Task(StrEnum):
     BEATS = "beats"
     RHYTHM = "rhythm"
     KEY = "key"
+
+
+class Denoiser(Protocol):
+    """Takes noise from what somebody recorded alone."""
+
+    def clean(self, waveform: Waveform) -> Waveform:
+        """Return a recording of the same shape and rate."""
+        ...
 
 
 class Separator(Protocol):
@@ -116,7 +125,8 @@ class Router(Protocol):
 
 
 Stage = (
-    Separator
+    Denoiser
+    | Separator
     | Tagger
     | EnsembleTagger
     | ChordEstimator
@@ -134,6 +144,7 @@ class StageSet:
     ``models`` maps each :class:`Task` to ``name@version``.
     """
 
+    denoising: Denoiser
     separation: Separator
     voice: Tagger
     piano: Tagger

@@ -108,12 +108,12 @@ def _hear_parts(
     """Return the parts that the preset asks for, and the tasks whose models found them."""
     if preset is Preset.VOICE:
         with clock.stage(Stage.TAGGING) as report:
-            notes = stages.voice.tag(waveform, tuning_cents, report)
-        return [_vocals(notes)], [Task.VOICE]
+            notes = stages.voice.tag(stages.denoising.clean(waveform), tuning_cents, report)
+        return [_vocals(notes)], [Task.DENOISING, Task.VOICE]
     if preset is Preset.PIANO:
         with clock.stage(Stage.TAGGING) as report:
-            notes = stages.piano.tag(waveform, tuning_cents, report)
-        return [Part("piano", "Piano", tuple(notes), PIANO)], [Task.PIANO]
+            notes = stages.piano.tag(stages.denoising.clean(waveform), tuning_cents, report)
+        return [Part("piano", "Piano", tuple(notes), PIANO)], [Task.DENOISING, Task.PIANO]
 
     with clock.stage(Stage.SEPARATION) as report:
         stems = stages.separation.separate(waveform, report)

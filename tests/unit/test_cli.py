@@ -17,6 +17,7 @@ from inference_service.engine.catalog import Catalog, WeightFile
 from inference_service.midi.writer import encode_performance
 from inference_service.music.events import Beat, NoteEvent, Rhythm, Transcription
 from inference_service.music.serialization import decode_transcription
+from inference_service.pipeline.stages import Task
 from inference_service.server.app import Service
 from inference_service.tiny import build_tiny_catalog
 from tests.factories import build_notes, build_scale, encode_audio
@@ -239,7 +240,8 @@ def test_fetching_weights(
 ) -> None:
     tiny = build_tiny_catalog()
     file = WeightFile(url=weights_server.url, sha256=SHA256, size_bytes=len(CONTENT))
-    far = tiny.models[0].model_copy(update={"name": "far", "kind": "url", "files": (file,)})
+    separator = next(model for model in tiny.models if Task.SEPARATION in model.tasks)
+    far = separator.model_copy(update={"name": "far", "kind": "url", "files": (file,)})
     catalog = Catalog(profiles=tiny.profiles, models=(*tiny.models, far))
     monkeypatch.setattr("inference_service.assembly.build_catalog", lambda profile: catalog)
     monkeypatch.setenv("NOTABOT_MODELS_USE", "separation=far")

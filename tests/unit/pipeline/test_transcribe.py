@@ -121,8 +121,8 @@ def test_a_song_in_which_nothing_is_heard_has_a_part_without_notes(
 @pytest.mark.parametrize(
     ("preset", "tasks"),
     [
-        (Preset.VOICE, {Task.VOICE}),
-        (Preset.PIANO, {Task.PIANO, Task.CHORDS}),
+        (Preset.VOICE, {Task.DENOISING, Task.VOICE}),
+        (Preset.PIANO, {Task.DENOISING, Task.PIANO, Task.CHORDS}),
         (Preset.SONG, {Task.SEPARATION, Task.VOICE, Task.SONG, Task.CHORDS}),
     ],
 )
