@@ -1,5 +1,4 @@
-"""``python -m model_zoo.training.separation render | train | export | evaluate``; see ``--help``.
-"""
+"""``python -m model_zoo.training.separation render | train | export | evaluate``; see ``--help``."""
 
 from __future__ import annotations
 
