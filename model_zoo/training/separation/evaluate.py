@@ -107,7 +107,7 @@ def format_table(figures: Mapping[str, Figures]) -> str:
 
 def halve(mixture: Waveform) -> dict[str, Waveform]:
     """Half the mixture for either stem: what doing nothing is worth."""
-    half = Waveform(mixture.samples / 2, mixture.sample_rate_hz)
+    half = Waveform(mixture.samples * np.float32(0.5), mixture.sample_rate_hz)
     return {"vocals": half, "accompaniment": half}
 
 
