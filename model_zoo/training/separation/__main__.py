@@ -1,4 +1,4 @@
-"""``python -m model_zoo.training.separation render | train | export | evaluate``; see ``--help``."""
+"""``python -m model_zoo.training.separation render | train | export | evaluate``."""
 
 from __future__ import annotations
 

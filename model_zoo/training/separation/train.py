@@ -126,13 +126,20 @@ def compute_loss(network: MaskNet, mixes: Sequence[Mix], device: torch.device) -
         bin_hz = network.config.sample_rate_hz / network.config.fft_samples
         limits_hz = torch.tensor([mix.limit_hz for mix in mixes], device=device)
         heard = (bins * bin_hz <= limits_hz[:, None])[:, None, None, :]
+        energy = _square(mixture) * heard
+        common = (mixture.real * wanted.real + mixture.imag * wanted.imag) * heard
+        rest = _square(wanted) * heard
     with in_bfloat16(device):
         masks = network(mixture)
-    error = torch.view_as_real(masks * mixture - wanted).square().sum(-1) * heard
-    energy = torch.view_as_real(mixture).square().sum(-1) * heard
+    # The energy of masks * mixture - wanted, multiplied out: complex products take twice the time.
+    error = (masks * (masks * energy - 2 * common) + rest).clamp(min=0)
     ratio = error.sum((1, 2, 3)) / energy.sum((1, 2, 3)).clamp(min=1e-6)
     soft = (error + 1e-8).sqrt().mean((1, 2, 3)) / (energy + 1e-8).sqrt().mean((1, 2, 3))
     return (torch.log10(ratio + FLOOR) + soft).mean()
+
+
+def _square(spectra: Tensor) -> Tensor:
+    return spectra.real.square() + spectra.imag.square()
 
 
 def measure(network: MaskNet, songs: Sequence[Song], device: torch.device) -> dict[str, float]:
