@@ -74,20 +74,49 @@ def crossfade(
         If there is no piece.
     """
     whole: NDArray[np.float32] | None = None
-    weights = np.zeros(length, dtype=np.float32)
-    for window, piece in pieces:
+    done = 0
+    for stretch in crossfade_stretches(pieces, length, margin=margin):
         if whole is None:
-            whole = np.zeros((*piece.shape[:-1], length), dtype=np.float32)
-        first = margin if window.start > 0 else 0
-        last = window.stop - window.start - (margin if window.stop < length else 0)
-        weight = _triangle(last - first)
-        place = slice(window.start + first, window.start + last)
-        whole[..., place] += weight * piece[..., first:last]
-        weights[place] += weight
+            whole = np.zeros((*stretch.shape[:-1], length), dtype=np.float32)
+        whole[..., done : done + stretch.shape[-1]] = stretch
+        done += stretch.shape[-1]
     if whole is None:
         raise ValueError("there is no window to put together")
-    whole /= weights
     return whole
+
+
+def crossfade_stretches(
+    pieces: Iterable[tuple[Window, Array]], length: int, *, margin: int = 0
+) -> Iterator[NDArray[np.float32]]:
+    """Put windows' results together, as :func:`crossfade` does, without holding the whole.
+
+    Yields
+    ------
+    np.ndarray, shape (..., n), float32
+        Adjoining stretches, each as soon as no later window reaches into it.
+    """
+    held: NDArray[np.float32] | None = None
+    weights = np.zeros(0, dtype=np.float32)
+    done = 0
+    for window, piece in pieces:
+        first = window.start + (margin if window.start > 0 else 0)
+        stop = window.stop - (margin if window.stop < length else 0)
+        if held is None:
+            held = np.zeros((*piece.shape[:-1], 0), dtype=np.float32)
+        if first > done:
+            ready = first - done
+            yield held[..., :ready] / weights[:ready]
+            held, weights, done = held[..., ready:], weights[ready:], first
+        missing = stop - done - held.shape[-1]
+        if missing > 0:
+            held = np.pad(held, [(0, 0)] * (held.ndim - 1) + [(0, missing)])
+            weights = np.pad(weights, (0, missing))
+        weight = _triangle(stop - first)
+        place = slice(first - done, stop - done)
+        held[..., place] += weight * piece[..., first - window.start : stop - window.start]
+        weights[place] += weight
+    if held is not None:
+        yield held / weights
 
 
 def _triangle(size: int) -> NDArray[np.float32]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import soxr
 
@@ -30,3 +32,31 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
     if missing > 0:
         converted = np.pad(converted, [(0, 0)] * (converted.ndim - 1) + [(0, missing)])
     return np.ascontiguousarray(converted, dtype=np.float32)
+
+
+def resample_stream(
+    blocks: Iterable[Samples], channels: int, from_hz: int, to_hz: int
+) -> Iterator[Samples]:
+    """Convert the sample rate of what arrives in blocks, without holding the whole.
+
+    Parameters
+    ----------
+    blocks : iterable of np.ndarray, shape (channels, n), float32
+    channels, from_hz, to_hz : int
+
+    Yields
+    ------
+    np.ndarray, shape (channels, n), float32
+        Together what :func:`resample` makes of the blocks together, but for the last sample,
+        which is missing where soxr rounds the length down.
+    """
+    if from_hz == to_hz:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(from_hz, to_hz, channels, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield np.ascontiguousarray(
+            stream.resample_chunk(np.ascontiguousarray(block.T, dtype=np.float32)).T
+        )
+    rest = np.zeros((0, channels), dtype=np.float32)
+    yield np.ascontiguousarray(stream.resample_chunk(rest, last=True).T)

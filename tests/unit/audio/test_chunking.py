@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inference_service.audio.chunking import crossfade, iterate_windows
+from inference_service.audio.chunking import (
+    Window,
+    crossfade,
+    crossfade_stretches,
+    iterate_windows,
+)
 
 Signal = NDArray[np.float32]
 
@@ -72,6 +77,24 @@ def test_seams_fade() -> None:
 def test_refuses_overlaps_that_do_not_fit(size: int, overlap: int) -> None:
     with pytest.raises(ValueError, match="does not fit"):
         list(iterate_windows(100, size, overlap))
+
+
+def test_stretches_are_given_out_when_no_window_reaches_them_any_more() -> None:
+    signal = np.random.default_rng(0).standard_normal((2, 1000)).astype(np.float32)
+    taken: list[int] = []
+
+    def pieces() -> Iterator[tuple[Window, Signal]]:
+        for window in iterate_windows(1000, 100, 30):
+            taken.append(window.stop)
+            yield window, signal[:, window.start : window.stop]
+
+    done = 0
+    for stretch in crossfade_stretches(pieces(), 1000):
+        np.testing.assert_allclose(stretch, signal[:, done : done + stretch.shape[1]], atol=1e-6)
+        assert taken[-1] <= done + stretch.shape[1] + 100
+        done += stretch.shape[1]
+    assert done == 1000
+    assert len(taken) == 14
 
 
 def test_refuses_nothing_at_all() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference_service.audio.resample import resample
-from tests.factories import build_tone
+from inference_service.audio.resample import resample, resample_stream
+from tests.factories import build_noise, build_tone
 
 
 @pytest.mark.parametrize("samples_in", [0, 1, 7, 1000, 44101])
@@ -38,3 +38,14 @@ def test_channels_are_independent() -> None:
     converted = resample(tones, 44100, 22050)
     for channel, tone in zip(converted, tones, strict=True):
         np.testing.assert_array_equal(channel, resample(tone, 44100, 22050))
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), [(48000, 44100), (16000, 44100), (44100, 44100)])
+@pytest.mark.parametrize("samples_in", [1, 999, 20000])
+def test_a_stream_is_converted_as_the_whole(from_hz: int, to_hz: int, samples_in: int) -> None:
+    samples = np.stack([build_noise(2.0)[:samples_in], build_tone(440, 2.0)[:samples_in]])
+    blocks = (samples[:, start : start + 700] for start in range(0, samples_in, 700))
+    streamed = np.concatenate(list(resample_stream(blocks, 2, from_hz, to_hz)), axis=1)
+    whole = resample(samples, from_hz, to_hz)
+    assert whole.shape[1] - streamed.shape[1] in (0, 1)
+    np.testing.assert_allclose(streamed, whole[:, : streamed.shape[1]], atol=1e-6)
