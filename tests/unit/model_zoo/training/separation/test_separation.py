@@ -19,11 +19,18 @@ from model_zoo.training.separation.recordings import (
     RATE_HZ,
     Recordings,
     Song,
+    as_samples,
     is_held_back,
     iterate_held_back,
     load_recordings,
 )
-from model_zoo.training.separation.train import TrainOptions, compute_loss, measure, train
+from model_zoo.training.separation.train import (
+    TrainOptions,
+    compute_loss,
+    measure,
+    settle,
+    train,
+)
 from tests.factories import build_noise, build_tone
 
 TINY = MaskNetConfig(bins=256, channels=(4, 6))
@@ -135,7 +142,7 @@ def test_the_loss_falls_and_the_figures_rise(recordings: Recordings) -> None:
         network.train()
         loss = compute_loss(network, [next(mixes) for _ in range(2)], device)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
         found.append(loss.item())
     assert np.mean(found[-10:]) < np.mean(found[:10])
@@ -148,13 +155,13 @@ def test_figures_are_those_of_known_errors() -> None:
 
     def cheat(mixture: Waveform) -> dict[str, Waveform]:
         song = next(s for s in songs if s.vocals.shape == mixture.samples.shape and _is(s, mixture))
-        vocals = song.vocals.astype(np.float32) / 32768
+        vocals = as_samples([song.vocals])
         others = mixture.samples - vocals
-        wrong = vocals + 0.1 * others
+        wrong = vocals + np.float32(0.1) * others
         return {
             "vocals": Waveform(wrong, RATE_HZ),
-            "drums": Waveform(0.4 * (mixture.samples - wrong), RATE_HZ),
-            "other": Waveform(0.6 * (mixture.samples - wrong), RATE_HZ),
+            "drums": Waveform(np.float32(0.4) * (mixture.samples - wrong), RATE_HZ),
+            "other": Waveform(np.float32(0.6) * (mixture.samples - wrong), RATE_HZ),
         }
 
     def _is(song: Song, mixture: Waveform) -> bool:
@@ -198,3 +205,17 @@ def test_every_third_excerpt_is_never_trained_with(tmp_path: Path) -> None:
     (karaoke,) = loaded.karaoke
     assert np.abs(karaoke.instruments[0]).max() > 1000
     assert np.abs(karaoke.vocals).max() < 100, "the singer is on the right"
+
+
+def test_the_statistics_of_a_settled_network_are_its_own(recordings: Recordings) -> None:
+    torch.manual_seed(0)
+    network = MaskNet(TINY)
+    with torch.no_grad():
+        network.fold.weight.mul_(3)
+    normalisation = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    settle(network, recordings, TrainOptions(minutes=0.0, batch=2, length_s=0.5))
+    once = normalisation.get_buffer("running_var").clone()
+    assert not torch.allclose(once, torch.ones_like(once), rtol=0.2)
+    assert not network.training
+    settle(network, recordings, TrainOptions(minutes=0.0, batch=2, length_s=0.5))
+    torch.testing.assert_close(normalisation.get_buffer("running_var"), once)
