@@ -16,7 +16,17 @@ import torch
 
 from model_zoo.training.evaluate import report, sets, speed
 from model_zoo.training.evaluate.measure import measure
-from model_zoo.training.evaluate.systems import OURS, PEERS, PEERS_OF, Hear, keep, load_ours
+from model_zoo.training.evaluate.systems import (
+    OURS,
+    PEERS,
+    PEERS_OF,
+    SEPARATORS,
+    SONG_VOCALS,
+    Hear,
+    keep,
+    load_ours,
+    load_song_vocals,
+)
 from model_zoo.training.evaluate.targets import judge, judge_speed
 
 ROOT = Path(__file__).parents[3]
@@ -44,6 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--data", type=Path, default=DATA, help="with the sets' folders")
     parser.add_argument("--peers", nargs="*", choices=PEERS, help="instead of each set's own")
+    parser.add_argument(
+        "--separator", choices=SEPARATORS, default=next(iter(SEPARATORS)), help="of mixes"
+    )
     parser.add_argument("--no-cache", action="store_true", help="let peers hear everything again")
     parser.add_argument("--json", type=Path, help="for all figures, also those of each clip")
     options = parser.parse_args(arguments)
@@ -72,7 +85,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _set(name: str, ours: Hear, options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     """Return a set's section, as text and as figures."""
     peers = PEERS_OF.get(name, ("basic-pitch",)) if options.peers is None else options.peers
-    heard = {OURS: ours, **{peer: _load_peer(peer, options) for peer in peers}}
+    heard = {OURS: ours}
+    if name == sets.MIXES:
+        own = load_song_vocals(options.separator, options.device, torch.get_num_threads())
+        heard = {SONG_VOCALS: own}
+    heard |= {peer: _load_peer(peer, options) for peer in peers}
     measured = measure(name, sets.iterate_clips(name, options.data), heard, _follow)
     verdicts = judge(name, measured.systems)
     return report.format_set(measured, verdicts), report.to_json(measured, verdicts)

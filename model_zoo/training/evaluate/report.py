@@ -13,7 +13,6 @@ from model_zoo.training.evaluate.measure import Measured
 from model_zoo.training.evaluate.metrics import DRUM_CLASSES, Counts
 from model_zoo.training.evaluate.speed import SECTION, Agreement, Speed
 from model_zoo.training.evaluate.summary import Figure, Summary, f1_of
-from model_zoo.training.evaluate.systems import OURS
 from model_zoo.training.evaluate.targets import Verdict
 
 COLUMNS: Final = {
@@ -33,7 +32,7 @@ _WITH_INTERVAL: Final = ("pitch", "family", "drums")
 
 
 def format_set(measured: Measured, verdicts: Sequence[Verdict]) -> str:
-    """Return a set's section."""
+    """Return a set's section; more is told of the first system."""
     lines = [
         f"## {measured.name}: {measured.clips} clips, {measured.duration_s / 60:.1f} minutes, "
         f"sounds {measured.sha256[:8]}",
@@ -45,7 +44,7 @@ def format_set(measured: Measured, verdicts: Sequence[Verdict]) -> str:
     for name, summary in summaries.items():
         rows.append([name, *(_cell(summary, column) for column in columns)])
     lines += format_table(rows)
-    ours = summaries[OURS]
+    ours = next(iter(summaries.values()))
     confusion, families = ours.total("confusion"), ours.total("families")
     if confusion is not None and families is not None and np.count_nonzero(families[:, 2]) > 1:
         lines += ["", *format_table(list(_family_rows(confusion, families)))]

@@ -8,6 +8,9 @@ voice_dev     sung melodies of SSVD, pitches in fractions, about 0.2 semitones  
               above what pitch trackers hear, which nothing here makes up for
 guitar_dev    GuitarSet through a microphone, pitches in fractions, six strings    notes
 drums_dev     drums of MDB Drums                                                   five drum classes
+mixes         each melody of voice_dev over drums, bass and others of a song of    the voice's notes
+              stems_dev that the separator was not trained with, over and over,
+              as loud as the voice
 rendered      24 scenes, half of them bands, then chamber music, guitars, pianos,  all
               of pieces held back from training, by a soundfont never trained with
 folder:PATH   sound files, each beside a MIDI file of the same stem                all
@@ -15,7 +18,8 @@ NAME:PATH     a data set of :mod:`model_zoo.training.sources.recordings`, such a
               ``maestro:PATH``, as far as it is held out of training
 ============= ==================================================================== =================
 
-The first four are folders of the development data. The drummers of ``rendered`` alone play what
+The first four are folders of the development data; ``mixes`` is made of two of them, the same for
+everybody. The drummers of ``rendered`` alone play what
 training has played too, on other drums.
 """
 
@@ -31,11 +35,14 @@ from typing import Final
 import numpy as np
 import soundfile
 
-from inference_service.audio.waveform import Waveform
+from inference_service.audio.resample import resample
+from inference_service.audio.waveform import Samples, Waveform
 from inference_service.music.families import FAMILIES
 from model_zoo.training.beats.prepare import Corpora, load_corpora
 from model_zoo.training.evaluate.convert import by_onset, from_piece, from_take
 from model_zoo.training.evaluate.metrics import DRUM_CLASSES, NoteArray, Tags
+from model_zoo.training.separation.recordings import RATE_HZ as BAND_RATE_HZ
+from model_zoo.training.separation.recordings import as_samples, iterate_held_back
 from model_zoo.training.sound.fluidsynth import HELD_BACK_SOUNDFONT, RATE_HZ
 from model_zoo.training.sources import recordings
 from model_zoo.training.sources.midi_folder import read_midi
@@ -43,7 +50,8 @@ from model_zoo.training.tagger.render import render
 from model_zoo.training.tagger.scene import Kind, draw_scene
 from model_zoo.training.tagger.take import Take
 
-SETS: Final = ("piano_dev", "voice_dev", "guitar_dev", "drums_dev", "rendered")
+MIXES: Final = "mixes"
+SETS: Final = ("piano_dev", "voice_dev", "guitar_dev", "drums_dev", MIXES, "rendered")
 SCENES: Final = 24
 KINDS: Final[tuple[Kind, ...]] = (
     "band", "chamber", "band", "guitar", "band", "chamber", "band", "piano",
@@ -89,6 +97,8 @@ def iterate_clips(name: str, data: Path) -> Iterator[Clip]:
         return _read_recordings(kind, Path(folder))
     if name == "rendered":
         return _render(data / "symbolic")
+    if name == MIXES:
+        return _mix(data)
     if name in _READERS:
         return _read_set(data / name, *_READERS[name])
     published = [f"{own}:PATH" for own in recordings.READERS]
@@ -154,6 +164,23 @@ def _read_set(folder: Path, sound: str, label: str, read: _Reader) -> Iterator[C
     for path in paths:
         stem = path.name.removesuffix(sound)
         yield Clip(stem, partial(read_sound, path), read(folder / f"{stem}{label}"))
+
+
+def _mix(data: Path) -> Iterator[Clip]:
+    bands = [as_samples(song.instruments) for song in iterate_held_back(data)]
+    random = np.random.default_rng(SEED)
+    for clip in _read_set(data / "voice_dev", *_READERS["voice_dev"]):
+        band = bands[int(random.integers(len(bands)))]
+        yield Clip(clip.name, partial(_sing_over, clip.load, band), clip.labels)
+
+
+def _sing_over(load: Callable[[], Waveform], band: Samples) -> Waveform:
+    """Mix a melody with a band that plays the same again and again, at equal levels."""
+    melody = load()
+    voice = resample(melody.mono(), melody.sample_rate_hz, BAND_RATE_HZ)
+    looped = np.tile(band, -(-len(voice) // band.shape[-1]))[:, : len(voice)]
+    level, other = (float(np.sqrt(np.mean(np.square(x)))) for x in (voice, looped))
+    return Waveform(voice + looped * np.float32(level / max(other, 1e-6)), BAND_RATE_HZ)
 
 
 def _read_folder(folder: Path) -> Iterator[Clip]:

@@ -8,6 +8,8 @@ basic-pitch    anything :mod:`inference_service.tagger.basic_pitch`             
 transkun       pianos   :mod:`inference_service.tagger.transkun`                       piano
 swift-f0       a voice  ``segment_notes`` of the package, notes over 50 ms             not told
 voice-preset   a voice  :mod:`inference_service.tagger.monophonic`, which begins there not told
+song-vocals    a voice  the same, of the vocals that a separator finds in a mix, as    not told
+               the song preset hears them
 ============== ======== ============================================================== ===========
 
 What peers heard is kept on disk, by the sound's SHA-256, under the version of their package and of
@@ -32,15 +34,23 @@ from inference_service.music.events import NoteEvent
 from inference_service.music.families import FAMILIES
 from inference_service.music.pitch import frequency_to_pitch
 from inference_service.progress import Report, ignore
+from inference_service.separation.classical import RepetSimSeparator
+from inference_service.separation.masking import MaskingSeparator
 from inference_service.tagger import basic_pitch, monophonic, transformer, transkun
 from model_zoo.training.evaluate import convert
 from model_zoo.training.evaluate.metrics import UNKNOWN, Tags
 
 OURS: Final = "notabot-notes"
+SONG_VOCALS: Final = "song-vocals"
+VOCALS_WEIGHTS: Final = Path(__file__).parents[2] / "weights" / "vocals.safetensors"
 MIN_NOTE_S: Final = 0.05
 """Of swift-f0's own notes, as its published figures on sung melodies were measured."""
 
 Hear = Callable[[Waveform], Tags]
+
+
+class _Separator(Protocol):
+    def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]: ...
 
 
 class _Tagger(Protocol):
@@ -89,6 +99,33 @@ def load_ours(weights: Path, device: str) -> Hear:
         return convert.from_parts(tagger.tag_parts({"mixture": waveform}, 0.0, ignore))
 
     return hear
+
+
+def load_song_vocals(separator: str, device: str, threads: int) -> Hear:
+    """Load the song preset's way to the notes of a singer, with one of :data:`SEPARATORS`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the separator's weights are not there.
+    """
+    separate, tagger = SEPARATORS[separator](device), monophonic.SwiftF0Tagger(threads)
+
+    def hear(waveform: Waveform) -> Tags:
+        vocals = separate.separate(waveform, ignore)["vocals"]
+        return Tags(convert.to_notes(tagger.tag(vocals, estimate_tuning(waveform), ignore)))
+
+    return hear
+
+
+def _load_own_separator(device: str) -> MaskingSeparator:
+    return MaskingSeparator.from_file(VOCALS_WEIGHTS, device)
+
+
+SEPARATORS: Final[Mapping[str, Callable[[str], _Separator]]] = {
+    "notabot-vocals": _load_own_separator,
+    "repet-sim": lambda device: RepetSimSeparator(),
+}
 
 
 def keep(hear: Callable[[], Hear], folder: Path) -> Hear:
@@ -179,6 +216,7 @@ PEERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "voice_dev": ("basic-pitch", "swift-f0", "voice-preset"),
     "guitar_dev": ("basic-pitch",),
     "drums_dev": (),
+    "mixes": ("basic-pitch", "swift-f0", "voice-preset"),
     "rendered": ("basic-pitch",),
 }
 """Who is heard on which set; on others, Basic Pitch. None of them hears drums."""

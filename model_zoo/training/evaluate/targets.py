@@ -51,6 +51,7 @@ TARGETS: Final[Mapping[str, tuple[Target, ...]]] = {
     "voice_dev": (Target("pitch", 0.70),),
     "guitar_dev": (Target("pitch", 0.0, "basic-pitch"),),
     "drums_dev": (Target("drums", 0.75),),
+    "mixes": (Target("pitch", 0.60),),
     "rendered": (Target("pitch", 0.15, "basic-pitch"), Target("family", 0.80)),
 }
 MAX_REAL_TIME_FACTOR: Final = 0.10
@@ -59,8 +60,8 @@ MAX_PEAK_GB: Final = 1.5
 
 
 def judge(name: str, summaries: Mapping[str, Summary]) -> list[Verdict]:
-    """Return the verdicts on a set; none on a peer that was not heard."""
-    figures = summaries[OURS].figures
+    """Return the verdicts on the first system of a set; none where a peer was not heard."""
+    figures = next(iter(summaries.values())).figures
     verdicts = []
     for target in TARGETS.get(name, ()):
         bound, what = target.least, target.figure

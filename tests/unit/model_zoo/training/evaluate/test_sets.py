@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pretty_midi
 import pytest
@@ -64,6 +65,39 @@ def test_ssvd(tmp_path: Path) -> None:
     onset_s, offset_s, pitch, velocity, sung = clip.labels.notes[0]
     assert (onset_s, offset_s, pitch, sung) == (0.13, 0.25, 51.06, family("voice"))
     assert np.isnan(velocity)
+
+
+def test_mixes_are_melodies_over_held_back_bands(tmp_path: Path) -> None:
+    write_sound(tmp_path / "voice_dev" / "1.flac", 3.0)
+    (tmp_path / "voice_dev" / "1.txt").write_text("0.13 0.25 51.06\n")
+    for number in range(3):
+        folder = tmp_path / "stems_dev" / str(number)
+        folder.mkdir(parents=True)
+        for stem in ("vocals", "drums", "bass", "other"):
+            pitch_hz = 100.0 if number == 2 and stem == "bass" else 0.0
+            write_opus(folder / f"{stem}.opus", pitch_hz)
+    (clip,) = iterate_clips("mixes", tmp_path)
+    (again,) = iterate_clips("mixes", tmp_path)
+    mix = clip.load()
+    assert mix.samples.shape == (2, 3 * 44_100)
+    np.testing.assert_array_equal(again.load().samples, mix.samples)
+    assert clip.labels.notes[0, 2] == 51.06
+    spectrum = np.abs(np.fft.rfft(mix.samples[0, 44_100 // 2 : -44_100 // 2]))
+    melody, bass = spectrum[2 * 440], spectrum[2 * 100]
+    assert bass / melody == pytest.approx(1.0, abs=0.15), "of one level, over and over"
+    assert spectrum[2 * 300] < 0.05 * melody
+
+
+def write_opus(path: Path, pitch_hz: float) -> None:
+    """A second of a tone, or silence."""
+    time_s = np.arange(48_000) / 48_000
+    tone = (0.2 * np.sin(2 * np.pi * pitch_hz * time_s)).astype(np.float32)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libopus", rate=48_000, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(np.stack([tone, tone]), "fltp", "stereo")
+        frame.rate = 48_000
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
 
 
 def test_guitarset_joins_the_strings(tmp_path: Path) -> None:
