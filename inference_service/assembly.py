@@ -227,6 +227,13 @@ def _build_band_pass(entry: ModelEntry, settings: ModelSettings) -> Stage:
     return BandPass()
 
 
+def _build_notabot_vocals(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.separation.masking import MaskingSeparator
+
+    weights = Path(str(files("model_zoo") / "weights" / "vocals.safetensors"))
+    return MaskingSeparator.from_file(weights, settings.device_name)
+
+
 def _build_repet_sim(entry: ModelEntry, settings: ModelSettings) -> Stage:
     from inference_service.separation.classical import RepetSimSeparator
 
@@ -311,6 +318,7 @@ def _build_key_profiles(entry: ModelEntry, settings: ModelSettings) -> Stage:
 _BUILDERS: Final[Mapping[str, Callable[[ModelEntry, ModelSettings], Stage]]] = {
     "no-denoising": _build_no_denoising,
     "band-pass": _build_band_pass,
+    "notabot-vocals": _build_notabot_vocals,
     "repet-sim": _build_repet_sim,
     "htdemucs": _build_demucs,
     "htdemucs_ft": _build_demucs,
