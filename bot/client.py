@@ -101,6 +101,7 @@ class Format(enum.StrEnum):
     PDF = "pdf"
     ROLL = "roll"
     PREVIEW = "preview"
+    STEMS = "stems"
 
 
 class Stage(enum.StrEnum):
@@ -119,7 +120,7 @@ class Stage(enum.StrEnum):
 
 
 CHAT_FORMATS: Final = (Format.PNG, Format.PDF, Format.MIDI, Format.MUSICXML)
-"""What a chat is sent at once; the roll and the preview come when they are asked for."""
+"""What a chat is sent at once; the roll, the preview and the stems come when asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import (
     BufferedInputFile,
     CallbackQuery,
+    InputMediaAudio,
     InputMediaDocument,
     InputMediaPhoto,
     Message,
@@ -28,7 +29,7 @@ from bot.client import Artifact, Result
 from bot.i18n import Translator
 from bot.keyboards import result_keyboard
 from bot.sources import find_source
-from bot.views import caption, controls_text, pages_note, shown_caption
+from bot.views import caption, controls_text, pages_note, shown_caption, stem_title
 
 MAX_ALBUM_ITEMS: Final = 10
 MAX_PAGES: Final = 20
@@ -169,6 +170,31 @@ async def send_preview(
         except TelegramBadRequest as error:
             logger.info("voice message refused", error=error.message)
             await _send_document(bot, target, preview, text)
+
+
+async def send_stems(
+    bot: Bot,
+    target: Target,
+    result: Result,
+    artifacts: Sequence[Artifact],
+    title: str,
+    t: Translator,
+) -> None:
+    """Send what a song was separated into, as music with titles; karaoke comes first."""
+    tracks = [
+        InputMediaAudio(
+            media=_input_file(stem),
+            title=stem_title(stem.name.removesuffix(".mp3"), title, t),
+            duration=round(result.duration_s),
+        )
+        for stem in artifacts[:MAX_ALBUM_ITEMS]
+    ]
+    await bot.send_media_group(
+        target.chat_id,
+        list(tracks),
+        message_thread_id=target.thread_id,
+        reply_parameters=target.reply_parameters,
+    )
 
 
 def ogg_duration_s(data: bytes) -> float:

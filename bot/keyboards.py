@@ -13,7 +13,7 @@ from typing import Final
 from aiogram.filters.callback_data import MAX_CALLBACK_LENGTH, CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.client import Model, ModelState, Result, View
+from bot.client import Model, ModelState, Preset, Result, View
 from bot.i18n import LANGUAGES, Translator
 from bot.views import key_name
 
@@ -59,6 +59,10 @@ class ListenButton(RenderButton, prefix="p"):
     """Play what is shown."""
 
 
+class StemsButton(RenderButton, prefix="k"):
+    """Send what a song was separated into."""
+
+
 class ChordsButton(CallbackData, prefix="c"):
     """Write a result's chords as text."""
 
@@ -97,7 +101,7 @@ def cancel_keyboard(job_id: str, t: Translator) -> InlineKeyboardMarkup:
 def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
     """Under a result: views, chords, transposition, sound and picture; what is shown has a mark.
 
-    Where no chord was heard, nothing is offered about chords.
+    Where no chord was heard, nothing is offered about chords; stems are a song's alone.
     """
 
     def view(view: View) -> InlineKeyboardButton:
@@ -131,6 +135,8 @@ def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
             _button(t("button.roll"), _change(result, RollButton)),
         ]
     )
+    if result.preset is Preset.SONG:
+        rows.append([_button(t("button.stems"), _change(result, StemsButton))])
     if has_chords:
         text = SimpleChordsButton if result.simple_chords else ChordsButton
         data = text(result_id=result.result_id, transpose_semitones=shown)

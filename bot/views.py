@@ -166,6 +166,12 @@ def shown_caption(result: Result, title: str, t: Translator, *, with_view: bool 
     return "\n".join(filter(None, [title and f"<b>{html.escape(title, quote=False)}</b>", about]))
 
 
+def stem_title(stem: str, title: str, t: Translator) -> str:
+    """What a player calls a stem: "Song (karaoke)"; one without a name here keeps its own."""
+    name = t(f"stem.{stem}") if t.has(f"stem.{stem}") else stem
+    return f"{title} ({name})" if title else name
+
+
 def chords_texts(result: Result, title: str, t: Translator) -> list[str]:
     """The chords bar by bar as fixed-width text, in as many messages as they need.
 

@@ -8,7 +8,7 @@ health check long before its models are there.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import cached_property, partial
 from importlib import import_module
 from importlib.resources import files
@@ -22,13 +22,14 @@ from inference_service.engine.service import Engine, UseCases
 from inference_service.music.events import Transcription
 from inference_service.pipeline.options import Preset, RenderOptions, RhythmSource
 from inference_service.pipeline.stages import Router, Stage, StageSet, Task
-from inference_service.progress import Progress
+from inference_service.progress import Progress, Report
 from inference_service.server.app import Service
 from inference_service.server.metrics import Metrics
 from inference_service.settings import AudioSettings, ModelSettings, PreviewSettings, Settings
 
 if TYPE_CHECKING:
     from inference_service.audio.decode import AudioLimits
+    from inference_service.audio.waveform import Waveform
     from inference_service.pipeline.render import Artifact
 
 TINY: Final = "tiny"
@@ -120,12 +121,21 @@ class Pipeline:
         import_module("inference_service.pipeline.render")
 
     def transcribe(
-        self, data: bytes, preset: Preset, stages: StageSet, progress: Progress
+        self,
+        data: bytes,
+        preset: Preset,
+        stages: StageSet,
+        progress: Progress,
+        kept: MutableMapping[str, bytes],
     ) -> Transcription:
-        """Hear a recording."""
+        """Hear a recording, and keep its stems."""
+        from inference_service.pipeline.stems import keep
         from inference_service.pipeline.transcribe import transcribe
 
-        return transcribe(data, preset, stages, build_limits(self._audio), progress)
+        def on_stems(stems: Mapping[str, Waveform], report: Report) -> None:
+            kept.update(keep(stems, report))
+
+        return transcribe(data, preset, stages, build_limits(self._audio), progress, on_stems)
 
     def read_performance(
         self, performance: Transcription, source: RhythmSource, stages: StageSet
@@ -136,14 +146,18 @@ class Pipeline:
         return read_performance(performance, source, stages.rhythm, stages.key)
 
     def render(
-        self, transcription: Transcription, options: RenderOptions, progress: Progress
+        self,
+        transcription: Transcription,
+        options: RenderOptions,
+        progress: Progress,
+        kept: Mapping[str, bytes],
     ) -> list[Artifact]:
         """Write the files of a transcription."""
         from inference_service.midi.preview import Synthesizer
         from inference_service.pipeline.render import render
 
         synthesizer = Synthesizer(self._preview.soundfont, self._preview.max_duration_s)
-        return render(transcription, options, progress, synthesizer)
+        return render(transcription, options, progress, synthesizer, kept)
 
 
 def build_limits(audio: AudioSettings) -> AudioLimits:
@@ -241,7 +255,8 @@ def _build_repet_sim(entry: ModelEntry, settings: ModelSettings) -> Stage:
 
 
 def _build_demucs(entry: ModelEntry, settings: ModelSettings) -> Stage:
-    from inference_service.separation.demucs import DemucsSeparator, load_demucs
+    from inference_service.separation.checkpoints import load_demucs
+    from inference_service.separation.demucs import DemucsSeparator
     from model_zoo.fetch import verify
 
     # The checkpoints are pickles: nothing but the manifest's own bytes may be loaded.

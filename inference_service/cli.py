@@ -39,6 +39,9 @@ from inference_service.settings import ModelSettings, Settings
 if TYPE_CHECKING:
     from inference_service.server.client import Client
 
+SOUND_FORMATS: Final = ("wav", "flac", "mp3", "opus")
+"""Of stems; the audio modules that make them are imported when they are needed."""
+
 EXIT_USAGE: Final = 64
 EXIT_DATA: Final = 65
 EXIT_NO_INPUT: Final = 66
@@ -72,6 +75,7 @@ EXIT_CODES: Final = {
     ErrorCode.MODEL_FETCH_FAILED: EXIT_UNAVAILABLE,
     ErrorCode.MODEL_REJECTED: EXIT_UNAVAILABLE,
     ErrorCode.PREVIEW_UNAVAILABLE: EXIT_UNAVAILABLE,
+    ErrorCode.STEMS_UNAVAILABLE: EXIT_NO_INPUT,
     ErrorCode.INTERNAL: EXIT_SOFTWARE,
 }
 """Exit code by error, after BSD's ``sysexits.h``."""
@@ -128,9 +132,14 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_server_options(transcribe)
     transcribe.set_defaults(command=_transcribe)
 
-    separate = commands.add_parser("separate", help="write vocals.wav and accompaniment.wav")
+    separate = commands.add_parser(
+        "separate", help="write the vocals, the accompaniment (a karaoke track), and other stems"
+    )
     separate.add_argument("input", type=Path, metavar="IN", help="an audio or video file")
     separate.add_argument("--out", type=Path, required=True, metavar="DIR")
+    separate.add_argument(
+        "--format", choices=SOUND_FORMATS, default=SOUND_FORMATS[0], help="of the files"
+    )
     separate.set_defaults(command=_separate)
 
     notate = commands.add_parser("notate", help="write the score of a performed MIDI file")
@@ -169,7 +178,7 @@ def _add_render_options(parser: argparse.ArgumentParser) -> None:
         type=_formats,
         default=DEFAULT_FORMATS,
         metavar="A,B",
-        help=f"{_names(Format)} (default: all but the preview)",
+        help=f"{_names(Format)} (default: all but the preview and the stems)",
     )
     parser.add_argument("--transpose", type=int, default=0, metavar="SEMITONES")
     parser.add_argument(
@@ -279,8 +288,9 @@ def _transcribe_here(
 
     pipeline = Pipeline(settings.audio, settings.preview)
     stages = build_stages(settings.models)
-    transcription = pipeline.transcribe(data, wanted.preset, stages, progress)
-    artifacts = pipeline.render(transcription, wanted.render, progress)
+    kept: dict[str, bytes] = {}
+    transcription = pipeline.transcribe(data, wanted.preset, stages, progress, kept)
+    artifacts = pipeline.render(transcription, wanted.render, progress, kept)
     return [(artifact.name, artifact.data) for artifact in artifacts]
 
 
@@ -290,29 +300,23 @@ def _transcribe_here(
 def _separate(options: argparse.Namespace, settings: Settings) -> None:
     from inference_service.assembly import build_limits, build_stages
     from inference_service.audio.decode import decode
+    from inference_service.audio.encode import SUFFIXES, SoundFormat, encode
+    from inference_service.pipeline.stems import complete
 
     data = _read(options.input, settings.audio.max_bytes)
     with _progress_bar() as report:
         waveform = decode(data, build_limits(settings.audio), lambda _: report(Stage.DECODE, 0.0))
         separator = build_stages(settings.models).separation
         stems = separator.separate(waveform, lambda done: report(Stage.SEPARATION, done))
-    vocals = stems.pop("vocals")
-    accompaniment = sum(stem.samples for stem in stems.values())
-    files = [("vocals.wav", vocals.samples), ("accompaniment.wav", accompaniment)]
-    _write_files(
-        options.out, [(name, _encode_wav(data, vocals.sample_rate_hz)) for name, data in files]
-    )
-
-
-def _encode_wav(samples: Any, sample_rate_hz: int) -> bytes:
-    """Return a 16-bit WAV of samples, shape (C, N)."""
-    import io
-
-    import soundfile
-
-    buffer = io.BytesIO()
-    soundfile.write(buffer, samples.T, sample_rate_hz, format="WAV", subtype="PCM_16")
-    return buffer.getvalue()
+        kind = SoundFormat(options.format)
+        files = [
+            (
+                f"{name}.{SUFFIXES[kind]}",
+                encode(stem, kind, lambda _: report(Stage.SEPARATION, 1.0)),
+            )
+            for name, stem in complete(stems).items()
+        ]
+    _write_files(options.out, files)
 
 
 def _notate(options: argparse.Namespace, settings: Settings) -> None:
@@ -332,6 +336,7 @@ def _notate(options: argparse.Namespace, settings: Settings) -> None:
             performance,
             wanted,
             lambda stage, done: report(stage, meter.update(stage, done).overall_fraction),
+            {},
         )
     _write_files(options.out, [(artifact.name, artifact.data) for artifact in artifacts])
 

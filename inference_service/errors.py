@@ -35,6 +35,7 @@ class ErrorCode(StrEnum):
     MODEL_FETCH_FAILED = "MODEL_FETCH_FAILED"
     MODEL_REJECTED = "MODEL_REJECTED"
     PREVIEW_UNAVAILABLE = "PREVIEW_UNAVAILABLE"
+    STEMS_UNAVAILABLE = "STEMS_UNAVAILABLE"
     INTERNAL = "INTERNAL"
 
 
@@ -195,3 +196,9 @@ class PreviewUnavailable(NotabotError):
     """This machine has no synthesiser, no sounds for it, or it failed."""
 
     code = ErrorCode.PREVIEW_UNAVAILABLE
+
+
+class StemsUnavailable(NotabotError):
+    """The recording was not separated, or its stems are no longer kept."""
+
+    code = ErrorCode.STEMS_UNAVAILABLE

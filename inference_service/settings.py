@@ -101,7 +101,9 @@ class CacheSettings(_Group):
         Path("~/.cache/notabot/results"), description="Folder of the results; survives restarts."
     )
     max_entries: int = Field(2_000, ge=1, description="Most results kept.")
-    max_bytes: int = Field(500_000_000, ge=1, description="Most bytes kept on disk.")
+    max_bytes: int = Field(
+        1_000_000_000, ge=1, description="Most bytes kept on disk, songs' stems included."
+    )
     max_age_s: float = Field(
         7 * 86_400.0, gt=0, description="A result unused for this long is deleted."
     )

@@ -16,7 +16,7 @@ from aiogram.types import CallbackQuery, Message
 from aiogram.utils.chat_action import ChatActionSender
 
 from bot.client import CHAT_FORMATS, Format, RenderOptions, ServiceClient, collect
-from bot.delivery import Target, deliver, send_preview, send_roll, shown_title
+from bot.delivery import Target, deliver, send_preview, send_roll, send_stems, shown_title
 from bot.errors import RESULT_EXPIRED, BotError, ServiceError
 from bot.i18n import Translator
 from bot.jobs import Jobs
@@ -28,6 +28,7 @@ from bot.keyboards import (
     RollButton,
     ShownButton,
     SimpleChordsButton,
+    StemsButton,
 )
 from bot.settings import BotSettings
 from bot.views import chords_texts, error_text
@@ -53,6 +54,9 @@ _ANSWERS: Final[dict[type[CallbackData], _Answer]] = {
     RollButton: _Answer((Format.ROLL,), ChatAction.UPLOAD_PHOTO, send_roll, "result.preparing"),
     ListenButton: _Answer(
         (Format.PREVIEW,), ChatAction.UPLOAD_VOICE, send_preview, "result.preparing"
+    ),
+    StemsButton: _Answer(
+        (Format.STEMS,), ChatAction.UPLOAD_DOCUMENT, send_stems, "result.preparing"
     ),
 }
 

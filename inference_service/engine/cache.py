@@ -1,8 +1,10 @@
 """Results kept on disk under ids that nobody guesses, to be rendered again without inference.
 
 One file a result: gzipped JSON, written whole or not at all, its modification time the time of
-its last use. Bounded by count, bytes and age; the longest unused go first. An id holds 72 random
-bits in 12 characters, which leaves room beside it in a Telegram button's 64 bytes.
+its last use. Beside it a song's stems, a file each, which are large: they have what the results
+leave of the bytes, and go with theirs. Bounded by count, bytes and age; the longest unused go
+first. An id holds 72 random bits in 12 characters, which leaves room beside it in a Telegram
+button's 64 bytes.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import secrets
 import threading
 import time
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,6 +30,7 @@ from inference_service.music.events import Transcription
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{12}", re.ASCII)
 _ID_BYTES: Final = 9
 _SUFFIX: Final = ".json.gz"
+_STEM: Final = re.compile(r"([A-Za-z0-9_-]{12})\.([a-z_]+)\.ogg", re.ASCII)
 _MAX_JSON_BYTES: Final = 64_000_000
 
 _log = structlog.get_logger()
@@ -66,16 +70,30 @@ class ResultCache:
         for leftover in directory.glob("*.tmp"):
             leftover.unlink(missing_ok=True)
 
-    def put(self, result: CachedResult) -> str:
-        """Keep a result and return its id."""
+    def put(self, result: CachedResult, stems: Mapping[str, bytes] | None = None) -> str:
+        """Keep a result, with the stems of its recording, and return its id."""
         result_id = secrets.token_urlsafe(_ID_BYTES)
         data = gzip.compress(_ADAPTER.dump_json(result), compresslevel=6, mtime=0)
         temporary = self._directory / f"{result_id}.tmp"
         with self._lock:
+            for name, stem in (stems or {}).items():
+                temporary.write_bytes(stem)
+                temporary.replace(self._directory / f"{result_id}.{name}.ogg")
             temporary.write_bytes(data)
             temporary.replace(self._path(result_id))
             self._evict()
         return result_id
+
+    def get_stems(self, result_id: str) -> dict[str, bytes]:
+        """Return the stems that are still kept of a result's recording, by name."""
+        with self._lock:
+            found = {}
+            for path in self._directory.glob("*.ogg"):
+                match = _STEM.fullmatch(path.name)
+                if match is not None and match[1] == result_id:
+                    found[match[2]] = path.read_bytes()
+                    os.utime(path)
+        return found
 
     def get(self, result_id: str) -> CachedResult:
         """Return a result and count this as a use of it.
@@ -115,11 +133,21 @@ class ResultCache:
         )
         oldest_s = time.time() - self._max_age_s
         total_bytes = 0
-        for place, (stat, path) in enumerate(files):
+        kept: set[str] = set()
+        results = [file for file in files if file[1].name.endswith(_SUFFIX)]
+        for place, (stat, path) in enumerate(results):
             total_bytes += stat.st_size
             over = place >= self._max_entries or (place > 0 and total_bytes > self._max_bytes)
             if over or stat.st_mtime < oldest_s:
                 path.unlink(missing_ok=True)
+            else:
+                kept.add(path.name.removesuffix(_SUFFIX))
+        for stat, path in files:
+            match = _STEM.fullmatch(path.name)
+            if match is not None:
+                total_bytes += stat.st_size
+                if match[1] not in kept or total_bytes > self._max_bytes:
+                    path.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> CachedResult:

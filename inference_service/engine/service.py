@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
@@ -27,7 +27,12 @@ from inference_service.engine.registry import ModelRegistry
 from inference_service.engine.worker import Job, Update, Worker
 from inference_service.errors import Cancelled, ShuttingDown
 from inference_service.music.events import Transcription
-from inference_service.pipeline.options import Preset, RenderOptions, TranscribeOptions
+from inference_service.pipeline.options import (
+    Format,
+    Preset,
+    RenderOptions,
+    TranscribeOptions,
+)
 from inference_service.pipeline.stages import StageSet
 from inference_service.progress import Progress
 
@@ -47,13 +52,22 @@ class UseCases(Protocol):
         ...
 
     def transcribe(
-        self, data: bytes, preset: Preset, stages: StageSet, progress: Progress
+        self,
+        data: bytes,
+        preset: Preset,
+        stages: StageSet,
+        progress: Progress,
+        kept: MutableMapping[str, bytes],
     ) -> Transcription:
-        """Hear a recording."""
+        """Hear a recording; what a song was separated into goes to ``kept``, as Opus files."""
         ...
 
     def render(
-        self, transcription: Transcription, options: RenderOptions, progress: Progress
+        self,
+        transcription: Transcription,
+        options: RenderOptions,
+        progress: Progress,
+        kept: Mapping[str, bytes],
     ) -> list[Artifact]:
         """Write the files of a transcription."""
         ...
@@ -167,18 +181,18 @@ class Engine:
             Whatever went wrong.
         """
         meter = build_transcription_meter(options.preset)
+        kept: dict[str, bytes] = {}
 
         def hear(progress: Progress) -> Transcription:
             stages = self.registry.stages
             _log.info("transcription_began", preset=options.preset, models=dict(stages.models))
-            return self._use_cases.transcribe(data, options.preset, stages, progress)
+            return self._use_cases.transcribe(data, options.preset, stages, progress, kept)
 
         def write(progress: Progress) -> Rendered:
-            artifacts = self._use_cases.render(transcription, options.render, progress)
+            artifacts = self._use_cases.render(transcription, options.render, progress, kept)
             result = CachedResult(transcription, options.render.title)
-            return Rendered(
-                self._cache.put(result), transcription, options.render, tuple(artifacts)
-            )
+            result_id = self._cache.put(result, kept)
+            return Rendered(result_id, transcription, options.render, tuple(artifacts))
 
         start_s = time.monotonic()
         async with self._device.submit(Job(hear, meter, deadline_s)) as job:
@@ -219,7 +233,8 @@ class Engine:
         def write(progress: Progress) -> Rendered:
             cached = self._cache.get(result_id)
             titled = replace(options, title=options.title or cached.title)
-            artifacts = self._use_cases.render(cached.transcription, titled, progress)
+            kept = self._cache.get_stems(result_id) if Format.STEMS in titled.formats else {}
+            artifacts = self._use_cases.render(cached.transcription, titled, progress, kept)
             return Rendered(result_id, cached.transcription, titled, tuple(artifacts))
 
         async with self._engraver.submit(Job(write, build_render_meter(), deadline_s)) as job:

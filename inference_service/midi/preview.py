@@ -15,16 +15,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
-from io import BytesIO
 from pathlib import Path
 from threading import Timer
 from typing import Final
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_service.audio.encode import SoundFormat, encode
+from inference_service.audio.waveform import Waveform
 from inference_service.errors import PreviewUnavailable
 from inference_service.progress import Report, ignore
 
@@ -50,7 +49,6 @@ _GAIN: Final = 0.4
 _FADE_S: Final = 2.0
 _LEAST_S: Final = 1.0
 _GREATEST_BOOST_DB: Final = 30.0
-_BIT_RATE: Final = 64_000
 _CHANNELS: Final = 2
 
 Samples = NDArray[np.float32]
@@ -88,7 +86,8 @@ class Synthesizer:
             file.write(midi)
             file.flush()
             samples = self._render([program, *_ARGUMENTS, str(soundfont), file.name], report)
-        return _encode(_level(samples))
+        played = Waveform(_level(samples)[np.newaxis], RATE_HZ)
+        return encode(played, SoundFormat.OPUS)
 
     def _find_soundfont(self) -> Path | None:
         candidates = SOUNDFONTS if self.soundfont is None else (self.soundfont,)
@@ -155,25 +154,3 @@ def _level(samples: Samples) -> Samples:
         finite = finite * np.float32(boost)
     missing = max(round(_LEAST_S * RATE_HZ) - len(finite), 0)
     return np.pad(finite, (0, missing))
-
-
-def _encode(samples: Samples) -> bytes:
-    """Return samples, shape (N,), as Opus in Ogg."""
-    target = BytesIO()
-    with av.open(target, "w", format="ogg") as container:
-        track = container.add_stream("libopus", rate=RATE_HZ, layout="mono")
-        track.bit_rate = _BIT_RATE
-        track.options = {"application": "audio", "compression_level": "5"}
-        resampler = av.AudioResampler(
-            "flt", "mono", RATE_HZ, frame_size=track.codec_context.frame_size or 960
-        )
-        for start in range(0, len(samples), RATE_HZ):
-            block = np.ascontiguousarray(samples[np.newaxis, start : start + RATE_HZ])
-            frame = av.AudioFrame.from_ndarray(block, "fltp", "mono")
-            frame.sample_rate, frame.pts, frame.time_base = RATE_HZ, start, Fraction(1, RATE_HZ)
-            for converted in resampler.resample(frame):
-                container.mux(track.encode(converted))
-        for converted in resampler.resample(None):
-            container.mux(track.encode(converted))
-        container.mux(track.encode(None))
-    return target.getvalue()

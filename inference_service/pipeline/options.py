@@ -40,10 +40,11 @@ class Format(StrEnum):
     PDF = "pdf"
     ROLL = "roll"
     PREVIEW = "preview"
+    STEMS = "stems"
 
 
-DEFAULT_FORMATS = frozenset(Format) - {Format.PREVIEW}
-"""All that need nothing but this package: a preview needs a synthesiser and its sounds."""
+DEFAULT_FORMATS = frozenset(Format) - {Format.PREVIEW, Format.STEMS}
+"""All that any result has: a preview needs a synthesiser and its sounds, stems a song."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
+from inference_service.audio.encode import MEDIA_TYPES, SoundFormat
+from inference_service.errors import StemsUnavailable
 from inference_service.midi.preview import Synthesizer
 from inference_service.midi.writer import encode_performance, encode_score
 from inference_service.music.events import Transcription
@@ -23,6 +26,7 @@ from inference_service.notation.quantize import quantize
 from inference_service.notation.roll import draw_roll
 from inference_service.notation.views import View
 from inference_service.pipeline.options import Format, RenderOptions
+from inference_service.pipeline.stems import KeptStems, export
 from inference_service.progress import Progress, Stage
 
 
@@ -40,6 +44,7 @@ def render(
     options: RenderOptions,
     progress: Progress,
     synthesizer: Synthesizer = Synthesizer(),  # noqa: B008 - immutable
+    stems: KeptStems = MappingProxyType({}),
 ) -> list[Artifact]:
     """Write the files that ``options`` asks for: the pages first, then the other formats.
 
@@ -50,8 +55,18 @@ def render(
     ------
     PreviewUnavailable
         If a preview is asked for, and this machine cannot play.
+    StemsUnavailable
+        If stems are asked for, and none are kept.
     """
-    return list(_artifacts(transcription, options, progress, synthesizer))
+    files = list(_artifacts(transcription, options, progress, synthesizer))
+    return files + _export_stems(stems, progress) if Format.STEMS in options.formats else files
+
+
+def _export_stems(stems: KeptStems, progress: Progress) -> list[Artifact]:
+    if not stems:
+        raise StemsUnavailable("the recording was not separated, or its stems are no longer kept")
+    exported = export(stems, partial(progress, Stage.ENGRAVING))
+    return [Artifact(name, MEDIA_TYPES[SoundFormat.MP3], data) for name, data in exported]
 
 
 def _artifacts(
@@ -61,6 +76,8 @@ def _artifacts(
     synthesizer: Synthesizer,
 ) -> Iterator[Artifact]:
     wanted = options.formats
+    if wanted == {Format.STEMS}:
+        return
     progress(Stage.NOTATION, 0.0)
     written = transpose_score(quantize(transcription, options.title), options.transpose_semitones)
     if options.simple_chords:

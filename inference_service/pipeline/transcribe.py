@@ -15,6 +15,7 @@ from inference_service.music.programs import PIANO, VOICE
 from inference_service.pipeline.bleed import remove_bleed
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
+from inference_service.pipeline.stems import OnStems, forget
 from inference_service.progress import Progress, Report, Stage
 
 
@@ -35,7 +36,12 @@ class _Clock:
 
 
 def transcribe(
-    data: bytes, preset: Preset, stages: StageSet, limits: AudioLimits, progress: Progress
+    data: bytes,
+    preset: Preset,
+    stages: StageSet,
+    limits: AudioLimits,
+    progress: Progress,
+    on_stems: OnStems = forget,
 ) -> Transcription:
     """Hear a recording.
 
@@ -51,6 +57,8 @@ def transcribe(
         Checked while decoding.
     progress : Progress
         Told of each stage; raises ``Cancelled`` to stop.
+    on_stems : OnStems
+        Given what a song was separated into.
 
     Raises
     ------
@@ -68,7 +76,7 @@ def transcribe(
         with clock.stage(Stage.ROUTING) as report:
             preset = stages.router.classify(waveform, report)
 
-    parts, used = _hear_parts(waveform, preset, tuning_cents, stages, clock)
+    parts, used = _hear_parts(waveform, preset, tuning_cents, stages, clock, on_stems)
     notes = sorted(note for part in parts for note in part.notes if not part.is_drum)
     with clock.stage(Stage.CHORDS) as report:
         if preset is Preset.VOICE:  # what an estimator names over a lone line is guesswork
@@ -103,7 +111,12 @@ def transcribe(
 
 
 def _hear_parts(
-    waveform: Waveform, preset: Preset, tuning_cents: float, stages: StageSet, clock: _Clock
+    waveform: Waveform,
+    preset: Preset,
+    tuning_cents: float,
+    stages: StageSet,
+    clock: _Clock,
+    on_stems: OnStems,
 ) -> tuple[list[Part], list[Task]]:
     """Return the parts that the preset asks for, and the tasks whose models found them."""
     if preset is Preset.VOICE:
@@ -117,6 +130,7 @@ def _hear_parts(
 
     with clock.stage(Stage.SEPARATION) as report:
         stems = stages.separation.separate(waveform, report)
+        on_stems(stems, lambda _: report(1.0))
     with clock.stage(Stage.TAGGING) as report:
         vocals = stages.voice.tag(stems["vocals"], tuning_cents, lambda f: report(f / 2))
         band = stages.song.tag_parts(

@@ -65,6 +65,7 @@ _STATUS: Final = {
     ErrorCode.MODEL_FETCH_FAILED: grpc.StatusCode.UNAVAILABLE,
     ErrorCode.MODEL_REJECTED: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorCode.PREVIEW_UNAVAILABLE: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorCode.STEMS_UNAVAILABLE: grpc.StatusCode.NOT_FOUND,
     ErrorCode.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 

@@ -141,10 +141,15 @@ async def succeed(options: pb.TranscribeOptions, audio: bytes) -> Events:
 
 async def render_again(request: pb.RenderRequest) -> Events:
     """The usual course of a rendering."""
-    extra = {pb.FORMAT_JSON: "", pb.FORMAT_ROLL: "roll.png", pb.FORMAT_PREVIEW: "preview.ogg"}
+    extra = {
+        pb.FORMAT_JSON: (),
+        pb.FORMAT_ROLL: ("roll.png",),
+        pb.FORMAT_PREVIEW: ("preview.ogg",),
+        pb.FORMAT_STEMS: ("karaoke.mp3", "a-cappella.mp3", "theremin.mp3"),
+    }
     formats = list(request.render.formats)
-    name = extra.get(formats[0]) if len(formats) == 1 else None
-    events = files() if name is None else artifact(name, OGG) if name else []
+    names = extra.get(formats[0]) if len(formats) == 1 else None
+    events = files() if names is None else [e for name in names for e in artifact(name, OGG)]
     for event in events:
         yield event
     yield pb.TranscribeEvent(result=result(request.render, result_id=request.result_id))

@@ -143,6 +143,52 @@ async def test_the_score_is_played_as_a_voice_message(stage: Stage) -> None:
     assert "Piano, A minor" in sound.caption
 
 
+async def sing(options: pb.TranscribeOptions, audio: bytes) -> Events:
+    """The course of a song."""
+    yield pb.TranscribeEvent(result=result(options.render, preset=pb.PRESET_SONG))
+
+
+async def test_a_song_comes_apart(stage: Stage) -> None:
+    stage.service.transcribe = sing
+    person = stage.person()
+    original = person.message(voice=voice())
+    await person.say_voice()
+    controls = stage.session.sent(SendMessage)[-1]
+    stage.session.requests.clear()
+    await person.press(
+        buttons(controls)["🎤 Karaoke and voice"], received(controls, person, original)
+    )
+
+    assert list(stage.service.renders[-1].render.formats) == [pb.FORMAT_STEMS]
+    [album] = stage.session.sent(SendMediaGroup)
+    assert [track.media.filename for track in album.media] == [
+        "karaoke.mp3", "a-cappella.mp3", "theremin.mp3"
+    ]  # fmt: skip
+    titles = [track.title for track in album.media]
+    assert "karaoke" in titles[0]
+    assert "theremin" in titles[2], "a stem without a name in the language keeps its own"
+    assert {track.duration for track in album.media} == {8}
+    assert album.reply_parameters.message_id == original.message_id
+    assert not stage.session.sent(DeleteMessage), "the buttons stay where they are"
+
+
+async def test_a_lone_voice_has_nothing_to_take_apart(stage: Stage) -> None:
+    _, controls = await _controls(stage)
+    assert "🎤 Karaoke and voice" not in buttons(controls)
+
+
+async def test_stems_that_are_gone(stage: Stage) -> None:
+    async def late(request: pb.RenderRequest) -> Events:
+        raise RefusalError(5, "STEMS_UNAVAILABLE")
+        yield
+
+    stage.service.transcribe, stage.service.render = sing, late
+    person, controls = await _controls(stage)
+    await person.press(buttons(controls)["🎤 Karaoke and voice"], received(controls, person))
+    assert "not kept" in stage.session.sent(SendMessage)[-1].text
+    assert not stage.session.sent(EditMessageReplyMarkup), "the other buttons still work"
+
+
 async def test_who_takes_no_voice_messages_gets_a_file(stage: Stage) -> None:
     person, controls = await _controls(stage)
     shown = received(controls, person)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from notabot.v1 import models_pb2_grpc, transcription_pb2, transcription_pb2_grp
 
 from inference_service.assembly import Pipeline, build_service
 from inference_service.music.events import Beat, Key, NoteEvent, Part, Transcription
-from inference_service.pipeline.options import Preset, RenderOptions
+from inference_service.pipeline.options import Format, Preset, RenderOptions
 from inference_service.pipeline.render import Artifact
 from inference_service.pipeline.stages import StageSet
 from inference_service.progress import Progress, Stage
@@ -53,9 +53,15 @@ class HeldPipeline(Pipeline):
         self.release = threading.Event()
         self.began: list[str] = []
         self.ended: list[str] = []
+        self.stems: dict[str, bytes] = {}
 
     def transcribe(
-        self, data: bytes, preset: Preset, stages: StageSet, progress: Progress
+        self,
+        data: bytes,
+        preset: Preset,
+        stages: StageSet,
+        progress: Progress,
+        kept: MutableMapping[str, bytes],
     ) -> Transcription:
         name = data.decode()
         self.began.append(name)
@@ -66,13 +72,20 @@ class HeldPipeline(Pipeline):
             progress(Stage.TAGGING, 1.0)
         finally:
             self.ended.append(name)
+        kept.update(self.stems)
         return build_transcription(dict(stages.models))
 
     def render(
-        self, transcription: Transcription, options: RenderOptions, progress: Progress
+        self,
+        transcription: Transcription,
+        options: RenderOptions,
+        progress: Progress,
+        kept: Mapping[str, bytes],
     ) -> list[Artifact]:
         progress(Stage.NOTATION, 1.0)
         title = options.title.encode()
+        if options.formats == {Format.STEMS}:
+            return [Artifact(name, "audio/ogg", stem) for name, stem in sorted(kept.items())]
         return [
             Artifact("title.txt", "text/plain", title),
             Artifact("empty.txt", "text/plain", b""),

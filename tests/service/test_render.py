@@ -51,6 +51,25 @@ async def test_a_result_is_rendered_again_after_a_restart(
     assert held.began == ["a"]
 
 
+async def test_stems_are_kept_with_the_result_and_sent_when_asked_for(
+    settings: Settings, held: HeldPipeline
+) -> None:
+    held.release.set()
+    held.stems = {"vocals": b"sung" * 50_000, "accompaniment": b"played"}
+    async with run_service(settings, use_cases=held) as running:
+        first = await transcribe(running)
+    held.stems = {}
+    async with run_service(settings, use_cases=held) as running:
+        *events, _ = await render(
+            running, first.result_id, formats=[transcription_pb2.FORMAT_STEMS]
+        )
+    files: dict[str, bytes] = {}
+    for event in events:
+        if event.HasField("artifact"):
+            files[event.artifact.name] = files.get(event.artifact.name, b"") + event.artifact.data
+    assert files == {"vocals": b"sung" * 50_000, "accompaniment": b"played"}
+
+
 async def test_the_title_is_remembered_and_may_be_changed(
     running: Running, held: HeldPipeline
 ) -> None:

@@ -149,6 +149,21 @@ def test_separate(song: Path, tmp_path: Path) -> None:
     assert abs(vocals + accompaniment - original).max() < 0.01
 
 
+@pytest.mark.parametrize(("kind", "suffix"), [("mp3", "mp3"), ("opus", "ogg"), ("flac", "flac")])
+def test_stems_of_other_formats(song: Path, tmp_path: Path, kind: str, suffix: str) -> None:
+    out = tmp_path / "out"
+    assert run("separate", song, "--out", out, "--format", kind) == 0
+    assert {path.name for path in out.iterdir()} == {f"vocals.{suffix}", f"accompaniment.{suffix}"}
+
+
+def test_a_songs_stems_are_files_of_its_transcription(song: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("transcribe", song, "--preset", "song", "--out", out, "--formats", "stems") == 0
+    assert {path.name for path in out.iterdir()} == {"karaoke.mp3", "a-cappella.mp3"}
+    asked = ("transcribe", song, "--preset", "voice", "--out", out, "--formats", "stems")
+    assert run(*asked) == 66
+
+
 def test_notate(tmp_path: Path) -> None:
     performance = tmp_path / "Étude.mid"
     performance.write_bytes(encode_performance(build_transcription()))

@@ -30,6 +30,7 @@ class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODEL_REJECTED: _ClassVar[ErrorCode]
     INTERNAL: _ClassVar[ErrorCode]
     PREVIEW_UNAVAILABLE: _ClassVar[ErrorCode]
+    STEMS_UNAVAILABLE: _ClassVar[ErrorCode]
 ERROR_CODE_UNSPECIFIED: ErrorCode
 AUDIO_EMPTY: ErrorCode
 AUDIO_UNREADABLE: ErrorCode
@@ -54,3 +55,4 @@ MODEL_FETCH_FAILED: ErrorCode
 MODEL_REJECTED: ErrorCode
 INTERNAL: ErrorCode
 PREVIEW_UNAVAILABLE: ErrorCode
+STEMS_UNAVAILABLE: ErrorCode

@@ -32,6 +32,7 @@ class Format(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FORMAT_PDF: _ClassVar[Format]
     FORMAT_ROLL: _ClassVar[Format]
     FORMAT_PREVIEW: _ClassVar[Format]
+    FORMAT_STEMS: _ClassVar[Format]
 
 class Paper(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -73,6 +74,7 @@ FORMAT_PNG: Format
 FORMAT_PDF: Format
 FORMAT_ROLL: Format
 FORMAT_PREVIEW: Format
+FORMAT_STEMS: Format
 PAPER_A4: Paper
 PAPER_LETTER: Paper
 STAGE_UNSPECIFIED: Stage

@@ -117,3 +117,38 @@ def test_an_interrupted_write_leaves_nothing(tmp_path: Path) -> None:
 def test_the_folder_is_the_owners(tmp_path: Path) -> None:
     build_cache(tmp_path / "a" / "b")
     assert (tmp_path / "a" / "b").stat().st_mode & 0o077 == 0
+
+
+STEMS = {"vocals": b"v" * 1000, "accompaniment": b"a" * 2000}
+
+
+def test_stems_come_back(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    first, second = cache.put(RESULT, STEMS), cache.put(RESULT)
+    assert cache.get_stems(first) == STEMS
+    assert cache.get_stems(second) == {}
+    assert cache.get_stems("../../etc/pa") == {}
+    assert cache.get(first) == RESULT
+
+
+def test_stems_have_what_results_leave(tmp_path: Path) -> None:
+    result_bytes = _size_of_a_result(tmp_path / "one")
+    cache = build_cache(tmp_path / "many", size=4 * result_bytes + 4500)
+    first, second = cache.put(RESULT, STEMS), cache.put(RESULT, STEMS)
+    assert cache.get_stems(second) == STEMS
+    assert len(cache.get_stems(first)) < len(STEMS)
+    assert cache.get(first) == RESULT, "small, and worth more"
+
+
+def test_stems_go_with_their_result(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path, entries=1)
+    first = cache.put(RESULT, STEMS)
+    cache.put(RESULT)
+    assert cache.get_stems(first) == {}
+    assert not list(tmp_path.glob("*.ogg"))
+
+
+def _size_of_a_result(folder: Path) -> int:
+    build_cache(folder).put(RESULT)
+    (path,) = folder.iterdir()
+    return path.stat().st_size

@@ -1,0 +1,134 @@
+"""Samples to the bytes of a sound file, through PyAV; block by block.
+
+=======  ============================  ===================================================
+Format   What it is                    For
+=======  ============================  ===================================================
+wav      16 bits, as they are          editors
+flac     16 bits, half the size        editors
+opus     Opus in Ogg, 48 kHz, 128 k    what is kept: made 200 times faster than it plays
+mp3      MP3, 160 kbit/s               what every player and Telegram's takes for music
+=======  ============================  ===================================================
+
+Bit rates are of two channels; one has half. What is louder than full scale is clipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from io import BytesIO
+from typing import Final, cast
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+
+from inference_service.audio.waveform import Samples, Waveform
+from inference_service.progress import Report, ignore
+
+BLOCK_S: Final = 1.0
+
+
+class SoundFormat(StrEnum):
+    """A kind of sound file."""
+
+    WAV = "wav"
+    FLAC = "flac"
+    OPUS = "opus"
+    MP3 = "mp3"
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    container: str
+    codec: str
+    rate_hz: int | None = None
+    bit_rate: int | None = None
+    options: dict[str, str] = field(default_factory=dict)
+
+
+_RECIPES: Final = {
+    SoundFormat.WAV: _Recipe("wav", "pcm_s16le"),
+    SoundFormat.FLAC: _Recipe("flac", "flac"),
+    SoundFormat.OPUS: _Recipe("ogg", "libopus", 48_000, 128_000, {"compression_level": "3"}),
+    SoundFormat.MP3: _Recipe("mp3", "libmp3lame", 44_100, 160_000, {"compression_level": "7"}),
+}
+MEDIA_TYPES: Final = {
+    SoundFormat.WAV: "audio/wav",
+    SoundFormat.FLAC: "audio/flac",
+    SoundFormat.OPUS: "audio/ogg",
+    SoundFormat.MP3: "audio/mpeg",
+}
+SUFFIXES: Final = {**{kind: kind.value for kind in SoundFormat}, SoundFormat.OPUS: "ogg"}
+
+
+def encode(waveform: Waveform, kind: SoundFormat, report: Report = ignore) -> bytes:
+    """Return a sound file of one or two channels.
+
+    Parameters
+    ----------
+    waveform : Waveform
+    kind : SoundFormat
+    report : Report
+        Called for every second of sound; may raise ``Cancelled``.
+    """
+    samples, rate_hz = waveform.samples, waveform.sample_rate_hz
+    block = round(BLOCK_S * rate_hz)
+
+    def cut() -> Iterator[av.AudioFrame]:
+        for start in range(0, samples.shape[-1], block):
+            report(start / samples.shape[-1])
+            yield _to_frame(samples[:, start : start + block], rate_hz, start)
+
+    return _mux(cut(), kind, rate_hz, len(samples))
+
+
+def convert(data: bytes, kind: SoundFormat, report: Report = ignore) -> bytes:
+    """Return a sound file that :func:`encode` made in another format, held a second at a time."""
+    with av.open(BytesIO(data), "r") as container:
+        stream = container.streams.audio[0]
+        duration_s = float(container.duration or 0) / av.time_base
+
+        def read() -> Iterator[av.AudioFrame]:
+            done = 0
+            for frame in container.decode(stream):
+                report(min(done / stream.rate / duration_s, 1.0) if duration_s else 0.0)
+                frame.pts, frame.time_base = done, Fraction(1, stream.rate)
+                done += frame.samples
+                yield frame
+
+        return _mux(read(), kind, stream.rate, stream.channels)
+
+
+def _mux(frames: Iterable[av.AudioFrame], kind: SoundFormat, rate_hz: int, channels: int) -> bytes:
+    recipe = _RECIPES[kind]
+    layout = "mono" if channels == 1 else "stereo"
+    target = BytesIO()
+    with av.open(target, "w", format=recipe.container) as container:
+        asked = {"rate": recipe.rate_hz or rate_hz, "layout": layout}
+        track = cast(AudioStream, container.add_stream(recipe.codec, **asked))  # type: ignore[call-overload]
+        track.options = dict(recipe.options)
+        if recipe.bit_rate:
+            track.bit_rate = recipe.bit_rate * channels // 2
+        # The codec's own format and frames; the last frame may be shorter.
+        codec = track.codec_context
+        codec.open()
+        resampler = av.AudioResampler(
+            codec.format.name, layout, codec.sample_rate, frame_size=codec.frame_size or None
+        )
+        for frame in frames:
+            for converted in resampler.resample(frame):
+                container.mux(track.encode(converted))
+        for converted in resampler.resample(None):
+            container.mux(track.encode(converted))
+        container.mux(track.encode(None))
+    return target.getvalue()
+
+
+def _to_frame(samples: Samples, rate_hz: int, start: int) -> av.AudioFrame:
+    within = np.ascontiguousarray(np.clip(samples, -1.0, 1.0), np.float32)
+    frame = av.AudioFrame.from_ndarray(within, "fltp", "mono" if len(samples) == 1 else "stereo")
+    frame.sample_rate, frame.pts, frame.time_base = rate_hz, start, Fraction(1, rate_hz)
+    return frame

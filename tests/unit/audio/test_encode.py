@@ -1,0 +1,72 @@
+"""Sound files come back as what they were made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inference_service.audio.decode import AudioLimits, decode
+from inference_service.audio.encode import SoundFormat, convert, encode
+from inference_service.audio.waveform import Waveform
+from inference_service.errors import Cancelled
+from inference_service.progress import ignore
+from tests.factories import build_tone
+
+RATE_HZ = 44100
+
+
+def _tone(channels: int, rate_hz: int = RATE_HZ) -> Waveform:
+    tone = build_tone(440.0, 3.3, rate_hz=rate_hz, amplitude=0.3)
+    return Waveform(np.stack([tone, tone / 2][:channels]), rate_hz)
+
+
+@pytest.mark.parametrize("kind", SoundFormat)
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("rate_hz", [22050, 44100, 48000])
+def test_a_tone_comes_back(kind: SoundFormat, channels: int, rate_hz: int) -> None:
+    waveform = _tone(channels, rate_hz)
+    heard = decode(encode(waveform, kind), AudioLimits(), ignore)
+    assert heard.samples.shape[0] == channels
+    assert heard.duration_s == pytest.approx(waveform.duration_s, abs=0.06)
+    middle = heard.samples[:, RATE_HZ : 2 * RATE_HZ]
+    spectrum = np.abs(np.fft.rfft(middle))
+    assert (spectrum.argmax(-1) == 440).all()
+    levels = np.sqrt(np.mean(np.square(middle), -1))
+    within = (
+        0.06 if kind is SoundFormat.MP3 else 0.01
+    )  # LAME lowers what it is given by a twentieth
+    assert levels[0] == pytest.approx(0.3 / np.sqrt(2), rel=within)
+    assert levels[-1] == pytest.approx(0.3 / np.sqrt(2) / channels, rel=within)
+
+
+@pytest.mark.parametrize("kind", [SoundFormat.WAV, SoundFormat.FLAC])
+def test_these_lose_nothing_but_bits(kind: SoundFormat) -> None:
+    waveform = _tone(2)
+    heard = decode(encode(waveform, kind), AudioLimits(), ignore)
+    np.testing.assert_allclose(heard.samples, waveform.samples, atol=1e-4)
+
+
+def test_what_is_kept_is_converted() -> None:
+    kept = encode(_tone(2), SoundFormat.OPUS)
+    music = convert(kept, SoundFormat.MP3)
+    assert music[:3] == b"ID3" or music[0] == 0xFF
+    heard = decode(music, AudioLimits(), ignore)
+    assert heard.duration_s == pytest.approx(3.3, abs=0.1)
+    assert np.abs(heard.samples).max() == pytest.approx(0.3, abs=0.03)
+
+
+def test_what_is_too_loud_is_clipped() -> None:
+    loud = Waveform(4 * _tone(1).samples, RATE_HZ)
+    heard = decode(encode(loud, SoundFormat.WAV), AudioLimits(), ignore)
+    assert np.abs(heard.samples).max() == pytest.approx(1.0, abs=1e-3)
+
+
+def test_cancelling_stops_it() -> None:
+    def cancel(fraction: float) -> None:
+        if fraction > 0.5:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        encode(_tone(1), SoundFormat.OPUS, cancel)
+    with pytest.raises(Cancelled):
+        convert(encode(_tone(1), SoundFormat.OPUS), SoundFormat.MP3, cancel)

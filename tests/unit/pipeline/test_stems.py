@@ -1,0 +1,71 @@
+"""What is kept of a song's stems, and what a person gets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inference_service.audio.decode import AudioLimits, decode
+from inference_service.audio.waveform import Waveform
+from inference_service.errors import Cancelled, StemsUnavailable
+from inference_service.pipeline.options import Format, RenderOptions
+from inference_service.pipeline.render import render
+from inference_service.pipeline.stems import complete, export, keep
+from inference_service.progress import ignore
+from tests.factories import build_tone
+from tests.service.running import build_transcription
+
+RATE_HZ = 44100
+
+
+def _stem(f_hz: float) -> Waveform:
+    return Waveform(build_tone(f_hz, 1.5, amplitude=0.2)[None], RATE_HZ)
+
+
+TWO = {"vocals": _stem(440.0), "accompaniment": _stem(220.0)}
+FOUR = {"drums": _stem(150.0), "bass": _stem(100.0), "other": _stem(300.0), "vocals": _stem(440.0)}
+
+
+def test_the_accompaniment_is_all_but_the_vocals() -> None:
+    stems = complete(FOUR)
+    assert list(stems) == ["vocals", "accompaniment", "drums", "bass", "other"]
+    expected = sum(FOUR[name].samples for name in ("drums", "bass", "other"))
+    np.testing.assert_allclose(stems["accompaniment"].samples, expected, atol=1e-6)
+    assert list(complete(TWO)) == ["vocals", "accompaniment"]
+    one = {"vocals": TWO["vocals"], "other": _stem(220.0)}
+    assert list(complete(one)) == ["vocals", "accompaniment"], "the only other is all others"
+
+
+def test_a_person_gets_karaoke_first() -> None:
+    kept = keep(FOUR, ignore)
+    files = dict(export(kept, ignore))
+    assert list(files) == ["karaoke.mp3", "a-cappella.mp3", "drums.mp3", "bass.mp3", "other.mp3"]
+    heard = decode(files["a-cappella.mp3"], AudioLimits(), ignore)
+    spectrum = np.abs(np.fft.rfft(heard.samples[0, :RATE_HZ]))
+    assert spectrum.argmax() == 440
+
+
+def test_stems_are_files_of_a_rendering() -> None:
+    options = RenderOptions(formats=frozenset({Format.STEMS}))
+    files = render(build_transcription(), options, _nobody, stems=keep(TWO, ignore))
+    assert [file.name for file in files] == ["karaoke.mp3", "a-cappella.mp3"]
+    assert {file.media_type for file in files} == {"audio/mpeg"}
+
+
+def test_without_stems_it_says_so() -> None:
+    options = RenderOptions(formats=frozenset({Format.STEMS}))
+    with pytest.raises(StemsUnavailable, match="not separated"):
+        render(build_transcription(), options, _nobody)
+
+
+def test_cancelling_stops_the_files() -> None:
+    def cancel(fraction: float) -> None:
+        if fraction > 0.4:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        list(export(keep(TWO, ignore), cancel))
+
+
+def _nobody(stage: object, fraction: float) -> None:
+    """Nobody looks on."""
