@@ -1,8 +1,8 @@
 """A result into a chat: the pages as albums, the files, and a message with the buttons.
 
-Limits of the Bot API kept here: an album has 2 to 10 items, so a lone page goes as a photo; albums
-cannot carry buttons, so these have a message of their own. Beyond :data:`MAX_PAGES` the chat would
-drown: the PDF has all pages.
+Limits of the Bot API kept here: an album has 2 to 10 items, so a lone page goes as a photo, and a
+request has 50 MB at most, so long songs' stems go in several; albums cannot carry buttons, so these
+have a message of their own. Beyond :data:`MAX_PAGES` the chat would drown: the PDF has all pages.
 """
 
 from __future__ import annotations
@@ -32,11 +32,16 @@ from bot.sources import find_source
 from bot.views import caption, controls_text, pages_note, shown_caption, stem_title
 
 MAX_ALBUM_ITEMS: Final = 10
+MAX_ALBUM_BYTES: Final = 49_000_000
+UPLOAD_TIMEOUT_S: Final = 300
+"""For an album of music, which is larger than all else that is sent."""
+
 MAX_PAGES: Final = 20
 FILE_NAMES: Final = ("score.pdf", "score.mid", "performance.mid", "score.musicxml")
 """What goes out as files, in this order."""
 
 _PAGE_NAME = re.compile(r"score-(\d+)\.png")
+_NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 
 logger = structlog.get_logger(__name__)
 
@@ -181,20 +186,55 @@ async def send_stems(
     t: Translator,
 ) -> None:
     """Send what a song was separated into, as music with titles; karaoke comes first."""
-    tracks = [
-        InputMediaAudio(
-            media=_input_file(stem),
-            title=stem_title(stem.name.removesuffix(".mp3"), title, t),
-            duration=round(result.duration_s),
+    duration_s = round(result.duration_s)
+    for album in _albums(artifacts):
+        titles = [stem_title(stem.name.removesuffix(".mp3"), title, t) for stem in album]
+        files = [
+            BufferedInputFile(stem.data, filename=f"{_file_name(name)}.mp3")
+            for stem, name in zip(album, titles, strict=True)
+        ]
+        if len(album) == 1:
+            await bot.send_audio(
+                target.chat_id,
+                files[0],
+                title=titles[0],
+                duration=duration_s,
+                message_thread_id=target.thread_id,
+                reply_parameters=target.reply_parameters,
+                request_timeout=UPLOAD_TIMEOUT_S,
+            )
+            continue
+        await bot.send_media_group(
+            target.chat_id,
+            [
+                InputMediaAudio(media=file, title=name, duration=duration_s)
+                for file, name in zip(files, titles, strict=True)
+            ],
+            message_thread_id=target.thread_id,
+            reply_parameters=target.reply_parameters,
+            request_timeout=UPLOAD_TIMEOUT_S,
         )
-        for stem in artifacts[:MAX_ALBUM_ITEMS]
-    ]
-    await bot.send_media_group(
-        target.chat_id,
-        list(tracks),
-        message_thread_id=target.thread_id,
-        reply_parameters=target.reply_parameters,
-    )
+
+
+def _albums(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
+    """Files in their order, together as far as an album's limits allow."""
+    albums: list[list[Artifact]] = []
+    for artifact in artifacts:
+        fits = (
+            albums
+            and len(albums[-1]) < MAX_ALBUM_ITEMS
+            and sum(len(file.data) for file in [*albums[-1], artifact]) <= MAX_ALBUM_BYTES
+        )
+        if fits:
+            albums[-1].append(artifact)
+        else:
+            albums.append([artifact])
+    return albums
+
+
+def _file_name(title: str) -> str:
+    """A title without what file systems refuse."""
+    return _NOT_IN_FILE_NAMES.sub("_", title)
 
 
 def ogg_duration_s(data: bytes) -> float:

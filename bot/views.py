@@ -24,6 +24,8 @@ MAX_MESSAGE_CHARS: Final = 4096
 MAX_CAPTION_CHARS: Final = 1024
 OPENING_CHORDS: Final = 8
 DEFAULT_WAIT_S: Final = 30.0
+STEMS: Final = ("karaoke", "a-cappella", "drums", "bass", "guitar", "piano", "other")
+"""What a song is separated into, where it has a name in each language."""
 
 _BAR_CELLS: Final = 12
 _GRID_CHARS: Final = 34  # what fits a phone's width in Telegram's fixed-width type
@@ -168,7 +170,7 @@ def shown_caption(result: Result, title: str, t: Translator, *, with_view: bool 
 
 def stem_title(stem: str, title: str, t: Translator) -> str:
     """What a player calls a stem: "Song (karaoke)"; one without a name here keeps its own."""
-    name = t(f"stem.{stem}") if t.has(f"stem.{stem}") else stem
+    name = t(f"stem.{stem}") if stem in STEMS else stem
     return f"{title} ({name})" if title else name
 
 

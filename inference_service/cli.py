@@ -1,6 +1,6 @@
 """``notabot``: serve, transcribe, separate, notate, models.
 
-Without ``--server`` the work is done in this process. Files are written whole or not at all. An
+Without ``--server`` the work is done in this process. Files are written whole, and all or none. An
 error is one line on standard error and an exit code from ``docs/errors.md``.
 """
 
@@ -139,6 +139,11 @@ def _build_parser() -> argparse.ArgumentParser:
     separate.add_argument("--out", type=Path, required=True, metavar="DIR")
     separate.add_argument(
         "--format", choices=SOUND_FORMATS, default=SOUND_FORMATS[0], help="of the files"
+    )
+    separate.add_argument(
+        "--karaoke",
+        action="store_true",
+        help="what a singer wants, no more: the files karaoke and a-cappella",
     )
     separate.set_defaults(command=_separate)
 
@@ -301,22 +306,25 @@ def _separate(options: argparse.Namespace, settings: Settings) -> None:
     from inference_service.assembly import build_limits, build_stages
     from inference_service.audio.decode import decode
     from inference_service.audio.encode import SUFFIXES, SoundFormat, encode
-    from inference_service.pipeline.stems import complete
+    from inference_service.pipeline.stems import SONG_NAMES, complete
 
     data = _read(options.input, settings.audio.max_bytes)
     with _progress_bar() as report:
         waveform = decode(data, build_limits(settings.audio), lambda _: report(Stage.DECODE, 0.0))
         separator = build_stages(settings.models).separation
-        stems = separator.separate(waveform, lambda done: report(Stage.SEPARATION, done))
+        stems = complete(separator.separate(waveform, lambda done: report(Stage.SEPARATION, done)))
+        if options.karaoke:
+            stems = {called: stems[name] for name, called in SONG_NAMES.items()}
         kind = SoundFormat(options.format)
-        files = [
+        files = (
             (
                 f"{name}.{SUFFIXES[kind]}",
                 encode(stem, kind, lambda _: report(Stage.SEPARATION, 1.0)),
             )
-            for name, stem in complete(stems).items()
-        ]
-    _write_files(options.out, files)
+            for name, stem in stems.items()
+        )
+        paths = _save(options.out, files)
+    _print_paths(paths)
 
 
 def _notate(options: argparse.Namespace, settings: Settings) -> None:
@@ -443,16 +451,29 @@ def _read(path: Path, max_bytes: int) -> bytes:
 
 
 def _write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Write files whole or not at all, and print their paths."""
+    """Write files, all of them whole or none, and print their paths."""
+    _print_paths(_save(folder, files))
+
+
+def _save(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
+    """Write files, all of them whole or none; of an iterator, no more than one is held."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files:
-        path = folder / Path(name).name
-        temporary = path.with_name(f".{path.name}.tmp")
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    temporary: dict[Path, Path] = {}
+    try:
+        for name, data in files:
+            path = folder / Path(name).name
+            temporary[path] = path.with_name(f".{path.name}.tmp")
+            temporary[path].write_bytes(data)
+        for path, written in temporary.items():
+            written.replace(path)
+    finally:
+        for written in temporary.values():
+            written.unlink(missing_ok=True)
+    return list(temporary)
+
+
+def _print_paths(paths: Iterable[Path]) -> None:
+    for path in paths:
         print(path)
 
 

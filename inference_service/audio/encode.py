@@ -9,7 +9,8 @@ opus     Opus in Ogg, 48 kHz, 128 k    what is kept: made 200 times faster than 
 mp3      MP3, 160 kbit/s               what every player and Telegram's takes for music
 =======  ============================  ===================================================
 
-Bit rates are of two channels; one has half. What is louder than full scale is clipped.
+Bit rates are of two channels; one has half. A long MP3 that has a limit of bytes has a lower rate.
+What is louder than full scale is clipped.
 """
 
 from __future__ import annotations
@@ -61,6 +62,9 @@ MEDIA_TYPES: Final = {
     SoundFormat.OPUS: "audio/ogg",
     SoundFormat.MP3: "audio/mpeg",
 }
+MP3_KBITS: Final = (160, 128, 112, 96, 80, 64, 56, 48, 40, 32)
+"""The rates that MPEG-1 Layer III knows (ISO/IEC 11172-3), as far as we use them."""
+
 SUFFIXES: Final = {**{kind: kind.value for kind in SoundFormat}, SoundFormat.OPUS: "ogg"}
 
 
@@ -85,11 +89,21 @@ def encode(waveform: Waveform, kind: SoundFormat, report: Report = ignore) -> by
     return _mux(cut(), kind, rate_hz, len(samples))
 
 
-def convert(data: bytes, kind: SoundFormat, report: Report = ignore) -> bytes:
-    """Return a sound file that :func:`encode` made in another format, held a second at a time."""
+def convert_to_mp3(data: bytes, max_bytes: int, report: Report = ignore) -> bytes:
+    """Return a sound file that :func:`encode` made as MP3, held a second at a time.
+
+    Parameters
+    ----------
+    data : bytes
+    max_bytes : int
+        Kept to by a lower bit rate, as long as there is one.
+    report : Report
+        Called for every packet of sound; may raise ``Cancelled``.
+    """
     with av.open(BytesIO(data), "r") as container:
         stream = container.streams.audio[0]
         duration_s = float(container.duration or 0) / av.time_base
+        bit_rate = choose_mp3_rate(duration_s, stream.channels, max_bytes)
 
         def read() -> Iterator[av.AudioFrame]:
             done = 0
@@ -99,10 +113,32 @@ def convert(data: bytes, kind: SoundFormat, report: Report = ignore) -> bytes:
                 done += frame.samples
                 yield frame
 
-        return _mux(read(), kind, stream.rate, stream.channels)
+        return _mux(read(), SoundFormat.MP3, stream.rate, stream.channels, bit_rate)
 
 
-def _mux(frames: Iterable[av.AudioFrame], kind: SoundFormat, rate_hz: int, channels: int) -> bytes:
+def choose_mp3_rate(duration_s: float, channels: int, max_bytes: int) -> int:
+    """Return the highest usual bit rate, in bit/s, at which an MP3 has at most ``max_bytes``.
+
+    Examples
+    --------
+    >>> choose_mp3_rate(180.0, 2, 48_000_000)
+    160000
+    >>> choose_mp3_rate(7200.0, 2, 48_000_000)
+    48000
+    """
+    usual = (_RECIPES[SoundFormat.MP3].bit_rate or 0) * channels // 2
+    rates = [1000 * kbits for kbits in MP3_KBITS if 1000 * kbits <= usual]
+    fitting = (rate for rate in rates if rate * duration_s / 8 <= max_bytes)
+    return next(fitting, rates[-1])
+
+
+def _mux(
+    frames: Iterable[av.AudioFrame],
+    kind: SoundFormat,
+    rate_hz: int,
+    channels: int,
+    bit_rate: int | None = None,
+) -> bytes:
     recipe = _RECIPES[kind]
     layout = "mono" if channels == 1 else "stereo"
     target = BytesIO()
@@ -111,7 +147,7 @@ def _mux(frames: Iterable[av.AudioFrame], kind: SoundFormat, rate_hz: int, chann
         track = cast(AudioStream, container.add_stream(recipe.codec, **asked))  # type: ignore[call-overload]
         track.options = dict(recipe.options)
         if recipe.bit_rate:
-            track.bit_rate = recipe.bit_rate * channels // 2
+            track.bit_rate = bit_rate or recipe.bit_rate * channels // 2
         # The codec's own format and frames; the last frame may be shorter.
         codec = track.codec_context
         codec.open()

@@ -1,9 +1,9 @@
 """Results kept on disk under ids that nobody guesses, to be rendered again without inference.
 
 One file a result: gzipped JSON, written whole or not at all, its modification time the time of
-its last use. Beside it a song's stems, a file each, which are large: they have what the results
-leave of the bytes, and go with theirs. Bounded by count, bytes and age; the longest unused go
-first. An id holds 72 random bits in 12 characters, which leaves room beside it in a Telegram
+its last use. Beside it a song's stems in one archive, which is large: archives have what the
+results leave of the bytes, and go with theirs. Bounded by count, bytes and age; the longest unused
+go first. An id holds 72 random bits in 12 characters, which leaves room beside it in a Telegram
 button's 64 bytes.
 """
 
@@ -15,6 +15,7 @@ import re
 import secrets
 import threading
 import time
+import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from inference_service.music.events import Transcription
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{12}", re.ASCII)
 _ID_BYTES: Final = 9
 _SUFFIX: Final = ".json.gz"
-_STEM: Final = re.compile(r"([A-Za-z0-9_-]{12})\.([a-z_]+)\.ogg", re.ASCII)
+_STEMS_SUFFIX: Final = ".stems.zip"
 _MAX_JSON_BYTES: Final = 64_000_000
 
 _log = structlog.get_logger()
@@ -76,24 +77,30 @@ class ResultCache:
         data = gzip.compress(_ADAPTER.dump_json(result), compresslevel=6, mtime=0)
         temporary = self._directory / f"{result_id}.tmp"
         with self._lock:
-            for name, stem in (stems or {}).items():
-                temporary.write_bytes(stem)
-                temporary.replace(self._directory / f"{result_id}.{name}.ogg")
+            if stems:
+                _write_stems(temporary, stems)
+                temporary.replace(self._stems_path(result_id))
             temporary.write_bytes(data)
             temporary.replace(self._path(result_id))
             self._evict()
         return result_id
 
     def get_stems(self, result_id: str) -> dict[str, bytes]:
-        """Return the stems that are still kept of a result's recording, by name."""
+        """Return the stems of a result's recording by name; none if they are no longer kept."""
+        if _ID.fullmatch(result_id) is None:
+            return {}
+        path = self._stems_path(result_id)
         with self._lock:
-            found = {}
-            for path in self._directory.glob("*.ogg"):
-                match = _STEM.fullmatch(path.name)
-                if match is not None and match[1] == result_id:
-                    found[match[2]] = path.read_bytes()
-                    os.utime(path)
-        return found
+            try:
+                stems = _read_stems(path)
+                os.utime(path)
+            except FileNotFoundError:
+                return {}
+            except (OSError, zipfile.BadZipFile) as error:
+                _log.warning("cached_stems_unreadable", reason=type(error).__name__)
+                path.unlink(missing_ok=True)
+                return {}
+        return stems
 
     def get(self, result_id: str) -> CachedResult:
         """Return a result and count this as a use of it.
@@ -110,6 +117,7 @@ class ResultCache:
             try:
                 if time.time() - path.stat().st_mtime > self._max_age_s:
                     path.unlink(missing_ok=True)
+                    self._stems_path(result_id).unlink(missing_ok=True)
                     raise ResultExpired("the result is no longer kept")
                 result = _read(path)
                 os.utime(path)
@@ -123,6 +131,9 @@ class ResultCache:
 
     def _path(self, result_id: str) -> Path:
         return self._directory / (result_id + _SUFFIX)
+
+    def _stems_path(self, result_id: str) -> Path:
+        return self._directory / (result_id + _STEMS_SUFFIX)
 
     def _evict(self) -> None:
         """Delete what is too old, and the longest unused beyond the bounds."""
@@ -143,10 +154,10 @@ class ResultCache:
             else:
                 kept.add(path.name.removesuffix(_SUFFIX))
         for stat, path in files:
-            match = _STEM.fullmatch(path.name)
-            if match is not None:
+            if path.name.endswith(_STEMS_SUFFIX):
                 total_bytes += stat.st_size
-                if match[1] not in kept or total_bytes > self._max_bytes:
+                result_id = path.name.removesuffix(_STEMS_SUFFIX)
+                if result_id not in kept or total_bytes > self._max_bytes:
                     path.unlink(missing_ok=True)
 
 
@@ -156,3 +167,14 @@ def _read(path: Path) -> CachedResult:
     if len(data) > _MAX_JSON_BYTES:
         raise ValueError("too large")
     return _ADAPTER.validate_json(data)
+
+
+def _write_stems(path: Path, stems: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, stem in stems.items():
+            archive.writestr(name, stem)
+
+
+def _read_stems(path: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}

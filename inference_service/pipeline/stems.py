@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from inference_service.audio.encode import SoundFormat, convert, encode
+from inference_service.audio.encode import SoundFormat, convert_to_mp3, encode
 from inference_service.audio.waveform import Waveform, mix
 from inference_service.progress import Report
 
@@ -22,6 +22,9 @@ KeptStems = Mapping[str, bytes]
 
 OnStems = Callable[[Mapping[str, Waveform], Report], None]
 """Given a song's stems when they are known."""
+
+MAX_FILE_BYTES: Final = 48_000_000
+"""Of a person's file: a bot may send 50 MB (https://core.telegram.org/bots/api#sendaudio)."""
 
 SONG_NAMES: Final = {VOCALS: "a-cappella", ACCOMPANIMENT: "karaoke"}
 """What a singer calls them."""
@@ -48,7 +51,7 @@ def export(kept: KeptStems, report: Report) -> Iterator[tuple[str, bytes]]:
         def report_file(fraction: float, number: int = number) -> None:
             report((number + fraction) / len(order))
 
-        data = convert(kept[name], SoundFormat.MP3, report_file)
+        data = convert_to_mp3(kept[name], MAX_FILE_BYTES, report_file)
         yield f"{SONG_NAMES.get(name, name)}.mp3", data
 
 

@@ -18,6 +18,7 @@ from aiogram.methods import (
     GetFile,
     GetMe,
     GetUpdates,
+    SendAudio,
     SendDocument,
     SendMediaGroup,
     SendMessage,
@@ -26,6 +27,7 @@ from aiogram.methods import (
     TelegramMethod,
 )
 from aiogram.types import (
+    Audio,
     CallbackQuery,
     Chat,
     File,
@@ -89,7 +91,7 @@ class RecordingSession(BaseSession):
                 return [await self.updates.get()]
             case SendMessage():
                 return self._message(bot, method.chat_id, text=method.text)
-            case SendPhoto() | SendDocument() | SendVoice():
+            case SendPhoto() | SendDocument() | SendVoice() | SendAudio():
                 return self._message(bot, method.chat_id, text="media")
             case EditMessageText():
                 return self._message(bot, method.chat_id, text=method.text)
@@ -225,6 +227,11 @@ def voice(size_bytes: int = len(AUDIO), duration_s: int = 5) -> Voice:
         mime_type="audio/ogg",
         file_size=size_bytes,
     )
+
+
+def audio(title: str) -> Audio:
+    """A piece of music with a title."""
+    return Audio(file_id="music", file_unique_id="u", duration=5, title=title)
 
 
 def received(method: SendMessage, person: Person, reply_to: Message | None = None) -> Message:

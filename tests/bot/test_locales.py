@@ -16,7 +16,7 @@ from bot.client import ModelState, Stage, View
 from bot.commands import ADMIN_COMMANDS, COMMANDS
 from bot.errors import BotError, BotErrorCode
 from bot.i18n import LANGUAGES, TextCatalogues, Translator
-from bot.views import error_text
+from bot.views import STEMS, error_text
 
 BOT = Path(bot.__file__).parent
 CODES = [name for name in errors_pb2.ErrorCode.keys() if name != "ERROR_CODE_UNSPECIFIED"]  # noqa: SIM118
@@ -29,6 +29,7 @@ COMPUTED = {
     *(f"command.{name}" for name in COMMANDS + ADMIN_COMMANDS),
     *(f"note.{letter}" for letter in "CDEFGAB"),
     *("key.major", "key.minor"),
+    *(f"stem.{name}" for name in STEMS),
     *("result.rendering", "result.preparing"),
 }
 

@@ -11,6 +11,7 @@ from aiogram.methods import (
     AnswerCallbackQuery,
     DeleteMessage,
     EditMessageReplyMarkup,
+    SendAudio,
     SendDocument,
     SendMediaGroup,
     SendMessage,
@@ -20,9 +21,10 @@ from aiogram.methods import (
 from aiogram.types import InaccessibleMessage
 from notabot.v1 import transcription_pb2 as pb
 
+from bot import delivery
 from tests.bot.conftest import Stage
-from tests.bot.service import Events, RefusalError, render_again, result
-from tests.bot.telegram import Person, buttons, received, voice
+from tests.bot.service import OGG, Events, RefusalError, render_again, result
+from tests.bot.telegram import Person, audio, buttons, received, voice
 
 RESULT_ID = "0123456789abcdef0123456789abcdef"
 
@@ -156,25 +158,54 @@ async def test_a_song_comes_apart(stage: Stage) -> None:
     controls = stage.session.sent(SendMessage)[-1]
     stage.session.requests.clear()
     await person.press(
-        buttons(controls)["🎤 Karaoke and voice"], received(controls, person, original)
+        buttons(controls)["♪ Karaoke and voice"], received(controls, person, original)
     )
 
     assert list(stage.service.renders[-1].render.formats) == [pb.FORMAT_STEMS]
     [album] = stage.session.sent(SendMediaGroup)
-    assert [track.media.filename for track in album.media] == [
-        "karaoke.mp3", "a-cappella.mp3", "theremin.mp3"
-    ]  # fmt: skip
     titles = [track.title for track in album.media]
-    assert "karaoke" in titles[0]
-    assert "theremin" in titles[2], "a stem without a name in the language keeps its own"
+    # What has no name in the language keeps its own.
+    assert titles == [f"Recording ({name})" for name in ("karaoke", "a cappella", "theremin")]
+    assert [track.media.filename for track in album.media] == [f"{name}.mp3" for name in titles]
     assert {track.duration for track in album.media} == {8}
     assert album.reply_parameters.message_id == original.message_id
     assert not stage.session.sent(DeleteMessage), "the buttons stay where they are"
 
 
+async def test_long_stems_go_in_several_messages(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "MAX_ALBUM_BYTES", 2 * len(OGG))
+    stage.service.transcribe = sing
+    person, controls = await _controls(stage)
+    shown = received(controls, person)
+    stage.session.requests.clear()
+    await person.press(buttons(controls)["♪ Karaoke and voice"], shown)
+
+    [album] = stage.session.sent(SendMediaGroup)
+    [last] = stage.session.sent(SendAudio)
+    assert len(album.media) == 2
+    assert "theremin" in last.title
+    assert last.duration == 8
+
+
+async def test_a_title_that_is_no_file_name(stage: Stage) -> None:
+    stage.service.transcribe = sing
+    person = stage.person()
+    await person.say(audio=audio(title='AC/DC: "T.N.T."'))
+    controls = stage.session.sent(SendMessage)[-1]
+    shown = received(controls, person)
+    stage.session.requests.clear()
+    await person.press(buttons(controls)["♪ Karaoke and voice"], shown)
+
+    [album] = stage.session.sent(SendMediaGroup)
+    assert album.media[0].title == 'AC/DC: "T.N.T." (karaoke)'
+    assert album.media[0].media.filename == "AC_DC_ _T.N.T._ (karaoke).mp3"
+
+
 async def test_a_lone_voice_has_nothing_to_take_apart(stage: Stage) -> None:
     _, controls = await _controls(stage)
-    assert "🎤 Karaoke and voice" not in buttons(controls)
+    assert "♪ Karaoke and voice" not in buttons(controls)
 
 
 async def test_stems_that_are_gone(stage: Stage) -> None:
@@ -184,7 +215,7 @@ async def test_stems_that_are_gone(stage: Stage) -> None:
 
     stage.service.transcribe, stage.service.render = sing, late
     person, controls = await _controls(stage)
-    await person.press(buttons(controls)["🎤 Karaoke and voice"], received(controls, person))
+    await person.press(buttons(controls)["♪ Karaoke and voice"], received(controls, person))
     assert "not kept" in stage.session.sent(SendMessage)[-1].text
     assert not stage.session.sent(EditMessageReplyMarkup), "the other buttons still work"
 

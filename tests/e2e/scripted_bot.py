@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
+import math
 import struct
+import wave
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +24,7 @@ from aiogram.types import (
     CallbackQuery,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
+    InputMediaAudio,
     InputMediaDocument,
     InputMediaPhoto,
     Message,
@@ -51,6 +55,21 @@ def build_png(width_px: int, height_px: int, shade: int = 255) -> bytes:
         + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b"")
     )
+
+
+def build_sound(duration_s: float) -> bytes:
+    """A WAV file: a beep of one pitch."""
+    target = io.BytesIO()
+    with wave.open(target, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        samples = (
+            round(8000 * math.sin(2 * math.pi * 440 * i / 8000))
+            for i in range(round(8000 * duration_s))
+        )
+        file.writeframes(b"".join(struct.pack("<h", sample) for sample in samples))
+    return target.getvalue()
 
 
 def build_bot(chat: LocalChat) -> Bot:
@@ -99,6 +118,18 @@ async def album(message: Message, bot: Bot) -> None:
     names = ("score.pdf", "нота.mid", "score.musicxml")
     files = [InputMediaDocument(media=BufferedInputFile(b"0" * 2048, name)) for name in names]
     await bot.send_media_group(message.chat.id, files)  # type: ignore[arg-type]
+
+
+@router.message(Command("tracks"))
+async def tracks(message: Message, bot: Bot) -> None:
+    names = ("Песня (karaoke)", "Песня (a cappella)")
+    music = [
+        InputMediaAudio(
+            media=BufferedInputFile(build_sound(2.0), f"{name}.wav"), title=name, duration=2
+        )
+        for name in names
+    ]
+    await bot.send_media_group(message.chat.id, music)  # type: ignore[arg-type]
 
 
 @router.message(Command("progress"))

@@ -233,6 +233,28 @@ async def test_an_album_and_its_viewer(
     await expect(viewer).to_be_hidden()
 
 
+@pytest.mark.parametrize("viewport", [None, PHONE], ids=["desktop", "phone"])
+async def test_an_album_of_music_is_heard_and_saved(
+    open_page: OpenPage, screenshot: Screenshot, viewport: dict[str, int] | None
+) -> None:
+    page = await open_page(**(viewport or {}))
+    await say(page, "/tracks")
+    album = messages(page).nth(1)
+    tracks = album.locator(".audio")
+    await expect(tracks.locator("b")).to_have_text(["Песня (karaoke)", "Песня (a cappella)"])
+    await expect(tracks.locator(".time")).to_have_text(["0:02", "0:02"])
+    for place in (0, 1):  # what plays stops when another begins
+        await tracks.nth(place).get_by_role("button", name="Play").click()
+        await expect(tracks.nth(place).get_by_role("button", name="Pause")).to_be_visible()
+        await expect(album.get_by_role("button", name="Pause")).to_have_count(1)
+    await screenshot(page, f"tracks-{'phone' if viewport else 'desktop'}")
+    async with page.expect_download() as download:
+        await album.get_by_role("link", name="Download: Песня (karaoke).wav").click()
+    assert (await download.value).suggested_filename == "Песня (karaoke).wav"
+    width_px = await page.evaluate("document.documentElement.scrollWidth")
+    assert width_px <= await page.evaluate("innerWidth")
+
+
 async def test_buttons_answer_with_toasts_alerts_and_edits(open_page: OpenPage) -> None:
     page = await open_page()
     await say(page, "/start")

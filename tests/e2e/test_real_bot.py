@@ -28,7 +28,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
 from bot.localchat.images import read_image_info
+from inference_service.audio.decode import AudioLimits, decode
 from inference_service.midi.preview import SOUNDFONTS
+from inference_service.progress import ignore
+from tests.conftest import ROOT
 from tests.e2e.conftest import PHONE, Screenshot
 from tests.e2e.test_chat_page import drop, messages, say
 from tests.factories import build_scale, encode_audio, sing
@@ -309,6 +312,28 @@ async def test_a_second_look_and_a_first_listen(
     else:
         await expect(messages(page).last).to_contain_text("no synthesiser", timeout=RESULT_MS)
     await screenshot(page, "real-6-listen-phone")
+
+
+async def test_a_song_gives_a_karaoke_track_and_a_voice(
+    context: BrowserContext, stack: Stack, screenshot: Screenshot
+) -> None:
+    page = await open_chat(context, stack)
+    shown = await scores(page).count()
+    song = (ROOT / "docs" / "samples" / "song.ogg").read_bytes()
+    await drop(page, "#chat", "Auld Lang Syne.ogg", "audio/ogg", song)
+    await await_scores(page, shown + 1, stack)
+    await page.get_by_role("button", name="Karaoke and voice").click()
+    tracks = messages(page).last.locator(".audio")
+    await expect(tracks.locator("b")).to_have_text(
+        ["Auld Lang Syne (karaoke)", "Auld Lang Syne (a cappella)"], timeout=RESULT_MS
+    )
+    await screenshot(page, "real-8-stems")
+    for track in await tracks.all():
+        source = await track.locator("a.save").get_attribute("href")
+        sound = decode(await fetch(page, source or ""), AudioLimits(), ignore)
+        assert sound.duration_s == pytest.approx(21, abs=1)
+        await track.get_by_role("button", name="Play").click()
+        await expect(track.get_by_role("button", name="Pause")).to_be_visible()
 
 
 async def test_an_administrator_sees_what_others_do_not(

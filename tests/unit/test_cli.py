@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import threading
 from collections.abc import Iterator, Sequence
@@ -154,6 +155,32 @@ def test_stems_of_other_formats(song: Path, tmp_path: Path, kind: str, suffix: s
     out = tmp_path / "out"
     assert run("separate", song, "--out", out, "--format", kind) == 0
     assert {path.name for path in out.iterdir()} == {f"vocals.{suffix}", f"accompaniment.{suffix}"}
+
+
+def test_a_singer_gets_two_files(song: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("separate", song, "--out", out, "--karaoke", "--format", "flac") == 0
+    assert {path.name for path in out.iterdir()} == {"karaoke.flac", "a-cappella.flac"}
+
+
+def test_stems_are_written_all_or_none(
+    song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    write_bytes, written = Path.write_bytes, 0
+
+    def fill_up(path: Path, data: bytes) -> int:
+        nonlocal written
+        written += 1
+        if written > 1:
+            write_bytes(path, data[:100])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write_bytes(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", fill_up)
+    assert run("separate", song, "--out", out) == 73
+    assert written == 2
+    assert not list(out.iterdir())
 
 
 def test_a_songs_stems_are_files_of_its_transcription(song: Path, tmp_path: Path) -> None:

@@ -64,7 +64,13 @@ function fileRow(file) {
 
 function audioRow(audio) {
   const title = [audio.performer, audio.title].filter(Boolean).join(" – ") || audio.file_name || t("audio");
-  return el("div", { class: "audio" }, el("b", {}, title), player(audio, { wave: false }));
+  const name = audio.file_name || title;
+  const save = el(
+    "a",
+    { class: "save", href: fileUrl(audio.file_id, true), download: name, title: formatSize(audio.file_size), "aria-label": `${t("download")}: ${name}` },
+    icon("save"),
+  );
+  return el("div", { class: "audio" }, el("div", { class: "audio-title" }, el("b", {}, title), save), player(audio, { wave: false }));
 }
 
 function videoBox(video, round) {

@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 
 from inference_service.audio.decode import AudioLimits, decode
-from inference_service.audio.encode import SoundFormat, convert, encode
+from inference_service.audio.encode import (
+    SoundFormat,
+    choose_mp3_rate,
+    convert_to_mp3,
+    encode,
+)
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import Cancelled
 from inference_service.progress import ignore
@@ -48,11 +53,27 @@ def test_these_lose_nothing_but_bits(kind: SoundFormat) -> None:
 
 def test_what_is_kept_is_converted() -> None:
     kept = encode(_tone(2), SoundFormat.OPUS)
-    music = convert(kept, SoundFormat.MP3)
+    music = convert_to_mp3(kept, 10**6)
     assert music[:3] == b"ID3" or music[0] == 0xFF
     heard = decode(music, AudioLimits(), ignore)
     assert heard.duration_s == pytest.approx(3.3, abs=0.1)
     assert np.abs(heard.samples).max() == pytest.approx(0.3, abs=0.03)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("max_bytes", [60_000, 40_000, 25_000])
+def test_a_limit_of_bytes_is_kept(channels: int, max_bytes: int) -> None:
+    music = convert_to_mp3(encode(_tone(channels), SoundFormat.OPUS), max_bytes)
+    assert len(music) < 1.1 * max_bytes, "the header and the last frame come on top"
+    heard = decode(music, AudioLimits(), ignore)
+    assert heard.samples.shape[0] == channels
+    assert heard.duration_s == pytest.approx(3.3, abs=0.1)
+
+
+def test_the_rate_of_long_music() -> None:
+    rates = [choose_mp3_rate(hours * 3600.0, 2, 48_000_000) for hours in (0.05, 0.7, 1.0, 2.0, 9.0)]
+    assert rates == [160_000, 128_000, 96_000, 48_000, 32_000]
+    assert choose_mp3_rate(180.0, 1, 48_000_000) == 80_000
 
 
 def test_what_is_too_loud_is_clipped() -> None:
@@ -69,4 +90,4 @@ def test_cancelling_stops_it() -> None:
     with pytest.raises(Cancelled):
         encode(_tone(1), SoundFormat.OPUS, cancel)
     with pytest.raises(Cancelled):
-        convert(encode(_tone(1), SoundFormat.OPUS), SoundFormat.MP3, cancel)
+        convert_to_mp3(encode(_tone(1), SoundFormat.OPUS), 10**6, cancel)

@@ -136,7 +136,7 @@ def test_stems_have_what_results_leave(tmp_path: Path) -> None:
     cache = build_cache(tmp_path / "many", size=4 * result_bytes + 4500)
     first, second = cache.put(RESULT, STEMS), cache.put(RESULT, STEMS)
     assert cache.get_stems(second) == STEMS
-    assert len(cache.get_stems(first)) < len(STEMS)
+    assert cache.get_stems(first) == {}, "all or none"
     assert cache.get(first) == RESULT, "small, and worth more"
 
 
@@ -145,7 +145,34 @@ def test_stems_go_with_their_result(tmp_path: Path) -> None:
     first = cache.put(RESULT, STEMS)
     cache.put(RESULT)
     assert cache.get_stems(first) == {}
-    assert not list(tmp_path.glob("*.ogg"))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_stems_go_with_a_result_that_is_found_too_old(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    first = cache.put(RESULT, STEMS)
+    age(tmp_path, first, DAY_S + 1)
+    with pytest.raises(ResultExpired):
+        cache.get(first)
+    assert not list(tmp_path.iterdir())
+
+
+def test_stems_of_any_name(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    stems = {"../../Other 2": b"x", "Лира": b""}
+    assert cache.get_stems(cache.put(RESULT, stems)) == stems
+    assert {path.parent for path in tmp_path.rglob("*")} == {tmp_path}
+
+
+@pytest.mark.parametrize("data", [b"", b"nothing", b"PK\x05\x06"])
+def test_stems_that_cannot_be_read_are_gone(tmp_path: Path, data: bytes) -> None:
+    cache = build_cache(tmp_path)
+    first = cache.put(RESULT, STEMS)
+    path = tmp_path / f"{first}.stems.zip"
+    path.write_bytes(data)
+    assert cache.get_stems(first) == {}
+    assert not path.exists()
+    assert cache.get(first) == RESULT
 
 
 def _size_of_a_result(folder: Path) -> int:
