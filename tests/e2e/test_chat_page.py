@@ -7,7 +7,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, FilePayload, Locator, Page, expect
+from playwright.async_api import BrowserContext, FilePayload, Locator, Page, Route, expect
 
 from bot.localchat.server import LocalChat, serve_localchat
 from tests.e2e.conftest import PHONE, OpenPage, Screenshot
@@ -271,6 +271,22 @@ async def test_buttons_answer_with_toasts_alerts_and_edits(open_page: OpenPage) 
     await page.get_by_role("button", name="Edit").click()
     await expect(messages(page).last.locator(".text")).to_contain_text("edited")
     await expect(messages(page).last.locator(".key")).to_have_count(1)
+
+
+async def test_an_answer_that_overtakes_its_press_frees_the_button(open_page: OpenPage) -> None:
+    page = await open_page()
+    await say(page, "/start")
+
+    async def delay(route: Route) -> None:
+        reply = await route.fetch()
+        await expect(page.locator(".toast")).to_have_text("a toast")
+        await route.fulfill(response=reply)
+
+    await page.route("**/api/press", delay)
+    button = page.get_by_role("button", name="Toast")
+    await button.click()
+    await expect(page.locator(".toast")).to_have_text("a toast")
+    await expect(button).not_to_have_attribute("aria-busy", "true")
 
 
 async def test_a_keyboard_can_be_taken_away(open_page: OpenPage) -> None:

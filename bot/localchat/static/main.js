@@ -19,6 +19,8 @@ const chat = byId("chat");
 const messages = new Map();
 const reactions = new Map();
 const waitingKeys = new Map();
+const earlyAnswers = new Set(); // those that overtake the reply that names their query
+let pressesUnderway = 0;
 let profile = { name: "Notabot", commands: [], description: "" };
 let actionTimer = 0;
 let unread = 0;
@@ -170,7 +172,9 @@ const handlers = {
     showAction(action);
   },
   answer(event) {
-    waitingKeys.get(event.query_id)?.();
+    const done = waitingKeys.get(event.query_id);
+    if (done) done();
+    else if (pressesUnderway) earlyAnswers.add(event.query_id);
     if (!event.text) return;
     if (!event.show_alert) {
       toast(event.text);
@@ -234,8 +238,12 @@ async function pressKey(message, button, element) {
   if (element.getAttribute("aria-busy") === "true") return;
   element.setAttribute("aria-busy", "true");
   const done = () => element.removeAttribute("aria-busy");
+  pressesUnderway += 1;
   const result = await attempt(() => act("press", { message_id: message.message_id, data: button.callback_data }));
-  if (!result) {
+  pressesUnderway -= 1;
+  const isAnswered = earlyAnswers.has(result?.query_id);
+  if (!pressesUnderway) earlyAnswers.clear();
+  if (!result || isAnswered) {
     done();
     return;
   }
