@@ -216,7 +216,7 @@ async def test_stems_that_are_gone(stage: Stage) -> None:
     stage.service.transcribe, stage.service.render = sing, late
     person, controls = await _controls(stage)
     await person.press(buttons(controls)["♪ Karaoke and voice"], received(controls, person))
-    assert "not kept" in stage.session.sent(SendMessage)[-1].text
+    assert "no longer kept" in stage.session.sent(SendMessage)[-1].text
     assert not stage.session.sent(EditMessageReplyMarkup), "the other buttons still work"
 
 
