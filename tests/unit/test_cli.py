@@ -191,6 +191,13 @@ def test_a_songs_stems_are_files_of_its_transcription(song: Path, tmp_path: Path
     assert run(*asked) == 66
 
 
+def test_a_server_sends_stems(song: Path, tmp_path: Path, server: str) -> None:
+    out = tmp_path / "out"
+    asked = ["--preset", "song", "--out", out, "--formats", "stems"]
+    assert run("transcribe", song, *asked, "--server", server, "--token", "for-callers") == 0
+    assert {path.name for path in out.iterdir()} == {"karaoke.mp3", "a-cappella.mp3"}
+
+
 def test_notate(tmp_path: Path) -> None:
     performance = tmp_path / "Étude.mid"
     performance.write_bytes(encode_performance(build_transcription()))
