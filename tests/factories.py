@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import av
 import numpy as np
@@ -188,30 +189,41 @@ def _encode_picture(
     container.mux(picture.encode(None))
 
 
-def save_tiny_demucs(
-    folder: Path, signature: str = "abcd1234", sources: Sequence[str] = STEMS
-) -> Path:
-    """Save an untrained Demucs of 50 thousand parameters as demucs itself does; return the file.
+def build_tiny_demucs(kind: str = "HTDemucs", sources: Sequence[str] = STEMS) -> Any:
+    """An untrained Demucs of version 2 ("Demucs"), 3 ("HDemucs") or 4, 60 thousand parameters.
 
     It runs at 16 kHz, in stereo, in segments of 1.5 s.
     """
+    from demucs.demucs import Demucs
+    from demucs.hdemucs import HDemucs
     from demucs.htdemucs import HTDemucs
+
+    common: dict[str, Any] = {
+        "channels": 8,
+        "dconv_comp": 4,
+        "samplerate": 16000,
+        "segment": Fraction(3, 2),
+    }
+    if kind == "Demucs":
+        return Demucs(list(sources), depth=3, lstm_layers=1, **common)
+    if kind == "HDemucs":
+        return HDemucs(list(sources), nfft=1024, depth=4, **common)
+    return HTDemucs(list(sources), nfft=1024, depth=3, t_layers=1, t_heads=2, **common)
+
+
+def save_tiny_demucs(
+    folder: Path,
+    signature: str = "abcd1234",
+    sources: Sequence[str] = STEMS,
+    kind: str = "HTDemucs",
+) -> Path:
+    """Save an untrained Demucs as demucs itself does; return the file."""
     from demucs.states import get_state, save_with_checksum
 
-    model = HTDemucs(
-        list(sources),
-        channels=8,
-        dconv_comp=4,
-        nfft=1024,
-        depth=3,
-        t_layers=1,
-        t_heads=2,
-        samplerate=16000,
-        segment=Fraction(3, 2),
-    )
+    model = build_tiny_demucs(kind, sources)
     args, kwargs = model._init_args_kwargs
     package = {
-        "klass": HTDemucs,
+        "klass": type(model),
         "args": args,
         "kwargs": kwargs,
         "state": get_state(model, None, half=True),
@@ -219,6 +231,30 @@ def save_tiny_demucs(
     }
     save_with_checksum(package, folder / f"{signature}.th")
     return next(folder.glob(f"{signature}-*.th"))
+
+
+def publish_demucs(checkpoint: Path, **metadata: str) -> Path:
+    """Write a checkpoint as demucs publishes it on the hub, beside it; return the file."""
+    import torch
+    from safetensors.torch import save_file
+
+    package = torch.load(checkpoint, "cpu", weights_only=False)
+    described = {
+        "klass": f"{package['klass'].__module__}.{package['klass'].__qualname__}",
+        "args": json.dumps(package["args"]),
+        "kwargs": json.dumps(package["kwargs"], default=_encode_fraction),
+    }
+    target = checkpoint.with_name(checkpoint.stem.partition("-")[0] + ".safetensors")
+    save_file(dict(package["state"]), target, described | metadata)
+    return target
+
+
+def _encode_fraction(value: Fraction) -> dict[str, int | str]:
+    return {
+        "_type": "fraction",
+        "numerator": value.numerator,
+        "denominator": value.denominator,
+    }
 
 
 def perform(

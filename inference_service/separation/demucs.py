@@ -1,75 +1,58 @@
 """Separation by any Demucs network: v2 to v4 (HTDemucs), single or in a bag.
 
-Checkpoints are loaded, and applied to a song in overlapping segments, by the ``demucs`` package
-itself; what is added is the service's own contract: any sample rate and channel count, progress,
-and cancelling within about a second.
+The networks, and how a segment of sound is padded and given to them, are the ``demucs`` package's
+(:mod:`inference_service.separation.checkpoints` loads them). Added is the service's own contract:
+any sample rate and channel count, progress, cancelling, and memory that grows with the recording
+by nothing but the stems.
+
+The recording passes by in blocks: converted to the network's rate, cut into segments, each
+separated, cross-faded with its neighbours, converted back and written to the stems. The segments
+and their weights are those that ``demucs.apply.apply_model`` has for the whole recording, and so
+is the result, within ``TOLERANCE`` of the recording's peak; at other rates than the network's also
+within what the rate conversion leaves of it.
 
 Source: Rouard, Massa, Défossez, "Hybrid Transformers for Music Source Separation" (ICASSP 2023).
 
-Security
---------
-A Demucs checkpoint is a pickle, and loading a pickle runs what is in it. :func:`load_demucs` is
-only for files whose sha256 matched the one that the model manifest pins.
+Deviations from ``demucs.api``
+------------------------------
+Random shifts are drawn with a fixed seed, the same for every network of a bag: equal input gives
+equal stems. All networks of a bag have segments of one length, the shortest of theirs. The mean
+and deviation that the recording is normalised with are measured before its rate is converted.
 """
 
 from __future__ import annotations
 
+import math
+import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from itertools import chain
+from typing import Any, Final, Literal, cast
 
 import numpy as np
 import torch
-from demucs.apply import apply_model
-from demucs.repo import AnyModelRepo, BagOnlyRepo, LocalRepo
-from torch import Tensor, nn
+from demucs.apply import BagOfModels, TensorChunk, apply_model
+from demucs.htdemucs import HTDemucs
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from inference_service.audio.resample import resample
+from inference_service.audio.chunking import Window, crossfade_stretches
+from inference_service.audio.resample import resample_stream
 from inference_service.audio.waveform import Samples, Waveform
-from inference_service.errors import ModelNotFetched, ModelRejected
 from inference_service.progress import Report
 
-TASK: Final = "separation"
+Precision = Literal["float32", "float16", "bfloat16"]
+Stems = Literal["all", "two"]
+
+TOLERANCE: Final = 1e-5
 REPORT_INTERVAL_S: Final = 0.25
+BLOCK_S: Final = 10.0
+MAX_SHIFT_S: Final = 0.5
+SEED: Final = 0
 
-
-def load_demucs(name: str, folder: Path, device: torch.device | str = "cpu") -> nn.Module:
-    """Load a trained network through demucs's own repositories.
-
-    Parameters
-    ----------
-    name : str
-        The signature of a checkpoint, which is its file's name up to a dash (``955717e8`` for
-        ``955717e8-8726e21a.th``), or the stem of a bag's ``.yaml`` file, which lists signatures.
-        What follows the dash is compared with the file's sha256.
-    folder : Path
-        Where both are. Every ``.th`` file of the manifest's sha256 only: see the module's note.
-    device : torch.device or str
-
-    Raises
-    ------
-    ModelNotFetched
-        If the folder holds no such model.
-    ModelRejected
-        If a file is damaged, is no Demucs model, or separates no vocals.
-    """
-    if not folder.is_dir():
-        raise ModelNotFetched(f"there is no model {name}", task=TASK, model=name)
-    try:
-        checkpoints = LocalRepo(folder)
-        repository = AnyModelRepo(checkpoints, BagOnlyRepo(folder, checkpoints))
-        known = repository.has_model(name)
-        model = repository.get_model(name) if known else None
-    except Exception as error:  # unpickling may raise anything
-        raise ModelRejected(f"{name} cannot be loaded: {error}", task=TASK, model=name) from error
-    if model is None:
-        raise ModelNotFetched(f"there is no model {name}", task=TASK, model=name)
-    if "vocals" not in model.sources:
-        raise ModelRejected(f"{name} separates no vocals", task=TASK, model=name)
-    loaded: nn.Module = model.to(device).eval()
-    return loaded
+VOCALS: Final = "vocals"
+ACCOMPANIMENT: Final = "accompaniment"
 
 
 class DemucsSeparator:
@@ -82,11 +65,15 @@ class DemucsSeparator:
     device : torch.device or str
         Where the network runs; the song and its stems stay in main memory.
     shifts : int
-        Average over so many random shifts in time: slower, a little better, not repeatable.
+        Average over so many shifts in time: as many times slower, a little better.
     overlap : float
         The part of a segment that its neighbour shares, in [0, 1).
     segment_s : float or None
-        The network's own where None; a transformer takes none longer than that.
+        The network's own where None, or where it takes none so long, as transformers do not.
+    precision : str
+        What an accelerator computes with where that is enough (autocast); a CPU has float32.
+    stems : str
+        "two" sums what is not vocals into one stem, "accompaniment", and spares its memory.
     """
 
     def __init__(
@@ -97,17 +84,28 @@ class DemucsSeparator:
         shifts: int = 0,
         overlap: float = 0.25,
         segment_s: float | None = None,
+        precision: Precision = "float32",
+        stems: Stems = "all",
     ) -> None:
-        self._model: Any = model
+        self._model = cast(Any, model)  # demucs has no types
         self._device = torch.device(device)
-        self._shifts = shifts
-        self._overlap = overlap
+        self._precision = precision
+        self._two = stems == "two"
+        rate_hz: int = self._model.samplerate
+        networks = self._model.models if isinstance(model, BagOfModels) else [self._model]
+        own_s = min(network.segment for network in networks)
+        takes_longer = not any(isinstance(network, HTDemucs) for network in networks)
         self._segment_s = segment_s
+        if segment_s is not None and segment_s >= own_s and not takes_longer:
+            self._segment_s = None
+        self._size = int(rate_hz * (self._segment_s or own_s))
+        self._stride = int((1 - overlap) * self._size)
+        self._leads = _draw_leads(shifts, rate_hz)
 
     @property
     def stems(self) -> tuple[str, ...]:
         """The names of what it separates."""
-        return tuple(self._model.sources)
+        return (VOCALS, ACCOMPANIMENT) if self._two else tuple(self._model.sources)
 
     def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
         """Return the stems by name, each with the mixture's length, rate and channel count.
@@ -115,70 +113,157 @@ class DemucsSeparator:
         Raises
         ------
         Cancelled
-            From ``report``, which is called at least once a layer of the network.
+            From ``report``, which on a CPU is called before every operation of the network, four
+            times a second at most, and on an accelerator for every segment.
         """
-        model = self._model
-        samples = resample(mixture.samples, mixture.sample_rate_hz, model.samplerate)
-        mix = torch.from_numpy(_match_channels(samples, model.audio_channels))
-        # As demucs.api does: the networks were trained on mixtures of mean 0 and deviation 1.
-        reference = mix.mean(dim=0)
-        mean = reference.mean()
-        deviation = reference.std(correction=0) + 1e-8
-        stems = self._apply((mix - mean) / deviation, report) * deviation + mean
-        report(1.0)
-        return {
-            name: _restore(stem.numpy(), model.samplerate, mixture)
-            for name, stem in zip(model.sources, stems, strict=True)
-        }
-
-    def _apply(self, mix: Tensor, report: Report) -> Tensor:
-        """Normalised mixture, shape (C, N), to stems, shape (S, C, N)."""
-        progress = _Progress(report, mix.shape[-1], self._shifts)
-        with progress.called_by(self._model):
-            stems: Tensor = apply_model(
-                self._model,
-                mix[None],
-                shifts=self._shifts,
-                overlap=self._overlap,
-                segment=self._segment_s,
-                device=self._device,
-                callback=progress.update,
+        rate_hz, length = mixture.sample_rate_hz, mixture.samples.shape[-1]
+        own_hz = self._model.samplerate
+        own_length = -(-length * own_hz // rate_hz)
+        mean, deviation = _measure(mixture, report)
+        stems = {name: np.zeros_like(mixture.samples) for name in self.stems}
+        progress = _Progress(
+            report, sum(-(-(own_length + lead) // self._stride) for lead in self._leads)
+        )
+        for lead in self._leads:
+            reader = _Reader(self._normalise(mixture, lead, mean, deviation))
+            pieces = self._hear(reader, own_length + lead, progress)
+            stretches = _cut(crossfade_stretches(pieces, own_length + lead), lead, own_length)
+            heard = (
+                self._arrange(stretch * deviation + mean, len(mixture.samples))
+                for stretch in stretches
             )
-        return stems[0]
+            channels = len(stems) * len(mixture.samples)
+            _add(stems, resample_stream(heard, channels, own_hz, rate_hz), len(self._leads))
+        report(1.0)
+        return {name: Waveform(samples, rate_hz) for name, samples in stems.items()}
 
+    def _normalise(
+        self, mixture: Waveform, lead: int, mean: np.float32, deviation: np.float32
+    ) -> Iterator[Samples]:
+        """Yield silence of ``lead`` samples, then the mixture as the network takes it."""
+        channels, own_hz = self._model.audio_channels, self._model.samplerate
+        blocks = (_match_channels(block, channels) for block in _blocks(mixture))
+        converted = resample_stream(blocks, channels, mixture.sample_rate_hz, own_hz)
+        silence = np.zeros((channels, lead), dtype=np.float32)
+        return chain([silence], ((block - mean) / deviation for block in converted))
 
-class _Progress:
-    """Turns what ``apply_model`` tells at segments, and what modules tell within, to reports."""
-
-    def __init__(self, report: Report, length_samples: int, shifts: int) -> None:
-        self._report = report
-        self._length_samples = length_samples
-        self._shifts = max(1, shifts)
-        self._fraction = 0.0
-        self._last_s = -float("inf")
-
-    def update(self, state: dict[str, Any]) -> None:
-        """Take ``apply_model``'s account of the segment that begins or ends."""
-        shift = state["shift_idx"] + state["segment_offset"] / self._length_samples
-        model = state["model_idx_in_bag"] + min(shift / self._shifts, 1.0)
-        self._fraction = max(self._fraction, model / state["models"])
-        self._report(self._fraction)
-
-    def _tick(self, *_: object) -> None:
-        now_s = time.monotonic()
-        if now_s - self._last_s >= REPORT_INTERVAL_S:
-            self._last_s = now_s
-            self._report(self._fraction)
+    def _hear(
+        self, reader: _Reader, length: int, progress: _Progress
+    ) -> Iterator[tuple[Window, Samples]]:
+        """Yield the stems of each segment, shape (S, C, size), silence where it has no end."""
+        size = self._size
+        for start in range(0, length, self._stride):
+            progress.begin_segment()
+            # A network that pads its input does so with what is there, as far as a segment away.
+            around = torch.from_numpy(reader.read(start - size, start + 2 * size))
+            chunk = TensorChunk(around[None], size, min(size, length - start))
+            with self._running(progress):
+                stems = apply_model(
+                    self._model,
+                    chunk,
+                    shifts=0,
+                    split=False,
+                    segment=self._segment_s,
+                    device=self._device,
+                )[0]
+                heard = stems.float().cpu().numpy()
+            missing = size - heard.shape[-1]
+            yield Window(start, start + size), np.pad(heard, ((0, 0), (0, 0), (0, missing)))
 
     @contextmanager
-    def called_by(self, model: nn.Module) -> Iterator[None]:
-        """Let every module report before it runs: a segment takes many seconds on a CPU."""
-        handles = [m.register_forward_pre_hook(self._tick) for m in model.modules()]
-        try:
+    def _running(self, progress: _Progress) -> Iterator[None]:
+        with ExitStack() as stack:
+            stack.enter_context(_autocast(self._device, self._precision))
+            if self._device.type == "cpu":  # elsewhere operations are begun, not done, in order
+                stack.enter_context(_unfused_attention())
+                stack.enter_context(_Operations(progress.tick))
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
+
+    def _arrange(self, stems: Samples, channels: int) -> Samples:
+        """Stems of shape (S, C, n) to those wanted, with their channels, one below the other."""
+        if self._two:
+            vocals = self._model.sources.index(VOCALS)
+            rest = np.delete(stems, vocals, axis=0).sum(axis=0)
+            stems = np.stack([stems[vocals], rest])
+        return np.concatenate([_match_channels(stem, channels) for stem in stems])
+
+
+def _draw_leads(shifts: int, rate_hz: int) -> list[int]:
+    """Samples of silence before the recording for each shift, as ``apply_model`` draws them."""
+    if not shifts:
+        return [0]
+    longest = int(MAX_SHIFT_S * rate_hz)
+    generator = random.Random(SEED)
+    return [longest - generator.randint(0, longest) for _ in range(shifts)]
+
+
+def _blocks(waveform: Waveform) -> Iterator[Samples]:
+    size = round(BLOCK_S * waveform.sample_rate_hz)
+    for start in range(0, waveform.samples.shape[-1], size):
+        yield waveform.samples[:, start : start + size]
+
+
+def _measure(mixture: Waveform, report: Report) -> tuple[np.float32, np.float32]:
+    """Mean and deviation of the mean of the channels: networks were trained on 0 and 1."""
+    total = squares = 0.0
+    report(0.0)
+    for block in _blocks(mixture):
+        mono = block.mean(axis=0, dtype=np.float64)
+        total += float(mono.sum())
+        squares += float(np.square(mono).sum())
+        report(0.0)
+    length = max(mixture.samples.shape[-1], 1)
+    mean = total / length
+    variance = max(squares / length - mean**2, 0.0)
+    return np.float32(mean), np.float32(math.sqrt(variance) + 1e-8)
+
+
+class _Reader:
+    """Stretches, in order, of what arrives in blocks; silence before it begins and after it ends.
+
+    Holds from where the last stretch began.
+    """
+
+    def __init__(self, blocks: Iterable[Samples]) -> None:
+        self._blocks = iter(blocks)
+        self._held = next(self._blocks)
+        self._start = 0
+
+    def read(self, start: int, stop: int) -> Samples:
+        """Return the samples ``[start, stop)``, shape (C, stop - start)."""
+        parts = [self._held]
+        end = self._start + self._held.shape[-1]
+        while end < stop and (block := next(self._blocks, None)) is not None:
+            parts.append(block)
+            end += block.shape[-1]
+        held = np.concatenate(parts, axis=1)
+        past = min(max(start - self._start, 0), held.shape[-1])
+        self._held, self._start = held[:, past:], self._start + past
+        there = self._held[:, : max(stop - self._start, 0)]
+        before = self._start - start if self._held.shape[-1] else 0
+        stretch = np.zeros((len(held), stop - start), dtype=np.float32)
+        stretch[:, before : before + there.shape[-1]] = there
+        return stretch
+
+
+def _cut(stretches: Iterable[Samples], first: int, length: int) -> Iterator[Samples]:
+    """Leave out what comes before ``first``, and after ``length`` samples more."""
+    done = -first
+    for stretch in stretches:
+        stop = done + stretch.shape[-1]
+        yield stretch[..., max(0, -done) : stretch.shape[-1] - max(0, stop - length)]
+        done = stop
+
+
+def _add(stems: dict[str, Samples], stretches: Iterable[Samples], passes: int) -> None:
+    """Write stretches of shape (S * C, n) to the stems, their share in so many passes."""
+    done = 0
+    for stretch in stretches:
+        parts = np.split(stretch, len(stems))
+        for samples, part in zip(stems.values(), parts, strict=True):
+            place = samples[:, done : done + part.shape[-1]]
+            place += part[:, : place.shape[-1]] / np.float32(passes)
+        done += stretch.shape[-1]
 
 
 def _match_channels(samples: Samples, channels: int) -> Samples:
@@ -188,10 +273,62 @@ def _match_channels(samples: Samples, channels: int) -> Samples:
     return np.ascontiguousarray(samples, dtype=np.float32)
 
 
-def _restore(stem: Samples, rate_hz: int, mixture: Waveform) -> Waveform:
-    """Give a stem the mixture's rate, length and channel count."""
-    channels, length = mixture.samples.shape
-    restored = resample(stem, rate_hz, mixture.sample_rate_hz)[..., :length]
-    missing = length - restored.shape[-1]
-    restored = np.pad(restored, ((0, 0), (0, missing))) if missing else restored
-    return Waveform(_match_channels(restored, channels), mixture.sample_rate_hz)
+def _autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
+    """Half precision where the device has it; spectra stay in single precision by autocast."""
+    if device.type == "cpu" or precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, getattr(torch, precision))
+
+
+@contextmanager
+def _unfused_attention() -> Iterator[None]:
+    """Attention in several operations: as one it takes seconds in which nothing can be told."""
+    enabled = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(enabled)
+
+
+class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Calls back before every operation on tensors in this thread."""
+
+    def __init__(self, begin: Callable[[], None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._begin = begin
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self._begin()
+        return func(*args, **(kwargs or {}))
+
+
+class _Progress:
+    """The done share of so many segments, each of as many operations as the one before."""
+
+    def __init__(self, report: Report, segments: int) -> None:
+        self._report = report
+        self._segments = max(segments, 1)
+        self._begun = 0
+        self._operations = 0
+        self._expected = 0
+        self._last_s = -math.inf
+
+    def begin_segment(self) -> None:
+        """Report that a segment begins."""
+        self._expected = self._operations
+        self._operations = 0
+        self._begun += 1
+        self._tell(0.0)
+
+    def tick(self) -> None:
+        """Count an operation; report if the last report is a while ago."""
+        self._operations += 1
+        if time.monotonic() - self._last_s >= REPORT_INTERVAL_S:
+            self._tell(min(self._operations / self._expected, 1.0) if self._expected else 0.0)
+
+    def _tell(self, within: float) -> None:
+        self._last_s = time.monotonic()
+        self._report((self._begun - 1 + within) / self._segments)

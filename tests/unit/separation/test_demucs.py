@@ -11,7 +11,8 @@ import torch
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import Cancelled, ModelNotFetched, ModelRejected
 from inference_service.progress import ignore
-from inference_service.separation.demucs import DemucsSeparator, load_demucs
+from inference_service.separation.checkpoints import load_demucs
+from inference_service.separation.demucs import DemucsSeparator
 from tests.factories import STEMS, build_noise, save_tiny_demucs
 
 

@@ -1,0 +1,169 @@
+"""Demucs checkpoints, in every form that the ``demucs`` package writes and reads.
+
+A model has a name in a folder: that of a network (its "signature") or of a bag of networks.
+
+=============================  ==================================================================
+``SIGNATURE[-CHECKSUM].th``    a network as Demucs saves it; what follows the dash is compared
+                               with the file's SHA-256
+``SIGNATURE.safetensors``      a network as Demucs publishes it on the Hugging Face hub; taken
+                               where both are there
+``NAME.yaml``                  a bag: the signatures of networks of the same folder, their weights
+                               by stem, a segment
+=============================  ==================================================================
+
+Demucs itself reads the first and the last from a folder and the second from the hub alone; here
+all of them come from folders, through its own ``LocalRepo``, ``BagOnlyRepo`` and
+``load_safetensors_model``. Quantised networks (``mdx_q``) need the package ``diffq``.
+
+Security
+--------
+A ``.th`` file is a pickle, and loading a pickle runs what is in it: only files whose SHA-256
+matched the manifest's, or that the operator names and trusts. A safetensors file names classes to
+import and to call; only Demucs's own are allowed here, so that one from anywhere may be loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from demucs.apply import BagOfModels
+from demucs.demucs import Demucs
+from demucs.hdemucs import HDemucs
+from demucs.hf import load_safetensors_model
+from demucs.htdemucs import HTDemucs
+from demucs.repo import AnyModelRepo, BagOnlyRepo, LocalRepo, ModelLoadingError
+from safetensors import safe_open
+from torch import nn
+
+from inference_service.errors import ModelNotFetched, ModelRejected
+
+TASK: Final = "separation"
+NETWORKS: Final = (Demucs, HDemucs, HTDemucs)
+
+_SUFFIXES: Final = (".th", ".safetensors", ".yaml")
+_CLASSES: Final = frozenset(f"{network.__module__}.{network.__qualname__}" for network in NETWORKS)
+_QUANTIZERS: Final = "diffq."
+
+
+def load_demucs(name: str, folder: Path, device: torch.device | str = "cpu") -> nn.Module:
+    """Load a trained network, or a bag of them.
+
+    Parameters
+    ----------
+    name : str
+        A signature, or the name of a bag.
+    folder : Path
+        Where the files are: see the module's notes.
+    device : torch.device or str
+
+    Returns
+    -------
+    demucs.demucs.Demucs, HDemucs, HTDemucs or demucs.apply.BagOfModels
+
+    Raises
+    ------
+    ModelNotFetched
+        If the folder holds no such model.
+    ModelRejected
+        If a file is damaged, is no Demucs model, or separates no vocals from anything.
+    """
+    if not folder.is_dir():
+        raise ModelNotFetched(f"there is no model {name}", task=TASK, model=name)
+    try:
+        checkpoints = _Folder(folder)
+        repository = AnyModelRepo(checkpoints, BagOnlyRepo(folder, checkpoints))
+        known = repository.has_model(name)
+        model = repository.get_model(name) if known else None
+    # Unpickling may raise anything; demucs exits the program where a package is missing.
+    except (Exception, SystemExit) as error:
+        reason = "it needs the package diffq" if isinstance(error, SystemExit) else error
+        raise ModelRejected(f"{name} cannot be loaded: {reason}", task=TASK, model=name) from error
+    if model is None:
+        raise ModelNotFetched(f"there is no model {name}", task=TASK, model=name)
+    if not isinstance(model, (*NETWORKS, BagOfModels)):
+        raise ModelRejected(f"{name} is no Demucs network", task=TASK, model=name)
+    if "vocals" not in model.sources or len(model.sources) < 2:
+        raise ModelRejected(f"{name} separates no vocals", task=TASK, model=name)
+    loaded: nn.Module = model.to(device).eval()
+    return loaded
+
+
+def find_model(path: Path) -> tuple[str, Path]:
+    """Return the name and the folder of the model that a path means.
+
+    Parameters
+    ----------
+    path : Path
+        A checkpoint, a bag's ``.yaml``, or a folder with one bag or else one network.
+
+    Raises
+    ------
+    ModelNotFetched
+        If there is nothing.
+    ModelRejected
+        If it is another file, or the folder leaves a choice.
+    """
+    if path.is_file() and path.suffix in _SUFFIXES:
+        return (_signature(path) if path.suffix == ".th" else path.stem), path.parent
+    if path.is_file():
+        raise ModelRejected(f"{path.name} is no Demucs model", task=TASK, model=path.name)
+    if not path.is_dir():
+        raise ModelNotFetched(f"there is no {path}", task=TASK, model=path.name)
+    bags = {file.stem for file in path.glob("*.yaml")}
+    networks = {_signature(file) for file in path.glob("*.th")}
+    networks |= {file.stem for file in path.glob("*.safetensors")}
+    names = sorted(bags or networks)
+    if not names:
+        raise ModelNotFetched(f"there is no model in {path}", task=TASK, model=path.name)
+    if len(names) > 1:
+        found = ", ".join(names)
+        raise ModelRejected(f"{path} holds {found}: name one", task=TASK, model=path.name)
+    return names[0], path
+
+
+def _signature(checkpoint: Path) -> str:
+    """What comes before the last dash, beyond which LocalRepo takes it for a checksum."""
+    return checkpoint.stem.rpartition("-")[0] or checkpoint.stem
+
+
+class _Folder(LocalRepo):  # type: ignore[misc]
+    """A folder's networks, safetensors among them."""
+
+    def scan(self) -> None:
+        super().scan()
+        for file in self.root.glob("*.safetensors"):
+            self._models[file.stem] = file
+
+    def get_model(self, sig: str) -> Any:
+        file = self._models.get(sig)
+        if file is None or file.suffix != ".safetensors":
+            return super().get_model(sig)
+        _check_classes(file)
+        return load_safetensors_model(file)
+
+
+def _check_classes(file: Path) -> None:
+    """Refuse a file that names classes other than Demucs's and its quantisers."""
+    with safe_open(file, framework="pt") as opened:
+        metadata = opened.metadata() or {}
+    if metadata.get("klass") not in _CLASSES:
+        raise ModelLoadingError(f"{file.name} is no Demucs network: {metadata.get('klass')}")
+    for name in _find_classes(json.loads(metadata.get("structure", "null"))):
+        if not name.startswith(_QUANTIZERS):
+            raise ModelLoadingError(f"{file.name} names the class {name}")
+
+
+def _find_classes(node: Any) -> Iterator[str]:
+    """Yield every class that the structure of a quantised state names."""
+    if isinstance(node, dict):
+        if "_class" in node:
+            yield str(node["_class"])
+        for child in node.values():
+            yield from _find_classes(child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from _find_classes(child)
