@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from demucs.apply import apply_model
 
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import Cancelled, ModelNotFetched, ModelRejected
 from inference_service.progress import ignore
 from inference_service.separation.checkpoints import load_demucs
-from inference_service.separation.demucs import DemucsSeparator
-from tests.factories import STEMS, build_noise, save_tiny_demucs
+from inference_service.separation.demucs import TOLERANCE, DemucsSeparator
+from tests.factories import STEMS, build_noise, build_tiny_demucs, publish_demucs, save_tiny_demucs
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +149,55 @@ def test_network_without_vocals(tmp_path: Path) -> None:
     save_tiny_demucs(tmp_path, sources=("kick", "snare"))
     with pytest.raises(ModelRejected, match="no vocals"):
         load_demucs("abcd1234", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["Demucs", "HDemucs", "HTDemucs"])
+@pytest.mark.parametrize("overlap", [0.25, 0.5])
+def test_blocks_equal_the_whole_by_demucs_itself(kind: str, overlap: float) -> None:
+    torch.manual_seed(1)
+    model = build_tiny_demucs(kind).eval()
+    noise = build_noise(9.3, rate_hz=model.samplerate)
+    mixture = Waveform(np.stack([noise, 0.5 * noise[::-1]]), model.samplerate)
+    heard = DemucsSeparator(model, overlap=overlap).separate(mixture, ignore)
+    mix = torch.from_numpy(mixture.samples)
+    mono = mix.mean(0)
+    deviation = mono.std(correction=0) + 1e-8
+    with torch.no_grad():
+        whole = apply_model(
+            model, ((mix - mono.mean()) / deviation)[None], shifts=0, overlap=overlap
+        )[0]
+    expected = (whole * deviation + mono.mean()).numpy()
+    peak = float(np.abs(mixture.samples).max())
+    for stem, wanted in zip(heard.values(), expected, strict=True):
+        np.testing.assert_allclose(stem.samples, wanted, atol=TOLERANCE * max(peak, 1.0) * 10)
+
+
+def test_two_stems_are_the_vocals_and_the_sum_of_the_others(folder: Path) -> None:
+    model = load_demucs("abcd1234", folder)
+    mixture = Waveform(build_noise(3.0)[None], 44100)
+    every = DemucsSeparator(model).separate(mixture, ignore)
+    two = DemucsSeparator(model, stems="two").separate(mixture, ignore)
+    assert list(two) == ["vocals", "accompaniment"]
+    others = sum(stem.samples for name, stem in every.items() if name != "vocals")
+    np.testing.assert_allclose(two["accompaniment"].samples, others, atol=1e-5)
+    np.testing.assert_allclose(two["vocals"].samples, every["vocals"].samples, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["Demucs", "HDemucs", "HTDemucs"])
+def test_safetensors_of_the_hub_are_the_same_network(kind: str, tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    pickled, published = tmp_path / "pickled", tmp_path / "published"
+    pickled.mkdir()
+    published.mkdir()
+    checkpoint = save_tiny_demucs(pickled, "abcd1234", kind=kind)
+    publish_demucs(checkpoint).rename(published / "abcd1234.safetensors")
+    first, again = load_demucs("abcd1234", pickled), load_demucs("abcd1234", published)
+    for value, other in zip(first.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(value, other)
+
+
+def test_safetensors_that_name_other_classes_are_refused(tmp_path: Path) -> None:
+    checkpoint = save_tiny_demucs(tmp_path, "abcd1234")
+    publish_demucs(checkpoint, klass="os.system").rename(tmp_path / "evil.safetensors")
+    with pytest.raises(ModelRejected, match="no Demucs network"):
+        load_demucs("evil", tmp_path)
