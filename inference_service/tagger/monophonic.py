@@ -18,12 +18,11 @@ states the figures on the other half.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from swift_f0 import Note, PitchResult, SwiftF0, concat, segment_notes
+from swift_f0 import PitchResult, SwiftF0, concat, segment_notes
 
 from inference_service.audio.waveform import Waveform
 from inference_service.music.events import NoteEvent
@@ -61,7 +60,14 @@ class SwiftF0Tagger:
             if note.end - note.start >= MIN_NOTE_S
         ]
         report(1.0)
-        return _to_events(notes, contour, tuning_cents, waveform.duration_s)
+        if not notes:
+            return []
+        onsets_s = np.array([note.start for note in notes])
+        offsets_s = np.array([note.end for note in notes])
+        heard = np.array([frequency_to_pitch(note.pitch_hz) for note in notes])
+        # The delay never eats more than half of a note.
+        onsets_s = onsets_s + np.minimum(ONSET_DELAY_S, (offsets_s - onsets_s) / 2)
+        return to_events(onsets_s, offsets_s, heard, contour, tuning_cents, waveform.duration_s)
 
     def track(self, waveform: Waveform, report: Report) -> PitchResult:
         """Return the pitch contour, one frame each 16 ms; the same for any chunk length."""
@@ -77,18 +83,31 @@ class SwiftF0Tagger:
         return concat(contours)
 
 
-def _to_events(
-    notes: Sequence[Note], contour: PitchResult, tuning_cents: float, duration_s: float
+def to_events(
+    onsets_s: NDArray[np.float64],
+    offsets_s: NDArray[np.float64],
+    heard: NDArray[np.float64],
+    contour: PitchResult,
+    tuning_cents: float,
+    duration_s: float,
 ) -> list[NoteEvent]:
-    if not notes:
+    """Return notes as they are written.
+
+    Parameters
+    ----------
+    onsets_s, offsets_s, heard : np.ndarray, shape (N,)
+        Sorted and without overlap; pitches are MIDI numbers in fractions.
+    contour : PitchResult
+        Of the recording: tells how loud they are.
+    tuning_cents : float
+        The recording's deviation from A440.
+    duration_s : float
+        Of the recording: nothing sounds longer.
+    """
+    if not len(onsets_s):
         return []
-    onsets_s = np.array([note.start for note in notes])
-    offsets_s = np.array([note.end for note in notes])
-    heard = np.array([frequency_to_pitch(note.pitch_hz) for note in notes])
     pitches = np.rint(heard - _local_tuning(onsets_s, offsets_s, heard, tuning_cents))
     velocities = _velocities(onsets_s, offsets_s, contour)
-    # The delay never eats more than half of a note.
-    onsets_s = onsets_s + np.minimum(ONSET_DELAY_S, (offsets_s - onsets_s) / 2)
     return [
         NoteEvent(
             onset_s=float(onset_s),

@@ -19,6 +19,10 @@ or within :data:`SCOOP_SEMITONES` where it begins with a syllable; and :data:`OV
 pitch is the median of the fundamental frequency over the middle of that span. Where a singer holds
 on through a written repetition of a pitch, one note was sung.
 
+People do not agree: some begin every note with its vowel, and a note after a glide anywhere between
+its departure and its arrival; some let it end with the last trace of its sound. :data:`BETWEEN`
+labels lie in the middle, within the tolerance of any of them.
+
 Singers differ in everything: in ranges wider than those of any one collection of recordings, from
 amateurs who scoop into every note to choristers, and a few who hum or whistle.
 """
@@ -50,7 +54,7 @@ HELD_SEMITONES: Final = 0.35
 SCOOP_SEMITONES: Final = 2.0
 HELD_DB: Final = 9.0
 OVERHANG_S: Final = 0.01
-LED_IN_FRAMES: Final = round(0.05 / FRAME_S)
+LED_IN_S: Final = 0.05
 """How much of a consonant after a pause may belong to its note."""
 
 MIN_NOTE_S: Final = 0.04
@@ -174,6 +178,31 @@ class Singer:
     dynamics: float
 
 
+@dataclass(frozen=True, slots=True)
+class Labelling:
+    """Where notes begin and end, as far as people differ in it.
+
+    Attributes
+    ----------
+    led_in_s : float
+        How much of a voiced consonant after a pause, as loud as the vowel, belongs to its note.
+    ends_db : float
+        How far below its vowel's level a note still sounds at its end.
+    midway : bool
+        Whether two notes that a glide joins meet in its middle, not where it leaves and arrives.
+    """
+
+    led_in_s: float = LED_IN_S
+    ends_db: float = HELD_DB
+    midway: bool = False
+
+
+MARKED: Final = Labelling()
+"""As most people mark them."""
+
+BETWEEN: Final = Labelling(led_in_s=LED_IN_S / 2, ends_db=15.0, midway=True)
+
+
 @dataclass(slots=True)
 class _Sung:
     """One note as a singer means to sing it; times in frames.
@@ -197,7 +226,11 @@ class _Sung:
 
 
 def sing(
-    notes: Notes, random: Generator, rate_hz: int = RATE_HZ, bank: Bank | None = None
+    notes: Notes,
+    random: Generator,
+    rate_hz: int = RATE_HZ,
+    bank: Bank | None = None,
+    labelling: Labelling = MARKED,
 ) -> tuple[Samples, Notes]:
     """Sing a melody.
 
@@ -210,6 +243,7 @@ def sing(
     rate_hz : int
     bank : Bank, optional
         Of speakers; by default the one that :func:`load_bank` finds.
+    labelling : Labelling
 
     Returns
     -------
@@ -220,11 +254,15 @@ def sing(
         MIDI number, in fractions), velocity.
     """
     singer = draw_singer(load_bank() if bank is None else bank, random)
-    return sing_as(singer, notes, random, rate_hz)
+    return sing_as(singer, notes, random, rate_hz, labelling)
 
 
 def sing_as(
-    singer: Singer, notes: Notes, random: Generator, rate_hz: int = RATE_HZ
+    singer: Singer,
+    notes: Notes,
+    random: Generator,
+    rate_hz: int = RATE_HZ,
+    labelling: Labelling = MARKED,
 ) -> tuple[Samples, Notes]:
     """Let a singer sing a melody; otherwise as :func:`sing`."""
     if not len(notes):
@@ -240,7 +278,7 @@ def sing_as(
         [_level(syllable.envelope.astype(np.float32)) for syllable in syllables]
     )
     level_db = gain_db + levels[source] / _NEPERS_PER_DB
-    labels = _label(sung, held, contour, level_db, voiced)
+    labels = _label(sung, held, contour, level_db, voiced, labelling)
     if singer.style == "whistle":
         samples = _whistle(contour, gain_db, random)
     else:
@@ -601,21 +639,34 @@ def _fade(count: int) -> Curve:
 
 
 def _label(
-    sung: list[_Sung], held: Curve, contour: Curve, level_db: Curve, voiced: NDArray[np.bool_]
+    sung: list[_Sung],
+    held: Curve,
+    contour: Curve,
+    level_db: Curve,
+    voiced: NDArray[np.bool_],
+    labelling: Labelling,
 ) -> Notes:
     """Return the notes that were sung: shape (N', 4)."""
+    led_in = round(labelling.led_in_s / FRAME_S)
     rows: list[tuple[float, float, float, float]] = []
-    for note in sung:
+    for index, note in enumerate(sung):
         vowel_db = float(np.median(level_db[note.begin : note.stop]))
         paused = not np.isfinite(level_db[max(note.begin - note.lead - 1, 0)])
-        start = note.begin - min(note.lead, LED_IN_FRAMES) * paused
+        start = note.begin - min(note.lead, led_in) * paused
         span = slice(start, note.stop)
-        loud = voiced[span] & (level_db[span] > vowel_db - HELD_DB)
+        begins = voiced[span] & (level_db[span] > vowel_db - HELD_DB)
+        ends = voiced[span] & (level_db[span] > vowel_db - labelling.ends_db)
         away = np.abs(held[span] - note.pitch)
-        reach = HELD_SEMITONES if note.attached else SCOOP_SEMITONES
-        begun = start + np.flatnonzero(loud & (away < reach))
-        ended = start + np.flatnonzero(loud & (away < HELD_SEMITONES))
-        if not len(ended) or (ended[-1] + 1 - begun[0]) * FRAME_S < MIN_NOTE_S:
+        follower = sung[index + 1] if index + 1 < len(sung) else None
+        reach = SCOOP_SEMITONES
+        if note.attached:
+            reach = _reach(note, sung[index - 1], labelling)
+        leaves = HELD_SEMITONES
+        if follower is not None and follower.attached:
+            leaves = _reach(note, follower, labelling)
+        begun = start + np.flatnonzero(begins & (away < reach))
+        ended = start + np.flatnonzero(ends & (away < leaves))
+        if not len(begun) or not len(ended) or (ended[-1] + 1 - begun[0]) * FRAME_S < MIN_NOTE_S:
             continue
         first, last = int(begun[0]), int(ended[-1]) + 1
         margin = (last - max(first, note.begin)) // 5
@@ -625,6 +676,13 @@ def _label(
             rows[-1] = (rows[-1][0], onset_s, *rows[-1][2:])
         rows.append((onset_s, offset_s, pitch, note.velocity))
     return np.array(rows, float).reshape(-1, 4)
+
+
+def _reach(note: _Sung, other: _Sung, labelling: Labelling) -> float:
+    """Return within how many semitones of its own pitch a note is sung where a glide joins it with
+    another."""
+    halfway = abs(note.pitch - other.pitch) / 2 if labelling.midway else 0.0
+    return max(HELD_SEMITONES, halfway)
 
 
 def _breathe(

@@ -15,6 +15,8 @@ pytest.importorskip("pyworld", reason="pyworld comes with the extra 'training'")
 import pyworld
 
 from model_zoo.training.sound.singing import (
+    BETWEEN,
+    MARKED,
     PEAK,
     TAIL_S,
     Notes,
@@ -199,3 +201,33 @@ def test_singers_differ(bank: Bank) -> None:
     assert {singer.speaker.name for singer in singers} == {speaker.name for speaker in bank}
     assert len({singer.style for singer in singers}) >= 4
     assert np.std([singer.tuning for singer in singers]) > 0.1
+
+
+def test_labels_between_conventions_lie_between_them(bank: Bank) -> None:
+    singer = _singer(bank, consonant_s=0.09, melisma=1.0, glide_s=0.15)
+    melody = _melody(*[60, 64] * 6)
+    marked, between = (
+        sing_as(singer, melody, np.random.default_rng(2), labelling=labelling)
+        for labelling in (MARKED, BETWEEN)
+    )
+    assert np.array_equal(marked[0], between[0]), "the sound is the same"
+    assert len(marked[1]) == len(between[1])
+    assert np.allclose(marked[1][:, 2], between[1][:, 2], atol=0.3)
+    # Notes that a glide joins leave it out, or meet within it.
+    gaps_s, closed_s = (notes[1:, 0] - notes[:-1, 1] for _, notes in (marked, between))
+    assert np.median(gaps_s) > 0.02
+    assert np.median(closed_s) < 0.011
+    assert (between[1][1:, 0] <= marked[1][1:, 0] + 1e-9).all()
+
+
+def test_half_of_a_phrases_loud_first_consonant_is_led_in(bank: Bank) -> None:
+    singer = _singer(bank, consonant_s=0.12, attack_s=0.015)
+    melody = _melody(*[62, 64] * 12, gap_s=0.5)
+    marked, between = (
+        sing_as(singer, melody, np.random.default_rng(1), labelling=labelling)[1]
+        for labelling in (MARKED, BETWEEN)
+    )
+    later_s = between[:, 0] - marked[:, 0]
+    assert (later_s >= 0).all()
+    assert later_s.max() == pytest.approx(0.025)
+    assert (between[:, 1] >= marked[:, 1]).all()

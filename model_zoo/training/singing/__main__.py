@@ -1,0 +1,69 @@
+"""``python -m model_zoo.training.singing prepare | train | export``; see ``--help`` of each."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import torch
+
+from model_zoo.training.singing.export import export
+from model_zoo.training.singing.prepare import prepare
+from model_zoo.training.singing.train import TrainOptions, train
+
+ROOT = Path(__file__).parents[3]
+CACHE = ROOT / "var" / "sung"
+WEIGHTS = ROOT / "model_zoo" / "weights" / "singing.safetensors"
+DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m model_zoo.training.singing")
+    parser.add_argument("--data", type=Path, default=DATA, help="with the folder symbolic/")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="for what is prepared and learnt")
+    commands = parser.add_subparsers(dest="command", required=True)
+    preparing = commands.add_parser("prepare", help="render melodies to learn from")
+    preparing.add_argument("--hours", type=float, default=12.0)
+    preparing.add_argument("--dev", action="store_true", help="of the development part")
+    training = commands.add_parser("train", help="learn from them")
+    training.add_argument("--minutes", type=float, default=30.0, help="in all, earlier ones too")
+    training.add_argument("--batch", type=int, default=16)
+    training.add_argument("--rate", type=float, default=3e-3)
+    training.add_argument("--seed", type=int, default=0)
+    training.add_argument("--report", type=float, default=240.0, help="seconds between reports")
+    training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    exporting = commands.add_parser("export", help="halve trained weights, choose notes' costs")
+    exporting.add_argument("--trained", type=Path, help="in the cache, if left out")
+    exporting.add_argument("--target", type=Path, default=WEIGHTS)
+    options = parser.parse_args(arguments)
+    match options.command:
+        case "prepare":
+            symbolic = options.data / "symbolic"
+            prepare(symbolic, options.cache, hours=options.hours, dev=options.dev, say=_say)
+        case "train":
+            train(
+                options.cache,
+                options.cache,
+                TrainOptions(
+                    minutes=options.minutes,
+                    batch=options.batch,
+                    learning_rate=options.rate,
+                    seed=options.seed,
+                    device=options.device,
+                    report_every_s=options.report,
+                ),
+                _say,
+            )
+        case "export":
+            trained = options.trained or options.cache / "singing.safetensors"
+            export(trained, options.target, options.cache, _say)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Excerpts of the melodies that were prepared, each heard a little differently every time.
+
+The spectrogram passes another equaliser, louder or softer, over other noise; the register is told
+wrongly by up to half an octave, so that nothing is learnt of particular pitches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from swift_f0 import PitchResult
+from torch import Tensor
+
+from inference_service.tagger.singing_features import (
+    COLUMNS,
+    HOP_S,
+    SPECTROGRAM,
+    describe_contour,
+    pitches,
+)
+
+EXCERPT_FRAMES: Final = 750
+MAX_BEND: Final = 1.5
+"""Semitones; a frame further from its note is an error of the contour's, or a consonant."""
+
+MIN_CONFIDENCE: Final = 0.3
+REGISTER: Final = 0.5
+"""Octaves by which an excerpt's pitch is told wrongly, at most."""
+
+PITCH_ROW: Final = 1
+CONFIDENCE_ROW: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Melody:
+    """What was prepared.
+
+    Attributes
+    ----------
+    kind : str
+    spectrogram : np.ndarray, shape (F, COLUMNS * T), float16
+    contour : np.ndarray, shape (R, T), float32
+    pitch, confidence : np.ndarray, shape (T,), float64
+        Of the contour, MIDI numbers in fractions.
+    notes : np.ndarray, shape (N, 4)
+        Onset and offset in seconds, pitch in fractions, velocity.
+    """
+
+    kind: str
+    spectrogram: NDArray[np.float16]
+    contour: NDArray[np.float32]
+    pitch: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    notes: NDArray[np.float64]
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.pitch) * HOP_S
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Excerpts.
+
+    Attributes
+    ----------
+    spectrogram : Tensor, shape (B, F, COLUMNS * T)
+    contour : Tensor, shape (B, R, T)
+    onset : Tensor, shape (B, T)
+        Each onset's share in the two frames about it, by nearness; together 1.
+    sounding : Tensor, shape (B, T)
+    bend : Tensor, shape (B, T)
+        Semitones from the contour to the note, where ``bent`` is 1.
+    bent : Tensor, shape (B, T)
+    """
+
+    spectrogram: Tensor
+    contour: Tensor
+    onset: Tensor
+    sounding: Tensor
+    bend: Tensor
+    bent: Tensor
+
+
+def load_melodies(folder: Path) -> list[Melody]:
+    """Read all that :mod:`.prepare` wrote into a folder.
+
+    Raises
+    ------
+    FileNotFoundError
+        If that is nothing.
+    """
+    melodies = [load_melody(path) for path in sorted(folder.glob("*.npz"))]
+    if not melodies:
+        raise FileNotFoundError(f"nothing prepared in {folder}")
+    return melodies
+
+
+def load_melody(path: Path) -> Melody:
+    """Read one file."""
+    with np.load(path) as kept:
+        times_s = np.arange(len(kept["pitch_hz"])) * HOP_S
+        contour = PitchResult(times_s, kept["pitch_hz"], kept["confidence"], kept["loudness_db"])
+        return Melody(
+            kind=str(kept["kind"]),
+            spectrogram=kept["spectrogram"],
+            contour=describe_contour(contour),
+            pitch=pitches(contour),
+            confidence=contour.confidence,
+            notes=kept["notes"],
+        )
+
+
+def draw_batch(melodies: Sequence[Melody], size: int, random: Generator) -> Batch:
+    """Draw excerpts of different melodies."""
+    chosen = random.choice(len(melodies), size, replace=len(melodies) < size)
+    excerpts = [_excerpt(melodies[int(index)], random) for index in chosen]
+    return Batch(*(torch.from_numpy(np.stack(parts)) for parts in zip(*excerpts, strict=True)))
+
+
+def draw_targets(
+    melody: Melody, start: int, frames: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return what the network should tell of frames from ``start`` on, as :class:`Batch` has it."""
+    onset, sounding, bend, bent = np.zeros((4, frames), np.float32)
+    begins = melody.notes[:, 0] / HOP_S - start
+    ends = melody.notes[:, 1] / HOP_S - start
+    stop = min(frames, len(melody.pitch) - start)
+    for begin, end, pitch in zip(begins, ends, melody.notes[:, 2], strict=True):
+        place = int(np.floor(begin))
+        for frame, share in ((place, 1 - (begin - place)), (place + 1, begin - place)):
+            if 0 <= frame < frames:
+                onset[frame] = min(onset[frame] + share, 1.0)
+        own = slice(max(int(np.ceil(begin)), 0), max(min(int(np.ceil(end)), stop), 0))
+        sounding[own] = 1.0
+        heard = slice(own.start + start, own.stop + start)
+        bend[own] = pitch - melody.pitch[heard]
+        bent[own] = (np.abs(bend[own]) < MAX_BEND) & (melody.confidence[heard] > MIN_CONFIDENCE)
+    return onset, sounding, bend, bent
+
+
+def _excerpt(melody: Melody, random: Generator) -> tuple[NDArray[np.float32], ...]:
+    total = len(melody.pitch)
+    start = int(random.integers(0, max(total - EXCERPT_FRAMES, 0) + 1))
+    held = min(total - start, EXCERPT_FRAMES)
+    spectrogram = np.zeros((SPECTROGRAM.bins, COLUMNS * EXCERPT_FRAMES), np.float32)
+    columns = slice(COLUMNS * start, COLUMNS * (start + held))
+    spectrogram[:, : COLUMNS * held] = _spoil(melody.spectrogram[:, columns], random)
+    contour = np.zeros((len(melody.contour), EXCERPT_FRAMES), np.float32)
+    contour[:, :held] = melody.contour[:, start : start + held]
+    contour[PITCH_ROW] += contour[CONFIDENCE_ROW] * random.uniform(-REGISTER, REGISTER)
+    return spectrogram, contour, *draw_targets(melody, start, EXCERPT_FRAMES)
+
+
+def _spoil(logs: NDArray[np.float16], random: Generator) -> NDArray[np.float32]:
+    bins, columns = logs.shape
+    points = np.linspace(0, bins - 1, int(random.integers(3, 8)))
+    curve_db = np.interp(np.arange(bins), points, random.uniform(-6, 6, len(points)))
+    curve_db += random.uniform(-5, 5)
+    linear = np.expm1(logs.astype(np.float32)) * (10 ** (curve_db / 20)).astype(np.float32)[:, None]
+    if random.random() < 0.4:
+        floor = np.exp(random.uniform(np.log(0.3), np.log(12.0))) * np.linspace(
+            1.0, random.uniform(0.1, 2.0), bins
+        )
+        noise = random.rayleigh(0.8, (bins, columns)) * floor[:, None]
+        linear = np.hypot(linear, noise.astype(np.float32))
+    spoilt: NDArray[np.float32] = np.log1p(linear).astype(np.float32)
+    if random.random() < 0.2:
+        width = int(random.integers(3, 12))
+        first = int(random.integers(0, bins - width))
+        spoilt[first : first + width] = 0.0
+    return spoilt

@@ -1,0 +1,64 @@
+"""Figures on development melodies: F1 of onsets, with pitches, with offsets, by mir_eval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inference_service.tagger.singing_decoding import (
+    DecodingOptions,
+    Outputs,
+    SungNote,
+    decode_notes,
+)
+from inference_service.tagger.singing_network import SingingNet
+from model_zoo.training.evaluate.metrics import (
+    score_offsets,
+    score_onsets,
+    score_pitches,
+)
+from model_zoo.training.singing.dataset import Melody
+
+FIGURES: Final = ("onset", "pitch", "offset")
+
+
+def predict(network: SingingNet, melody: Melody) -> Outputs:
+    """Return what a network makes of a melody."""
+    device = next(network.parameters()).device
+    spectrogram = torch.from_numpy(melody.spectrogram.astype(np.float32))[None].to(device)
+    with torch.inference_mode():
+        logits = network(spectrogram, torch.from_numpy(melody.contour)[None].to(device))
+    onset, sounding = (torch.sigmoid(x[0]).double() for x in (logits.onset, logits.sounding))
+    return Outputs(
+        onset.cpu().numpy(), sounding.cpu().numpy(), logits.bend[0].double().cpu().numpy()
+    )
+
+
+def measure(
+    melodies: Sequence[Melody], heard: Sequence[Outputs], options: DecodingOptions
+) -> dict[str, float]:
+    """Return the mean F1 of all melodies in which something is sung, by :data:`FIGURES`; for those
+    in which nothing is, the notes found in a minute."""
+    scores: list[list[float]] = []
+    found, listened_s = 0, 0.0
+    for melody, outputs in zip(melodies, heard, strict=True):
+        notes = to_rows(decode_notes(outputs, melody.pitch, melody.confidence, options))
+        if not len(melody.notes):
+            found, listened_s = found + len(notes), listened_s + melody.duration_s
+            continue
+        compare = (score_onsets, score_pitches, score_offsets)
+        scores.append([score(melody.notes[:, :3], notes).f1 for score in compare])
+    means = np.mean(scores, axis=0) if scores else np.full(len(FIGURES), np.nan)
+    figures = dict(zip(FIGURES, means.tolist(), strict=True))
+    if listened_s:
+        figures["stray_per_minute"] = found / listened_s * 60
+    return figures
+
+
+def to_rows(notes: Sequence[SungNote]) -> NDArray[np.float64]:
+    """Return notes as rows of onset, offset and pitch."""
+    return np.array(notes, float).reshape(-1, len(SungNote._fields))

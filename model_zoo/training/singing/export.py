@@ -1,0 +1,74 @@
+"""Writes trained weights at half the size, with the costs of notes that suit them.
+
+The costs are chosen on development melodies, one after the other and twice round: those whose mean
+of the three F1 scores of :mod:`.dev` is best. Nothing is chosen on recordings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from safetensors.torch import load_file, save_file
+
+from inference_service.tagger.singing import DECODING_KEY
+from inference_service.tagger.singing_decoding import DecodingOptions, Outputs
+from inference_service.tagger.singing_network import load_network, read_notes
+from model_zoo.training.singing.dataset import Melody, load_melodies
+from model_zoo.training.singing.dev import FIGURES, measure, predict
+
+CANDIDATES: Final[dict[str, tuple[float, ...]]] = {
+    "entry": (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0),
+    "renewal": (-1.0, -0.5, 0.0, 0.5, 1.0),
+    "sounding": (-0.6, -0.3, 0.0, 0.3, 0.6),
+    "min_note_s": (0.03, 0.05, 0.07, 0.09),
+}
+ROUNDS: Final = 2
+
+
+def export(trained: Path, target: Path, cache: Path, say: Callable[[str], None]) -> None:
+    """Write the weights, whole or not at all.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are no weights, or no development melodies.
+    """
+    halves = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in load_file(trained).items()
+    }
+    partial = target.with_suffix(".partial")
+    notes = read_notes(trained)
+    save_file(halves, partial, notes)
+    network = load_network(partial)
+    melodies = load_melodies(cache / "dev")
+    options = choose(melodies, [predict(network, melody) for melody in melodies], say)
+    save_file(halves, partial, {**notes, DECODING_KEY: json.dumps(asdict(options))})
+    partial.rename(target)
+
+
+def choose(
+    melodies: Sequence[Melody], heard: Sequence[Outputs], say: Callable[[str], None]
+) -> DecodingOptions:
+    """Return the best of the :data:`CANDIDATES`."""
+    options = DecodingOptions()
+    for _ in range(ROUNDS):
+        for name, values in CANDIDATES.items():
+            tried = [replace(options, **{name: value}) for value in values]
+            scores = [_rate(measure(melodies, heard, each)) for each in tried]
+            options = tried[int(np.argmax(scores))]
+            say(
+                f"{name}: "
+                + ", ".join(f"{v:g} {s:.4f}" for v, s in zip(values, scores, strict=True))
+            )
+    say(f"{options}: {measure(melodies, heard, options)}")
+    return options
+
+
+def _rate(figures: dict[str, float]) -> float:
+    return float(np.mean([figures[name] for name in FIGURES]))
