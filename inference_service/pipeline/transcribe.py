@@ -12,7 +12,7 @@ from inference_service.audio.tuning import estimate_tuning
 from inference_service.audio.waveform import Waveform
 from inference_service.music.events import NO_CHORD, ChordSegment, NoteEvent, Part, Transcription
 from inference_service.music.programs import PIANO, VOICE
-from inference_service.pipeline.bleed import remove_bleed
+from inference_service.pipeline.bleed import remove_bleed, remove_residue
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.stems import OnStems, forget
@@ -132,7 +132,8 @@ def _hear_parts(
         stems = stages.separation.separate(waveform, report)
         on_stems(stems, lambda _: report(1.0))
     with clock.stage(Stage.TAGGING) as report:
-        vocals = stages.voice.tag(stems["vocals"], tuning_cents, lambda f: report(f / 2))
+        found = stages.voice.tag(stems["vocals"], tuning_cents, lambda f: report(f / 2))
+        vocals = remove_residue(found, stems["vocals"], waveform)
         band = stages.song.tag_parts(
             {name: stem for name, stem in stems.items() if name != "vocals"},
             tuning_cents,

@@ -1,9 +1,13 @@
-"""The melody is printed once."""
+"""The melody is printed once, and only where somebody sings."""
 
 from __future__ import annotations
 
+import numpy as np
+
+from inference_service.audio.waveform import Waveform
 from inference_service.music.events import NoteEvent, Part
-from inference_service.pipeline.bleed import remove_bleed
+from inference_service.pipeline.bleed import FAINT_DB, RESIDUE_DB, remove_bleed, remove_residue
+from tests.factories import build_noise
 
 SUNG = [NoteEvent(1.0, 2.0, 60), NoteEvent(3.0, 4.0, 60), NoteEvent(4.0, 5.0, 64)]
 
@@ -33,3 +37,37 @@ def test_an_instrument_that_only_echoes_is_none() -> None:
 def test_drums_have_no_pitch_to_share() -> None:
     drums = Part("drums", "Drums", (NoteEvent(1.1, 1.2, 60),), None, is_drum=True)
     assert remove_bleed([drums], SUNG) == [drums]
+
+
+RATE_HZ = 8000
+
+
+def stem(*levels_db: float) -> Waveform:
+    """A second of noise at each level, in stereo."""
+    noise = [build_noise(1.0, rate_hz=RATE_HZ, amplitude=10 ** (x / 20)) for x in levels_db]
+    return Waveform(np.stack([np.concatenate(noise)] * 2), RATE_HZ)
+
+
+NOTES = [NoteEvent(float(k), k + 0.9, 60) for k in range(4)]
+
+
+def test_what_is_far_below_the_mixture_was_not_sung() -> None:
+    mixture = stem(-20, -20, -20, -20)
+    vocals = stem(-23, -20 + RESIDUE_DB + 1, -20 + RESIDUE_DB - 1, -60)
+    assert remove_residue(NOTES, vocals, mixture) == NOTES[:2]
+
+
+def test_what_is_far_below_the_loud_notes_was_not_sung() -> None:
+    vocals = stem(-20, -20, -20 + FAINT_DB + 1, -20 + FAINT_DB - 1)
+    assert remove_residue(NOTES, vocals, vocals) == NOTES[:3]
+
+
+def test_loud_residue_makes_no_singer_faint() -> None:
+    mixture, vocals = stem(10, 10, -40, -40), stem(-10, -10, -42, -42)
+    assert remove_residue(NOTES, vocals, mixture) == NOTES[2:]
+
+
+def test_an_instrumental_has_no_vocals() -> None:
+    silence = Waveform(np.zeros((2, 4 * RATE_HZ), np.float32), RATE_HZ)
+    assert remove_residue(NOTES, silence, stem(-20, -20, -20, -20)) == []
+    assert remove_residue([], silence, silence) == []
