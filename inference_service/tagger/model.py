@@ -404,7 +404,7 @@ def save_network(network: NoteNet, path: Path, notes: dict[str, str]) -> None:
     save_file(tensors, path, {CONFIG_KEY: json.dumps(asdict(network.config)), **notes})
 
 
-def learnt_tensors(network: NoteNet) -> dict[str, Tensor]:
+def learnt_tensors(network: nn.Module) -> dict[str, Tensor]:
     """Return the state without the spectrogram's kernels."""
     state = network.state_dict()
     return {name: value for name, value in state.items() if not name.startswith("spectrogram.")}

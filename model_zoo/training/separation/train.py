@@ -7,8 +7,6 @@ signal-to-distortion ratio does; its mean magnitude besides, so that what is sof
 
 from __future__ import annotations
 
-import copy
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,10 +15,10 @@ from typing import Final
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from inference_service.separation.mask_network import MaskNet, MaskNetConfig, save_network
+from model_zoo.training.run import Run, plateau
 from model_zoo.training.separation.mixing import Mix, draw_mix
 from model_zoo.training.separation.recordings import Recordings, Song, as_samples
 from model_zoo.training.tagger.dev import in_bfloat16
@@ -59,14 +57,6 @@ class TrainOptions:
     report_every_s: float = 300.0
 
 
-@dataclass(slots=True)
-class _State:
-    step: int = 0
-    spent_s: float = 0.0
-    heard_s: float = 0.0
-    runs: int = 0
-
-
 def train(
     recordings: Recordings,
     folder: Path,
@@ -79,24 +69,35 @@ def train(
     Writes ``checkpoint.safetensors``, ``state.json``, ``log.jsonl`` and ``separator.safetensors``
     into the folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     device = torch.device(options.device)
     network = (network or MaskNet(MaskNetConfig())).to(device)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    mean = copy.deepcopy(network).eval().requires_grad_(False)
     optimiser = torch.optim.AdamW(
         network.parameters(), options.learning_rate, (0.9, 0.98), weight_decay=options.weight_decay
     )
-    state = _resume(folder, network, mean, optimiser)
-    random = np.random.default_rng((options.seed, state.runs))
-    budget_s = options.minutes * 60
-    began = reported = time.monotonic()
+    exported = folder / "separator.safetensors"
+    run = Run(folder, network, optimiser, exported)
+    progress = run.progress
+    random = np.random.default_rng((options.seed, progress.runs))
     running: list[float] = []
-    while (elapsed_s := state.spent_s + time.monotonic() - began) < budget_s:
-        rate = options.learning_rate * _schedule(state.step, elapsed_s / budget_s)
-        for group in optimiser.param_groups:
-            group["lr"] = rate
+
+    def keep() -> None:
+        settle(run.mean, recordings, options)
+        heard_h = round(progress.heard_s / 3600, 2)
+        losses = {"spectra": running} if running else {}
+        run.report(losses, measure(run.mean, recordings.dev, device), say, heard_h=heard_h)
+        running.clear()
+        run.save()
+        notes = {"steps": str(progress.step), "heard_h": f"{heard_h:.1f}"}
+        save_network(run.mean, exported, notes)
+
+    budget_s = options.minutes * 60
+    before_s, began = progress.spent_s, time.monotonic()
+    reported = began
+    while progress.spent_s < budget_s:
+        done = progress.spent_s / budget_s
+        run.set_rate(options.learning_rate * plateau(progress.step, done, WARM_UP_STEPS))
         mixes = [draw_mix(recordings, random, options.length_s) for _ in range(options.batch)]
         network.train()
         loss = compute_loss(network, mixes, device)
@@ -104,19 +105,15 @@ def train(
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        _follow(mean, network, min(MEAN_DECAY, state.step / (state.step + 5)))
-        state.step += 1
-        state.heard_s += options.batch * options.length_s
+        run.follow(MEAN_DECAY)
+        progress.heard_s += options.batch * options.length_s
+        progress.spent_s = before_s + time.monotonic() - began
         running.append(loss.item())
         if time.monotonic() - reported > options.report_every_s:
             reported = time.monotonic()
-            settle(mean, recordings, options)
-            _report(folder, state, elapsed_s, running, measure(mean, recordings.dev, device), say)
-            _save(folder, network, mean, optimiser, state, elapsed_s)
-    settle(mean, recordings, options)
-    _report(folder, state, budget_s, running, measure(mean, recordings.dev, device), say)
-    _save(folder, network, mean, optimiser, state, budget_s)
-    return mean
+            keep()
+    keep()
+    return run.mean
 
 
 def settle(network: MaskNet, recordings: Recordings, options: TrainOptions) -> None:
@@ -184,83 +181,3 @@ def measure(network: MaskNet, songs: Sequence[Song], device: torch.device) -> di
         ratios["vocals"].append(10 * np.log10(np.square(vocals).sum() / error + 1e-8))
         ratios["accompaniment"].append(10 * np.log10(np.square(others).sum() / error + 1e-8))
     return {name: float(np.median(values)) for name, values in ratios.items() if values}
-
-
-def _schedule(step: int, done: float) -> float:
-    """A warm-up, then a plateau, then a straight descent over the last 40 % of the time."""
-    return min(1.0, (step + 1) / WARM_UP_STEPS, max((1.0 - done) / 0.4, 0.01))
-
-
-def _follow(mean: MaskNet, network: MaskNet, decay: float) -> None:
-    with torch.no_grad():
-        for kept, value in zip(mean.parameters(), network.parameters(), strict=True):
-            kept.lerp_(value, 1.0 - decay)
-
-
-def _report(
-    folder: Path,
-    state: _State,
-    elapsed_s: float,
-    running: list[float],
-    dev: dict[str, float],
-    say: Callable[[str], None],
-) -> None:
-    line = {
-        "step": state.step,
-        "minutes": round(elapsed_s / 60, 1),
-        "heard_h": round(state.heard_s / 3600, 2),
-        "loss": round(float(np.mean(running)), 4) if running else None,
-        "dev": {name: round(value, 2) for name, value in dev.items()},
-    }
-    running.clear()
-    with (folder / "log.jsonl").open("a") as log:
-        log.write(json.dumps(line) + "\n")
-    say(json.dumps(line))
-
-
-def _save(
-    folder: Path,
-    network: MaskNet,
-    mean: MaskNet,
-    optimiser: torch.optim.Optimizer,
-    state: _State,
-    elapsed_s: float,
-) -> None:
-    tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
-    tensors |= {f"mean.{name}": value for name, value in mean.state_dict().items()}
-    for index, moments in optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
-    partial = folder / "checkpoint.partial"
-    save_file({name: value.contiguous() for name, value in tensors.items()}, partial)
-    partial.rename(folder / "checkpoint.safetensors")
-    progress = {"step": state.step, "spent_s": elapsed_s, "heard_s": state.heard_s}
-    (folder / "state.json").write_text(json.dumps({**progress, "runs": state.runs}))
-    notes = {"steps": str(state.step), "heard_h": f"{state.heard_s / 3600:.1f}"}
-    save_network(mean, folder / "separator.safetensors", notes)
-
-
-def _resume(
-    folder: Path, network: MaskNet, mean: MaskNet, optimiser: torch.optim.Optimizer
-) -> _State:
-    """Go on from the folder's checkpoint, or from its exported weights alone; else begin."""
-    checkpoint, exported = folder / "checkpoint.safetensors", folder / "separator.safetensors"
-    if not checkpoint.exists():
-        if exported.exists():
-            learnt = load_file(exported)
-            network.load_state_dict(learnt)
-            mean.load_state_dict(learnt)
-        return _State()
-    tensors = load_file(checkpoint)
-    network.load_state_dict(_strip(tensors, "network."))
-    mean.load_state_dict(_strip(tensors, "mean."))
-    moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in _strip(tensors, "optimiser.").items():
-        index, moment = name.split(".")
-        moments.setdefault(int(index), {})[moment] = value
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
-    kept = json.loads((folder / "state.json").read_text())
-    return _State(kept["step"], kept["spent_s"], kept["heard_s"], kept["runs"] + 1)
-
-
-def _strip(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
