@@ -36,6 +36,7 @@ class ErrorCode(StrEnum):
     MODEL_REJECTED = "MODEL_REJECTED"
     PREVIEW_UNAVAILABLE = "PREVIEW_UNAVAILABLE"
     STEMS_UNAVAILABLE = "STEMS_UNAVAILABLE"
+    NOTHING_TO_CONTINUE = "NOTHING_TO_CONTINUE"
     INTERNAL = "INTERNAL"
 
 
@@ -202,3 +203,9 @@ class StemsUnavailable(NotabotError):
     """The recording was not separated, or its stems are no longer kept."""
 
     code = ErrorCode.STEMS_UNAVAILABLE
+
+
+class NothingToContinue(NotabotError):
+    """The music says too little for a continuation. Params: ``minimum`` of notes with a pitch."""
+
+    code = ErrorCode.NOTHING_TO_CONTINUE

@@ -82,6 +82,14 @@ class KeyChange:
     key: Key
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class ScoreMark:
+    """A rehearsal mark over a bar line, which is drawn double."""
+
+    start_beats: Fraction
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Bar:
     """A bar's number (0 for a pickup), place and length."""
@@ -117,6 +125,7 @@ class Score:
     time_changes: tuple[TimeChange, ...] = ()
     key_changes: tuple[KeyChange, ...] = ()
     swing: bool = False
+    marks: tuple[ScoreMark, ...] = ()
 
     def key_at(self, position_beats: Fraction) -> Key:
         """Key in force at a position."""
