@@ -1,12 +1,25 @@
-"""The use case: written music, and how it could go on."""
+"""The use case: written music, and how it could go on.
+
+Analysis; a search for the harmony of the new bars, then one for their melody over it, each by a
+grammar whose probabilities are the style's and the piece's own; the texture of the given
+accompaniment under the new chords; and all of it joined to the last given bars.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from inference_service.continuation.options import ContinuationOptions
+from inference_service.continuation.analysis import Analysis, analyse
+from inference_service.continuation.chords import estimate_chords
+from inference_service.continuation.grammar import start_at
+from inference_service.continuation.harmony import write_harmony
+from inference_service.continuation.joining import join_score
+from inference_service.continuation.options import ContinuationOptions, Style
+from inference_service.continuation.parser import Parser
+from inference_service.continuation.search import Search
+from inference_service.continuation.styles import LEARNT, Language, load_language
 from inference_service.music.score import Score, ScoreNote
 from inference_service.progress import Report, ignore
 
@@ -22,7 +35,7 @@ class Continuation:
     join_beats : Fraction
         Where the new ones begin.
     degrees : tuple of str
-        The new chords.
+        The new bars' chords, as words of the grammar of harmony.
     terms : mapping of str to float
         What it is worth, by the terms of the fitness.
     """
@@ -54,6 +67,32 @@ def continue_music(
     Raises
     ------
     NothingToContinue
-        If the music says too little: fewer than :data:`MIN_NOTES` notes with a pitch.
+        If the music says too little.
     """
-    raise NotImplementedError
+    score = replace(score, chords=estimate_chords(score))
+    analysis = analyse(score, melody)
+    language = choose_language(analysis, options.style)
+    return [
+        Continuation(
+            *join_score(
+                score, melody, analysis, found.slots, found.melody, options.context_measures
+            ),
+            found.words,
+            found.terms,
+        )
+        for found in Search(analysis, language, options, report).run()
+    ]
+
+
+def choose_language(analysis: Analysis, style: Style) -> Language:
+    """Return the style that was asked for, or that under which the chords are likeliest."""
+    if style is not Style.AUTO:
+        return load_language(style)
+    words = write_harmony(analysis.slots)
+
+    def measure(language: Language) -> float:
+        known = language.harmony.probabilities
+        reading = Parser(known.within(start_at(known.grammar, ["rest"]))).read(words)
+        return sum(reading.surprise_bits)
+
+    return min((load_language(style) for style in LEARNT), key=measure)

@@ -139,6 +139,7 @@ def evolve(
     options: EvolutionOptions,
     report: Report,
     before: Sequence[str] = (),
+    is_over: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Search for the fittest sentence.
 
@@ -153,6 +154,8 @@ def evolve(
         Told of each generation; raises to stop.
     before : sequence of str
         Words that the sentences follow.
+    is_over : callable
+        Asked before each generation but the first whether to leave it at that.
     """
     random = np.random.default_rng(options.seed)
     learnt = _Learnt(likelihoods)
@@ -170,6 +173,8 @@ def evolve(
     course = [best.fitness]
     for generation in range(1, options.generations):
         report(generation / options.generations)
+        if is_over():
+            break
         if options.learns:
             learnt.learn((best if generation % 2 else newest).derivation, options.learning)
         elite = people[: round(options.elite * options.population)] if options.breeds else []

@@ -11,6 +11,7 @@ In the manner of EBNF (ISO 14977) ``|`` separates alternatives, ``[ ]`` holds wh
 ``{ }`` what may stand any number of times, none included, ``( )`` a group; names stand for rules,
 quoted words for themselves, ``#`` begins a comment. ``name / 2`` says that which alternative is
 taken hangs on the two words before it: such a rule has probabilities of its own after each pair.
+Words of punctuation alone (``"|"``, ``"."``) are signs, which are passed over in that.
 That is what musicians hear in a chord, and it makes a history-based grammar of the context-free one
 (Black and others, "Towards history-based grammars", ACL 1993); its sentences are the same.
 
@@ -21,7 +22,7 @@ itself, so that a parser's work is finite without further care.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -77,6 +78,40 @@ class Grammar:
             if symbol.is_word
         }
         return tuple(sorted(found))
+
+
+def is_sign(word: str) -> bool:
+    """Return whether a word is punctuation alone, such as a bar line."""
+    return not any(character.isalnum() for character in word)
+
+
+def start_at(grammar: Grammar, names: Sequence[str], start: str = "sentence") -> Grammar:
+    """Return the grammar whose sentences are those of some rules, one after another.
+
+    Rules that are not reached from there are left out; the others are as they were, so that their
+    probabilities hold.
+
+    Raises
+    ------
+    GrammarError
+        If there is no such rule, or no name.
+    """
+    if not names:
+        raise GrammarError("a sentence has no part")
+    production = tuple(Symbol(name, is_word=False) for name in names)
+    kept: dict[str, Rule] = {start: Rule(start, (production,))}
+    waiting = list(reversed(names))
+    while waiting:
+        name = waiting.pop()
+        if name in kept:
+            continue
+        if name not in grammar.rules:
+            raise GrammarError(f"there is no rule for {name}")
+        kept[name] = grammar.rules[name]
+        waiting += [
+            symbol.name for p in kept[name].productions for symbol in p if not symbol.is_word
+        ]
+    return Grammar(start, kept)
 
 
 class GrammarError(ValueError):

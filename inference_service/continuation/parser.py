@@ -76,9 +76,12 @@ class Parser:
         self._probabilities = probabilities
         self._grammar = probabilities.grammar
 
-    def read(self, words: Sequence[str]) -> Reading:
-        """Read words; from the first that cannot follow, all surprise is infinite."""
-        chart = _Chart(self._grammar, self._probabilities, words)
+    def read(self, words: Sequence[str], before: Sequence[str] = ()) -> Reading:
+        """Read words; from the first that cannot follow, all surprise is infinite.
+
+        ``before`` are words that the sentence follows: its first rules hang on them.
+        """
+        chart = _Chart(self._grammar, self._probabilities, words, before)
         surprise_bits = [inf] * (len(words) + 1)
         for place in range(len(words)):
             likely = chart.scan(place)
@@ -104,11 +107,16 @@ class _Column:
 
 class _Chart:
     def __init__(
-        self, grammar: Grammar, probabilities: Probabilities, words: Sequence[str]
+        self,
+        grammar: Grammar,
+        probabilities: Probabilities,
+        words: Sequence[str],
+        before: Sequence[str],
     ) -> None:
         self._grammar = grammar
         self._probabilities = probabilities
         self._words = words
+        self._before = tuple(before)
         self.columns = [_Column()]
         self._predict(0, {grammar.start: 1.0})
 
@@ -183,7 +191,7 @@ class _Chart:
         column = self.columns[place]
         for state, value in column.states.items():
             self._expect(column, state, value, expected)
-        words = self._words[:place]
+        words = (*self._before, *self._words[:place])
         while expected:
             rule = min(expected, key=lambda name: self._order[name])
             forward = expected.pop(rule)
@@ -217,7 +225,7 @@ class _Chart:
         waiting = [(end, len(self.columns) - 1)]
         while waiting:
             state, place = waiting.pop()
-            words = self._words[: state.start]
+            words = (*self._before, *self._words[: state.start])
             context = find_context(self._grammar, state.rule, words)
             choices.append(Choice(state.rule, context, state.production))
             while state.seen > 0:

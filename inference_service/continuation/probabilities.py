@@ -8,12 +8,11 @@ for the more the fewer kinds of continuations it has been seen with.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from inference_service.continuation.grammar import Grammar
+from inference_service.continuation.grammar import Grammar, is_sign
 
 BEGINNING: Final = "^"
 """Stands for the words before a sentence."""
@@ -28,6 +27,7 @@ class Choice(NamedTuple):
 
 
 Counts = dict[tuple[str, tuple[str, ...]], list[float]]
+Rows = dict[str, dict[str, list[float]]]
 
 
 class Probabilities:
@@ -72,19 +72,64 @@ class Probabilities:
             ]
         return tuple(likely)
 
-    def encode(self) -> str:
-        """Return the counts as JSON, to be read by :func:`decode_probabilities`."""
-        rows: dict[str, dict[str, list[float]]] = defaultdict(dict)
+    def plus(self, counts: Counts, weight: float) -> Probabilities:
+        """Return the probabilities that more counts, each worth so many, would have made."""
+        sums = {key: list(values) for key, values in self._counts.items()}
+        for key, values in counts.items():
+            held = sums.setdefault(key, [0.0] * len(values))
+            sums[key] = [a + weight * b for a, b in zip(held, values, strict=True)]
+        return Probabilities(self.grammar, sums)
+
+    def within(self, grammar: Grammar) -> Probabilities:
+        """Return the same for a grammar made of some of the rules."""
+        return Probabilities(grammar, self._counts)
+
+    def encode(self) -> Rows:
+        """Return the counts as plain values, to be read by :func:`decode_probabilities`."""
+        rows: Rows = defaultdict(dict)
         for (rule, context), counts in sorted(self._counts.items()):
             rows[rule][" ".join(context)] = [round(count, 3) for count in counts]
-        return json.dumps(rows, indent=0, ensure_ascii=False)
+        return dict(rows)
+
+
+class Heated:
+    """Probabilities made more even, or less: to the power of ``1 / heat``.
+
+    Parameters
+    ----------
+    given : Probabilities
+    heat : float
+        Over 1, what is rare comes oftener.
+    """
+
+    def __init__(self, given: Probabilities, heat: float) -> None:
+        self.grammar = given.grammar
+        self._given = given
+        self._power = 1.0 / heat
+        self._known: dict[tuple[str, tuple[str, ...]], tuple[float, ...]] = {}
+
+    def after(self, rule: str, context: tuple[str, ...]) -> tuple[float, ...]:
+        """Return the probabilities of a rule's alternatives; their sum is 1."""
+        key = rule, context
+        if key not in self._known:
+            powers = [likely**self._power for likely in self._given.after(rule, context)]
+            total = sum(powers)
+            self._known[key] = tuple(power / total for power in powers)
+        return self._known[key]
 
 
 def find_context(grammar: Grammar, rule: str, words: Sequence[str]) -> tuple[str, ...]:
     """Return the words that a rule's choice hangs on, beginnings where there are too few."""
     length = grammar.rules[rule].context
-    last = tuple(words[max(len(words) - length, 0) :]) if length else ()
-    return (BEGINNING,) * (length - len(last)) + last
+    if not length:
+        return ()
+    last: list[str] = []
+    for word in reversed(words):
+        if len(last) == length:
+            break
+        if not is_sign(word):
+            last.append(word)
+    return (BEGINNING,) * (length - len(last)) + tuple(reversed(last))
 
 
 def count_choices(grammar: Grammar, choices: Iterable[Choice]) -> Counts:
@@ -103,7 +148,9 @@ def learn_probabilities(grammar: Grammar, choices: Iterable[Choice]) -> Probabil
     return Probabilities(grammar, count_choices(grammar, choices))
 
 
-def decode_probabilities(grammar: Grammar, text: str) -> Probabilities:
+def decode_probabilities(
+    grammar: Grammar, rows: Mapping[str, Mapping[str, Sequence[float]]]
+) -> Probabilities:
     """Read what :meth:`Probabilities.encode` wrote.
 
     Raises
@@ -112,10 +159,10 @@ def decode_probabilities(grammar: Grammar, text: str) -> Probabilities:
         If it belongs to another grammar.
     """
     counts: Counts = {}
-    for rule, rows in json.loads(text).items():
+    for rule, contexts in rows.items():
         known = grammar.rules.get(rule)
-        for context, row in rows.items():
+        for context, row in contexts.items():
             if known is None or len(row) != len(known.productions):
                 raise ValueError(f"the probabilities of {rule} are of another grammar")
-            counts[rule, tuple(context.split())] = row
+            counts[rule, tuple(context.split())] = list(row)
     return Probabilities(grammar, counts)

@@ -1,0 +1,120 @@
+"""The chords of written music that names none.
+
+Every beat is one of the twenty-four triads, or none: the path through all beats that explains the
+sounding pitch classes best, where the lowest note speaks for a root, a chord of the key comes
+easier than another, and a change comes easiest at a bar line (a hidden Markov model in the manner
+of Pardo and Birmingham, "Algorithms for chordal analysis", Computer Music Journal 26:2, 2002, and
+Sheh and Ellis, ISMIR 2003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.continuation.degrees import signature_tonic
+from inference_service.continuation.scale import MAJOR_SCALE
+from inference_service.music.events import NO_CHORD
+from inference_service.music.pitch import pitch_class_name
+from inference_service.music.score import Bar, Score, ScoreChord
+
+_TONE: Final = 1.0
+_FOREIGN: Final = -0.9
+_ROOT_BELOW: Final = 0.5
+_IN_KEY: Final = 0.15
+_CHANGE: Final = -0.5
+_CHANGE_WITHIN_BAR: Final = -1.1
+_NONE: Final = 24
+_NONE_GAIN: Final = 0.05
+
+Gains = NDArray[np.float64]
+
+
+def estimate_chords(score: Score) -> tuple[ScoreChord, ...]:
+    """Return a score's own chords if it names any, else those that its notes amount to."""
+    if any(chord.label != NO_CHORD for chord in score.chords):
+        return score.chords
+    bars = score.bars()
+    gains, is_bar = _weigh(score, bars)
+    beats = [bar.start_beats + beat for bar in bars for beat in range(_count_beats(bar))]
+    chords: list[ScoreChord] = []
+    for place, state in zip(beats, _find_path(gains, is_bar), strict=True):
+        label = NO_CHORD
+        if state != _NONE:
+            root = pitch_class_name(state % 12, score.key_at(place))
+            label = f"{root}:min" if state >= 12 else root
+        if not chords or chords[-1].label != label:
+            chords.append(ScoreChord(place, label))
+    return tuple(chords)
+
+
+def _count_beats(bar: Bar) -> int:
+    return max(1, round(bar.length_beats))
+
+
+def _weigh(score: Score, bars: Sequence[Bar]) -> tuple[Gains, NDArray[np.bool_]]:
+    """Return what each chord explains of each beat, shape (T, 25), and which beats begin bars."""
+    starts = [bar.start_beats for bar in bars]
+    counts = [_count_beats(bar) for bar in bars]
+    first, total = float(starts[0]), sum(counts)
+    classes = np.zeros((total, 12))
+    lowest = np.full(total, 128)
+    for part in score.parts:
+        for note in () if part.is_drum else part.notes:
+            start = float(note.start_beats) - first
+            stop = start + float(note.duration_beats)
+            for beat in range(max(int(start), 0), min(int(np.ceil(stop)), total)):
+                inside = min(stop, beat + 1) - max(start, beat)
+                classes[beat, note.pitch % 12] += inside
+                if inside > 0.2:
+                    lowest[beat] = min(lowest[beat], note.pitch)
+    templates = np.full((24, 12), _FOREIGN)
+    roots = np.arange(24) % 12
+    for state, root in enumerate(roots):
+        third = 4 if state < 12 else 3
+        templates[state, [root, (root + third) % 12, (root + 7) % 12]] = _TONE
+    share = classes / np.maximum(classes.sum(axis=1, keepdims=True), 1.0)
+    gains = np.full((total, 25), _NONE_GAIN)
+    gains[:, :24] = share @ templates.T
+    sounding = lowest < 128
+    gains[:, :24] += _ROOT_BELOW * (sounding[:, None] & (lowest[:, None] % 12 == roots))
+    beat = 0
+    for bar, count in zip(bars, counts, strict=True):
+        gains[beat : beat + count, :24] += _IN_KEY * _in_key(
+            signature_tonic(score.key_at(bar.start_beats))
+        )
+        beat += count
+    is_bar = np.zeros(total, np.bool_)
+    is_bar[np.cumsum([0, *counts[:-1]])] = True
+    return gains, is_bar
+
+
+def _in_key(tonic: int) -> NDArray[np.bool_]:
+    """Return which triads have the tones of a major scale alone."""
+    scale = {(tonic + step) % 12 for step in MAJOR_SCALE}
+    return np.array(
+        [
+            {state % 12, (state + (4 if state < 12 else 3)) % 12, (state + 7) % 12} <= scale
+            for state in range(24)
+        ]
+    )
+
+
+def _find_path(gains: Gains, is_bar: NDArray[np.bool_]) -> list[int]:
+    """Return the states of greatest total gain: Viterbi's algorithm, a change costing the same."""
+    best = gains[0].copy()
+    previous = np.zeros(gains.shape, np.int64)
+    stay = np.arange(gains.shape[1])
+    for beat in range(1, len(gains)):
+        leader = int(best.argmax())
+        changed = best[leader] + (_CHANGE if is_bar[beat] else _CHANGE_WITHIN_BAR)
+        moves = changed > best
+        previous[beat] = np.where(moves, leader, stay)
+        best = np.where(moves, changed, best) + gains[beat]
+    path = [int(best.argmax())]
+    for beat in range(len(gains) - 1, 0, -1):
+        path.append(int(previous[beat, path[-1]]))
+    return path[::-1]

@@ -1,0 +1,90 @@
+"""Bars of chords as words of the grammar of harmony, and back."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Final
+
+from inference_service.continuation.degrees import SILENCE, name_degree, signature_tonic
+from inference_service.music.events import Key
+from inference_service.music.score import Bar, Score
+
+BAR: Final = "|"
+HELD: Final = "."
+_DIVISIONS: Final = (1, 2, 3, 4)
+
+Slots = tuple[str, ...]
+"""The degrees of a bar's equal parts, each written out."""
+
+
+def find_slots(score: Score, bars: Sequence[Bar], key: Key | None = None) -> list[Slots]:
+    """Return the degrees of bars, divided no further than their changes ask for.
+
+    They are those of one key, or of the keys in force.
+
+    Changes are brought to the nearest beat; where even the beats do not tell them apart, or a
+    bar's beats cannot be divided so, the degree that holds longest stands for the bar.
+    """
+    starts = [chord.start_beats for chord in score.chords]
+    labels = [chord.label for chord in score.chords]
+
+    def degree_at(position: Fraction) -> str:
+        index = bisect_right(starts, position) - 1
+        tonic = signature_tonic(key or score.key_at(position))
+        return name_degree(labels[index], tonic) if index >= 0 else SILENCE
+
+    return [_divide(_degrees_by_beat(bar, degree_at)) for bar in bars]
+
+
+def write_harmony(slots: Sequence[Slots], before: str = "") -> list[str]:
+    """Return bars as words; ``before`` is the degree that sounds when they begin."""
+    words: list[str] = []
+    for bar in slots:
+        words.append(BAR)
+        for degree in bar:
+            words.append(HELD if degree == before else degree)
+            before = degree
+    return words
+
+
+def read_harmony(words: Sequence[str], before: str = SILENCE) -> list[Slots]:
+    """Return the bars of words, as :func:`write_harmony` has them."""
+    bars: list[list[str]] = []
+    for word in words:
+        if word == BAR:
+            bars.append([])
+            continue
+        before = before if word == HELD else word
+        bars[-1].append(before)
+    return [tuple(bar) for bar in bars]
+
+
+def list_changes(slots: Sequence[Slots]) -> list[str]:
+    """Return the degrees in their order, none twice in a row."""
+    changes: list[str] = []
+    for bar in slots:
+        for degree in bar:
+            if not changes or changes[-1] != degree:
+                changes.append(degree)
+    return changes
+
+
+def _degrees_by_beat(bar: Bar, degree_at: Callable[[Fraction], str]) -> list[str]:
+    """Return the degree of each beat: a chord that begins before its middle is meant for it."""
+    middle = Fraction(499, 1000)
+    return [
+        degree_at(bar.start_beats + beat + middle) for beat in range(max(int(bar.length_beats), 1))
+    ]
+
+
+def _divide(beats: Sequence[str]) -> Slots:
+    count = len(beats)
+    for division in _DIVISIONS:
+        if count % division == 0:
+            step = count // division
+            slots = tuple(beats[::step])
+            if [slot for slot in slots for _ in range(step)] == list(beats):
+                return slots
+    return (max(dict.fromkeys(beats), key=beats.count),)

@@ -1,0 +1,184 @@
+"""New bars after the given ones, as one score."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from statistics import median
+from typing import Final
+
+from inference_service.continuation.analysis import Analysis
+from inference_service.continuation.degrees import (
+    DIMINISHED,
+    MINOR,
+    SILENCE,
+    find_interval,
+    name_degree,
+)
+from inference_service.continuation.harmony import Slots
+from inference_service.continuation.melody import MelodyBar, join_bars
+from inference_service.continuation.texture import accompany
+from inference_service.music.events import NO_CHORD
+from inference_service.music.excerpt import append_score, cut_score
+from inference_service.music.pitch import pitch_class_name
+from inference_service.music.score import Score, ScoreChord, ScoreMark, ScoreNote, ScorePart
+
+MARK: Final = "Notabot"
+"""Over the first new bar."""
+
+_CLOSE: Final = 2
+"""Semitones under the melody within which no other note of its part is struck."""
+
+
+def join_score(
+    score: Score,
+    melody: Sequence[ScoreNote],
+    analysis: Analysis,
+    slots: Sequence[Slots],
+    bars: Sequence[MelodyBar],
+    context_measures: int,
+) -> tuple[Score, Fraction]:
+    """Return the last given bars with the new ones after them, and where these begin.
+
+    Parameters
+    ----------
+    score, melody : Score, sequence of ScoreNote
+        What was given.
+    analysis : Analysis
+    slots, bars : sequence of Slots, sequence of MelodyBar
+        The new bars' chords, and their melody, if there is one.
+    context_measures : int
+        How many given bars are kept.
+    """
+    stop = analysis.bars[-1].stop_beats
+    new = build_score(score, melody, analysis, slots, bars)
+    if context_measures == 0:
+        return new, Fraction(0)
+    kept = [bar for bar in score.bars() if bar.stop_beats <= stop][-context_measures:]
+    given = cut_score(score, kept[0].start_beats, stop)
+    join = stop - kept[0].start_beats
+    joined = append_score(given, new)
+    return replace(joined, marks=(*joined.marks, ScoreMark(join, MARK))), join
+
+
+def build_score(
+    score: Score,
+    melody: Sequence[ScoreNote],
+    analysis: Analysis,
+    slots: Sequence[Slots],
+    bars: Sequence[MelodyBar],
+) -> Score:
+    """Return the new bars alone, from 0 beats."""
+    beats = int(analysis.bars[-1].length_beats)
+    sung = {_place(note) for note in melody}
+    parts = [
+        replace(part, notes=tuple(n for n in part.notes if part.is_drum or _place(n) not in sung))
+        for part in score.parts
+    ]
+    made = accompany(parts, analysis, slots, [beats] * len(slots))
+    holder = _find_holder(score.parts, melody)
+    if holder is not None:
+        line = _write_line(melody, bars)
+        made[holder] = _place_line(made[holder], line)
+    made = [_close(part, beats * len(slots), beats) for part in made]
+    return replace(
+        score,
+        parts=tuple(made),
+        chords=tuple(_name_chords(score, analysis, slots, beats)),
+        key=analysis.key,
+        time_signature=str(analysis.bars[-1].signature),
+        pickup_beats=Fraction(0),
+        time_changes=(),
+        key_changes=(),
+        marks=(),
+    )
+
+
+def _find_holder(parts: Sequence[ScorePart], melody: Sequence[ScoreNote]) -> int | None:
+    """Return which part has the melody's notes."""
+    sung = {_place(note) for note in melody}
+    counts = [sum(_place(note) in sung for note in part.notes) for part in parts]
+    return counts.index(max(counts)) if max(counts, default=0) else None
+
+
+def _place(note: ScoreNote) -> tuple[Fraction, int]:
+    return note.start_beats, note.pitch
+
+
+def _write_line(melody: Sequence[ScoreNote], bars: Sequence[MelodyBar]) -> list[ScoreNote]:
+    velocity = round(median(note.velocity for note in melody))
+    staff = Counter(note.staff for note in melody).most_common(1)[0][0]
+    return [
+        ScoreNote(tone.start, tone.duration, tone.pitch, velocity, staff, settled=True)
+        for tone in join_bars(bars)
+    ]
+
+
+def _place_line(part: ScorePart, line: Sequence[ScoreNote]) -> ScorePart:
+    """Return a part with its melody: what would hide it gives way by an octave."""
+    notes = list(line)
+    for note in part.notes:
+        over = [
+            m for m in line if m.start_beats < note.stop_beats and note.start_beats < m.stop_beats
+        ]
+        lowest = min((m.pitch for m in over), default=128)
+        pitch = note.pitch
+        while pitch > lowest - _CLOSE and pitch >= 36:
+            pitch -= 12
+        notes.append(replace(note, pitch=pitch))
+    unique = {(n.start_beats, n.pitch): n for n in reversed(notes)}
+    return replace(part, notes=tuple(sorted(unique.values())))
+
+
+def _close(part: ScorePart, stop: int, beats: int) -> ScorePart:
+    """Return a part whose last bar comes to rest: what begins on its first beat is held."""
+    last = stop - beats
+    if part.is_drum:
+        return part
+    firsts = [n for n in part.notes if n.start_beats == last]
+    if not firsts:
+        return part
+    kept = [n for n in part.notes if n.start_beats <= last]
+    return replace(
+        part,
+        notes=tuple(
+            sorted(replace(n, duration_beats=Fraction(beats)) if n in firsts else n for n in kept)
+        ),
+    )
+
+
+def _name_chords(
+    score: Score, analysis: Analysis, slots: Sequence[Slots], beats: int
+) -> list[ScoreChord]:
+    """Return the new chords, coloured as the piece colours its own."""
+    colours = _find_colours(score, analysis)
+    chords: list[ScoreChord] = []
+    for bar, degrees in enumerate(slots):
+        for index, degree in enumerate(degrees):
+            label = NO_CHORD
+            if degree != SILENCE:
+                root = pitch_class_name(analysis.tonic + find_interval(degree), analysis.key)
+                colour = colours.get(degree, _usual_colour(degree))
+                label = f"{root}:{colour}" if colour else root
+            if not chords or chords[-1].label != label:
+                start = Fraction(bar * beats) + Fraction(index * beats, len(degrees))
+                chords.append(ScoreChord(start, label))
+    return chords
+
+
+def _usual_colour(degree: str) -> str:
+    if degree in DIMINISHED:
+        return "dim"
+    return "min" if degree in MINOR else ""
+
+
+def _find_colours(score: Score, analysis: Analysis) -> dict[str, str]:
+    """Return the quality that each degree has most often, without its bass."""
+    counts: dict[str, Counter[str]] = {}
+    for chord in score.chords:
+        degree = name_degree(chord.label, analysis.tonic)
+        quality = chord.label.partition("/")[0].partition(":")[2]
+        counts.setdefault(degree, Counter())[quality] += 1
+    return {degree: found.most_common(1)[0][0] for degree, found in counts.items()}

@@ -1,0 +1,406 @@
+"""Bars of melody as words of the grammar of melody, and back.
+
+A melody is read and written note by note along the chords: each note by how it is reached from the
+one before, on the ladder of the chord's tones or of the scale's. What neither grid nor grammar
+holds is brought to the nearest that they do: chromatic notes to the scale, wide leaps by octaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Final, NamedTuple
+
+from inference_service.continuation.grammar import Grammar
+from inference_service.continuation.harmony import BAR
+from inference_service.continuation.scale import Harmony, Ladder
+
+HOLD: Final = "hold"
+REST: Final = "rest"
+TONIC: Final = "tonic"
+BACK: Final = {"back1": 1, "back2": 2, "back4": 4, "back8": 8}
+MANNERS: Final = ("again", "higher", "lower", "inverted")
+_FARTHEST: Final = 4
+_ALIKE: Final = 0.75
+"""The share of a bar's notes that must be a copy's for the bar to be called one."""
+
+_LONG: Final = 2
+_USUAL_PITCH: Final = 67
+
+
+class Tone(NamedTuple):
+    """A note, in beats from its bar's beginning; it may go on over the bar line."""
+
+    start: Fraction
+    duration: Fraction
+    pitch: int
+
+
+class Piece(NamedTuple):
+    """A piece of a bar: a note's beginning, its going on (``HOLD``), or silence (``REST``)."""
+
+    start: Fraction
+    stop: Fraction
+    pitch: int | str
+
+
+@dataclass(frozen=True, slots=True)
+class MelodyBar:
+    """A bar of melody over its chords.
+
+    Attributes
+    ----------
+    beats : int
+    pieces : tuple of Piece
+        Cover the bar.
+    """
+
+    beats: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def attacks(self) -> tuple[Piece, ...]:
+        """Return the pieces with which notes begin."""
+        return tuple(piece for piece in self.pieces if isinstance(piece.pitch, int))
+
+    @property
+    def repose(self) -> float:
+        """Return the share of the bar, at its end, in which the melody stands or is silent."""
+        return float(1 - self.attacks[-1].start / self.beats) if self.attacks else 1.0
+
+
+HarmonyAt = Callable[[int, Fraction], Harmony]
+"""The chord at a bar's number and a place in it, in beats."""
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Where a melody is: its last pitch."""
+
+    pitch: int
+
+    def go(self, move: str, harmony: Harmony, tonic: int) -> int:
+        """Return the pitch to which a word leads, and stand there."""
+        if move == TONIC:
+            self.pitch = Ladder((tonic,)).nearest(self.pitch)
+        elif move == "c0":
+            self.pitch = harmony.chord.nearest(self.pitch)
+        elif move == "s0":
+            self.pitch = harmony.scale.nearest(self.pitch)
+        else:
+            ladder = harmony.chord if move[0] == "c" else harmony.scale
+            self.pitch = ladder.climb(self.pitch, int(move[1:]))
+        self.pitch = min(max(self.pitch, 24), 108)
+        return self.pitch
+
+    def name(self, pitch: int, harmony: Harmony) -> str:
+        """Return the word that leads to a pitch, and stand there."""
+        kind, ladder = ("c", harmony.chord) if pitch in harmony.chord else ("s", harmony.scale)
+        pitch = ladder.nearest(pitch)
+        if pitch == self.pitch or (kind == "c" and pitch == ladder.nearest(self.pitch)):
+            rungs = 0
+        else:
+            rungs = ladder.count(self.pitch, pitch)
+        while abs(rungs) > _FARTHEST:  # an octave nearer, or as far as words go
+            nearer = rungs - len(ladder.classes) * (1 if rungs > 0 else -1)
+            rungs = nearer if abs(nearer) < abs(rungs) else _FARTHEST
+        self.pitch = pitch
+        return f"{kind}{rungs:+d}" if rungs else f"{kind}0"
+
+
+def cut_bars(notes: Sequence[Tone], lengths: Sequence[int]) -> list[MelodyBar]:
+    """Return the bars of a melody.
+
+    Parameters
+    ----------
+    notes : sequence of Tone
+        One after another, in beats from the first bar line.
+    lengths : sequence of int
+        Of the bars, in beats.
+    """
+    bars = []
+    start = Fraction(0)
+    for beats in lengths:
+        stop = start + beats
+        inside = [n for n in notes if n.start < stop and n.start + n.duration > start]
+        bars.append(MelodyBar(beats, tuple(_fill(inside, start, stop))))
+        start = stop
+    return bars
+
+
+def _fill(notes: Sequence[Tone], start: Fraction, stop: Fraction) -> list[Piece]:
+    pieces: list[Piece] = []
+    place = start
+    for note in notes:
+        begin, end = max(note.start, place), min(note.start + note.duration, stop)
+        if end <= begin:
+            continue
+        if begin > place:
+            pieces.append(Piece(place - start, begin - start, REST))
+        pitch: int | str = note.pitch if note.start >= start else HOLD
+        pieces.append(Piece(begin - start, end - start, pitch))
+        place = end
+    if place < stop:
+        pieces.append(Piece(place - start, stop - start, REST))
+    return pieces
+
+
+def join_bars(bars: Sequence[MelodyBar]) -> list[Tone]:
+    """Return the notes of bars, in beats from the first one's beginning."""
+    notes: list[Tone] = []
+    start = Fraction(0)
+    for bar in bars:
+        for piece in bar.pieces:
+            length = piece.stop - piece.start
+            if isinstance(piece.pitch, int):
+                notes.append(Tone(start + piece.start, length, piece.pitch))
+            elif piece.pitch == HOLD and notes:
+                notes[-1] = notes[-1]._replace(duration=notes[-1].duration + length)
+        start += bar.beats
+    return notes
+
+
+# ------------------------------------------------------------------------------------- writing
+
+
+def write_melody(
+    grammar: Grammar, bars: Sequence[MelodyBar], harmony_at: HarmonyAt, first: int = 0
+) -> list[list[str]]:
+    """Return the words of each bar, from one of them on.
+
+    Bars that are much like an earlier one are written as its copy.
+    """
+    tiling = Tiling(grammar)
+    before = [p.pitch for bar in bars[:first] for p in bar.attacks if isinstance(p.pitch, int)]
+    walk = _Walk(before[-1] if before else _first_pitch(bars[first:]))
+    written = []
+    for number in range(first, len(bars)):
+        copied = _find_copy(bars, number, harmony_at)
+        written.append(
+            [BAR, *(copied or _write_bar(tiling, bars[number], number, walk, harmony_at))]
+        )
+        attacks = bars[number].attacks
+        if attacks and isinstance(attacks[-1].pitch, int):
+            walk.pitch = attacks[-1].pitch
+    return written
+
+
+def _first_pitch(bars: Sequence[MelodyBar]) -> int:
+    for bar in bars:
+        for piece in bar.attacks:
+            if isinstance(piece.pitch, int):
+                return piece.pitch
+    return _USUAL_PITCH
+
+
+def _write_bar(
+    tiling: Tiling, bar: MelodyBar, number: int, walk: _Walk, harmony_at: HarmonyAt
+) -> list[str]:
+    words: list[str] = []
+    limits = {piece.start for piece in bar.pieces}
+    for start, duration in tiling.divide(bar.beats, limits):
+        piece = next(p for p in reversed(bar.pieces) if p.start <= start)
+        if isinstance(piece.pitch, int):
+            new = piece.start == start
+            move = walk.name(piece.pitch, harmony_at(number, start)) if new else HOLD
+        else:
+            move = str(piece.pitch)
+        words += [str(duration), move]
+    return words
+
+
+def _find_copy(bars: Sequence[MelodyBar], number: int, harmony_at: HarmonyAt) -> list[str] | None:
+    """Return the words of the copy that a bar is; None where it is none."""
+    bar = bars[number]
+    if len(bar.attacks) < 2:
+        return None
+    for distance, back in BACK.items():
+        if number < back or not _same_rhythm(bars[number - back], bar):
+            continue
+        for manner in MANNERS:
+            copy = copy_bar(bars[number - back], manner, number, harmony_at)
+            same = sum(p.pitch == q.pitch for p, q in zip(copy.attacks, bar.attacks, strict=True))
+            if same >= _ALIKE * len(bar.attacks):
+                return [distance, manner]
+    return None
+
+
+def _same_rhythm(one: MelodyBar, other: MelodyBar) -> bool:
+    def shape(bar: MelodyBar) -> list[tuple[Fraction, bool]]:
+        return [(p.start, isinstance(p.pitch, int)) for p in bar.pieces]
+
+    return one.beats == other.beats and shape(one) == shape(other)
+
+
+# ------------------------------------------------------------------------------------- reading
+
+
+def read_melody(
+    words: Sequence[str],
+    before: Sequence[MelodyBar],
+    lengths: Sequence[int],
+    harmony_at: HarmonyAt,
+    tonic: int,
+    start_pitch: int = _USUAL_PITCH,
+) -> list[MelodyBar]:
+    """Return the new bars that words stand for.
+
+    Parameters
+    ----------
+    words : sequence of str
+        A sentence of the grammar of melody, a bar for each length.
+    before : sequence of MelodyBar
+        The given melody, from bar 0 on: ``harmony_at`` counts from there.
+    lengths : sequence of int
+        Of the new bars, in beats.
+    harmony_at : callable
+    tonic : int
+        Pitch class.
+    start_pitch : int
+        Where the melody comes from if nothing is before.
+    """
+    bars = list(before)
+    pitches = [p.pitch for bar in before for p in bar.attacks if isinstance(p.pitch, int)]
+    walk = _Walk(pitches[-1] if pitches else start_pitch)
+    for beats, inside in zip(lengths, _split(words), strict=True):
+        number = len(bars)
+        if inside[0] in BACK:
+            back = BACK[inside[0]]
+            if back <= number and bars[number - back].beats == beats:
+                bar = copy_bar(bars[number - back], inside[1], number, harmony_at)
+            else:  # nothing to copy: silence
+                bar = MelodyBar(beats, (Piece(Fraction(0), Fraction(beats), REST),))
+        else:
+            bar = _read_bar(inside, beats, number, walk, harmony_at, tonic)
+        bars.append(bar)
+        attacks = bar.attacks
+        if attacks and isinstance(attacks[-1].pitch, int):
+            walk.pitch = attacks[-1].pitch
+    return bars[len(before) :]
+
+
+def _split(words: Sequence[str]) -> list[list[str]]:
+    bars: list[list[str]] = []
+    for word in words:
+        if word == BAR:
+            bars.append([])
+        else:
+            bars[-1].append(word)
+    return bars
+
+
+def _read_bar(
+    words: Sequence[str],
+    beats: int,
+    number: int,
+    walk: _Walk,
+    harmony_at: HarmonyAt,
+    tonic: int,
+) -> MelodyBar:
+    pieces: list[Piece] = []
+    place = Fraction(0)
+    for duration, move in zip(words[::2], words[1::2], strict=True):
+        stop = place + Fraction(duration)
+        if move in (HOLD, REST):
+            if pieces and (move == HOLD or pieces[-1].pitch == REST):
+                pieces[-1] = pieces[-1]._replace(stop=stop)
+            else:
+                pieces.append(Piece(place, stop, move))
+        else:
+            pieces.append(Piece(place, stop, walk.go(move, harmony_at(number, place), tonic)))
+        place = stop
+    return MelodyBar(beats, tuple(pieces))
+
+
+def copy_bar(bar: MelodyBar, manner: str, number: int, harmony_at: HarmonyAt) -> MelodyBar:
+    """Return a bar repeated, moved by a step, or turned upside down, under other chords.
+
+    Intervals are those of the scale. The first note, and those of two beats or longer, go to the
+    nearest tone of the chord where they miss it.
+    """
+    pieces: list[Piece] = []
+    first: int | None = None
+    for piece in bar.pieces:
+        if not isinstance(piece.pitch, int):
+            pieces.append(piece)
+            continue
+        harmony = harmony_at(number, piece.start)
+        rung = harmony.scale.floor(piece.pitch)
+        first = rung if first is None else first
+        if manner == "inverted":
+            rung = 2 * first - rung
+        else:
+            rung += {"again": 0, "higher": 1, "lower": -1}[manner]
+        pitch = harmony.scale.pitch(rung)
+        if pitch not in harmony.chord and (not pieces or piece.stop - piece.start >= _LONG):
+            pitch = harmony.chord.nearest(pitch)
+        pieces.append(piece._replace(pitch=pitch))
+    return MelodyBar(bar.beats, tuple(pieces))
+
+
+# -------------------------------------------------------------------------------------- tiling
+
+
+class Tiling:
+    """Divides bars as a grammar does: which durations tell given limits apart, the fewest first.
+
+    Parameters
+    ----------
+    grammar : Grammar
+        Of melody.
+    """
+
+    def __init__(self, grammar: Grammar) -> None:
+        self._grammar = grammar
+        self._lengths: dict[str, Fraction] = {}
+
+    def divide(self, beats: int, limits: set[Fraction]) -> list[tuple[Fraction, Fraction]]:
+        """Return the starts and durations of a bar's notes.
+
+        Limits that no division has are passed over.
+        """
+        cuts = frozenset(limit for limit in limits if 0 < limit < beats)
+        found = self._divide_rule(f"bar_{beats}", Fraction(0), cuts)
+        assert found is not None
+        return found
+
+    def _divide_rule(
+        self, rule: str, start: Fraction, cuts: frozenset[Fraction]
+    ) -> list[tuple[Fraction, Fraction]] | None:
+        best: list[tuple[Fraction, Fraction]] | None = None
+        lost = 0
+        for production in self._grammar.rules[rule].productions:
+            place, found = start, list[tuple[Fraction, Fraction]]()
+            for symbol in production:
+                if symbol.is_word and symbol.name[0].isdigit():
+                    duration = Fraction(symbol.name)
+                    found.append((place, duration))
+                    place += duration
+                elif not symbol.is_word and self._length(symbol.name):
+                    length = self._length(symbol.name)
+                    inside = frozenset(c for c in cuts if place < c < place + length)
+                    found += self._divide_rule(symbol.name, place, inside) or []
+                    place += length
+            if not found:
+                continue
+            missed = len(cuts - {begin for begin, _ in found})
+            if best is None or (missed, len(found)) < (lost, len(best)):
+                best, lost = found, missed
+        return best
+
+    def _length(self, rule: str) -> Fraction:
+        """Return the beats of a rule's sentences; 0 for those that are no rhythm."""
+        if rule not in self._lengths:
+            self._lengths[rule] = sum(
+                (
+                    Fraction(s.name)
+                    if s.name[0].isdigit()
+                    else Fraction(0)
+                    if s.is_word
+                    else self._length(s.name)
+                    for s in self._grammar.rules[rule].productions[0]
+                ),
+                Fraction(0),
+            )
+        return self._lengths[rule]

@@ -1,0 +1,86 @@
+"""The grammars, and what each style makes of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+from inference_service.continuation.grammar import Grammar, decode_grammar
+from inference_service.continuation.options import Style
+from inference_service.continuation.probabilities import Probabilities, decode_probabilities
+
+GRAMMARS: Final = Path(__file__).parent / "grammars"
+LEARNT: Final = (Style.POP, Style.CLASSICAL, Style.FOLK)
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """How surprising a style's own music is, in bits by the bar or by the note."""
+
+    mean_bits: float
+    deviation_bits: float
+
+
+@dataclass(frozen=True, slots=True)
+class Habit:
+    """A grammar's probabilities, and how surprising what it was learnt from is."""
+
+    probabilities: Probabilities
+    usual: Usual
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A style: its harmony, by the bar, and its melody, by the note."""
+
+    style: Style
+    harmony: Habit
+    melody: Habit
+
+
+@cache
+def load_grammar(name: str) -> Grammar:
+    """Read the grammar of ``harmony`` or of ``melody``."""
+    return decode_grammar((GRAMMARS / f"{name}.ebnf").read_text(encoding="utf-8"))
+
+
+@cache
+def load_language(style: Style) -> Language:
+    """Read what has been learnt of a style.
+
+    Raises
+    ------
+    FileNotFoundError
+        If nothing has.
+    """
+    text = (GRAMMARS / f"{style}.json").read_text(encoding="utf-8")
+    return decode_language(style, text)
+
+
+def decode_language(style: Style, text: str) -> Language:
+    """Read what :func:`encode_language` wrote."""
+    habits = {
+        name: Habit(
+            decode_probabilities(load_grammar(name), rows["counts"]), Usual(*rows["usual_bits"])
+        )
+        for name, rows in json.loads(text).items()
+    }
+    return Language(style, **habits)
+
+
+def encode_language(language: Language) -> str:
+    """Return a style as JSON."""
+    habits = {"harmony": language.harmony, "melody": language.melody}
+    return json.dumps(
+        {
+            name: {
+                "usual_bits": [habit.usual.mean_bits, habit.usual.deviation_bits],
+                "counts": habit.probabilities.encode(),
+            }
+            for name, habit in habits.items()
+        },
+        separators=(",", ":"),
+    )
