@@ -270,7 +270,15 @@ def _build_demucs(entry: ModelEntry, settings: ModelSettings) -> Stage:
         (folder / f"{entry.name}.yaml").write_bytes(recipe.read_bytes())
         signature = entry.name
     device = settings.device_name
-    return DemucsSeparator(load_demucs(signature, folder, device), device)
+    return DemucsSeparator(
+        load_demucs(signature, folder, device),
+        device,
+        shifts=settings.demucs_shifts,
+        overlap=settings.demucs_overlap,
+        segment_s=settings.demucs_segment_s or None,
+        precision=settings.demucs_precision,
+        stems=settings.demucs_stems,
+    )
 
 
 def _build_swift_f0(entry: ModelEntry, settings: ModelSettings) -> Stage:

@@ -129,6 +129,22 @@ class ModelSettings(_Group):
         Path("~/.cache/notabot/weights"), description="Folder of the fetched weights."
     )
 
+    demucs_shifts: int = Field(
+        0, ge=0, le=20, description="Demucs: shifts in time averaged; each costs a pass more."
+    )
+    demucs_overlap: float = Field(
+        0.25, ge=0, le=0.9, description="Demucs: the part of a segment that its neighbour shares."
+    )
+    demucs_segment_s: float = Field(
+        0.0, ge=0, description="Demucs: seconds separated at once; 0: as the network was trained."
+    )
+    demucs_precision: Literal["float32", "float16", "bfloat16"] = Field(
+        "float32", description="Demucs: what an accelerator computes with; a CPU has float32."
+    )
+    demucs_stems: Literal["all", "two"] = Field(
+        "all", description="Demucs: all stems, or vocals and the rest, which spares memory."
+    )
+
     @field_validator("weights")
     @classmethod
     def _expand(cls, value: Path) -> Path:

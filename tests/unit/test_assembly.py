@@ -7,14 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from inference_service.assembly import build_catalog, build_loader, build_stages
+from inference_service.audio.waveform import Waveform
 from inference_service.engine.catalog import ModelEntry, WeightFile
 from inference_service.engine.selfcheck import build_signal, check_stage
 from inference_service.errors import ModelFetchFailed, ModelNotFetched
 from inference_service.pipeline.stages import Task
 from inference_service.progress import ignore
+from inference_service.separation.demucs import DemucsSeparator
 from inference_service.settings import ModelSettings
 from tests.factories import save_tiny_demucs
 
@@ -45,6 +48,16 @@ def test_fetched_checkpoints_separate(tmp_path: Path, name: str, signatures: lis
     settings = ModelSettings(weights=tmp_path)
     assert entry.is_fetched(tmp_path)
     check_stage(Task.SEPARATION, build_loader(settings)(Task.SEPARATION, entry))
+
+
+def test_settings_reach_demucs(tmp_path: Path) -> None:
+    entry = save_weights(tmp_path, "htdemucs", ["955717e8"])
+    settings = ModelSettings(weights=tmp_path, demucs_stems="two", demucs_shifts=1)
+    separator = build_loader(settings)(Task.SEPARATION, entry)
+    assert isinstance(separator, DemucsSeparator)
+    noise = np.random.default_rng(0).normal(0.0, 0.1, (2, 44_100)).astype(np.float32)
+    stems = separator.separate(Waveform(noise, 44_100), ignore)
+    assert set(stems) == {"vocals", "accompaniment"}
 
 
 def test_a_checkpoint_with_another_checksum_is_never_loaded(tmp_path: Path) -> None:
