@@ -58,8 +58,8 @@ def join_score(
         return new, Fraction(0)
     kept = [bar for bar in score.bars() if bar.stop_beats <= stop][-context_measures:]
     given = cut_score(score, kept[0].start_beats, stop)
-    join = stop - kept[0].start_beats
-    joined = append_score(given, new)
+    join = stop - max(kept[0].start_beats, Fraction(0))
+    joined = append_score(given, new, join)
     return replace(joined, marks=(*joined.marks, ScoreMark(join, MARK))), join
 
 

@@ -2,10 +2,11 @@
 
 A bar's pattern is what its parts play, told by the harmony: each note by its place in the bar, its
 length, and which tone of its chord it is, or how far from one. Under another chord the pattern
-sounds again, every note at the tone of the same kind that is nearest to where it was, so that
-blocks stay blocks, arpeggios arpeggios, and a bass goes on its roots; lines in a part keep their
-order. The bars after the join take their patterns from the given bars in turn, as a phrase's bars
-do; a bar that is divided between chords takes one that was, where there is one.
+sounds again: the lowest note at the tone of the same kind, so that a bass goes on its roots, those
+above it at the nearest tones of the new chord in their order, as voices are led. So blocks stay
+blocks, and arpeggios arpeggios. The bars after the join take their patterns from the given bars in
+turn, as a phrase's bars do; a bar that is divided between chords takes one that was, where there is
+one.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from inference_service.music.score import ScoreNote, ScorePart
 
 PATTERN_BARS: Final = 8
 _LOWEST, _HIGHEST = 21, 108
+_THIRD: Final = 4
+"""Semitones that each voice goes rather than leave the third out."""
+
+_UNDER: Final = 24
 
 
 def accompany(
@@ -48,8 +53,9 @@ def accompany(
     start = Fraction(0)
     for bar, beats, source in zip(slots, lengths, sources, strict=True):
         if source is not None:
+            bass = _find_bass(parts, analysis, source)
             for notes, part in zip(made, parts, strict=True):
-                for note in _play(part, analysis, source, bar, beats):
+                for note in _play(part, analysis, source, bar, beats, bass):
                     notes.append(replace(note, start_beats=note.start_beats + start))
         start += beats
     return [
@@ -87,6 +93,21 @@ def _choose_bars(
     return chosen
 
 
+def _find_bass(parts: Sequence[ScorePart], analysis: Analysis, index: int) -> int:
+    """Return the lowest pitch that is struck in a bar."""
+    bar = analysis.bars[index]
+    return min(
+        (
+            note.pitch
+            for part in parts
+            if not part.is_drum
+            for note in part.notes
+            if bar.start_beats <= note.start_beats < bar.stop_beats
+        ),
+        default=0,
+    )
+
+
 def _count(parts: Sequence[ScorePart], analysis: Analysis, index: int) -> int:
     bar = analysis.bars[index]
     return sum(
@@ -95,46 +116,102 @@ def _count(parts: Sequence[ScorePart], analysis: Analysis, index: int) -> int:
 
 
 def _play(
-    part: ScorePart, analysis: Analysis, source: int, slots: Slots, beats: int
+    part: ScorePart, analysis: Analysis, source: int, slots: Slots, beats: int, bass: int
 ) -> list[ScoreNote]:
     """Return a part's pattern of a given bar under new chords, in beats from the bar line."""
     bar = analysis.bars[source]
-    played: list[ScoreNote] = []
-    for note in part.notes:
-        if not bar.start_beats <= note.start_beats < bar.stop_beats:
-            continue
-        place = note.start_beats - bar.start_beats
-        length = min(note.duration_beats, beats - place)
-        if part.is_drum:
-            played.append(replace(note, start_beats=place, duration_beats=length))
-            continue
-        old = analysis.harmony_at(source, place)
-        new = find_harmony(slots, beats, place, analysis.tonic)
-        pitch = carry(note.pitch, old, new)
+    pattern = [
+        replace(
+            note,
+            start_beats=note.start_beats - bar.start_beats,
+            duration_beats=min(note.duration_beats, bar.stop_beats - note.start_beats),
+        )
+        for note in part.notes
+        if bar.start_beats <= note.start_beats < bar.stop_beats
+    ]
+    if part.is_drum:
+        return pattern
+    struck: dict[tuple[Harmony, Harmony], set[int]] = {}
+    changes = {}
+    for note in pattern:
+        place = note.start_beats
+        change = (
+            analysis.harmony_at(source, place),
+            find_harmony(slots, beats, place, analysis.tonic),
+        )
+        changes[place] = change
+        struck.setdefault(change, set()).add(note.pitch)
+    ways = {change: carry(sorted(pitches), *change, bass) for change, pitches in struck.items()}
+    played = []
+    for note in pattern:
+        pitch = ways[changes[note.start_beats]][note.pitch]
+        length = note.duration_beats
         if not note.grace:
-            length = min(length, _until_change(slots, beats, place, pitch, analysis.tonic))
-        played.append(replace(note, start_beats=place, duration_beats=length, pitch=pitch))
+            until = _until_change(slots, beats, note.start_beats, pitch, analysis.tonic)
+            length = min(length, until)
+        played.append(replace(note, duration_beats=length, pitch=pitch))
     return _without_doubles(played)
 
 
-def carry(pitch: int, old: Harmony, new: Harmony) -> int:
-    """Return the pitch that is to a new chord what one is to an old.
+def carry(pitches: Sequence[int], old: Harmony, new: Harmony, bass: int) -> dict[int, int]:
+    """Return where the pitches of a pattern go under a new chord.
 
-    The root goes to the root, the third to the third, the fifth to the fifth, whichever is nearest;
-    another tone stays as many steps of the scale over the chord tone below it.
+    Parameters
+    ----------
+    pitches : sequence of int
+        Ascending.
+    old, new : Harmony
+    bass : int
+        The lowest pitch of all parts: its root goes to the root, its third to the third. Other
+        chord tones are led by :func:`_lead_voices`; a foreign tone stays as many steps of the
+        scale over the chord tone below it.
     """
-    if pitch in old.chord:
-        kind = _tones(old).index(pitch % 12)
-        carried = Ladder((_tones(new)[kind],)).nearest(pitch)
-    else:
-        below = old.chord.pitch(old.chord.floor(pitch))
-        steps = max(old.scale.floor(pitch) - old.scale.floor(below), 1)
-        carried = new.scale.climb(carry(below, old, new), steps)
-    while carried < _LOWEST:
-        carried += 12
-    while carried > _HIGHEST:
-        carried -= 12
-    return carried
+    tones = [pitch for pitch in pitches if pitch in old.chord]
+    ways = {pitch: _carry_bass(pitch, old, new) for pitch in tones if pitch <= bass}
+    upper = [pitch for pitch in tones if pitch > bass]
+    if upper:
+        ways |= _lead_voices(upper, old, new, set(ways.values()))
+    for pitch in pitches:
+        if pitch not in old.chord:
+            below = old.chord.pitch(old.chord.floor(pitch))
+            steps = max(old.scale.floor(pitch) - old.scale.floor(below), 1)
+            ways[pitch] = new.scale.climb(ways.get(below, new.chord.nearest(below)), steps)
+    return {pitch: _fold(carried) for pitch, carried in ways.items()}
+
+
+def _carry_bass(pitch: int, old: Harmony, new: Harmony) -> int:
+    kind = _tones(old).index(pitch % 12)
+    return Ladder((_tones(new)[kind],)).nearest(pitch)
+
+
+def _lead_voices(
+    pitches: Sequence[int], old: Harmony, new: Harmony, below: set[int]
+) -> dict[int, int]:
+    """Return chord tones as far apart on the new ladder as on the old, moved as little as may be
+    with the chord's third in one of the voices."""
+    rungs = [old.chord.floor(pitch) for pitch in pitches]
+    nearest = new.chord.floor(new.chord.nearest(pitches[0]))
+    third = _tones(new)[1]
+    best: tuple[int, list[int]] | None = None
+    for shift in (0, -1, 1, -2, 2):
+        led = [new.chord.pitch(nearest + shift + rung - rungs[0]) for rung in rungs]
+        lacks_third = all(pitch % 12 != third for pitch in (*led, *below))
+        under = any(led[0] <= pitch for pitch in below)
+        moved = sum(abs(a - b) for a, b in zip(led, pitches, strict=True))
+        cost = moved + _THIRD * len(led) * lacks_third + _UNDER * under
+        if best is None or cost < best[0]:
+            best = cost, led
+    assert best is not None
+    return dict(zip(pitches, best[1], strict=True))
+
+
+def _fold(pitch: int) -> int:
+    """Bring a pitch onto the piano by octaves."""
+    while pitch < _LOWEST:
+        pitch += 12
+    while pitch > _HIGHEST:
+        pitch -= 12
+    return pitch
 
 
 def _tones(harmony: Harmony) -> list[int]:

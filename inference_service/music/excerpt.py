@@ -1,0 +1,149 @@
+"""Some bars of a score, and scores one after another."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+
+from inference_service.music.meter import TimeSignature
+from inference_service.music.score import (
+    KeyChange,
+    Score,
+    ScoreChord,
+    ScoreNote,
+    ScorePart,
+    TimeChange,
+)
+
+
+def cut_score(score: Score, start_beats: Fraction, stop_beats: Fraction) -> Score:
+    """Return the bars from one bar line to another, moved to begin at 0 beats.
+
+    Notes that hang over are cut; those that begin before are left out. What is in force at the
+    start, key, metre and chord, is the excerpt's.
+
+    Parameters
+    ----------
+    score : Score
+    start_beats, stop_beats : Fraction
+        Bar lines; from within a pickup, the rest of it is the excerpt's.
+    """
+
+    def is_inside(position: Fraction) -> bool:
+        return start_beats <= position < stop_beats
+
+    first = max(start_beats, Fraction(0))
+    pickup = first - start_beats
+    return replace(
+        score,
+        parts=tuple(
+            replace(part, notes=tuple(_cut(part.notes, start_beats, stop_beats, first)))
+            for part in score.parts
+        ),
+        chords=_chord_at(score, start_beats, -pickup)
+        + tuple(
+            replace(chord, start_beats=chord.start_beats - first)
+            for chord in score.chords
+            if start_beats < chord.start_beats < stop_beats
+        ),
+        key=score.key_at(first),
+        time_signature=str(_signature_at(score, first)),
+        pickup_beats=pickup,
+        time_changes=tuple(
+            replace(change, start_beats=change.start_beats - int(first))
+            for change in score.time_changes
+            if first < change.start_beats < stop_beats
+        ),
+        key_changes=tuple(
+            replace(change, start_beats=change.start_beats - int(first))
+            for change in score.key_changes
+            if first < change.start_beats < stop_beats
+        ),
+        marks=tuple(
+            replace(mark, start_beats=mark.start_beats - first)
+            for mark in score.marks
+            if is_inside(mark.start_beats)
+        ),
+    )
+
+
+def _cut(
+    notes: Iterable[ScoreNote], start: Fraction, stop: Fraction, first: Fraction
+) -> Iterable[ScoreNote]:
+    for note in notes:
+        if start <= note.start_beats < stop:
+            length = min(note.duration_beats, stop - note.start_beats)
+            yield replace(note, start_beats=note.start_beats - first, duration_beats=length)
+
+
+def _chord_at(score: Score, position: Fraction, start: Fraction) -> tuple[ScoreChord, ...]:
+    index = bisect_right([chord.start_beats for chord in score.chords], position)
+    return (ScoreChord(start, score.chords[index - 1].label),) if index else ()
+
+
+def _signature_at(score: Score, position: Fraction) -> TimeSignature:
+    signature = score.signature
+    for change in score.time_changes:
+        if change.start_beats <= position:
+            signature = replace(signature, beats=change.beats)
+    return signature
+
+
+def append_score(first: Score, second: Score, join_beats: Fraction) -> Score:
+    """Return a score that goes on with another one's bars.
+
+    Parameters
+    ----------
+    first, second : Score
+        In one beat's note value. Parts are matched by their ids; one that the other score lacks is
+        silent there. Title and tempo are the first one's.
+    join_beats : Fraction
+        The bar line of the first at which the second's bar 1 begins; nothing may come after it.
+
+    Raises
+    ------
+    ValueError
+        If the second begins with a pickup, or the lower numbers of the time signatures differ.
+    """
+    if second.pickup_beats:
+        raise ValueError("what is appended begins with a full bar")
+    if first.signature.unit != second.signature.unit:
+        raise ValueError("the scores count different notes as their beats")
+    at = int(join_beats)
+    moved = {part.id: _move(part, join_beats) for part in second.parts}
+    parts = [
+        replace(part, notes=tuple(sorted(part.notes + moved.pop(part.id).notes)))
+        if part.id in moved
+        else part
+        for part in first.parts
+    ]
+    before = _signature_at(first, join_beats).beats
+    times = [TimeChange(at, second.signature.beats)] if before != second.signature.beats else []
+    keys = [KeyChange(at, second.key)] if first.key_at(join_beats) != second.key else []
+    return replace(
+        first,
+        parts=(*parts, *moved.values()),
+        chords=first.chords
+        + tuple(replace(c, start_beats=c.start_beats + join_beats) for c in second.chords),
+        time_changes=(
+            *first.time_changes,
+            *times,
+            *(replace(c, start_beats=c.start_beats + at) for c in second.time_changes),
+        ),
+        key_changes=(
+            *first.key_changes,
+            *keys,
+            *(replace(c, start_beats=c.start_beats + at) for c in second.key_changes),
+        ),
+        marks=first.marks
+        + tuple(replace(m, start_beats=m.start_beats + join_beats) for m in second.marks),
+    )
+
+
+def _move(part: ScorePart, beats: Fraction) -> ScorePart:
+    return replace(
+        part,
+        notes=tuple(replace(note, start_beats=note.start_beats + beats) for note in part.notes),
+    )
