@@ -36,12 +36,11 @@ from inference_service.music.pitch import build_key, pitch_class
 from inference_service.music.programs import PIANO, VOICE
 from inference_service.music.score import KeyChange, Score, ScoreChord
 from inference_service.notation.quantize import quantize
-from model_zoo.training.continuation.song import Song, one_at_a_time
+from model_zoo.training.continuation.song import LEAST_BARS, Song, one_at_a_time
 from model_zoo.training.sources.piece import Line, Piece
 from model_zoo.training.sources.pop909 import read_song
 
 _NAMES: Final = {"melody": "Melody", "inner": "Bridge", "piano": "Piano"}
-_LEAST_BARS: Final = 16
 _RECORDED: Final = 0.5
 _OWN: Final = 0.5
 _CHANGE: Final = 1.0
@@ -82,7 +81,7 @@ def write_pop909(archive: Path, number: int) -> Song | None:
     score = _write(piece, positions, beats, labels.keys)
     melody = next((part.notes for part in score.parts if part.id == "melody"), ())
     named = any(chord.label != NO_CHORD for chord in score.chords)
-    if len(score.bars()) < _LEAST_BARS or not named or not melody:
+    if len(score.bars()) < LEAST_BARS or not named or not melody:
         return None
     return Song(piece.name, "pop909", score, one_at_a_time(melody))
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from inference_service.music.score import Score, ScoreNote
+
+LEAST_BARS: Final = 16
+"""What is shorter is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +23,7 @@ class Song:
     corpus : str
     score : Score
         With its chords, at beats, and its key with all changes, at bar lines. Its parts are what
-        the corpus has; where that is chords alone, one part holds them as whole notes, so that the
-        score has its bars.
+        the corpus has; a melody's has the id ``melody``.
     melody : tuple of ScoreNote
         One note at a time, in halves, thirds and quarters of beats; empty where there is none.
     """

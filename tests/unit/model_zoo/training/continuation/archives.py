@@ -78,3 +78,10 @@ def _track(name: str, notes: Sequence[tuple[float, float, int]]) -> mido.MidiTra
         track.append(mido.Message(kind, note=pitch, velocity=80, time=at - tick))
         tick = at
     return track
+
+
+def harmony(root: str, kind: str) -> str:
+    """A chord symbol in MusicXML; its root such as ``B flat``."""
+    alter = "<root-alter>-1</root-alter>" if root.endswith(" flat") else ""
+    step = f"<root-step>{root[0]}</root-step>"
+    return f"<harmony><root>{step}{alter}</root><kind>{kind}</kind></harmony>"
