@@ -23,11 +23,13 @@ CONTEXT_WORDS: Final = 8
 """So many words before a sentence hold all that its rules hang on."""
 
 
-def read_bars(known: Probabilities, slots: Sequence[Slots], before: str = "") -> tuple[Choice, ...]:
-    """Return the choices that bars of chords are made of; ``before`` is the degree before them."""
-    words = write_harmony(slots, before)
+def read_bars(
+    known: Probabilities, slots: Sequence[Slots], before: Sequence[str] = ()
+) -> tuple[Choice, ...]:
+    """Return the choices that bars of chords are made of; ``before`` are degrees before them."""
+    words = write_harmony(slots, before[-1] if before else "")
     grammar = start_at(known.grammar, ["bar"] * len(slots))
-    return Parser(known.within(grammar)).read(words, [before] if before else ()).choices
+    return Parser(known.within(grammar)).read(words, before).choices
 
 
 def read_melody_bars(

@@ -5,13 +5,13 @@ Of harmony
     are, no more and no less, moved by the boldness asked for (Temperley, "Music and Probability",
     2007, on surprise as what listeners measure). ``repetition``: bars come again as often as they
     did. ``rhythm``: chords change as often. ``vocabulary``: steps from chord to chord that the
-    piece has made before. ``cadence``: phrases end on a tonic or a dominant, the last by way of
-    the dominant.
+    piece has made before. ``sound``: no bar is without a chord. ``cadence``: phrases end on a tonic
+    or a dominant, the last by way of the dominant.
 Of melody
     ``likelihood`` and ``surprise`` as above, by the note. ``consonance``: notes on beats belong to
-    the chord. ``contour``: small intervals, leaps that turn back, one peak, all within the given
-    register. ``kinship``: figures of three and four notes that the piece has. ``rhythm``: its
-    durations, its places in the bar, its number of notes. ``voice_leading``: no fifths and octaves
+    the chord. ``contour``: small intervals, leaps that turn back, all within the given register.
+    ``kinship``: figures of two and three moves that the piece has. ``rhythm``: its durations, its
+    places in the bar. ``density``: as many notes in a bar. ``voice_leading``: no fifths and octaves
     in parallel with the bass. ``cadence``: rest at the ends of phrases, the tonic at the last.
     ``join``: it begins near where the given melody stopped.
 """
@@ -30,7 +30,7 @@ from inference_service.continuation.analysis import (
     describe_habits,
     name_cadence,
 )
-from inference_service.continuation.degrees import find_function
+from inference_service.continuation.degrees import SILENCE, find_function
 from inference_service.continuation.derivation import Derivation, Likelihoods
 from inference_service.continuation.harmony import Slots, list_changes
 from inference_service.continuation.melody import HarmonyAt, MelodyBar, Piece
@@ -43,6 +43,7 @@ HARMONY_WEIGHTS: Final = {
     "rhythm": 1.0,
     "vocabulary": 1.0,
     "cadence": 1.5,
+    "sound": 4.0,
 }
 MELODY_WEIGHTS: Final = {
     "likelihood": 0.5,
@@ -50,7 +51,8 @@ MELODY_WEIGHTS: Final = {
     "consonance": 2.0,
     "contour": 2.0,
     "kinship": 2.0,
-    "rhythm": 2.0,
+    "rhythm": 3.0,
+    "density": 2.0,
     "voice_leading": 0.5,
     "cadence": 1.5,
     "join": 0.5,
@@ -109,6 +111,7 @@ def judge_harmony(slots: Sequence[Slots], analysis: Analysis, first_end: int) ->
         "rhythm": exp(-abs(log(ratio))),
         "vocabulary": sum(step in known for step in steps) / len(steps) if steps else 1.0,
         "cadence": (sum(ends) + 2.0 * last) / (len(ends) + 2.0),
+        "sound": 1.0 - sum(SILENCE in bar for bar in slots) / len(slots),
     }
 
 
@@ -145,16 +148,14 @@ def judge_melody(
         return dict.fromkeys(set(MELODY_WEIGHTS) - {"likelihood", "surprise"}, 0.0)
     habits = describe_habits(bars, analysis.tonic)
     density = len(attacks) / len(bars) / max(analysis.notes_per_bar, 0.5)
-    rhythm = (
-        _overlap(habits.durations, analysis.habits.durations)
-        + _overlap(habits.onsets, analysis.habits.onsets)
-        + exp(-2.0 * abs(log(density)))
-    )
+    rhythm = _overlap(habits.durations, analysis.habits.durations)
+    rhythm += _overlap(habits.onsets, analysis.habits.onsets)
     return {
         "consonance": _judge_consonance(attacks, harmony_at),
         "contour": _judge_contour(pitches, analysis),
         "kinship": _judge_kinship(habits.intervals, analysis.habits.intervals),
-        "rhythm": rhythm / 3.0,
+        "rhythm": rhythm / 2.0,
+        "density": exp(-2.0 * abs(log(density))),
         "voice_leading": _judge_voice_leading(attacks, harmony_at),
         "cadence": _judge_rest(bars, analysis, first_end),
         "join": exp(-max(abs(pitches[0] - before[-1]) - 4, 0) / 4.0) if before else 1.0,

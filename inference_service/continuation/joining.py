@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from statistics import median
 from typing import Final
 
@@ -28,6 +29,7 @@ from inference_service.music.score import Score, ScoreChord, ScoreMark, ScoreNot
 MARK: Final = "Notabot"
 """Over the first new bar."""
 
+_HELD_NOTES: Final = 5
 _CLOSE: Final = 2
 """Semitones under the melody within which no other note of its part is struck."""
 
@@ -78,11 +80,10 @@ def build_score(
         for part in score.parts
     ]
     made = accompany(parts, analysis, slots, [beats] * len(slots))
+    made = [_close(part, beats * len(slots), beats) for part in made]
     holder = _find_holder(score.parts, melody)
     if holder is not None:
-        line = _write_line(melody, bars)
-        made[holder] = _place_line(made[holder], line)
-    made = [_close(part, beats * len(slots), beats) for part in made]
+        made[holder] = _place_line(made[holder], _write_line(melody, bars))
     return replace(
         score,
         parts=tuple(made),
@@ -133,20 +134,31 @@ def _place_line(part: ScorePart, line: Sequence[ScoreNote]) -> ScorePart:
 
 
 def _close(part: ScorePart, stop: int, beats: int) -> ScorePart:
-    """Return a part whose last bar comes to rest: what begins on its first beat is held."""
+    """Return a part whose last bar comes to rest: it holds the chord that it would have broken."""
     last = stop - beats
-    if part.is_drum:
+    inside = [note for note in part.notes if note.start_beats >= last]
+    if part.is_drum or not inside:
         return part
-    firsts = [n for n in part.notes if n.start_beats == last]
-    if not firsts:
-        return part
-    kept = [n for n in part.notes if n.start_beats <= last]
-    return replace(
-        part,
-        notes=tuple(
-            sorted(replace(n, duration_beats=Fraction(beats)) if n in firsts else n for n in kept)
-        ),
-    )
+    before = tuple(note for note in part.notes if note.start_beats < last)
+    lowest = min(inside, key=lambda note: (note.pitch, note.start_beats))
+    held = [lowest]
+    if _has_chords(part):
+        for note in sorted(inside, key=lambda note: note.pitch):
+            if note.pitch % 12 not in {other.pitch % 12 for other in held[1:]}:
+                held.append(note)
+    else:
+        held = [inside[0]]
+    length = Fraction(beats)
+    rest = {
+        note.pitch: replace(note, start_beats=Fraction(last), duration_beats=length, settled=True)
+        for note in held[:_HELD_NOTES]
+    }
+    return replace(part, notes=(*before, *sorted(rest.values())))
+
+
+def _has_chords(part: ScorePart) -> bool:
+    """Whether any of a part's notes sound together."""
+    return any(b.start_beats < a.stop_beats for a, b in pairwise(part.notes))
 
 
 def _name_chords(

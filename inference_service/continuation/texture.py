@@ -14,19 +14,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
-from inference_service.continuation.analysis import Analysis, find_harmony
+from inference_service.continuation.analysis import PHRASE_BARS, Analysis, find_harmony
 from inference_service.continuation.harmony import Slots
 from inference_service.continuation.scale import Harmony, Ladder
 from inference_service.music.score import ScoreNote, ScorePart
 
-PATTERN_BARS: Final = 8
+PATTERN_BARS: Final = 5
 _LOWEST, _HIGHEST = 21, 108
 _THIRD: Final = 4
 """Semitones that each voice goes rather than leave the third out."""
 
 _UNDER: Final = 24
+
+
+class _Change(NamedTuple):
+    """From which chord to which, and the lowest pitch struck under the first."""
+
+    old: Harmony
+    new: Harmony
+    bass: int
 
 
 def accompany(
@@ -53,9 +61,9 @@ def accompany(
     start = Fraction(0)
     for bar, beats, source in zip(slots, lengths, sources, strict=True):
         if source is not None:
-            bass = _find_bass(parts, analysis, source)
+            basses = _find_basses(parts, analysis, source)
             for notes, part in zip(made, parts, strict=True):
-                for note in _play(part, analysis, source, bar, beats, bass):
+                for note in _play(part, analysis, source, bar, beats, basses):
                     notes.append(replace(note, start_beats=note.start_beats + start))
         start += beats
     return [
@@ -80,7 +88,7 @@ def _choose_bars(
         last = last[:-1]
     chosen: list[int | None] = []
     for number, (bar, beats) in enumerate(zip(slots, lengths, strict=True)):
-        turn = len(last) - len(last) % 4 if len(last) >= 4 else len(last)
+        turn = min(len(last), PHRASE_BARS)
         usual = last[len(last) - turn + number % turn]
         fitting = [i for i in last if int(analysis.bars[i].length_beats) == beats]
         if not fitting:
@@ -93,19 +101,16 @@ def _choose_bars(
     return chosen
 
 
-def _find_bass(parts: Sequence[ScorePart], analysis: Analysis, index: int) -> int:
-    """Return the lowest pitch that is struck in a bar."""
-    bar = analysis.bars[index]
-    return min(
-        (
-            note.pitch
-            for part in parts
-            if not part.is_drum
-            for note in part.notes
-            if bar.start_beats <= note.start_beats < bar.stop_beats
-        ),
-        default=0,
-    )
+def _find_basses(parts: Sequence[ScorePart], analysis: Analysis, index: int) -> list[int]:
+    """Return the lowest pitch that is struck under each chord of a bar; -1 where none is."""
+    bar, count = analysis.bars[index], len(analysis.slots[index])
+    struck: list[list[int]] = [[] for _ in range(count)]
+    for part in parts:
+        for note in () if part.is_drum else part.notes:
+            if bar.start_beats <= note.start_beats < bar.stop_beats:
+                place = (note.start_beats - bar.start_beats) / bar.length_beats
+                struck[int(place * count)].append(note.pitch)
+    return [min(pitches, default=-1) for pitches in struck]
 
 
 def _count(parts: Sequence[ScorePart], analysis: Analysis, index: int) -> int:
@@ -116,7 +121,12 @@ def _count(parts: Sequence[ScorePart], analysis: Analysis, index: int) -> int:
 
 
 def _play(
-    part: ScorePart, analysis: Analysis, source: int, slots: Slots, beats: int, bass: int
+    part: ScorePart,
+    analysis: Analysis,
+    source: int,
+    slots: Slots,
+    beats: int,
+    basses: Sequence[int],
 ) -> list[ScoreNote]:
     """Return a part's pattern of a given bar under new chords, in beats from the bar line."""
     bar = analysis.bars[source]
@@ -131,17 +141,17 @@ def _play(
     ]
     if part.is_drum:
         return pattern
-    struck: dict[tuple[Harmony, Harmony], set[int]] = {}
-    changes = {}
+    struck: dict[_Change, set[int]] = {}
+    changes: dict[Fraction, _Change] = {}
     for note in pattern:
         place = note.start_beats
-        change = (
+        change = changes[place] = _Change(
             analysis.harmony_at(source, place),
             find_harmony(slots, beats, place, analysis.tonic),
+            basses[int(place * len(basses) / beats)],
         )
-        changes[place] = change
         struck.setdefault(change, set()).add(note.pitch)
-    ways = {change: carry(sorted(pitches), *change, bass) for change, pitches in struck.items()}
+    ways = {change: carry(sorted(pitches), *change) for change, pitches in struck.items()}
     played = []
     for note in pattern:
         pitch = ways[changes[note.start_beats]][note.pitch]

@@ -1,0 +1,205 @@
+"""What a style does: the probabilities of the grammars' rules, counted in its corpus.
+
+Bars are read by the rules that every bar can be read by, so that their counts are exact. Phrases
+are read after that, in groups of four where :func:`find_phrase_ends` has them end, as likeliest
+with what is known by then; the last bars of a song as a closing phrase, if they are one.
+
+How surprising the style's own music is is measured on songs that were not counted: of eight bars,
+after probabilities were adapted to all bars before them, as a continuation's are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from model_zoo.training.continuation.song import Song
+
+from inference_service.continuation.adaptation import (
+    adapt_harmony,
+    adapt_melody,
+    read_bars,
+    read_melody_bars,
+)
+from inference_service.continuation.analysis import PHRASE_BARS, find_harmony, find_phrase_ends
+from inference_service.continuation.degrees import signature_tonic
+from inference_service.continuation.grammar import start_at
+from inference_service.continuation.harmony import Slots, find_slots, list_changes, write_harmony
+from inference_service.continuation.melody import HarmonyAt, MelodyBar, Tone, cut_bars
+from inference_service.continuation.options import Style
+from inference_service.continuation.parser import Parser
+from inference_service.continuation.probabilities import (
+    Choice,
+    Counts,
+    Probabilities,
+    count_choices,
+)
+from inference_service.continuation.scale import Harmony
+from inference_service.continuation.styles import Habit, Language, Usual, load_grammar
+from inference_service.music.score import Bar
+
+NEW_BARS: Final = 8
+LEAST_GIVEN: Final = 16
+CONTEXT: Final = 2
+"""Degrees on which a chord hangs."""
+
+TAIL_BARS: Final = 12
+"""After the last chord of a song there may be so many bars of its sound dying away."""
+
+PHRASE_RULES: Final = ("phrase", "half_close", "full_close", "approach", "leading", "cadence")
+"""The beginnings of the names of the rules that are counted in phrases."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A song as bars of chords and melody."""
+
+    song: Song
+
+    @cached_property
+    def bars(self) -> list[Bar]:
+        """The full bars."""
+        return [bar for bar in self.song.score.bars() if bar.number > 0]
+
+    @cached_property
+    def slots(self) -> list[Slots]:
+        """The degrees of each bar, of the key in force."""
+        return find_slots(self.song.score, self.bars)
+
+    @cached_property
+    def melody(self) -> list[MelodyBar]:
+        """The melody of each bar; none where the grammar has no rule for a bar's length."""
+        lengths = [int(bar.length_beats) for bar in self.bars]
+        known = load_grammar("melody").rules
+        if not self.song.melody or any(f"bar_{beats}" not in known for beats in lengths):
+            return []
+        tones = [Tone(n.start_beats, n.duration_beats, n.pitch) for n in self.song.melody]
+        return cut_bars([tone for tone in tones if tone.start >= 0], lengths)
+
+    def harmony_at(self, bar: int, place: Fraction) -> Harmony:
+        """Return the chord at a place of a bar."""
+        key = self.song.score.key_at(self.bars[bar].start_beats)
+        beats = int(self.bars[bar].length_beats)
+        return find_harmony(self.slots[bar], beats, place, signature_tonic(key))
+
+
+def learn_language(style: Style, train: Sequence[Song], dev: Sequence[Song]) -> Language:
+    """Return what a corpus teaches."""
+    lessons = [Lesson(song) for song in train]
+    harmony = learn_harmony(lessons)
+    melody = learn_melody(lessons)
+    tests = [Lesson(song) for song in dev]
+    return Language(
+        style,
+        Habit(harmony, _measure(measure_harmony(harmony, lesson) for lesson in tests)),
+        Habit(melody, _measure(measure_melody(melody, lesson) for lesson in tests)),
+    )
+
+
+def learn_harmony(lessons: Iterable[Lesson]) -> Probabilities:
+    """Count bars, then phrases."""
+    grammar = load_grammar("harmony")
+    lessons = [lesson for lesson in lessons if lesson.slots]
+    even = Probabilities(grammar, {})
+    choices: list[Choice] = []
+    for lesson in lessons:
+        choices += _learnt(read_in_fours(even, lesson.slots))
+    known = Probabilities(grammar, count_choices(grammar, choices))
+    phrases: list[Choice] = []
+    for lesson in lessons:
+        phrases += [c for c in _read_phrases(known, lesson) if c.rule.startswith(PHRASE_RULES)]
+    counts: Counts = count_choices(grammar, phrases)
+    return known.plus(counts, 1.0)
+
+
+def read_in_fours(known: Probabilities, slots: Sequence[Slots]) -> list[Choice]:
+    """Return the choices that bars are made of, read a few at a time."""
+    choices: list[Choice] = []
+    before: list[str] = []
+    for start in range(0, len(slots), PHRASE_BARS):
+        group = slots[start : start + PHRASE_BARS]
+        choices += read_bars(known, group, before[-CONTEXT:])
+        before = list_changes([tuple(before), *group])
+    return choices
+
+
+def _read_phrases(known: Probabilities, lesson: Lesson) -> Iterator[Choice]:
+    slots = lesson.slots
+    ends = find_phrase_ends(slots, lesson.melody or [MelodyBar(4, ())] * len(slots))
+    for end in ends:
+        if end >= PHRASE_BARS:
+            yield from _read_as(known, ["phrase"], slots, end - PHRASE_BARS + 1, end + 1)
+    mode = lesson.song.score.key_at(lesson.bars[-1].start_beats).mode
+    for stop in range(len(slots), max(len(slots) - TAIL_BARS, PHRASE_BARS), -1):
+        names = [f"last_phrase_{mode}"]
+        found = list(_read_as(known, names, slots, stop - PHRASE_BARS, stop))
+        if found:  # bars that hold the last chord may follow it
+            yield from found
+            break
+
+
+def _read_as(
+    known: Probabilities, names: Sequence[str], slots: Sequence[Slots], start: int, stop: int
+) -> Iterator[Choice]:
+    before = list_changes(slots[max(start - PHRASE_BARS, 0) : start])
+    words = write_harmony(slots[start:stop], before[-1] if before else "")
+    parser = Parser(known.within(start_at(known.grammar, names)))
+    yield from parser.read(words, before[-CONTEXT:]).choices
+
+
+def learn_melody(lessons: Iterable[Lesson]) -> Probabilities:
+    """Count bars of melody."""
+    grammar = load_grammar("melody")
+    even = Probabilities(grammar, {})
+    choices: list[Choice] = []
+    for lesson in lessons:
+        for read in read_melody_bars(even, lesson.melody, lesson.harmony_at):
+            choices += _learnt(read)
+    return Probabilities(grammar, count_choices(grammar, choices))
+
+
+def measure_harmony(known: Probabilities, lesson: Lesson) -> list[float]:
+    """Return the bits by the bar of every eight bars after the first sixteen."""
+    slots, found = lesson.slots, []
+    for start in range(LEAST_GIVEN, len(slots) - NEW_BARS + 1, NEW_BARS):
+        adapted = adapt_harmony(known, slots[:start])
+        before = list_changes(slots[:start])[-CONTEXT:]
+        choices = read_bars(adapted, slots[start : start + NEW_BARS], before)
+        found.append(_count_bits(adapted, choices) / NEW_BARS)
+    return found
+
+
+def measure_melody(known: Probabilities, lesson: Lesson) -> list[float]:
+    """Return the bits by the note of the same bars."""
+    bars, found = lesson.melody, []
+    at: HarmonyAt = lesson.harmony_at
+    for start in range(LEAST_GIVEN, len(bars) - NEW_BARS + 1, NEW_BARS):
+        adapted = adapt_melody(known, bars[:start], at)
+        read = read_melody_bars(adapted, bars[: start + NEW_BARS], at, start)
+        notes = sum(len(bar.attacks) for bar in bars[start : start + NEW_BARS])
+        if notes >= NEW_BARS:
+            found.append(sum(_count_bits(adapted, choices) for choices in read) / notes)
+    return found
+
+
+def _count_bits(known: Probabilities, choices: Sequence[Choice]) -> float:
+    return -sum(
+        float(np.log2(known.after(rule, context)[production]))
+        for rule, context, production in _learnt(choices)
+    )
+
+
+def _learnt(choices: Sequence[Choice]) -> list[Choice]:
+    """Leave out how sentences start, which no grammar file says."""
+    return [choice for choice in choices if choice.rule != "sentence"]
+
+
+def _measure(found: Iterable[list[float]]) -> Usual:
+    values = [bits for song in found for bits in song]
+    if len(values) < 2:
+        return Usual(0.0, 1.0)
+    return Usual(float(np.mean(values)), float(np.std(values)))
