@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final, TypeVar
 
 import numpy as np
 
 from inference_service.continuation.degrees import SILENCE, find_function, signature_tonic
 from inference_service.continuation.harmony import Slots, find_slots, list_changes
-from inference_service.continuation.melody import MelodyBar, Tone, cut_bars
+from inference_service.continuation.melody import TICKS, MelodyBar, cut_bars, list_tones
 from inference_service.continuation.scale import Harmony, build_harmony
 from inference_service.errors import NothingToContinue
 from inference_service.music.events import Key
@@ -48,14 +47,14 @@ class Habits:
 
     Attributes
     ----------
-    durations : mapping of beats to share
-    onsets : mapping of places in the bar, in beats, to share
+    durations : mapping of ticks to share
+    onsets : mapping of places in the bar, in ticks, to share
     classes : mapping of semitones over the signature's tonic to share
     intervals : mapping of two and three moves in a row, each with its duration, to share
     """
 
-    durations: dict[Fraction, float]
-    onsets: dict[Fraction, float]
+    durations: dict[int, float]
+    onsets: dict[int, float]
     classes: dict[int, float]
     intervals: dict[tuple[Hashable, ...], float]
 
@@ -119,14 +118,14 @@ class Analysis:
         """Whether any of the bars has a note of melody."""
         return any(bar.attacks for bar in self.melody)
 
-    def harmony_at(self, bar: int, place: Fraction) -> Harmony:
-        """Return the chord at a place, in beats, of one of the bars."""
+    def harmony_at(self, bar: int, place: int) -> Harmony:
+        """Return the chord at a place, in ticks, of one of the bars."""
         return find_harmony(self.slots[bar], int(self.bars[bar].length_beats), place, self.tonic)
 
 
-def find_harmony(slots: Slots, beats: int, place: Fraction, tonic: int) -> Harmony:
-    """Return the chord at a place of a bar."""
-    return build_harmony(slots[min(int(place * len(slots) / beats), len(slots) - 1)], tonic)
+def find_harmony(slots: Slots, beats: int, place: int, tonic: int) -> Harmony:
+    """Return the chord at a place, in ticks, of a bar of so many beats."""
+    return build_harmony(slots[min(place * len(slots) // (beats * TICKS), len(slots) - 1)], tonic)
 
 
 def analyse(score: Score, melody: Sequence[ScoreNote]) -> Analysis:
@@ -145,13 +144,8 @@ def analyse(score: Score, melody: Sequence[ScoreNote]) -> Analysis:
         )
     key = score.key_at(bars[-1].start_beats)
     slots = find_slots(score, bars, key)
-    start = bars[0].start_beats
     lengths = [int(bar.length_beats) for bar in bars]
-    tones = [
-        Tone(note.start_beats - start, note.duration_beats, note.pitch)
-        for note in melody
-        if note.start_beats >= start and note.duration_beats > 0
-    ]
+    tones = list_tones(melody, bars[0].start_beats)
     lines = cut_bars(tones, lengths)
     tonic = signature_tonic(key)
     ends = find_phrase_ends(slots, lines)
@@ -213,11 +207,11 @@ def name_cadence(slots: Sequence[Slots], bar: int, key: Key) -> str:
 
 def describe_habits(melody: Sequence[MelodyBar], tonic: int) -> Habits:
     """Count what comes in bars of melody."""
-    durations: Counter[Fraction] = Counter()
-    onsets: Counter[Fraction] = Counter()
+    durations: Counter[int] = Counter()
+    onsets: Counter[int] = Counter()
     classes: Counter[int] = Counter()
     grams: Counter[tuple[Hashable, ...]] = Counter()
-    moves: list[tuple[int, Fraction]] = []
+    moves: list[tuple[int, int]] = []
     before: int | None = None
     for line in melody:
         for piece in line.attacks:

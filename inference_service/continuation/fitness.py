@@ -19,7 +19,6 @@ Of melody
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from fractions import Fraction
 from itertools import pairwise
 from math import exp, log, log2
 from typing import Final
@@ -33,7 +32,7 @@ from inference_service.continuation.analysis import (
 from inference_service.continuation.degrees import SILENCE, find_function
 from inference_service.continuation.derivation import Derivation, Likelihoods
 from inference_service.continuation.harmony import Slots, list_changes
-from inference_service.continuation.melody import HarmonyAt, MelodyBar, Piece
+from inference_service.continuation.melody import TICKS, HarmonyAt, MelodyBar, Piece
 from inference_service.continuation.styles import Usual
 
 HARMONY_WEIGHTS: Final = {
@@ -167,7 +166,7 @@ def _pitch(piece: Piece) -> int:
     return piece.pitch
 
 
-def _overlap(one: Mapping[Fraction, float], other: Mapping[Fraction, float]) -> float:
+def _overlap(one: Mapping[int, float], other: Mapping[int, float]) -> float:
     """Return what two distributions have in common, 1 where there is nothing to compare with."""
     if not other:
         return 1.0
@@ -176,9 +175,9 @@ def _overlap(one: Mapping[Fraction, float], other: Mapping[Fraction, float]) -> 
 
 def _judge_consonance(attacks: Sequence[tuple[int, Piece]], harmony_at: HarmonyAt) -> float:
     weighed = [
-        (min(float(p.stop - p.start), 2.0), _pitch(p) in harmony_at(bar, p.start).chord)
+        (min(p.stop - p.start, 2 * TICKS), _pitch(p) in harmony_at(bar, p.start).chord)
         for bar, p in attacks
-        if p.start.denominator == 1
+        if p.start % TICKS == 0
     ]
     total = sum(length for length, _ in weighed)
     # four fifths of it is as much as songs have

@@ -19,7 +19,7 @@ from inference_service.continuation.degrees import (
     name_degree,
 )
 from inference_service.continuation.harmony import Slots
-from inference_service.continuation.melody import MelodyBar, join_bars
+from inference_service.continuation.melody import TICKS, MelodyBar, join_bars
 from inference_service.continuation.texture import accompany
 from inference_service.music.events import NO_CHORD
 from inference_service.music.excerpt import append_score, cut_score
@@ -112,7 +112,14 @@ def _write_line(melody: Sequence[ScoreNote], bars: Sequence[MelodyBar]) -> list[
     velocity = round(median(note.velocity for note in melody))
     staff = Counter(note.staff for note in melody).most_common(1)[0][0]
     return [
-        ScoreNote(tone.start, tone.duration, tone.pitch, velocity, staff, settled=True)
+        ScoreNote(
+            Fraction(tone.start, TICKS),
+            Fraction(tone.duration, TICKS),
+            tone.pitch,
+            velocity,
+            staff,
+            settled=True,
+        )
         for tone in join_bars(bars)
     ]
 

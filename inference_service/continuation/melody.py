@@ -7,14 +7,19 @@ holds is brought to the nearest that they do: chromatic notes to the scale, wide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Final, NamedTuple
 
 from inference_service.continuation.grammar import Grammar
 from inference_service.continuation.harmony import BAR
 from inference_service.continuation.scale import Harmony, Ladder
+from inference_service.music.score import ScoreNote
+
+TICKS: Final = 24
+"""Of a beat: enough for halves of sixteenths and for triplets of them."""
 
 HOLD: Final = "hold"
 REST: Final = "rest"
@@ -25,23 +30,24 @@ _FARTHEST: Final = 4
 _ALIKE: Final = 0.75
 """The share of a bar's notes that must be a copy's for the bar to be called one."""
 
-_LONG: Final = 2
+_LONG: Final = 2 * TICKS
 _USUAL_PITCH: Final = 67
 
 
 class Tone(NamedTuple):
-    """A note, in beats from its bar's beginning; it may go on over the bar line."""
+    """A note of a melody, in ticks; it may go on over bar lines."""
 
-    start: Fraction
-    duration: Fraction
+    start: int
+    duration: int
     pitch: int
 
 
 class Piece(NamedTuple):
-    """A piece of a bar: a note's beginning, its going on (``HOLD``), or silence (``REST``)."""
+    """A piece of a bar, in ticks from the bar line: a note's beginning, its going on (``HOLD``), or
+    silence (``REST``)."""
 
-    start: Fraction
-    stop: Fraction
+    start: int
+    stop: int
     pitch: int | str
 
 
@@ -67,11 +73,11 @@ class MelodyBar:
     @property
     def repose(self) -> float:
         """Return the share of the bar, at its end, in which the melody stands or is silent."""
-        return float(1 - self.attacks[-1].start / self.beats) if self.attacks else 1.0
+        return 1.0 - self.attacks[-1].start / (self.beats * TICKS) if self.attacks else 1.0
 
 
-HarmonyAt = Callable[[int, Fraction], Harmony]
-"""The chord at a bar's number and a place in it, in beats."""
+HarmonyAt = Callable[[int, int], Harmony]
+"""The chord at a bar's number and a place in it, in ticks."""
 
 
 @dataclass(slots=True)
@@ -109,27 +115,40 @@ class _Walk:
         return f"{kind}{rungs:+d}" if rungs else f"{kind}0"
 
 
+def list_tones(notes: Iterable[ScoreNote], start_beats: Fraction) -> list[Tone]:
+    """Return what begins at a bar line or after it, in ticks from there."""
+    return [
+        Tone(
+            round((note.start_beats - start_beats) * TICKS),
+            max(round(note.duration_beats * TICKS), 1),
+            note.pitch,
+        )
+        for note in notes
+        if note.start_beats >= start_beats and note.duration_beats > 0
+    ]
+
+
 def cut_bars(notes: Sequence[Tone], lengths: Sequence[int]) -> list[MelodyBar]:
     """Return the bars of a melody.
 
     Parameters
     ----------
     notes : sequence of Tone
-        One after another, in beats from the first bar line.
+        One after another, in ticks from the first bar line.
     lengths : sequence of int
         Of the bars, in beats.
     """
     bars = []
-    start = Fraction(0)
+    start = 0
     for beats in lengths:
-        stop = start + beats
+        stop = start + beats * TICKS
         inside = [n for n in notes if n.start < stop and n.start + n.duration > start]
         bars.append(MelodyBar(beats, tuple(_fill(inside, start, stop))))
         start = stop
     return bars
 
 
-def _fill(notes: Sequence[Tone], start: Fraction, stop: Fraction) -> list[Piece]:
+def _fill(notes: Sequence[Tone], start: int, stop: int) -> list[Piece]:
     pieces: list[Piece] = []
     place = start
     for note in notes:
@@ -147,9 +166,9 @@ def _fill(notes: Sequence[Tone], start: Fraction, stop: Fraction) -> list[Piece]
 
 
 def join_bars(bars: Sequence[MelodyBar]) -> list[Tone]:
-    """Return the notes of bars, in beats from the first one's beginning."""
+    """Return the notes of bars, in ticks from the first one's beginning."""
     notes: list[Tone] = []
-    start = Fraction(0)
+    start = 0
     for bar in bars:
         for piece in bar.pieces:
             length = piece.stop - piece.start
@@ -157,7 +176,7 @@ def join_bars(bars: Sequence[MelodyBar]) -> list[Tone]:
                 notes.append(Tone(start + piece.start, length, piece.pitch))
             elif piece.pitch == HOLD and notes:
                 notes[-1] = notes[-1]._replace(duration=notes[-1].duration + length)
-        start += bar.beats
+        start += bar.beats * TICKS
     return notes
 
 
@@ -199,14 +218,14 @@ def _write_bar(
 ) -> list[str]:
     words: list[str] = []
     limits = {piece.start for piece in bar.pieces}
-    for start, duration in tiling.divide(bar.beats, limits):
+    for start, word in tiling.divide(bar.beats, limits):
         piece = next(p for p in reversed(bar.pieces) if p.start <= start)
         if isinstance(piece.pitch, int):
             new = piece.start == start
             move = walk.name(piece.pitch, harmony_at(number, start)) if new else HOLD
         else:
             move = str(piece.pitch)
-        words += [str(duration), move]
+        words += [word, move]
     return words
 
 
@@ -227,7 +246,7 @@ def _find_copy(bars: Sequence[MelodyBar], number: int, harmony_at: HarmonyAt) ->
 
 
 def _same_rhythm(one: MelodyBar, other: MelodyBar) -> bool:
-    def shape(bar: MelodyBar) -> list[tuple[Fraction, bool]]:
+    def shape(bar: MelodyBar) -> list[tuple[int, bool]]:
         return [(p.start, isinstance(p.pitch, int)) for p in bar.pieces]
 
     return one.beats == other.beats and shape(one) == shape(other)
@@ -270,7 +289,7 @@ def read_melody(
             if back <= number and bars[number - back].beats == beats:
                 bar = copy_bar(bars[number - back], inside[1], number, harmony_at)
             else:  # nothing to copy: silence
-                bar = MelodyBar(beats, (Piece(Fraction(0), Fraction(beats), REST),))
+                bar = MelodyBar(beats, (Piece(0, beats * TICKS, REST),))
         else:
             bar = _read_bar(inside, beats, number, walk, harmony_at, tonic)
         bars.append(bar)
@@ -299,9 +318,9 @@ def _read_bar(
     tonic: int,
 ) -> MelodyBar:
     pieces: list[Piece] = []
-    place = Fraction(0)
+    place = 0
     for duration, move in zip(words[::2], words[1::2], strict=True):
-        stop = place + Fraction(duration)
+        stop = place + count_ticks(duration)
         if move in (HOLD, REST):
             if pieces and (move == HOLD or pieces[-1].pitch == REST):
                 pieces[-1] = pieces[-1]._replace(stop=stop)
@@ -353,30 +372,29 @@ class Tiling:
 
     def __init__(self, grammar: Grammar) -> None:
         self._grammar = grammar
-        self._lengths: dict[str, Fraction] = {}
+        self._lengths: dict[str, int] = {}
 
-    def divide(self, beats: int, limits: set[Fraction]) -> list[tuple[Fraction, Fraction]]:
-        """Return the starts and durations of a bar's notes.
+    def divide(self, beats: int, limits: set[int]) -> list[tuple[int, str]]:
+        """Return the starts, in ticks, and the durations, as words, of a bar's notes.
 
         Limits that no division has are passed over.
         """
-        cuts = frozenset(limit for limit in limits if 0 < limit < beats)
-        found = self._divide_rule(f"bar_{beats}", Fraction(0), cuts)
+        cuts = frozenset(limit for limit in limits if 0 < limit < beats * TICKS)
+        found = self._divide_rule(f"bar_{beats}", 0, cuts)
         assert found is not None
         return found
 
     def _divide_rule(
-        self, rule: str, start: Fraction, cuts: frozenset[Fraction]
-    ) -> list[tuple[Fraction, Fraction]] | None:
-        best: list[tuple[Fraction, Fraction]] | None = None
+        self, rule: str, start: int, cuts: frozenset[int]
+    ) -> list[tuple[int, str]] | None:
+        best: list[tuple[int, str]] | None = None
         lost = 0
         for production in self._grammar.rules[rule].productions:
-            place, found = start, list[tuple[Fraction, Fraction]]()
+            place, found = start, list[tuple[int, str]]()
             for symbol in production:
                 if symbol.is_word and symbol.name[0].isdigit():
-                    duration = Fraction(symbol.name)
-                    found.append((place, duration))
-                    place += duration
+                    found.append((place, symbol.name))
+                    place += count_ticks(symbol.name)
                 elif not symbol.is_word and self._length(symbol.name):
                     length = self._length(symbol.name)
                     inside = frozenset(c for c in cuts if place < c < place + length)
@@ -389,18 +407,20 @@ class Tiling:
                 best, lost = found, missed
         return best
 
-    def _length(self, rule: str) -> Fraction:
-        """Return the beats of a rule's sentences; 0 for those that are no rhythm."""
+    def _length(self, rule: str) -> int:
+        """Return the ticks of a rule's sentences; 0 for those that are no rhythm."""
         if rule not in self._lengths:
+            production = self._grammar.rules[rule].productions[0]
             self._lengths[rule] = sum(
-                (
-                    Fraction(s.name)
-                    if s.name[0].isdigit()
-                    else Fraction(0)
-                    if s.is_word
-                    else self._length(s.name)
-                    for s in self._grammar.rules[rule].productions[0]
-                ),
-                Fraction(0),
-            )
+                self._length(symbol.name) if not symbol.is_word
+                else count_ticks(symbol.name) if symbol.name[0].isdigit()
+                else 0
+                for symbol in production
+            )  # fmt: skip
         return self._lengths[rule]
+
+
+@cache
+def count_ticks(duration: str) -> int:
+    """Return the ticks of a word such as ``"3/2"``, in beats."""
+    return int(Fraction(duration) * TICKS)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
 from inference_service.continuation.adaptation import (
@@ -127,7 +126,7 @@ class Search:
         given = list(analysis.melody)
         before = len(given)
 
-        def harmony_at(bar: int, place: Fraction) -> Harmony:
+        def harmony_at(bar: int, place: int) -> Harmony:
             if bar < before:
                 return analysis.harmony_at(bar, place)
             new = bar - before

@@ -18,6 +18,7 @@ from typing import Final, NamedTuple
 
 from inference_service.continuation.analysis import PHRASE_BARS, Analysis, find_harmony
 from inference_service.continuation.harmony import Slots
+from inference_service.continuation.melody import TICKS
 from inference_service.continuation.scale import Harmony, Ladder
 from inference_service.music.score import ScoreNote, ScorePart
 
@@ -144,11 +145,11 @@ def _play(
     struck: dict[_Change, set[int]] = {}
     changes: dict[Fraction, _Change] = {}
     for note in pattern:
-        place = note.start_beats
-        change = changes[place] = _Change(
+        place = int(note.start_beats * TICKS)
+        change = changes[note.start_beats] = _Change(
             analysis.harmony_at(source, place),
             find_harmony(slots, beats, place, analysis.tonic),
-            basses[int(place * len(basses) / beats)],
+            basses[place * len(basses) // (beats * TICKS)],
         )
         struck.setdefault(change, set()).add(note.pitch)
     ways = {change: carry(sorted(pitches), *change) for change, pitches in struck.items()}
@@ -234,7 +235,7 @@ def _until_change(slots: Slots, beats: int, place: Fraction, pitch: int, tonic: 
     width = Fraction(beats, len(slots))
     index = int(place / width)
     for later in range(index + 1, len(slots)):
-        harmony = find_harmony(slots, beats, width * later, tonic)
+        harmony = find_harmony(slots, beats, int(width * later * TICKS), tonic)
         if slots[later] != slots[index] and pitch not in harmony.chord:
             return width * later - place
     return beats - place

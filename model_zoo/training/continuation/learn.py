@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from typing import Final
 
 import numpy as np
-from model_zoo.training.continuation.song import Song
 
 from inference_service.continuation.adaptation import (
     adapt_harmony,
@@ -29,7 +27,7 @@ from inference_service.continuation.analysis import PHRASE_BARS, find_harmony, f
 from inference_service.continuation.degrees import signature_tonic
 from inference_service.continuation.grammar import start_at
 from inference_service.continuation.harmony import Slots, find_slots, list_changes, write_harmony
-from inference_service.continuation.melody import HarmonyAt, MelodyBar, Tone, cut_bars
+from inference_service.continuation.melody import HarmonyAt, MelodyBar, cut_bars, list_tones
 from inference_service.continuation.options import Style
 from inference_service.continuation.parser import Parser
 from inference_service.continuation.probabilities import (
@@ -41,6 +39,7 @@ from inference_service.continuation.probabilities import (
 from inference_service.continuation.scale import Harmony
 from inference_service.continuation.styles import Habit, Language, Usual, load_grammar
 from inference_service.music.score import Bar
+from model_zoo.training.continuation.song import Song
 
 NEW_BARS: Final = 8
 LEAST_GIVEN: Final = 16
@@ -77,11 +76,10 @@ class Lesson:
         known = load_grammar("melody").rules
         if not self.song.melody or any(f"bar_{beats}" not in known for beats in lengths):
             return []
-        tones = [Tone(n.start_beats, n.duration_beats, n.pitch) for n in self.song.melody]
-        return cut_bars([tone for tone in tones if tone.start >= 0], lengths)
+        return cut_bars(list_tones(self.song.melody, self.bars[0].start_beats), lengths)
 
-    def harmony_at(self, bar: int, place: Fraction) -> Harmony:
-        """Return the chord at a place of a bar."""
+    def harmony_at(self, bar: int, place: int) -> Harmony:
+        """Return the chord at a place, in ticks, of a bar."""
         key = self.song.score.key_at(self.bars[bar].start_beats)
         beats = int(self.bars[bar].length_beats)
         return find_harmony(self.slots[bar], beats, place, signature_tonic(key))

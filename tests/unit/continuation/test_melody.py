@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,6 +10,7 @@ from hypothesis import strategies as st
 from inference_service.continuation.derivation import derive
 from inference_service.continuation.grammar import start_at
 from inference_service.continuation.melody import (
+    TICKS,
     MelodyBar,
     Tone,
     copy_bar,
@@ -31,12 +30,12 @@ GRAMMAR = load_grammar("melody")
 METRES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12)
 
 
-def _harmony_at(bar: int, place: Fraction) -> Harmony:
+def _harmony_at(bar: int, place: int) -> Harmony:
     return build_harmony(CHORDS[bar % len(CHORDS)], 0)
 
 
 def _line(*notes: tuple[float, float, int]) -> list[Tone]:
-    return [Tone(Fraction(start), Fraction(length), pitch) for start, length, pitch in notes]
+    return [Tone(int(s * TICKS), int(d * TICKS), pitch) for s, d, pitch in notes]
 
 
 def test_notes_over_bar_lines_and_rests_survive_cutting_and_joining() -> None:
@@ -57,7 +56,7 @@ def test_a_bar_like_an_earlier_one_is_its_copy() -> None:
     notes = _line((0, 1, 60), (1, 1, 62), (2, 2, 64), (4, 1, 62), (5, 1, 64), (6, 2, 65))
     bars = cut_bars(notes, [4, 4])
 
-    def at(bar: int, place: Fraction) -> Harmony:
+    def at(bar: int, place: int) -> Harmony:
         return build_harmony(("I", "ii")[bar], 0)
 
     assert write_melody(GRAMMAR, bars, at)[1] == ["|", "back1", "higher"]
@@ -69,15 +68,15 @@ def test_a_bar_like_an_earlier_one_is_its_copy() -> None:
 def melodies(draw: st.DrawFn) -> tuple[int, list[Tone]]:
     beats = draw(st.sampled_from(METRES))
     total = 3 * beats
-    places = st.integers(0, 4 * total - 1).map(lambda n: Fraction(n, 4))
+    places = st.integers(0, 4 * total - 1).map(lambda n: n * TICKS // 4)
     starts = sorted(draw(st.sets(places, max_size=20)))
-    stops = [*starts[1:], Fraction(total)]
+    stops = [*starts[1:], total * TICKS]
     pitch = draw(st.integers(55, 72))
     notes = []
     for start, stop in zip(starts, stops, strict=False):
         pitch += draw(st.integers(-4, 4))
-        length = (stop - start) * draw(st.sampled_from((Fraction(1), Fraction(1, 2))))
-        notes.append(Tone(start, max(length, Fraction(1, 4)), pitch))
+        length = (stop - start) // draw(st.sampled_from((1, 2)))
+        notes.append(Tone(start, max(length - length % (TICKS // 4), TICKS // 4), pitch))
     return beats, notes
 
 
@@ -114,4 +113,4 @@ def test_every_sentence_fills_its_bars_and_can_be_parsed_back(beats: int) -> Non
         assert made.is_complete
         assert Parser(likely).read(made.words).is_sentence
         bars = read_melody(made.words, [], [beats] * 4, _harmony_at, 0)
-        assert [sum(p.stop - p.start for p in bar.pieces) for bar in bars] == [beats] * 4
+        assert [sum(p.stop - p.start for p in bar.pieces) for bar in bars] == [beats * TICKS] * 4
