@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from inference_service.continuation.grammar import Grammar
-from inference_service.continuation.probabilities import Choice, find_context
+from inference_service.continuation.grammar import MAX_CONTEXT, Grammar, Symbol, is_sign
+from inference_service.continuation.probabilities import BEGINNING, Choice
 
 MAX_WRAPS: Final = 3
 
@@ -61,25 +61,28 @@ def derive(
     before : sequence of str
         Words that the sentence follows: its first rules hang on them.
     """
-    grammar = likelihoods.grammar
-    words = list(before)
+    rules = likelihoods.grammar.rules
+    words: list[str] = []
+    heard = [BEGINNING] * MAX_CONTEXT + [word for word in before if not is_sign(word)]
     choices: list[Choice] = []
-    pending = [(grammar.start, False)]
+    pending = [Symbol(likelihoods.grammar.start, is_word=False)]
     codons = iter(list(genotype) * (1 + MAX_WRAPS))
     while pending:
-        name, is_word = pending.pop()
-        if is_word:
-            words.append(name)
+        symbol = pending.pop()
+        if symbol.is_word:
+            words.append(symbol.name)
+            if not is_sign(symbol.name):
+                heard.append(symbol.name)
             continue
         codon = next(codons, None)
         if codon is None:
-            return Derivation(tuple(words[len(before) :]), tuple(choices), is_complete=False)
-        context = find_context(grammar, name, words)
-        taken = pick(likelihoods.after(name, context), codon)
-        choices.append(Choice(name, context, taken))
-        production = grammar.rules[name].productions[taken]
-        pending += [(symbol.name, symbol.is_word) for symbol in reversed(production)]
-    return Derivation(tuple(words[len(before) :]), tuple(choices), is_complete=True)
+            return Derivation(tuple(words), tuple(choices), is_complete=False)
+        rule = rules[symbol.name]
+        context = tuple(heard[-rule.context :]) if rule.context else ()
+        taken = pick(likelihoods.after(rule.name, context), codon)
+        choices.append(Choice(rule.name, context, taken))
+        pending += reversed(rule.productions[taken])
+    return Derivation(tuple(words), tuple(choices), is_complete=True)
 
 
 def pick(likely: Sequence[float], codon: float) -> int:

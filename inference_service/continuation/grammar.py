@@ -24,10 +24,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from typing import Final
 
 _TOKEN: Final = re.compile(r'\s+|#[^\n]*|"([^"\s]+)"|([a-z][a-z0-9_]*)|(\d+)|([=|;/\[\]{}()])')
+MAX_CONTEXT: Final = 4
+"""The most words that a choice may hang on."""
+
 _CLOSING: Final = {"[": "]", "{": "}", "(": ")"}
 
 
@@ -80,6 +84,7 @@ class Grammar:
         return tuple(sorted(found))
 
 
+@cache
 def is_sign(word: str) -> bool:
     """Return whether a word is punctuation alone, such as a bar line."""
     return not any(character.isalnum() for character in word)
@@ -158,6 +163,8 @@ class _Reader:
         if self._at("/"):
             self._take("/")
             context = int(self._take("number"))
+            if context > MAX_CONTEXT:
+                raise GrammarError(f"{name} hangs on more than {MAX_CONTEXT} words")
         if name in self._rules:
             raise GrammarError(f"{name} is defined twice")
         self._take("=")
