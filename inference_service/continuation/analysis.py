@@ -23,6 +23,9 @@ KEPT_BARS: Final = 32
 """The end of a piece tells most about what follows; no more of it is weighed."""
 
 _GRAMS: Final = (2, 3)
+_CLOSING: Final = 0.2
+_FROM_THE_FIRST: Final = 0.1
+"""What speaks for phrases that are counted from the first bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +182,8 @@ def find_phrase_ends(slots: Sequence[Slots], melody: Sequence[MelodyBar]) -> lis
         (float(np.mean(rest[phase::PHRASE_BARS])) if rest[phase::PHRASE_BARS] else 0.0)
         for phase in range(PHRASE_BARS)
     ]
-    # in doubt, phrases are counted from the first bar
-    best = max(range(PHRASE_BARS), key=lambda p: (round(means[p], 6), p == PHRASE_BARS - 1))
+    means[PHRASE_BARS - 1] += _FROM_THE_FIRST
+    best = max(range(PHRASE_BARS), key=lambda phase: (means[phase], phase))
     return list(range(best, len(melody), PHRASE_BARS))
 
 
@@ -189,7 +192,7 @@ def _closes(slots: Sequence[Slots], bar: int) -> float:
         return 0.0
     before, now = list_changes(slots[bar - 1 : bar])[-1], slots[bar][-1]
     functions = find_function(before), find_function(now)
-    return 0.5 if functions[1] == "tonic" and functions[0] in ("dominant", "applied") else 0.0
+    return _CLOSING if functions[1] == "tonic" and functions[0] in ("dominant", "applied") else 0.0
 
 
 def name_cadence(slots: Sequence[Slots], bar: int, key: Key) -> str:
