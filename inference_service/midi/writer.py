@@ -1,8 +1,8 @@
 """Performances and scores as standard MIDI files, format 1.
 
-Track 0 conducts: tempo, time and key signatures, chord labels as markers. Then a track a part,
-with its name, its program and a channel of its own as far as MIDI's fifteen pitched channels go;
-drums are on channel 10.
+Track 0 conducts: tempo, time and key signatures, chord labels as markers, and rehearsal marks in
+brackets, which tell the mark A from the chord. Then a track a part, with its name, its program and
+a channel of its own as far as MIDI's fifteen pitched channels go; drums are on channel 10.
 
 A performance keeps its timing to the millisecond and yet lines up with bars: its tempo map has
 one tempo a beat, chosen against the time that the map has reached, so that rounding never adds
@@ -118,6 +118,10 @@ def encode_score(score: Score) -> bytes:
         *(
             (ticks(chord.start_beats), mido.MetaMessage("marker", text=chord.label))
             for chord in score.chords
+        ),
+        *(
+            (ticks(mark.start_beats), mido.MetaMessage("marker", text=f"[{mark.text}]"))
+            for mark in score.marks
         ),
     ]  # fmt: skip
     tracks = [

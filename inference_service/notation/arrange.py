@@ -19,7 +19,8 @@ from math import floor
 from statistics import mean
 from typing import Final
 
-from inference_service.music.score import KeyChange, Score, ScoreNote, ScorePart, TimeChange
+from inference_service.music.excerpt import cut_score
+from inference_service.music.score import Score, ScoreNote, ScorePart
 from inference_service.notation.hands import part_hands
 from inference_service.notation.keys import find_key_changes
 from inference_service.notation.melody import find_melody, named_melody, top_line
@@ -72,36 +73,9 @@ def _start_at(score: Score, opening: Fraction) -> Score:
     """Return the score without the bars, or the pickup's beats, before a place."""
     if opening < 0:
         return replace(score, pickup_beats=min(score.pickup_beats, Fraction(-floor(opening))))
-    bars = [bar for bar in score.bars() if bar.start_beats <= opening]
-    first = bars[-1]
-    origin = int(first.start_beats)
-    changes = [
-        TimeChange(c.start_beats - origin, c.beats)
-        for c in score.time_changes
-        if c.start_beats > origin
-    ]
-    if first.signature != score.signature:
-        changes.insert(0, TimeChange(0, first.signature.beats))
-    key_changes = tuple(
-        KeyChange(c.start_beats - origin, c.key)
-        for c in score.key_changes
-        if c.start_beats > origin
-    )
-    return replace(
-        score,
-        key=score.key_at(first.start_beats),
-        key_changes=key_changes,
-        parts=tuple(
-            replace(
-                part,
-                notes=tuple(replace(n, start_beats=n.start_beats - origin) for n in part.notes),
-            )
-            for part in score.parts
-        ),
-        chords=tuple(replace(c, start_beats=c.start_beats - origin) for c in score.chords),
-        pickup_beats=Fraction(0),
-        time_changes=tuple(changes),
-    )
+    bars = score.bars()
+    first = max(bar.start_beats for bar in bars if bar.start_beats <= opening)
+    return cut_score(score, first, bars[-1].stop_beats)
 
 
 def _join_hands(score: Score) -> Score:

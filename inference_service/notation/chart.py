@@ -39,12 +39,16 @@ class ChartBar:
     chords : tuple of (Fraction, str)
         Places in beats from the bar's beginning, the first of them 0, with Harte labels.
     repeats : bool
-        Whether the bar before has the same chords in the same places and metre.
+        Whether the bar before has the same chords in the same places and metre; not so under a
+        mark.
+    mark : str
+        The rehearsal mark over it; empty for none.
     """
 
     bar: Bar
     chords: tuple[tuple[Fraction, str], ...]
     repeats: bool
+    mark: str = ""
 
 
 def build_chart(score: Score) -> Score:
@@ -103,6 +107,7 @@ def chart_bars(chart: Score) -> list[ChartBar]:
     """
     spans = list(_spans(chart))
     written: list[ChartBar] = []
+    marks = {mark.start_beats: mark.text for mark in chart.marks}
     index, label = 0, NO_CHORD
     for bar in chart.bars():
         chords = [(Fraction(0), label)]
@@ -117,13 +122,15 @@ def chart_bars(chart: Score) -> list[ChartBar]:
         if bar.number == 0 and all(name == NO_CHORD for _, name in chords):
             continue
         before = written[-1] if written else None
+        mark = marks.get(bar.start_beats, "")
         repeats = (
             before is not None
+            and not mark
             and before.chords == tuple(chords)
             and before.bar.signature == bar.signature
             and before.bar.length_beats == bar.length_beats
         )
-        written.append(ChartBar(bar, tuple(chords), repeats))
+        written.append(ChartBar(bar, tuple(chords), repeats, mark))
     return written
 
 

@@ -1,8 +1,9 @@
 """A chart of chords as a player of standards knows it: four bars a row, names, no staff.
 
 A chord stands where it begins within its bar. A bar like the one before gets the sign for that, but
-never at the beginning of a row, where the eye arrives. Names are spelt in the key in force. What
-does not fit a bar side by side is written smaller. Signs are SMuFL's (https://w3c.github.io/smufl),
+never at the beginning of a row, where the eye arrives, nor under a rehearsal mark, before which the
+bar line is double. Names are spelt in the key in force. What does not fit a bar side by side is
+written smaller. Signs are SMuFL's (https://w3c.github.io/smufl),
 in the font of the engraved pages.
 """
 
@@ -38,9 +39,13 @@ _TITLE_PX: Final = 68
 _TITLE_CHARS: Final = 36
 _LABEL_PX: Final = 40
 _NUMBER_PX: Final = 26
+_MARK_PX: Final = 32
 _PADDING_PX: Final = 14
 _END_PX: Final = 16
 """Between the two lines at the end."""
+
+_DOUBLE_PX: Final = 9
+"""Between the two lines before a mark."""
 
 _GAP: Final = 0.24
 """Least space between two names, in ems."""
@@ -84,15 +89,14 @@ def draw_chord_sheet(chart: Score, page: Page) -> list[str]:
     pages: list[str] = []
     top = page.margin_px + header_px
     drawn = [header]
-    last = rows[-1]
     signature: TimeSignature | None = None
-    for row in rows:
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
         if top + _ROW_PX > page.height_px - page.margin_px and top > page.margin_px:
             pages.append(_document(drawn, page.width_px, page.height_px))
             drawn, top = [], page.margin_px
             if len(pages) == MAX_PAGES:
                 return pages
-        drawn += _draw_row(row, chart, page, top, signature, is_last=row is last)
+        drawn += _draw_row(row, following, chart, page, top, signature)
         signature = row[-1].bar.signature
         top += _ROW_PX
     height_px = top + page.margin_px // 2 if page.is_trimmed else page.height_px
@@ -148,28 +152,31 @@ def _draw_tempo(score: Score, x: float, baseline: float) -> str:
 
 def _draw_row(
     row: Sequence[ChartBar],
+    following: Sequence[ChartBar] | None,
     score: Score,
     page: Page,
     top: float,
     signature: TimeSignature | None,
-    *,
-    is_last: bool,
 ) -> list[str]:
-    """Draw a row of bars; ``signature`` is the one in force before it."""
+    """Draw a row of bars, which another or none follows; ``signature`` is in force before it."""
     left = page.margin_px + _GUTTER_PX
     width = (page.width_px - page.margin_px - left) / BARS_PER_ROW
     upper, lower = top + (_ROW_PX - _BAR_PX), top + _ROW_PX
     if row[0].bar.number == 0:  # ends where the first full row does, as it leads into it
         left = round(page.width_px - page.margin_px - width)
     drawn = [_line(left, upper, lower)]
-    number = row[0].bar.number
+    number, number_px = row[0].bar.number, 0.0
     if number > 1:
         drawn.append(_text(str(number), left, upper - 8, _NUMBER_PX, style="italic"))
-    for column, written in enumerate(row):
+        number_px = text_width(str(number), _NUMBER_PX) + _PADDING_PX
+    afters = [*row[1:], following[0] if following else None]
+    for column, (written, after) in enumerate(zip(row, afters, strict=True)):
         start = left + column * width
         stop = start + width
         inner = start + _PADDING_PX
-        is_end = is_last and column == len(row) - 1
+        if written.mark:
+            shift = 0.0 if column else number_px
+            drawn.append(_draw_mark(written.mark, start + shift, upper, width - shift))
         if written.bar.signature != signature:
             sign, sign_px = _draw_signature(written.bar.signature, (upper + lower) / 2)
             place = inner + sign_px / 2 if column else left - _PADDING_PX - sign_px / 2
@@ -180,10 +187,13 @@ def _draw_row(
             drawn.append(_draw_simile((start + stop) / 2, (upper + lower) / 2))
         else:
             key = score.key_at(written.bar.start_beats)
-            edge = stop - _PADDING_PX - (_END_PX if is_end else 0)
+            edge = stop - _PADDING_PX - (_END_PX if after is None else 0)
             drawn += _draw_chords(written, key, inner, edge, (upper + lower) / 2)
-        drawn += [_line(stop - _END_PX, upper, lower)] if is_end else []
-        drawn.append(_line(stop, upper, lower, 9 if is_end else 3))
+        if after is None:
+            drawn.append(_line(stop - _END_PX, upper, lower))
+        elif after.mark:
+            drawn.append(_line(stop - _DOUBLE_PX, upper, lower))
+        drawn.append(_line(stop, upper, lower, 9 if after is None else 3))
     return drawn
 
 
@@ -203,6 +213,19 @@ def _draw_simile(x: float, y: float) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" font-family="{MUSIC_FAMILY}" font-size="100" '
         f'text-anchor="middle">{_SIMILE}</text>'
+    )
+
+
+def _draw_mark(text: str, x: float, bottom: float, room_px: float) -> str:
+    """Draw a rehearsal mark in a box, over a bar line's upper end."""
+    inside_px = room_px - 3 * _PADDING_PX
+    size = min(_MARK_PX, inside_px / text_width(text, 1.0, is_bold=True))
+    width, height = text_width(text, size, is_bold=True) + _PADDING_PX, 1.3 * size
+    top = bottom - height - 6
+    return (
+        f'<rect x="{x:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" fill="none" '
+        'stroke="black" stroke-width="3"/>'
+        + _text(text, x + _PADDING_PX / 2, top + 0.97 * size, size, weight="bold")
     )
 
 

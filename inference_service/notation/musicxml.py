@@ -5,7 +5,7 @@ they are decided already (:mod:`~inference_service.notation.bars`,
 :mod:`~inference_service.notation.clefs`), so its objects are built measure by measure and exported
 as they are. Positions become quarter notes, as music21 counts.
 
-Chord symbols and the tempo stand in the first part. Voice 2 leaves out its rests.
+Chord symbols, rehearsal marks and the tempo stand in the first part. Voice 2 leaves out its rests.
 """
 
 from __future__ import annotations
@@ -154,9 +154,14 @@ class _StaffWriter:
             for number in (1, 2)
         ]
         offset = Fraction(0)
+        marks = {mark.start_beats: mark.text for mark in self.score.marks}
         measure = stream.Measure()
         for bar, here, first, second in zip(self.bars, clefs, *voices, strict=True):
+            if offset and bar.start_beats in marks:
+                measure.rightBarline = bar_line.Barline("double")
             measure = self._measure(bar, here, first, second)
+            if self.is_first and bar.start_beats in marks:
+                measure.insert(0, _rehearsal_mark(marks[bar.start_beats]))
             written.coreInsert(offset, measure)
             offset += bar.length_beats * bar.signature.beat_quarters
         measure.rightBarline = bar_line.Barline("final")
@@ -403,6 +408,13 @@ def _tempo_mark(score: Score) -> tempo.MetronomeMark:
         beat = duration.Duration(signature.beat_quarters * 3)
         beats_per_minute /= 3
     return tempo.MetronomeMark(number=round(beats_per_minute), referent=beat)
+
+
+def _rehearsal_mark(text: str) -> expressions.RehearsalMark:
+    """Build a boxed mark above the staff."""
+    written = expressions.RehearsalMark(text)
+    written.placement = "above"
+    return written
 
 
 def _chord_symbol(label: str, in_key: Any) -> harmony.ChordSymbol | None:

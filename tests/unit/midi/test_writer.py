@@ -11,6 +11,7 @@ from typing import Any
 import mido
 import pytest
 
+from inference_service.midi.reader import decode_performance
 from inference_service.midi.writer import (
     DRUM_CHANNEL,
     GRACE_QUARTERS,
@@ -19,7 +20,7 @@ from inference_service.midi.writer import (
     encode_score,
 )
 from inference_service.music.events import Beat, Key, NoteEvent, Part, Transcription
-from inference_service.music.score import KeyChange, Score, ScoreNote, ScorePart
+from inference_service.music.score import KeyChange, Score, ScoreMark, ScoreNote, ScorePart
 from tests.factories import perform
 
 
@@ -217,3 +218,13 @@ def test_changes_of_key_are_said_at_their_bars() -> None:
     )
     keys = [(t, m.key) for t, m in conductor(read(encode_score(score)), "key_signature")]
     assert keys == [(0, "C"), (4 * TICKS_PER_QUARTER, "Em")]
+
+
+def test_rehearsal_marks_are_markers_that_are_no_chords() -> None:
+    score = small_score(
+        ScoreNote(Fraction(0), Fraction(8), 60), marks=(ScoreMark(Fraction(4), "A"),)
+    )
+    written = encode_score(score)
+    markers = [(t, m.text) for t, m in conductor(read(written), "marker")]
+    assert markers == [(4 * TICKS_PER_QUARTER, "[A]")]
+    assert decode_performance(written).chords == ()

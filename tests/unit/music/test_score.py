@@ -12,6 +12,7 @@ from inference_service.music.score import (
     KeyChange,
     Score,
     ScoreChord,
+    ScoreMark,
     ScoreNote,
     ScorePart,
     TimeChange,
@@ -56,6 +57,11 @@ def test_transposing_moves_notes_chords_and_key_but_no_drums() -> None:
     assert [chord.label for chord in moved.chords] == ["G:min7/b3", "N"]
     assert moved.key == Key("Bb", "major")
     assert transpose_score(PIECE, 0) is PIECE
+
+
+def test_transposing_keeps_marks() -> None:
+    marks = (ScoreMark(Fraction(4), "B"),)
+    assert transpose_score(replace(PIECE, marks=marks), 3).marks == marks
 
 
 def test_the_key_holds_from_its_bar_line_and_moves_with_the_notes() -> None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from inference_service.music.score import Score, ScoreNote
+from inference_service.music.score import Score, ScoreMark, ScoreNote
 from inference_service.notation.arrange import arrange
 from inference_service.notation.hands import part_hands
 from inference_service.notation.quantize import quantize
@@ -88,6 +88,13 @@ def test_metre_changes_follow_the_melody_that_begins_later() -> None:
     score = song()
     changed = arrange(score, View.MELODY)
     assert changed.bars()[0].signature == score.signature
+
+
+def test_marks_follow_the_melody_that_begins_later() -> None:
+    marks = (ScoreMark(Fraction(0), "Intro"), ScoreMark(Fraction(4), "A"))
+    arranged = {view: arrange(replace(song(), marks=marks), view).marks for view in View}
+    assert arranged[View.FULL] == arranged[View.LEAD_SHEET] == marks
+    assert arranged[View.MELODY] == (ScoreMark(Fraction(0), "A"),)
 
 
 @pytest.mark.parametrize("view", list(View))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from xml.etree import ElementTree
 
 import pytest
 
 from inference_service.music.events import Key
-from inference_service.music.score import Score
+from inference_service.music.score import Score, ScoreMark
 from inference_service.notation.chart import build_chart, chart_bars, encode_chart
 from inference_service.notation.quantize import quantize
 from tests.factories import perform
@@ -92,3 +93,10 @@ def test_its_music_is_slashes_with_symbols(signature: str) -> None:
         "minor-seventh",
         "half-diminished",
     ]
+
+
+def test_the_chord_under_a_mark_is_written_again() -> None:
+    marked = replace(chart([(0, 16, "C:maj")]), marks=(ScoreMark(Fraction(8), "B"),))
+    assert read(marked) == ["C:maj@0", "%", "C:maj@0", "%"]
+    assert [bar.mark for bar in chart_bars(marked)] == ["", "", "B", ""]
+    assert b"<rehearsal" in encode_chart(marked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from xml.etree import ElementTree
 
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from inference_service.music.events import Key
+from inference_service.music.score import ScoreMark
 from inference_service.notation.chart import build_chart
 from inference_service.notation.chord_sheet import _fit, draw_chord_sheet
 from inference_service.notation.engrave import rasterize, write_pdf
@@ -31,12 +33,14 @@ def draw(
     chords: Sequence[tuple[float, float, str]],
     page: Page = PHONE,
     title: str = "Осенние листья",
+    marks: Sequence[tuple[float, str]] = (),
     **options,  # type: ignore[no-untyped-def]
 ) -> list[str]:
     stop = int(max((stop for _, stop, _ in chords), default=4))
     notes = [(float(k), 1.0, 60) for k in range(stop)]
     score = quantize(perform({"piano": notes}, chords=chords, **options), title)
-    return draw_chord_sheet(build_chart(score), page)
+    marked = replace(score, marks=tuple(ScoreMark(Fraction(at), text) for at, text in marks))
+    return draw_chord_sheet(build_chart(marked), page)
 
 
 def every_bar(count: int, beats: int = 4) -> list[tuple[float, float, str]]:
@@ -125,3 +129,15 @@ def test_names_stay_apart_and_inside(count: int, width: float) -> None:
     assert starts[0] >= 0
     assert all(end < start for end, start in zip(ends, starts[1:], strict=False))
     assert ends[-1] <= 290.0 + 1e-6
+
+
+def test_marks_are_boxed_within_their_bars_behind_double_lines() -> None:
+    bars = every_bar(6)
+    (plain,) = draw(bars)
+    (marked,) = draw(bars, marks=[(16, "Notabot"), (20, "A mark that is far too long for its bar")])
+    boxes = [e for e in ElementTree.fromstring(marked) if e.tag.endswith("rect")]
+    width = (PHONE.width_px - 2 * PHONE.margin_px) / 4
+    assert len(boxes) == 2
+    assert all(float(box.get("width", "inf")) < width for box in boxes)
+    assert "Notabot" in texts(marked)
+    assert marked.count("<path") == plain.count("<path") + 2

@@ -19,7 +19,7 @@ import pytest
 import xmlschema
 
 from inference_service.music.events import Beat, Key, Transcription
-from inference_service.music.score import KeyChange, Score, ScoreNote, ScorePart
+from inference_service.music.score import KeyChange, Score, ScoreMark, ScoreNote, ScorePart
 from inference_service.notation.arrange import arrange
 from inference_service.notation.musicxml import encode_musicxml
 from inference_service.notation.quantize import quantize
@@ -307,3 +307,27 @@ def test_two_voices_of_the_lower_staff_have_their_stems_apart() -> None:
         n.findtext("voice"): n.findtext("pitch/octave") for n in elements(musicxml, ".//note")
     }
     assert voices == {"1": "5", "5": "3", "6": "2"}
+
+
+def test_a_mark_stands_over_its_bar_behind_a_double_line_on_all_staves() -> None:
+    upper = [ScoreNote(Fraction(k), Fraction(4), 72) for k in (0, 4)]
+    musicxml = page(
+        *upper,
+        *(replace(n, pitch=48, staff=2) for n in upper),
+        staves=2,
+        marks=(ScoreMark(Fraction(0), "A"), ScoreMark(Fraction(4), "B")),
+    )
+    measures = elements(musicxml, "part/measure")
+    assert [[r.text for r in m.iter("rehearsal")] for m in measures] == [["A"], ["B"]]
+    assert [m.findtext("barline/bar-style") for m in measures] == ["light-light", "light-heavy"]
+
+
+def test_a_mark_ends_the_bar_before_in_every_part() -> None:
+    notes = (ScoreNote(Fraction(0), Fraction(8), 60),)
+    parts = tuple(ScorePart(name, name, notes, 0) for name in ("one", "two"))
+    marks = (ScoreMark(Fraction(4), "B"),)
+    musicxml = encode_musicxml(Score("", 120.0, "4/4", Key("C", "major"), parts, (), marks=marks))
+    validate(musicxml)
+    styles = [s.text for s in elements(musicxml, ".//bar-style")]
+    assert styles == ["light-light", "light-heavy"] * 2
+    assert len(elements(musicxml, ".//rehearsal")) == 1
