@@ -11,7 +11,13 @@ import numpy as np
 
 from inference_service.continuation.degrees import SILENCE, find_function, signature_tonic
 from inference_service.continuation.harmony import Slots, find_slots, list_changes
-from inference_service.continuation.melody import TICKS, MelodyBar, cut_bars, list_tones
+from inference_service.continuation.melody import (
+    METRES,
+    TICKS,
+    MelodyBar,
+    cut_bars,
+    list_tones,
+)
 from inference_service.continuation.scale import Harmony, build_harmony
 from inference_service.errors import NothingToContinue
 from inference_service.music.events import Key
@@ -137,10 +143,11 @@ def analyse(score: Score, melody: Sequence[ScoreNote]) -> Analysis:
     Raises
     ------
     NothingToContinue
-        If it has fewer than :data:`MIN_NOTES` notes with a pitch, or no full bar.
+        If it has fewer than :data:`MIN_NOTES` notes with a pitch, or ends in a metre that the
+        grammar of melody lacks.
     """
     count = sum(len(part.notes) for part in score.parts if not part.is_drum)
-    bars = [bar for bar in score.bars() if bar.number > 0][-KEPT_BARS:]
+    bars = _last_bars(score)
     if count < MIN_NOTES or not bars:
         raise NothingToContinue(
             f"{count} notes with a pitch are too few to go on from", minimum=MIN_NOTES
@@ -169,6 +176,16 @@ def analyse(score: Score, melody: Sequence[ScoreNote]) -> Analysis:
         notes_per_bar=float(np.mean(sung)) if sung else 0.0,
         changes_per_bar=max(changes, 0.25),
     )
+
+
+def _last_bars(score: Score) -> list[Bar]:
+    """Return the last full bars, back to the first that is in no metre of :data:`METRES`."""
+    bars: list[Bar] = []
+    for bar in reversed(score.bars()):
+        if bar.number <= 0 or bar.length_beats not in METRES or len(bars) == KEPT_BARS:
+            break
+        bars.append(bar)
+    return bars[::-1]
 
 
 def find_phrase_ends(slots: Sequence[Slots], melody: Sequence[MelodyBar]) -> list[int]:

@@ -18,7 +18,7 @@ from inference_service.continuation.harmony import write_harmony
 from inference_service.continuation.joining import join_score
 from inference_service.continuation.options import ContinuationOptions, Style
 from inference_service.continuation.parser import Parser
-from inference_service.continuation.search import Search
+from inference_service.continuation.search import search
 from inference_service.continuation.styles import LEARNT, Language, load_language
 from inference_service.music.score import Score, ScoreNote
 from inference_service.progress import Report, ignore
@@ -80,7 +80,7 @@ def continue_music(
             found.words,
             found.terms,
         )
-        for found in Search(analysis, language, options, report).run()
+        for found in search(analysis, language, options, report)
     ]
 
 

@@ -21,6 +21,9 @@ from inference_service.music.score import ScoreNote
 TICKS: Final = 24
 """Of a beat: enough for halves of sixteenths and for triplets of them."""
 
+METRES: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12})
+"""The beats of the bars that the grammar has rules for."""
+
 HOLD: Final = "hold"
 REST: Final = "rest"
 TONIC: Final = "tonic"

@@ -7,7 +7,7 @@ counted in, for what a piece has done it does again; their evenness follows the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,14 +34,14 @@ from inference_service.continuation.melody import MelodyBar, read_melody, write_
 from inference_service.continuation.options import ContinuationOptions
 from inference_service.continuation.probabilities import Heated, Probabilities
 from inference_service.continuation.scale import Harmony
-from inference_service.continuation.styles import Language
+from inference_service.continuation.styles import Habit, Language
 from inference_service.progress import Report
 
 DIFFERENT: Final = 0.25
 """The share of bars in which an alternative differs from all before it."""
 
-_CODONS_PER_BAR: Final = 24
-_HEAT: Final = 1.6
+CODONS_PER_BAR: Final = 24
+HEAT: Final = 1.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,134 +54,180 @@ class Found:
     terms: dict[str, float]
 
 
-class Search:
-    """Looks for continuations of a piece.
+@dataclass(frozen=True, slots=True)
+class Quest:
+    """What is searched for.
+
+    Attributes
+    ----------
+    likelihoods : Probabilities
+        Of a grammar whose every sentence has as many bars as are asked for.
+    judge : callable
+        From a sentence to its terms.
+    weights : mapping of str to float
+        Of the terms.
+    before : tuple of str
+        The given music's last words.
+    """
+
+    likelihoods: Probabilities
+    judge: Callable[[Derivation], dict[str, float]]
+    weights: Mapping[str, float]
+    before: tuple[str, ...]
+
+    def fitness(self, derivation: Derivation) -> float:
+        """Return what a sentence is worth, in [0, 1]."""
+        return weigh(self.judge(derivation), self.weights)
+
+
+def seek_harmony(analysis: Analysis, habit: Habit, measures: int, boldness: float) -> Quest:
+    """Return the search for chords."""
+    given = write_harmony(analysis.slots)
+    last = analysis.slots[-1][-1]
+    names = plan_harmony(measures, analysis.bars_into_phrase, analysis.key.mode)
+    grammar = start_at(habit.probabilities.grammar, names)
+    likely = adapt_harmony(habit.probabilities, analysis.slots).within(grammar)
+    first_end = find_first_end(analysis)
+
+    def judge(derivation: Derivation) -> dict[str, float]:
+        slots = read_harmony(derivation.words, last)
+        bits = count_bits(derivation, likely) / len(slots)
+        return {
+            **judge_surprise(bits, habit.usual, boldness),
+            **judge_harmony(slots, analysis, first_end),
+        }
+
+    return Quest(likely, judge, HARMONY_WEIGHTS, tuple(given[-CONTEXT_WORDS:]))
+
+
+class MelodyReader:
+    """Reads new bars of melody over new chords.
 
     Parameters
     ----------
     analysis : Analysis
-    language : Language
-    options : ContinuationOptions
-    report : Report
+        Of the given music.
+    slots : sequence of Slots
+        The new bars'.
     """
 
-    def __init__(
-        self,
-        analysis: Analysis,
-        language: Language,
-        options: ContinuationOptions,
-        report: Report,
-    ) -> None:
+    def __init__(self, analysis: Analysis, slots: Sequence[Slots]) -> None:
         self._analysis = analysis
-        self._language = language
+        self._slots = slots
+        self._given = len(analysis.melody)
+        self.beats = int(analysis.bars[-1].length_beats)
+        minor = analysis.key.mode == "minor"
+        self._tonic = (analysis.tonic + (9 if minor else 0)) % 12
+
+    def harmony_at(self, bar: int, place: int) -> Harmony:
+        """Return the chord at a place, in ticks, of a bar: the given ones are counted first."""
+        if bar < self._given:
+            return self._analysis.harmony_at(bar, place)
+        slots = self._slots[bar - self._given]
+        return find_harmony(slots, self.beats, place, self._analysis.tonic)
+
+    def read(self, words: Sequence[str]) -> list[MelodyBar]:
+        """Return the new bars that a sentence stands for."""
+        lengths = [self.beats] * len(self._slots)
+        return read_melody(words, self._analysis.melody, lengths, self.harmony_at, self._tonic)
+
+
+def seek_melody(
+    analysis: Analysis, habit: Habit, reader: MelodyReader, measures: int, boldness: float
+) -> Quest:
+    """Return the search for a melody over chords."""
+    known = habit.probabilities
+    grammar = start_at(known.grammar, plan_melody(measures, reader.beats))
+    likely = adapt_melody(known, analysis.melody, reader.harmony_at).within(grammar)
+    first = max(len(analysis.melody) - 2, 0)
+    written = write_melody(known.grammar, analysis.melody, reader.harmony_at, first)
+    before = [word for bar in written for word in bar]
+    first_end = find_first_end(analysis)
+
+    def judge(derivation: Derivation) -> dict[str, float]:
+        bars = reader.read(derivation.words)
+        notes = sum(len(bar.attacks) for bar in bars)
+        bits = count_bits(derivation, likely) / max(notes, 1)
+        return {
+            **judge_surprise(bits, habit.usual, boldness),
+            **judge_melody(bars, analysis, reader.harmony_at, first_end),
+        }
+
+    return Quest(likely, judge, MELODY_WEIGHTS, tuple(before[-CONTEXT_WORDS:]))
+
+
+def search(
+    analysis: Analysis, language: Language, options: ContinuationOptions, report: Report
+) -> list[Found]:
+    """Return the best new bars, then the alternatives."""
+    budget = _Budget(options, report, 1 + (1 + options.alternatives) * analysis.has_melody)
+    quest = seek_harmony(analysis, language.harmony, options.measures, options.boldness)
+    found: list[Found] = []
+    for one in budget.evolve(quest):
+        words = one.derivation.words
+        slots = tuple(read_harmony(words, analysis.slots[-1][-1]))
+        if all(_differ(slots, other.slots) for other in found):
+            terms = _name_terms("harmony", quest.judge(one.derivation))
+            found.append(Found(words, slots, (), terms))
+        if len(found) > options.alternatives:
+            break
+    if not analysis.has_melody:
+        return found
+    return [_add_melody(one, analysis, language, options, budget) for one in found]
+
+
+def _add_melody(
+    found: Found,
+    analysis: Analysis,
+    language: Language,
+    options: ContinuationOptions,
+    budget: _Budget,
+) -> Found:
+    reader = MelodyReader(analysis, found.slots)
+    quest = seek_melody(analysis, language.melody, reader, options.measures, options.boldness)
+    best = budget.evolve(quest)[0].derivation
+    terms = found.terms | _name_terms("melody", quest.judge(best))
+    return Found(found.words, found.slots, tuple(reader.read(best.words)), terms)
+
+
+def _name_terms(prefix: str, terms: Mapping[str, float]) -> dict[str, float]:
+    return {f"{prefix}.{name}": value for name, value in terms.items()}
+
+
+class _Budget:
+    """Shares seeds, time and progress out among searches."""
+
+    def __init__(self, options: ContinuationOptions, report: Report, searches: int) -> None:
         self._options = options
         self._report = report
+        self._searches = searches
         self._began = time.monotonic()
         self._done = 0
-        self._searches = 1 + (1 + options.alternatives) * analysis.has_melody
-        self.lengths = (int(analysis.bars[-1].length_beats),) * options.measures
-        self._first_end = (PHRASE_BARS - 1 - analysis.bars_into_phrase) % PHRASE_BARS
 
-    def run(self) -> list[Found]:
-        """Return the best, then the alternatives."""
-        found = self._find_harmonies()
-        if self._analysis.has_melody:
-            found = [self._add_melody(one) for one in found]
-        return found
-
-    # ------------------------------------------------------------------------------- harmony
-
-    def _find_harmonies(self) -> list[Found]:
-        analysis, habit = self._analysis, self._language.harmony
-        given = write_harmony(analysis.slots)
-        names = plan_harmony(self._options.measures, analysis.bars_into_phrase, analysis.key.mode)
-        grammar = start_at(habit.probabilities.grammar, names)
-        likely = adapt_harmony(habit.probabilities, analysis.slots).within(grammar)
-        last = analysis.slots[-1][-1]
-
-        def judge(derivation: Derivation) -> dict[str, float]:
-            slots = read_harmony(derivation.words, last)
-            bits = count_bits(derivation, likely) / len(slots)
-            return {
-                **judge_surprise(bits, habit.usual, self._options.boldness),
-                **judge_harmony(slots, analysis, self._first_end),
-            }
-
-        ranked = self._evolve(
-            likely, lambda d: weigh(judge(d), HARMONY_WEIGHTS), given[-CONTEXT_WORDS:]
-        )
-        kept: list[Found] = []
-        for one in ranked:
-            slots = tuple(read_harmony(one.derivation.words, last))
-            if all(_differ(slots, other.slots) for other in kept):
-                kept.append(Found(one.derivation.words, slots, (), judge(one.derivation)))
-            if len(kept) > self._options.alternatives:
-                break
-        return kept
-
-    # -------------------------------------------------------------------------------- melody
-
-    def _add_melody(self, found: Found) -> Found:
-        analysis, habit = self._analysis, self._language.melody
-        given = list(analysis.melody)
-        before = len(given)
-
-        def harmony_at(bar: int, place: int) -> Harmony:
-            if bar < before:
-                return analysis.harmony_at(bar, place)
-            new = bar - before
-            return find_harmony(found.slots[new], self.lengths[new], place, analysis.tonic)
-
-        beats = self.lengths[0]
-        grammar = start_at(habit.probabilities.grammar, plan_melody(len(self.lengths), beats))
-        likely = adapt_melody(habit.probabilities, given, harmony_at).within(grammar)
-        written = write_melody(habit.probabilities.grammar, given, harmony_at, max(before - 2, 0))
-        tonic = (analysis.tonic + (0 if analysis.key.mode == "major" else 9)) % 12
-
-        def read(derivation: Derivation) -> list[MelodyBar]:
-            return read_melody(derivation.words, given, self.lengths, harmony_at, tonic)
-
-        def judge(derivation: Derivation) -> dict[str, float]:
-            bars = read(derivation)
-            bits = count_bits(derivation, likely) / max(sum(len(b.attacks) for b in bars), 1)
-            return {
-                **judge_surprise(bits, habit.usual, self._options.boldness),
-                **judge_melody(bars, analysis, harmony_at, self._first_end),
-            }
-
-        best = self._evolve(
-            likely,
-            lambda d: weigh(judge(d), MELODY_WEIGHTS),
-            [word for bar in written for word in bar][-CONTEXT_WORDS:],
-        )[0]
-        terms = {f"harmony.{name}": value for name, value in found.terms.items()}
-        terms |= {f"melody.{name}": value for name, value in judge(best.derivation).items()}
-        return Found(found.words, found.slots, tuple(read(best.derivation)), terms)
-
-    # -------------------------------------------------------------------------------- both
-
-    def _evolve(
-        self, likely: Probabilities, fitness: Callable[[Derivation], float], before: Sequence[str]
-    ) -> tuple[Individual, ...]:
-        options = self._options
-        heated = Heated(likely, _HEAT**options.boldness)
-        number, self._done = self._done, self._done + 1
+    def evolve(self, quest: Quest) -> tuple[Individual, ...]:
+        """Return what a search finds, the best first."""
+        options, number = self._options, self._done
+        self._done += 1
         settings = EvolutionOptions(
             population=options.population,
             generations=options.generations,
-            codons=_CODONS_PER_BAR * options.measures,
-            seed=options.seed + 7919 * number,
+            codons=CODONS_PER_BAR * options.measures,
+            seed=options.seed * self._searches + number,
         )
         budget_s = options.budget_s * (number + 1) / self._searches
-        outcome = evolve(
-            heated,
-            fitness,
+        return evolve(
+            Heated(quest.likelihoods, HEAT**options.boldness),
+            quest.fitness,
             settings,
             lambda done: self._report((number + done) / self._searches),
-            before,
+            quest.before,
             lambda: 0 < budget_s < time.monotonic() - self._began,
-        )
-        return outcome.ranked
+        ).ranked
+
+
+def find_first_end(analysis: Analysis) -> int:
+    """Return the new bar with which the phrase ends that is under way, or the first new one."""
+    return (PHRASE_BARS - 1 - analysis.bars_into_phrase) % PHRASE_BARS
 
 
 def plan_harmony(measures: int, into_phrase: int, mode: str) -> list[str]:

@@ -27,7 +27,7 @@ from inference_service.continuation.analysis import PHRASE_BARS, find_harmony, f
 from inference_service.continuation.degrees import signature_tonic
 from inference_service.continuation.grammar import start_at
 from inference_service.continuation.harmony import Slots, find_slots, list_changes, write_harmony
-from inference_service.continuation.melody import HarmonyAt, MelodyBar, cut_bars, list_tones
+from inference_service.continuation.melody import METRES, HarmonyAt, MelodyBar, cut_bars, list_tones
 from inference_service.continuation.options import Style
 from inference_service.continuation.parser import Parser
 from inference_service.continuation.probabilities import (
@@ -73,8 +73,7 @@ class Lesson:
     def melody(self) -> list[MelodyBar]:
         """The melody of each bar; none where the grammar has no rule for a bar's length."""
         lengths = [int(bar.length_beats) for bar in self.bars]
-        known = load_grammar("melody").rules
-        if not self.song.melody or any(f"bar_{beats}" not in known for beats in lengths):
+        if not self.song.melody or not METRES.issuperset(lengths):
             return []
         return cut_bars(list_tones(self.song.melody, self.bars[0].start_beats), lengths)
 
