@@ -14,7 +14,6 @@ less or more than their metre last as long as it says: what is over is cut off.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 from inference_service.music.events import Key
 from inference_service.music.pitch import build_key
+from inference_service.music.repeats import Signs, unfold
 from model_zoo.training.sources.extra import load_extra
 from model_zoo.training.sources.piece import (
     NOBODY_SAYS,
@@ -40,10 +40,6 @@ from model_zoo.training.sources.splits import name_work, read_title
 from model_zoo.training.sources.survey import Entry
 
 SUFFIXES: Final = (".gp3", ".gp4", ".gp5")
-MAX_BARS: Final = 1000
-MAX_PASSES: Final = 8
-"""How often a repeat is played at most: nobody means the ninety-nine times."""
-
 TICKS_PER_QUARTER: Final = 960
 SHORTENED: Final = 0.5
 GHOST, ACCENT, HEAVY_ACCENT = -32, 12, 24
@@ -62,18 +58,6 @@ _HARMONICS: Final = {
     24: 24,
 }
 """Semitones over the open string of the natural harmonic at a fret."""
-
-
-class Bar(NamedTuple):
-    """What decides in which order bars are played.
-
-    ``endings`` has a bit for each pass on which the bar begins an ending, none where it begins
-    none; ``repeats`` is how often one goes back from its end.
-    """
-
-    opens: bool = False
-    repeats: int = 0
-    endings: int = 0
 
 
 class _Note(NamedTuple):
@@ -110,7 +94,7 @@ def read_guitar_pro(path: Path, licence: Licence = NOBODY_SAYS) -> Piece:
         raise ValueError(f"{path.name}: {error}") from error
     headers = song.measureHeaders
     order = unfold(
-        [Bar(h.isRepeatOpen, max(h.repeatClose, 0), h.repeatAlternative) for h in headers]
+        [Signs(h.isRepeatOpen, max(h.repeatClose, 0), h.repeatAlternative) for h in headers]
     )
     tempos = _read_tempos(song)
     clock = _Clock.build(headers, order, tempos)
@@ -133,74 +117,6 @@ def read_guitar_pro(path: Path, licence: Licence = NOBODY_SAYS) -> Piece:
         deadpan=True,
         origin=Origin("guitarpro", name_work(song.title.strip() or read_title(path.stem)), licence),
     )
-
-
-def unfold(bars: Sequence[Bar], limit: int = MAX_BARS) -> list[int]:
-    """Return the indices of bars in the order in which they are played, ``limit`` of them at most.
-
-    A repeat without a beginning goes back to after the one before. An ending reaches to the bar
-    that goes back from it; its passes, not that bar's count, say how often. Where no ending is
-    for a pass, as after a first one alone, the music goes on behind them.
-    """
-    endings = _spread_endings(bars)
-    order: list[int] = []
-    gone_back: Counter[int] = Counter()
-    index = start = passed = 0
-    while index < len(bars) and len(order) < limit:
-        bar, ending = bars[index], endings[index]
-        if index != start and (bar.opens or (not ending and endings[index - 1])):
-            start, passed = index, 0
-        if ending and not ending >> passed & 1:
-            index += 1
-            continue
-        order.append(index)
-        if bar.repeats and _goes_back(bars, endings, index, start, passed, gone_back[index]):
-            gone_back[index] += 1
-            index, passed = start, passed + 1
-            continue
-        if bar.repeats:
-            gone_back[index] = 0
-            if not ending:
-                start, passed = index + 1, 0
-        index += 1
-    return order
-
-
-def _goes_back(
-    bars: Sequence[Bar], endings: Sequence[int], index: int, start: int, passed: int, gone: int
-) -> bool:
-    if passed + 1 >= MAX_PASSES:
-        return False
-    if not endings[index]:
-        return gone < bars[index].repeats
-    stop = next((k for k in range(start + 1, len(bars)) if bars[k].opens), len(bars))
-    others = {ending for ending in endings[start:stop] if ending} - {endings[index]}
-    if not others:
-        return gone < bars[index].repeats
-    return any(ending >> passed + 1 & 1 for ending in endings[start:stop])
-
-
-def _spread_endings(bars: Sequence[Bar]) -> list[int]:
-    """Give each ending's passes to all its bars.
-
-    A last ending goes back nowhere, so that its end is not written: it is one bar.
-    """
-    spread = [0] * len(bars)
-    is_first = True
-    for index, bar in enumerate(bars):
-        is_first = is_first or bar.opens
-        if not bar.endings:
-            continue
-        stop = index
-        while not bars[stop].repeats and stop + 1 < len(bars):
-            if bars[stop + 1].opens or bars[stop + 1].endings:
-                break
-            stop += 1
-        is_last = not any(following.endings for following in bars[stop + 1 : stop + 2])
-        last = stop if bars[stop].repeats and (is_first or not is_last) else index
-        spread[index : last + 1] = [bar.endings] * (last + 1 - index)
-        is_first = False
-    return spread
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,77 +11,11 @@ import pytest
 from inference_service.music.events import Key
 from model_zoo.training.sources.filters import mark_deadpan
 from model_zoo.training.sources.guitarpro import (
-    MAX_PASSES,
-    Bar,
     list_guitar_pro,
     read_guitar_pro,
-    unfold,
 )
 from model_zoo.training.sources.piece import Piece
 from model_zoo.training.sources.survey import Report, sift
-
-# Repeats
-
-OPEN, CLOSE = Bar(opens=True), Bar(repeats=1)
-
-
-def first(*passes: int, repeats: int = 0) -> Bar:
-    """A bar that begins an ending for passes, counted from 1."""
-    return Bar(repeats=repeats, endings=sum(1 << number - 1 for number in passes))
-
-
-@pytest.mark.parametrize(
-    ("bars", "order"),
-    [
-        ([], []),
-        ([Bar(), Bar(), Bar()], [0, 1, 2]),
-        ([Bar(), OPEN, CLOSE, Bar()], [0, 1, 2, 1, 2, 3]),
-        ([Bar(), CLOSE, Bar()], [0, 1, 0, 1, 2]),
-        ([Bar(), CLOSE, Bar(), CLOSE], [0, 1, 0, 1, 2, 3, 2, 3]),
-        ([OPEN, Bar(repeats=3)], [0, 1] * 4),
-        ([Bar(opens=True, repeats=2), Bar()], [0, 0, 0, 1]),
-        ([OPEN, CLOSE, OPEN, CLOSE], [0, 1, 0, 1, 2, 3, 2, 3]),
-    ],
-)
-def test_repeats(bars: list[Bar], order: list[int]) -> None:
-    assert unfold(bars) == order
-
-
-def test_first_and_second_endings() -> None:
-    bars = [OPEN, first(1, repeats=1), first(2), Bar()]
-    assert unfold(bars) == [0, 1, 0, 2, 3]
-
-
-def test_endings_of_several_bars() -> None:
-    bars = [OPEN, first(1), CLOSE, first(2), Bar()]
-    assert unfold(bars) == [0, 1, 2, 0, 3, 4]
-
-
-def test_endings_for_several_passes() -> None:
-    """As Guitar Pro's own: 1. 2. 3. 5. 6. 7., then 4., then 8.; the counts say less."""
-    bars = [OPEN, first(1, 2, 3, 5, 6, 7, repeats=1), first(4, repeats=1), first(8)]
-    assert unfold(bars) == [0, 1] * 3 + [0, 2] + [0, 1] * 3 + [0, 3]
-
-
-def test_a_second_ending_that_goes_back_too() -> None:
-    assert unfold([OPEN, first(1, repeats=1), first(2, repeats=1), Bar()]) == [0, 1, 0, 2, 3]
-
-
-def test_a_first_ending_alone() -> None:
-    assert unfold([OPEN, first(1, repeats=1), Bar()]) == [0, 1, 0, 2]
-
-
-def test_a_repeat_after_endings_goes_back_to_after_them() -> None:
-    bars = [OPEN, first(1, repeats=1), first(2), Bar(), CLOSE]
-    assert unfold(bars) == [0, 1, 0, 2, 3, 4, 3, 4]
-
-
-def test_jokes_are_not_repeated_for_ever() -> None:
-    assert len(unfold([OPEN, Bar(repeats=99)])) == 2 * MAX_PASSES
-    assert len(unfold([Bar(opens=True, repeats=7)] * 400, limit=500)) == 500
-
-
-# Files
 
 gp = pytest.importorskip("guitarpro", reason="PyGuitarPro comes with the extra 'training'")
 
