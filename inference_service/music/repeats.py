@@ -142,4 +142,5 @@ def _spread_endings(bars: Sequence[Signs]) -> list[int]:
         is_last = not any(following.endings for following in bars[stop + 1 : stop + 2])
         last = stop if bars[stop].repeats and (is_first or not is_last) else index
         spread[index : last + 1] = [bar.endings] * (last + 1 - index)
+        is_first = False
     return spread
