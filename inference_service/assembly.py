@@ -20,7 +20,13 @@ from inference_service.engine.catalog import Catalog, ModelEntry, decode_catalog
 from inference_service.engine.registry import Loader, ModelRegistry, require_fetched
 from inference_service.engine.service import Engine, UseCases
 from inference_service.music.events import Transcription
-from inference_service.pipeline.options import Preset, RenderOptions, RhythmSource
+from inference_service.music.score import Score
+from inference_service.pipeline.options import (
+    ContinueOptions,
+    Preset,
+    RenderOptions,
+    RhythmSource,
+)
 from inference_service.pipeline.stages import Router, Stage, StageSet, Task
 from inference_service.progress import Progress, Report
 from inference_service.server.app import Service
@@ -158,6 +164,18 @@ class Pipeline:
 
         synthesizer = Synthesizer(self._preview.soundfont, self._preview.max_duration_s)
         return render(transcription, options, progress, synthesizer, kept)
+
+    def continue_music(
+        self, music: Transcription | Score, options: ContinueOptions, progress: Progress
+    ) -> list[Artifact]:
+        """Write the files of a continuation."""
+        from inference_service.midi.preview import Synthesizer
+        from inference_service.pipeline.continuation import continue_score, continue_transcription
+
+        synthesizer = Synthesizer(self._preview.soundfont, self._preview.max_duration_s)
+        if isinstance(music, Transcription):
+            return continue_transcription(music, options, progress, synthesizer)
+        return continue_score(music, options, progress, synthesizer)
 
 
 def build_limits(audio: AudioSettings) -> AudioLimits:

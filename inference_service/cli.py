@@ -1,4 +1,4 @@
-"""``notabot``: serve, transcribe, separate, notate, models.
+"""``notabot``: serve, transcribe, separate, notate, continue, models.
 
 Without ``--server`` the work is done in this process. Files are written whole, and all or none. An
 error is one line on standard error and an exit code from ``docs/errors.md``.
@@ -19,12 +19,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
-from inference_service.errors import ErrorCode, NotabotError
+from inference_service.continuation.options import Style
+from inference_service.errors import ErrorCode, NotabotError, ScoreUnreadable
 from inference_service.log import configure_logging
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
+    DEFAULT_CONTINUATION_FORMATS,
     DEFAULT_FORMATS,
+    ContinueOptions,
     Format,
     Preset,
     RenderOptions,
@@ -37,6 +40,8 @@ from inference_service.progress import Stage
 from inference_service.settings import ModelSettings, Settings
 
 if TYPE_CHECKING:
+    from inference_service.music.events import Transcription
+    from inference_service.music.score import Score
     from inference_service.server.client import Client
 
 SOUND_FORMATS: Final = ("wav", "flac", "mp3", "opus")
@@ -76,6 +81,7 @@ EXIT_CODES: Final = {
     ErrorCode.MODEL_REJECTED: EXIT_UNAVAILABLE,
     ErrorCode.PREVIEW_UNAVAILABLE: EXIT_UNAVAILABLE,
     ErrorCode.STEMS_UNAVAILABLE: EXIT_NO_INPUT,
+    ErrorCode.NOTHING_TO_CONTINUE: EXIT_DATA,
     ErrorCode.INTERNAL: EXIT_SOFTWARE,
 }
 """Exit code by error, after BSD's ``sysexits.h``."""
@@ -159,6 +165,28 @@ def _build_parser() -> argparse.ArgumentParser:
     _add_render_options(notate)
     notate.set_defaults(command=_notate)
 
+    going_on = commands.add_parser("continue", help="write how a piece could go on")
+    going_on.add_argument(
+        "input", type=Path, metavar="IN", help="a recording, a MIDI file, MusicXML or result.json"
+    )
+    going_on.add_argument(
+        "--preset", type=Preset, choices=list(Preset), default=Preset.AUTO, help="of a recording"
+    )
+    going_on.add_argument("--measures", type=int, default=8, help="how many to write")
+    going_on.add_argument("--style", type=Style, choices=list(Style), default=Style.AUTO)
+    going_on.add_argument("--seed", type=int, default=0, help="the same seed, the same music")
+    going_on.add_argument(
+        "--boldness", type=float, default=0.0, metavar="X", help="-1 calmest to 1 boldest"
+    )
+    going_on.add_argument(
+        "--context", type=int, default=4, metavar="N", help="given measures before the new ones"
+    )
+    going_on.add_argument(
+        "--alternatives", type=int, default=0, metavar="N", help="others beside the best"
+    )
+    _add_render_options(going_on, DEFAULT_CONTINUATION_FORMATS)
+    going_on.set_defaults(command=_continue)
+
     models = commands.add_parser("models", help="list, fetch and exchange models")
     actions = models.add_subparsers(required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="every model; with --server, as the service has it")
@@ -175,15 +203,17 @@ def _build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_render_options(parser: argparse.ArgumentParser) -> None:
+def _add_render_options(
+    parser: argparse.ArgumentParser, formats: frozenset[Format] = DEFAULT_FORMATS
+) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--view", type=_view, default=View.FULL, metavar="VIEW", help=_names(View))
     parser.add_argument(
         "--formats",
         type=_formats,
-        default=DEFAULT_FORMATS,
+        default=formats,
         metavar="A,B",
-        help=f"{_names(Format)} (default: all but the preview and the stems)",
+        help=f"{_names(Format)} (default: {_names(sorted(formats))})",
     )
     parser.add_argument("--transpose", type=int, default=0, metavar="SEMITONES")
     parser.add_argument(
@@ -347,6 +377,60 @@ def _notate(options: argparse.Namespace, settings: Settings) -> None:
             {},
         )
     _write_files(options.out, [(artifact.name, artifact.data) for artifact in artifacts])
+
+
+# ------------------------------------------------------------------------------------- continue
+
+
+def _continue(options: argparse.Namespace, settings: Settings) -> None:
+    from inference_service.assembly import Pipeline
+    from inference_service.continuation.options import ContinuationOptions
+    from inference_service.engine.meter import build_continuation_meter
+
+    wanted = ContinueOptions(
+        ContinuationOptions(
+            options.measures,
+            options.style,
+            options.seed,
+            options.boldness,
+            options.context,
+            options.alternatives,
+        ),
+        _render_options(options),
+    )
+    data = _read(options.input, settings.audio.max_bytes)
+    with _progress_bar() as report:
+        music = _know_music(data, options.preset, settings, report)
+        meter = build_continuation_meter()
+        artifacts = Pipeline(settings.audio, settings.preview).continue_music(
+            music,
+            wanted,
+            lambda stage, done: report(stage, meter.update(stage, done).overall_fraction),
+        )
+    _write_files(options.out, [(artifact.name, artifact.data) for artifact in artifacts])
+
+
+def _know_music(
+    data: bytes, preset: Preset, settings: Settings, report: Callable[[Stage, float], None]
+) -> Transcription | Score:
+    """Read a MIDI file, MusicXML or a result; hear anything else."""
+    from inference_service.assembly import Pipeline, build_stages
+    from inference_service.midi.reader import decode_performance
+    from inference_service.music.serialization import decode_transcription
+
+    pipeline = Pipeline(settings.audio, settings.preview)
+    start = data[:256].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start.startswith(b"MThd"):
+        stages = build_stages(settings.models)
+        performance = decode_performance(data)
+        return pipeline.read_performance(performance, RhythmSource.AUTO, stages)
+    if start.startswith(b"{"):
+        try:
+            return decode_transcription(data)
+        except ValidationError as error:
+            raise ScoreUnreadable("the JSON is no result of a transcription") from error
+    stages = build_stages(settings.models)
+    return pipeline.transcribe(data, preset, stages, lambda stage, _: report(stage, 0.0), {})
 
 
 # --------------------------------------------------------------------------------------- models

@@ -23,6 +23,7 @@ class Stage(StrEnum):
     CHORDS = "chords"
     BEATS = "beats"
     KEY = "key"
+    CONTINUATION = "continuation"
     NOTATION = "notation"
     ENGRAVING = "engraving"
 

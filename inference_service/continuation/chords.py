@@ -1,10 +1,10 @@
 """The chords of written music that names none.
 
 Every beat is one of the twenty-four triads, or none: the path through all beats that explains the
-sounding pitch classes best, where the lowest note speaks for a root, a chord of the key comes
-easier than another, and a change comes easiest at a bar line (a hidden Markov model in the manner
-of Pardo and Birmingham, "Algorithms for chordal analysis", Computer Music Journal 26:2, 2002, and
-Sheh and Ellis, ISMIR 2003).
+sounding pitch classes best, where the lowest of several notes speaks for a root, a chord of the key
+comes easier than another, above all its tonic, and a change comes easiest at a bar line (a hidden
+Markov model in the manner of Pardo and Birmingham, "Algorithms for chordal analysis", Computer
+Music Journal 26:2, 2002, and Sheh and Ellis, ISMIR 2003).
 """
 
 from __future__ import annotations
@@ -18,15 +18,20 @@ from numpy.typing import NDArray
 from inference_service.continuation.degrees import signature_tonic
 from inference_service.continuation.scale import MAJOR_SCALE
 from inference_service.music.events import NO_CHORD
-from inference_service.music.pitch import pitch_class_name
+from inference_service.music.pitch import pitch_class, pitch_class_name
 from inference_service.music.score import Bar, Score, ScoreChord
 
 _TONE: Final = 1.0
 _FOREIGN: Final = -0.9
 _ROOT_BELOW: Final = 0.5
+_APART: Final = 7
+"""Semitones over the lowest note at which another makes it a bass."""
+
 _IN_KEY: Final = 0.15
+_TONIC: Final = 0.05
 _CHANGE: Final = -0.5
 _CHANGE_WITHIN_BAR: Final = -1.1
+_CHANGE_WITHIN_LINE: Final = -4.0
 _NONE: Final = 24
 _NONE_GAIN: Final = 0.05
 
@@ -38,10 +43,10 @@ def estimate_chords(score: Score) -> tuple[ScoreChord, ...]:
     if any(chord.label != NO_CHORD for chord in score.chords):
         return score.chords
     bars = score.bars()
-    gains, is_bar = _weigh(score, bars)
+    gains, is_bar, is_line = _weigh(score, bars)
     beats = [bar.start_beats + beat for bar in bars for beat in range(_count_beats(bar))]
     chords: list[ScoreChord] = []
-    for place, state in zip(beats, _find_path(gains, is_bar), strict=True):
+    for place, state in zip(beats, _find_path(gains, is_bar, is_line), strict=True):
         label = NO_CHORD
         if state != _NONE:
             root = pitch_class_name(state % 12, score.key_at(place))
@@ -55,13 +60,14 @@ def _count_beats(bar: Bar) -> int:
     return max(1, round(bar.length_beats))
 
 
-def _weigh(score: Score, bars: Sequence[Bar]) -> tuple[Gains, NDArray[np.bool_]]:
-    """Return what each chord explains of each beat, shape (T, 25), and which beats begin bars."""
+def _weigh(score: Score, bars: Sequence[Bar]) -> tuple[Gains, NDArray[np.bool_], bool]:
+    """Return what each chord explains of each beat, shape (T, 25), which beats begin bars, and
+    whether there is a bass nowhere: a line alone changes its chords less often than its notes."""
     starts = [bar.start_beats for bar in bars]
     counts = [_count_beats(bar) for bar in bars]
     first, total = float(starts[0]), sum(counts)
     classes = np.zeros((total, 12))
-    lowest = np.full(total, 128)
+    lowest, highest = np.full(total, 128), np.full(total, -1)
     for part in score.parts:
         for note in () if part.is_drum else part.notes:
             start = float(note.start_beats) - first
@@ -71,6 +77,7 @@ def _weigh(score: Score, bars: Sequence[Bar]) -> tuple[Gains, NDArray[np.bool_]]
                 classes[beat, note.pitch % 12] += inside
                 if inside > 0.2:
                     lowest[beat] = min(lowest[beat], note.pitch)
+                    highest[beat] = max(highest[beat], note.pitch)
     templates = np.full((24, 12), _FOREIGN)
     roots = np.arange(24) % 12
     for state, root in enumerate(roots):
@@ -79,17 +86,18 @@ def _weigh(score: Score, bars: Sequence[Bar]) -> tuple[Gains, NDArray[np.bool_]]
     share = classes / np.maximum(classes.sum(axis=1, keepdims=True), 1.0)
     gains = np.full((total, 25), _NONE_GAIN)
     gains[:, :24] = share @ templates.T
-    sounding = lowest < 128
-    gains[:, :24] += _ROOT_BELOW * (sounding[:, None] & (lowest[:, None] % 12 == roots))
+    has_bass = highest - lowest >= _APART
+    gains[:, :24] += _ROOT_BELOW * (has_bass[:, None] & (lowest[:, None] % 12 == roots))
     beat = 0
     for bar, count in zip(bars, counts, strict=True):
-        gains[beat : beat + count, :24] += _IN_KEY * _in_key(
-            signature_tonic(score.key_at(bar.start_beats))
-        )
+        key = score.key_at(bar.start_beats)
+        gains[beat : beat + count, :24] += _IN_KEY * _in_key(signature_tonic(key))
+        home = pitch_class(key.tonic) + (12 if key.mode == "minor" else 0)
+        gains[beat : beat + count, home] += _TONIC
         beat += count
     is_bar = np.zeros(total, np.bool_)
     is_bar[np.cumsum([0, *counts[:-1]])] = True
-    return gains, is_bar
+    return gains, is_bar, not bool(has_bass.any())
 
 
 def _in_key(tonic: int) -> NDArray[np.bool_]:
@@ -103,14 +111,15 @@ def _in_key(tonic: int) -> NDArray[np.bool_]:
     )
 
 
-def _find_path(gains: Gains, is_bar: NDArray[np.bool_]) -> list[int]:
+def _find_path(gains: Gains, is_bar: NDArray[np.bool_], is_line: bool) -> list[int]:
     """Return the states of greatest total gain: Viterbi's algorithm, a change costing the same."""
     best = gains[0].copy()
     previous = np.zeros(gains.shape, np.int64)
     stay = np.arange(gains.shape[1])
+    within = _CHANGE_WITHIN_LINE if is_line else _CHANGE_WITHIN_BAR
     for beat in range(1, len(gains)):
         leader = int(best.argmax())
-        changed = best[leader] + (_CHANGE if is_bar[beat] else _CHANGE_WITHIN_BAR)
+        changed = best[leader] + (_CHANGE if is_bar[beat] else within)
         moves = changed > best
         previous[beat] = np.where(moves, leader, stay)
         best = np.where(moves, changed, best) + gains[beat]

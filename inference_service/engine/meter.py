@@ -29,6 +29,8 @@ _SONG_S: Final = _COMMON_S | {Stage.SEPARATION: 15.0, Stage.TAGGING: 2.5}
 _AUTO_S: Final = _SONG_S | {Stage.ROUTING: 1.0}
 _RENDER_S: Final = {stage: _COMMON_S[stage] for stage in (Stage.NOTATION, Stage.ENGRAVING)}
 
+_CONTINUE_S: Final = _RENDER_S | {Stage.CONTINUATION: 3.0}
+
 WEIGHTS_S: Final[Mapping[Preset, Mapping[Stage, float]]] = {
     Preset.AUTO: _AUTO_S,
     Preset.VOICE: _VOICE_S,
@@ -95,3 +97,8 @@ def build_transcription_meter(preset: Preset) -> Meter:
 def build_render_meter() -> Meter:
     """Return the meter of a request that only renders."""
     return Meter(_RENDER_S)
+
+
+def build_continuation_meter() -> Meter:
+    """Return the meter of a continuation."""
+    return Meter(_CONTINUE_S)

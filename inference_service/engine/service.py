@@ -19,6 +19,7 @@ import structlog
 from inference_service.engine.cache import CachedResult, ResultCache
 from inference_service.engine.meter import (
     StageUpdate,
+    build_continuation_meter,
     build_render_meter,
     build_transcription_meter,
 )
@@ -28,6 +29,7 @@ from inference_service.engine.worker import Job, Update, Worker
 from inference_service.errors import Cancelled, ShuttingDown
 from inference_service.music.events import Transcription
 from inference_service.pipeline.options import (
+    ContinueOptions,
     Format,
     Preset,
     RenderOptions,
@@ -70,6 +72,12 @@ class UseCases(Protocol):
         kept: Mapping[str, bytes],
     ) -> list[Artifact]:
         """Write the files of a transcription."""
+        ...
+
+    def continue_music(
+        self, music: Transcription, options: ContinueOptions, progress: Progress
+    ) -> list[Artifact]:
+        """Write the files of how the music could go on."""
         ...
 
 
@@ -217,7 +225,7 @@ class Engine:
         timed = replace(transcription, timings_s={**meter.timings_s, **transcription.timings_s})
         yield replace(rendered, transcription=timed)
 
-    async def render(
+    def render(
         self, result_id: str, options: RenderOptions, deadline_s: float
     ) -> AsyncIterator[StageUpdate | Rendered]:
         """Write the files of a cached result; like :meth:`transcribe`, without hearing.
@@ -237,7 +245,33 @@ class Engine:
             artifacts = self._use_cases.render(cached.transcription, titled, progress, kept)
             return Rendered(result_id, cached.transcription, titled, tuple(artifacts))
 
-        async with self._engraver.submit(Job(write, build_render_meter(), deadline_s)) as job:
+        return self._engrave(Job(write, build_render_meter(), deadline_s))
+
+    def continue_music(
+        self, result_id: str, options: ContinueOptions, deadline_s: float
+    ) -> AsyncIterator[StageUpdate | Rendered]:
+        """Write how a cached result could go on; like :meth:`render`.
+
+        Raises
+        ------
+        ResultExpired
+            If the cache does not hold the result.
+        NothingToContinue
+            If it says too little.
+        """
+
+        def write(progress: Progress) -> Rendered:
+            cached = self._cache.get(result_id)
+            titled = replace(options.render, title=options.render.title or cached.title)
+            asked = replace(options, render=titled)
+            artifacts = self._use_cases.continue_music(cached.transcription, asked, progress)
+            return Rendered(result_id, cached.transcription, titled, tuple(artifacts))
+
+        return self._engrave(Job(write, build_continuation_meter(), deadline_s))
+
+    async def _engrave(self, work: Job[Rendered]) -> AsyncIterator[StageUpdate | Rendered]:
+        """Run a job in the thread that writes files: its updates, then what it returns."""
+        async with self._engraver.submit(work) as job:
             async for update in job.updates():
                 if isinstance(update, StageUpdate):
                     yield update

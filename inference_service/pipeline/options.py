@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from inference_service.continuation.options import ContinuationOptions
 from inference_service.errors import InvalidOptions
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
@@ -88,6 +89,30 @@ class TranscribeOptions:
 
     preset: Preset = Preset.AUTO
     render: RenderOptions = field(default_factory=RenderOptions)
+
+
+DEFAULT_CONTINUATION_FORMATS = frozenset({Format.MUSICXML, Format.PNG, Format.PDF, Format.MIDI})
+"""What a continuation is written as: it has no performance, and so neither roll nor result."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueOptions:
+    """How the music goes on, and how that is shown.
+
+    Raises
+    ------
+    InvalidOptions
+        If there is a format that a continuation cannot be written in.
+    """
+
+    music: ContinuationOptions = field(default_factory=ContinuationOptions)
+    render: RenderOptions = field(
+        default_factory=lambda: RenderOptions(formats=DEFAULT_CONTINUATION_FORMATS)
+    )
+
+    def __post_init__(self) -> None:
+        for written in self.render.formats - DEFAULT_CONTINUATION_FORMATS - {Format.PREVIEW}:
+            raise InvalidOptions(f"a continuation cannot be written as {written}", option="formats")
 
 
 def clean_title(text: str) -> str:

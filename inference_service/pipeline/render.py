@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
+from typing import Final
 
 from inference_service.audio.encode import MEDIA_TYPES, SoundFormat
 from inference_service.errors import StemsUnavailable
@@ -79,25 +80,57 @@ def _artifacts(
     if wanted == {Format.STEMS}:
         return
     progress(Stage.NOTATION, 0.0)
-    written = transpose_score(quantize(transcription, options.title), options.transpose_semitones)
+    yield from write_score(
+        quantize(transcription, options.title), options, progress, synthesizer, SCORE_NAMES
+    )
+    if Format.ROLL in wanted:
+        roll = draw_roll(_shown(transcription, options), options.title)
+        yield Artifact("roll.png", "image/png", rasterize(roll))
+    progress(Stage.ENGRAVING, 1.0)
+    if Format.MIDI in wanted:
+        yield Artifact("performance.mid", "audio/midi", encode_performance(transcription))
+    if Format.JSON in wanted:
+        yield Artifact("result.json", "application/json", encode_transcription(transcription))
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the files of a score are called, without their suffixes: written, and played."""
+
+    score: str
+    preview: str
+
+
+SCORE_NAMES: Final = Names("score", "preview")
+
+
+def write_score(
+    written: Score,
+    options: RenderOptions,
+    progress: Progress,
+    synthesizer: Synthesizer,
+    names: Names,
+) -> Iterator[Artifact]:
+    """Write a score's own files: pages, MusicXML, MIDI, and its sound.
+
+    Raises
+    ------
+    PreviewUnavailable
+        If a preview is asked for, and this machine cannot play.
+    """
+    wanted = options.formats
+    written = transpose_score(written, options.transpose_semitones)
     if options.simple_chords:
         written = replace(written, chords=simplify_chords(written.chords))
     is_chart = options.view is View.CHORDS
     score = build_chart(written) if is_chart else arrange(written, options.view)
     if wanted & {Format.MUSICXML, Format.PNG, Format.PDF}:
-        yield from _pages(score, options, progress)
-    if Format.ROLL in wanted:
-        roll = draw_roll(_shown(transcription, options), options.title)
-        yield Artifact("roll.png", "image/png", rasterize(roll))
+        yield from _pages(score, options, progress, names.score)
     if Format.PREVIEW in wanted:
         preview = synthesizer.play(encode_score(score), partial(progress, Stage.ENGRAVING))
-        yield Artifact("preview.ogg", "audio/ogg", preview)
-    progress(Stage.ENGRAVING, 1.0)
+        yield Artifact(f"{names.preview}.ogg", "audio/ogg", preview)
     if Format.MIDI in wanted:
-        yield Artifact("performance.mid", "audio/midi", encode_performance(transcription))
-        yield Artifact("score.mid", "audio/midi", encode_score(score))
-    if Format.JSON in wanted:
-        yield Artifact("result.json", "application/json", encode_transcription(transcription))
+        yield Artifact(f"{names.score}.mid", "audio/midi", encode_score(score))
 
 
 def _shown(transcription: Transcription, options: RenderOptions) -> Transcription:
@@ -119,7 +152,9 @@ def _shown(transcription: Transcription, options: RenderOptions) -> Transcriptio
     return replace(transcription, key=key, chords=chords, parts=parts)
 
 
-def _pages(score: Score, options: RenderOptions, progress: Progress) -> Iterator[Artifact]:
+def _pages(
+    score: Score, options: RenderOptions, progress: Progress, name: str
+) -> Iterator[Artifact]:
     wanted = options.formats
     is_chart = options.view is View.CHORDS
     encode = encode_chart if is_chart else encode_musicxml
@@ -133,10 +168,10 @@ def _pages(score: Score, options: RenderOptions, progress: Progress) -> Iterator
         svgs = lay_out(PHONE)
         for number, svg in enumerate(svgs, start=1):
             progress(Stage.ENGRAVING, (number - 1) / len(svgs))
-            yield Artifact(f"score-{number}.png", "image/png", rasterize(svg))
+            yield Artifact(f"{name}-{number}.png", "image/png", rasterize(svg))
     if Format.PDF in wanted:
         printed = write_pdf(lay_out(PRINTED[options.paper]), options.paper)
-        yield Artifact("score.pdf", "application/pdf", printed)
+        yield Artifact(f"{name}.pdf", "application/pdf", printed)
     if Format.MUSICXML in wanted:
         media_type = "application/vnd.recordare.musicxml+xml"
-        yield Artifact("score.musicxml", media_type, musicxml)
+        yield Artifact(f"{name}.musicxml", media_type, musicxml)

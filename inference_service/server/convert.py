@@ -15,6 +15,7 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from google.rpc.status_pb2 import Status
 from notabot.v1 import models_pb2, transcription_pb2
 
+from inference_service.continuation.options import ContinuationOptions, Style
 from inference_service.engine.meter import StageUpdate
 from inference_service.engine.registry import ModelState, ModelStatus
 from inference_service.engine.service import Rendered
@@ -26,7 +27,9 @@ from inference_service.notation.chords import simplify_label
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
+    DEFAULT_CONTINUATION_FORMATS,
     DEFAULT_FORMATS,
+    ContinueOptions,
     Format,
     Preset,
     RenderOptions,
@@ -66,6 +69,7 @@ _STATUS: Final = {
     ErrorCode.MODEL_REJECTED: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorCode.PREVIEW_UNAVAILABLE: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorCode.STEMS_UNAVAILABLE: grpc.StatusCode.NOT_FOUND,
+    ErrorCode.NOTHING_TO_CONTINUE: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorCode.INTERNAL: grpc.StatusCode.INTERNAL,
 }
 
@@ -140,7 +144,9 @@ def decode_transcribe_options(message: transcription_pb2.TranscribeOptions) -> T
     return TranscribeOptions(preset, decode_render_options(message.render))
 
 
-def decode_render_options(message: transcription_pb2.RenderOptions) -> RenderOptions:
+def decode_render_options(
+    message: transcription_pb2.RenderOptions, default: frozenset[Format] = DEFAULT_FORMATS
+) -> RenderOptions:
     """Read the options of a rendering; no formats stand for the default ones.
 
     Raises
@@ -161,10 +167,38 @@ def decode_render_options(message: transcription_pb2.RenderOptions) -> RenderOpt
     return RenderOptions(
         view=view,
         transpose_semitones=message.transpose_semitones,
-        formats=known or DEFAULT_FORMATS,
+        formats=known or default,
         title=clean_title(message.title),
         simple_chords=message.simple_chords,
         paper=paper,
+    )
+
+
+def decode_continue_options(message: transcription_pb2.ContinueRequest) -> ContinueOptions:
+    """Read the options of a continuation.
+
+    Raises
+    ------
+    InvalidOptions
+        If a value is unknown or outside its range.
+    """
+    style = _STYLES.get(message.style)
+    if style is None:
+        raise InvalidOptions(f"unknown style {message.style}", option="style")
+    default = ContinuationOptions()
+    kept = message.context_measures
+    return ContinueOptions(
+        ContinuationOptions(
+            measures=message.measures or default.measures,
+            style=style,
+            seed=message.seed,
+            boldness=message.boldness,
+            context_measures=(
+                kept if message.HasField("context_measures") else default.context_measures
+            ),
+            alternatives=message.alternatives,
+        ),
+        decode_render_options(message.render, DEFAULT_CONTINUATION_FORMATS),
     )
 
 
@@ -315,6 +349,9 @@ _VIEWS: Final = {int(transcription_pb2.View.Value(f"VIEW_{view.name}")): view fo
 _FORMATS: Final = {int(transcription_pb2.Format.Value(f"FORMAT_{fmt.name}")): fmt for fmt in Format}
 _PAPERS: Final = {
     int(transcription_pb2.Paper.Value(f"PAPER_{paper.name}")): paper for paper in Paper
+}
+_STYLES: Final = {
+    int(transcription_pb2.Style.Value(f"STYLE_{style.name}")): style for style in Style
 }
 _STAGES: Final = {
     int(transcription_pb2.Stage.Value(f"STAGE_{stage.name}")): stage for stage in Stage

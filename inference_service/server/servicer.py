@@ -20,6 +20,7 @@ from inference_service.engine.worker import Update
 from inference_service.errors import AudioEmpty, AudioTooLarge, DeadlineExceeded, InvalidOptions
 from inference_service.pipeline.options import TranscribeOptions
 from inference_service.server.convert import (
+    decode_continue_options,
     decode_render_options,
     decode_transcribe_options,
     encode_artifact,
@@ -74,6 +75,18 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
             await context.send_initial_metadata(())
             async with _within(deadline_s):
                 await _send(self._engine.render(request.result_id, options, deadline_s), context)
+
+    async def Continue(  # noqa: N802
+        self, request: transcription_pb2.ContinueRequest, context: Context
+    ) -> None:
+        """Send how a cached result could go on."""
+        options = decode_continue_options(request)
+        deadline_s = self._deadline(context)
+        with self._engine.renderings.admit(), self._engine.counters.count():
+            await context.send_initial_metadata(())
+            async with _within(deadline_s):
+                events = self._engine.continue_music(request.result_id, options, deadline_s)
+                await _send(events, context)
 
     def _deadline(self, context: Context) -> float:
         """Return the earlier of the caller's deadline and our own, on the monotonic clock."""

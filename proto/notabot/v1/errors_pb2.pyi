@@ -31,6 +31,7 @@ class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INTERNAL: _ClassVar[ErrorCode]
     PREVIEW_UNAVAILABLE: _ClassVar[ErrorCode]
     STEMS_UNAVAILABLE: _ClassVar[ErrorCode]
+    NOTHING_TO_CONTINUE: _ClassVar[ErrorCode]
 ERROR_CODE_UNSPECIFIED: ErrorCode
 AUDIO_EMPTY: ErrorCode
 AUDIO_UNREADABLE: ErrorCode
@@ -56,3 +57,4 @@ MODEL_REJECTED: ErrorCode
 INTERNAL: ErrorCode
 PREVIEW_UNAVAILABLE: ErrorCode
 STEMS_UNAVAILABLE: ErrorCode
+NOTHING_TO_CONTINUE: ErrorCode

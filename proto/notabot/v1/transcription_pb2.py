@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1enotabot/v1/transcription.proto\x12\nnotabot.v1\"g\n\x11TranscribeRequest\x12\x30\n\x07options\x18\x01 \x01(\x0b\x32\x1d.notabot.v1.TranscribeOptionsH\x00\x12\x15\n\x0b\x61udio_chunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"b\n\x11TranscribeOptions\x12\"\n\x06preset\x18\x01 \x01(\x0e\x32\x12.notabot.v1.Preset\x12)\n\x06render\x18\x02 \x01(\x0b\x32\x19.notabot.v1.RenderOptions\"\xb9\x01\n\rRenderOptions\x12\x1e\n\x04view\x18\x01 \x01(\x0e\x32\x10.notabot.v1.View\x12\x1b\n\x13transpose_semitones\x18\x02 \x01(\x11\x12#\n\x07\x66ormats\x18\x03 \x03(\x0e\x32\x12.notabot.v1.Format\x12\r\n\x05title\x18\x04 \x01(\t\x12\x15\n\rsimple_chords\x18\x05 \x01(\x08\x12 \n\x05paper\x18\x06 \x01(\x0e\x32\x11.notabot.v1.Paper\"M\n\rRenderRequest\x12\x11\n\tresult_id\x18\x01 \x01(\t\x12)\n\x06render\x18\x02 \x01(\x0b\x32\x19.notabot.v1.RenderOptions\"\xc4\x01\n\x0fTranscribeEvent\x12$\n\x06queued\x18\x01 \x01(\x0b\x32\x12.notabot.v1.QueuedH\x00\x12-\n\x08progress\x18\x02 \x01(\x0b\x32\x19.notabot.v1.StageProgressH\x00\x12-\n\x08\x61rtifact\x18\x03 \x01(\x0b\x32\x19.notabot.v1.ArtifactChunkH\x00\x12$\n\x06result\x18\x04 \x01(\x0b\x32\x12.notabot.v1.ResultH\x00\x42\x07\n\x05\x65vent\"\x1a\n\x06Queued\x12\x10\n\x08position\x18\x01 \x01(\r\"c\n\rStageProgress\x12 \n\x05stage\x18\x01 \x01(\x0e\x32\x11.notabot.v1.Stage\x12\x16\n\x0estage_fraction\x18\x02 \x01(\x02\x12\x18\n\x10overall_fraction\x18\x03 \x01(\x02\"M\n\rArtifactChunk\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0c\n\x04last\x18\x04 \x01(\x08\"\xb5\x04\n\x06Result\x12\x11\n\tresult_id\x18\x01 \x01(\t\x12\x12\n\nduration_s\x18\x02 \x01(\x01\x12\x14\n\x0ctuning_cents\x18\x03 \x01(\x01\x12\x11\n\ttempo_bpm\x18\x04 \x01(\x01\x12\x16\n\x0etime_signature\x18\x05 \x01(\t\x12\x1c\n\x03key\x18\x06 \x01(\x0b\x32\x0f.notabot.v1.Key\x12\x1f\n\x05parts\x18\x07 \x03(\x0b\x32\x10.notabot.v1.Part\x12\x1f\n\x05\x62\x65\x61ts\x18\x08 \x03(\x0b\x32\x10.notabot.v1.Beat\x12(\n\x06\x63hords\x18\t \x03(\x0b\x32\x18.notabot.v1.ChordSegment\x12.\n\x06models\x18\n \x03(\x0b\x32\x1e.notabot.v1.Result.ModelsEntry\x12\x33\n\ttimings_s\x18\x0b \x03(\x0b\x32 .notabot.v1.Result.TimingsSEntry\x12\"\n\x06preset\x18\x0c \x01(\x0e\x32\x12.notabot.v1.Preset\x12)\n\x06render\x18\r \x01(\x0b\x32\x19.notabot.v1.RenderOptions\x12%\n\x0crendered_key\x18\x0e \x01(\x0b\x32\x0f.notabot.v1.Key\x1a-\n\x0bModelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rTimingsSEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"4\n\x03Key\x12\r\n\x05tonic\x18\x01 \x01(\t\x12\x1e\n\x04mode\x18\x02 \x01(\x0e\x32\x10.notabot.v1.Mode\"y\n\x04Part\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x07program\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x0f\n\x07is_drum\x18\x04 \x01(\x08\x12$\n\x05notes\x18\x05 \x03(\x0b\x32\x15.notabot.v1.NoteEventB\n\n\x08_program\"d\n\tNoteEvent\x12\x0f\n\x07onset_s\x18\x01 \x01(\x01\x12\x10\n\x08offset_s\x18\x02 \x01(\x01\x12\r\n\x05pitch\x18\x03 \x01(\r\x12\x10\n\x08velocity\x18\x04 \x01(\r\x12\x13\n\x0bpitch_cents\x18\x05 \x01(\x01\"(\n\x04\x42\x65\x61t\x12\x0e\n\x06time_s\x18\x01 \x01(\x01\x12\x10\n\x08position\x18\x02 \x01(\r\"=\n\x0c\x43hordSegment\x12\x0f\n\x07start_s\x18\x01 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x02 \x01(\x01\x12\r\n\x05label\x18\x03 \x01(\t*N\n\x06Preset\x12\x0f\n\x0bPRESET_AUTO\x10\x00\x12\x10\n\x0cPRESET_VOICE\x10\x01\x12\x10\n\x0cPRESET_PIANO\x10\x02\x12\x0f\n\x0bPRESET_SONG\x10\x03*\\\n\x04View\x12\r\n\tVIEW_FULL\x10\x00\x12\x0f\n\x0bVIEW_MELODY\x10\x01\x12\x13\n\x0fVIEW_LEAD_SHEET\x10\x02\x12\x0e\n\nVIEW_PIANO\x10\x03\x12\x0f\n\x0bVIEW_CHORDS\x10\x04*\xae\x01\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x46ORMAT_JSON\x10\x01\x12\x0f\n\x0b\x46ORMAT_MIDI\x10\x02\x12\x13\n\x0f\x46ORMAT_MUSICXML\x10\x03\x12\x0e\n\nFORMAT_PNG\x10\x04\x12\x0e\n\nFORMAT_PDF\x10\x05\x12\x0f\n\x0b\x46ORMAT_ROLL\x10\x06\x12\x12\n\x0e\x46ORMAT_PREVIEW\x10\x07\x12\x10\n\x0c\x46ORMAT_STEMS\x10\x08*\'\n\x05Paper\x12\x0c\n\x08PAPER_A4\x10\x00\x12\x10\n\x0cPAPER_LETTER\x10\x01*\xd9\x01\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTAGE_DECODE\x10\x01\x12\x10\n\x0cSTAGE_TUNING\x10\x02\x12\x11\n\rSTAGE_ROUTING\x10\x03\x12\x14\n\x10STAGE_SEPARATION\x10\x04\x12\x11\n\rSTAGE_TAGGING\x10\x05\x12\x10\n\x0cSTAGE_CHORDS\x10\x06\x12\x0f\n\x0bSTAGE_BEATS\x10\x07\x12\r\n\tSTAGE_KEY\x10\x08\x12\x12\n\x0eSTAGE_NOTATION\x10\t\x12\x13\n\x0fSTAGE_ENGRAVING\x10\n*&\n\x04Mode\x12\x0e\n\nMODE_MAJOR\x10\x00\x12\x0e\n\nMODE_MINOR\x10\x01\x32\xa1\x01\n\rTranscription\x12L\n\nTranscribe\x12\x1d.notabot.v1.TranscribeRequest\x1a\x1b.notabot.v1.TranscribeEvent(\x01\x30\x01\x12\x42\n\x06Render\x12\x19.notabot.v1.RenderRequest\x1a\x1b.notabot.v1.TranscribeEvent0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1enotabot/v1/transcription.proto\x12\nnotabot.v1\"g\n\x11TranscribeRequest\x12\x30\n\x07options\x18\x01 \x01(\x0b\x32\x1d.notabot.v1.TranscribeOptionsH\x00\x12\x15\n\x0b\x61udio_chunk\x18\x02 \x01(\x0cH\x00\x42\t\n\x07payload\"b\n\x11TranscribeOptions\x12\"\n\x06preset\x18\x01 \x01(\x0e\x32\x12.notabot.v1.Preset\x12)\n\x06render\x18\x02 \x01(\x0b\x32\x19.notabot.v1.RenderOptions\"\xb9\x01\n\rRenderOptions\x12\x1e\n\x04view\x18\x01 \x01(\x0e\x32\x10.notabot.v1.View\x12\x1b\n\x13transpose_semitones\x18\x02 \x01(\x11\x12#\n\x07\x66ormats\x18\x03 \x03(\x0e\x32\x12.notabot.v1.Format\x12\r\n\x05title\x18\x04 \x01(\t\x12\x15\n\rsimple_chords\x18\x05 \x01(\x08\x12 \n\x05paper\x18\x06 \x01(\x0e\x32\x11.notabot.v1.Paper\"M\n\rRenderRequest\x12\x11\n\tresult_id\x18\x01 \x01(\t\x12)\n\x06render\x18\x02 \x01(\x0b\x32\x19.notabot.v1.RenderOptions\"\xed\x01\n\x0f\x43ontinueRequest\x12\x11\n\tresult_id\x18\x01 \x01(\t\x12\x10\n\x08measures\x18\x02 \x01(\r\x12 \n\x05style\x18\x03 \x01(\x0e\x32\x11.notabot.v1.Style\x12\x0c\n\x04seed\x18\x04 \x01(\r\x12\x10\n\x08\x62oldness\x18\x05 \x01(\x02\x12\x1d\n\x10\x63ontext_measures\x18\x06 \x01(\rH\x00\x88\x01\x01\x12\x14\n\x0c\x61lternatives\x18\x07 \x01(\r\x12)\n\x06render\x18\x08 \x01(\x0b\x32\x19.notabot.v1.RenderOptionsB\x13\n\x11_context_measures\"\xc4\x01\n\x0fTranscribeEvent\x12$\n\x06queued\x18\x01 \x01(\x0b\x32\x12.notabot.v1.QueuedH\x00\x12-\n\x08progress\x18\x02 \x01(\x0b\x32\x19.notabot.v1.StageProgressH\x00\x12-\n\x08\x61rtifact\x18\x03 \x01(\x0b\x32\x19.notabot.v1.ArtifactChunkH\x00\x12$\n\x06result\x18\x04 \x01(\x0b\x32\x12.notabot.v1.ResultH\x00\x42\x07\n\x05\x65vent\"\x1a\n\x06Queued\x12\x10\n\x08position\x18\x01 \x01(\r\"c\n\rStageProgress\x12 \n\x05stage\x18\x01 \x01(\x0e\x32\x11.notabot.v1.Stage\x12\x16\n\x0estage_fraction\x18\x02 \x01(\x02\x12\x18\n\x10overall_fraction\x18\x03 \x01(\x02\"M\n\rArtifactChunk\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0c\n\x04last\x18\x04 \x01(\x08\"\xb5\x04\n\x06Result\x12\x11\n\tresult_id\x18\x01 \x01(\t\x12\x12\n\nduration_s\x18\x02 \x01(\x01\x12\x14\n\x0ctuning_cents\x18\x03 \x01(\x01\x12\x11\n\ttempo_bpm\x18\x04 \x01(\x01\x12\x16\n\x0etime_signature\x18\x05 \x01(\t\x12\x1c\n\x03key\x18\x06 \x01(\x0b\x32\x0f.notabot.v1.Key\x12\x1f\n\x05parts\x18\x07 \x03(\x0b\x32\x10.notabot.v1.Part\x12\x1f\n\x05\x62\x65\x61ts\x18\x08 \x03(\x0b\x32\x10.notabot.v1.Beat\x12(\n\x06\x63hords\x18\t \x03(\x0b\x32\x18.notabot.v1.ChordSegment\x12.\n\x06models\x18\n \x03(\x0b\x32\x1e.notabot.v1.Result.ModelsEntry\x12\x33\n\ttimings_s\x18\x0b \x03(\x0b\x32 .notabot.v1.Result.TimingsSEntry\x12\"\n\x06preset\x18\x0c \x01(\x0e\x32\x12.notabot.v1.Preset\x12)\n\x06render\x18\r \x01(\x0b\x32\x19.notabot.v1.RenderOptions\x12%\n\x0crendered_key\x18\x0e \x01(\x0b\x32\x0f.notabot.v1.Key\x1a-\n\x0bModelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rTimingsSEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"4\n\x03Key\x12\r\n\x05tonic\x18\x01 \x01(\t\x12\x1e\n\x04mode\x18\x02 \x01(\x0e\x32\x10.notabot.v1.Mode\"y\n\x04Part\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x07program\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x0f\n\x07is_drum\x18\x04 \x01(\x08\x12$\n\x05notes\x18\x05 \x03(\x0b\x32\x15.notabot.v1.NoteEventB\n\n\x08_program\"d\n\tNoteEvent\x12\x0f\n\x07onset_s\x18\x01 \x01(\x01\x12\x10\n\x08offset_s\x18\x02 \x01(\x01\x12\r\n\x05pitch\x18\x03 \x01(\r\x12\x10\n\x08velocity\x18\x04 \x01(\r\x12\x13\n\x0bpitch_cents\x18\x05 \x01(\x01\"(\n\x04\x42\x65\x61t\x12\x0e\n\x06time_s\x18\x01 \x01(\x01\x12\x10\n\x08position\x18\x02 \x01(\r\"=\n\x0c\x43hordSegment\x12\x0f\n\x07start_s\x18\x01 \x01(\x01\x12\r\n\x05\x65nd_s\x18\x02 \x01(\x01\x12\r\n\x05label\x18\x03 \x01(\t*N\n\x06Preset\x12\x0f\n\x0bPRESET_AUTO\x10\x00\x12\x10\n\x0cPRESET_VOICE\x10\x01\x12\x10\n\x0cPRESET_PIANO\x10\x02\x12\x0f\n\x0bPRESET_SONG\x10\x03*\\\n\x04View\x12\r\n\tVIEW_FULL\x10\x00\x12\x0f\n\x0bVIEW_MELODY\x10\x01\x12\x13\n\x0fVIEW_LEAD_SHEET\x10\x02\x12\x0e\n\nVIEW_PIANO\x10\x03\x12\x0f\n\x0bVIEW_CHORDS\x10\x04*\xae\x01\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x46ORMAT_JSON\x10\x01\x12\x0f\n\x0b\x46ORMAT_MIDI\x10\x02\x12\x13\n\x0f\x46ORMAT_MUSICXML\x10\x03\x12\x0e\n\nFORMAT_PNG\x10\x04\x12\x0e\n\nFORMAT_PDF\x10\x05\x12\x0f\n\x0b\x46ORMAT_ROLL\x10\x06\x12\x12\n\x0e\x46ORMAT_PREVIEW\x10\x07\x12\x10\n\x0c\x46ORMAT_STEMS\x10\x08*\'\n\x05Paper\x12\x0c\n\x08PAPER_A4\x10\x00\x12\x10\n\x0cPAPER_LETTER\x10\x01*K\n\x05Style\x12\x0e\n\nSTYLE_AUTO\x10\x00\x12\r\n\tSTYLE_POP\x10\x01\x12\x13\n\x0fSTYLE_CLASSICAL\x10\x02\x12\x0e\n\nSTYLE_FOLK\x10\x03*\xf1\x01\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x10\n\x0cSTAGE_DECODE\x10\x01\x12\x10\n\x0cSTAGE_TUNING\x10\x02\x12\x11\n\rSTAGE_ROUTING\x10\x03\x12\x14\n\x10STAGE_SEPARATION\x10\x04\x12\x11\n\rSTAGE_TAGGING\x10\x05\x12\x10\n\x0cSTAGE_CHORDS\x10\x06\x12\x0f\n\x0bSTAGE_BEATS\x10\x07\x12\r\n\tSTAGE_KEY\x10\x08\x12\x12\n\x0eSTAGE_NOTATION\x10\t\x12\x13\n\x0fSTAGE_ENGRAVING\x10\n\x12\x16\n\x12STAGE_CONTINUATION\x10\x0b*&\n\x04Mode\x12\x0e\n\nMODE_MAJOR\x10\x00\x12\x0e\n\nMODE_MINOR\x10\x01\x32\xe9\x01\n\rTranscription\x12L\n\nTranscribe\x12\x1d.notabot.v1.TranscribeRequest\x1a\x1b.notabot.v1.TranscribeEvent(\x01\x30\x01\x12\x42\n\x06Render\x12\x19.notabot.v1.RenderRequest\x1a\x1b.notabot.v1.TranscribeEvent0\x01\x12\x46\n\x08\x43ontinue\x12\x1b.notabot.v1.ContinueRequest\x1a\x1b.notabot.v1.TranscribeEvent0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,18 +35,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESULT_MODELSENTRY']._serialized_options = b'8\001'
   _globals['_RESULT_TIMINGSSENTRY']._loaded_options = None
   _globals['_RESULT_TIMINGSSENTRY']._serialized_options = b'8\001'
-  _globals['_PRESET']._serialized_start=1877
-  _globals['_PRESET']._serialized_end=1955
-  _globals['_VIEW']._serialized_start=1957
-  _globals['_VIEW']._serialized_end=2049
-  _globals['_FORMAT']._serialized_start=2052
-  _globals['_FORMAT']._serialized_end=2226
-  _globals['_PAPER']._serialized_start=2228
-  _globals['_PAPER']._serialized_end=2267
-  _globals['_STAGE']._serialized_start=2270
-  _globals['_STAGE']._serialized_end=2487
-  _globals['_MODE']._serialized_start=2489
-  _globals['_MODE']._serialized_end=2527
+  _globals['_PRESET']._serialized_start=2117
+  _globals['_PRESET']._serialized_end=2195
+  _globals['_VIEW']._serialized_start=2197
+  _globals['_VIEW']._serialized_end=2289
+  _globals['_FORMAT']._serialized_start=2292
+  _globals['_FORMAT']._serialized_end=2466
+  _globals['_PAPER']._serialized_start=2468
+  _globals['_PAPER']._serialized_end=2507
+  _globals['_STYLE']._serialized_start=2509
+  _globals['_STYLE']._serialized_end=2584
+  _globals['_STAGE']._serialized_start=2587
+  _globals['_STAGE']._serialized_end=2828
+  _globals['_MODE']._serialized_start=2830
+  _globals['_MODE']._serialized_end=2868
   _globals['_TRANSCRIBEREQUEST']._serialized_start=46
   _globals['_TRANSCRIBEREQUEST']._serialized_end=149
   _globals['_TRANSCRIBEOPTIONS']._serialized_start=151
@@ -55,30 +57,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RENDEROPTIONS']._serialized_end=437
   _globals['_RENDERREQUEST']._serialized_start=439
   _globals['_RENDERREQUEST']._serialized_end=516
-  _globals['_TRANSCRIBEEVENT']._serialized_start=519
-  _globals['_TRANSCRIBEEVENT']._serialized_end=715
-  _globals['_QUEUED']._serialized_start=717
-  _globals['_QUEUED']._serialized_end=743
-  _globals['_STAGEPROGRESS']._serialized_start=745
-  _globals['_STAGEPROGRESS']._serialized_end=844
-  _globals['_ARTIFACTCHUNK']._serialized_start=846
-  _globals['_ARTIFACTCHUNK']._serialized_end=923
-  _globals['_RESULT']._serialized_start=926
-  _globals['_RESULT']._serialized_end=1491
-  _globals['_RESULT_MODELSENTRY']._serialized_start=1397
-  _globals['_RESULT_MODELSENTRY']._serialized_end=1442
-  _globals['_RESULT_TIMINGSSENTRY']._serialized_start=1444
-  _globals['_RESULT_TIMINGSSENTRY']._serialized_end=1491
-  _globals['_KEY']._serialized_start=1493
-  _globals['_KEY']._serialized_end=1545
-  _globals['_PART']._serialized_start=1547
-  _globals['_PART']._serialized_end=1668
-  _globals['_NOTEEVENT']._serialized_start=1670
-  _globals['_NOTEEVENT']._serialized_end=1770
-  _globals['_BEAT']._serialized_start=1772
-  _globals['_BEAT']._serialized_end=1812
-  _globals['_CHORDSEGMENT']._serialized_start=1814
-  _globals['_CHORDSEGMENT']._serialized_end=1875
-  _globals['_TRANSCRIPTION']._serialized_start=2530
-  _globals['_TRANSCRIPTION']._serialized_end=2691
+  _globals['_CONTINUEREQUEST']._serialized_start=519
+  _globals['_CONTINUEREQUEST']._serialized_end=756
+  _globals['_TRANSCRIBEEVENT']._serialized_start=759
+  _globals['_TRANSCRIBEEVENT']._serialized_end=955
+  _globals['_QUEUED']._serialized_start=957
+  _globals['_QUEUED']._serialized_end=983
+  _globals['_STAGEPROGRESS']._serialized_start=985
+  _globals['_STAGEPROGRESS']._serialized_end=1084
+  _globals['_ARTIFACTCHUNK']._serialized_start=1086
+  _globals['_ARTIFACTCHUNK']._serialized_end=1163
+  _globals['_RESULT']._serialized_start=1166
+  _globals['_RESULT']._serialized_end=1731
+  _globals['_RESULT_MODELSENTRY']._serialized_start=1637
+  _globals['_RESULT_MODELSENTRY']._serialized_end=1682
+  _globals['_RESULT_TIMINGSSENTRY']._serialized_start=1684
+  _globals['_RESULT_TIMINGSSENTRY']._serialized_end=1731
+  _globals['_KEY']._serialized_start=1733
+  _globals['_KEY']._serialized_end=1785
+  _globals['_PART']._serialized_start=1787
+  _globals['_PART']._serialized_end=1908
+  _globals['_NOTEEVENT']._serialized_start=1910
+  _globals['_NOTEEVENT']._serialized_end=2010
+  _globals['_BEAT']._serialized_start=2012
+  _globals['_BEAT']._serialized_end=2052
+  _globals['_CHORDSEGMENT']._serialized_start=2054
+  _globals['_CHORDSEGMENT']._serialized_end=2115
+  _globals['_TRANSCRIPTION']._serialized_start=2871
+  _globals['_TRANSCRIPTION']._serialized_end=3104
 # @@protoc_insertion_point(module_scope)

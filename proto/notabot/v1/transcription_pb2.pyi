@@ -39,6 +39,13 @@ class Paper(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAPER_A4: _ClassVar[Paper]
     PAPER_LETTER: _ClassVar[Paper]
 
+class Style(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STYLE_AUTO: _ClassVar[Style]
+    STYLE_POP: _ClassVar[Style]
+    STYLE_CLASSICAL: _ClassVar[Style]
+    STYLE_FOLK: _ClassVar[Style]
+
 class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     STAGE_UNSPECIFIED: _ClassVar[Stage]
@@ -52,6 +59,7 @@ class Stage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STAGE_KEY: _ClassVar[Stage]
     STAGE_NOTATION: _ClassVar[Stage]
     STAGE_ENGRAVING: _ClassVar[Stage]
+    STAGE_CONTINUATION: _ClassVar[Stage]
 
 class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -77,6 +85,10 @@ FORMAT_PREVIEW: Format
 FORMAT_STEMS: Format
 PAPER_A4: Paper
 PAPER_LETTER: Paper
+STYLE_AUTO: Style
+STYLE_POP: Style
+STYLE_CLASSICAL: Style
+STYLE_FOLK: Style
 STAGE_UNSPECIFIED: Stage
 STAGE_DECODE: Stage
 STAGE_TUNING: Stage
@@ -88,6 +100,7 @@ STAGE_BEATS: Stage
 STAGE_KEY: Stage
 STAGE_NOTATION: Stage
 STAGE_ENGRAVING: Stage
+STAGE_CONTINUATION: Stage
 MODE_MAJOR: Mode
 MODE_MINOR: Mode
 
@@ -130,6 +143,26 @@ class RenderRequest(_message.Message):
     result_id: str
     render: RenderOptions
     def __init__(self, result_id: _Optional[str] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ...) -> None: ...
+
+class ContinueRequest(_message.Message):
+    __slots__ = ("result_id", "measures", "style", "seed", "boldness", "context_measures", "alternatives", "render")
+    RESULT_ID_FIELD_NUMBER: _ClassVar[int]
+    MEASURES_FIELD_NUMBER: _ClassVar[int]
+    STYLE_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    BOLDNESS_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_MEASURES_FIELD_NUMBER: _ClassVar[int]
+    ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
+    RENDER_FIELD_NUMBER: _ClassVar[int]
+    result_id: str
+    measures: int
+    style: Style
+    seed: int
+    boldness: float
+    context_measures: int
+    alternatives: int
+    render: RenderOptions
+    def __init__(self, result_id: _Optional[str] = ..., measures: _Optional[int] = ..., style: _Optional[_Union[Style, str]] = ..., seed: _Optional[int] = ..., boldness: _Optional[float] = ..., context_measures: _Optional[int] = ..., alternatives: _Optional[int] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ...) -> None: ...
 
 class TranscribeEvent(_message.Message):
     __slots__ = ("queued", "progress", "artifact", "result")

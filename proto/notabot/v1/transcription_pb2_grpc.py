@@ -48,6 +48,11 @@ class TranscriptionStub:
                 request_serializer=notabot_dot_v1_dot_transcription__pb2.RenderRequest.SerializeToString,
                 response_deserializer=notabot_dot_v1_dot_transcription__pb2.TranscribeEvent.FromString,
                 _registered_method=True)
+        self.Continue = channel.unary_stream(
+                '/notabot.v1.Transcription/Continue',
+                request_serializer=notabot_dot_v1_dot_transcription__pb2.ContinueRequest.SerializeToString,
+                response_deserializer=notabot_dot_v1_dot_transcription__pb2.TranscribeEvent.FromString,
+                _registered_method=True)
 
 
 class TranscriptionServicer:
@@ -76,6 +81,15 @@ class TranscriptionServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Continue(self, request, context):
+        """Writes how a cached result could go on: continuation-1.png, continuation.pdf,
+        continuation.musicxml, continuation.mid, continuation.ogg; an alternative's files begin with
+        continuation-b, continuation-c and so on. The Result is that of the given music.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TranscriptionServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -87,6 +101,11 @@ def add_TranscriptionServicer_to_server(servicer, server):
             'Render': grpc.unary_stream_rpc_method_handler(
                     servicer.Render,
                     request_deserializer=notabot_dot_v1_dot_transcription__pb2.RenderRequest.FromString,
+                    response_serializer=notabot_dot_v1_dot_transcription__pb2.TranscribeEvent.SerializeToString,
+            ),
+            'Continue': grpc.unary_stream_rpc_method_handler(
+                    servicer.Continue,
+                    request_deserializer=notabot_dot_v1_dot_transcription__pb2.ContinueRequest.FromString,
                     response_serializer=notabot_dot_v1_dot_transcription__pb2.TranscribeEvent.SerializeToString,
             ),
     }
@@ -147,6 +166,33 @@ class Transcription:
             target,
             '/notabot.v1.Transcription/Render',
             notabot_dot_v1_dot_transcription__pb2.RenderRequest.SerializeToString,
+            notabot_dot_v1_dot_transcription__pb2.TranscribeEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Continue(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/notabot.v1.Transcription/Continue',
+            notabot_dot_v1_dot_transcription__pb2.ContinueRequest.SerializeToString,
             notabot_dot_v1_dot_transcription__pb2.TranscribeEvent.FromString,
             options,
             channel_credentials,

@@ -1,0 +1,57 @@
+"""The use case: music that is known, and how it could go on, as files."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from inference_service.continuation.compose import continue_music
+from inference_service.midi.preview import Synthesizer
+from inference_service.music.events import Transcription
+from inference_service.music.score import Score
+from inference_service.notation.melody import find_melody
+from inference_service.notation.quantize import quantize
+from inference_service.pipeline.options import ContinueOptions
+from inference_service.pipeline.render import Artifact, Names, write_score
+from inference_service.progress import Progress, Stage
+
+NAME: Final = "continuation"
+
+
+def continue_transcription(
+    transcription: Transcription,
+    options: ContinueOptions,
+    progress: Progress,
+    synthesizer: Synthesizer = Synthesizer(),  # noqa: B008 - immutable
+) -> list[Artifact]:
+    """Continue what was heard; see :func:`continue_score`."""
+    score = quantize(transcription, options.render.title)
+    return continue_score(score, options, progress, synthesizer)
+
+
+def continue_score(
+    score: Score,
+    options: ContinueOptions,
+    progress: Progress,
+    synthesizer: Synthesizer = Synthesizer(),  # noqa: B008 - immutable
+) -> list[Artifact]:
+    """Write the files of a continuation, ``continuation-1.png`` and so on, then of alternatives:
+    ``continuation-b-1.png``, ``continuation-c-1.png``.
+
+    Raises
+    ------
+    NothingToContinue
+        If the music says too little.
+    PreviewUnavailable
+        If its sound is asked for, and this machine cannot play.
+    """
+    progress(Stage.CONTINUATION, 0.0)
+    found = continue_music(
+        score, find_melody(score.parts), options.music, partial(progress, Stage.CONTINUATION)
+    )
+    artifacts: list[Artifact] = []
+    for letter, one in zip(("", "-b", "-c", "-d", "-e"), found, strict=False):
+        names = Names(NAME + letter, NAME + letter)
+        artifacts += write_score(one.score, options.render, progress, synthesizer, names)
+    progress(Stage.ENGRAVING, 1.0)
+    return artifacts
