@@ -23,7 +23,7 @@ _TONICS: Final[dict[Mode, tuple[str, ...]]] = {
     "major": ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
     "minor": ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
 }
-_FIFTHS: Final = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5}
+_LINE: Final = "FCGDAEB"
 _SHARP_NAMES: Final = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _FLAT_NAMES: Final = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 
@@ -48,9 +48,24 @@ def pitch_class(name: str) -> int:
     return (_STEPS[step] + accidentals.count("#") - accidentals.count("b")) % 12
 
 
+def fifths_of(name: str) -> int:
+    """Place of a name such as ``"F#"`` on the line of fifths, with C = 0."""
+    return _LINE.index(name[0]) - 1 + 7 * (name.count("#") - name.count("b"))
+
+
+def name_of(fifths: int) -> str:
+    """Name at a place on the line of fifths.
+
+    >>> [name_of(f) for f in (-2, 0, 6)]
+    ['Bb', 'C', 'F#']
+    """
+    alter, index = divmod(fifths + 1, 7)
+    return _LINE[index] + ("#" * alter if alter >= 0 else "b" * -alter)
+
+
 def key_fifths(key: Key) -> int:
     """Sharps (positive) or flats (negative) of a key's signature."""
-    fifths = _FIFTHS[key.tonic[0]] + 7 * (key.tonic.count("#") - key.tonic.count("b"))
+    fifths = fifths_of(key.tonic)
     return fifths - 3 if key.mode == "minor" else fifths
 
 

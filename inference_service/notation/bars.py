@@ -18,9 +18,10 @@ from math import floor
 from typing import Final
 
 from inference_service.music.meter import TimeSignature
+from inference_service.music.pitch import fifths_of
 from inference_service.music.score import Bar, ScoreNote
 from inference_service.notation.durations import NoteValue, split_span, triplet_beats
-from inference_service.notation.spelling import PitchName, fifths_of
+from inference_service.notation.spelling import PitchName
 
 Speller = Callable[[Sequence[ScoreNote], Sequence[ScoreNote]], tuple[PitchName, ...]]
 """Names the notes of a chord, given those of the chord that follows."""

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from inference_service.music.events import Key
-from inference_service.music.pitch import pitch_class
+from inference_service.music.pitch import fifths_of, name_of, pitch_class
 from inference_service.notation.chords import parse_chord
 from inference_service.notation.spelling import (
-    fifths_of,
-    name_of,
     single_accidental,
     spell_class,
 )

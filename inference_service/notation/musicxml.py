@@ -44,7 +44,7 @@ from music21.musicxml.m21ToXml import ScoreExporter
 
 from inference_service.music.events import NO_CHORD
 from inference_service.music.meter import TimeSignature
-from inference_service.music.pitch import key_fifths, pitch_class
+from inference_service.music.pitch import fifths_of, key_fifths, name_of, pitch_class
 from inference_service.music.score import Bar, Score, ScoreNote, ScorePart
 from inference_service.notation.bars import (
     Accidental,
@@ -64,8 +64,6 @@ from inference_service.notation.percussion import CROSS_HEADS, OTHER_PLACE, STAF
 from inference_service.notation.quantize import chord_at
 from inference_service.notation.spelling import (
     PitchName,
-    fifths_of,
-    name_of,
     single_accidental,
     spell,
     spell_by_neighbours,
@@ -204,9 +202,10 @@ class _StaffWriter:
         if here is not self._clef:
             measure.insert(0, _build_clef(here))
             self._clef = here
-        fifths = key_fifths(self.score.key_at(bar.start_beats))
+        in_force = self.score.key_at(bar.start_beats)
+        fifths = key_fifths(in_force)
         if fifths != self._fifths:
-            measure.insert(0, key.KeySignature(fifths))
+            measure.insert(0, key.Key(_music21_name(in_force.tonic), in_force.mode))
             self._fifths = fifths
         if bar.signature != self._signature:
             measure.insert(0, meter.TimeSignature(str(bar.signature)))

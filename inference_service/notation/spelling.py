@@ -26,13 +26,12 @@ from typing import Final
 import numpy as np
 
 from inference_service.music.events import Key
-from inference_service.music.pitch import key_fifths, pitch_class
+from inference_service.music.pitch import fifths_of, key_fifths, name_of, pitch_class
 from inference_service.notation.chords import ChordName, parse_chord
 
 LOWEST_OCTAVE: Final = 0
 """MusicXML has none lower: what MIDI can say below 16 Hz is written an octave higher."""
 
-_STEPS: Final = "FCGDAEB"
 _STEP_SEMITONES: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _FEWEST_FIFTHS: Final = -8
 _MOST_FIFTHS: Final = 12
@@ -58,21 +57,6 @@ class PitchName:
     step: str
     alter: int
     octave: int
-
-
-def fifths_of(name: str) -> int:
-    """Place of a name such as ``"F#"`` on the line of fifths."""
-    return _STEPS.index(name[0]) - 1 + 7 * (name.count("#") - name.count("b"))
-
-
-def name_of(fifths: int) -> str:
-    """Name at a place on the line of fifths.
-
-    >>> [name_of(f) for f in (-2, 0, 6)]
-    ['Bb', 'C', 'F#']
-    """
-    alter, index = divmod(fifths + 1, 7)
-    return _STEPS[index] + ("#" * alter if alter >= 0 else "b" * -alter)
 
 
 def single_accidental(fifths: int) -> int:

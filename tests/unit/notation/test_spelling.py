@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_service.music.events import Key
-from inference_service.music.pitch import build_key
+from inference_service.music.pitch import build_key, fifths_of, name_of
 from inference_service.notation.spelling import (
     PitchName,
-    fifths_of,
-    name_of,
     spell,
     spell_by_neighbours,
     spell_class,
