@@ -22,7 +22,7 @@ import asyncio
 import enum
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, Self
@@ -117,6 +117,7 @@ class Stage(enum.StrEnum):
     KEY = "key"
     NOTATION = "notation"
     ENGRAVING = "engraving"
+    CONTINUATION = "continuation"
 
 
 CHAT_FORMATS: Final = (Format.PNG, Format.PDF, Format.MIDI, Format.MUSICXML)
@@ -133,6 +134,20 @@ class RenderOptions:
     title: str = ""
     simple_chords: bool = False
     paper: Paper = Paper.A4
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueOptions:
+    """How the music goes on; ``boldness`` from -1, calmest, to 1, boldest."""
+
+    measures: int = 8
+    seed: int = 0
+    boldness: float = 0.0
+    render: RenderOptions = field(default_factory=RenderOptions)
+
+    def written_as(self, formats: tuple[Format, ...]) -> ContinueOptions:
+        """Return the same in other formats."""
+        return replace(self, render=replace(self.render, formats=formats))
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +373,35 @@ class ServiceClient:
         def start(attempt: _Attempt) -> Any:
             attempt.sent = True
             return self._transcription.Render(
+                request, timeout=RENDER_DEADLINE_S, metadata=_metadata(request_id, self._token)
+            )
+
+        async with aclosing(_events(start, repeatable=True)) as events:
+            async for event in events:
+                yield event
+
+    async def continue_music(
+        self, result_id: str, options: ContinueOptions, *, request_id: str
+    ) -> AsyncGenerator[Event]:
+        """Write how a result could go on; yield artefacts and, last, the :class:`Result`.
+
+        Raises
+        ------
+        ServiceError
+            ``RESULT_EXPIRED`` if the service no longer has it, ``NOTHING_TO_CONTINUE`` if it says
+            too little.
+        """
+        request = transcription_pb2.ContinueRequest(
+            result_id=result_id,
+            measures=options.measures,
+            seed=options.seed,
+            boldness=options.boldness,
+            render=_render_options(options.render),
+        )
+
+        def start(attempt: _Attempt) -> Any:
+            attempt.sent = True
+            return self._transcription.Continue(
                 request, timeout=RENDER_DEADLINE_S, metadata=_metadata(request_id, self._token)
             )
 
@@ -648,8 +692,8 @@ async def collect(
     Parameters
     ----------
     events : AsyncGenerator of Event
-        From :meth:`ServiceClient.transcribe` or :meth:`ServiceClient.render`; closed on the way
-        out, which cancels the call if it still runs.
+        From :meth:`ServiceClient.transcribe` and its like; closed on the way out, which cancels
+        the call if it still runs.
     watch : callable
         Told what happens in between.
 

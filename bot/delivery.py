@@ -27,9 +27,16 @@ from aiogram.types import (
 
 from bot.client import Artifact, Result
 from bot.i18n import Translator
-from bot.keyboards import result_keyboard
+from bot.keyboards import ContinueButton, continuation_keyboard, result_keyboard
 from bot.sources import find_source
-from bot.views import caption, controls_text, pages_note, shown_caption, stem_title
+from bot.views import (
+    caption,
+    continuation_text,
+    controls_text,
+    pages_note,
+    shown_caption,
+    stem_title,
+)
 
 MAX_ALBUM_ITEMS: Final = 10
 MAX_ALBUM_BYTES: Final = 49_000_000
@@ -37,10 +44,14 @@ UPLOAD_TIMEOUT_S: Final = 300
 """For an album of music, which is larger than all else that is sent."""
 
 MAX_PAGES: Final = 20
-FILE_NAMES: Final = ("score.pdf", "score.mid", "performance.mid", "score.musicxml")
+FILE_NAMES: Final = (
+    "score.pdf", "score.mid", "performance.mid", "score.musicxml", "continuation.mid",
+)  # fmt: skip
 """What goes out as files, in this order."""
 
-_PAGE_NAME = re.compile(r"score-(\d+)\.png")
+CONTINUATION_SOUND: Final = "continuation.ogg"
+
+_PAGE_NAME = re.compile(r"(?:score|continuation)-(\d+)\.png")
 _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 
 logger = structlog.get_logger(__name__)
@@ -161,20 +172,23 @@ async def send_preview(
     t: Translator,
 ) -> None:
     """Send the score's sound as a voice message; as a file to who takes no voice messages."""
-    text = shown_caption(result, title, t)
     for preview in artifacts:
-        try:
-            await bot.send_voice(
-                target.chat_id,
-                _input_file(preview),
-                caption=text,
-                duration=round(ogg_duration_s(preview.data)),
-                message_thread_id=target.thread_id,
-                reply_parameters=target.reply_parameters,
-            )
-        except TelegramBadRequest as error:
-            logger.info("voice message refused", error=error.message)
-            await _send_document(bot, target, preview, text)
+        await _send_voice(bot, target, preview, shown_caption(result, title, t))
+
+
+async def _send_voice(bot: Bot, target: Target, sound: Artifact, text: str | None) -> None:
+    try:
+        await bot.send_voice(
+            target.chat_id,
+            _input_file(sound),
+            caption=text,
+            duration=round(ogg_duration_s(sound.data)),
+            message_thread_id=target.thread_id,
+            reply_parameters=target.reply_parameters,
+        )
+    except TelegramBadRequest as error:
+        logger.info("voice message refused", error=error.message)
+        await _send_document(bot, target, sound, text)
 
 
 async def send_stems(
@@ -214,6 +228,30 @@ async def send_stems(
             reply_parameters=target.reply_parameters,
             request_timeout=UPLOAD_TIMEOUT_S,
         )
+
+
+async def send_continuation(
+    bot: Bot,
+    target: Target,
+    shown: ContinueButton,
+    artifacts: Sequence[Artifact],
+    title: str,
+    t: Translator,
+) -> None:
+    """Send the pages of a continuation, its MIDI, its sound if there is one, and the buttons."""
+    text = continuation_text(shown.measures, shown.boldness, title, t)
+    await _send_pages(bot, target, _pages(artifacts)[:MAX_PAGES], text)
+    await _send_files(bot, target, artifacts)
+    for sound in artifacts:
+        if sound.name == CONTINUATION_SOUND:
+            await _send_voice(bot, target, sound, None)
+    await bot.send_message(
+        target.chat_id,
+        text,
+        message_thread_id=target.thread_id,
+        reply_parameters=target.reply_parameters,
+        reply_markup=continuation_keyboard(shown, t),
+    )
 
 
 def _albums(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
@@ -298,7 +336,7 @@ async def _send_files(bot: Bot, target: Target, artifacts: Sequence[Artifact]) -
         )
 
 
-async def _send_document(bot: Bot, target: Target, file: Artifact, text: str) -> None:
+async def _send_document(bot: Bot, target: Target, file: Artifact, text: str | None) -> None:
     await bot.send_document(
         target.chat_id,
         _input_file(file),

@@ -13,7 +13,7 @@ from aiogram.enums import ParseMode
 from bot.client import ServiceClient
 from bot.commands import register_commands
 from bot.flood import FloodControl
-from bot.handlers import admin, audio, errors, fallback, result, start
+from bot.handlers import admin, audio, continuation, errors, fallback, result, start
 from bot.i18n import load_catalogues
 from bot.jobs import Jobs, RunningUpdates
 from bot.languages import LanguageStore
@@ -74,7 +74,10 @@ def build_dispatcher(
     dispatcher.message.middleware(cap)
     dispatcher.callback_query.middleware(cap)
     dispatcher.include_routers(
-        *(module.build_router() for module in (errors, start, audio, result, admin, fallback))
+        *(
+            module.build_router()
+            for module in (errors, start, audio, result, continuation, admin, fallback)
+        )
     )
 
     async def on_startup(bot: Bot) -> None:

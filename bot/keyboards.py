@@ -19,6 +19,11 @@ from bot.views import key_name
 
 MAX_TRANSPOSITION: Final = 24
 FOLLOW_TELEGRAM: Final = "auto"
+MEASURES: Final = 8
+MAX_MEASURES: Final = 32
+MAX_SEED: Final = 99
+BOLDNESS_STEPS: Final = 2
+"""From the usual to the calmest, and to the boldest."""
 
 _VIEW_CODES: Final = {
     View.FULL: "f", View.MELODY: "m", View.LEAD_SHEET: "l", View.PIANO: "p", View.CHORDS: "c",
@@ -61,6 +66,24 @@ class ListenButton(RenderButton, prefix="p"):
 
 class StemsButton(RenderButton, prefix="k"):
     """Send what a song was separated into."""
+
+
+class ContinueButton(CallbackData, prefix="g"):
+    """Write how a result could go on; ``boldness`` in :data:`BOLDNESS_STEPS`."""
+
+    result_id: str
+    seed: int
+    boldness: int
+    measures: int
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the numbers are ones that a button of ours has."""
+        return (
+            0 <= self.seed <= MAX_SEED
+            and abs(self.boldness) <= BOLDNESS_STEPS
+            and 1 <= self.measures <= MAX_MEASURES
+        )
 
 
 class ChordsButton(CallbackData, prefix="c"):
@@ -137,10 +160,30 @@ def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
     )
     if result.preset is Preset.SONG:
         rows.append([_button(t("button.stems"), _change(result, StemsButton))])
+    start = ContinueButton(result_id=result.result_id, seed=0, boldness=0, measures=MEASURES)
+    last = [_button(t("button.continue"), start)]
+    rows.append(last)
     if has_chords:
         text = SimpleChordsButton if result.simple_chords else ChordsButton
         data = text(result_id=result.result_id, transpose_semitones=shown)
-        rows.append([_button(t("button.chords"), data)])
+        last.append(_button(t("button.chords"), data))
+    return _rows(rows)
+
+
+def continuation_keyboard(shown: ContinueButton, t: Translator) -> InlineKeyboardMarkup:
+    """Under a continuation: other ones of the same result."""
+
+    def other(label: str, **changes: int) -> InlineKeyboardButton:
+        return _button(label, shown.model_copy(update=changes))
+
+    seed, boldness = (shown.seed + 1) % (MAX_SEED + 1), shown.boldness
+    rows = [[other(t("button.another"), seed=seed)], []]
+    if boldness > -BOLDNESS_STEPS:
+        rows[1].append(other(t("button.calmer"), boldness=boldness - 1))
+    if boldness < BOLDNESS_STEPS:
+        rows[1].append(other(t("button.bolder"), boldness=boldness + 1))
+    if shown.measures < MAX_MEASURES:
+        rows.append([other(t("button.longer"), measures=min(2 * shown.measures, MAX_MEASURES))])
     return _rows(rows)
 
 

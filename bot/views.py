@@ -161,6 +161,16 @@ def controls_text(result: Result, title: str, t: Translator) -> str:
     return "\n".join([*heading, shown])
 
 
+def continuation_text(measures: int, boldness: int, title: str, t: Translator) -> str:
+    """What a continuation is: its first line repeats the title, as the buttons need it."""
+    about = t.plural("continuation.measures", "continuation.measures.many", measures)
+    if boldness:
+        mood = t("continuation.bolder") if boldness > 0 else t("continuation.calmer")
+        about += f", {mood}"
+    heading = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
+    return "\n".join([*heading, about])
+
+
 def shown_caption(result: Result, title: str, t: Translator, *, with_view: bool = True) -> str:
     """What a picture or a sound of a result is of: the title, the view and the key."""
     key = key_name(result.rendered_key, t)

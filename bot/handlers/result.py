@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import structlog
 from aiogram import Bot, Router
 from aiogram.enums import ChatAction
 from aiogram.exceptions import TelegramAPIError
@@ -17,7 +16,8 @@ from aiogram.utils.chat_action import ChatActionSender
 
 from bot.client import CHAT_FORMATS, Format, RenderOptions, ServiceClient, collect
 from bot.delivery import Target, deliver, send_preview, send_roll, send_stems, shown_title
-from bot.errors import RESULT_EXPIRED, BotError, ServiceError
+from bot.errors import ServiceError
+from bot.handlers.answers import ignore, name_buttons, tell
 from bot.i18n import Translator
 from bot.jobs import Jobs
 from bot.keyboards import (
@@ -31,9 +31,7 @@ from bot.keyboards import (
     StemsButton,
 )
 from bot.settings import BotSettings
-from bot.views import chords_texts, error_text
-
-logger = structlog.get_logger(__name__)
+from bot.views import chords_texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ async def on_render(
         await callback.answer(t("unknown.button"))
         return
     target = Target.beside(callback)
-    with jobs.slot(_buttons(callback), 1) as free:
+    with jobs.slot(name_buttons(callback), 1) as free:
         if not free:
             await callback.answer(t("result.busy"))
             return
@@ -96,10 +94,10 @@ async def on_render(
         ):
             try:
                 events = client.render(callback_data.result_id, options, request_id=request_id)
-                result, artifacts = await collect(events, _ignore)
+                result, artifacts = await collect(events, ignore)
                 await answer.send(bot, target, result, artifacts, title, t)
             except ServiceError as error:
-                await _tell(callback, target, error, request_id, bot, t)
+                await tell(callback, target, error, request_id, bot, t)
                 return
         if answer.replaces_buttons and callback.message is not None:
             with suppress(TelegramAPIError):  # too old to delete: two sets of buttons do no harm
@@ -125,9 +123,9 @@ async def on_chords(
     await callback.answer()
     try:
         events = client.render(callback_data.result_id, options, request_id=request_id)
-        result, _ = await collect(events, _ignore)
+        result, _ = await collect(events, ignore)
     except ServiceError as error:
-        await _tell(callback, target, error, request_id, bot, t)
+        await tell(callback, target, error, request_id, bot, t)
         return
     for text in chords_texts(result, title, t) or [t("chords.none")]:
         await bot.send_message(
@@ -141,37 +139,6 @@ async def on_chords(
 async def on_shown(callback: CallbackQuery, t: Translator) -> None:
     """The marked button: there is nothing to do."""
     await callback.answer(t("result.shown"))
-
-
-def _buttons(callback: CallbackQuery) -> tuple[str, int, int]:
-    """What names the message with the pressed button, whoever pressed it."""
-    message = callback.message
-    return ("buttons", message.chat.id, message.message_id) if message else ("buttons", 0, 0)
-
-
-async def _tell(
-    callback: CallbackQuery,
-    target: Target,
-    error: BotError,
-    request_id: str,
-    bot: Bot,
-    t: Translator,
-) -> None:
-    """Say what went wrong; buttons of a result that is gone are taken away."""
-    logger.info("render failed", code=error.code)
-    await bot.send_message(
-        target.chat_id,
-        error_text(error, t, request_id),
-        message_thread_id=target.thread_id,
-        reply_parameters=target.reply_parameters,
-    )
-    if error.code == RESULT_EXPIRED and isinstance(callback.message, Message):
-        with suppress(TelegramAPIError):
-            await callback.message.edit_reply_markup(reply_markup=None)
-
-
-def _ignore(event: Any) -> None:
-    """Rendering is over too soon to report on."""
 
 
 def build_router() -> Router:

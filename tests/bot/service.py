@@ -155,8 +155,19 @@ async def render_again(request: pb.RenderRequest) -> Events:
     yield pb.TranscribeEvent(result=result(request.render, result_id=request.result_id))
 
 
+async def go_on(request: pb.ContinueRequest) -> Events:
+    """The usual course of a continuation."""
+    names = ["continuation-1.png", "continuation.mid"]
+    if pb.FORMAT_PREVIEW in request.render.formats:
+        names.append("continuation.ogg")
+    for name in names:
+        for event in artifact(name, OGG):
+            yield event
+    yield pb.TranscribeEvent(result=result(request.render, result_id=request.result_id))
+
+
 class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.ModelsServicer):
-    """Both services; ``transcribe`` and ``render`` are a test's to replace.
+    """Both services; ``transcribe``, ``render`` and ``go_on`` are a test's to replace.
 
     ``transcriptions`` and ``renders`` are the requests that came, ``metadata`` that of the latest
     call, ``cancelled`` is set when a running call is cancelled by its client.
@@ -166,7 +177,9 @@ class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.
         self.transcribe: Callable[[pb.TranscribeOptions, bytes], Events] = succeed
         self.render: Callable[[pb.RenderRequest], Events] = render_again
         self.transcriptions: list[tuple[pb.TranscribeOptions, bytes]] = []
+        self.go_on: Callable[[pb.ContinueRequest], Events] = go_on
         self.renders: list[pb.RenderRequest] = []
+        self.continuations: list[pb.ContinueRequest] = []
         self.activations: list[tuple[str, str]] = []
         self.refuse_activation: RefusalError | None = None
         self.metadata: dict[str, str] = {}
@@ -193,6 +206,13 @@ class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.
         self._enter(context)
         self.renders.append(request)
         async for event in self._played(self.render(request), context):
+            yield event
+
+    async def Continue(self, request: pb.ContinueRequest, context: Any) -> Events:  # noqa: N802
+        """Do as the test says."""
+        self._enter(context)
+        self.continuations.append(request)
+        async for event in self._played(self.go_on(request), context):
             yield event
 
     async def List(self, request: mpb.ListRequest, context: Any) -> mpb.ListResponse:  # noqa: N802

@@ -1,0 +1,131 @@
+"""Music that goes on in the chat."""
+
+from __future__ import annotations
+
+import pytest
+from aiogram.methods import (
+    AnswerCallbackQuery,
+    EditMessageReplyMarkup,
+    SendDocument,
+    SendMessage,
+    SendPhoto,
+    SendVoice,
+)
+from notabot.v1 import transcription_pb2 as pb
+
+from bot.keyboards import ContinueButton, continuation_keyboard
+from tests.bot.conftest import Stage
+from tests.bot.service import Events, RefusalError, go_on
+from tests.bot.telegram import Person, buttons, received
+
+RESULT_ID = "0123456789abcdef0123456789abcdef"
+
+
+async def _continue(stage: Stage) -> tuple[Person, SendMessage]:
+    """Someone who let a fresh result go on, and the message with the new buttons."""
+    person = stage.person()
+    await person.say_voice()
+    controls = stage.session.sent(SendMessage)[-1]
+    stage.session.requests.clear()
+    await person.press(buttons(controls)["✎ Continue"], received(controls, person))
+    return person, stage.session.sent(SendMessage)[-1]
+
+
+async def test_a_result_goes_on_as_page_midi_and_sound(stage: Stage) -> None:
+    _, controls = await _continue(stage)
+    [request] = stage.service.continuations
+    assert (request.result_id, request.measures, request.seed) == (RESULT_ID, 8, 0)
+    assert set(request.render.formats) == {pb.FORMAT_PNG, pb.FORMAT_MIDI, pb.FORMAT_PREVIEW}
+    [page] = stage.session.sent(SendPhoto)
+    assert "Continuation: 8 measures" in page.caption
+    [midi] = stage.session.sent(SendDocument)
+    assert midi.document.filename == "continuation.mid"
+    [sound] = stage.session.sent(SendVoice)
+    assert sound.voice.filename == "continuation.ogg"
+    assert set(buttons(controls)) == {"Another one", "Calmer", "Bolder", "Longer"}
+
+
+@pytest.mark.parametrize(
+    ("label", "seed", "boldness", "measures"),
+    [
+        ("Another one", 1, 0.0, 8),
+        ("Calmer", 0, -0.5, 8),
+        ("Bolder", 0, 0.5, 8),
+        ("Longer", 0, 0.0, 16),
+    ],
+)
+async def test_it_can_go_on_otherwise(
+    stage: Stage, label: str, seed: int, boldness: float, measures: int
+) -> None:
+    person, controls = await _continue(stage)
+    await person.press(buttons(controls)[label], received(controls, person))
+    request = stage.service.continuations[-1]
+    assert (request.seed, request.boldness, request.measures) == (seed, boldness, measures)
+    mood = {0.5: "bolder than usual", -0.5: "calmer than usual"}.get(boldness, "")
+    assert mood in stage.session.texts()[-1]
+
+
+async def test_the_title_goes_along(stage: Stage) -> None:
+    person, controls = await _continue(stage)
+    await person.press(buttons(controls)["Another one"], received(controls, person))
+    first, second = stage.service.continuations
+    assert first.render.title
+    assert second.render.title == first.render.title
+
+
+def test_buttons_end_where_the_ranges_do(english: object) -> None:
+    def labels(**values: int) -> set[str]:
+        shown = ContinueButton(
+            **{"result_id": "x" * 32, "seed": 99, "boldness": 0, "measures": 8, **values}
+        )
+        rows = continuation_keyboard(shown, english).inline_keyboard  # type: ignore[arg-type]
+        data = [b.callback_data or "" for row in rows for b in row]
+        assert all(ContinueButton.unpack(item).is_sound for item in data)
+        return {b.text for row in rows for b in row}
+
+    assert "Calmer" not in labels(boldness=-2)
+    assert "Bolder" not in labels(boldness=2)
+    assert "Longer" not in labels(measures=32)
+
+
+async def test_a_service_that_cannot_play_writes_all_the_same(stage: Stage) -> None:
+    async def mute(request: pb.ContinueRequest) -> Events:
+        if pb.FORMAT_PREVIEW in request.render.formats:
+            raise RefusalError(9, "PREVIEW_UNAVAILABLE")
+        async for event in go_on(request):
+            yield event
+
+    stage.service.go_on = mute
+    await _continue(stage)
+    assert stage.session.sent(SendPhoto)
+    assert not stage.session.sent(SendVoice)
+
+
+async def test_too_little_music_is_told(stage: Stage) -> None:
+    async def refuse(request: pb.ContinueRequest) -> Events:
+        raise RefusalError(9, "NOTHING_TO_CONTINUE")
+        yield
+
+    stage.service.go_on = refuse
+    _, told = await _continue(stage)
+    assert "too little music" in told.text
+    assert not stage.session.sent(EditMessageReplyMarkup), "the other buttons still work"
+
+
+async def test_an_expired_result_is_told(stage: Stage) -> None:
+    async def refuse(request: pb.ContinueRequest) -> Events:
+        raise RefusalError(5, "RESULT_EXPIRED")
+        yield
+
+    stage.service.go_on = refuse
+    _, told = await _continue(stage)
+    assert "forgotten" in told.text
+    assert stage.session.sent(EditMessageReplyMarkup)
+
+
+@pytest.mark.parametrize("data", ["g:x:0:9:8", "g:x:-1:0:8", "g:x:0:0:999", "g:x:0:0:0"])
+async def test_strange_numbers_are_answered(stage: Stage, data: str) -> None:
+    person, controls = await _continue(stage)
+    await person.press(data, received(controls, person))
+    assert len(stage.service.continuations) == 1
+    assert "no longer works" in stage.session.sent(AnswerCallbackQuery)[-1].text
