@@ -77,11 +77,7 @@ class Synthesizer:
         PreviewUnavailable
             If there is no FluidSynth, no soundfont, or no sound came.
         """
-        program, soundfont = shutil.which(_PROGRAM), self._find_soundfont()
-        if program is None:
-            raise PreviewUnavailable(f"{_PROGRAM} is not installed")
-        if soundfont is None:
-            raise PreviewUnavailable("there is no soundfont: see NOTABOT_PREVIEW_SOUNDFONT")
+        program, soundfont = self.require()
         with tempfile.NamedTemporaryFile(suffix=".mid") as file:
             file.write(midi)
             file.flush()
@@ -89,9 +85,22 @@ class Synthesizer:
         played = Waveform(_level(samples)[np.newaxis], RATE_HZ)
         return encode(played, SoundFormat.OPUS)
 
-    def _find_soundfont(self) -> Path | None:
+    def require(self) -> tuple[str, Path]:
+        """Return the program and the soundfont, to learn early that they are there.
+
+        Raises
+        ------
+        PreviewUnavailable
+            If there is no FluidSynth, or no soundfont.
+        """
+        program = shutil.which(_PROGRAM)
+        if program is None:
+            raise PreviewUnavailable(f"{_PROGRAM} is not installed")
         candidates = SOUNDFONTS if self.soundfont is None else (self.soundfont,)
-        return next((path for path in candidates if path.is_file()), None)
+        soundfont = next((path for path in candidates if path.is_file()), None)
+        if soundfont is None:
+            raise PreviewUnavailable("there is no soundfont: see NOTABOT_PREVIEW_SOUNDFONT")
+        return program, soundfont
 
     def _render(self, command: list[str], report: Report) -> Samples:
         """Return what the program plays, shape (N,), mixed to one channel."""

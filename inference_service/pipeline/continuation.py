@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
+from string import ascii_lowercase
 from typing import Final
 
 from inference_service.continuation.compose import continue_music
@@ -11,7 +13,7 @@ from inference_service.music.events import Transcription
 from inference_service.music.score import Score
 from inference_service.notation.melody import find_melody
 from inference_service.notation.quantize import quantize
-from inference_service.pipeline.options import ContinueOptions
+from inference_service.pipeline.options import ContinueOptions, Format
 from inference_service.pipeline.render import Artifact, Names, write_score
 from inference_service.progress import Progress, Stage
 
@@ -38,6 +40,9 @@ def continue_score(
     """Write the files of a continuation, ``continuation-1.png`` and so on, then of alternatives:
     ``continuation-b-1.png``, ``continuation-c-1.png``.
 
+    A title that is asked for replaces the score's own. Whether this machine can play is looked up
+    before anything is composed.
+
     Raises
     ------
     NothingToContinue
@@ -46,12 +51,17 @@ def continue_score(
         If its sound is asked for, and this machine cannot play.
     """
     progress(Stage.CONTINUATION, 0.0)
+    if Format.PREVIEW in options.render.formats:
+        synthesizer.require()
+    score = replace(score, title=options.render.title or score.title)
     found = continue_music(
         score, find_melody(score.parts), options.music, partial(progress, Stage.CONTINUATION)
     )
     artifacts: list[Artifact] = []
-    for letter, one in zip(("", "-b", "-c", "-d", "-e"), found, strict=False):
-        names = Names(NAME + letter, NAME + letter)
-        artifacts += write_score(one.score, options.render, progress, synthesizer, names)
+    for letter, one in zip(ascii_lowercase, found, strict=False):
+        name = NAME if letter == "a" else f"{NAME}-{letter}"
+        artifacts += write_score(
+            one.score, options.render, progress, synthesizer, Names(name, name)
+        )
     progress(Stage.ENGRAVING, 1.0)
     return artifacts

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 from notabot.v1 import models_pb2, models_pb2_grpc, transcription_pb2, transcription_pb2_grpc
 
 from inference_service.errors import NotabotError, NotReady
-from inference_service.pipeline.options import TranscribeOptions
+from inference_service.pipeline.options import ContinueOptions, TranscribeOptions
 from inference_service.progress import Stage
 from inference_service.server.app import MAX_MESSAGE_BYTES
 from inference_service.server.convert import (
@@ -21,6 +21,7 @@ from inference_service.server.convert import (
     DETAILS_KEY,
     decode_error,
     decode_progress,
+    encode_continue_request,
     encode_transcribe_options,
     model_state,
 )
@@ -33,12 +34,12 @@ _KEEPALIVE: Final = (
 )
 
 
-@dataclass(slots=True)
-class ReceivedFile:
-    """A file that came back."""
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: the id under which the service keeps the result, and files by name."""
 
-    name: str
-    data: bytearray = field(default_factory=bytearray)
+    result_id: str
+    files: list[tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Client:
 
     def transcribe(
         self, data: bytes, options: TranscribeOptions, report: Callable[[Stage, float], None]
-    ) -> list[ReceivedFile]:
+    ) -> Reply:
         """Send a recording and wait for its files.
 
         Parameters
@@ -103,17 +104,51 @@ class Client:
         NotabotError
             What the service answers; ``NotReady`` where none does.
         """
+        messages = _messages(data, options)
+        return self._receive(
+            lambda stub: stub.Transcribe(messages, metadata=self._metadata), report
+        )
+
+    def continue_music(
+        self, result_id: str, options: ContinueOptions, report: Callable[[Stage, float], None]
+    ) -> Reply:
+        """Wait for how a result that the service keeps could go on.
+
+        Parameters
+        ----------
+        result_id : str
+            Of an earlier reply.
+        options : ContinueOptions
+        report : callable
+            As in :meth:`transcribe`.
+
+        Raises
+        ------
+        NotabotError
+            As in :meth:`transcribe`.
+        """
+        request = encode_continue_request(result_id, options)
+        return self._receive(lambda stub: stub.Continue(request, metadata=self._metadata), report)
+
+    def _receive(
+        self, call: Callable[[Any], Iterable[Any]], report: Callable[[Stage, float], None]
+    ) -> Reply:
+        """Read the events of a call to its end."""
         stub = transcription_pb2_grpc.TranscriptionStub(self._channel)  # type: ignore[no-untyped-call]
-        received: dict[str, ReceivedFile] = {}
+        received: dict[str, bytearray] = {}
+        result_id = ""
         with self._translated():
-            for event in stub.Transcribe(_messages(data, options), metadata=self._metadata):
+            for event in call(stub):
                 kind = event.WhichOneof("event")
                 if kind == "progress" and (update := decode_progress(event.progress)):
                     report(update.stage, update.overall_fraction)
                 elif kind == "artifact":
-                    chunk = event.artifact
-                    received.setdefault(chunk.name, ReceivedFile(chunk.name)).data += chunk.data
-        return list(received.values())
+                    received.setdefault(event.artifact.name, bytearray()).extend(
+                        event.artifact.data
+                    )
+                elif kind == "result":
+                    result_id = event.result.result_id
+        return Reply(result_id, [(name, bytes(data)) for name, data in received.items()])
 
     def list_models(self) -> list[ListedModel]:
         """Return the service's models.

@@ -202,6 +202,23 @@ def decode_continue_options(message: transcription_pb2.ContinueRequest) -> Conti
     )
 
 
+def encode_continue_request(
+    result_id: str, options: ContinueOptions
+) -> transcription_pb2.ContinueRequest:
+    """Write what :func:`decode_continue_options` reads."""
+    music = options.music
+    return transcription_pb2.ContinueRequest(
+        result_id=result_id,
+        measures=music.measures,
+        style=transcription_pb2.Style.Value(f"STYLE_{music.style.name}"),
+        seed=music.seed,
+        boldness=music.boldness,
+        context_measures=music.context_measures,
+        alternatives=music.alternatives,
+        render=encode_render_options(options.render),
+    )
+
+
 def encode_transcribe_options(options: TranscribeOptions) -> transcription_pb2.TranscribeOptions:
     """Write the options of a transcription."""
     return transcription_pb2.TranscribeOptions(

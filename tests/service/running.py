@@ -19,7 +19,8 @@ from notabot.v1 import models_pb2_grpc, transcription_pb2, transcription_pb2_grp
 
 from inference_service.assembly import Pipeline, build_service
 from inference_service.music.events import Beat, Key, NoteEvent, Part, Transcription
-from inference_service.pipeline.options import Format, Preset, RenderOptions
+from inference_service.music.score import Score
+from inference_service.pipeline.options import ContinueOptions, Format, Preset, RenderOptions
 from inference_service.pipeline.render import Artifact
 from inference_service.pipeline.stages import StageSet
 from inference_service.progress import Progress, Stage
@@ -54,6 +55,7 @@ class HeldPipeline(Pipeline):
         self.began: list[str] = []
         self.ended: list[str] = []
         self.stems: dict[str, bytes] = {}
+        self.continued: list[tuple[Transcription | Score, ContinueOptions]] = []
 
     def transcribe(
         self,
@@ -90,6 +92,16 @@ class HeldPipeline(Pipeline):
             Artifact("title.txt", "text/plain", title),
             Artifact("empty.txt", "text/plain", b""),
         ]
+
+    def continue_music(
+        self, music: Transcription | Score, options: ContinueOptions, progress: Progress
+    ) -> list[Artifact]:
+        """Write down what was asked for."""
+        for done in (0.0, 0.5, 1.0):
+            progress(Stage.CONTINUATION, done)
+        self.continued.append((music, options))
+        title = options.render.title.encode()
+        return [Artifact("continuation.mid", "audio/midi", title)]
 
 
 def build_transcription(models: dict[str, str] | None = None) -> Transcription:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from notabot.v1 import errors_pb2
 
-from inference_service.cli import EXIT_CODES
+from inference_service.cli.exits import EXIT_CODES
 from inference_service.errors import ErrorCode
 from inference_service.server.convert import status_code
 

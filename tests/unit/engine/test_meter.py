@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_service.engine.meter import WEIGHTS_S, build_render_meter, build_transcription_meter
+from inference_service.engine.meter import (
+    WEIGHTS_S,
+    build_continuation_meter,
+    build_render_meter,
+    build_transcription_meter,
+)
 from inference_service.pipeline.options import Preset
 from inference_service.progress import Stage
 
@@ -30,6 +35,13 @@ def test_passing_every_stage_reaches_the_whole(preset: Preset) -> None:
     meter = build_transcription_meter(preset)
     last = [meter.update(stage, 1.0) for stage in Stage][-1]
     assert last.overall_fraction == pytest.approx(1.0)
+
+
+def test_composing_is_most_of_a_continuation() -> None:
+    meter = build_continuation_meter()
+    assert meter.update(Stage.CONTINUATION, 1.0).overall_fraction > 0.5
+    meter.update(Stage.NOTATION, 1.0)
+    assert meter.update(Stage.ENGRAVING, 1.0).overall_fraction == pytest.approx(1.0)
 
 
 def test_a_heavy_stage_moves_the_bar_most() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_service.cli import _build_parser
+from inference_service.cli.command import build_parser
 
 ROOT = Path(__file__).parents[3]
 GALLERY = ROOT / "docs" / "gallery"
@@ -19,14 +19,14 @@ COMMANDS = re.findall(
 
 def test_there_are_eight_pages_with_a_command_each() -> None:
     pages = {path.stem for path in GALLERY.glob("*.png")}
-    made = [_build_parser().parse_args(shlex.split(c)).out.name for c in COMMANDS]
+    made = [build_parser().parse_args(shlex.split(c)).out.name for c in COMMANDS]
     assert len(made) == 8
     assert sorted(made) == sorted(pages)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_is_understood_and_its_page_is_shown(command: str) -> None:
-    options = _build_parser().parse_args(shlex.split(command))
+    options = build_parser().parse_args(shlex.split(command))
     assert (ROOT / options.input).is_file()
     page = GALLERY / f"{options.out.name}.png"
     assert page.read_bytes().startswith(b"\x89PNG")

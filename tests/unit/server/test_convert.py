@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from notabot.v1 import transcription_pb2
 
 from inference_service import errors
+from inference_service.continuation.options import ContinuationOptions, Style
 from inference_service.errors import ErrorCode, NotabotError
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
+    DEFAULT_CONTINUATION_FORMATS,
+    ContinueOptions,
     Format,
     Preset,
     RenderOptions,
@@ -19,9 +26,11 @@ from inference_service.pipeline.options import (
 from inference_service.pipeline.render import Artifact
 from inference_service.server.convert import (
     CHUNK_BYTES,
+    decode_continue_options,
     decode_error,
     decode_transcribe_options,
     encode_artifact,
+    encode_continue_request,
     encode_error,
     encode_transcribe_options,
     status_code,
@@ -45,6 +54,58 @@ OPTIONS = st.builds(
 @given(OPTIONS)
 def test_options_survive_the_way_there(options: TranscribeOptions) -> None:
     assert decode_transcribe_options(encode_transcribe_options(options)) == options
+
+
+@given(
+    st.builds(
+        ContinueOptions,
+        st.builds(
+            ContinuationOptions,
+            st.integers(1, 64),
+            st.sampled_from(list(Style)),
+            st.integers(0, 2**31 - 1),
+            st.floats(-1, 1, width=32),
+            st.integers(0, 64),
+            st.integers(0, 4),
+        ),
+        st.builds(
+            RenderOptions,
+            st.sampled_from(list(View)),
+            st.integers(-24, 24),
+            st.frozensets(st.sampled_from(list(DEFAULT_CONTINUATION_FORMATS)), min_size=1),
+        ),
+    )
+)
+def test_options_of_a_continuation_survive_the_way_there(options: ContinueOptions) -> None:
+    request = encode_continue_request("id", options)
+    assert request.result_id == "id"
+    assert decode_continue_options(request) == options
+
+
+def test_what_a_continuation_is_by_default() -> None:
+    least = transcription_pb2.ContinueRequest(result_id="id")
+    assert decode_continue_options(least) == ContinueOptions()
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong"),
+    [
+        ("measures", {"measures": 65}),
+        ("style", {"style": 9}),
+        ("seed", {"seed": 2**31}),
+        ("boldness", {"boldness": 1.5}),
+        ("boldness", {"boldness": math.nan}),
+        ("context_measures", {"context_measures": 65}),
+        ("alternatives", {"alternatives": 5}),
+        ("formats", {"render": {"formats": [transcription_pb2.FORMAT_JSON]}}),
+        ("formats", {"render": {"formats": [99]}}),
+        ("transpose", {"render": {"transpose_semitones": 25}}),
+    ],
+)
+def test_a_continuation_out_of_range_is_refused(option: str, wrong: dict[str, Any]) -> None:
+    with pytest.raises(errors.InvalidOptions) as raised:
+        decode_continue_options(transcription_pb2.ContinueRequest(**wrong))
+    assert raised.value.params["option"] == option
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import json
-import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,58 +11,16 @@ import pytest
 import soundfile
 
 from inference_service import tiny
-from inference_service.cli import main
 from inference_service.engine.catalog import Catalog, WeightFile
 from inference_service.midi.writer import encode_performance
 from inference_service.music.events import Beat, NoteEvent, Rhythm, Transcription
 from inference_service.music.serialization import decode_transcription
 from inference_service.pipeline.stages import Task
-from inference_service.server.app import Service
 from inference_service.tiny import build_tiny_catalog
 from tests.factories import build_notes, build_scale, encode_audio
-from tests.service.running import build_settings, build_transcription, run_service
+from tests.service.running import build_transcription
+from tests.unit.cli.running import run
 from tests.unit.model_zoo.server import CONTENT, SHA256, Server, serve_weights
-
-
-@pytest.fixture(autouse=True)
-def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The small stages, and folders of the test's own."""
-    monkeypatch.setenv("NOTABOT_MODELS_PROFILE", "tiny")
-    monkeypatch.setenv("NOTABOT_MODELS_WEIGHTS", str(tmp_path / "weights"))
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def song(tmp_path: Path) -> Path:
-    """A sung scale."""
-    path = tmp_path / "Do re mi.wav"
-    path.write_bytes(encode_audio(build_notes(build_scale()).samples, "wav"))
-    return path
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    """Address of a service that runs in a thread, with tokens."""
-    tokens = {"token": "for-callers", "admin_token": "for-administrators"}
-    settings = build_settings(tmp_path, server=tokens)
-    started: list[Service] = []
-    up = threading.Event()
-    loop = asyncio.new_event_loop()
-    ended = asyncio.Event()
-
-    async def serve() -> None:
-        async with run_service(settings) as running:
-            started.append(running.service)
-            up.set()
-            await ended.wait()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-    thread.start()
-    assert up.wait(10)
-    yield f"127.0.0.1:{started[0].port}"
-    loop.call_soon_threadsafe(ended.set)
-    thread.join()
-    loop.close()
 
 
 @pytest.fixture
@@ -77,10 +33,6 @@ FILES = {
     "result.json", "performance.mid", "score.mid", "score.musicxml", "score-1.png", "score.pdf",
     "roll.png",
 }  # fmt: skip
-
-
-def run(*arguments: object) -> int:
-    return main([str(argument) for argument in arguments])
 
 
 def test_transcribe(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

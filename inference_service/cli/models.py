@@ -1,0 +1,110 @@
+"""``notabot models``: list, fetch and exchange them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from inference_service.cli.options import add_server_options, connect
+from inference_service.pipeline.stages import Task
+from inference_service.settings import ModelSettings, Settings
+
+if TYPE_CHECKING:
+    from inference_service.cli.options import Commands
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the command, which has commands of its own."""
+    models = commands.add_parser("models", help="list, fetch and exchange models")
+    actions = models.add_subparsers(required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="every model; with --server, as the service has it")
+    add_server_options(listing)
+    listing.set_defaults(command=_list_models)
+    fetching = actions.add_parser("fetch", help="download a model's weights")
+    fetching.add_argument("name", metavar="NAME")
+    fetching.set_defaults(command=_fetch_model)
+    using = actions.add_parser("use", help="let a running service use a model")
+    using.add_argument("task", metavar="TASK")
+    using.add_argument("model", metavar="MODEL")
+    add_server_options(using)
+    using.set_defaults(command=_use_model)
+
+
+def _list_models(options: argparse.Namespace, settings: Settings) -> None:
+    if options.server is not None:
+        with connect(options, settings, admin=True) as client:
+            rows: list[tuple[str, ...]] = [
+                (m.task, m.name, m.version, m.licence, m.state, _megabytes(m.size_bytes))
+                for m in client.list_models()
+            ]
+    else:
+        rows = _local_models(settings.models)
+    _print_table(("TASK", "MODEL", "VERSION", "LICENCE", "STATE", "FETCH"), rows)
+
+
+def _local_models(settings: ModelSettings) -> list[tuple[str, ...]]:
+    from inference_service.assembly import build_catalog
+
+    catalog = build_catalog(settings.profile)
+    choice = catalog.choice(settings.profile, settings.overrides)
+    rows: list[tuple[str, ...]] = []
+    for task in Task:
+        for entry in catalog.models:
+            if task not in entry.tasks:
+                continue
+            fetched = entry.is_fetched(settings.weights)
+            state = "default" if choice[task] is entry else "available"
+            rows.append(
+                (
+                    task,
+                    entry.name,
+                    entry.version,
+                    entry.licence,
+                    state if fetched else "not fetched",
+                    _megabytes(entry.size_bytes),
+                )
+            )
+    return rows
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.0f} MB" if size_bytes else "-"
+
+
+def _print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    for row in (header, *rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print(line.rstrip())
+
+
+def _fetch_model(options: argparse.Namespace, settings: Settings) -> None:
+    from tqdm import tqdm
+
+    from inference_service.assembly import build_catalog
+    from model_zoo.fetch import fetch
+
+    entry = build_catalog(settings.models.profile).named(options.name)
+    if not entry.files:
+        print(f"{entry.name} comes with its package: nothing to fetch")
+        return
+    for path, file in zip(entry.paths(settings.models.weights), entry.files, strict=True):
+        with tqdm(
+            total=file.size_bytes, unit="B", unit_scale=True, desc=file.name, disable=None
+        ) as bar:
+            fetch(
+                file.url,
+                path,
+                sha256=file.sha256,
+                size_bytes=file.size_bytes,
+                report=lambda done, bar=bar: bar.update(done - bar.n),  # type: ignore[misc]
+            )
+    print(f"{entry.name} is fetched")
+
+
+def _use_model(options: argparse.Namespace, settings: Settings) -> None:
+    options.server = options.server or settings.server.listen
+    with connect(options, settings, admin=True) as client:
+        previous = client.activate(options.task, options.model)
+    print(f"{options.task}: {options.model} serves now, instead of {previous}")

@@ -1,0 +1,98 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from inference_service.notation.page import Paper
+from inference_service.notation.views import View
+from inference_service.pipeline.options import (
+    DEFAULT_FORMATS,
+    Format,
+    Preset,
+    RenderOptions,
+    clean_title,
+)
+from inference_service.settings import Settings
+
+if TYPE_CHECKING:
+    from inference_service.server.client import Client
+
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_preset_option(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told what kind of recording it gets."""
+    parser.add_argument(
+        "--preset", type=Preset, choices=list(Preset), default=Preset.AUTO, help="of a recording"
+    )
+
+
+def add_render_options(
+    parser: argparse.ArgumentParser, formats: frozenset[Format] = DEFAULT_FORMATS
+) -> None:
+    """Let a command be told what to write; :func:`read_render_options` reads it."""
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--view", type=_view, default=View.FULL, metavar="VIEW", help=_names(View))
+    parser.add_argument(
+        "--formats",
+        type=_formats,
+        default=formats,
+        metavar="A,B",
+        help=f"{_names(Format)} (default: {_names(sorted(formats))})",
+    )
+    parser.add_argument("--transpose", type=int, default=0, metavar="SEMITONES")
+    parser.add_argument(
+        "--simple-chords", action="store_true", help="chords as triads and sevenths"
+    )
+    parser.add_argument(
+        "--paper", type=Paper, choices=list(Paper), default=Paper.A4, help="of the PDF"
+    )
+    parser.add_argument("--title", metavar="TEXT", help="default: the file's name")
+
+
+def read_render_options(options: argparse.Namespace) -> RenderOptions:
+    """Return what a command was told to write."""
+    source: Path = options.input
+    title = clean_title(options.title if options.title is not None else source.stem)
+    return RenderOptions(
+        options.view,
+        options.transpose,
+        options.formats,
+        title,
+        simple_chords=options.simple_chords,
+        paper=options.paper,
+    )
+
+
+def add_server_options(parser: argparse.ArgumentParser) -> None:
+    """Let a command be told of a service; :func:`connect` reads it."""
+    parser.add_argument("--server", metavar="HOST:PORT", help="a running service")
+    parser.add_argument("--token", help="its bearer token (default: the one in the settings)")
+    parser.add_argument("--tls-ca", type=Path, metavar="PEM", help="connect by TLS")
+
+
+def connect(options: argparse.Namespace, settings: Settings, *, admin: bool = False) -> Client:
+    """Return a connection to the service that a command was told of."""
+    from inference_service.server.client import Client
+
+    secret = settings.server.token
+    if admin and settings.server.admin_token is not None:
+        secret = settings.server.admin_token
+    token = options.token or (secret.get_secret_value() if secret is not None else None)
+    return Client(options.server, token, options.tls_ca)
+
+
+def _names(kind: Iterable[str]) -> str:
+    return ", ".join(name.replace("_", "-") for name in kind)
+
+
+def _view(text: str) -> View:
+    return View(text.replace("-", "_"))
+
+
+def _formats(text: str) -> frozenset[Format]:
+    return frozenset(Format(name.strip()) for name in text.split(",") if name.strip())

@@ -1,0 +1,179 @@
+"""``notabot notate`` and ``continue``: music that is known as notes."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from inference_service.cli.files import Report, portion, progress_bar, read, write_files
+from inference_service.cli.options import (
+    add_preset_option,
+    add_render_options,
+    add_server_options,
+    connect,
+    read_render_options,
+)
+from inference_service.continuation.options import ContinuationOptions, Style
+from inference_service.errors import InvalidOptions
+from inference_service.pipeline.options import (
+    DEFAULT_CONTINUATION_FORMATS,
+    ContinueOptions,
+    Format,
+    RhythmSource,
+    TranscribeOptions,
+)
+from inference_service.progress import Stage
+from inference_service.settings import Settings
+
+if TYPE_CHECKING:
+    from inference_service.cli.options import Commands
+
+_HEARD: Final = 0.8
+"""How much of the work on a recording is to hear it."""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands."""
+    notate = commands.add_parser("notate", help="write the score of a performed MIDI file")
+    notate.add_argument("input", type=Path, metavar="PERFORMANCE.mid")
+    notate.add_argument(
+        "--rhythm",
+        type=RhythmSource,
+        choices=list(RhythmSource),
+        default=RhythmSource.AUTO,
+        help="whose beats: the file's, those read from its notes, or whichever make sense",
+    )
+    add_render_options(notate)
+    notate.set_defaults(command=_notate)
+
+    usual = ContinuationOptions()
+    going_on = commands.add_parser("continue", help="write how a piece could go on")
+    going_on.add_argument(
+        "input", type=Path, metavar="IN", help="a recording, a MIDI file, MusicXML or result.json"
+    )
+    add_preset_option(going_on)
+    going_on.add_argument(
+        "--measures", type=int, default=usual.measures, metavar="N", help="how many to write"
+    )
+    going_on.add_argument(
+        "--style", type=Style, choices=list(Style), default=usual.style, help="whose habits"
+    )
+    going_on.add_argument(
+        "--seed", type=int, default=usual.seed, metavar="N", help="the same seed, the same music"
+    )
+    going_on.add_argument(
+        "--boldness",
+        type=float,
+        default=usual.boldness,
+        metavar="X",
+        help="from -1, calmest, to 1, boldest",
+    )
+    going_on.add_argument(
+        "--context",
+        type=int,
+        default=usual.context_measures,
+        metavar="N",
+        help="given measures before the new ones",
+    )
+    going_on.add_argument(
+        "--alternatives",
+        type=int,
+        default=usual.alternatives,
+        metavar="N",
+        help="others beside the best",
+    )
+    add_render_options(going_on, DEFAULT_CONTINUATION_FORMATS)
+    add_server_options(going_on)
+    going_on.set_defaults(command=_continue)
+
+
+def _notate(options: argparse.Namespace, settings: Settings) -> None:
+    from inference_service.assembly import Pipeline, build_stages
+    from inference_service.engine.meter import build_render_meter
+    from inference_service.midi.reader import decode_performance
+
+    wanted = read_render_options(options)
+    performance = decode_performance(read(options.input, settings.audio.max_bytes))
+    meter = build_render_meter()
+    pipeline = Pipeline(settings.audio, settings.preview)
+    with progress_bar() as report:
+        report(Stage.BEATS, 0.0)
+        stages = build_stages(settings.models)
+        performance = pipeline.read_performance(performance, options.rhythm, stages)
+        artifacts = pipeline.render(
+            performance,
+            wanted,
+            lambda stage, done: report(stage, meter.update(stage, done).overall_fraction),
+            {},
+        )
+    write_files(options.out, [(artifact.name, artifact.data) for artifact in artifacts])
+
+
+def _continue(options: argparse.Namespace, settings: Settings) -> None:
+    wanted = ContinueOptions(
+        ContinuationOptions(
+            options.measures,
+            options.style,
+            options.seed,
+            options.boldness,
+            options.context,
+            options.alternatives,
+        ),
+        read_render_options(options),
+    )
+    data = read(options.input, settings.audio.max_bytes)
+    there = options.server is not None
+    with progress_bar() as report:
+        files = (_continue_there if there else _continue_here)(
+            data, wanted, options, settings, report
+        )
+    write_files(options.out, files)
+
+
+def _continue_here(
+    data: bytes,
+    wanted: ContinueOptions,
+    options: argparse.Namespace,
+    settings: Settings,
+    report: Report,
+) -> list[tuple[str, bytes]]:
+    from inference_service.assembly import Pipeline
+    from inference_service.cli.music import know_music
+    from inference_service.engine.meter import build_continuation_meter
+    from inference_service.music.score import Score
+
+    music = know_music(data, options.preset, settings, portion(report, 0.0, _HEARD))
+    if isinstance(music, Score) and options.title is None and music.title:
+        wanted = replace(wanted, render=replace(wanted.render, title=music.title))
+    meter = build_continuation_meter()
+    writing = portion(report, _HEARD, 1.0)
+    artifacts = Pipeline(settings.audio, settings.preview).continue_music(
+        music,
+        wanted,
+        lambda stage, done: writing(stage, meter.update(stage, done).overall_fraction),
+    )
+    return [(artifact.name, artifact.data) for artifact in artifacts]
+
+
+def _continue_there(
+    data: bytes,
+    wanted: ContinueOptions,
+    options: argparse.Namespace,
+    settings: Settings,
+    report: Report,
+) -> list[tuple[str, bytes]]:
+    from inference_service.cli.music import Kind, recognize
+
+    if recognize(data) is not Kind.RECORDING:
+        raise InvalidOptions(
+            "a service continues recordings; leave out --server for anything else", option="server"
+        )
+    least = replace(wanted.render, formats=frozenset({Format.JSON}))
+    with connect(options, settings) as client:
+        heard = client.transcribe(
+            data, TranscribeOptions(options.preset, least), portion(report, 0.0, _HEARD)
+        )
+        reply = client.continue_music(heard.result_id, wanted, portion(report, _HEARD, 1.0))
+    return reply.files
