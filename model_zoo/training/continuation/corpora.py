@@ -14,8 +14,8 @@ others by a hash of the composition's name, the last digit of which is 0 for ``t
 ``dev``, so that two files of one composition fall together.
 
 The files are those of a data folder's ``symbolic``. Writing them down takes minutes: what has been
-written can be kept in a folder. It is written again when an archive or this package has changed;
-throw the folder away when anything else has.
+written can be kept in a folder. It is written again when an archive has changed, or the modules of
+this package that write it; throw the folder away when anything else has.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def read_corpus(
     writers = [write for part, write in list_writers(archive) if part == split]
     if cache is None:
         return _only_songs(write() for write in writers)
-    kept = cache / f"{name}-{split}-{_digest(archive)}.pickle"
+    kept = cache / f"{name}-{split}-{_digest(name, archive)}.pickle"
     if not kept.exists():
         cache.mkdir(parents=True, exist_ok=True)
         _keep(writers, kept)
@@ -79,12 +79,11 @@ def _only_songs(songs: Iterable[Song | None]) -> Iterator[Song]:
     return (song for song in songs if song is not None)
 
 
-def _digest(archive: Path) -> str:
+def _digest(name: str, archive: Path) -> str:
     state = archive.stat()
     digest = hashlib.blake2b(f"{state.st_size} {state.st_mtime_ns}".encode(), digest_size=6)
-    for module in sorted(Path(__file__).parent.glob("*.py")):
-        if module.stem in _WRITING:
-            digest.update(module.read_bytes())
+    for module in ("corpora", "song", *_WRITING[name]):
+        digest.update(Path(__file__).with_name(f"{module}.py").read_bytes())
     return digest.hexdigest()
 
 
@@ -143,5 +142,9 @@ CORPORA: Final[dict[str, tuple[str, Callable[[Path], Iterator[tuple[Split, Write
 }
 """Each corpus's archive, and who lists what is in it."""
 
-_WRITING: Final = ("corpora", "song", "written", "pop909", "lieder", "leadsheets")
-"""The modules by which songs come out as they do."""
+_WRITING: Final = {
+    "pop909": ("pop909",),
+    "lieder": ("written", "lieder"),
+    "openewld": ("written", "leadsheets"),
+}
+"""The modules by which a corpus's songs come out as they do."""

@@ -124,7 +124,8 @@ def write_down(
     Parameters
     ----------
     chords : sequence of (float, str)
-        In order: where each begins, in quarters, and its label. They go to the nearest beats.
+        In order: where each begins, in quarters, and its label. They go to the nearest beats, from
+        the middle between two to the later one.
     keys : sequence of (float, Key)
         In order, at least one; they go to the nearest bar lines.
     melody_part : int or None
@@ -191,7 +192,8 @@ def _place_chords(chords: Sequence[tuple[float, str]], clock: _Clock) -> tuple[S
     labels: dict[Fraction, str] = {}
     for start_q, label in chords:
         if start_q < clock.stop_q - EPSILON_Q:
-            labels[max(Fraction(round(clock.at(start_q))), clock.first)] = label
+            nearest = floor(clock.at(start_q) + 0.5 + EPSILON_Q)
+            labels[max(Fraction(nearest), clock.first)] = label
     placed: list[ScoreChord] = []
     for beat, label in sorted(labels.items()):
         if not placed or placed[-1].label != label:

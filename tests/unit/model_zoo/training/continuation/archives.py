@@ -9,6 +9,8 @@ from pathlib import Path
 
 import mido
 
+from tests.unit.model_zoo.training.rhythm.pieces import attributes, note, write
+
 BEAT_S = 0.5
 MELODY = (64, 65, 67, 69, 67, 65, 64, 62)
 
@@ -85,3 +87,25 @@ def harmony(root: str, kind: str) -> str:
     alter = "<root-alter>-1</root-alter>" if root.endswith(" flat") else ""
     step = f"<root-step>{root[0]}</root-step>"
     return f"<harmony><root>{step}{alter}</root><kind>{kind}</kind></harmony>"
+
+
+def meter(beats: int, unit: int, **more: int) -> str:
+    """Attributes with a time signature."""
+    time = f"<time><beats>{beats}</beats><beat-type>{unit}</beat-type></time>"
+    return attributes(time, **more)
+
+
+def sheet(
+    bars: int = 20, *, fifths: int = 0, pickup: bool = False, last: tuple[str, str] = ("F", "major")
+) -> bytes:
+    """A tune in F, with a chord to each bar; the last is ``last``."""
+    chords = [("F", "major"), ("B flat", "major"), ("C", "dominant"), ("F", "major")]
+    tunes = [("F4", "A4"), ("Bb4", "D5"), ("C5", "E4"), ("F4", "C4")]
+    measures = [meter(4, 4, fifths=fifths) + note("C4", 2)] if pickup else []
+    for number in range(bars):
+        chord = last if number == bars - 1 else chords[number % 4]
+        first, second = tunes[number % 4]
+        measures.append(harmony(*chord) + note(first, 3) + note(second, 1) + note(first, 4))
+    if not pickup:
+        measures[0] = meter(4, 4, fifths=fifths) + measures[0]
+    return write(measures)

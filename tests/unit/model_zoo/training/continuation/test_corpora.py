@@ -31,11 +31,13 @@ from tests.unit.model_zoo.training.continuation.archives import (
     BEAT_S,
     MELODY,
     harmony,
+    meter,
     pack,
     pop_song,
+    sheet,
 )
-from tests.unit.model_zoo.training.rhythm.pieces import attributes, parse, write
 from tests.unit.model_zoo.training.rhythm.pieces import note as written
+from tests.unit.model_zoo.training.rhythm.pieces import parse, write
 
 
 def note(start: float, duration: float, pitch: int) -> ScoreNote:
@@ -127,11 +129,6 @@ def test_songs_are_kept(tmp_path: Path) -> None:
 # Written music
 
 
-def meter(beats: int, unit: int, **more: int) -> str:
-    time = f"<time><beats>{beats}</beats><beat-type>{unit}</beat-type></time>"
-    return attributes(time, **more)
-
-
 def test_places_of_melodies_are_quarters_and_thirds() -> None:
     places = [snap(beat) for beat in (-0.3, 0.1, 0.9, 1.3, 2.65, 3.8)]
     assert places == [Fraction(n, d) for n, d in ((-1, 3), (0, 1), (1, 1), (4, 3), (8, 3), (15, 4))]
@@ -163,24 +160,6 @@ def test_the_longest_stretch_of_one_unit_is_kept() -> None:
 
 
 # OpenEWLD
-
-
-def sheet(
-    bars: int = 20, *, fifths: int = 0, pickup: bool = False, last: tuple[str, str] = ("F", "major")
-) -> bytes:
-    """A tune in F, with a chord to each bar; the last is ``last``."""
-    chords = [("F", "major"), ("B flat", "major"), ("C", "dominant"), ("F", "major")]
-    tunes = [("F4", "A4"), ("Bb4", "D5"), ("C5", "E4"), ("F4", "C4")]
-    measures = [meter(4, 4, fifths=fifths) + written("C4", 2)] if pickup else []
-    for number in range(bars):
-        chord = last if number == bars - 1 else chords[number % 4]
-        first, second = tunes[number % 4]
-        measures.append(
-            harmony(*chord) + written(first, 3) + written(second, 1) + written(first, 4)
-        )
-    if not pickup:
-        measures[0] = meter(4, 4, fifths=fifths) + measures[0]
-    return write(measures)
 
 
 def lead(tmp_path: Path, text: bytes) -> Song | None:
@@ -303,7 +282,7 @@ def lied(
 
 
 def test_a_lied_is_written_down(tmp_path: Path) -> None:
-    song = lied(tmp_path, "Time Signature: 4/4\nm1 C: I b3.5 V7\nm2 I\nm99 V")
+    song = lied(tmp_path, "Time Signature: 4/4\nm1 C: I b3 V7\nm2 I\nm99 V")
     assert song is not None
     assert song.corpus == "lieder"
     assert [(c.start_beats, c.label) for c in song.score.chords] == [
@@ -314,6 +293,20 @@ def test_a_lied_is_written_down(tmp_path: Path) -> None:
     assert [(part.id, part.staves) for part in song.score.parts] == [("melody", 1), ("part2", 2)]
     assert song.melody[0].start_beats == 4
     assert (song.score.key, song.score.key_changes) == (Key("C", "major"), ())
+
+
+def test_chords_go_to_the_nearest_beats(tmp_path: Path) -> None:
+    analysis = "Time Signature: 4/4\nm1 C: I b2.333 V b3.5 vi\nm2 IV b1.5 ii b4.5 V\nm3 I"
+    song = lied(tmp_path, analysis)
+    assert song is not None
+    assert [(c.start_beats, c.label) for c in song.score.chords] == [
+        (0, "C:maj"),
+        (1, "G:maj"),
+        (3, "A:min"),
+        (4, "F:maj"),
+        (5, "D:min"),
+        (8, "C:maj"),
+    ]
 
 
 def test_measures_counted_from_nought_are_found(tmp_path: Path) -> None:
