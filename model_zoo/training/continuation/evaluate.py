@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from inference_service.continuation.compose import Continuation, continue_music
 from inference_service.continuation.degrees import signature_tonic
 from inference_service.continuation.harmony import find_slots
 from inference_service.continuation.melody import TICKS, MelodyBar
-from inference_service.continuation.options import ContinuationOptions, Style
+from inference_service.continuation.options import ContinuationOptions
 from inference_service.errors import NothingToContinue
 from inference_service.harmony.key import KeyProfileEstimator
 from inference_service.music.events import Key, NoteEvent
@@ -29,10 +29,9 @@ from inference_service.music.excerpt import cut_score
 from inference_service.music.score import Score, ScoreNote
 from model_zoo.training.continuation.learn import LEAST_GIVEN, NEW_BARS, Lesson
 from model_zoo.training.continuation.song import Song
+from model_zoo.training.continuation.survey import STYLES
 
 K = TypeVar("K", bound=Hashable)
-
-STYLES: Final = {"pop909": Style.POP, "lieder": Style.CLASSICAL, "openewld": Style.FOLK}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,10 @@ from inference_service.continuation.search import (
 from inference_service.continuation.styles import load_language
 from inference_service.music.excerpt import cut_score
 from inference_service.progress import ignore
-from model_zoo.training.continuation.evaluate import STYLES, find_cut
+from model_zoo.training.continuation.evaluate import find_cut
 from model_zoo.training.continuation.learn import NEW_BARS, Lesson
 from model_zoo.training.continuation.song import Song
+from model_zoo.training.continuation.survey import STYLES
 
 WAYS: Final[Mapping[str, tuple[bool, EvolutionOptions]]] = {
     "pge": (False, EvolutionOptions()),
@@ -43,6 +44,8 @@ WAYS: Final[Mapping[str, tuple[bool, EvolutionOptions]]] = {
     "random-even": (True, EvolutionOptions(learns=False, breeds=False)),
 }
 """Whether it begins with even probabilities, and how it searches."""
+
+KINDS: Final = ("harmony", "melody")
 
 Curves = dict[str, NDArray[np.float64]]
 """By way: the best fitness after each generation, shape (songs, seeds, generations)."""

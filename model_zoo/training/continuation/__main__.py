@@ -1,0 +1,143 @@
+"""What there is to learn from, learning it, and measuring what is made of it.
+
+``python -m model_zoo.training.continuation survey | learn | evaluate | searches``
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from inference_service.continuation.styles import GRAMMARS, encode_language
+from model_zoo.training.continuation.corpora import CORPORA, Split, read_corpus
+from model_zoo.training.continuation.evaluate import describe_figures, list_cases, summarise
+from model_zoo.training.continuation.learn import learn_language
+from model_zoo.training.continuation.plot import draw_curves
+from model_zoo.training.continuation.searches import (
+    KINDS,
+    WAYS,
+    Curves,
+    compare,
+    describe_curves,
+    list_quests,
+)
+from model_zoo.training.continuation.song import Song
+from model_zoo.training.continuation.survey import (
+    PERPLEXITY_HEAD,
+    STOCK_HEAD,
+    STYLES,
+    describe_holdings,
+    describe_perplexities,
+    take_stock,
+)
+
+PARTS: Final[tuple[Split, Split]] = ("train", "dev")
+DEV_SONGS: Final = 30
+"""On so many the usual surprise is measured."""
+
+ROOT = Path(__file__).parents[3]
+CACHE = ROOT / "var" / "continuation"
+DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
+
+
+def main(arguments: list[str] | None = None, say: Callable[[str], None] = print) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m model_zoo.training.continuation")
+    parser.add_argument("--data", type=Path, default=DATA, help="with the folder symbolic/")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="for songs, once written down")
+    commands = parser.add_subparsers(dest="command", required=True)
+    surveying = commands.add_parser("survey", help="count songs, and guess their next chords")
+    surveying.add_argument(
+        "--corpus", choices=CORPORA, action="append", help="may be repeated; all, if left out"
+    )
+    learning = commands.add_parser("learn", help="count what a style's grammars do in its corpus")
+    learning.add_argument("corpus", choices=CORPORA)
+    learning.add_argument("--out", type=Path, default=GRAMMARS, help="folder")
+    measuring = commands.add_parser("evaluate", help="continuations against how songs go on")
+    measuring.add_argument("corpus", choices=CORPORA)
+    measuring.add_argument("--songs", type=int, default=100, help="held back ones, at most")
+    comparing = commands.add_parser("searches", help="ways of searching, judging as many sentences")
+    comparing.add_argument("--corpus", choices=CORPORA, default="pop909")
+    comparing.add_argument("--songs", type=int, default=8, help="of the development part")
+    comparing.add_argument("--seeds", type=int, default=10)
+    comparing.add_argument("--population", type=int, default=60)
+    comparing.add_argument("--generations", type=int, default=25)
+    comparing.add_argument("--plot", type=Path, help="an SVG file of the curves")
+    options = parser.parse_args(arguments)
+    symbolic = options.data / "symbolic"
+    if options.command == "survey":
+        survey(options.corpus or [*CORPORA], symbolic, options.cache, say)
+    elif options.command == "learn":
+        learn(options.corpus, symbolic, options.cache, options.out, say)
+    elif options.command == "evaluate":
+        evaluate(options.corpus, symbolic, options.cache, options.songs, say)
+    else:
+        songs = islice(read_corpus(options.corpus, symbolic, "dev", options.cache), options.songs)
+        compare_searches(
+            songs, options.seeds, options.population, options.generations, options.plot, say
+        )
+
+
+def learn(
+    corpus: str, symbolic: Path, cache: Path | None, out: Path, say: Callable[[str], None]
+) -> None:
+    """Write a style's probabilities."""
+    train, dev = ([*read_corpus(corpus, symbolic, part, cache)] for part in PARTS)
+    language = learn_language(STYLES[corpus], train, dev[:DEV_SONGS])
+    path = out / f"{language.style}.json"
+    path.write_text(encode_language(language), encoding="utf-8")
+    say(f"{path}: {len(train)} songs; a bar of chords {language.harmony.usual.mean_bits:.2f} bits, "
+        f"a note of melody {language.melody.usual.mean_bits:.2f} bits")  # fmt: skip
+
+
+def evaluate(
+    corpus: str, symbolic: Path, cache: Path | None, songs: int, say: Callable[[str], None]
+) -> None:
+    """Print how continuations compare with the true ones."""
+    cases = [*islice(list_cases(read_corpus(corpus, symbolic, "test", cache)), songs)]
+    say(f"{len(cases)} songs of {corpus}")
+    for line in describe_figures(summarise(cases)):
+        say(line)
+
+
+def compare_searches(
+    songs: Iterable[Song],
+    seeds: int,
+    population: int,
+    generations: int,
+    plot: Path | None,
+    say: Callable[[str], None],
+) -> None:
+    """Print how ways of searching compare, and draw their curves."""
+    quests = [found for song in songs if (found := list_quests(song))]
+    curves: dict[str, Curves] = {}
+    for kind in KINDS:
+        curves[kind] = compare([quest[kind] for quest in quests], seeds, population, generations)
+        say(kind)
+        for line in describe_curves(curves[kind], "pge", [way for way in WAYS if way != "pge"]):
+            say(line)
+    if plot is not None:
+        plot.write_text(draw_curves(curves), encoding="utf-8")
+
+
+def survey(
+    corpora: Sequence[str], symbolic: Path, cache: Path | None, say: Callable[[str], None]
+) -> None:
+    """Print what corpora hold, then the perplexities of their chords."""
+    stock = {name: take_stock(name, symbolic, cache) for name in corpora}
+    say(STOCK_HEAD)
+    for name, holdings in stock.items():
+        for line in describe_holdings(name, holdings):
+            say(line)
+    say(PERPLEXITY_HEAD)
+    for name, holdings in stock.items():
+        for line in describe_perplexities(name, holdings):
+            say(line)
+
+
+if __name__ == "__main__":
+    main()
