@@ -34,6 +34,7 @@ from inference_service.music.events import (
     Part,
     Transcription,
 )
+from inference_service.music.part_ids import build_part_id
 from inference_service.music.time import MIN_BEAT_S
 
 MAX_BYTES: Final = 2_000_000
@@ -228,7 +229,7 @@ def _read_parts(midi: mido.MidiFile, clock: _Clock) -> tuple[Part, ...]:
             name = _text(track.name).strip() or ("Drums" if is_drum else "Piano")
             parts.append(
                 Part(
-                    _unique_id(name, used),
+                    build_part_id(name, used),
                     name,
                     tuple(sorted(notes)),
                     None if is_drum else program,
@@ -278,15 +279,6 @@ def _absolute(track: Iterable[mido.Message]) -> Iterator[tuple[int, mido.Message
     for message in track:
         now += message.time
         yield now, message
-
-
-def _unique_id(name: str, used: set[str]) -> str:
-    base = re.sub(r"\W+", "-", name.lower()).strip("-")[:32] or "part"
-    candidate, number = base, 2
-    while candidate in used:
-        candidate, number = f"{base}-{number}", number + 1
-    used.add(candidate)
-    return candidate
 
 
 def _text(text: str) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from inference_service.music.events import NO_CHORD
+from inference_service.music.pitch import fifths_of
 from inference_service.music.score import ScoreChord
 
 _LABEL: Final = re.compile(
@@ -48,6 +50,14 @@ _QUALITIES: Final[dict[str, tuple[str, str, tuple[int, ...]]]] = {
     "5": ("power", "5", (0, 1)),
     "1": ("power", "5", (0,)),
 }
+
+_SHORTHANDS: Final = {kind: short for short, (kind, _, _) in reversed(_QUALITIES.items())}
+
+# What a kind beyond the shorthand has in its name, and what it is taken for; the first that fits.
+_LIKE_KINDS: Final = {
+    "major-11": "maj9", "minor-": "min7", "dominant": "7", "seventh": "7", "German": "7",
+    "minor": "min", "Tristan": "hdim7", "dim": "dim", "aug": "aug", "": "maj",
+}  # fmt: skip
 
 # Fifths of the major scale's degrees over the root.
 _DEGREE_FIFTHS: Final = {1: 0, 2: 2, 3: 4, 4: -1, 5: 1, 6: 3, 7: 5}
@@ -109,6 +119,50 @@ def _known_quality(quality: str) -> str:
     return next(
         (q for q in sorted(_QUALITIES, key=len, reverse=True) if quality.startswith(q)), "maj"
     )
+
+
+def label_chord(
+    root: str, kind: str, degrees: Iterable[tuple[str, int, int]] = (), bass: str = ""
+) -> str | None:
+    """Write a chord symbol of MusicXML as a Harte label; None for what has no root.
+
+    Parameters
+    ----------
+    root, bass : str
+        Names such as ``"Bb"``; an empty or equal bass is the root.
+    kind : str
+        MusicXML's ``kind-value``. One beyond the shorthand is the triad or seventh in it.
+    degrees : iterable of (str, int, int)
+        ``add``, ``alter`` or ``subtract``, the degree, and the alteration.
+
+    >>> label_chord("F#", "half-diminished", bass="A")
+    'F#:hdim7/b3'
+    """
+    if kind == "none":
+        return NO_CHORD
+    if not root:
+        return None
+    shorthand = _SHORTHANDS.get(kind) or next(
+        short for part, short in _LIKE_KINDS.items() if part in kind
+    )
+    changes = [text for degree in degrees for text in _write_degree(*degree)]
+    written = f"({','.join(changes)})" if changes else ""
+    fifths = fifths_of(bass) - fifths_of(root) if bass else 0
+    return f"{root}:{shorthand}{written}{f'/{_write_fifths(fifths)}' if fifths else ''}"
+
+
+def _write_degree(change: str, degree: int, alter: int) -> list[str]:
+    """Return what a degree adds to a label, and what it takes away."""
+    signs = "#" * alter if alter > 0 else "b" * -alter
+    if change == "subtract":
+        return [f"*{signs}{degree}"]
+    return [f"*{degree}", f"{signs}{degree}"] if change == "alter" else [f"{signs}{degree}"]
+
+
+def _write_fifths(fifths: int) -> str:
+    """Name a place over the root as a degree of the major scale."""
+    alter, index = divmod(fifths + 1, 7)
+    return ("#" * alter if alter > 0 else "b" * -alter) + str((4, 1, 5, 2, 6, 3, 7)[index])
 
 
 def simplify_label(label: str) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_service.music.events import Key, Mode
-from inference_service.music.pitch import build_key, key_fifths
+from inference_service.music.pitch import build_key, key_fifths, name_of, pitch_class
 from inference_service.music.score import Bar, KeyChange, Score
 
 SHORTEST_BARS: Final = 8
@@ -83,6 +83,24 @@ def find_key_changes(score: Score) -> Score:
         changes.append(KeyChange(int(bars[start].start_beats), key))
         start = stop
     return replace(score, key=changes[0].key, key_changes=tuple(changes[1:]))
+
+
+def likelier_key(sounding_beats: Sequence[float], fifths: int) -> Key:
+    """Return which of a signature's two keys it is.
+
+    Parameters
+    ----------
+    sounding_beats : sequence of float
+        How long each pitch class sounds.
+    fifths : int
+        Of the signature.
+    """
+    major, minor = Key(name_of(fifths), "major"), Key(name_of(fifths + 3), "minor")
+    fits = [
+        float(np.dot(sounding_beats, np.roll(_LOG_PROFILES[row], pitch_class(key.tonic))))
+        for row, key in ((0, major), (12, minor))
+    ]
+    return minor if fits[1] > fits[0] else major
 
 
 def _count(score: Score, bars: Sequence[Bar]) -> NDArray[np.float64]:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Final
 from xml.etree import ElementTree
 
 from inference_service.music.events import ChordSegment
+from inference_service.music.pitch import pitch_class
+from inference_service.notation.partwise import read_parts
 from model_zoo.training.sources.harte import name_chord
 from model_zoo.training.sources.piece import PUBLIC_DOMAIN, Origin, Piece
 from model_zoo.training.sources.scores import (
@@ -23,8 +24,6 @@ from model_zoo.training.sources.scores import (
 )
 from model_zoo.training.sources.splits import name_work
 from model_zoo.training.sources.survey import Entry
-
-_STEPS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 Chord = tuple[float, int, tuple[int, ...]]
 """Where it begins in quarters, its root's pitch class, and its intervals."""
@@ -60,29 +59,14 @@ def read_leadsheet(name: str, text: bytes) -> Piece:
 
 def read_chords(text: bytes, score: WrittenPiece) -> list[Chord]:
     """Read the chord symbols of a lead sheet's first part."""
-    root = ElementTree.fromstring(text)
-    part = root.find("part")
-    chords: list[Chord] = []
-    divisions = 1.0
-    for measure, start_q in zip(
-        part.findall("measure") if part is not None else (), score.bar_start_q, strict=False
-    ):
-        cursor_q = float(start_q)
-        for element in measure:
-            divisions = float(element.findtext("divisions") or divisions)
-            length_q = float(element.findtext("duration") or 0) / divisions
-            if element.tag == "harmony" and element.find("root") is not None:
-                step = element.findtext("root/root-step") or "C"
-                alter = round(float(element.findtext("root/root-alter") or 0))
-                kind = element.findtext("kind") or "major"
-                chords.append((cursor_q, (_STEPS[step] + alter) % 12, _intervals(kind)))
-            elif element.tag == "backup":
-                cursor_q -= length_q
-            elif element.tag == "forward" or (
-                element.tag == "note" and element.find("chord") is None
-            ):
-                cursor_q += length_q
-    return chords
+    parts = read_parts(ElementTree.fromstring(text))
+    return [
+        (float(start_q) + float(chord.start_q), pitch_class(chord.root), _intervals(chord.kind))
+        for part in parts[:1]
+        for measure, start_q in zip(part.measures, score.bar_start_q, strict=False)
+        for chord in measure.chords
+        if chord.root
+    ]
 
 
 def _intervals(kind: str) -> tuple[int, ...]:

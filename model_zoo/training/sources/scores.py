@@ -7,12 +7,13 @@ Positions are in quarter notes from the beginning.
 
 from __future__ import annotations
 
-import io
 import math
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_service.music.events import ChordSegment
+from inference_service.notation.partwise import WrittenMeasure, join_ties, read_parts, unpack
 from model_zoo.training.sources.piece import (
     UNKNOWN,
     Line,
@@ -35,7 +37,6 @@ EPSILON_Q: Final = 1e-3
 QUARTERS_PER_S: Final = 1.6
 VELOCITY: Final = 80.0
 
-_STEPS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _MARKS: Final = {
     "trill-mark": "trill",
     "wavy-line": "trill",
@@ -86,25 +87,6 @@ class WrittenPiece:
     staves: tuple[int, ...]
 
 
-@dataclass
-class _Note:
-    onset_q: float
-    duration_q: float
-    pitch: int
-    part: int
-    staff: int
-    grace: bool
-    marks: set[str] = field(default_factory=set)
-
-
-@dataclass
-class _Bars:
-    start_q: list[float] = field(default_factory=list)
-    beats: list[int] = field(default_factory=list)
-    unit: list[int] = field(default_factory=list)
-    fifths: list[int] = field(default_factory=list)
-
-
 def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the name and MusicXML text of every score in a zip file, in the archive's order."""
     with zipfile.ZipFile(path) as files:
@@ -115,13 +97,6 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
                 yield name, files.read(name)
 
 
-def unpack(mxl: bytes) -> bytes:
-    """Return the score inside a compressed MusicXML file."""
-    with zipfile.ZipFile(io.BytesIO(mxl)) as inner:
-        names = [n for n in inner.namelist() if not n.startswith("META-INF") and n.endswith("ml")]
-        return inner.read(names[0])
-
-
 def parse_score(name: str, text: bytes) -> WrittenPiece:
     """Read partwise MusicXML.
 
@@ -130,128 +105,46 @@ def parse_score(name: str, text: bytes) -> WrittenPiece:
     ValueError
         If there is no note in it, or its parts disagree about the bars.
     """
-    root = ElementTree.fromstring(text)
-    notes: list[_Note] = []
-    bars = _Bars()
-    staves = []
-    for index, part in enumerate(root.findall("part")):
-        own, own_bars, count = _read_part(part, index, bars if index else None)
-        notes += own
-        staves.append(count)
-        if not index:
-            bars = own_bars
+    parts = read_parts(ElementTree.fromstring(text))
+    measures = parts[0].measures if parts else []
+    starts_q = _lay_measures(measures)
+    notes = sorted(
+        (
+            (index, joined)
+            for index, part in enumerate(parts)
+            for joined in join_ties(
+                (start_q, note)
+                for start_q, measure in zip(starts_q, part.measures, strict=False)
+                for note in measure.notes
+                if not note.is_percussion
+            )
+        ),
+        key=lambda pair: (pair[1].start_q, not pair[1].note.is_grace, pair[1].note.pitch),
+    )
     if not notes:
         raise ValueError(f"{name}: no notes")
-    notes.sort(key=lambda n: (n.onset_q, not n.grace, n.pitch))
+    marks = [{_MARKS[m] for m in joined.note.marks if m in _MARKS} for _, joined in notes]
     return WrittenPiece(
         name=name,
-        onset_q=np.array([n.onset_q for n in notes]),
-        duration_q=np.array([n.duration_q for n in notes]),
-        pitch=np.array([n.pitch for n in notes]),
-        part=np.array([n.part for n in notes]),
-        staff=np.array([n.staff for n in notes]),
-        grace=np.array([n.grace for n in notes]),
-        marks=np.array([[m in n.marks for m in MARKS] for n in notes]),
-        bar_start_q=np.array(bars.start_q),
-        bar_beats=np.array(bars.beats),
-        bar_unit=np.array(bars.unit),
-        bar_fifths=np.array(bars.fifths),
-        staves=tuple(staves),
+        onset_q=np.array([float(joined.start_q) for _, joined in notes]),
+        duration_q=np.array([float(joined.duration_q) for _, joined in notes]),
+        pitch=np.array([joined.note.pitch for _, joined in notes]),
+        part=np.array([index for index, _ in notes]),
+        staff=np.array([joined.note.staff for _, joined in notes]),
+        grace=np.array([joined.note.is_grace for _, joined in notes]),
+        marks=np.array([[m in own for m in MARKS] for own in marks]),
+        bar_start_q=np.array([float(start_q) for start_q in starts_q]),
+        bar_beats=np.array([measure.beats for measure in measures]),
+        bar_unit=np.array([measure.unit for measure in measures]),
+        bar_fifths=np.array([measure.fifths or 0 for measure in measures]),
+        staves=tuple(part.staves for part in parts),
     )
 
 
-def _read_part(
-    part: ElementTree.Element, index: int, known: _Bars | None
-) -> tuple[list[_Note], _Bars, int]:
-    notes: list[_Note] = []
-    bars = _Bars()
-    tied: dict[int, _Note] = {}
-    divisions, beats, unit, fifths, staves, transpose = 1.0, 4, 4, 0, 1, 0
-    start_q = 0.0
-    for number, measure in enumerate(part.findall("measure")):
-        if known is not None:
-            if number >= len(known.start_q):
-                break
-            start_q = known.start_q[number]
-        cursor_q = last_q = end_q = start_q
-        for element in measure:
-            match element.tag:
-                case "attributes":
-                    divisions = float(element.findtext("divisions") or divisions)
-                    beats = _first_number(element.findtext("time/beats"), beats)
-                    unit = int(element.findtext("time/beat-type") or unit)
-                    fifths = int(element.findtext("key/fifths") or fifths)
-                    staves = int(element.findtext("staves") or staves)
-                    transpose = int(
-                        float(element.findtext("transpose/chromatic") or transpose)
-                    ) + 12 * int(element.findtext("transpose/octave-change") or 0)
-                case "backup":
-                    cursor_q -= float(element.findtext("duration") or 0) / divisions
-                case "forward":
-                    cursor_q += float(element.findtext("duration") or 0) / divisions
-                case "note":
-                    duration_q = float(element.findtext("duration") or 0) / divisions
-                    is_chord = element.find("chord") is not None
-                    onset_q = last_q if is_chord else cursor_q
-                    if not is_chord:
-                        last_q = cursor_q
-                        cursor_q += duration_q
-                    end_q = max(end_q, cursor_q)
-                    note = _read_note(element, onset_q, duration_q, index, transpose)
-                    if note is not None:
-                        _add(note, element, notes, tied)
-            end_q = max(end_q, cursor_q)
-        bars.start_q.append(start_q)
-        bars.beats.append(beats)
-        bars.unit.append(unit)
-        bars.fifths.append(fifths)
-        start_q = end_q if end_q > start_q else start_q + 4.0 * beats / unit
-    return notes, bars, staves
-
-
-def _first_number(text: str | None, otherwise: int) -> int:
-    """Sum additive signatures such as ``3+2``."""
-    return sum(int(t) for t in text.split("+")) if text else otherwise
-
-
-def _read_note(
-    element: ElementTree.Element, onset_q: float, duration_q: float, part: int, transpose: int
-) -> _Note | None:
-    pitch = element.find("pitch")
-    if pitch is None or element.find("cue") is not None:
-        return None
-    number = (
-        12 * (int(pitch.findtext("octave") or 4) + 1)
-        + _STEPS[pitch.findtext("step") or "C"]
-        + round(float(pitch.findtext("alter") or 0))
-        + transpose
-    )
-    marks = {_MARKS[e.tag] for e in element.iterfind("notations//*") if e.tag in _MARKS}
-    return _Note(
-        onset_q,
-        duration_q,
-        number,
-        part,
-        int(element.findtext("staff") or 1),
-        element.find("grace") is not None,
-        marks,
-    )
-
-
-def _add(
-    note: _Note, element: ElementTree.Element, notes: list[_Note], tied: dict[int, _Note]
-) -> None:
-    ties = {tie.get("type") for tie in element.findall("tie")}
-    before = tied.get(note.pitch) if "stop" in ties else None
-    if before is not None and abs(before.onset_q + before.duration_q - note.onset_q) < 1e-3:
-        before.duration_q += note.duration_q
-        note = before
-    else:
-        notes.append(note)
-    if "start" in ties:
-        tied[note.pitch] = note
-    else:
-        tied.pop(note.pitch, None)
+def _lay_measures(measures: Sequence[WrittenMeasure]) -> list[Fraction]:
+    """Return where measures begin that last as long as their voices, or else their metre."""
+    lengths_q = [m.length_q or Fraction(4 * m.beats, m.unit) for m in measures]
+    return list(accumulate(lengths_q[:-1], initial=Fraction(0))) if measures else []
 
 
 def beats_of(score: WrittenPiece) -> tuple[NDArray[np.float64], NDArray[np.int64], int, int]:

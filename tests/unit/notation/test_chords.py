@@ -6,8 +6,14 @@ from fractions import Fraction
 
 import pytest
 
+from inference_service.music.pitch import fifths_of, name_of
 from inference_service.music.score import ScoreChord
-from inference_service.notation.chords import parse_chord, simplify_chords, simplify_label
+from inference_service.notation.chords import (
+    label_chord,
+    parse_chord,
+    simplify_chords,
+    simplify_label,
+)
 
 
 @pytest.mark.parametrize(
@@ -74,3 +80,35 @@ def test_symbols_that_become_equal_are_written_once() -> None:
         (4, "C:maj"),
         (5, "N"),
     ]
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["C:maj", "A:min7/b3", "F#:hdim7", "Bb:7/b7", "G:sus4", "D:13", "E:dim7/bb7", "B:aug/#5"],
+)
+def test_a_label_is_what_its_symbol_says(label: str) -> None:
+    chord = parse_chord(label)
+    assert chord is not None
+    bass = name_of(fifths_of(chord.root) + (chord.bass_fifths or 0))
+    assert label_chord(chord.root, chord.kind, bass=bass) == label
+
+
+@pytest.mark.parametrize(
+    ("kind", "degrees", "label"),
+    [
+        ("none", [], "N"),
+        ("", [], "C:maj"),
+        ("other", [("add", 5, 0)], "C:maj(5)"),
+        ("dominant", [("add", 9, -1), ("alter", 5, 1)], "C:7(b9,*5,#5)"),
+        ("major", [("subtract", 3, 0)], "C:maj(*3)"),
+        ("major-11th", [], "C:maj9"),
+        ("augmented-ninth", [], "C:aug"),
+        ("Tristan", [], "C:hdim7"),
+    ],
+)
+def test_symbols_become_labels(kind: str, degrees: list[tuple[str, int, int]], label: str) -> None:
+    assert label_chord("C", kind, degrees) == label
+
+
+def test_a_symbol_without_a_root_has_no_label() -> None:
+    assert label_chord("", "major") is None

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
+
 from inference_service.music.events import Key
+from inference_service.music.pitch import name_of, pitch_class
 from inference_service.music.score import KeyChange, Score, ScoreNote, ScorePart
-from inference_service.notation.keys import find_key_changes
+from inference_service.notation.keys import find_key_changes, likelier_key
 
 C = Key("C", "major")
 CADENCE = [(48, 64, 67, 72), (53, 65, 69, 72), (55, 62, 67, 71), (48, 64, 67, 72)]
@@ -60,3 +63,13 @@ def test_short_pieces_drums_and_known_changes_are_left_alone() -> None:
     hits = tuple(ScoreNote(Fraction(k), Fraction(1), 36 + k % 12) for k in range(128))
     drums = Score("", 120.0, "4/4", C, (ScorePart("drums", "Drums", hits, None, True),), ())
     assert find_key_changes(drums) == drums
+
+
+@pytest.mark.parametrize("fifths", range(-7, 8))
+def test_a_signature_is_its_major_or_its_minor_key(fifths: int) -> None:
+    major, minor = Key(name_of(fifths), "major"), Key(name_of(fifths + 3), "minor")
+    for key, scale in ((major, (0, 2, 4, 5, 7, 9, 11)), (minor, (0, 2, 3, 5, 7, 8, 11))):
+        beats = [0.0] * 12
+        for degree, semitones in enumerate(scale):
+            beats[(pitch_class(key.tonic) + semitones) % 12] = 3.0 if degree in (0, 4) else 1.0
+        assert likelier_key(beats, fifths) == key
