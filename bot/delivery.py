@@ -124,11 +124,7 @@ async def deliver(
     text = caption(result, title, t)
     if len(pages) > MAX_PAGES:
         text += f"\n{pages_note(MAX_PAGES, len(pages), t)}"
-    try:
-        await _send_pages(bot, target, pages[:MAX_PAGES], text)
-    except TelegramBadRequest as error:
-        logger.warning("pages refused", pages=len(pages), error=error.message)
-        await _send_text(bot, target, text)
+    await _send_pages(bot, target, pages[:MAX_PAGES], text)
     await _send_files(bot, target, artifacts)
     await bot.send_message(
         target.chat_id,
@@ -238,7 +234,13 @@ async def send_continuation(
     title: str,
     t: Translator,
 ) -> None:
-    """Send the pages of a continuation, its MIDI, its sound if there is one, and the buttons."""
+    """Send the pages of a continuation, its MIDI, its sound if there is one, and the buttons.
+
+    Raises
+    ------
+    aiogram.exceptions.TelegramAPIError
+        If Telegram refuses.
+    """
     text = continuation_text(shown.measures, shown.boldness, title, t)
     await _send_pages(bot, target, _pages(artifacts)[:MAX_PAGES], text)
     await _send_files(bot, target, artifacts)
@@ -294,6 +296,15 @@ def _pages(artifacts: Sequence[Artifact]) -> list[Artifact]:
 
 
 async def _send_pages(bot: Bot, target: Target, pages: Sequence[Artifact], text: str) -> None:
+    """Send pages; of those that Telegram refuses, what there is to say."""
+    try:
+        await _send_albums(bot, target, pages, text)
+    except TelegramBadRequest as error:
+        logger.warning("pages refused", pages=len(pages), error=error.message)
+        await _send_text(bot, target, text)
+
+
+async def _send_albums(bot: Bot, target: Target, pages: Sequence[Artifact], text: str) -> None:
     if not pages:
         await _send_text(bot, target, text)
     for first in range(0, len(pages), MAX_ALBUM_ITEMS):

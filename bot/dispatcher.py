@@ -10,6 +10,7 @@ from aiogram.client.default import DefaultBotProperties
 from aiogram.client.session.base import BaseSession
 from aiogram.enums import ParseMode
 
+from bot.attendant import Attendant
 from bot.client import ServiceClient
 from bot.commands import register_commands
 from bot.flood import FloodControl
@@ -56,13 +57,15 @@ def build_dispatcher(
     """
     catalogues = load_catalogues()
     jobs = Jobs()
+    attendant = Attendant(jobs, flood)
     running = RunningUpdates()
     language = Language(catalogues, languages)
     dispatcher = Dispatcher(
         disable_fsm=True,
         settings=settings,
         client=client,
-        transcriber=Transcriber(settings, client, jobs, flood),
+        transcriber=Transcriber(settings, client, attendant),
+        attendant=attendant,
         jobs=jobs,
         catalogues=catalogues,
         bot_languages=languages,

@@ -2,7 +2,7 @@
 
 The bot is stateless, so a button holds everything that its press needs: the result's id, the view
 and the transposition that it asks for; a view's letter is a capital where chords are to be simple.
-``callback_data`` has at most 64 bytes, which leaves 54 for the result's id.
+``callback_data`` has at most 64 bytes, which leaves 47 for the result's id.
 """
 
 from __future__ import annotations
@@ -68,19 +68,19 @@ class StemsButton(RenderButton, prefix="k"):
     """Send what a song was separated into."""
 
 
-class ContinueButton(CallbackData, prefix="g"):
-    """Write how a result could go on; ``boldness`` in :data:`BOLDNESS_STEPS`."""
+class ContinueButton(RenderButton, prefix="g"):
+    """Write how a result could go on, as it is shown; ``boldness`` in :data:`BOLDNESS_STEPS`."""
 
-    result_id: str
-    seed: int
-    boldness: int
-    measures: int
+    seed: int = 0
+    boldness: int = 0
+    measures: int = MEASURES
 
     @property
     def is_sound(self) -> bool:
         """Whether the numbers are ones that a button of ours has."""
         return (
-            0 <= self.seed <= MAX_SEED
+            abs(self.transpose_semitones) <= MAX_TRANSPOSITION
+            and 0 <= self.seed <= MAX_SEED
             and abs(self.boldness) <= BOLDNESS_STEPS
             and 1 <= self.measures <= MAX_MEASURES
         )
@@ -160,8 +160,7 @@ def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
     )
     if result.preset is Preset.SONG:
         rows.append([_button(t("button.stems"), _change(result, StemsButton))])
-    start = ContinueButton(result_id=result.result_id, seed=0, boldness=0, measures=MEASURES)
-    last = [_button(t("button.continue"), start)]
+    last = [_button(t("button.continue"), _change(result, ContinueButton))]
     rows.append(last)
     if has_chords:
         text = SimpleChordsButton if result.simple_chords else ChordsButton

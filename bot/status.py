@@ -10,8 +10,11 @@ import asyncio
 from contextlib import suppress
 
 import structlog
+from aiogram import Bot
 from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
 from aiogram.types import InlineKeyboardMarkup, Message
+
+from bot.delivery import Target
 
 logger = structlog.get_logger(__name__)
 
@@ -43,10 +46,16 @@ class StatusMessage:
 
     @classmethod
     async def send(
-        cls, reply_to: Message, text: str, keyboard: InlineKeyboardMarkup, interval_s: float
+        cls, bot: Bot, target: Target, text: str, keyboard: InlineKeyboardMarkup, interval_s: float
     ) -> StatusMessage:
-        """Send the message, in reply to another."""
-        message = await reply_to.reply(text, reply_markup=keyboard)
+        """Send the message."""
+        message = await bot.send_message(
+            target.chat_id,
+            text,
+            message_thread_id=target.thread_id,
+            reply_parameters=target.reply_parameters,
+            reply_markup=keyboard,
+        )
         return cls(message, text, keyboard, interval_s)
 
     def show(self, text: str) -> None:

@@ -40,7 +40,13 @@ async def tell(
         message_thread_id=target.thread_id,
         reply_parameters=target.reply_parameters,
     )
-    if error.code == RESULT_EXPIRED and isinstance(callback.message, Message):
+    if error.code == RESULT_EXPIRED:
+        await take_buttons_away(callback)
+
+
+async def take_buttons_away(callback: CallbackQuery) -> None:
+    """Leave no button under the message that had the pressed one."""
+    if isinstance(callback.message, Message):
         with suppress(TelegramAPIError):
             await callback.message.edit_reply_markup(reply_markup=None)
 

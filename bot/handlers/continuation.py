@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from aiogram import Bot, Router
-from aiogram.enums import ChatAction
 from aiogram.types import CallbackQuery, Message
-from aiogram.utils.chat_action import ChatActionSender
 
-from bot.client import (
-    Artifact,
-    ContinueOptions,
-    Format,
-    RenderOptions,
-    Result,
-    ServiceClient,
-    collect,
-)
+from bot.attendant import Attendant, Request, Watch, report
+from bot.client import Artifact, ContinueOptions, Format, RenderOptions, ServiceClient, collect
 from bot.delivery import Target, send_continuation, shown_title
-from bot.errors import PREVIEW_UNAVAILABLE, ServiceError
-from bot.handlers.answers import ignore, name_buttons, tell
+from bot.errors import PREVIEW_UNAVAILABLE, RESULT_EXPIRED, ServiceError
+from bot.handlers.answers import name_buttons, take_buttons_away
 from bot.i18n import Translator
 from bot.jobs import Jobs
 from bot.keyboards import BOLDNESS_STEPS, ContinueButton
 from bot.settings import BotSettings
+from bot.status import StatusMessage
 
 WRITTEN = (Format.PNG, Format.MIDI)
 """What a chat is sent, beside the sound where the service can play."""
@@ -34,53 +26,69 @@ async def on_continue(
     bot: Bot,
     client: ServiceClient,
     settings: BotSettings,
+    attendant: Attendant,
     jobs: Jobs,
     request_id: str,
     t: Translator,
 ) -> None:
     """The music, some measures on: pages, MIDI, sound, and buttons for other ones."""
-    if not callback_data.is_sound:
+    shown = callback_data
+    if shown.view is None or not shown.is_sound:
         await callback.answer(t("unknown.button"))
         return
+    title = shown_title(callback.message) if isinstance(callback.message, Message) else ""
+    options = ContinueOptions(
+        shown.measures,
+        shown.seed,
+        shown.boldness / BOLDNESS_STEPS,
+        RenderOptions(
+            shown.view,
+            shown.transpose_semitones,
+            title=title,
+            simple_chords=shown.simple_chords,
+            paper=settings.paper,
+        ),
+    )
     target = Target.beside(callback)
+    request = Request(bot, target, callback.from_user.id, request_id, t)
+
+    async def compose(status: StatusMessage) -> list[Artifact]:
+        return await _ask(client, shown.result_id, options, request_id, report(status, t))
+
+    async def send(files: list[Artifact]) -> None:
+        await send_continuation(bot, target, shown, files, title, t)
+
     with jobs.slot(name_buttons(callback), 1) as free:
         if not free:
             await callback.answer(t("result.busy"))
             return
-        await callback.answer(t("result.continuing"))
-        title = shown_title(callback.message) if isinstance(callback.message, Message) else ""
-        async with ChatActionSender(
-            bot=bot,
-            chat_id=target.chat_id,
-            message_thread_id=target.thread_id,
-            action=ChatAction.UPLOAD_PHOTO,
-        ):
-            try:
-                options = ContinueOptions(
-                    callback_data.measures,
-                    callback_data.seed,
-                    callback_data.boldness / BOLDNESS_STEPS,
-                    RenderOptions(title=title, paper=settings.paper),
-                )
-                _, files = await _ask(client, callback_data.result_id, options, request_id)
-            except ServiceError as error:
-                await tell(callback, target, error, request_id, bot, t)
-                return
-            await send_continuation(bot, target, callback_data, files, title, t)
+        await callback.answer()
+        outcome = await attendant.serve(request, t("result.continuing"), compose, send)
+    if outcome == RESULT_EXPIRED:
+        await take_buttons_away(callback)
 
 
 async def _ask(
-    client: ServiceClient, result_id: str, options: ContinueOptions, request_id: str
-) -> tuple[Result, list[Artifact]]:
-    """Ask for the sound, too, and without it where the service cannot play."""
+    client: ServiceClient,
+    result_id: str,
+    options: ContinueOptions,
+    request_id: str,
+    watch: Watch,
+) -> list[Artifact]:
+    """Ask for the sound, too, and without it where the service cannot play.
+
+    It says so before it composes.
+    """
     for formats in ((*WRITTEN, Format.PREVIEW), WRITTEN):
         wanted = options.written_as(formats)
         try:
             events = client.continue_music(result_id, wanted, request_id=request_id)
-            return await collect(events, ignore)
+            _, files = await collect(events, watch)
         except ServiceError as error:
             if error.code != PREVIEW_UNAVAILABLE or formats == WRITTEN:
                 raise
+        else:
+            return files
     raise AssertionError("the second round returns or raises")
 
 

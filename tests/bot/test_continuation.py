@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
+from aiogram.exceptions import TelegramBadRequest
 from aiogram.methods import (
     AnswerCallbackQuery,
+    DeleteMessage,
     EditMessageReplyMarkup,
+    EditMessageText,
     SendDocument,
     SendMessage,
     SendPhoto,
@@ -15,7 +21,7 @@ from notabot.v1 import transcription_pb2 as pb
 
 from bot.keyboards import ContinueButton, continuation_keyboard
 from tests.bot.conftest import Stage
-from tests.bot.service import Events, RefusalError, go_on
+from tests.bot.service import Events, RefusalError, go_on, progress
 from tests.bot.telegram import Person, buttons, received
 
 RESULT_ID = "0123456789abcdef0123456789abcdef"
@@ -65,6 +71,108 @@ async def test_it_can_go_on_otherwise(
     assert mood in stage.session.texts()[-1]
 
 
+async def test_what_is_shown_goes_on(stage: Stage) -> None:
+    person = stage.person()
+    await person.say_voice()
+    for label in ("↑ Semitone up", "Lead sheet", "Simple chords"):
+        controls = stage.session.sent(SendMessage)[-1]
+        await person.press(buttons(controls)[label], received(controls, person))
+    for label in ("✎ Continue", "Another one"):
+        controls = stage.session.sent(SendMessage)[-1]
+        await person.press(buttons(controls)[label], received(controls, person))
+    for request in stage.service.continuations:
+        assert request.render.transpose_semitones == 1
+        assert request.render.view == pb.VIEW_LEAD_SHEET
+        assert request.render.simple_chords
+
+
+async def test_a_message_says_how_far_it_is_until_it_is_done(stage: Stage) -> None:
+    go_ahead = asyncio.Event()
+
+    async def slowly(request: pb.ContinueRequest) -> Events:
+        yield progress(pb.STAGE_CONTINUATION, 0.5)
+        await go_ahead.wait()
+        async for event in go_on(request):
+            yield event
+
+    stage.service.go_on = slowly
+    person = stage.person()
+    original = await person.say_voice()
+    controls = stage.session.sent(SendMessage)[-1]
+    shown = received(controls, person, original)
+    stage.session.requests.clear()
+    pressed = asyncio.create_task(person.press(buttons(controls)["✎ Continue"], shown))
+    edited = await stage.session.wait_for(EditMessageText, "Composing")
+    assert "50%" in edited.text
+    [status] = stage.session.sent(SendMessage)
+    assert status.reply_parameters.message_id == original.message_id
+    await person.press(buttons(controls)["✎ Continue"], shown)
+    assert "Already at it" in stage.session.texts()[-1]
+    go_ahead.set()
+    await asyncio.wait_for(pressed, 5)
+    assert len(stage.service.continuations) == 1
+    assert stage.session.sent(DeleteMessage)
+
+
+async def test_it_can_be_cancelled(stage: Stage) -> None:
+    async def endless(request: pb.ContinueRequest) -> Events:
+        yield progress(pb.STAGE_CONTINUATION, 0.1)
+        await asyncio.Event().wait()
+
+    stage.service.go_on = endless
+    person = stage.person()
+    await person.say_voice()
+    controls = stage.session.sent(SendMessage)[-1]
+    pressed = asyncio.create_task(
+        person.press(buttons(controls)["✎ Continue"], received(controls, person))
+    )
+    status = await stage.session.wait_for(EditMessageText, "10%")
+    await person.press(buttons(status)["Cancel"])
+    await asyncio.wait_for(pressed, 5)
+    await asyncio.wait_for(stage.service.cancelled.wait(), 5)
+    assert stage.session.texts()[-1] == "Cancelled."
+    assert not stage.session.sent(SendPhoto)
+
+
+async def test_a_person_has_so_many_at_once(build_stage: Callable[..., Stage]) -> None:
+    stage = build_stage(per_user_jobs=1)
+    go_ahead = asyncio.Event()
+
+    async def slowly(request: pb.ContinueRequest) -> Events:
+        await go_ahead.wait()
+        async for event in go_on(request):
+            yield event
+
+    stage.service.go_on = slowly
+    person = stage.person()
+    await person.say_voice()
+    controls = stage.session.sent(SendMessage)[-1]
+    data = buttons(controls)["✎ Continue"]
+    pressed = asyncio.create_task(person.press(data, received(controls, person)))
+    await stage.session.wait_for(SendMessage, "Composing")
+    await person.press(data.replace(":0:0:8", ":1:0:8"))
+    assert "already busy" in stage.session.texts()[-1]
+    go_ahead.set()
+    await asyncio.wait_for(pressed, 5)
+
+
+async def test_in_russian(stage: Stage) -> None:
+    person = stage.person(language="ru")
+    await person.say_voice()
+    for label in ("✎ Продолжить", "Смелее", "Длиннее"):
+        controls = stage.session.sent(SendMessage)[-1]
+        await person.press(buttons(controls)[label], received(controls, person))
+    assert "Продолжение: 16 тактов, смелее обычного" in stage.session.texts()[-1]
+
+
+async def test_pages_that_telegram_refuses_leave_the_rest(stage: Stage) -> None:
+    refused = TelegramBadRequest(SendPhoto(chat_id=7, photo="x"), "Bad Request: PHOTO_INVALID")
+    stage.session.failures[SendPhoto].append(refused)
+    await _continue(stage)
+    assert stage.session.sent(SendDocument)
+    assert stage.session.sent(SendVoice)
+
+
 async def test_the_title_goes_along(stage: Stage) -> None:
     person, controls = await _continue(stage)
     await person.press(buttons(controls)["Another one"], received(controls, person))
@@ -76,7 +184,7 @@ async def test_the_title_goes_along(stage: Stage) -> None:
 def test_buttons_end_where_the_ranges_do(english: object) -> None:
     def labels(**values: int) -> set[str]:
         shown = ContinueButton(
-            **{"result_id": "x" * 32, "seed": 99, "boldness": 0, "measures": 8, **values}
+            **{"result_id": "x", "view_code": "f", "transpose_semitones": 0, "seed": 99, **values}
         )
         rows = continuation_keyboard(shown, english).inline_keyboard  # type: ignore[arg-type]
         data = [b.callback_data or "" for row in rows for b in row]
@@ -107,8 +215,8 @@ async def test_too_little_music_is_told(stage: Stage) -> None:
         yield
 
     stage.service.go_on = refuse
-    _, told = await _continue(stage)
-    assert "too little music" in told.text
+    await _continue(stage)
+    assert "too little music" in stage.session.texts()[-1]
     assert not stage.session.sent(EditMessageReplyMarkup), "the other buttons still work"
 
 
@@ -118,12 +226,18 @@ async def test_an_expired_result_is_told(stage: Stage) -> None:
         yield
 
     stage.service.go_on = refuse
-    _, told = await _continue(stage)
-    assert "forgotten" in told.text
+    await _continue(stage)
+    assert "forgotten" in stage.session.texts()[-1]
     assert stage.session.sent(EditMessageReplyMarkup)
 
 
-@pytest.mark.parametrize("data", ["g:x:0:9:8", "g:x:-1:0:8", "g:x:0:0:999", "g:x:0:0:0"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "g:x:f:0:0:9:8", "g:x:f:0:-1:0:8", "g:x:f:0:0:0:999", "g:x:f:0:0:0:0", "g:x:z:0:0:0:8",
+        "g:x:f:25:0:0:8", "g:x:0:0:8",
+    ],
+)  # fmt: skip
 async def test_strange_numbers_are_answered(stage: Stage, data: str) -> None:
     person, controls = await _continue(stage)
     await person.press(data, received(controls, person))

@@ -10,11 +10,13 @@ from bot.client import ChordSegment, Model, ModelState, Result, View
 from bot.i18n import Translator
 from bot.keyboards import (
     ChordsButton,
+    ContinueButton,
     ListenButton,
     RenderButton,
     RollButton,
     SimpleChordsButton,
     cancel_keyboard,
+    continuation_keyboard,
     language_keyboard,
     models_keyboard,
     result_keyboard,
@@ -25,7 +27,17 @@ from tests.bot.test_views import RESULT
 @pytest.fixture(params=[-24, -1, 0, 1, 24])
 def result(request: pytest.FixtureRequest) -> Result:
     """A result with the longest id that buttons have room for."""
-    return dataclasses.replace(RESULT, result_id="f" * 54, transpose_semitones=request.param)
+    return dataclasses.replace(RESULT, result_id="f" * 47, transpose_semitones=request.param)
+
+
+BOLD = ContinueButton(
+    result_id="f" * 47,
+    view_code="C",
+    transpose_semitones=-24,
+    seed=98,
+    boldness=-1,
+    measures=31,
+)
 
 
 def test_callback_data_is_within_64_bytes(result: Result, t: Translator) -> None:
@@ -33,6 +45,7 @@ def test_callback_data_is_within_64_bytes(result: Result, t: Translator) -> None
         result_keyboard(result, t),
         language_keyboard(t),
         cancel_keyboard("0123456789abcdef", t),
+        continuation_keyboard(BOLD, t),
     ]
     for keyboard in keyboards:
         for row in keyboard.inline_keyboard:
@@ -56,6 +69,9 @@ def test_buttons_come_back(result: Result, t: Translator) -> None:
     for button in (listen, roll):
         assert button.view is View.FULL
         assert button.transpose_semitones == result.transpose_semitones
+    [going_on] = [ContinueButton.unpack(item) for item in data if item.startswith("g:")]
+    assert (going_on.view, going_on.is_sound) == (View.FULL, True)
+    assert going_on.transpose_semitones == result.transpose_semitones
     assert all(abs(render.transpose_semitones) <= 24 for render in renders)
     [chords] = [ChordsButton.unpack(item) for item in data if item.startswith("c:")]
     assert chords.transpose_semitones == result.transpose_semitones
