@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from music21 import common
+from music21 import common, converter
 
 from inference_service.errors import ScoreUnreadable
 from inference_service.music.events import Key
@@ -143,6 +143,20 @@ def test_scores_by_others(
         assert len(score.bars()) == bars
     full = arrange(score, View.FULL)
     assert_same(replace(decode_musicxml(encode_musicxml(full)), key=full.key), full)
+
+
+@pytest.mark.parametrize("name", ["bach/bwv269.mxl", "bach/bwv66.6.mxl", "bach/bwv13.6.mxl"])
+def test_notes_sound_where_music21_has_them(name: str) -> None:
+    reference = converter.parse(CORPUS / name, forceSource=True)
+    expected = [
+        (float(sounding.offset), sounding.pitch.midi)
+        for part in reference.expandRepeats().parts
+        for sounding in part.stripTies().flatten().notes
+    ]
+    score = decode_musicxml((CORPUS / name).read_bytes())
+    found = [(float(n.start_beats + score.pickup_beats), n.pitch)
+             for part in score.parts for n in part.notes]  # fmt: skip
+    assert sorted(found) == sorted(expected)
 
 
 def test_a_compressed_file_is_read_by_its_container() -> None:
