@@ -527,9 +527,10 @@ def _number_voices(part: WrittenPart) -> dict[tuple[int, str], int]:
     """Number each staff's voices in the order of their names; those after the second are it."""
     names = {(n.staff, n.voice) for measure in part.measures for n in measure.notes}
     numbers: dict[tuple[int, str], int] = {}
+    counts: Counter[int] = Counter()
     for staff, name in sorted(names, key=lambda pair: (pair[0], len(pair[1]), pair[1])):
-        before = sum(known == staff for known, _ in numbers)
-        numbers[staff, name] = min(before + 1, _MOST_VOICES)
+        counts[staff] += 1
+        numbers[staff, name] = min(counts[staff], _MOST_VOICES)
     return numbers
 
 

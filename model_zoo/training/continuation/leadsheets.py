@@ -17,11 +17,12 @@ from typing import Final
 import numpy as np
 
 from inference_service.music.pitch import build_key
+from inference_service.notation.partwise import unpack
 from model_zoo.training.continuation.song import Song
 from model_zoo.training.continuation.written import write_down
 from model_zoo.training.sources.harte import name_chord
 from model_zoo.training.sources.openewld import Chord, read_chords
-from model_zoo.training.sources.scores import WrittenPiece, parse_score, unpack
+from model_zoo.training.sources.scores import WrittenPiece, parse_score
 
 DOUBT: Final = 0.25
 

@@ -26,10 +26,11 @@ from numpy.typing import NDArray
 
 from inference_service.music.events import Key, Mode
 from inference_service.music.pitch import build_key, pitch_class
+from inference_service.notation.partwise import unpack
 from model_zoo.training.continuation.song import Song
 from model_zoo.training.continuation.written import WrittenBar, list_bars, write_down
 from model_zoo.training.sources.harte import name_chord
-from model_zoo.training.sources.scores import parse_score, unpack
+from model_zoo.training.sources.scores import parse_score
 
 ANALYSIS: Final = "analysis_automatic.rntxt"
 CHANGE_BARS: Final = 2.0

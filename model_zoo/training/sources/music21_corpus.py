@@ -17,8 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from inference_service.notation.partwise import unpack
 from model_zoo.training.sources.piece import PUBLIC_DOMAIN, Licence, Origin, Piece
-from model_zoo.training.sources.scores import parse_score, play_deadpan, unpack
+from model_zoo.training.sources.scores import parse_score, play_deadpan
 from model_zoo.training.sources.splits import name_work
 from model_zoo.training.sources.survey import Entry
 
