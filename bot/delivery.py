@@ -31,6 +31,7 @@ from bot.keyboards import ContinueButton, continuation_keyboard, result_keyboard
 from bot.sources import find_source
 from bot.views import (
     caption,
+    continuation_controls_text,
     continuation_text,
     controls_text,
     pages_note,
@@ -249,7 +250,7 @@ async def send_continuation(
             await _send_voice(bot, target, sound, None)
     await bot.send_message(
         target.chat_id,
-        text,
+        continuation_controls_text(shown.measures, shown.boldness, title, t),
         message_thread_id=target.thread_id,
         reply_parameters=target.reply_parameters,
         reply_markup=continuation_keyboard(shown, t),

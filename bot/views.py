@@ -171,6 +171,11 @@ def continuation_text(measures: int, boldness: int, title: str, t: Translator) -
     return "\n".join([*heading, about])
 
 
+def continuation_controls_text(measures: int, boldness: int, title: str, t: Translator) -> str:
+    """The message that carries the buttons of a continuation."""
+    return f"{continuation_text(measures, boldness, title, t)}. {t('continuation.otherwise')}"
+
+
 def shown_caption(result: Result, title: str, t: Translator, *, with_view: bool = True) -> str:
     """What a picture or a sound of a result is of: the title, the view and the key."""
     key = key_name(result.rendered_key, t)

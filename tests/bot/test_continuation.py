@@ -48,6 +48,7 @@ async def test_a_result_goes_on_as_page_midi_and_sound(stage: Stage) -> None:
     assert midi.document.filename == "continuation.mid"
     [sound] = stage.session.sent(SendVoice)
     assert sound.voice.filename == "continuation.ogg"
+    assert controls.text.endswith("Continuation: 8 measures. Shall it go on another way?")
     assert set(buttons(controls)) == {"Another one", "Calmer", "Bolder", "Longer"}
 
 

@@ -22,6 +22,8 @@ from pathlib import Path
 import pytest
 
 from inference_service.midi.writer import encode_performance
+from inference_service.notation.musicxml import encode_musicxml
+from inference_service.notation.quantize import quantize
 from tests.conftest import ROOT
 from tests.factories import build_notes, build_scale, encode_audio, perform
 
@@ -73,7 +75,9 @@ def folder(tmp_path: Path) -> Path:
     melody = build_notes(build_scale()).samples
     (tmp_path / "song.mp3").write_bytes(encode_audio(melody, "mp3"))
     (tmp_path / "humming.ogg").write_bytes(encode_audio(melody, "ogg-opus"))
-    (tmp_path / "performance.mid").write_bytes(encode_performance(perform({"piano": [(0, 1, 60)]})))
+    played = perform({"piano": [(k, 1, 60 + k % 8) for k in range(32)]})
+    (tmp_path / "performance.mid").write_bytes(encode_performance(played))
+    (tmp_path / "score.musicxml").write_bytes(encode_musicxml(quantize(played, "Played")))
     return tmp_path
 
 

@@ -314,6 +314,33 @@ async def test_a_second_look_and_a_first_listen(
     await screenshot(page, "real-6-listen-phone")
 
 
+async def test_the_music_goes_on(
+    context: BrowserContext, stack: Stack, screenshot: Screenshot
+) -> None:
+    page = await open_chat(context, stack, **PHONE)
+    shown = await scores(page).count()
+    await page.get_by_role("button", name="Continue").last.click()
+    await await_scores(page, shown + 1, stack)
+    another = page.get_by_role("button", name="Another one")
+    await expect(another).to_have_count(1, timeout=RESULT_MS)
+    await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+    # The page was transposed, and so is what follows.
+    first = await files_of(messages(page).filter(has=page.locator(".file")).last)
+    given = pitches_of(first["continuation.mid"])
+    assert 65 in given
+    await another.scroll_into_view_if_needed()
+    await screenshot(page, "real-7-continuation-phone")
+
+    await page.get_by_role("button", name="Bolder").last.click()
+    await await_scores(page, shown + 2, stack)
+    await expect(another).to_have_count(2, timeout=RESULT_MS)
+    await expect(scores(page).last).to_contain_text("bolder than usual")
+    second = await files_of(messages(page).filter(has=page.locator(".file")).last)
+    assert pitches_of(second["continuation.mid"]) != given
+    await another.last.scroll_into_view_if_needed()
+    await screenshot(page, "real-7-bolder-phone")
+
+
 async def test_a_song_gives_a_karaoke_track_and_a_voice(
     context: BrowserContext, stack: Stack, screenshot: Screenshot
 ) -> None:
