@@ -173,7 +173,8 @@ def continuation_text(measures: int, boldness: int, title: str, t: Translator) -
 
 def continuation_controls_text(measures: int, boldness: int, title: str, t: Translator) -> str:
     """The message that carries the buttons of a continuation."""
-    return f"{continuation_text(measures, boldness, title, t)}. {t('continuation.otherwise')}"
+    question = t("continuation.otherwise")
+    return f"{continuation_text(measures, boldness, title, t)}. {question}"
 
 
 def shown_caption(result: Result, title: str, t: Translator, *, with_view: bool = True) -> str:
