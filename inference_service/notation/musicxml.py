@@ -204,7 +204,7 @@ class _StaffWriter:
             self._clef = here
         in_force = self.score.key_at(bar.start_beats)
         fifths = key_fifths(in_force)
-        if fifths != self._fifths:
+        if fifths != self._fifths and not self.part.is_drum:
             measure.insert(0, key.Key(_music21_name(in_force.tonic), in_force.mode))
             self._fifths = fifths
         if bar.signature != self._signature:
