@@ -13,14 +13,14 @@ from inference_service.cli.command import build_parser
 ROOT = Path(__file__).parents[3]
 GALLERY = ROOT / "docs" / "gallery"
 COMMANDS = re.findall(
-    r"^notabot (transcribe .+)$", (GALLERY / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    r"^notabot ((?:transcribe|continue) .+)$", (GALLERY / "README.md").read_text(encoding="utf-8"), re.MULTILINE
 )
 
 
-def test_there_are_eight_pages_with_a_command_each() -> None:
+def test_there_are_twelve_pages_with_a_command_each() -> None:
     pages = {path.stem for path in GALLERY.glob("*.png")}
     made = [build_parser().parse_args(shlex.split(c)).out.name for c in COMMANDS]
-    assert len(made) == 8
+    assert len(made) == 12
     assert sorted(made) == sorted(pages)
 
 
@@ -31,4 +31,9 @@ def test_a_command_is_understood_and_its_page_is_shown(command: str) -> None:
     page = GALLERY / f"{options.out.name}.png"
     assert page.read_bytes().startswith(b"\x89PNG")
     assert page.stat().st_size < 250_000
-    assert f"]({page.name})" in (GALLERY / "README.md").read_text(encoding="utf-8")
+    text = (GALLERY / "README.md").read_text(encoding="utf-8")
+    assert f"]({page.name})" in text
+    if command.startswith("continue"):
+        sound = page.with_suffix(".ogg")
+        assert sound.read_bytes().startswith(b"OggS")
+        assert f"]({sound.name})" in text
