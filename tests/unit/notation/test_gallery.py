@@ -13,7 +13,9 @@ from inference_service.cli.command import build_parser
 ROOT = Path(__file__).parents[3]
 GALLERY = ROOT / "docs" / "gallery"
 COMMANDS = re.findall(
-    r"^notabot ((?:transcribe|continue) .+)$", (GALLERY / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    r"^notabot ((?:transcribe|continue) .+)$",
+    (GALLERY / "README.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
 )
 
 
