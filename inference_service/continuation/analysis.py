@@ -58,13 +58,11 @@ class Habits:
     ----------
     durations : mapping of ticks to share
     onsets : mapping of places in the bar, in ticks, to share
-    classes : mapping of semitones over the signature's tonic to share
     intervals : mapping of two and three moves in a row, each with its duration, to share
     """
 
     durations: dict[int, float]
     onsets: dict[int, float]
-    classes: dict[int, float]
     intervals: dict[tuple[Hashable, ...], float]
 
 
@@ -118,11 +116,6 @@ class Analysis:
         return tuple(find_function(degree) for degree in self.degrees)
 
     @property
-    def goal(self) -> str:
-        """The degree of the tonic."""
-        return "I" if self.key.mode == "major" else "vi"
-
-    @property
     def has_melody(self) -> bool:
         """Whether any of the bars has a note of melody."""
         return any(bar.attacks for bar in self.melody)
@@ -148,7 +141,9 @@ def analyse(score: Score, melody: Sequence[ScoreNote]) -> Analysis:
     """
     count = sum(len(part.notes) for part in score.parts if not part.is_drum)
     bars = _last_bars(score)
-    if count < MIN_NOTES or not bars:
+    if not bars:
+        raise NothingToContinue("the music ends in no metre that is known", minimum=MIN_NOTES)
+    if count < MIN_NOTES:
         raise NothingToContinue(
             f"{count} notes with a pitch are too few to go on from", minimum=MIN_NOTES
         )
@@ -170,7 +165,7 @@ def analyse(score: Score, melody: Sequence[ScoreNote]) -> Analysis:
         melody=tuple(lines),
         cadences=tuple(Cadence(end, name_cadence(slots, end, key)) for end in ends),
         bars_into_phrase=len(bars) - 1 - ends[-1] if ends else len(bars) % PHRASE_BARS,
-        habits=describe_habits(lines, tonic),
+        habits=describe_habits(lines),
         low=int(np.percentile(pitches, 3)),
         high=int(np.percentile(pitches, 97)),
         notes_per_bar=float(np.mean(sung)) if sung else 0.0,
@@ -225,11 +220,10 @@ def name_cadence(slots: Sequence[Slots], bar: int, key: Key) -> str:
     return "deceptive" if last == relative and before in dominants else "none"
 
 
-def describe_habits(melody: Sequence[MelodyBar], tonic: int) -> Habits:
+def describe_habits(melody: Sequence[MelodyBar]) -> Habits:
     """Count what comes in bars of melody."""
     durations: Counter[int] = Counter()
     onsets: Counter[int] = Counter()
-    classes: Counter[int] = Counter()
     grams: Counter[tuple[Hashable, ...]] = Counter()
     moves: list[tuple[int, int]] = []
     before: int | None = None
@@ -238,13 +232,12 @@ def describe_habits(melody: Sequence[MelodyBar], tonic: int) -> Habits:
             assert isinstance(piece.pitch, int)
             durations[piece.stop - piece.start] += 1
             onsets[piece.start] += 1
-            classes[(piece.pitch - tonic) % 12] += 1
             if before is not None:
                 moves.append((piece.pitch - before, piece.stop - piece.start))
             before = piece.pitch
     for size in _GRAMS:
         grams.update(zip(*(moves[index:] for index in range(size)), strict=False))
-    return Habits(_share(durations), _share(onsets), _share(classes), _share(grams))
+    return Habits(_share(durations), _share(onsets), _share(grams))
 
 
 K = TypeVar("K", bound=Hashable)

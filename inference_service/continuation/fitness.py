@@ -145,7 +145,7 @@ def judge_melody(
     before = [_pitch(piece) for bar in analysis.melody for piece in bar.attacks]
     if not attacks:
         return dict.fromkeys(set(MELODY_WEIGHTS) - {"likelihood", "surprise"}, 0.0)
-    habits = describe_habits(bars, analysis.tonic)
+    habits = describe_habits(bars)
     density = len(attacks) / len(bars) / max(analysis.notes_per_bar, 0.5)
     rhythm = _overlap(habits.durations, analysis.habits.durations)
     rhythm += _overlap(habits.onsets, analysis.habits.onsets)

@@ -69,7 +69,6 @@ def test_a_minor_key_has_its_relative_s_degrees() -> None:
     song = replace(SONG, key=Key("A", "minor"))
     analysis = analyse(song, sing(song))
     assert analysis.degrees[:2] == ("I", "vi")
-    assert analysis.goal == "vi"
 
 
 def test_too_little_is_refused() -> None:
