@@ -13,7 +13,7 @@ Of melody
     ``kinship``: figures of two and three moves that the piece has. ``rhythm``: its durations, its
     places in the bar. ``density``: as many notes in a bar. ``voice_leading``: no fifths and octaves
     in parallel with the bass. ``cadence``: rest at the ends of phrases, the tonic at the last.
-    ``join``: it begins near where the given melody stopped.
+    ``join``: it begins near where the given melody stopped. ``sound``: no more bars are silent.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ MELODY_WEIGHTS: Final = {
     "voice_leading": 0.5,
     "cadence": 1.5,
     "join": 0.5,
+    "sound": 3.0,
 }
 
 _CADENCES: Final = {"authentic": 1.0, "plagal": 0.7, "half": 0.8, "deceptive": 0.6, "none": 0.2}
@@ -158,7 +159,13 @@ def judge_melody(
         "voice_leading": _judge_voice_leading(attacks, harmony_at),
         "cadence": _judge_rest(bars, analysis, first_end),
         "join": exp(-max(abs(pitches[0] - before[-1]) - 4, 0) / 4.0) if before else 1.0,
+        "sound": exp(-8.0 * max(_share_silent(bars) - _share_silent(analysis.melody), 0.0)),
     }
+
+
+def _share_silent(bars: Sequence[MelodyBar]) -> float:
+    """Return the share of bars in which nothing begins."""
+    return sum(not bar.attacks for bar in bars) / len(bars) if bars else 0.0
 
 
 def _pitch(piece: Piece) -> int:

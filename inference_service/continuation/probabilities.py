@@ -1,9 +1,10 @@
 """How likely each alternative of a rule is, learnt by counting.
 
 After each context of so many words, the counts are smoothed by those after a shorter one, down to
-none, and these by all alternatives being alike: interpolation after Witten and Bell ("The
-zero-frequency problem", IEEE Transactions on Information Theory 1991), in which a context counts
-for the more the fewer kinds of continuations it has been seen with.
+none, and these by all alternatives being alike: interpolation after Kneser and Ney ("Improved
+backing-off for m-gram language modeling", ICASSP 1995), in which every count gives up a discount,
+which is shared out as the shorter context has it. What is counted after a shorter context is after
+how many different longer ones an alternative has come (:func:`count_contexts`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ from inference_service.continuation.grammar import Grammar, is_sign
 
 BEGINNING: Final = "^"
 """Stands for the words before a sentence."""
+
+DISCOUNTS: Final = (0.5, 0.5, 0.5)
+"""What every count gives up, by the length of the context, where nobody chose better."""
 
 
 class Choice(NamedTuple):
@@ -38,12 +42,18 @@ class Probabilities:
     grammar : Grammar
     counts : mapping of (rule, context) to counts of each alternative
         Contexts of every length from none to the rule's own; what is missing has not been seen.
+    discounts : tuple of float
+        What every count gives up, by the length of the context; what is less is given up whole.
     """
 
     def __init__(
-        self, grammar: Grammar, counts: Mapping[tuple[str, tuple[str, ...]], Sequence[float]]
+        self,
+        grammar: Grammar,
+        counts: Mapping[tuple[str, tuple[str, ...]], Sequence[float]],
+        discounts: tuple[float, ...] = DISCOUNTS,
     ) -> None:
         self.grammar = grammar
+        self.discounts = discounts
         self._counts = {key: tuple(values) for key, values in counts.items()}
         self._known: dict[tuple[str, tuple[str, ...]], tuple[float, ...]] = {}
 
@@ -65,10 +75,11 @@ class Probabilities:
             counts = self._counts.get((rule, context[len(context) - length :]))
             if counts is None:
                 break
-            total, kinds = sum(counts), sum(count > 0 for count in counts)
+            kept = [max(count - self.discounts[length], 0.0) for count in counts]
+            total = sum(counts)
+            shared = total - sum(kept)
             likely = [
-                (count + kinds * shorter) / (total + kinds)
-                for count, shorter in zip(counts, likely, strict=True)
+                (own + shared * shorter) / total for own, shorter in zip(kept, likely, strict=True)
             ]
         return tuple(likely)
 
@@ -78,11 +89,15 @@ class Probabilities:
         for key, values in counts.items():
             held = sums.setdefault(key, [0.0] * len(values))
             sums[key] = [a + weight * b for a, b in zip(held, values, strict=True)]
-        return Probabilities(self.grammar, sums)
+        return Probabilities(self.grammar, sums, self.discounts)
+
+    def discounted(self, discounts: tuple[float, ...]) -> Probabilities:
+        """Return what the same counts make with other discounts."""
+        return Probabilities(self.grammar, self._counts, discounts)
 
     def within(self, grammar: Grammar) -> Probabilities:
         """Return the same for a grammar made of some of the rules."""
-        return Probabilities(grammar, self._counts)
+        return Probabilities(grammar, self._counts, self.discounts)
 
     def encode(self) -> Rows:
         """Return the counts as plain values, to be read by :func:`decode_probabilities`."""
@@ -143,13 +158,28 @@ def count_choices(grammar: Grammar, choices: Iterable[Choice]) -> Counts:
     return counts
 
 
+def count_contexts(grammar: Grammar, counts: Counts) -> Counts:
+    """Return counts whose shorter contexts tell after how many longer ones alternatives came."""
+    found: Counts = {}
+    for (rule, context), row in counts.items():
+        if len(context) == grammar.rules[rule].context:
+            found[rule, context] = row
+        if context:
+            kinds = found.setdefault((rule, context[1:]), [0.0] * len(row))
+            for production, count in enumerate(row):
+                kinds[production] += count > 0
+    return found
+
+
 def learn_probabilities(grammar: Grammar, choices: Iterable[Choice]) -> Probabilities:
     """Return the probabilities of what was chosen."""
-    return Probabilities(grammar, count_choices(grammar, choices))
+    return Probabilities(grammar, count_contexts(grammar, count_choices(grammar, choices)))
 
 
 def decode_probabilities(
-    grammar: Grammar, rows: Mapping[str, Mapping[str, Sequence[float]]]
+    grammar: Grammar,
+    rows: Mapping[str, Mapping[str, Sequence[float]]],
+    discounts: tuple[float, ...],
 ) -> Probabilities:
     """Read what :meth:`Probabilities.encode` wrote.
 
@@ -165,4 +195,4 @@ def decode_probabilities(
             if known is None or len(row) != len(known.productions):
                 raise ValueError(f"the probabilities of {rule} are of another grammar")
             counts[rule, tuple(context.split())] = list(row)
-    return Probabilities(grammar, counts)
+    return Probabilities(grammar, counts, discounts)

@@ -64,7 +64,8 @@ def decode_language(style: Style, text: str) -> Language:
     """Read what :func:`encode_language` wrote."""
     habits = {
         name: Habit(
-            decode_probabilities(load_grammar(name), rows["counts"]), Usual(*rows["usual_bits"])
+            decode_probabilities(load_grammar(name), rows["counts"], tuple(rows["discounts"])),
+            Usual(*rows["usual_bits"]),
         )
         for name, rows in json.loads(text).items()
     }
@@ -78,6 +79,7 @@ def encode_language(language: Language) -> str:
         {
             name: {
                 "usual_bits": [habit.usual.mean_bits, habit.usual.deviation_bits],
+                "discounts": habit.probabilities.discounts,
                 "counts": habit.probabilities.encode(),
             }
             for name, habit in habits.items()

@@ -12,6 +12,8 @@ the service may be chosen on the former, and figures are stated on the latter.
 
 from __future__ import annotations
 
+import io
+import itertools
 import subprocess
 import zipfile
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from pretty_midi import Instrument, Note, PrettyMIDI
 
 from inference_service.audio.waveform import Waveform
 from inference_service.music.pitch import pitch_class
@@ -31,6 +34,8 @@ SOUNDFONTS = (
     Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"),
     Path("/usr/share/soundfonts/FluidR3_GM.sf2"),
 )
+
+TOGETHER_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,31 @@ def read_midi(archive: Path, number: int) -> tuple[str, bytes]:
         folders = sorted({entry.split("/")[0] for entry in files.namelist() if "/" in entry})
         name = folders[number - 1]
         return name, files.read(f"{name}/{name}.mid")
+
+
+def thin_out(midi: bytes) -> bytes:
+    """Return what a beginner plays of a piano arrangement: its highest and its lowest part, one
+    note at a time in each hand."""
+    notes = sorted(
+        (note for part in PrettyMIDI(io.BytesIO(midi)).instruments for note in part.notes),
+        key=lambda note: (note.start, note.pitch),
+    )
+    hands: tuple[list[Note], list[Note]] = ([], [])
+    for _, struck in itertools.groupby(notes, key=lambda note: round(note.start / TOGETHER_S)):
+        together = sorted(struck, key=lambda note: note.pitch)
+        hands[0].append(together[-1])
+        if len(together) > 1:
+            hands[1].append(together[0])
+    piano = Instrument(program=0)
+    for hand in hands:
+        for note, following in itertools.pairwise(hand):
+            note.end = max(min(note.end, following.start), note.start + 0.05)
+        piano.notes += hand
+    thin = PrettyMIDI()
+    thin.instruments.append(piano)
+    written = io.BytesIO()
+    thin.write(written)
+    return written.getvalue()
 
 
 def render(midi: bytes, target: Path, soundfont: Path | None = None) -> Path:

@@ -6,8 +6,8 @@
 
 Recordings: sung melodies, pianos, stems and their mixes, karaoke singers with and without their
 band, voices laid over other songs' bands at equal loudness, drums, guitars, and POP909's piano
-arrangements rendered with two soundfonts. Whatever comes from
-one original is in one half; a checksum of its name chooses which.
+arrangements rendered with two soundfonts, as they are and with one note to a hand. Whatever comes
+from one original is in one half; a checksum of its name chooses which.
 """
 
 from __future__ import annotations
@@ -100,14 +100,18 @@ def list_recordings(data: Path) -> Iterator[Recording]:
         for soundfont in filter(Path.exists, PIANO_FONTS):
             rendered = partial(_render, data, number, soundfont)
             yield Recording(Preset.PIANO, "rendered piano", f"POP909 {number}", rendered)
+            thin = partial(_render, data, number, soundfont, thin=True)
+            yield Recording(Preset.PIANO, "rendered piano, two parts", f"POP909 {number}", thin)
 
 
 def _load(path: Path) -> Waveform:
     return decode(path.read_bytes(), AudioLimits(), ignore)
 
 
-def _render(data: Path, number: int, soundfont: Path) -> Waveform:
+def _render(data: Path, number: int, soundfont: Path, thin: bool = False) -> Waveform:
     name, midi = pop909.read_midi(data / "symbolic" / "pop909.zip", number)
+    if thin:
+        name, midi = f"{name}-thin", pop909.thin_out(midi)
     return _load(pop909.render(midi, CACHE / f"{name}-{soundfont.stem}.flac", soundfont))
 
 

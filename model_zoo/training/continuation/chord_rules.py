@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from inference_service.continuation.degrees import find_function
-from inference_service.continuation.grammar import Grammar
 from inference_service.continuation.probabilities import Probabilities, find_context
 from model_zoo.training.continuation.ngrams import Sentence
 
@@ -22,13 +21,18 @@ class ChordRules:
 
     def __init__(self, known: Probabilities) -> None:
         self._known = known
+        self._places = {
+            rule: {production[0].name: i for i, production in enumerate(own.productions)}
+            for rule, own in known.grammar.rules.items()
+        }
 
     def weigh(self, word: str, before: Sentence) -> float:
         """Return the probability of a degree after others, that before it included."""
         function = find_function(word)
         chosen = self._choose(CHANGE, function, before)
-        single = len(self._known.grammar.rules[function].productions) == 1
-        return chosen if single else chosen * self._choose(function, word, before)
+        if len(self._places[function]) == 1:
+            return chosen
+        return chosen * self._choose(function, word, before)
 
     def probability(self, word: str, before: Sentence) -> float:
         """Return the probability of a degree that differs from the one before."""
@@ -37,6 +41,6 @@ class ChordRules:
         return self.weigh(word, before) / (1.0 - self.weigh(before[-1], before))
 
     def _choose(self, rule: str, name: str, before: Sentence) -> float:
-        grammar: Grammar = self._known.grammar
-        names = [production[0].name for production in grammar.rules[rule].productions]
-        return self._known.after(rule, find_context(grammar, rule, before))[names.index(name)]
+        length = self._known.grammar.rules[rule].context
+        context = find_context(self._known.grammar, rule, before[-length:])
+        return self._known.after(rule, context)[self._places[rule][name]]

@@ -4,15 +4,18 @@ Bars are read by the rules that every bar can be read by, so that their counts a
 are read after that, in groups of four where :func:`find_phrase_ends` has them end, as likeliest
 with what is known by then; the last bars of a song as a closing phrase, if they are one.
 
-How surprising the style's own music is is measured on songs that were not counted: of eight bars,
-after probabilities were adapted to all bars before them, as a continuation's are.
+The discounts of the counts are those under which songs that were not counted are likeliest. How
+surprising the style's own music is is measured on such songs, too: of eight bars, after
+probabilities were adapted to all bars before them, as a continuation's are.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import log2
 from typing import Final
 
 import numpy as np
@@ -32,9 +35,8 @@ from inference_service.continuation.options import Style
 from inference_service.continuation.parser import Parser
 from inference_service.continuation.probabilities import (
     Choice,
-    Counts,
     Probabilities,
-    count_choices,
+    learn_probabilities,
 )
 from inference_service.continuation.scale import Harmony
 from inference_service.continuation.styles import Habit, Language, Usual, load_grammar
@@ -46,6 +48,10 @@ LEAST_GIVEN: Final = 16
 CONTEXT: Final = 2
 """Degrees on which a chord hangs."""
 
+DISCOUNTS: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0)
+"""What is tried."""
+
+ROUNDS: Final = 2
 TAIL_BARS: Final = 12
 """After the last chord of a song there may be so many bars of its sound dying away."""
 
@@ -87,9 +93,9 @@ class Lesson:
 def learn_language(style: Style, train: Sequence[Song], dev: Sequence[Song]) -> Language:
     """Return what a corpus teaches."""
     lessons = [Lesson(song) for song in train]
-    harmony = learn_harmony(lessons)
-    melody = learn_melody(lessons)
     tests = [Lesson(song) for song in dev]
+    harmony = choose_discounts(learn_harmony(lessons), _list_chord_choices(tests))
+    melody = choose_discounts(learn_melody(lessons), _list_melody_choices(tests))
     return Language(
         style,
         Habit(harmony, _measure(measure_harmony(harmony, lesson) for lesson in tests)),
@@ -101,16 +107,30 @@ def learn_harmony(lessons: Iterable[Lesson]) -> Probabilities:
     """Count bars, then phrases."""
     grammar = load_grammar("harmony")
     lessons = [lesson for lesson in lessons if lesson.slots]
-    even = Probabilities(grammar, {})
-    choices: list[Choice] = []
+    choices = _list_chord_choices(lessons)
+    known = learn_probabilities(grammar, choices)
     for lesson in lessons:
-        choices += _learnt(read_in_fours(even, lesson.slots))
-    known = Probabilities(grammar, count_choices(grammar, choices))
-    phrases: list[Choice] = []
-    for lesson in lessons:
-        phrases += [c for c in _read_phrases(known, lesson) if c.rule.startswith(PHRASE_RULES)]
-    counts: Counts = count_choices(grammar, phrases)
-    return known.plus(counts, 1.0)
+        choices += [c for c in _read_phrases(known, lesson) if c.rule.startswith(PHRASE_RULES)]
+    return learn_probabilities(grammar, choices)
+
+
+def choose_discounts(known: Probabilities, choices: Sequence[Choice]) -> Probabilities:
+    """Return the probabilities whose discounts make other songs' choices likeliest; they are
+    chosen one after another, that of the longest context first."""
+    often = Counter(choices)
+
+    def count_bits(tried: Probabilities) -> float:
+        return -sum(
+            times * log2(tried.after(rule, context)[production])
+            for (rule, context, production), times in often.items()
+        )
+
+    for _ in range(ROUNDS):
+        for length in reversed(range(len(known.discounts))):
+            own = known.discounts
+            tried = [known.discounted((*own[:length], d, *own[length + 1 :])) for d in DISCOUNTS]
+            known = min(tried, key=count_bits)
+    return known
 
 
 def read_in_fours(known: Probabilities, slots: Sequence[Slots]) -> list[Choice]:
@@ -150,13 +170,23 @@ def _read_as(
 
 def learn_melody(lessons: Iterable[Lesson]) -> Probabilities:
     """Count bars of melody."""
-    grammar = load_grammar("melody")
-    even = Probabilities(grammar, {})
-    choices: list[Choice] = []
-    for lesson in lessons:
-        for read in read_melody_bars(even, lesson.melody, lesson.harmony_at):
-            choices += _learnt(read)
-    return Probabilities(grammar, count_choices(grammar, choices))
+    return learn_probabilities(load_grammar("melody"), _list_melody_choices(lessons))
+
+
+def _list_chord_choices(lessons: Iterable[Lesson]) -> list[Choice]:
+    even = Probabilities(load_grammar("harmony"), {})
+    read = (read_in_fours(even, lesson.slots) for lesson in lessons if lesson.slots)
+    return [choice for choices in read for choice in _learnt(choices)]
+
+
+def _list_melody_choices(lessons: Iterable[Lesson]) -> list[Choice]:
+    even = Probabilities(load_grammar("melody"), {})
+    return [
+        choice
+        for lesson in lessons
+        for choices in read_melody_bars(even, lesson.melody, lesson.harmony_at)
+        for choice in _learnt(choices)
+    ]
 
 
 def measure_harmony(known: Probabilities, lesson: Lesson) -> list[float]:

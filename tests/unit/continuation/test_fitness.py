@@ -76,6 +76,7 @@ EVEN = _line(*[72, 71, 69, 67] * 4)
         ("kinship", SONGLIKE, _line(*[60, 65, 61, 64] * 4)),
         ("rhythm", SONGLIKE, EVEN),
         ("density", SONGLIKE, _line(72, 71)),
+        ("sound", SONGLIKE, _line(*[72, 71, 69, 67] * 2)),
         ("voice_leading", SONGLIKE, _melody((0, 4, 67), (4, 4, 72), (8, 4, 74), (12, 4, 79))),
         ("cadence", SONGLIKE, _line(*[72, 71, 69, 65] * 4)),
         ("join", SONGLIKE, _line(*[50, 52, 53, 55] * 4)),

@@ -167,21 +167,36 @@ def test_a_choice_hangs_on_the_words_before_it() -> None:
 def test_unseen_contexts_fall_back_on_shorter_ones() -> None:
     grammar = decode_grammar('s = w { w } ; w / 2 = "x" | "y" | "z" ;')
     learnt = learn_probabilities(grammar, [Choice("w", ("x", "y"), 0)] * 9)
-    assert learnt.of("w", ["z", "y"])[0] == pytest.approx(learnt.of("w", ["x", "y"])[0], abs=0.05)
-    assert learnt.of("w", ["z", "z"])[0] == pytest.approx((9 + 1 / 3) / 10)
+    # in shorter contexts "x" came after one longer one; each count gives up a half
+    unseen = (1 - 0.5) + 0.5 / 3
+    after_y = (1 - 0.5) + 0.5 * unseen
+    assert learnt.of("w", ["z", "z"])[0] == pytest.approx(unseen)
+    assert learnt.of("w", ["z", "y"])[0] == pytest.approx(after_y)
+    assert learnt.of("w", ["x", "y"])[0] == pytest.approx((9 - 0.5 + 0.5 * after_y) / 9)
     assert sum(learnt.of("w", [])) == pytest.approx(1.0)
     assert find_context(grammar, "w", ["x"]) == (BEGINNING, "x")
+
+
+def test_what_comes_after_many_contexts_is_likelier_after_a_new_one() -> None:
+    # "y" is oftener, but always after the same two words
+    grammar = decode_grammar('s = w { w } ; w / 2 = "x" | "y" | "z" ;')
+    few = [Choice("w", (first, second), 0) for first in "xyz" for second in "xyz"]
+    learnt = learn_probabilities(grammar, [*few, *[Choice("w", ("x", "y"), 1)] * 50])
+    assert learnt.of("w", ["x", "y"])[1] > 0.8
+    assert learnt.of("w", ["q", "q"])[0] > 2 * learnt.of("w", ["q", "q"])[1]
 
 
 def test_probabilities_are_kept() -> None:
     grammar = decode_grammar(HARMONY)
     read = Parser(Probabilities(grammar, {})).read(["I", "ii", "V", "I", "vi", "IV", "V", "I"])
     learnt = learn_probabilities(grammar, read.choices)
-    again = decode_probabilities(grammar, json.loads(json.dumps(learnt.encode())))
+    learnt = learnt.discounted((0.3, 0.6, 0.9))
+    rows = json.loads(json.dumps(learnt.encode()))
+    again = decode_probabilities(grammar, rows, learnt.discounts)
     for rule in grammar.rules:
         assert again.of(rule, ["I", "ii"]) == learnt.of(rule, ["I", "ii"])
     with pytest.raises(ValueError, match="another grammar"):
-        decode_probabilities(decode_grammar(FINITE), learnt.encode())
+        decode_probabilities(decode_grammar(FINITE), learnt.encode(), learnt.discounts)
 
 
 def test_numbers_choose_by_their_place_in_the_cumulative_probability() -> None:
