@@ -305,6 +305,13 @@ def _build_swift_f0(entry: ModelEntry, settings: ModelSettings) -> Stage:
     return SwiftF0Tagger()
 
 
+def _build_notabot_singing(entry: ModelEntry, settings: ModelSettings) -> Stage:
+    from inference_service.tagger.singing import load_tagger
+
+    weights = Path(str(files("model_zoo") / "weights" / "singing.safetensors"))
+    return load_tagger(weights, settings.device_name)
+
+
 def _build_basic_pitch(entry: ModelEntry, settings: ModelSettings) -> Stage:
     from inference_service.tagger.basic_pitch import BasicPitchTagger
 
@@ -364,6 +371,7 @@ _BUILDERS: Final[Mapping[str, Callable[[ModelEntry, ModelSettings], Stage]]] = {
     "htdemucs": _build_demucs,
     "htdemucs_ft": _build_demucs,
     "htdemucs_6s": _build_demucs,
+    "notabot-singing": _build_notabot_singing,
     "swift-f0": _build_swift_f0,
     "basic-pitch": _build_basic_pitch,
     "transkun": _build_transkun,

@@ -7,13 +7,14 @@ notabot-notes  anything :mod:`inference_service.tagger.transformer`, with drums 
 basic-pitch    anything :mod:`inference_service.tagger.basic_pitch`                    not told
 transkun       pianos   :mod:`inference_service.tagger.transkun`                       piano
 swift-f0       a voice  ``segment_notes`` of the package, notes over 50 ms             not told
-voice-preset   a voice  :mod:`inference_service.tagger.monophonic`, which begins there not told
+voice-rules    a voice  :mod:`inference_service.tagger.monophonic`, which begins there not told
+voice-preset   a voice  :mod:`inference_service.tagger.singing`                        not told
 song-vocals    a voice  the same, of the vocals that a separator finds in a mix, as    not told
                the song preset hears them
 ============== ======== ============================================================== ===========
 
 What peers heard is kept on disk, by the sound's SHA-256, under the version of their package and of
-our code around it; ours is always heard anew.
+our own files that have a part in it; the note tagger and the song preset always hear anew.
 """
 
 from __future__ import annotations
@@ -33,16 +34,28 @@ from inference_service.audio.waveform import Waveform
 from inference_service.music.events import NoteEvent
 from inference_service.music.families import FAMILIES
 from inference_service.music.pitch import frequency_to_pitch
+from inference_service.pipeline.bleed import remove_residue
 from inference_service.progress import Report, ignore
 from inference_service.separation.classical import RepetSimSeparator
 from inference_service.separation.masking import MaskingSeparator
-from inference_service.tagger import basic_pitch, monophonic, transformer, transkun
+from inference_service.tagger import (
+    basic_pitch,
+    monophonic,
+    singing,
+    singing_decoding,
+    singing_features,
+    singing_network,
+    transformer,
+    transkun,
+)
 from model_zoo.training.evaluate import convert
 from model_zoo.training.evaluate.metrics import UNKNOWN, Tags
 
 OURS: Final = "notabot-notes"
 SONG_VOCALS: Final = "song-vocals"
-VOCALS_WEIGHTS: Final = Path(__file__).parents[2] / "weights" / "vocals.safetensors"
+_WEIGHTS: Final = Path(__file__).parents[2] / "weights"
+VOCALS_WEIGHTS: Final = _WEIGHTS / "vocals.safetensors"
+SINGING_WEIGHTS: Final = _WEIGHTS / "singing.safetensors"
 MIN_NOTE_S: Final = 0.05
 """Of swift-f0's own notes, as its published figures on sung melodies were measured."""
 
@@ -65,24 +78,24 @@ class Peer:
     ----------
     package : str
         Of PyPI.
-    code : module, optional
-        Of ours, that decides with the package what is heard.
+    files : tuple of Path
+        Of ours, code and weights, that decide with the package what is heard.
     load : callable
         From a device, and a number of threads where ONNX Runtime asks for one.
     """
 
     package: str
-    code: ModuleType | None
+    files: tuple[Path, ...]
     load: Callable[[str, int], Hear]
 
     @property
     def version(self) -> str:
-        """The package's version, and eight digits of the SHA-256 of our code."""
+        """The package's version, and eight digits of the SHA-256 of our files."""
         number = version(self.package)
-        if self.code is None or self.code.__file__ is None:
+        if not self.files:
             return number
-        code = hashlib.sha256(Path(self.code.__file__).read_bytes()).hexdigest()
-        return f"{number}-{code[:8]}"
+        hashed = hashlib.sha256(b"".join(file.read_bytes() for file in self.files)).hexdigest()
+        return f"{number}-{hashed[:8]}"
 
 
 def load_ours(weights: Path, device: str) -> Hear:
@@ -109,11 +122,13 @@ def load_song_vocals(separator: str, device: str, threads: int) -> Hear:
     FileNotFoundError
         If the separator's weights are not there.
     """
-    separate, tagger = SEPARATORS[separator](device), monophonic.SwiftF0Tagger(threads)
+    separate = SEPARATORS[separator](device)
+    tagger = singing.load_tagger(SINGING_WEIGHTS, device, threads)
 
     def hear(waveform: Waveform) -> Tags:
         vocals = separate.separate(waveform, ignore)["vocals"]
-        return Tags(convert.to_notes(tagger.tag(vocals, estimate_tuning(waveform), ignore)))
+        notes = tagger.tag(vocals, estimate_tuning(waveform), ignore)
+        return Tags(convert.to_notes(remove_residue(notes, vocals, waveform)))
 
     return hear
 
@@ -172,9 +187,15 @@ def _load_transkun(device: str, threads: int) -> Hear:
     return _hear_by(transkun.TranskunTagger(device), FAMILIES.index("piano"))
 
 
-def _load_voice_preset(device: str, threads: int) -> Hear:
-    tagger = monophonic.SwiftF0Tagger(threads)
+def _load_voice_rules(device: str, threads: int) -> Hear:
+    return _hear_in_tune(monophonic.SwiftF0Tagger(threads))
 
+
+def _load_voice_preset(device: str, threads: int) -> Hear:
+    return _hear_in_tune(singing.load_tagger(SINGING_WEIGHTS, device, threads))
+
+
+def _hear_in_tune(tagger: _Tagger) -> Hear:
     def hear(waveform: Waveform) -> Tags:
         return Tags(convert.to_notes(tagger.tag(waveform, estimate_tuning(waveform), ignore)))
 
@@ -205,18 +226,25 @@ def _hear_by(tagger: _Tagger, family: int) -> Hear:
     return hear
 
 
+def _code(*modules: ModuleType) -> tuple[Path, ...]:
+    return tuple(Path(str(module.__file__)) for module in modules)
+
+
+_SINGING: Final = _code(singing, singing_features, singing_decoding, singing_network, monophonic)
+
 PEERS: Final[Mapping[str, Peer]] = {
-    "basic-pitch": Peer("basic-pitch", basic_pitch, _load_basic_pitch),
-    "transkun": Peer("transkun", transkun, _load_transkun),
-    "swift-f0": Peer("swift-f0", None, _load_swift_f0),
-    "voice-preset": Peer("swift-f0", monophonic, _load_voice_preset),
+    "basic-pitch": Peer("basic-pitch", _code(basic_pitch), _load_basic_pitch),
+    "transkun": Peer("transkun", _code(transkun), _load_transkun),
+    "swift-f0": Peer("swift-f0", (), _load_swift_f0),
+    "voice-rules": Peer("swift-f0", _code(monophonic), _load_voice_rules),
+    "voice-preset": Peer("swift-f0", (*_SINGING, SINGING_WEIGHTS), _load_voice_preset),
 }
 PEERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "piano_dev": ("basic-pitch", "transkun"),
-    "voice_dev": ("basic-pitch", "swift-f0", "voice-preset"),
+    "voice_dev": ("basic-pitch", "swift-f0", "voice-rules", "voice-preset"),
     "guitar_dev": ("basic-pitch",),
     "drums_dev": (),
-    "mixes": ("basic-pitch", "swift-f0", "voice-preset"),
+    "mixes": ("basic-pitch", "swift-f0", "voice-rules", "voice-preset"),
     "rendered": ("basic-pitch",),
 }
 """Who is heard on which set; on others, Basic Pitch. None of them hears drums."""

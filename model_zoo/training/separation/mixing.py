@@ -1,10 +1,10 @@
 """Mixes that nobody made: singers of one recording over the band of another.
 
 Few recordings have stems, so each is heard in many ways: cut anywhere, faster or slower (and so
-higher or lower), louder or softer, through another equaliser, in a room, left and right exchanged,
-as one channel; singers over their own band or another, two at once, or none; instruments of
-several bands together (Uhlich and others, "Improving music source separation based on deep neural
-networks through data augmentation and network blending", ICASSP 2017).
+higher or lower), backwards, louder or softer, through another equaliser, in a room, left and right
+exchanged, as one channel; singers over their own band or another, two at once, or none; instruments
+of several bands together (Uhlich and others, "Improving music source separation based on deep
+neural networks through data augmentation and network blending", ICASSP 2017).
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ BALANCE_DB: Final = (-9.0, 6.0)
 ROOM_SHARE: Final = 0.5
 EQUALISER_SHARE: Final = 0.5
 MONO_SHARE: Final = 0.2
+BACKWARDS_SHARE: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ def draw_mix(recordings: Recordings, random: Generator, length_s: float) -> Mix:
     both = np.stack([vocals, accompaniment])
     if random.random() < 0.5:
         both = both[:, ::-1]
+    if random.random() < BACKWARDS_SHARE:
+        both = both[..., ::-1]
     if random.random() < MONO_SHARE:
         both = np.broadcast_to(both.mean(1, keepdims=True), both.shape)
     gain = 0.1 / max(_rms(both.sum(0)), 1e-4)

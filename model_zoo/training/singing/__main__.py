@@ -8,8 +8,11 @@ from pathlib import Path
 
 import torch
 
+from model_zoo.training.evaluate.sets import iterate_clips
+from model_zoo.training.singing.dataset import load_melodies
 from model_zoo.training.singing.export import export
 from model_zoo.training.singing.prepare import prepare
+from model_zoo.training.singing.recordings import hear, take_first_half
 from model_zoo.training.singing.train import TrainOptions, train
 
 ROOT = Path(__file__).parents[3]
@@ -37,6 +40,11 @@ def main(arguments: list[str] | None = None) -> None:
     exporting = commands.add_parser("export", help="halve trained weights, choose notes' costs")
     exporting.add_argument("--trained", type=Path, help="in the cache, if left out")
     exporting.add_argument("--target", type=Path, default=WEIGHTS)
+    exporting.add_argument(
+        "--recordings",
+        metavar="SET",
+        help="choose costs on the first half of these clips; on prepared melodies, if left out",
+    )
     options = parser.parse_args(arguments)
     match options.command:
         case "prepare":
@@ -58,7 +66,12 @@ def main(arguments: list[str] | None = None) -> None:
             )
         case "export":
             trained = options.trained or options.cache / "singing.safetensors"
-            export(trained, options.target, options.cache, _say)
+            if options.recordings:
+                clips = iterate_clips(options.recordings, options.data)
+                melodies = hear(take_first_half(clips))
+            else:
+                melodies = load_melodies(options.cache / "dev")
+            export(trained, options.target, melodies, _say)
 
 
 def _say(text: str) -> None:

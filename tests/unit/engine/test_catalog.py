@@ -51,7 +51,7 @@ def test_defaults_need_no_download(catalog: Catalog, tmp_path: Path) -> None:
 def test_overrides(catalog: Catalog) -> None:
     choice = catalog.choice("cpu", {"piano": "basic-pitch"})
     assert choice[Task.PIANO].name == "basic-pitch"
-    assert choice[Task.VOICE].name == "swift-f0"
+    assert choice[Task.VOICE].name == "notabot-singing"
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_finds_what_a_singer_sings(tagger: SingingTagger) -> None:
 
 def test_tells_repeated_notes_apart(tagger: SingingTagger) -> None:
     repeated = build_scale((60, 60, 60, 62, 62, 60, 60), note_s=0.35)
-    notes = tagger.tag(build_notes(repeated), 0.0, ignore)
+    notes = tagger.tag(sing(repeated), 0.0, ignore)
     assert [note.pitch for note in notes] == [note.pitch for note in repeated]
 
 

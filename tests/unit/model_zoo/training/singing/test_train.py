@@ -173,7 +173,8 @@ def test_exported_weights_are_half_and_know_their_costs(cache: Path) -> None:
     folder = cache / "learnt"
     train(cache, folder, TrainOptions(0.02, batch=2), lambda _: None, SMALL)
     said: list[str] = []
-    export(folder / "singing.safetensors", cache / "out.safetensors", cache, said.append)
+    melodies = load_melodies(cache / "dev")
+    export(folder / "singing.safetensors", cache / "out.safetensors", melodies, said.append)
     kept = read_notes(cache / "out.safetensors")
     assert set(json.loads(kept[DECODING_KEY])) == {"entry", "renewal", "sounding", "min_note_s"}
     halved = (cache / "out.safetensors").stat().st_size
