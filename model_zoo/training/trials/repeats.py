@@ -247,8 +247,8 @@ def run(folder: Path, plots: Path, weights: Path, say: Callable[[str], None]) ->
                                           if n.startswith(head)}  # fmt: skip
     for table in write_tables(found):
         say("\n" + table)
-    draw_picture(heard[PICTURED[0], PROGRAMS["piano"]], tagger, plots / "006-repeated-notes.png")
-    draw_curves(found, plots / "006-recovered.png")
+    draw_picture(heard[PICTURED[0], PROGRAMS["piano"]], tagger, plots / "005-repeats.png")
+    draw_curves(found, plots / "005-recovered.png")
 
 
 Heard = dict[tuple[int, int], Repeats]
