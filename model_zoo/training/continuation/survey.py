@@ -85,7 +85,7 @@ def describe_perplexities(name: str, holdings: dict[Split, Holding]) -> Iterator
     train, dev, test = (holdings[split].sentences for split in SPLITS)
     rules = ChordRules(load_language(STYLES[name]).harmony.probabilities)
     on_dev, on_test = (measure_perplexity(rules, part) for part in (dev, test))
-    yield f"{name:9} rules {on_dev:8.2f} {on_test:8.2f}  the grammar's, Witten-Bell"
+    yield f"{name:9} rules {on_dev:8.2f} {on_test:8.2f}  the grammar's, Kneser-Ney"
     for order in ORDERS:
         models: dict[str, NGrams] = {"Witten-Bell": WittenBell(train, order)}
         kneser_ney = learn_kneser_ney(train, dev, order)
