@@ -5,6 +5,10 @@ none, and these by all alternatives being alike: interpolation after Kneser and 
 backing-off for m-gram language modeling", ICASSP 1995), in which every count gives up a discount,
 which is shared out as the shorter context has it. What is counted after a shorter context is after
 how many different longer ones an alternative has come (:func:`count_contexts`).
+
+Counts that are added later, a piece's own, are of too few words to give up any. They leave the
+shorter context as much as they are kinds, after Witten and Bell ("The zero-frequency problem", IEEE
+Transactions on Information Theory 1991).
 """
 
 from __future__ import annotations
@@ -44,6 +48,8 @@ class Probabilities:
         Contexts of every length from none to the rule's own; what is missing has not been seen.
     discounts : tuple of float
         What every count gives up, by the length of the context; what is less is given up whole.
+    own : mapping of (rule, context) to counts, optional
+        Those added later.
     """
 
     def __init__(
@@ -51,10 +57,12 @@ class Probabilities:
         grammar: Grammar,
         counts: Mapping[tuple[str, tuple[str, ...]], Sequence[float]],
         discounts: tuple[float, ...] = DISCOUNTS,
+        own: Mapping[tuple[str, tuple[str, ...]], Sequence[float]] | None = None,
     ) -> None:
         self.grammar = grammar
         self.discounts = discounts
         self._counts = {key: tuple(values) for key, values in counts.items()}
+        self._own = {key: tuple(values) for key, values in (own or {}).items()}
         self._known: dict[tuple[str, tuple[str, ...]], tuple[float, ...]] = {}
 
     def of(self, rule: str, words: Sequence[str]) -> tuple[float, ...]:
@@ -72,11 +80,17 @@ class Probabilities:
         size = len(self.grammar.rules[rule].productions)
         likely = [1.0 / size] * size
         for length in range(len(context) + 1):
-            counts = self._counts.get((rule, context[len(context) - length :]))
-            if counts is None:
+            key = rule, context[len(context) - length :]
+            if key not in self._counts and key not in self._own:
                 break
-            kept = [max(count - self.discounts[length], 0.0) for count in counts]
-            total = sum(counts)
+            counts = self._counts.get(key, (0.0,) * size)
+            added = self._own.get(key, (0.0,) * size)
+            kinds = sum(count > 0 for count in added)
+            kept = [
+                max(count - self.discounts[length], 0.0) + own
+                for count, own in zip(counts, added, strict=True)
+            ]
+            total = sum(counts) + sum(added) + kinds
             shared = total - sum(kept)
             likely = [
                 (own + shared * shorter) / total for own, shorter in zip(kept, likely, strict=True)
@@ -84,20 +98,20 @@ class Probabilities:
         return tuple(likely)
 
     def plus(self, counts: Counts, weight: float) -> Probabilities:
-        """Return the probabilities that more counts, each worth so many, would have made."""
-        sums = {key: list(values) for key, values in self._counts.items()}
+        """Return the probabilities with a piece's own counts added, each worth so many."""
+        own = {key: list(values) for key, values in self._own.items()}
         for key, values in counts.items():
-            held = sums.setdefault(key, [0.0] * len(values))
-            sums[key] = [a + weight * b for a, b in zip(held, values, strict=True)]
-        return Probabilities(self.grammar, sums, self.discounts)
+            held = own.setdefault(key, [0.0] * len(values))
+            own[key] = [a + weight * b for a, b in zip(held, values, strict=True)]
+        return Probabilities(self.grammar, self._counts, self.discounts, own)
 
     def discounted(self, discounts: tuple[float, ...]) -> Probabilities:
         """Return what the same counts make with other discounts."""
-        return Probabilities(self.grammar, self._counts, discounts)
+        return Probabilities(self.grammar, self._counts, discounts, self._own)
 
     def within(self, grammar: Grammar) -> Probabilities:
         """Return the same for a grammar made of some of the rules."""
-        return Probabilities(grammar, self._counts, self.discounts)
+        return Probabilities(grammar, self._counts, self.discounts, self._own)
 
     def encode(self) -> Rows:
         """Return the counts as plain values, to be read by :func:`decode_probabilities`."""

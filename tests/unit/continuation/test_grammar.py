@@ -18,6 +18,7 @@ from inference_service.continuation.probabilities import (
     BEGINNING,
     Choice,
     Probabilities,
+    count_choices,
     decode_probabilities,
     find_context,
     learn_probabilities,
@@ -184,6 +185,16 @@ def test_what_comes_after_many_contexts_is_likelier_after_a_new_one() -> None:
     learnt = learn_probabilities(grammar, [*few, *[Choice("w", ("x", "y"), 1)] * 50])
     assert learnt.of("w", ["x", "y"])[1] > 0.8
     assert learnt.of("w", ["q", "q"])[0] > 2 * learnt.of("w", ["q", "q"])[1]
+
+
+def test_counts_that_are_added_give_up_nothing() -> None:
+    grammar = decode_grammar('s = w { w } ; w / 1 = "x" | "y" ;')
+    usual = learn_probabilities(grammar, [Choice("w", ("x",), 0)] * 4).discounted((0.5, 3.0))
+    own = count_choices(grammar, [Choice("w", ("x",), 1)])
+    before, after = usual.of("w", ["x"])[1], usual.plus(own, 3.0).of("w", ["x"])[1]
+    assert before < 0.25
+    assert after > 0.45, "three of the seven, and what is shared out"
+    assert sum(usual.plus(own, 3.0).of("w", ["y"])) == pytest.approx(1.0)
 
 
 def test_probabilities_are_kept() -> None:
