@@ -41,15 +41,13 @@ from inference_service.continuation.probabilities import (
 from inference_service.continuation.scale import Harmony
 from inference_service.continuation.styles import Habit, Language, Usual, load_grammar
 from inference_service.music.score import Bar
+from model_zoo.training.continuation.ngrams import DISCOUNTS
 from model_zoo.training.continuation.song import Song
 
 NEW_BARS: Final = 8
 LEAST_GIVEN: Final = 16
 CONTEXT: Final = 2
 """Degrees on which a chord hangs."""
-
-DISCOUNTS: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0)
-"""What is tried."""
 
 ROUNDS: Final = 2
 TAIL_BARS: Final = 12
