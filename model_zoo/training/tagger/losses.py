@@ -39,11 +39,11 @@ def losses(logits: Logits, targets: Targets) -> dict[str, Tensor]:
             targets.struck,
         ),
         "bend": _mean((logits.bend - targets.bend).abs(), targets.frame > 0),
-        "family": _mean_of_each(
+        "family": _mean_of_parts(
             F.binary_cross_entropy_with_logits(logits.family, targets.family, reduction="none").sum(
                 -1
             ),
-            targets.frame > 0,
+            targets.family,
         ),
         "drum_onset": _per_frame(logits.drum_onset, targets.drum_onset, ONSET_WEIGHT),
         "drum_velocity": _mean(
@@ -66,10 +66,14 @@ def _per_frame(logits: Tensor, targets: Tensor, positive: float = 1.0) -> Tensor
     return loss / (logits.shape[0] * logits.shape[1])
 
 
-def _mean_of_each(loss: Tensor, counted: Tensor) -> Tensor:
-    """Return the mean of the recordings' means: a band's few notes count as a pianist's many."""
-    own = (loss * counted).sum((1, 2)) / counted.sum((1, 2)).clamp(min=1)
-    return own.sum() / counted.any(2).any(1).sum().clamp(min=1)
+def _mean_of_parts(loss: Tensor, families: Tensor) -> Tensor:
+    """Return the mean of the recordings' means, in which a family counts by the root of how much
+    of it there is: a band's few notes count as a pianist's many, its soloist is not drowned."""
+    count = families.sum((1, 2))
+    part = (loss[..., None] * families).sum((1, 2)) / count.clamp(min=1)
+    weight = count.sqrt()
+    own = (weight * part).sum(1) / weight.sum(1).clamp(min=1)
+    return own.sum() / (count.sum(1) > 0).sum().clamp(min=1)
 
 
 def _mean(loss: Tensor, counted: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +18,7 @@ from inference_service.music.families import FAMILIES, family_of
 from inference_service.music.programs import SINGERS
 from inference_service.tagger.model import DRUMS
 from model_zoo.training.sound.banks import BANKS, Bank
+from model_zoo.training.sound.damage import draw_curve, shape
 from model_zoo.training.sound.fluidsynth import RATE_HZ, draw_soundfont, synthesise
 from model_zoo.training.sound.kits import draw_kit, load_kit
 from model_zoo.training.sound.midi import TICKS_PER_S, Event, encode_track
@@ -43,6 +45,15 @@ SUNG_SHARE: Final = 0.9
 SAMPLED_SHARE: Final = 0.6
 """How often singing is sung, and instruments that have a bank or a kit are played by it."""
 
+COLOURED_SHARE: Final = 0.6
+STRETCHED_SHARE: Final = 0.4
+STRETCH_SEMITONES: Final = 4
+"""How many instruments are recorded unevenly; how many of a soundfont's play the samples of other
+pitches, and by how far: which makes them smaller or larger."""
+
+COARSE_TUNING: Final = ((101, 0), (100, 2))
+"""Controllers that name MIDI's registered parameter 2."""
+
 _SOUNDS: Final[dict[str, tuple[int, ...]]] = {
     "kick": (35, 36),
     "snare": (38, 40),
@@ -57,8 +68,8 @@ DRUM_INDEX: Final = {key: DRUMS.index(name) for name, keys in _SOUNDS.items() fo
 
 
 def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Take:
-    """Make a scene sound: singers sing, some instruments are played by samples, a soundfont plays
-    the others. A soundfont that is given plays everything.
+    """Make a scene sound: singers sing, some instruments are played by samples, the others each by
+    a soundfont, and most are recorded unevenly. A soundfont that is given plays everything.
 
     Raises
     ------
@@ -67,20 +78,10 @@ def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Ta
     FileNotFoundError
         If no soundfont is installed.
     """
-    takes: list[Take] = []
-    others = list(scene.tracks) if soundfont else []
-    for track in () if soundfont else scene.tracks:
-        bank = None if track.is_drum else _draw_bank(track.program, random)
-        if track.program in SINGERS and _can_sing() and random.random() < SUNG_SHARE:
-            takes.append(_by_singer(track, random))
-        elif bank is not None:
-            takes.append(_by_samples(track, bank, scene.length_s, random))
-        elif track.is_drum and (kit := _draw_kit(random)) is not None:
-            takes.append(_by_kit(track, kit, scene.length_s, random))
-        else:
-            others.append(track)
-    if others:
-        takes.append(_by_soundfont(others, random, soundfont))
+    if soundfont is None:
+        takes = [_colour(_play(track, scene.length_s, random), random) for track in scene.tracks]
+    else:
+        takes = [_by_soundfont(scene.tracks, soundfont, random)]
     take = mix([_cut_off(take, scene.length_s + TAIL_S) for take in takes],
                [_draw_gain(take, random) for take in takes])  # fmt: skip
     peak = float(np.abs(take.samples).max()) if len(take.samples) else 0.0
@@ -89,6 +90,30 @@ def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Ta
     notes = centre_velocities(take.notes)
     samples = take.samples * np.float32(0.5 / peak)
     return Take(samples, notes, take.drums, scene.beats, scene.chords, scene.key)
+
+
+def _play(track: Track, length_s: float, random: Generator) -> Take:
+    """Play a track on whatever can, drawn at random."""
+    if track.is_drum:
+        kit = _draw_kit(random)
+        if kit is not None:
+            return _by_kit(track, kit, length_s, random)
+    elif track.program in SINGERS and _can_sing() and random.random() < SUNG_SHARE:
+        return _by_singer(track, random)
+    elif (bank := _draw_bank(track.program, random)) is not None:
+        return _by_samples(track, bank, length_s, random)
+    stretch = 0
+    if not track.is_drum and random.random() < STRETCHED_SHARE:
+        stretch = int(random.integers(-STRETCH_SEMITONES, STRETCH_SEMITONES + 1))
+    return _by_soundfont([track], draw_soundfont(random), random, stretch)
+
+
+def _colour(take: Take, random: Generator) -> Take:
+    """Record a stem unevenly: there are more pianos than those that samples were taken of."""
+    if not len(take.samples) or random.random() > COLOURED_SHARE:
+        return take
+    curve = draw_curve(random, float(random.uniform(3.0, 10.0)), int(random.integers(3, 9)))
+    return replace(take, samples=shape(take.samples, curve))
 
 
 def _draw_gain(take: Take, random: Generator) -> float:
@@ -152,11 +177,12 @@ def _by_samples(track: Track, bank: Bank, length_s: float, random: Generator) ->
     return Take(samples, _with_family(notes, track.program), np.zeros((0, 3)))
 
 
-def _by_soundfont(tracks: Sequence[Track], random: Generator, soundfont: Path | None) -> Take:
-    """Play tracks on the instruments of one soundfont, drawn where none is given."""
-    midi = encode_tracks(tracks, random)
+def _by_soundfont(
+    tracks: Sequence[Track], soundfont: Path, random: Generator, stretch: int = 0
+) -> Take:
+    """Play tracks on a soundfont's instruments, on samples of pitches so many semitones lower."""
+    midi = encode_tracks(tracks, random, stretch)
     reverb, chorus = random.random() < 0.4, random.random() < 0.25
-    soundfont = soundfont or draw_soundfont(random)
     samples = synthesise(midi, soundfont, reverb=reverb, chorus=chorus)
     notes = [label_notes(track) for track in tracks if not track.is_drum]
     drums = [label_drums(track.notes) for track in tracks if track.is_drum]
@@ -188,8 +214,11 @@ def label_drums(hits: Labels) -> Labels:
     return np.column_stack([hits[:, 0], np.array(kinds, float), hits[:, 3]])
 
 
-def encode_tracks(tracks: Sequence[Track], random: Generator) -> bytes:
-    """Return a MIDI file in which a second has ``TICKS_PER_S`` ticks."""
+def encode_tracks(tracks: Sequence[Track], random: Generator, stretch: int = 0) -> bytes:
+    """Return a MIDI file in which a second has ``TICKS_PER_S`` ticks.
+
+    Keys lie ``stretch`` semitones lower than what sounds, by MIDI's coarse tuning.
+    """
     midi = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_S)
     midi.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)]))
     channels = (channel for channel in range(16) if channel != 9)
@@ -197,13 +226,13 @@ def encode_tracks(tracks: Sequence[Track], random: Generator) -> bytes:
         channel = 9 if track.is_drum else next(channels)
         program = int(random.choice(KITS)) if track.is_drum else track.program
         volume = int(random.uniform(60, 127))
-        midi.tracks.append(_encode(track, channel, program, volume))
+        midi.tracks.append(_encode(track, channel, program, volume, stretch))
     target = io.BytesIO()
     midi.save(file=target)
     return target.getvalue()
 
 
-def _encode(track: Track, channel: int, program: int, volume: int) -> mido.MidiTrack:
+def _encode(track: Track, channel: int, program: int, volume: int, stretch: int) -> mido.MidiTrack:
     def control(number: int, value: int) -> mido.Message:
         return mido.Message("control_change", channel=channel, control=number, value=value)
 
@@ -211,9 +240,11 @@ def _encode(track: Track, channel: int, program: int, volume: int) -> mido.MidiT
         (0.0, 0, mido.Message("program_change", channel=channel, program=program)),
         (0.0, 0, control(7, volume)),
     ]
+    if stretch:
+        events += [(0.0, 0, control(*pair)) for pair in (*COARSE_TUNING, (6, 64 + stretch))]
     notes = track.notes if track.is_drum else end_at_repeats(track.notes)
     for onset_s, offset_s, pitch, velocity in notes:
-        note = {"channel": channel, "note": int(pitch)}
+        note = {"channel": channel, "note": min(max(int(pitch) - stretch, 0), 127)}
         struck = int(np.clip(round(velocity), 1, 127))
         events.append((onset_s, 2, mido.Message("note_on", velocity=struck, **note)))
         events.append((max(offset_s, onset_s + 0.01), 1, mido.Message("note_off", **note)))

@@ -36,12 +36,12 @@ from model_zoo.training.tagger.etude import compose_etude
 Kind = Literal["piano", "band", "voice", "guitar", "drums", "chamber"]
 
 SHARES: Final[dict[Kind, float]] = {
-    "piano": 0.24,
-    "band": 0.30,
-    "voice": 0.14,
-    "guitar": 0.08,
+    "piano": 0.20,
+    "band": 0.32,
+    "voice": 0.08,
+    "guitar": 0.10,
     "drums": 0.12,
-    "chamber": 0.12,
+    "chamber": 0.18,
 }
 OTHERS_SHARE: Final = 0.3
 """How often a scene is of the folders' pieces, where there are any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from inference_service.tagger.model import Logits
@@ -54,6 +55,17 @@ def test_pitch_and_family_count_only_where_a_note_sounds() -> None:
     )
     for head in ("bend", "family"):
         assert losses(changed, targets)[head] == losses(logits, targets)[head]
+
+
+def test_a_soloist_counts_by_the_root_of_what_it_plays() -> None:
+    band = np.array([[0.0, 1.8, 48.0, 90, 0], [0.0, 0.02 * 10, 72.0, 90, 6]])  # 90 frames, and 10
+    targets = draw_targets([Take(np.zeros(1, np.float32), band, np.zeros((0, 3)))], 100, 50.0)
+    right = answer(targets)
+    deaf = right.family.clone()
+    deaf[targets.family[..., 6] > 0] = 0.0
+    costs = losses(right._replace(family=deaf), targets)["family"].item()
+    everywhere = losses(right._replace(family=torch.zeros_like(deaf)), targets)["family"].item()
+    assert costs / everywhere == pytest.approx(1 / (1 + np.sqrt(9)), rel=0.01)
 
 
 def test_silence_has_no_undefined_loss() -> None:

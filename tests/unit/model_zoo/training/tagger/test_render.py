@@ -1,0 +1,45 @@
+"""Rendering: instruments recorded in many ways play what the labels say."""
+
+from __future__ import annotations
+
+import io
+
+import mido
+import numpy as np
+import pytest
+
+from model_zoo.training.sound.fluidsynth import RATE_HZ, SOUNDFONTS
+from model_zoo.training.tagger.render import encode_tracks, render
+from model_zoo.training.tagger.scene import Scene, Track
+
+A4 = Track(73, np.array([[0.5, 2.0, 69.0, 90.0]]), np.zeros((0, 2)))
+
+
+def test_keys_are_as_much_lower_as_the_tuning_is_higher() -> None:
+    plain, stretched = (
+        mido.MidiFile(file=io.BytesIO(encode_tracks([A4], np.random.default_rng(0), stretch)))
+        for stretch in (0, 3)
+    )
+    keys = [[m.note for m in midi if m.type == "note_on"] for midi in (plain, stretched)]
+    assert keys == [[69], [66]]
+    controls = [(m.control, m.value) for m in stretched if m.type == "control_change"]
+    assert controls[-3:] == [(101, 0), (100, 2), (6, 67)]
+
+
+@pytest.mark.skipif(
+    not any(path.exists() for paths, _ in SOUNDFONTS for path in paths),
+    reason="no soundfont to train with is installed",
+)
+def test_whatever_plays_sounds_at_the_pitch_of_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model_zoo.training.tagger.render.SAMPLED_SHARE", -1.0)
+    scene = Scene("one note", "chamber", (A4,), 2.0, np.zeros((0, 2)))
+    heard = set()
+    for seed in range(6):
+        take = render(scene, np.random.default_rng(seed))
+        excerpt = take.samples[round(0.8 * RATE_HZ) : round(1.8 * RATE_HZ)]
+        spectrum = np.abs(np.fft.rfft(excerpt * np.hanning(len(excerpt))))
+        near = slice(400, 481)  # hertz, since the excerpt lasts a second
+        assert abs(400 + int(spectrum[near].argmax()) - 440) <= 4
+        assert take.notes[0, :3].tolist() == [0.5, 2.0, 69.0]
+        heard.add(round(float(np.abs(take.samples).mean()), 6))
+    assert len(heard) == 6, "no two recordings are alike"
