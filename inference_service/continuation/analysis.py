@@ -58,11 +58,14 @@ class Habits:
     ----------
     durations : mapping of ticks to share
     onsets : mapping of places in the bar, in ticks, to share
+    divisions : mapping of whether a note begins, and the place in the beat, in ticks, to share
+        Of notes, and of what goes on or is silent.
     intervals : mapping of two and three moves in a row, each with its duration, to share
     """
 
     durations: dict[int, float]
     onsets: dict[int, float]
+    divisions: dict[tuple[bool, int], float]
     intervals: dict[tuple[Hashable, ...], float]
 
 
@@ -224,10 +227,12 @@ def describe_habits(melody: Sequence[MelodyBar]) -> Habits:
     """Count what comes in bars of melody."""
     durations: Counter[int] = Counter()
     onsets: Counter[int] = Counter()
+    divisions: Counter[tuple[bool, int]] = Counter()
     grams: Counter[tuple[Hashable, ...]] = Counter()
     moves: list[tuple[int, int]] = []
     before: int | None = None
     for line in melody:
+        divisions.update((isinstance(p.pitch, int), p.start % TICKS) for p in line.pieces)
         for piece in line.attacks:
             assert isinstance(piece.pitch, int)
             durations[piece.stop - piece.start] += 1
@@ -237,7 +242,7 @@ def describe_habits(melody: Sequence[MelodyBar]) -> Habits:
             before = piece.pitch
     for size in _GRAMS:
         grams.update(zip(*(moves[index:] for index in range(size)), strict=False))
-    return Habits(_share(durations), _share(onsets), _share(grams))
+    return Habits(_share(durations), _share(onsets), _share(divisions), _share(grams))
 
 
 K = TypeVar("K", bound=Hashable)

@@ -5,15 +5,17 @@ Of harmony
     are, no more and no less, moved by the boldness asked for (Temperley, "Music and Probability",
     2007, on surprise as what listeners measure). ``repetition``: bars come again as often as they
     did. ``rhythm``: chords change as often. ``vocabulary``: steps from chord to chord that the
-    piece has made before. ``sound``: no bar is without a chord. ``cadence``: phrases end on a tonic
-    or a dominant, the last by way of the dominant.
+    piece has made before. ``sound``: no bar is without a chord. ``tonality``: no more chords are
+    remote than were. ``cadence``: phrases end on a tonic or a dominant, the last by way of the
+    dominant.
 Of melody
     ``likelihood`` and ``surprise`` as above, by the note. ``consonance``: notes on beats belong to
     the chord. ``contour``: small intervals, leaps that turn back, all within the given register.
     ``kinship``: figures of two and three moves that the piece has. ``rhythm``: its durations, its
-    places in the bar. ``density``: as many notes in a bar. ``voice_leading``: no fifths and octaves
-    in parallel with the bass. ``cadence``: rest at the ends of phrases, the tonic at the last.
-    ``join``: it begins near where the given melody stopped. ``sound``: no more bars are silent.
+    places in the bar, and no divisions of the beat but its own. ``density``: as many notes in a
+    bar. ``voice_leading``: no fifths and octaves in parallel with the bass. ``cadence``: rest at
+    the ends of phrases, the tonic at the last. ``join``: it begins near where the given melody
+    stopped. ``sound``: no more bars are silent.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ HARMONY_WEIGHTS: Final = {
     "vocabulary": 1.0,
     "cadence": 1.5,
     "sound": 4.0,
+    "tonality": 2.0,
 }
 MELODY_WEIGHTS: Final = {
     "likelihood": 0.5,
@@ -61,6 +64,9 @@ MELODY_WEIGHTS: Final = {
 _CADENCES: Final = {"authentic": 1.0, "plagal": 0.7, "half": 0.8, "deceptive": 0.6, "none": 0.2}
 _BOLD: Final = 0.35
 """Of the usual surprise: by how much the boldest is over it."""
+
+_FOREIGN: Final = 8.0
+"""A twelfth of the notes as triplets in a piece without any halves what the rhythm is worth."""
 
 
 def weigh(terms: Mapping[str, float], weights: Mapping[str, float]) -> float:
@@ -112,6 +118,7 @@ def judge_harmony(slots: Sequence[Slots], analysis: Analysis, first_end: int) ->
         "vocabulary": sum(step in known for step in steps) / len(steps) if steps else 1.0,
         "cadence": (sum(ends) + 2.0 * last) / (len(ends) + 2.0),
         "sound": 1.0 - sum(SILENCE in bar for bar in slots) / len(slots),
+        "tonality": exp(-8.0 * max(_share_remote(slots) - _share_remote(given), 0.0)),
     }
 
 
@@ -119,6 +126,12 @@ def _judge_end(slots: Sequence[Slots], bar: int, analysis: Analysis) -> float:
     if bar == len(slots) - 1:
         return _CADENCES[name_cadence(slots, bar, analysis.key)]
     return 1.0 if find_function(slots[bar][-1]) in ("tonic", "dominant") else 0.3
+
+
+def _share_remote(slots: Sequence[Slots]) -> float:
+    """Return the share of bars' parts whose chord is of no related key."""
+    functions = [find_function(degree) for bar in slots for degree in bar]
+    return functions.count("remote") / len(functions)
 
 
 def _share_again(slots: Sequence[Slots], first: int) -> float:
@@ -150,11 +163,13 @@ def judge_melody(
     density = len(attacks) / len(bars) / max(analysis.notes_per_bar, 0.5)
     rhythm = _overlap(habits.durations, analysis.habits.durations)
     rhythm += _overlap(habits.onsets, analysis.habits.onsets)
+    known = analysis.habits.divisions or habits.divisions
+    foreign = sum(share for kind, share in habits.divisions.items() if kind not in known)
     return {
         "consonance": _judge_consonance(attacks, harmony_at),
         "contour": _judge_contour(pitches, analysis),
         "kinship": _judge_kinship(habits.intervals, analysis.habits.intervals),
-        "rhythm": rhythm / 2.0,
+        "rhythm": rhythm / 2.0 * exp(-_FOREIGN * foreign),
         "density": exp(-2.0 * abs(log(density))),
         "voice_leading": _judge_voice_leading(attacks, harmony_at),
         "cadence": _judge_rest(bars, analysis, first_end),

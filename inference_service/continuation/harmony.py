@@ -8,12 +8,15 @@ from fractions import Fraction
 from typing import Final
 
 from inference_service.continuation.degrees import SILENCE, name_degree, signature_tonic
+from inference_service.continuation.grammar import Grammar, is_sign
 from inference_service.music.events import Key
 from inference_service.music.score import Bar, Score
 
 BAR: Final = "|"
 HELD: Final = "."
 _DIVISIONS: Final = (1, 2, 3, 4)
+_DIVIDING: Final = ("division", "approach_major", "approach_minor", "half_close")
+"""The rules whose alternatives have a symbol for each part of a bar."""
 
 Slots = tuple[str, ...]
 """The degrees of a bar's equal parts, each written out."""
@@ -59,6 +62,20 @@ def read_harmony(words: Sequence[str], before: str = SILENCE) -> list[Slots]:
         before = before if word == HELD else word
         bars[-1].append(before)
     return [tuple(bar) for bar in bars]
+
+
+def bar_uneven(grammar: Grammar, beats: int) -> dict[str, frozenset[int]]:
+    """Return the alternatives, by rule and index, in which bars of so many beats would be divided
+    between beats; bars of music that is read never are (:func:`find_slots`)."""
+    return {
+        name: frozenset(
+            index
+            for index, production in enumerate(grammar.rules[name].productions)
+            if beats % sum(not is_sign(symbol.name) for symbol in production)
+        )
+        for name in _DIVIDING
+        if name in grammar.rules
+    }
 
 
 def list_changes(slots: Sequence[Slots]) -> list[str]:

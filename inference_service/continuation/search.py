@@ -29,7 +29,12 @@ from inference_service.continuation.fitness import (
     weigh,
 )
 from inference_service.continuation.grammar import start_at
-from inference_service.continuation.harmony import Slots, read_harmony, write_harmony
+from inference_service.continuation.harmony import (
+    Slots,
+    bar_uneven,
+    read_harmony,
+    write_harmony,
+)
 from inference_service.continuation.melody import MelodyBar, read_melody, write_melody
 from inference_service.continuation.options import ContinuationOptions
 from inference_service.continuation.probabilities import Heated, Probabilities
@@ -86,7 +91,8 @@ def seek_harmony(analysis: Analysis, habit: Habit, measures: int, boldness: floa
     last = analysis.slots[-1][-1]
     names = plan_harmony(measures, analysis.bars_into_phrase, analysis.key.mode)
     grammar = start_at(habit.probabilities.grammar, names)
-    likely = adapt_harmony(habit.probabilities, analysis.slots).within(grammar)
+    uneven = bar_uneven(grammar, int(analysis.bars[-1].length_beats))
+    likely = adapt_harmony(habit.probabilities, analysis.slots).within(grammar).without(uneven)
     first_end = find_first_end(analysis)
 
     def judge(derivation: Derivation) -> dict[str, float]:

@@ -19,7 +19,6 @@ from scipy.stats import wilcoxon
 from inference_service.continuation.analysis import analyse
 from inference_service.continuation.evolution import EvolutionOptions, evolve
 from inference_service.continuation.harmony import Slots
-from inference_service.continuation.probabilities import Probabilities
 from inference_service.continuation.search import (
     CODONS_PER_BAR,
     MelodyReader,
@@ -82,7 +81,7 @@ def compare(
     """Run every way on every quest with every seed."""
     curves: dict[str, list[list[tuple[float, ...]]]] = {way: [] for way in WAYS}
     for quest in quests:
-        even = Probabilities(quest.likelihoods.grammar, {})
+        even = quest.likelihoods.forgotten()
         for way, (begins_even, options) in WAYS.items():
             courses = []
             for seed in range(seeds):
@@ -103,16 +102,16 @@ def compare(
 def describe_curves(curves: Curves, first: str, others: Iterable[str]) -> Iterator[str]:
     """Yield the final fitness of each way, and by how much one is ahead of others.
 
-    The test is Wilcoxon's, of the differences between runs on the same song with the same seed; one
-    sided, that ``first`` is better.
+    The test is Wilcoxon's, of the differences between songs' means over seeds; one sided, that
+    ``first`` is better.
     """
     for way, found in curves.items():
         last = found[:, :, -1]
         yield f"{way:12} {last.mean():.4f} (deviation over seeds {last.mean(axis=0).std():.4f})"
     for other in others:
-        gains = (curves[first][:, :, -1] - curves[other][:, :, -1]).ravel()
+        gains = (curves[first][:, :, -1] - curves[other][:, :, -1]).mean(axis=1)
         p = float(wilcoxon(gains, alternative="greater").pvalue) if np.any(gains) else 1.0
         yield (
-            f"{first} over {other}: {gains.mean():+.4f}, better in {np.mean(gains > 0):.0%} of "
-            f"{len(gains)}, p = {p:.2g}"
+            f"{first} over {other}: {gains.mean():+.4f}, better on {np.sum(gains > 0)} of "
+            f"{len(gains)} songs, p = {p:.2g}"
         )

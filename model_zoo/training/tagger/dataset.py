@@ -31,7 +31,7 @@ SHELF: Final = 64
 BEGINNING: Final = 32
 """Takes on the shelf before the first example: from fewer, batches would be all alike."""
 
-USES: Final = 0.2
+USES: Final = 0.35
 """How much of a take is heard, about: with more of each, training fits the takes on the shelf."""
 
 QUEUE: Final = 48

@@ -34,6 +34,7 @@ CLOSE: list[Slots] = [("I",), ("IV",), ("V",), ("I",)]
         ("cadence", CLOSE, [("I",), ("IV",), ("V",), ("bIII",)]),
         ("cadence", CLOSE, LOOP),
         ("sound", CLOSE, [("I",), ("N",), ("N",), ("I",)]),
+        ("tonality", [("I",), ("iv",), ("II",), ("V",)], [("I",), ("bii",), ("V",), ("I",)]),
     ],
 )
 def test_terms_of_harmony(term: str, better: list[Slots], worse: list[Slots]) -> None:
@@ -64,6 +65,12 @@ SONGLIKE = _melody(
     (8, 1, 71), (9, 0.5, 69), (9.5, 0.5, 71), (10, 2, 67),
     (12, 4, 72),
 )  # fmt: skip
+TRIPLETS = _melody(
+    (0, 1, 72), (1, 1 / 3, 71), (4 / 3, 2 / 3, 69), (2, 2, 67),
+    (4, 1, 69), (5, 0.5, 67), (5.5, 0.5, 69), (6, 2, 72),
+    (8, 1, 71), (9, 0.5, 69), (9.5, 0.5, 71), (10, 2, 67),
+    (12, 4, 72),
+)  # fmt: skip
 EVEN = _line(*[72, 71, 69, 67] * 4)
 
 
@@ -75,6 +82,7 @@ EVEN = _line(*[72, 71, 69, 67] * 4)
         ("contour", SONGLIKE, _line(*[72] * 16)),
         ("kinship", SONGLIKE, _line(*[60, 65, 61, 64] * 4)),
         ("rhythm", SONGLIKE, EVEN),
+        ("rhythm", EVEN, TRIPLETS),
         ("density", SONGLIKE, _line(72, 71)),
         ("sound", SONGLIKE, _line(*[72, 71, 69, 67] * 2)),
         ("voice_leading", SONGLIKE, _melody((0, 4, 67), (4, 4, 72), (8, 4, 74), (12, 4, 79))),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_service.continuation.degrees import DIMINISHED, MAJOR, MINOR
+from inference_service.continuation.derivation import derive
 from inference_service.continuation.grammar import start_at
 from inference_service.continuation.harmony import (
+    bar_uneven,
     find_slots,
     list_changes,
     read_harmony,
@@ -19,7 +22,7 @@ from inference_service.continuation.harmony import (
 from inference_service.continuation.parser import Parser
 from inference_service.continuation.probabilities import Probabilities
 from inference_service.continuation.search import plan_harmony
-from inference_service.continuation.styles import load_grammar
+from inference_service.continuation.styles import load_grammar, load_language
 from inference_service.music.events import Key
 from inference_service.music.score import KeyChange, Score, ScoreChord, ScoreNote, ScorePart
 
@@ -73,6 +76,26 @@ def test_any_bars_can_be_written_read_and_parsed(slots: list[tuple[str, ...]]) -
     assert read_harmony(words) == slots
     grammar = start_at(load_grammar("harmony"), ["bar"] * len(slots))
     assert Parser(Probabilities(grammar, {})).read(words).is_sentence
+
+
+@pytest.mark.parametrize(("beats", "allowed"), [(1, {1}), (2, {1, 2}), (3, {1, 3}), (4, {1, 2, 4}),
+                                                (5, {1}), (6, {1, 2, 3}), (7, {1})])  # fmt: skip
+@pytest.mark.parametrize("style", ["pop", "classical"])
+def test_chords_change_on_beats_alone(beats: int, allowed: set[int], style: str) -> None:
+    known = load_language(style).harmony.probabilities
+    grammar = start_at(known.grammar, plan_harmony(8, 0, "major"))
+    likely = known.within(grammar).without(bar_uneven(grammar, beats))
+    random = np.random.default_rng(beats)
+    parts: set[int] = set()
+    for _ in range(40):
+        derivation = derive(likely, random.random(400).tolist(), ())
+        assert derivation.is_complete
+        parts |= {len(bar) for bar in read_harmony(derivation.words)}
+    assert parts <= allowed
+    assert sum(likely.of("division", ["|"])) == pytest.approx(1.0)
+    assert likely.forgotten().of("division", ["|"])[1] == (
+        0.0 if beats % 2 else pytest.approx(1 / len(allowed))
+    )
 
 
 @pytest.mark.parametrize("mode", ["major", "minor"])
