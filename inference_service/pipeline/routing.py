@@ -39,12 +39,12 @@ FEATURES: Final = ("polyphony", "chordal", "percussive", "voiced", "wobble", "no
 CLASSES: Final = (Preset.PIANO, Preset.SONG, Preset.VOICE)
 WEIGHTS: Final = np.array(
     [
-        [1.389, 3.297, -3.464, -8.254, -7.532, -1.556],
-        [-0.081, 1.245, 2.643, -0.625, 4.896, 0.927],
-        [-1.309, -4.542, 0.821, 8.879, 2.636, 0.629],
+        [1.535, 1.17, -3.848, -5.435, -12.818, -1.072],
+        [-0.097, 3.911, 3.424, -3.119, 9.021, 0.725],
+        [-1.438, -5.081, 0.424, 8.555, 3.797, 0.347],
     ]
 )
-BIASES: Final = np.array([-11.981, 7.711, 4.27])
+BIASES: Final = np.array([-9.18, 6.922, 2.259])
 
 _FRAME_THRESHOLD: Final = 0.3
 _SURE: Final = 0.9
