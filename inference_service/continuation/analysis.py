@@ -52,7 +52,7 @@ class Cadence:
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How often things come in a melody: each a distribution, empty without a melody.
+    """How often things come in a melody: each a distribution, empty without bars.
 
     Attributes
     ----------

@@ -14,7 +14,8 @@ individual anew, a random search.
 
 Deviations: probabilities begin with those learnt from a corpus, if there are any; they are kept for
 each context of a rule, as :mod:`.grammar` has it; they are brought to a sum of 1 by division, not
-by equal differences, which keeps what is impossible impossible.
+by equal differences, which keeps what is impossible impossible; and the learning factor is ten
+times the published one, since a search has 25 generations of 60, not 50 of 1000.
 
 The same seed, the same outcome, on any machine.
 """
@@ -74,7 +75,7 @@ class EvolutionOptions:
     crossover: float = 0.9
     mutation: float = 0.05
     step: float = 0.5
-    learning: float = 0.01
+    learning: float = 0.1
     learns: bool = True
     breeds: bool = True
     seed: int = 0

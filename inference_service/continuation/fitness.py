@@ -28,6 +28,7 @@ from typing import Final
 from inference_service.continuation.analysis import (
     PHRASE_BARS,
     Analysis,
+    Habits,
     describe_habits,
     name_cadence,
 )
@@ -65,8 +66,8 @@ _CADENCES: Final = {"authentic": 1.0, "plagal": 0.7, "half": 0.8, "deceptive": 0
 _BOLD: Final = 0.35
 """Of the usual surprise: by how much the boldest is over it."""
 
-_FOREIGN: Final = 8.0
-"""A twelfth of the notes as triplets in a piece without any halves what the rhythm is worth."""
+_EXCESS: Final = 8.0
+"""What is of no use in a twelfth more of the music halves a term."""
 
 
 def weigh(terms: Mapping[str, float], weights: Mapping[str, float]) -> float:
@@ -81,6 +82,11 @@ def count_bits(derivation: Derivation, likelihoods: Likelihoods) -> float:
         log2(max(likelihoods.after(rule, context)[production], 1e-12))
         for rule, context, production in derivation.choices
     )
+
+
+def _judge_excess(found: float, given: float) -> float:
+    """Return how good it is that a share of the music is at fault that was so before in another."""
+    return exp(-_EXCESS * max(found - given, 0.0))
 
 
 def judge_surprise(bits: float, usual: Usual, boldness: float) -> dict[str, float]:
@@ -118,7 +124,7 @@ def judge_harmony(slots: Sequence[Slots], analysis: Analysis, first_end: int) ->
         "vocabulary": sum(step in known for step in steps) / len(steps) if steps else 1.0,
         "cadence": (sum(ends) + 2.0 * last) / (len(ends) + 2.0),
         "sound": 1.0 - sum(SILENCE in bar for bar in slots) / len(slots),
-        "tonality": exp(-8.0 * max(_share_remote(slots) - _share_remote(given), 0.0)),
+        "tonality": _judge_excess(_share_remote(slots), _share_remote(given)),
     }
 
 
@@ -129,9 +135,9 @@ def _judge_end(slots: Sequence[Slots], bar: int, analysis: Analysis) -> float:
 
 
 def _share_remote(slots: Sequence[Slots]) -> float:
-    """Return the share of bars' parts whose chord is of no related key."""
-    functions = [find_function(degree) for bar in slots for degree in bar]
-    return functions.count("remote") / len(functions)
+    """Return the share of the time whose chord is of no related key."""
+    shares = [sum(find_function(d) == "remote" for d in bar) / len(bar) for bar in slots]
+    return sum(shares) / len(shares)
 
 
 def _share_again(slots: Sequence[Slots], first: int) -> float:
@@ -163,19 +169,27 @@ def judge_melody(
     density = len(attacks) / len(bars) / max(analysis.notes_per_bar, 0.5)
     rhythm = _overlap(habits.durations, analysis.habits.durations)
     rhythm += _overlap(habits.onsets, analysis.habits.onsets)
-    known = analysis.habits.divisions or habits.divisions
-    foreign = sum(share for kind, share in habits.divisions.items() if kind not in known)
+    foreign = _share_foreign(habits, analysis.habits) if before else 0.0
     return {
         "consonance": _judge_consonance(attacks, harmony_at),
         "contour": _judge_contour(pitches, analysis),
         "kinship": _judge_kinship(habits.intervals, analysis.habits.intervals),
-        "rhythm": rhythm / 2.0 * exp(-_FOREIGN * foreign),
+        "rhythm": rhythm / 2.0 * _judge_excess(foreign, 0.0),
         "density": exp(-2.0 * abs(log(density))),
         "voice_leading": _judge_voice_leading(attacks, harmony_at),
         "cadence": _judge_rest(bars, analysis, first_end),
         "join": exp(-max(abs(pitches[0] - before[-1]) - 4, 0) / 4.0) if before else 1.0,
-        "sound": exp(-8.0 * max(_share_silent(bars) - _share_silent(analysis.melody), 0.0)),
+        "sound": _judge_excess(_share_silent(bars), _share_silent(analysis.melody)),
     }
+
+
+def _share_foreign(found: Habits, given: Habits) -> float:
+    """Return the share of what begins between beats where nothing of its kind begins."""
+    return sum(
+        share
+        for (begins, place), share in found.divisions.items()
+        if place and (begins, place) not in given.divisions
+    )
 
 
 def _share_silent(bars: Sequence[MelodyBar]) -> float:

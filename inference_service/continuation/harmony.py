@@ -64,7 +64,7 @@ def read_harmony(words: Sequence[str], before: str = SILENCE) -> list[Slots]:
     return [tuple(bar) for bar in bars]
 
 
-def bar_uneven(grammar: Grammar, beats: int) -> dict[str, frozenset[int]]:
+def find_uneven_divisions(grammar: Grammar, beats: int) -> dict[str, frozenset[int]]:
     """Return the alternatives, by rule and index, in which bars of so many beats would be divided
     between beats; bars of music that is read never are (:func:`find_slots`)."""
     return {

@@ -50,7 +50,7 @@ class Probabilities:
         What every count gives up, by the length of the context; what is less is given up whole.
     own : mapping of (rule, context) to counts, optional
         Those added later.
-    barred : mapping of rule to indices, optional
+    excluded : mapping of rule to indices, optional
         Alternatives that are never taken; a rule has others.
     """
 
@@ -60,11 +60,11 @@ class Probabilities:
         counts: Mapping[tuple[str, tuple[str, ...]], Sequence[float]],
         discounts: tuple[float, ...] = DISCOUNTS,
         own: Mapping[tuple[str, tuple[str, ...]], Sequence[float]] | None = None,
-        barred: Mapping[str, frozenset[int]] | None = None,
+        excluded: Mapping[str, frozenset[int]] | None = None,
     ) -> None:
         self.grammar = grammar
         self.discounts = discounts
-        self.barred = barred or {}
+        self.excluded = excluded or {}
         self._counts = {key: tuple(values) for key, values in counts.items()}
         self._own = {key: tuple(values) for key, values in (own or {}).items()}
         self._known: dict[tuple[str, tuple[str, ...]], tuple[float, ...]] = {}
@@ -99,13 +99,14 @@ class Probabilities:
             likely = [
                 (own + shared * shorter) / total for own, shorter in zip(kept, likely, strict=True)
             ]
-        return self._without_barred(rule, likely)
+        return self._without_excluded(rule, likely)
 
-    def _without_barred(self, rule: str, likely: Sequence[float]) -> tuple[float, ...]:
-        if rule not in self.barred:
+    def _without_excluded(self, rule: str, likely: Sequence[float]) -> tuple[float, ...]:
+        if rule not in self.excluded:
             return tuple(likely)
-        left = [0.0 if i in self.barred[rule] else value for i, value in enumerate(likely)]
-        return tuple(value / sum(left) for value in left)
+        left = [0.0 if i in self.excluded[rule] else value for i, value in enumerate(likely)]
+        total = sum(left)
+        return tuple(value / total for value in left)
 
     def plus(self, counts: Counts, weight: float) -> Probabilities:
         """Return the probabilities with a piece's own counts added, each worth so many."""
@@ -113,23 +114,23 @@ class Probabilities:
         for key, values in counts.items():
             held = own.setdefault(key, [0.0] * len(values))
             own[key] = [a + weight * b for a, b in zip(held, values, strict=True)]
-        return Probabilities(self.grammar, self._counts, self.discounts, own, self.barred)
+        return Probabilities(self.grammar, self._counts, self.discounts, own, self.excluded)
 
     def discounted(self, discounts: tuple[float, ...]) -> Probabilities:
         """Return what the same counts make with other discounts."""
-        return Probabilities(self.grammar, self._counts, discounts, self._own, self.barred)
+        return Probabilities(self.grammar, self._counts, discounts, self._own, self.excluded)
 
     def within(self, grammar: Grammar) -> Probabilities:
         """Return the same for a grammar made of some of the rules."""
-        return Probabilities(grammar, self._counts, self.discounts, self._own, self.barred)
+        return Probabilities(grammar, self._counts, self.discounts, self._own, self.excluded)
 
-    def without(self, barred: Mapping[str, frozenset[int]]) -> Probabilities:
+    def without(self, excluded: Mapping[str, frozenset[int]]) -> Probabilities:
         """Return the same where some alternatives, by rule and index, are never taken."""
-        return Probabilities(self.grammar, self._counts, self.discounts, self._own, barred)
+        return Probabilities(self.grammar, self._counts, self.discounts, self._own, excluded)
 
     def forgotten(self) -> Probabilities:
         """Return the same where nothing was counted: what may be taken is all alike."""
-        return Probabilities(self.grammar, {}, barred=self.barred)
+        return Probabilities(self.grammar, {}, excluded=self.excluded)
 
     def encode(self) -> Rows:
         """Return the counts as plain values, to be read by :func:`decode_probabilities`."""

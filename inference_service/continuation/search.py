@@ -31,7 +31,7 @@ from inference_service.continuation.fitness import (
 from inference_service.continuation.grammar import start_at
 from inference_service.continuation.harmony import (
     Slots,
-    bar_uneven,
+    find_uneven_divisions,
     read_harmony,
     write_harmony,
 )
@@ -91,7 +91,7 @@ def seek_harmony(analysis: Analysis, habit: Habit, measures: int, boldness: floa
     last = analysis.slots[-1][-1]
     names = plan_harmony(measures, analysis.bars_into_phrase, analysis.key.mode)
     grammar = start_at(habit.probabilities.grammar, names)
-    uneven = bar_uneven(grammar, int(analysis.bars[-1].length_beats))
+    uneven = find_uneven_divisions(grammar, int(analysis.bars[-1].length_beats))
     likely = adapt_harmony(habit.probabilities, analysis.slots).within(grammar).without(uneven)
     first_end = find_first_end(analysis)
 

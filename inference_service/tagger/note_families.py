@@ -1,10 +1,10 @@
 """Which family each note is of: by its own sound, by the notes about it, by what plays at all.
 
 An instrument plays line after line, so that a note's neighbours in time and pitch are mostly of its
-family. Each note's likeness is therefore raised by what its neighbours are taken for, a few times
-over (mean-field inference in a Markov random field, as Koller and Friedman, "Probabilistic
-Graphical Models", 2009, chapter 11, have it); then families that too few notes are left to are
-dissolved. The constants were chosen on rendered development music.
+family. Each note's likeness is therefore raised by what its nearest neighbours are taken for, a few
+times over; then families that too few notes are left to are dissolved. After mean-field inference
+in random fields (Koller and Friedman, "Probabilistic Graphical Models", 2009, section 11.5), but
+that all notes are told anew at once, and that a note has so many neighbours and no more.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-Likeness = NDArray[np.floating]
+Floats = NDArray[np.floating]
 
 NEIGHBOURS: Final = 32
 REACH_S: Final = 6.0
 REACH_SEMITONES: Final = 3.0
 """A neighbour so far off weighs ``1 / e`` of one at the same place."""
 
-TRUST: Final = 8.0
-"""What neighbours that agree, and are many and near, add to a family's log likeness."""
+TRUST: Final = 3.0
+"""What neighbours that agree, and are many and near, add to a family's log likeness: no more than a
+note has that is sure of itself (0.99 against 0.05)."""
 
 ROUNDS: Final = 3
 _LEAST: Final = 1e-4
 
 
 def tell_families(
-    likeness: Likeness, onsets_s: Likeness, pitches: Likeness, least_share: float
+    likeness: Floats, onsets_s: Floats, pitches: Floats, least_share: float
 ) -> NDArray[np.intp]:
     """Return the family of each note.
 
@@ -49,7 +50,7 @@ def tell_families(
     return settle_families(ask_neighbours(likeness, onsets_s, pitches), least_share)
 
 
-def ask_neighbours(likeness: Likeness, onsets_s: Likeness, pitches: Likeness) -> Likeness:
+def ask_neighbours(likeness: Floats, onsets_s: Floats, pitches: Floats) -> Floats:
     """Return each note's likeness, its neighbours' heard; rows add up to 1."""
     own = np.clip(likeness.astype(np.float64), _LEAST, 1.0 - _LEAST)
     own /= own.sum(axis=1, keepdims=True)
@@ -68,7 +69,7 @@ def ask_neighbours(likeness: Likeness, onsets_s: Likeness, pitches: Likeness) ->
     return blended
 
 
-def settle_families(likeness: Likeness, least_share: float) -> NDArray[np.intp]:
+def settle_families(likeness: Floats, least_share: float) -> NDArray[np.intp]:
     """Return each note's family: its likeliest among those that no smaller one's notes went to.
 
     Families whose share of the notes is too small are dissolved, the smallest first.

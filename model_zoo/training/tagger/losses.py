@@ -39,7 +39,7 @@ def losses(logits: Logits, targets: Targets) -> dict[str, Tensor]:
             targets.struck,
         ),
         "bend": _mean((logits.bend - targets.bend).abs(), targets.frame > 0),
-        "family": _mean_of_parts(
+        "family": _mean_of_families(
             F.binary_cross_entropy_with_logits(logits.family, targets.family, reduction="none").sum(
                 -1
             ),
@@ -66,13 +66,13 @@ def _per_frame(logits: Tensor, targets: Tensor, positive: float = 1.0) -> Tensor
     return loss / (logits.shape[0] * logits.shape[1])
 
 
-def _mean_of_parts(loss: Tensor, families: Tensor) -> Tensor:
+def _mean_of_families(loss: Tensor, families: Tensor) -> Tensor:
     """Return the mean of the recordings' means, in which a family counts by the root of how much
     of it there is: a band's few notes count as a pianist's many, its soloist is not drowned."""
     count = families.sum((1, 2))
-    part = (loss[..., None] * families).sum((1, 2)) / count.clamp(min=1)
+    mean = (loss[..., None] * families).sum((1, 2)) / count.clamp(min=1)
     weight = count.sqrt()
-    own = (weight * part).sum(1) / weight.sum(1).clamp(min=1)
+    own = (weight * mean).sum(1) / weight.sum(1).clamp(min=1)
     return own.sum() / (count.sum(1) > 0).sum().clamp(min=1)
 
 

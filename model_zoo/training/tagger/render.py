@@ -51,7 +51,7 @@ STRETCH_SEMITONES: Final = 4
 """How many instruments are recorded unevenly; how many of a soundfont's play the samples of other
 pitches, and by how far: which makes them smaller or larger."""
 
-COARSE_TUNING: Final = ((101, 0), (100, 2))
+_COARSE_TUNING: Final = ((101, 0), (100, 2))
 """Controllers that name MIDI's registered parameter 2."""
 
 _SOUNDS: Final[dict[str, tuple[int, ...]]] = {
@@ -74,7 +74,7 @@ def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Ta
     Raises
     ------
     ValueError
-        If nothing is to be heard.
+        If nothing is to be heard, or a pitch is beyond all keys.
     FileNotFoundError
         If no soundfont is installed.
     """
@@ -217,7 +217,13 @@ def label_drums(hits: Labels) -> Labels:
 def encode_tracks(tracks: Sequence[Track], random: Generator, stretch: int = 0) -> bytes:
     """Return a MIDI file in which a second has ``TICKS_PER_S`` ticks.
 
-    Keys lie ``stretch`` semitones lower than what sounds, by MIDI's coarse tuning.
+    Keys, but those of drums, lie ``stretch`` semitones lower than what sounds, by MIDI's coarse
+    tuning.
+
+    Raises
+    ------
+    ValueError
+        If there are no such keys.
     """
     midi = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_S)
     midi.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)]))
@@ -236,15 +242,16 @@ def _encode(track: Track, channel: int, program: int, volume: int, stretch: int)
     def control(number: int, value: int) -> mido.Message:
         return mido.Message("control_change", channel=channel, control=number, value=value)
 
+    stretch = 0 if track.is_drum else stretch
     events: list[Event] = [
         (0.0, 0, mido.Message("program_change", channel=channel, program=program)),
         (0.0, 0, control(7, volume)),
     ]
     if stretch:
-        events += [(0.0, 0, control(*pair)) for pair in (*COARSE_TUNING, (6, 64 + stretch))]
+        events += [(0.0, 0, control(*pair)) for pair in (*_COARSE_TUNING, (6, 64 + stretch))]
     notes = track.notes if track.is_drum else end_at_repeats(track.notes)
     for onset_s, offset_s, pitch, velocity in notes:
-        note = {"channel": channel, "note": min(max(int(pitch) - stretch, 0), 127)}
+        note = {"channel": channel, "note": int(pitch) - stretch}
         struck = int(np.clip(round(velocity), 1, 127))
         events.append((onset_s, 2, mido.Message("note_on", velocity=struck, **note)))
         events.append((max(offset_s, onset_s + 0.01), 1, mido.Message("note_off", **note)))

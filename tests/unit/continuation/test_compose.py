@@ -93,6 +93,8 @@ def test_any_metre_goes_on(beats: int) -> None:
     found = _continue(song)
     assert found.score.signature.beats == beats
     assert len(found.score.bars()) == 12
+    starts = [c.start_beats for c in found.score.chords if c.start_beats >= found.join_beats]
+    assert {start.denominator for start in starts} == {1}, "chords change on beats"
 
 
 def test_a_long_piece_goes_on() -> None:

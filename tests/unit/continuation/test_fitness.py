@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from inference_service.continuation.analysis import analyse, find_harmony
+from inference_service.continuation.analysis import analyse, describe_habits, find_harmony
 from inference_service.continuation.fitness import (
     HARMONY_WEIGHTS,
     MELODY_WEIGHTS,
@@ -93,6 +95,22 @@ EVEN = _line(*[72, 71, 69, 67] * 4)
 def test_terms_of_melody(term: str, better: list[MelodyBar], worse: list[MelodyBar]) -> None:
     good, bad = (judge_melody(bars, GIVEN, _at, 3)[term] for bars in (better, worse))
     assert 0.0 <= bad < good <= 1.0
+
+
+def test_a_piece_may_keep_what_is_its_own() -> None:
+    own = replace(GIVEN, melody=tuple(TRIPLETS), habits=describe_habits(TRIPLETS))
+    assert judge_melody(TRIPLETS, own, _at, 3)["rhythm"] == pytest.approx(1.0)
+    remote = replace(GIVEN, slots=((("bii",),) * len(GIVEN.slots)))
+    assert judge_harmony([("bii",), ("I",), ("V",), ("I",)], remote, 3)["tonality"] == 1.0
+
+
+def test_any_piece_may_rest_on_a_beat_and_sing_where_nothing_was_sung() -> None:
+    rested = _melody(*[(i, 1, 72) for i in range(15)])
+    legato = replace(GIVEN, melody=tuple(EVEN), habits=describe_habits(EVEN))
+    assert judge_melody(rested, legato, _at, 3)["rhythm"] > 0.9
+    silent = _melody()
+    unsung = replace(GIVEN, melody=tuple(silent), habits=describe_habits(silent))
+    assert judge_melody(TRIPLETS, unsung, _at, 3)["rhythm"] == 1.0
 
 
 def test_silence_is_worth_nothing() -> None:

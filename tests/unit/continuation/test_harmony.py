@@ -13,8 +13,8 @@ from inference_service.continuation.degrees import DIMINISHED, MAJOR, MINOR
 from inference_service.continuation.derivation import derive
 from inference_service.continuation.grammar import start_at
 from inference_service.continuation.harmony import (
-    bar_uneven,
     find_slots,
+    find_uneven_divisions,
     list_changes,
     read_harmony,
     write_harmony,
@@ -80,11 +80,13 @@ def test_any_bars_can_be_written_read_and_parsed(slots: list[tuple[str, ...]]) -
 
 @pytest.mark.parametrize(("beats", "allowed"), [(1, {1}), (2, {1, 2}), (3, {1, 3}), (4, {1, 2, 4}),
                                                 (5, {1}), (6, {1, 2, 3}), (7, {1})])  # fmt: skip
-@pytest.mark.parametrize("style", ["pop", "classical"])
-def test_chords_change_on_beats_alone(beats: int, allowed: set[int], style: str) -> None:
+@pytest.mark.parametrize(("style", "mode"), [("pop", "major"), ("classical", "minor")])
+def test_bars_are_divided_by_their_beats(
+    beats: int, allowed: set[int], style: str, mode: str
+) -> None:
     known = load_language(style).harmony.probabilities
-    grammar = start_at(known.grammar, plan_harmony(8, 0, "major"))
-    likely = known.within(grammar).without(bar_uneven(grammar, beats))
+    grammar = start_at(known.grammar, plan_harmony(8, 0, mode))
+    likely = known.within(grammar).without(find_uneven_divisions(grammar, beats))
     random = np.random.default_rng(beats)
     parts: set[int] = set()
     for _ in range(40):

@@ -39,6 +39,15 @@ def test_a_note_that_is_sure_of_itself_is_not_outvoted_by_strangers() -> None:
     assert told.tolist() == [PIANO] * 10 + [BASS]
 
 
+@pytest.mark.parametrize("share", [0.2, 0.3, 0.5])
+def test_two_that_play_in_one_register_are_both_heard(share: float) -> None:
+    other = np.random.default_rng(0).random(200) < share
+    likeness = hear(*np.where(other, STRINGS, PIANO).tolist(), sure=0.99)
+    told = tell_families(likeness, np.arange(200) * 0.25, np.full(200, 67.0), 0.05)
+    assert np.mean(told[other] == STRINGS) > 0.9
+    assert np.mean(told[~other] == PIANO) > 0.9
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 5])
 def test_few_notes_are_told_too(count: int) -> None:
     likeness = hear(*[MALLETS] * count)

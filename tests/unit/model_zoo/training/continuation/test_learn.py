@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from inference_service.continuation.options import Style
@@ -90,5 +91,8 @@ def test_searches_are_compared_and_drawn() -> None:
         assert (found[:, :, 1:] >= found[:, :, :-1]).all(), "the best so far is never lost"
     lines = list(describe_curves(curves, "pge", ["random"]))
     assert lines[-1].startswith("pge over random")
+    ahead = {"a": np.ones((6, 3, 2)), "b": np.zeros((6, 3, 2))}
+    (line,) = [*describe_curves(ahead, "a", ["b"])][2:]
+    assert line == "a over b: +1.0000, better on 6 of 6 songs, p = 0.016"
     assert draw_curves({"both": curves}).count("<polyline") == len(WAYS)
     assert not list_quests(replace(_song(), melody=()))

@@ -26,12 +26,22 @@ def test_keys_are_as_much_lower_as_the_tuning_is_higher() -> None:
     assert controls[-3:] == [(101, 0), (100, 2), (6, 67)]
 
 
+def test_drums_and_impossible_keys_are_not_stretched() -> None:
+    kick = Track(0, np.array([[0.5, 0.6, 36.0, 90.0]]), np.zeros((0, 2)), is_drum=True)
+    midi = mido.MidiFile(file=io.BytesIO(encode_tracks([kick], np.random.default_rng(0), 3)))
+    assert [m.note for m in midi if m.type == "note_on"] == [36]
+    lowest = Track(73, np.array([[0.5, 2.0, 2.0, 90.0]]), np.zeros((0, 2)))
+    with pytest.raises(ValueError, match="0..127"):
+        encode_tracks([lowest], np.random.default_rng(0), 3)
+
+
 @pytest.mark.skipif(
     not any(path.exists() for paths, _ in SOUNDFONTS for path in paths),
     reason="no soundfont to train with is installed",
 )
 def test_whatever_plays_sounds_at_the_pitch_of_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model_zoo.training.tagger.render.SAMPLED_SHARE", -1.0)
+    for share, value in (("SAMPLED", -1.0), ("STRETCHED", 2.0)):
+        monkeypatch.setattr(f"model_zoo.training.tagger.render.{share}_SHARE", value)
     scene = Scene("one note", "chamber", (A4,), 2.0, np.zeros((0, 2)))
     heard = set()
     for seed in range(6):
