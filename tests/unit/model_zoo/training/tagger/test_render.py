@@ -31,7 +31,7 @@ def test_drums_and_impossible_keys_are_not_stretched() -> None:
     midi = mido.MidiFile(file=io.BytesIO(encode_tracks([kick], np.random.default_rng(0), 3)))
     assert [m.note for m in midi if m.type == "note_on"] == [36]
     lowest = Track(73, np.array([[0.5, 2.0, 2.0, 90.0]]), np.zeros((0, 2)))
-    with pytest.raises(ValueError, match="0..127"):
+    with pytest.raises(ValueError, match=r"0\.\.127"):
         encode_tracks([lowest], np.random.default_rng(0), 3)
 
 
