@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from inference_service.assembly import build_router
+from inference_service.audio.decode import AudioLimits, decode
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import Cancelled
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.routing import EXCERPT_S, EXCERPTS, choose_excerpts
 from inference_service.pipeline.stages import Router
 from inference_service.progress import ignore
+from tests.conftest import ROOT
 from tests.factories import RATE_HZ, build_noise, build_notes, build_scale, sing
 
 
@@ -22,6 +24,12 @@ def router() -> Router:
 
 def test_a_singer_is_a_voice(router: Router) -> None:
     assert router.classify(sing(build_scale()), ignore) is Preset.VOICE
+
+
+@pytest.mark.parametrize("preset", [Preset.VOICE, Preset.PIANO, Preset.SONG])
+def test_the_samples_are_what_they_are(router: Router, preset: Preset) -> None:
+    sample = ROOT / "docs" / "samples" / f"{preset.value}.ogg"
+    assert router.classify(decode(sample.read_bytes(), AudioLimits(), ignore), ignore) is preset
 
 
 def test_a_singer_over_chords_and_drums_is_a_song(router: Router) -> None:
