@@ -4,11 +4,11 @@ A note begins where its onset output peaks, at the apex of the triangle through 
 neighbours (Kong and others, "High-resolution piano transcription with pedals by regressing onset
 and offset times", IEEE TASLP 2021, equation 8); it ends where its pitch has been silent for
 :attr:`DecodingOptions.gap_frames`, or begins again. The offset output then moves the end to its own
-peak, if it has one near. Families are told by the mean over a note's first half second
-(:mod:`.note_families`).
+peak, if it has one near. Families are told by the mean over a note's first half second, among
+those that play enough of the notes to be there at all.
 
 Thresholds belong to weights, and are kept with them: chosen on rendered development music, never on
-recordings that figures are stated for (``python -m model_zoo.training.tagger thresholds``).
+recordings that figures are stated for (``python -m model_zoo.training.tagger export``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from inference_service.music.events import NoteEvent
 from inference_service.music.families import FAMILIES
 from inference_service.tagger.model import DRUMS, LOWEST_PITCH
-from inference_service.tagger.note_families import tell_families
 
 Activations = NDArray[np.floating]
 
@@ -124,16 +123,37 @@ def decode_notes(
         notes.append(note)
     if not notes:
         return {}
-    families = tell_families(
-        np.array(likeness),
-        np.array([note.onset_s for note in notes]),
-        np.array([note.pitch for note in notes], float),
-        options.family_share,
-    )
+    families = settle_families(np.array(likeness), options.family_share)
     own: dict[str, list[NoteEvent]] = {}
     for family, note in zip(families.tolist(), notes, strict=True):
         own.setdefault(FAMILIES[family], []).append(note)
     return {family: sorted(own[family]) for family in FAMILIES if family in own}
+
+
+def settle_families(likeness: Activations, least_share: float) -> NDArray[np.intp]:
+    """Return each note's family: its likeliest among those that no smaller one's notes went to.
+
+    Families whose share of the notes is too small are dissolved, the smallest first.
+
+    Parameters
+    ----------
+    likeness : np.ndarray, shape (N, len(FAMILIES))
+    least_share : float
+
+    Returns
+    -------
+    np.ndarray of int, shape (N,)
+    """
+    there = np.ones(likeness.shape[1], bool)
+    while True:
+        families: NDArray[np.intp] = np.where(there, likeness, -1.0).argmax(axis=1)
+        counts = np.bincount(families, minlength=len(there)).astype(float)
+        counts[~there] = np.inf
+        counts[counts == 0] = np.inf
+        smallest = int(counts.argmin())
+        if counts[smallest] >= least_share * len(likeness):
+            return families
+        there[smallest] = False
 
 
 def decode_drums(

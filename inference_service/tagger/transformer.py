@@ -39,7 +39,7 @@ WINDOW_S: Final = 40.0
 LEVEL_DB: Final = -20.0
 """Recordings are brought to this loudness, the middle of what the network was trained on."""
 
-LEAST_HITS_PER_S: Final = 0.25
+LEAST_HITS_PER_S: Final = 0.5
 """A stroke here and there is no drummer, but a knock that was taken for one."""
 
 LEAD_FRAMES: Final = 10

@@ -16,6 +16,7 @@ from inference_service.tagger.decoding import (
     decode_drums,
     decode_notes,
     peaks,
+    settle_families,
 )
 from inference_service.tagger.model import DRUMS
 from model_zoo.training.tagger.take import Take
@@ -109,3 +110,20 @@ def test_apex_of_a_triangle_between_frames() -> None:
 def test_a_plateau_peaks_once() -> None:
     course = np.array([[0.0], [0.6], [0.6], [0.0]], np.float32)
     assert peaks(course, 0.5)[:, 0].tolist() == [False, True, False, False]
+
+
+def test_a_family_of_few_notes_is_another_one_misheard() -> None:
+    piano, mallets, strings = (FAMILIES.index(name) for name in ("piano", "mallets", "strings"))
+    likeness = np.full((40, len(FAMILIES)), 0.1, np.float32)
+    likeness[:30, piano] = 0.9
+    likeness[30:39, strings] = 0.9
+    likeness[39, mallets], likeness[39, strings] = 0.9, 0.5
+    settled = settle_families(likeness, 0.05)
+    assert settled[39] == strings
+    assert settled[:30].tolist() == [piano] * 30
+    assert settle_families(likeness, 0.0)[39] == mallets
+
+
+def test_one_note_keeps_its_family() -> None:
+    likeness = np.eye(len(FAMILIES), dtype=np.float32)[[3]]
+    assert settle_families(likeness, 0.05).tolist() == [3]
