@@ -165,17 +165,22 @@ def seek_melody(
 def search(
     analysis: Analysis, language: Language, options: ContinuationOptions, report: Report
 ) -> list[Found]:
-    """Return the best new bars, then the alternatives."""
-    budget = _Budget(options, report, 1 + (1 + options.alternatives) * analysis.has_melody)
+    """Return the best new bars, then the alternatives.
+
+    Where a search ends with too few that differ, it is made again from another beginning.
+    """
+    wanted = 1 + options.alternatives
+    budget = _Budget(options, report, wanted * (1 + analysis.has_melody))
     quest = seek_harmony(analysis, language.harmony, options.measures, options.boldness)
     found: list[Found] = []
-    for one in budget.evolve(quest):
-        words = one.derivation.words
-        slots = tuple(read_harmony(words, analysis.slots[-1][-1]))
-        if all(_differ(slots, other.slots) for other in found):
-            terms = _name_terms("harmony", quest.judge(one.derivation))
-            found.append(Found(words, slots, (), terms))
-        if len(found) > options.alternatives:
+    for _ in range(wanted):
+        for one in budget.evolve(quest):
+            words = one.derivation.words
+            slots = tuple(read_harmony(words, analysis.slots[-1][-1]))
+            if len(found) < wanted and all(_differ(slots, other.slots) for other in found):
+                terms = _name_terms("harmony", quest.judge(one.derivation))
+                found.append(Found(words, slots, (), terms))
+        if len(found) == wanted:
             break
     if not analysis.has_melody:
         return found
