@@ -35,7 +35,7 @@ from inference_service.tagger.decoding import (
 from inference_service.tagger.model import Logits, NoteNet, load_network, read_notes
 
 DRUMS_ID: Final = "drums"
-WINDOW_S: Final = 40.0
+WINDOW_S: Final = 20.0
 LEVEL_DB: Final = -20.0
 """Recordings are brought to this loudness, the middle of what the network was trained on."""
 
