@@ -67,7 +67,7 @@ _BOLD: Final = 0.35
 """Of the usual surprise: by how much the boldest is over it."""
 
 _EXCESS: Final = 8.0
-"""What is of no use in a twelfth more of the music halves a term."""
+"""A fault in a twelfth more of the music halves a term."""
 
 
 def weigh(terms: Mapping[str, float], weights: Mapping[str, float]) -> float:
@@ -85,7 +85,7 @@ def count_bits(derivation: Derivation, likelihoods: Likelihoods) -> float:
 
 
 def _judge_excess(found: float, given: float) -> float:
-    """Return how good it is that a share of the music is at fault that was so before in another."""
+    """Return what a term is worth where a larger share of the music is at fault than was given."""
     return exp(-_EXCESS * max(found - given, 0.0))
 
 

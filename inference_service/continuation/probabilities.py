@@ -128,10 +128,6 @@ class Probabilities:
         """Return the same where some alternatives, by rule and index, are never taken."""
         return Probabilities(self.grammar, self._counts, self.discounts, self._own, excluded)
 
-    def forgotten(self) -> Probabilities:
-        """Return the same where nothing was counted: what may be taken is all alike."""
-        return Probabilities(self.grammar, {}, excluded=self.excluded)
-
     def encode(self) -> Rows:
         """Return the counts as plain values, to be read by :func:`decode_probabilities`."""
         rows: Rows = defaultdict(dict)

@@ -173,8 +173,8 @@ def search(
     budget = _Budget(options, report, wanted * (1 + analysis.has_melody))
     quest = seek_harmony(analysis, language.harmony, options.measures, options.boldness)
     found: list[Found] = []
-    for _ in range(wanted):
-        for one in budget.evolve(quest):
+    for attempt in range(wanted):
+        for one in budget.evolve(quest, attempt):
             words = one.derivation.words
             slots = tuple(read_harmony(words, analysis.slots[-1][-1]))
             if len(found) < wanted and all(_differ(slots, other.slots) for other in found):
@@ -184,7 +184,10 @@ def search(
             break
     if not analysis.has_melody:
         return found
-    return [_add_melody(one, analysis, language, options, budget) for one in found]
+    return [
+        _add_melody(one, analysis, language, options, budget, number)
+        for number, one in enumerate(found, start=wanted)
+    ]
 
 
 def _add_melody(
@@ -193,10 +196,11 @@ def _add_melody(
     language: Language,
     options: ContinuationOptions,
     budget: _Budget,
+    number: int,
 ) -> Found:
     reader = MelodyReader(analysis, found.slots)
     quest = seek_melody(analysis, language.melody, reader, options.measures, options.boldness)
-    best = budget.evolve(quest)[0].derivation
+    best = budget.evolve(quest, number)[0].derivation
     terms = found.terms | _name_terms("melody", quest.judge(best))
     return Found(found.words, found.slots, tuple(reader.read(best.words)), terms)
 
@@ -213,12 +217,10 @@ class _Budget:
         self._report = report
         self._searches = searches
         self._began = time.monotonic()
-        self._done = 0
 
-    def evolve(self, quest: Quest) -> tuple[Individual, ...]:
-        """Return what a search finds, the best first."""
-        options, number = self._options, self._done
-        self._done += 1
+    def evolve(self, quest: Quest, number: int) -> tuple[Individual, ...]:
+        """Return what the search of this number finds, the best first."""
+        options = self._options
         settings = EvolutionOptions(
             population=options.population,
             generations=options.generations,

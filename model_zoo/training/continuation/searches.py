@@ -19,6 +19,7 @@ from scipy.stats import wilcoxon
 from inference_service.continuation.analysis import analyse
 from inference_service.continuation.evolution import EvolutionOptions, evolve
 from inference_service.continuation.harmony import Slots
+from inference_service.continuation.probabilities import Probabilities
 from inference_service.continuation.search import (
     CODONS_PER_BAR,
     MelodyReader,
@@ -81,7 +82,8 @@ def compare(
     """Run every way on every quest with every seed."""
     curves: dict[str, list[list[tuple[float, ...]]]] = {way: [] for way in WAYS}
     for quest in quests:
-        even = quest.likelihoods.forgotten()
+        likely = quest.likelihoods
+        even = Probabilities(likely.grammar, {}, excluded=likely.excluded)
         for way, (begins_even, options) in WAYS.items():
             courses = []
             for seed in range(seeds):
@@ -92,8 +94,8 @@ def compare(
                     codons=CODONS_PER_BAR * measures,
                     seed=seed,
                 )
-                likely = even if begins_even else quest.likelihoods
-                outcome = evolve(likely, quest.fitness, settings, ignore, quest.before)
+                first = even if begins_even else likely
+                outcome = evolve(first, quest.fitness, settings, ignore, quest.before)
                 courses.append(tuple(max(worth, 0.0) for worth in outcome.course))
             curves[way].append(courses)
     return {way: np.array(found) for way, found in curves.items()}
