@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -156,6 +157,12 @@ class Run(Generic[N]):
 def plateau(step: int, done: float, warm_up_steps: int) -> float:
     """A warm-up, then a plateau, then a straight descent over the last 40 % of the time."""
     return min(1.0, (step + 1) / warm_up_steps, max((1.0 - done) / 0.4, 0.01))
+
+
+def cosine(step: int, done: float, warm_up_steps: int) -> float:
+    """A warm-up, then half a cosine down."""
+    warm = min(1.0, (step + 1) / warm_up_steps)
+    return warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0))))
 
 
 def _strip(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

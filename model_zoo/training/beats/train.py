@@ -8,13 +8,11 @@ network that is kept is the exponential mean of the trained ones.
 
 from __future__ import annotations
 
-import copy
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import mir_eval
 import numpy as np
@@ -27,6 +25,7 @@ from torch.nn import functional as F
 from inference_service.rhythm.features import FRAMES_PER_S
 from inference_service.rhythm.network import BeatNet, BeatNetConfig, Logits, save_network
 from model_zoo.training.beats.dataset import Batch, Example, Pool
+from model_zoo.training.run import Run, cosine
 from model_zoo.training.sources.piece import UNKNOWN
 
 TOLERANCE_FRAMES: Final = 1
@@ -91,7 +90,9 @@ def train(
     say: Callable[[str], None],
     config: BeatNetConfig | None = None,
 ) -> None:
-    """Train for the minutes left, and write the weights.
+    """Train for the minutes that are left, and write the weights.
+
+    Writes ``checkpoint.safetensors``, ``state.json`` and ``log.jsonl`` into the cache.
 
     Raises
     ------
@@ -99,26 +100,38 @@ def train(
         If nothing has been prepared.
     """
     torch.manual_seed(options.seed)
-    random = np.random.default_rng(options.seed)
     pool, dev = Pool(cache / "train"), Pool(cache / "dev")
     pool.refresh()
     dev.refresh()
     if not pool.examples:
         raise FileNotFoundError(f"nothing prepared in {cache}")
     network = BeatNet(config or BeatNetConfig()).to(options.device)
-    mean = copy.deepcopy(network).eval()
     optimiser = torch.optim.AdamW(
         network.parameters(), options.learning_rate, weight_decay=options.weight_decay
     )
-    checkpoint = cache / "checkpoint.pt"
-    step, spent_s = _resume(checkpoint, network, mean, optimiser)
-    random = np.random.default_rng(options.seed + step)
+    run = Run(cache, network, optimiser)
+    progress = run.progress
+    random = np.random.default_rng(options.seed + progress.step)
+    running: dict[str, list[float]] = {}
+
+    def keep() -> None:
+        hours = round(pool.hours, 1)
+        run.report(running, evaluate(run.mean, dev.examples), say, hours=hours)
+        running.clear()
+        run.save()
+        spent = f"{progress.spent_s / 60:g}"
+        save_network(
+            run.mean,
+            target,
+            {"steps": str(progress.step), "hours": f"{hours}", "minutes": spent},
+        )
+
     budget_s = options.minutes * 60
-    began = reported = time.monotonic()
-    losses: list[float] = []
-    while (elapsed_s := spent_s + time.monotonic() - began) < budget_s:
-        for group in optimiser.param_groups:
-            group["lr"] = _schedule(options.learning_rate, step, elapsed_s / budget_s)
+    before_s, began = progress.spent_s, time.monotonic()
+    reported = began
+    while progress.spent_s < budget_s:
+        done = progress.spent_s / budget_s
+        run.set_rate(options.learning_rate * cosine(progress.step, done, WARM_UP_STEPS))
         batch = _to(pool.draw_batch(options.batch, random), options.device)
         network.train()
         loss = beat_loss(network(batch.features), batch)
@@ -126,28 +139,14 @@ def train(
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
-        _follow(mean, network, min(MEAN_DECAY, step / (step + 10)))
-        losses.append(loss.item())
-        step += 1
+        run.follow(MEAN_DECAY)
+        progress.spent_s = before_s + time.monotonic() - began
+        running.setdefault("all", []).append(loss.item())
         if time.monotonic() - reported > REPORT_EVERY_S:
             reported = time.monotonic()
             pool.refresh()
-            measured = " ".join(f"{k} {v:.3f}" for k, v in evaluate(mean, dev.examples).items())
-            say(
-                f"{elapsed_s / 60:.1f} min, step {step}, {pool.hours:.1f} h, "
-                f"loss {np.mean(losses):.4f}, dev {measured}"
-            )
-            losses.clear()
-            _save(checkpoint, network, mean, optimiser, step, spent_s + time.monotonic() - began)
-            save_network(mean, target, {"steps": str(step)})
-    figures = evaluate(mean, dev.examples)
-    say(f"done: step {step}, {pool.hours:.1f} h, dev {figures}")
-    _save(checkpoint, network, mean, optimiser, step, spent_s + time.monotonic() - began)
-    save_network(
-        mean,
-        target,
-        {"steps": str(step), "hours": f"{pool.hours:.1f}", "minutes": f"{options.minutes:g}"},
-    )
+            keep()
+    keep()
 
 
 def evaluate(network: BeatNet, examples: Sequence[Example]) -> dict[str, float]:
@@ -182,21 +181,6 @@ def _pick(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(peaks / FRAMES_PER_S, np.float64)
 
 
-def _schedule(highest: float, step: int, done: float) -> float:
-    warm = min(1.0, (step + 1) / WARM_UP_STEPS)
-    return highest * warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0))))
-
-
-def _follow(mean: BeatNet, network: BeatNet, decay: float) -> None:
-    with torch.no_grad():
-        for name, value in network.state_dict().items():
-            kept = mean.state_dict()[name]
-            if kept.dtype.is_floating_point:
-                kept.lerp_(value, 1.0 - decay)
-            else:
-                kept.copy_(value)
-
-
 def _to(batch: Batch, device: str) -> Batch:
     return Batch(
         batch.features.to(device),
@@ -205,35 +189,3 @@ def _to(batch: Batch, device: str) -> Batch:
         batch.valid.to(device),
         batch.compound.to(device),
     )
-
-
-def _save(
-    path: Path,
-    network: BeatNet,
-    mean: BeatNet,
-    optimiser: torch.optim.Optimizer,
-    step: int,
-    spent_s: float,
-) -> None:
-    state: dict[str, Any] = {
-        "network": network.state_dict(),
-        "mean": mean.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "step": step,
-        "spent_s": spent_s,
-    }
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.rename(path)
-
-
-def _resume(
-    path: Path, network: BeatNet, mean: BeatNet, optimiser: torch.optim.Optimizer
-) -> tuple[int, float]:
-    if not path.exists():
-        return 0, 0.0
-    state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    mean.load_state_dict(state["mean"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["step"]), float(state["spent_s"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from inference_service.tagger.singing_network import (
     SingingNetConfig,
     save_network,
 )
-from model_zoo.training.run import Run
+from model_zoo.training.run import Run, cosine
 from model_zoo.training.singing.dataset import Batch, Melody, draw_batch, load_melodies
 from model_zoo.training.singing.dev import measure, predict
 
@@ -96,7 +95,7 @@ def train(
     reported = began
     while progress.spent_s < budget_s:
         done = progress.spent_s / budget_s
-        run.set_rate(_schedule(options.learning_rate, progress.step, done))
+        run.set_rate(options.learning_rate * cosine(progress.step, done, WARM_UP_STEPS))
         batch = _to(draw_batch(melodies, options.batch, random), options.device)
         network.train()
         parts = losses(network(batch.spectrogram, batch.contour), batch)
@@ -119,11 +118,6 @@ def train(
 
 def _measure(network: SingingNet, dev: Sequence[Melody]) -> dict[str, float]:
     return measure(dev, [predict(network, melody) for melody in dev], DecodingOptions())
-
-
-def _schedule(highest: float, step: int, done: float) -> float:
-    warm = min(1.0, (step + 1) / WARM_UP_STEPS)
-    return highest * warm * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(done, 1.0))))
 
 
 def _to(batch: Batch, device: str) -> Batch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -104,7 +105,7 @@ def test_training_goes_on_and_learns(cache: Path, monkeypatch: pytest.MonkeyPatc
     train(cache, weights, TrainOptions(10.0, batch=1, learning_rate=1e-2), said.append, SMALL)
     after = load_network(weights)
     assert after.config == SMALL
-    first, *reports, last = (int(text.split("step ")[1].split(",")[0]) for text in said)
+    first, *reports, last = (json.loads(text)["step"] for text in said)
     assert 1 <= first < reports[0] < last
     dev = [load_example(cache / "dev" / "dev.npz")]
     assert evaluate(after, dev)["loss"] < evaluate(before, dev)["loss"]
