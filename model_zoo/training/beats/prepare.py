@@ -21,7 +21,8 @@ from model_zoo.training.beats import leadsheets
 from model_zoo.training.beats.arrange import arrange
 from model_zoo.training.beats.timing import lines_of, perform
 from model_zoo.training.sound.damage import degrade
-from model_zoo.training.sound.fluidsynth import RATE_HZ, draw_soundfont, synthesise
+from model_zoo.training.sound.fluidsynth import RATE_HZ
+from model_zoo.training.sound.soundfonts import draw_soundfont, synthesise
 from model_zoo.training.sources.catalogue import list_folder
 from model_zoo.training.sources.groove import Groove, alone, read_grooves
 from model_zoo.training.sources.openewld import read_chords

@@ -43,7 +43,8 @@ from model_zoo.training.evaluate.convert import by_onset, from_piece, from_take
 from model_zoo.training.evaluate.metrics import DRUM_CLASSES, NoteArray, Tags
 from model_zoo.training.separation.recordings import RATE_HZ as BAND_RATE_HZ
 from model_zoo.training.separation.recordings import as_samples, iterate_held_back
-from model_zoo.training.sound.fluidsynth import HELD_BACK_SOUNDFONT, RATE_HZ
+from model_zoo.training.sound.fluidsynth import RATE_HZ
+from model_zoo.training.sound.soundfonts import HELD_BACK_SOUNDFONT
 from model_zoo.training.sources import recordings
 from model_zoo.training.sources.midi_folder import read_midi
 from model_zoo.training.tagger.render import render

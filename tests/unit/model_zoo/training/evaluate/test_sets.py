@@ -16,7 +16,8 @@ from inference_service.music.families import FAMILIES
 from model_zoo.training.evaluate.convert import CLASS_OF_KEY, from_parts, from_take, to_strokes
 from model_zoo.training.evaluate.metrics import DRUM_CLASSES
 from model_zoo.training.evaluate.sets import SETS, iterate_clips
-from model_zoo.training.sound.fluidsynth import HELD_BACK_SOUNDFONT, RATE_HZ
+from model_zoo.training.sound.fluidsynth import RATE_HZ
+from model_zoo.training.sound.soundfonts import HELD_BACK_SOUNDFONT
 from model_zoo.training.tagger.render import render
 from model_zoo.training.tagger.scene import Scene, Track
 from model_zoo.training.tagger.take import Take

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from model_zoo.training.sound import banks
+from model_zoo.training.sound import npm
 from model_zoo.training.sound.__main__ import main
 from model_zoo.training.sound.banks import BANKS, Bank, fetch, parse_name
 from model_zoo.training.sound.fluidsynth import RATE_HZ
@@ -26,6 +26,7 @@ from model_zoo.training.sound.samples import (
     trim,
     write,
 )
+from model_zoo.training.sound.soundfonts import SONIVOX
 
 
 def decaying_tone(*, silence_s: float, rate_hz: int = RATE_HZ) -> NDArray[np.float32]:
@@ -119,7 +120,7 @@ def test_banks_are_unpacked_from_packages(tmp_path: Path, monkeypatch: pytest.Mo
                 archive.addfile(info, io.BytesIO(data.getvalue()))
         return type("Ran", (), {"stdout": "p.tgz\n"})
 
-    monkeypatch.setattr(banks.subprocess, "run", pack)
+    monkeypatch.setattr(npm.subprocess, "run", pack)
     said: list[str] = []
     bank = Bank("tones", (0,), ("tones@1.0.0",))
     fetch(tmp_path / "sounds", [bank], said.append)
@@ -137,11 +138,12 @@ def test_the_command_fetches_all_banks(tmp_path: Path) -> None:
     """All are there already: nothing is downloaded."""
     for bank in BANKS:
         (tmp_path / f"{bank.name}.json").write_text(json.dumps([]))
+    (tmp_path / SONIVOX).touch()
     (tmp_path / "kits").mkdir()
     for name, _ in KITS:
         (tmp_path / "kits" / f"{name}.json").write_text(json.dumps([]))
     main(["fetch", "--to", str(tmp_path)])
-    assert len(list(tmp_path.iterdir())) == len(BANKS) + 1
+    assert len(list(tmp_path.iterdir())) == len(BANKS) + 2
 
 
 def test_layers_and_packages_of_every_bank_agree() -> None:

@@ -1,4 +1,4 @@
-"""Which soundfonts are drawn, and where rendered notes begin."""
+"""Rendered notes begin where they shall."""
 
 from __future__ import annotations
 
@@ -10,16 +10,10 @@ import mido
 import numpy as np
 import pytest
 
-from model_zoo.training.sound import fluidsynth
-from model_zoo.training.sound.fluidsynth import (
-    HELD_BACK_SOUNDFONT,
-    RATE_HZ,
-    SOUNDFONTS,
-    draw_soundfont,
-    synthesise,
-)
+from model_zoo.training.sound.fluidsynth import RATE_HZ, synthesise
 from model_zoo.training.sound.samples import find_onset
 
+FLUID_R3 = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 ONSETS_MS = range(500, 8000, 733)
 
 
@@ -37,44 +31,14 @@ def encode_xylophone() -> bytes:
     return target.getvalue()
 
 
-def _find(name: str) -> list[Path]:
-    return [
-        path for paths, _ in SOUNDFONTS for path in paths if path.stem == name and path.exists()
-    ]
-
-
-def test_what_is_not_installed_is_not_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of the files that a soundfont may be, the first that is there is taken."""
-    first, second, missing = tmp_path / "a.sf2", tmp_path / "b.sf2", tmp_path / "c.sf2"
-    choices = (((missing, first), 0.7), ((missing,), 0.2), ((second, first), 0.1))
-    monkeypatch.setattr(fluidsynth, "SOUNDFONTS", choices)
-    random = np.random.default_rng(0)
-    with pytest.raises(FileNotFoundError, match="no soundfont"):
-        draw_soundfont(random)
-    first.touch()
-    second.touch()
-    drawn = [draw_soundfont(random) for _ in range(400)]
-    assert set(drawn) == {first, second}
-    assert 0.08 < np.mean([path == second for path in drawn]) < 0.18  # 0.1 / 0.8
-
-
-def test_the_held_back_soundfont_is_never_trained_with() -> None:
-    assert all(HELD_BACK_SOUNDFONT not in paths for paths, _ in SOUNDFONTS)
-    assert sum(weight for _, weight in SOUNDFONTS) == pytest.approx(1.0)
-
-
 @pytest.mark.parametrize("rate_hz", [RATE_HZ, 44_100])
 def test_notes_begin_on_time(rate_hz: int) -> None:
     """Within half a block of FluidSynth's and the sample's own attack."""
     if shutil.which("fluidsynth") is None:
         pytest.skip("needs FluidSynth")
-    quick = [path for name in ("FluidR3_GM", "TimGM6mb") for path in _find(name)]
-    if not quick:
-        pytest.skip("needs Debian's fluid-soundfont-gm or timgm6mb-soundfont")
-    soundfont = quick[0]
-    sound = synthesise(encode_xylophone(), soundfont, reverb=False, chorus=False, rate_hz=rate_hz)
+    if not FLUID_R3.exists():
+        pytest.skip("needs Debian's fluid-soundfont-gm")
+    sound = synthesise(encode_xylophone(), FLUID_R3, reverb=False, chorus=False, rate_hz=rate_hz)
     assert sound.dtype == np.float32
     late_ms = []
     for onset_ms in ONSETS_MS:

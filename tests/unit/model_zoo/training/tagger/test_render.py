@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import mido
 import numpy as np
 import pytest
 
-from model_zoo.training.sound.fluidsynth import RATE_HZ, SOUNDFONTS
-from model_zoo.training.tagger.render import encode_tracks, render
+from inference_service.music.families import family_of
+from inference_service.music.programs import SINGERS
+from model_zoo.training.sound.fluidsynth import RATE_HZ
+from model_zoo.training.sound.soundfonts import SOUNDFONTS
+from model_zoo.training.tagger.render import encode_tracks, render, vary
 from model_zoo.training.tagger.scene import Scene, Track
 
 A4 = Track(73, np.array([[0.5, 2.0, 69.0, 90.0]]), np.zeros((0, 2)))
@@ -33,6 +37,20 @@ def test_drums_and_impossible_keys_are_not_stretched() -> None:
     lowest = Track(73, np.array([[0.5, 2.0, 2.0, 90.0]]), np.zeros((0, 2)))
     with pytest.raises(ValueError, match=r"0\.\.127"):
         encode_tracks([lowest], np.random.default_rng(0), 3)
+
+
+def test_parts_go_to_other_instruments_of_their_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model_zoo.training.tagger.render.VARIED_SHARE", 1.0)
+    random = np.random.default_rng(0)
+    for program, family in ((73, "winds"), (81, "synth"), (33, "bass"), (48, "strings")):
+        varied = [vary(replace(A4, program=program), random) for _ in range(40)]
+        assert {family_of(track.program) for track in varied} == {family}
+        assert len({track.program for track in varied}) > 4
+        assert all(track.notes[0, 2] % 12 == 69 % 12 for track in varied)
+    for program in (0, SINGERS[0]):
+        assert vary(replace(A4, program=program), random).program == program
+    kit = replace(A4, program=0, is_drum=True)
+    assert vary(kit, random) is kit
 
 
 @pytest.mark.skipif(

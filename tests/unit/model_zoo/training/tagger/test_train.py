@@ -83,7 +83,7 @@ def test_begins_from_exported_weights_alone(tmp_path: Path, stand_in: None) -> N
 
 
 def test_examples_are_the_same_for_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dataset, "render_take", lambda _, random: play(random))
+    monkeypatch.setattr(dataset, "render_take", lambda _, random, __: play(random))
 
     def draw(seed: int) -> list[Take]:
         random = np.random.default_rng(seed)

@@ -7,7 +7,8 @@ import pytest
 
 from inference_service.tagger.decoding import Outputs
 from inference_service.tagger.model import LOWEST_PITCH, PITCHES
-from model_zoo.training.sound.fluidsynth import HELD_BACK_SOUNDFONT, RATE_HZ
+from model_zoo.training.sound.fluidsynth import RATE_HZ
+from model_zoo.training.sound.soundfonts import HELD_BACK_SOUNDFONT
 from model_zoo.training.trials import repeats
 from model_zoo.training.trials.repeats import INTERVALS_MS, REPETITIONS, Repeats
 from model_zoo.training.trials.spectra import frequencies_hz
