@@ -12,7 +12,8 @@ From samples to log odds, front end included, in five steps:
    pitch. Each layer attends over time within a reach, then over the tokens of a frame (axial
    attention; Ho and others, "Axial attention in multidimensional transformers", 2019), with rotary
    positions in time (Su and others, "RoFormer", 2021).
-5. Its outcome is added to the convolutions' at full resolution; more of them, and the heads.
+5. Its outcome is added to the convolutions' at full resolution; more of them, and the heads. That
+   of families looks at what is before and after these.
 
 Attention has a finite reach, and nothing else looks at the whole: an output depends on
 :attr:`NoteNetConfig.context_frames` frames about it, so that long recordings can be tagged in
@@ -81,6 +82,8 @@ class NoteNetConfig:
         Patches that a layer attends to, on either side.
     before, after : tuple of int
         Dilations in time of the residual convolutions before and after the transformer.
+    family_width : int
+        Of the hidden layer that tells families.
     """
 
     sample_rate_hz: int = 22_050
@@ -95,6 +98,7 @@ class NoteNetConfig:
     reach: int = 24
     before: tuple[int, ...] = (1, 2)
     after: tuple[int, ...] = (1, 2, 4)
+    family_width: int = 128
 
     @property
     def spectrogram(self) -> SpectrogramConfig:
@@ -146,6 +150,27 @@ class Logits(NamedTuple):
     drum_velocity: Tensor
 
 
+class Heard(NamedTuple):
+    """What the heads are told, frames padded to whole patches.
+
+    Attributes
+    ----------
+    pitches : torch.Tensor, shape (B, C, T, 88)
+    places : torch.Tensor, shape (B, 2 C, T, 88)
+        The same, and what it was made of.
+    noises : torch.Tensor, shape (B, W, T)
+    unpitched : torch.Tensor, shape (B, T / 2, W)
+    frames : int
+        That are of the recording.
+    """
+
+    pitches: Tensor
+    places: Tensor
+    noises: Tensor
+    unpitched: Tensor
+    frames: int
+
+
 class NoteNet(nn.Module):
     """Samples ``(B, N)`` at the network's rate to :class:`Logits` of ``N // hop + 1`` frames."""
 
@@ -171,7 +196,14 @@ class NoteNet(nn.Module):
         self.transformer = _Transformer(config)
         self.spread = nn.ConvTranspose2d(config.width, config.channels, _PATCH, _PATCH)
         self.after = nn.Sequential(*(_Residual(config.channels, d) for d in config.after))
-        self.heads = nn.Conv2d(config.channels, 5 + len(FAMILIES), (3, 1), padding=(1, 0))
+        self.heads = nn.Conv2d(config.channels, 5, (3, 1), padding=(1, 0))
+        self.families = nn.Sequential(
+            _ChannelNorm(2 * config.channels),
+            nn.Conv2d(2 * config.channels, config.family_width, 1),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Conv2d(config.family_width, len(FAMILIES), 1),
+        )
         self.drum_heads = _DrumHeads(config.width)
         with torch.no_grad():  # what is rare begins improbable
             for head, rare in ((self.heads, 3), (self.drum_heads.heads, len(DRUMS))):
@@ -184,6 +216,16 @@ class NoteNet(nn.Module):
         return int(self.spectrogram.get_submodule("module").kernel_width)  # type: ignore[arg-type]
 
     def forward(self, samples: Tensor) -> Logits:
+        heard = self.hear(samples)
+        notes = self.heads(heard.pitches).permute(0, 2, 3, 1)[:, : heard.frames].float()
+        families = self.families(heard.places).permute(0, 2, 3, 1)[:, : heard.frames].float()
+        drums = self.drum_heads(heard.noises, heard.unpitched)[:, : heard.frames].float()
+        onset, offset, frame, velocity, bend = notes.unbind(-1)
+        drum_onset, drum_velocity = drums.chunk(2, -1)
+        return Logits(onset, offset, frame, velocity, bend, families, drum_onset, drum_velocity)
+
+    def hear(self, samples: Tensor) -> Heard:
+        """Return what the heads are told of samples ``(B, N)``."""
         with torch.no_grad():
             magnitudes = self.compression(self.spectrogram(samples))
         frames = magnitudes.shape[-1]
@@ -200,20 +242,9 @@ class NoteNet(nn.Module):
         beats = self.unpitched.to_patches(noises).transpose(1, 2).unsqueeze(2)
         tokens = self.transformer(torch.cat([patches, beats], 2))
         pitched, unpitched = tokens[:, :, :-1], tokens[:, :, -1]
-        pitches = self.after(pitches + self.spread(pitched.permute(0, 3, 1, 2)))
-        notes = self.heads(pitches).permute(0, 2, 3, 1)[:, :frames].float()
-        drums = self.drum_heads(noises, unpitched)[:, :frames].float()
-        onset, offset, frame, velocity, bend = notes[..., :5].unbind(-1)
-        return Logits(
-            onset,
-            offset,
-            frame,
-            velocity,
-            bend,
-            notes[..., 5:],
-            drums[..., : len(DRUMS)],
-            drums[..., len(DRUMS) :],
-        )
+        before = pitches + self.spread(pitched.permute(0, 3, 1, 2))
+        after = self.after(before)
+        return Heard(after, torch.cat([after, before], 1), noises, unpitched, frames)
 
 
 class _ChannelNorm(nn.LayerNorm):

@@ -1,4 +1,4 @@
-"""``python -m model_zoo.training.tagger train | export | sample``; see ``--help`` of each."""
+"""``python -m model_zoo.training.tagger train | families | export | sample``; see ``--help``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import torch
 
+from inference_service.tagger.model import learnt_tensors, load_network, read_notes
+from model_zoo.training.tagger import families
 from model_zoo.training.tagger.dataset import ExampleOptions
-from model_zoo.training.tagger.export import EXAMPLES, export
+from model_zoo.training.tagger.export import EXAMPLES, export, save_halves
 from model_zoo.training.tagger.sample import write_samples
 from model_zoo.training.tagger.scene import SHARES
 from model_zoo.training.tagger.train import TrainOptions, train
@@ -38,6 +40,12 @@ def main(arguments: list[str] | None = None) -> None:
     training.add_argument(
         "--midi", type=Path, nargs="*", default=[], help="folders of MIDI and Guitar Pro files too"
     )
+    telling = commands.add_parser("families", help="learn the head that tells families alone")
+    telling.add_argument("--folder", type=Path, default=FOLDER / "families")
+    telling.add_argument("--weights", type=Path, default=WEIGHTS, help="exported; changed in place")
+    telling.add_argument("--minutes", type=float, default=60.0, help="of listening; 0: learn only")
+    telling.add_argument("--workers", type=int, default=2)
+    telling.add_argument("--seed", type=int, default=0)
     exporting = commands.add_parser("export", help="halve trained weights, choose thresholds")
     exporting.add_argument("--trained", type=Path, default=FOLDER / "tagger.safetensors")
     exporting.add_argument("--target", type=Path, default=WEIGHTS)
@@ -53,6 +61,12 @@ def main(arguments: list[str] | None = None) -> None:
     match options.command:
         case "train":
             train(symbolic, options.folder, _train_options(options), _say)
+        case "families":
+            network = load_network(options.weights)
+            listening = (options.minutes, options.workers, options.seed)
+            families.collect(symbolic, options.folder, network, *listening, _say)
+            families.fit(network, families.load(options.folder), _say)
+            save_halves(learnt_tensors(network), options.weights, read_notes(options.weights))
         case "export":
             export(options.trained, options.target, symbolic, _say, options.examples)
         case "sample":

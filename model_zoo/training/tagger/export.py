@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from inference_service.tagger.decoding import DECODING_KEY
 from inference_service.tagger.model import load_network, read_notes
@@ -31,15 +32,22 @@ def export(
     FileNotFoundError
         If the weights or the corpora are not there.
     """
-    halves = {
-        name: tensor.half() if tensor.is_floating_point() else tensor
-        for name, tensor in load_file(trained).items()
-    }
-    notes = read_notes(trained)
+    tensors, notes = load_file(trained), read_notes(trained)
     partial = target.with_suffix(".partial")
-    save_file(halves, partial, notes)
+    save_halves(tensors, partial, notes)
     network = load_network(partial)
     heard = list(hear(network, draw_examples(symbolic, examples)))
     options = choose(heard, network.config.frame_rate_hz, say)
-    save_file(halves, partial, {**notes, DECODING_KEY: json.dumps(asdict(options))})
-    partial.rename(target)
+    save_halves(tensors, target, {**notes, DECODING_KEY: json.dumps(asdict(options))})
+    partial.unlink()
+
+
+def save_halves(tensors: Mapping[str, Tensor], target: Path, notes: dict[str, str]) -> None:
+    """Write float16 weights with notes, whole or not at all."""
+    halves = {
+        name: tensor.half() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
+    writing = target.with_suffix(".writing")
+    save_file(halves, writing, notes)
+    writing.rename(target)

@@ -1,0 +1,170 @@
+"""Learns the head that tells families, alone, from what the rest of the network hears of notes.
+
+The head is small and what it is told is costly: so what the network hears of each note is kept, and
+learnt from over and over. Music is drawn by :data:`SHARES`, in which families other than the piano
+have more room than in all training.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from inference_service.music.families import FAMILIES
+from inference_service.tagger.model import LOWEST_PITCH, NoteNet
+from model_zoo.training.tagger.dataset import ExampleOptions, iterate_examples
+from model_zoo.training.tagger.scene import Kind
+from model_zoo.training.tagger.take import FAMILY, OFFSET, ONSET, PITCH, Take
+from model_zoo.training.tagger.targets import within_range
+
+SHARES: Final[dict[Kind, float]] = {"piano": 0.08, "band": 0.47, "guitar": 0.07, "chamber": 0.38}
+LENGTH_S: Final = 9.6
+FRAMES: Final = 4
+"""How many of a note's frames are kept, spread over its first :data:`EARLY_S`."""
+
+EARLY_S: Final = 0.5
+KEPT_TOGETHER: Final = 100
+"""Examples in a file."""
+
+BATCH: Final = 512
+
+
+class Notes(NamedTuple):
+    """What the network hears of notes.
+
+    Attributes
+    ----------
+    places : np.ndarray, shape (N, FRAMES, 2 C), float16
+        As :attr:`inference_service.tagger.model.Heard.places`.
+    family : np.ndarray of int, shape (N,)
+    weight : np.ndarray, shape (N,), float32
+        The root of how many of its family the example has, shared out among these.
+    """
+
+    places: NDArray[np.float16]
+    family: NDArray[np.int64]
+    weight: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """How to learn from what was heard."""
+
+    epochs: int = 15
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.05
+    seed: int = 0
+
+
+def collect(
+    symbolic: Path,
+    folder: Path,
+    network: NoteNet,
+    minutes: float,
+    workers: int,
+    seed: int,
+    say: Callable[[str], None],
+) -> None:
+    """Render music for so many minutes; keep in a folder what the network hears of its notes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    options = ExampleOptions(length_s=LENGTH_S, shares=SHARES)
+    examples = iterate_examples(symbolic, seed, workers, options)
+    began = time.monotonic()
+    number = 0
+    while time.monotonic() - began < 60 * minutes:
+        notes = join(hear_notes(network, take) for take in islice(examples, KEPT_TOGETHER))
+        np.savez(folder / f"{seed:04d}-{number:04d}.npz", **notes._asdict())
+        number += 1
+        say(f"{number * KEPT_TOGETHER} examples, {(time.monotonic() - began) / 60:.1f} minutes")
+
+
+def hear_notes(network: NoteNet, take: Take) -> Notes:
+    """Return what the network hears of the notes that begin within a take."""
+    with torch.inference_mode():
+        heard = network.hear(torch.from_numpy(take.samples)[None])
+    places = heard.places[0].permute(1, 2, 0)
+    rate_hz = network.config.frame_rate_hz
+    notes = within_range(take.notes)
+    notes = notes[(notes[:, ONSET] >= 0) & (notes[:, ONSET] * rate_hz < heard.frames - FRAMES)]
+    first = np.round(notes[:, ONSET] * rate_hz).astype(int)
+    last = np.round(np.minimum(notes[:, OFFSET], notes[:, ONSET] + EARLY_S) * rate_hz).astype(int)
+    spread = np.linspace(0.0, 0.85, FRAMES) * np.maximum(last - first, 1)[:, None]
+    frames = np.minimum(first[:, None] + spread.astype(int), heard.frames - 1)
+    pitches = np.round(notes[:, PITCH]).astype(int)[:, None] - LOWEST_PITCH
+    family = notes[:, FAMILY].astype(np.int64)
+    count = np.bincount(family, minlength=len(FAMILIES))
+    return Notes(
+        places[torch.from_numpy(frames), torch.from_numpy(pitches)].half().numpy(),
+        family,
+        (count[family] ** -0.5).astype(np.float32),
+    )
+
+
+def join(parts: Iterable[Notes]) -> Notes:
+    """Return the notes of all."""
+    places, family, weight = zip(*parts, strict=True)
+    return Notes(np.concatenate(places), np.concatenate(family), np.concatenate(weight))
+
+
+def load(folder: Path) -> Notes:
+    """Return what :func:`collect` kept.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it kept nothing.
+    """
+    paths = sorted(folder.glob("*.npz"))
+    if not paths:
+        raise FileNotFoundError(f"nothing was heard: no *.npz in {folder}")
+    parts = []
+    for path in paths:
+        with np.load(path) as kept:
+            parts.append(Notes(*(kept[name] for name in Notes._fields)))
+    return join(parts)
+
+
+def fit(
+    network: NoteNet, notes: Notes, say: Callable[[str], None], options: FitOptions | None = None
+) -> None:
+    """Learn the head anew, in place."""
+    options = options or FitOptions()
+    torch.manual_seed(options.seed)
+    head = network.families
+    for layer in head:
+        if isinstance(layer, nn.Conv2d | nn.LayerNorm):
+            layer.reset_parameters()
+    head.train().requires_grad_(True)
+    tensors = [torch.from_numpy(array) for array in notes]
+    optimiser = torch.optim.AdamW(head.parameters(), weight_decay=options.weight_decay)
+    steps = options.epochs * -(-len(notes.family) // BATCH)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.learning_rate, steps)
+    for epoch in range(options.epochs):
+        losses = []
+        for rows in torch.split(torch.randperm(len(notes.family)), BATCH):
+            loss = compute_loss(head, *(tensor[rows] for tensor in tensors))
+            optimiser.zero_grad()
+            torch.autograd.backward(loss)
+            optimiser.step()
+            rate.step()
+            losses.append(loss.item())
+        say(f"epoch {epoch + 1}: loss {np.mean(losses):.4f}")
+    head.eval()
+
+
+def compute_loss(head: nn.Module, places: Tensor, family: Tensor, weight: Tensor) -> Tensor:
+    """Return the weighted mean over notes of the frames' mean cross-entropy."""
+    logits = head(places.float().permute(0, 2, 1)[..., None])[..., 0]
+    target = F.one_hot(family, len(FAMILIES)).float()[..., None].expand_as(logits)
+    loss = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (weight * loss.sum(1).mean(1)).sum() / weight.sum()
