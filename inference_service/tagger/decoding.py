@@ -80,7 +80,7 @@ class DecodingOptions:
     drum_onset: tuple[float, ...] = (0.4,) * len(DRUMS)
     gap_frames: int = 2
     min_note_s: float = 0.03
-    family_share: float = 0.05
+    family_share: float = 0.08
 
 
 def decode_notes(
