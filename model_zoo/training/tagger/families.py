@@ -144,7 +144,7 @@ def fit(
     for layer in head:
         if isinstance(layer, nn.Conv2d | nn.LayerNorm):
             layer.reset_parameters()
-    head.train().requires_grad_(True)
+    head.train()
     tensors = [torch.from_numpy(array) for array in notes]
     optimiser = torch.optim.AdamW(head.parameters(), weight_decay=options.weight_decay)
     steps = options.epochs * -(-len(notes.family) // BATCH)

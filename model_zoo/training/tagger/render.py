@@ -123,12 +123,11 @@ def _play(track: Track, length_s: float, random: Generator) -> Take:
         kit = _draw_kit(random)
         if kit is not None:
             return _by_kit(track, kit, length_s, random)
-    elif track.program in SINGERS and _can_sing() and random.random() < SUNG_SHARE:
-        return _by_singer(track, random)
-    elif (bank := _draw_bank(track.program, random)) is not None:
-        return _by_samples(track, bank, length_s, random)
-    if track.is_drum:
         return _by_soundfont([track], draw_soundfont(random), random)
+    if track.program in SINGERS and _can_sing() and random.random() < SUNG_SHARE:
+        return _by_singer(track, random)
+    if (bank := _draw_bank(track.program, random)) is not None:
+        return _by_samples(track, bank, length_s, random)
     stretch = 0
     if random.random() < STRETCHED_SHARE:
         stretch = int(random.integers(-STRETCH_SEMITONES, STRETCH_SEMITONES + 1))

@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 from pathlib import Path
 
-import mido
 import numpy as np
 import pytest
 
 from model_zoo.training.sound.fluidsynth import RATE_HZ, synthesise
 from model_zoo.training.sound.samples import find_onset
+from tests.unit.model_zoo.training.sound.xylophone import ONSETS_MS, encode_xylophone
 
 FLUID_R3 = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
-ONSETS_MS = range(500, 8000, 733)
-
-
-def encode_xylophone() -> bytes:
-    """A short note of the xylophone every 733 ms."""
-    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)])
-    track.append(mido.Message("program_change", program=13))
-    before = 0
-    for onset_ms in ONSETS_MS:
-        track.append(mido.Message("note_on", note=84, velocity=100, time=onset_ms - before))
-        track.append(mido.Message("note_off", note=84, time=100))
-        before = onset_ms + 100
-    target = io.BytesIO()
-    mido.MidiFile(type=0, ticks_per_beat=1000, tracks=[track]).save(file=target)
-    return target.getvalue()
 
 
 @pytest.mark.parametrize("rate_hz", [RATE_HZ, 44_100])

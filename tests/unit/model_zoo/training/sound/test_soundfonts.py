@@ -21,7 +21,7 @@ from model_zoo.training.sound.soundfonts import (
     fetch,
     synthesise,
 )
-from tests.unit.model_zoo.training.sound.test_fluidsynth import ONSETS_MS, encode_xylophone
+from tests.unit.model_zoo.training.sound.xylophone import ONSETS_MS, encode_xylophone
 
 FREEPATS = Path("/etc/timidity/freepats.cfg")
 CONFIG = """# patches
