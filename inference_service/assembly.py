@@ -27,7 +27,7 @@ from inference_service.pipeline.options import (
     RenderOptions,
     RhythmSource,
 )
-from inference_service.pipeline.stages import Router, Stage, StageSet, Task
+from inference_service.pipeline.stages import Component, Router, StageSet, Task
 from inference_service.progress import Progress, Report
 from inference_service.server.app import Service
 from inference_service.server.metrics import Metrics
@@ -58,7 +58,7 @@ def build_loader(settings: ModelSettings) -> Loader:
 
         return load_tiny
 
-    def load(task: Task, entry: ModelEntry) -> Stage:
+    def load(task: Task, entry: ModelEntry) -> Component:
         return _BUILDERS[entry.name](entry, settings)
 
     return load
@@ -72,7 +72,7 @@ def build_router(profile: str) -> Router:
         return ShareRouter()
     from inference_service.pipeline.routing import PresetRouter
     from inference_service.tagger.basic_pitch import BasicPitchTagger
-    from inference_service.tagger.monophonic import SwiftF0Tagger
+    from inference_service.tagger.swift_f0 import SwiftF0Tagger
 
     return PresetRouter(SwiftF0Tagger(), BasicPitchTagger())
 
@@ -90,7 +90,7 @@ def build_stages(settings: ModelSettings) -> StageSet:
     catalog, loader = build_catalog(settings.profile), build_loader(settings)
     choice = catalog.choice(settings.profile, settings.overrides)
 
-    def load(task: Task) -> Stage:
+    def load(task: Task) -> Component:
         require_fetched(task, choice[task], settings.weights)
         return loader(task, choice[task])
 
@@ -247,32 +247,32 @@ def device_memory_bytes() -> int:
     return int(torch.cuda.memory_allocated())
 
 
-def _build_no_denoising(entry: ModelEntry, settings: ModelSettings) -> Stage:
+def _build_no_denoising(entry: ModelEntry, settings: ModelSettings) -> Component:
     from inference_service.audio.denoise import Unchanged
 
     return Unchanged()
 
 
-def _build_band_pass(entry: ModelEntry, settings: ModelSettings) -> Stage:
+def _build_band_pass(entry: ModelEntry, settings: ModelSettings) -> Component:
     from inference_service.audio.denoise import BandPass
 
     return BandPass()
 
 
-def _build_notabot_vocals(entry: ModelEntry, settings: ModelSettings) -> Stage:
+def _build_notabot_vocals(entry: ModelEntry, settings: ModelSettings) -> Component:
     from inference_service.separation.masking import MaskingSeparator
 
     weights = Path(str(files("model_zoo") / "weights" / "vocals.safetensors"))
     return MaskingSeparator.from_file(weights, settings.device_name)
 
 
-def _build_repet_sim(entry: ModelEntry, settings: ModelSettings) -> Stage:
+def _build_repet_sim(entry: ModelEntry, settings: ModelSettings) -> Component:
     from inference_service.separation.classical import RepetSimSeparator
 
     return RepetSimSeparator()
 
 
-def _build_demucs(entry: ModelEntry, settings: ModelSettings) -> Stage:
+def _build_demucs(entry: ModelEntry, settings: ModelSettings) -> Component:
     from inference_service.separation.checkpoints import load_demucs
     from inference_service.separation.demucs import DemucsSeparator
     from model_zoo.fetch import verify
@@ -299,71 +299,71 @@ def _build_demucs(entry: ModelEntry, settings: ModelSettings) -> Stage:
     )
 
 
-def _build_swift_f0(entry: ModelEntry, settings: ModelSettings) -> Stage:
-    from inference_service.tagger.monophonic import SwiftF0Tagger
+def _build_swift_f0(entry: ModelEntry, settings: ModelSettings) -> Component:
+    from inference_service.tagger.swift_f0 import SwiftF0Tagger
 
     return SwiftF0Tagger()
 
 
-def _build_notabot_singing(entry: ModelEntry, settings: ModelSettings) -> Stage:
-    from inference_service.tagger.singing import load_tagger
+def _build_notabot_singing(entry: ModelEntry, settings: ModelSettings) -> Component:
+    from inference_service.tagger.singing.tagger import load_tagger
 
     weights = Path(str(files("model_zoo") / "weights" / "singing.safetensors"))
     return load_tagger(weights, settings.device_name)
 
 
-def _build_basic_pitch(entry: ModelEntry, settings: ModelSettings) -> Stage:
+def _build_basic_pitch(entry: ModelEntry, settings: ModelSettings) -> Component:
     from inference_service.tagger.basic_pitch import BasicPitchTagger
 
     return BasicPitchTagger()
 
 
-def _build_transkun(entry: ModelEntry, settings: ModelSettings) -> Stage:
+def _build_transkun(entry: ModelEntry, settings: ModelSettings) -> Component:
     from inference_service.tagger.transkun import TranskunTagger
 
     return TranskunTagger(settings.device_name)
 
 
-def _build_notabot_notes(entry: ModelEntry, settings: ModelSettings) -> Stage:
-    from inference_service.tagger.transformer import load_tagger
+def _build_notabot_notes(entry: ModelEntry, settings: ModelSettings) -> Component:
+    from inference_service.tagger.notes.tagger import load_tagger
 
     weights = Path(str(files("model_zoo") / "weights" / "tagger.safetensors"))
     return load_tagger(weights, settings.device_name)
 
 
-def _build_chordino(entry: ModelEntry, settings: ModelSettings) -> Stage:
+def _build_chordino(entry: ModelEntry, settings: ModelSettings) -> Component:
     from inference_service.harmony.chordino import ChordinoEstimator
 
     return ChordinoEstimator()
 
 
-def _build_librosa_beats(entry: ModelEntry, settings: ModelSettings) -> Stage:
-    from inference_service.rhythm.beats import LibrosaBeatEstimator
+def _build_librosa_beats(entry: ModelEntry, settings: ModelSettings) -> Component:
+    from inference_service.rhythm.from_sound.librosa_beats import LibrosaBeatEstimator
 
     return LibrosaBeatEstimator()
 
 
-def _build_notabot_beats(entry: ModelEntry, settings: ModelSettings) -> Stage:
-    from inference_service.rhythm.neural_beats import load_estimator
+def _build_notabot_beats(entry: ModelEntry, settings: ModelSettings) -> Component:
+    from inference_service.rhythm.from_sound.neural_beats import load_estimator
 
     weights = Path(str(files("model_zoo") / "weights" / "beats.safetensors"))
     return load_estimator(weights, settings.device_name)
 
 
-def _build_score_reader(entry: ModelEntry, settings: ModelSettings) -> Stage:
-    from inference_service.rhythm.reader import NoteRhythmReader
+def _build_score_reader(entry: ModelEntry, settings: ModelSettings) -> Component:
+    from inference_service.rhythm.from_notes.stage import NoteRhythmReader
 
     weights = Path(str(files("model_zoo") / "weights"))
     return NoteRhythmReader(weights / "rhythm.safetensors", weights / "bars.safetensors")
 
 
-def _build_key_profiles(entry: ModelEntry, settings: ModelSettings) -> Stage:
+def _build_key_profiles(entry: ModelEntry, settings: ModelSettings) -> Component:
     from inference_service.harmony.key import KeyProfileEstimator
 
     return KeyProfileEstimator()
 
 
-_BUILDERS: Final[Mapping[str, Callable[[ModelEntry, ModelSettings], Stage]]] = {
+_BUILDERS: Final[Mapping[str, Callable[[ModelEntry, ModelSettings], Component]]] = {
     "no-denoising": _build_no_denoising,
     "band-pass": _build_band_pass,
     "notabot-vocals": _build_notabot_vocals,

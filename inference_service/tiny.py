@@ -26,7 +26,7 @@ from inference_service.music.events import (
 )
 from inference_service.music.pitch import build_key, frequency_to_pitch
 from inference_service.pipeline.options import Preset
-from inference_service.pipeline.stages import Stage, Task
+from inference_service.pipeline.stages import Component, Task
 from inference_service.progress import Report
 
 _MIN_HZ: Final = 60.0
@@ -177,7 +177,7 @@ class ScaleKeyEstimator:
         return build_key(int(np.argmax(fits)), "major")
 
 
-_STAGES: Final[dict[str, Stage]] = {
+_STAGES: Final[dict[str, Component]] = {
     "no-denoising": Unchanged(),
     "mid-side": MidSideSeparator(),
     "autocorrelation": AutocorrelationTagger(),
@@ -190,7 +190,7 @@ _STAGES: Final[dict[str, Stage]] = {
 _TAGGING: Final = (Task.VOICE, Task.PIANO, Task.SONG)
 
 
-def load_tiny(task: Task, entry: ModelEntry) -> Stage:
+def load_tiny(task: Task, entry: ModelEntry) -> Component:
     """Return a stage of the profile; what a ``Loader`` of the registry does."""
     return _STAGES[entry.name]
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from inference_service.progress import Stage
 
-Report: TypeAlias = Callable[[Stage, float], None]
+OverallReport: TypeAlias = Callable[[Stage, float], None]
 """Told the stage, and the fraction of the whole."""
 
 
@@ -48,7 +48,7 @@ def print_paths(paths: Iterable[Path]) -> None:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Report]:
+def progress_bar() -> Iterator[OverallReport]:
     """Yield what draws a bar on a terminal and nothing elsewhere."""
     from tqdm import tqdm
 
@@ -66,6 +66,6 @@ def progress_bar() -> Iterator[Report]:
         yield report
 
 
-def portion(report: Report, start: float, stop: float) -> Report:
+def portion(report: OverallReport, start: float, stop: float) -> OverallReport:
     """Return what reports a part of the work as a stretch of the whole."""
     return lambda stage, fraction: report(stage, start + (stop - start) * fraction)

@@ -8,8 +8,8 @@ from typing import Final
 from pydantic import ValidationError
 
 from inference_service.assembly import Pipeline, build_stages
-from inference_service.cli.files import Report
-from inference_service.engine.meter import build_transcription_meter
+from inference_service.cli.files import OverallReport
+from inference_service.engine.progress_meter import build_transcription_meter
 from inference_service.errors import ScoreUnreadable
 from inference_service.music.events import Transcription
 from inference_service.music.score import Score
@@ -42,7 +42,7 @@ def recognize(data: bytes) -> Kind:
 
 
 def know_music(
-    data: bytes, preset: Preset, settings: Settings, report: Report
+    data: bytes, preset: Preset, settings: Settings, report: OverallReport
 ) -> Transcription | Score:
     """Read what is written, and hear what is not.
 

@@ -6,7 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inference_service.cli.files import Report, print_paths, progress_bar, read, save, write_files
+from inference_service.cli.files import (
+    OverallReport,
+    print_paths,
+    progress_bar,
+    read,
+    save,
+    write_files,
+)
 from inference_service.cli.options import (
     add_preset_option,
     add_render_options,
@@ -59,17 +66,17 @@ def _transcribe(options: argparse.Namespace, settings: Settings) -> None:
                 reply = client.transcribe(data, wanted, report)
             write_files(options.out, reply.files)
         else:
-            write_files(options.out, _transcribe_here(data, wanted, settings, report))
+            write_files(options.out, _transcribe_locally(data, wanted, settings, report))
 
 
-def _transcribe_here(
+def _transcribe_locally(
     data: bytes,
     wanted: TranscribeOptions,
     settings: Settings,
-    report: Report,
+    report: OverallReport,
 ) -> list[tuple[str, bytes]]:
     from inference_service.assembly import Pipeline, build_stages
-    from inference_service.engine.meter import build_transcription_meter
+    from inference_service.engine.progress_meter import build_transcription_meter
 
     meter = build_transcription_meter(wanted.preset)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inference_service.cli.files import Report, portion, progress_bar, read, write_files
+from inference_service.cli.files import OverallReport, portion, progress_bar, read, write_files
 from inference_service.cli.options import (
     add_preset_option,
     add_render_options,
@@ -91,7 +91,7 @@ def add_commands(commands: Commands) -> None:
 
 def _notate(options: argparse.Namespace, settings: Settings) -> None:
     from inference_service.assembly import Pipeline, build_stages
-    from inference_service.engine.meter import build_render_meter
+    from inference_service.engine.progress_meter import build_render_meter
     from inference_service.midi.reader import decode_performance
 
     wanted = read_render_options(options)
@@ -126,22 +126,22 @@ def _continue(options: argparse.Namespace, settings: Settings) -> None:
     data = read(options.input, settings.audio.max_bytes)
     there = options.server is not None
     with progress_bar() as report:
-        files = (_continue_there if there else _continue_here)(
+        files = (_continue_remotely if there else _continue_locally)(
             data, wanted, options, settings, report
         )
     write_files(options.out, files)
 
 
-def _continue_here(
+def _continue_locally(
     data: bytes,
     wanted: ContinueOptions,
     options: argparse.Namespace,
     settings: Settings,
-    report: Report,
+    report: OverallReport,
 ) -> list[tuple[str, bytes]]:
     from inference_service.assembly import Pipeline
     from inference_service.cli.music import know_music
-    from inference_service.engine.meter import build_continuation_meter
+    from inference_service.engine.progress_meter import build_continuation_meter
     from inference_service.music.score import Score
 
     music = know_music(data, options.preset, settings, portion(report, 0.0, _HEARD))
@@ -157,12 +157,12 @@ def _continue_here(
     return [(artifact.name, artifact.data) for artifact in artifacts]
 
 
-def _continue_there(
+def _continue_remotely(
     data: bytes,
     wanted: ContinueOptions,
     options: argparse.Namespace,
     settings: Settings,
-    report: Report,
+    report: OverallReport,
 ) -> list[tuple[str, bytes]]:
     from inference_service.cli.music import Kind, recognize
 

@@ -33,11 +33,11 @@ from numpy.typing import NDArray
 
 from inference_service.continuation.derivation import Derivation, Likelihoods, derive
 from inference_service.continuation.grammar import Grammar
+from inference_service.progress import Report
 
 Fitness = Callable[[Derivation], float]
 """The larger the better; asked for sentences alone."""
 
-Report = Callable[[float], None]
 Genotype = NDArray[np.float64]
 
 UNFIT: Final = -float("inf")

@@ -19,9 +19,9 @@ import structlog
 
 from inference_service.engine.catalog import Catalog, ModelEntry
 from inference_service.errors import ModelNotFetched, ModelRejected, NotabotError, NotReady
-from inference_service.pipeline.stages import Router, Stage, StageSet, Task
+from inference_service.pipeline.stages import Component, Router, StageSet, Task
 
-Loader = Callable[[Task, ModelEntry], Stage]
+Loader = Callable[[Task, ModelEntry], Component]
 """Builds a stage from a model; runs in the loader's thread, may take long and may raise."""
 
 T = TypeVar("T")
@@ -187,7 +187,7 @@ class ModelRegistry:
         models = {task.value: entry.id for task, entry in self._choice.items()}
         return StageSet(**stages, router=self._build_router(), models=models)
 
-    def _load_one(self, task: Task, entry: ModelEntry) -> Stage:
+    def _load_one(self, task: Task, entry: ModelEntry) -> Component:
         try:
             return self._loader(task, entry)
         except NotabotError:
@@ -198,12 +198,12 @@ class ModelRegistry:
                 f"{entry.id} did not load: {error}", task=task, model=entry.name
             ) from error
 
-    def _load_checked(self, task: Task, entry: ModelEntry) -> Stage:
-        from inference_service.engine.selfcheck import check_stage  # brings numpy
+    def _load_checked(self, task: Task, entry: ModelEntry) -> Component:
+        from inference_service.engine.selfcheck import check_component  # brings numpy
 
         stage = self._load_one(task, entry)
         try:
-            check_stage(task, stage)
+            check_component(task, stage)
         except Exception as error:
             _log.warning("model_check_failed", task=task, model=entry.id, exc_info=True)
             raise ModelRejected(

@@ -19,12 +19,12 @@ from inference_service.music.pitch import A4_HZ, A4_PITCH
 from inference_service.pipeline.stages import (
     BeatEstimator,
     ChordEstimator,
+    Component,
     Denoiser,
     EnsembleTagger,
     KeyEstimator,
     RhythmReader,
     Separator,
-    Stage,
     Tagger,
     Task,
 )
@@ -67,7 +67,7 @@ def _add_tone(target: Samples, pitch: int, onset_s: float, offset_s: float) -> N
     target[start:stop] += (tone * ramp * np.exp(-time_s / _DECAY_S)).astype(np.float32)
 
 
-def check_stage(task: Task, stage: Stage) -> None:
+def check_component(task: Task, stage: Component) -> None:
     """Run a stage on the signal.
 
     Raises

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from inference_service.engine.cache import CachedResult, ResultCache
-from inference_service.engine.meter import (
+from inference_service.engine.progress_meter import (
     StageUpdate,
     build_continuation_meter,
     build_render_meter,

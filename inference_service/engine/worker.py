@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
-from inference_service.engine.meter import Meter, StageUpdate
+from inference_service.engine.progress_meter import ProgressMeter, StageUpdate
 from inference_service.errors import Cancelled, DeadlineExceeded, NotabotError
 from inference_service.progress import Progress, Stage
 
@@ -46,13 +46,15 @@ class Job(Generic[T]):
     ----------
     work : callable
         Runs in the worker's thread.
-    meter : Meter
+    meter : ProgressMeter
         Turns the work's reports into updates.
     deadline_s : float
         On ``time.monotonic``'s clock.
     """
 
-    def __init__(self, work: Callable[[Progress], T], meter: Meter, deadline_s: float) -> None:
+    def __init__(
+        self, work: Callable[[Progress], T], meter: ProgressMeter, deadline_s: float
+    ) -> None:
         self._work = work
         self._meter = meter
         self._deadline_s = deadline_s

@@ -23,7 +23,7 @@ from typing import Final
 import mido
 
 from inference_service.music.events import Key, NoteEvent, Transcription
-from inference_service.music.meter import BarGrid, TimeSignature, align
+from inference_service.music.metre import BarGrid, TimeSignature, align
 from inference_service.music.pitch import build_key, key_fifths, pitch_class
 from inference_service.music.score import Score, ScoreNote
 

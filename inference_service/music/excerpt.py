@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 
-from inference_service.music.meter import TimeSignature
+from inference_service.music.metre import TimeSignature
 from inference_service.music.score import (
     KeyChange,
     Score,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from inference_service.music.events import Key
-from inference_service.music.meter import TimeSignature, parse_time_signature
+from inference_service.music.metre import TimeSignature, parse_time_signature
 from inference_service.music.pitch import transpose_chord_label, transpose_key
 
 

@@ -17,7 +17,7 @@ from itertools import groupby, pairwise
 from math import floor
 from typing import Final
 
-from inference_service.music.meter import TimeSignature
+from inference_service.music.metre import TimeSignature
 from inference_service.music.pitch import fifths_of
 from inference_service.music.score import Bar, ScoreNote
 from inference_service.notation.durations import NoteValue, split_span, triplet_beats

@@ -17,7 +17,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from inference_service.music.events import Key
-from inference_service.music.meter import TimeSignature
+from inference_service.music.metre import TimeSignature
 from inference_service.music.score import Score
 from inference_service.notation.chart import ChartBar, chart_bars
 from inference_service.notation.chord_names import write_chord, write_key

@@ -18,7 +18,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Final
 
-from inference_service.music.meter import TimeSignature
+from inference_service.music.metre import TimeSignature
 
 TRIPLET: Final = Fraction(3, 2)
 SMALLEST_QUARTERS: Final = Fraction(1, 16)

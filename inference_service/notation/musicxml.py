@@ -43,7 +43,7 @@ from music21 import (
 from music21.musicxml.m21ToXml import ScoreExporter
 
 from inference_service.music.events import NO_CHORD
-from inference_service.music.meter import TimeSignature
+from inference_service.music.metre import TimeSignature
 from inference_service.music.pitch import fifths_of, key_fifths, name_of, pitch_class
 from inference_service.music.score import Bar, Score, ScoreNote, ScorePart
 from inference_service.notation.bars import (

@@ -37,7 +37,7 @@ from inference_service.music.events import (
     Part,
     Transcription,
 )
-from inference_service.music.meter import BarGrid, align
+from inference_service.music.metre import BarGrid, align
 from inference_service.music.pitch import build_key, key_fifths, pitch_class
 from inference_service.music.placement import NotePlacement
 from inference_service.music.programs import SINGERS

@@ -18,7 +18,7 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from inference_service.music.events import NoteEvent, Part, Transcription
-from inference_service.music.meter import BarGrid, align
+from inference_service.music.metre import BarGrid, align
 from inference_service.notation.chord_names import write_chord, write_key
 from inference_service.notation.fonts import TEXT_FAMILY, text_width
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from inference_service.music.events import Transcription
-from inference_service.music.meter import align, parse_time_signature
+from inference_service.music.metre import align, parse_time_signature
 from inference_service.pipeline.options import RhythmSource
 from inference_service.pipeline.stages import KeyEstimator, RhythmReader
 

@@ -58,7 +58,7 @@ _TINY: Final = 1e-9
 
 
 class PitchTracker(Protocol):
-    """Follows one pitch; ``tagger.monophonic.SwiftF0Tagger`` is one."""
+    """Follows one pitch; ``tagger.swift_f0.SwiftF0Tagger`` is one."""
 
     def track(self, waveform: Waveform, report: Report) -> Any:
         """Return arrays ``pitch_hz``, ``confidence`` and ``loudness_db``, shape (T,)."""

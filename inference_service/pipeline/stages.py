@@ -124,7 +124,7 @@ class Router(Protocol):
         ...
 
 
-Stage = (
+Component = (
     Denoiser
     | Separator
     | Tagger

@@ -16,7 +16,7 @@ from google.rpc.status_pb2 import Status
 from notabot.v1 import models_pb2, transcription_pb2
 
 from inference_service.continuation.options import ContinuationOptions, Style
-from inference_service.engine.meter import StageUpdate
+from inference_service.engine.progress_meter import StageUpdate
 from inference_service.engine.registry import ModelState, ModelStatus
 from inference_service.engine.service import Rendered
 from inference_service.engine.worker import Position

@@ -29,7 +29,7 @@ from inference_service.pipeline.options import Preset
 from inference_service.pipeline.routing import CLASSES, FEATURES, PresetRouter, choose_excerpts
 from inference_service.progress import ignore
 from inference_service.tagger.basic_pitch import BasicPitchTagger
-from inference_service.tagger.monophonic import SwiftF0Tagger
+from inference_service.tagger.swift_f0 import SwiftF0Tagger
 from tests.bench import pop909
 from tests.conftest import DATA, ROOT
 

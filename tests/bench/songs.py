@@ -23,8 +23,8 @@ from inference_service.harmony.key import KeyProfileEstimator
 from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm
 from inference_service.music.pitch import pitch_class
 from inference_service.progress import ignore
-from inference_service.rhythm.beats import LibrosaBeatEstimator
-from inference_service.rhythm.neural_beats import load_estimator
+from inference_service.rhythm.from_sound.librosa_beats import LibrosaBeatEstimator
+from inference_service.rhythm.from_sound.neural_beats import load_estimator
 from inference_service.tagger.basic_pitch import BasicPitchTagger
 from tests.bench.pop909 import REPORTED_SONGS, Song, load_song
 from tests.bench.table import Row, format_table

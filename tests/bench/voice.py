@@ -31,7 +31,7 @@ from inference_service.pipeline.stages import StageSet
 from inference_service.progress import ignore
 from inference_service.settings import ModelSettings
 from inference_service.tagger.basic_pitch import BasicPitchTagger
-from inference_service.tagger.monophonic import SwiftF0Tagger
+from inference_service.tagger.swift_f0 import SwiftF0Tagger
 from model_zoo.training.evaluate.metrics import (
     NoteArray,
     Score,

@@ -23,7 +23,7 @@ ADMIN_ID = 99
 
 
 @dataclass
-class Stage:
+class Harness:
     """One running bot, and what surrounds it."""
 
     settings: BotSettings
@@ -38,19 +38,19 @@ class Stage:
         """Someone who talks to the bot."""
         return Person(self.dispatcher, self.bot, user_id, **about)
 
-    def restarted(self) -> Stage:
+    def restarted(self) -> Harness:
         """The same bot after a restart: nothing kept but the languages' file."""
-        return _stage(self.settings, self.service, self.client, self.languages)
+        return _assemble(self.settings, self.service, self.client, self.languages)
 
 
-def _stage(
+def _assemble(
     settings: BotSettings, service: FakeService, client: ServiceClient, languages: LanguageStore
-) -> Stage:
+) -> Harness:
     session = RecordingSession()
     flood = build_flood_control(settings)
     bot = build_bot(TOKEN, session, flood)
     dispatcher = build_dispatcher(settings, client, languages, flood)
-    return Stage(settings, session, bot, dispatcher, service, client, languages)
+    return Harness(settings, session, bot, dispatcher, service, client, languages)
 
 
 def build_settings(**changes: Any) -> BotSettings:
@@ -68,31 +68,31 @@ async def service() -> AsyncIterator[tuple[FakeService, str]]:
 
 
 @pytest.fixture
-async def build_stage(
+async def build_harness(
     service: tuple[FakeService, str],
-) -> AsyncIterator[Callable[..., Stage]]:
-    """Builds a stage with changed settings; ``address`` may name another service."""
-    opened: list[Stage] = []
+) -> AsyncIterator[Callable[..., Harness]]:
+    """Builds a harness with changed settings; ``address`` may name another service."""
+    opened: list[Harness] = []
     fake, served_at = service
 
-    def build(*, address: str | None = None, **changes: Any) -> Stage:
+    def build(*, address: str | None = None, **changes: Any) -> Harness:
         settings = build_settings(service_address=address or served_at, **changes)
         client = ServiceClient(
             settings.service_address, deadline_s=settings.deadline_s, admin_token="admin-secret"
         )
-        opened.append(_stage(settings, fake, client, LanguageStore()))
+        opened.append(_assemble(settings, fake, client, LanguageStore()))
         return opened[-1]
 
     yield build
-    for stage in opened:
-        await stage.client.close()
-        stage.languages.close()
+    for harness in opened:
+        await harness.client.close()
+        harness.languages.close()
 
 
 @pytest.fixture
-def stage(build_stage: Callable[..., Stage]) -> Stage:
-    """A stage with the usual settings."""
-    return build_stage()
+def harness(build_harness: Callable[..., Harness]) -> Harness:
+    """A harness with the usual settings."""
+    return build_harness()
 
 
 @pytest.fixture

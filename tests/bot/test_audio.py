@@ -32,7 +32,7 @@ from aiogram.types import (
 )
 from notabot.v1 import transcription_pb2 as pb
 
-from tests.bot.conftest import Stage
+from tests.bot.conftest import Harness
 from tests.bot.service import (
     Events,
     RefusalError,
@@ -72,12 +72,12 @@ SOURCES = {
 
 @pytest.mark.parametrize("content", SOURCES.values(), ids=SOURCES.keys())
 async def test_every_kind_of_recording_becomes_a_score(
-    stage: Stage, content: dict[str, Any]
+    harness: Harness, content: dict[str, Any]
 ) -> None:
-    await stage.person().say(**content)
+    await harness.person().say(**content)
 
-    assert [audio for _, audio in stage.service.transcriptions] == [AUDIO]
-    pages, documents = stage.session.sent(SendMediaGroup)
+    assert [audio for _, audio in harness.service.transcriptions] == [AUDIO]
+    pages, documents = harness.session.sent(SendMediaGroup)
     assert [item.media.filename for item in pages.media] == ["score-1.png", "score-2.png"]
     assert pages.media[1].media.data == b"score-2.png" * 3
     assert [item.media.filename for item in documents.media] == [
@@ -89,10 +89,10 @@ async def test_every_kind_of_recording_becomes_a_score(
     caption = pages.media[0].caption
     for part in ["A minor", "120", "4/4", "Am · F · C · G/B", "swift-f0 0.3.0", "chordino 1.1"]:
         assert part in caption
-    status, controls = stage.session.sent(SendMessage)
+    status, controls = harness.session.sent(SendMessage)
     assert "• Full score" in buttons(controls)
     assert list(buttons(status)) == ["Cancel"]
-    assert stage.session.sent(DeleteMessage), "the status message goes when the score is there"
+    assert harness.session.sent(DeleteMessage), "the status message goes when the score is there"
 
 
 @pytest.mark.parametrize(
@@ -104,101 +104,101 @@ async def test_every_kind_of_recording_becomes_a_score(
     ],
 )
 async def test_the_score_is_titled_after_the_file(
-    stage: Stage, content: dict[str, Any], title: str
+    harness: Harness, content: dict[str, Any], title: str
 ) -> None:
-    await stage.person().say(**content)
+    await harness.person().say(**content)
 
-    [(options, _)] = stage.service.transcriptions
+    [(options, _)] = harness.service.transcriptions
     assert options.render.title == title
-    assert title in stage.session.sent(SendMediaGroup)[0].media[0].caption
+    assert title in harness.session.sent(SendMediaGroup)[0].media[0].caption
 
 
-async def test_titles_are_escaped(stage: Stage) -> None:
-    await stage.person().say(audio=_file(Audio, duration=5, title="<b>Tom & Jerry"))
+async def test_titles_are_escaped(harness: Harness) -> None:
+    await harness.person().say(audio=_file(Audio, duration=5, title="<b>Tom & Jerry"))
 
-    caption = stage.session.sent(SendMediaGroup)[0].media[0].caption
+    caption = harness.session.sent(SendMediaGroup)[0].media[0].caption
     assert "&lt;b&gt;Tom &amp; Jerry" in caption
 
 
-async def test_score_in_reply_to_a_recording(stage: Stage) -> None:
-    person = stage.person(chat_id=GROUP_ID)
+async def test_score_in_reply_to_a_recording(harness: Harness) -> None:
+    person = harness.person(chat_id=GROUP_ID)
     recording = person.message(voice=voice())
 
     await person.say("/score piano", reply_to_message=recording)
 
-    [(options, audio)] = stage.service.transcriptions
+    [(options, audio)] = harness.service.transcriptions
     assert audio == AUDIO
     assert options.preset == pb.PRESET_PIANO
 
 
-async def test_score_in_reply_to_a_recording_of_another_chat(stage: Stage) -> None:
+async def test_score_in_reply_to_a_recording_of_another_chat(harness: Harness) -> None:
     origin = MessageOriginUser(date=NOW, sender_user={"id": 8, "is_bot": False, "first_name": "B"})
 
-    await stage.person().say(
+    await harness.person().say(
         "/score", external_reply=ExternalReplyInfo(origin=origin, voice=voice())
     )
 
-    assert len(stage.service.transcriptions) == 1
+    assert len(harness.service.transcriptions) == 1
 
 
-async def test_score_as_a_caption_in_a_group(stage: Stage) -> None:
-    await stage.person(chat_id=GROUP_ID).say(voice=voice(), caption="/score")
+async def test_score_as_a_caption_in_a_group(harness: Harness) -> None:
+    await harness.person(chat_id=GROUP_ID).say(voice=voice(), caption="/score")
 
-    assert len(stage.service.transcriptions) == 1
-
-
-async def test_score_without_a_recording_says_how(stage: Stage) -> None:
-    await stage.person().say("/score")
-
-    assert stage.session.texts() == ["Reply with /score to a message with a recording."]
+    assert len(harness.service.transcriptions) == 1
 
 
-async def test_in_a_group_nothing_is_taken_unasked(stage: Stage) -> None:
-    person = stage.person(chat_id=GROUP_ID)
+async def test_score_without_a_recording_says_how(harness: Harness) -> None:
+    await harness.person().say("/score")
+
+    assert harness.session.texts() == ["Reply with /score to a message with a recording."]
+
+
+async def test_in_a_group_nothing_is_taken_unasked(harness: Harness) -> None:
+    person = harness.person(chat_id=GROUP_ID)
     await person.say_voice()
     await person.say("hello")
     await person.say("/xyzzy")
 
-    assert stage.session.requests == []
+    assert harness.session.requests == []
 
 
-async def test_too_large_is_said_before_downloading(stage: Stage) -> None:
-    await stage.person().say(voice=voice(size_bytes=35_000_000))
+async def test_too_large_is_said_before_downloading(harness: Harness) -> None:
+    await harness.person().say(voice=voice(size_bytes=35_000_000))
 
-    [text] = stage.session.texts()
+    [text] = harness.session.texts()
     assert "20 MB" in text
     assert "35 MB" in text
-    assert not stage.session.sent(GetFile)
-    assert stage.service.calls == 0
+    assert not harness.session.sent(GetFile)
+    assert harness.service.calls == 0
 
 
-async def test_too_long_is_said_before_downloading(stage: Stage) -> None:
-    await stage.person(language="ru").say(voice=voice(duration_s=3661))
+async def test_too_long_is_said_before_downloading(harness: Harness) -> None:
+    await harness.person(language="ru").say(voice=voice(duration_s=3661))
 
-    [text] = stage.session.texts()
+    [text] = harness.session.texts()
     assert "15 минут" in text
     assert "61:01" in text
-    assert not stage.session.sent(GetFile)
+    assert not harness.session.sent(GetFile)
 
 
 async def test_a_local_server_lifts_the_download_limit(
-    build_stage: Callable[..., Stage],
+    build_harness: Callable[..., Harness],
 ) -> None:
-    stage = build_stage(api_server="http://localhost:8081", api_is_local=True)
-    await stage.person().say(voice=voice(size_bytes=35_000_000))
+    harness = build_harness(api_server="http://localhost:8081", api_is_local=True)
+    await harness.person().say(voice=voice(size_bytes=35_000_000))
 
-    assert stage.session.sent(GetFile), "nothing was refused"
+    assert harness.session.sent(GetFile), "nothing was refused"
 
 
 async def test_a_file_larger_than_announced_is_not_swallowed(
-    build_stage: Callable[..., Stage],
+    build_harness: Callable[..., Harness],
 ) -> None:
-    stage = build_stage(max_audio_bytes=1000)
+    harness = build_harness(max_audio_bytes=1000)
     unknown = Document(file_id="f", file_unique_id="u", mime_type="audio/ogg")
-    await stage.person().say(document=unknown)
+    await harness.person().say(document=unknown)
 
-    assert "too large" in stage.session.texts()[-1]
-    assert stage.service.calls == 0
+    assert "too large" in harness.session.texts()[-1]
+    assert harness.service.calls == 0
 
 
 @pytest.mark.parametrize(
@@ -209,28 +209,28 @@ async def test_a_file_larger_than_announced_is_not_swallowed(
         (TelegramNetworkError(None, "timeout"), "did not hand over"),  # type: ignore[arg-type]
     ],
 )
-async def test_a_failed_download_is_told(stage: Stage, failure: Exception, words: str) -> None:
-    stage.session.failures[GetFile].append(failure)
-    await stage.person().say_voice()
+async def test_a_failed_download_is_told(harness: Harness, failure: Exception, words: str) -> None:
+    harness.session.failures[GetFile].append(failure)
+    await harness.person().say_voice()
 
-    assert words in stage.session.sent(EditMessageText)[-1].text
-    assert stage.session.sent(EditMessageText)[-1].reply_markup is None
+    assert words in harness.session.sent(EditMessageText)[-1].text
+    assert harness.session.sent(EditMessageText)[-1].reply_markup is None
 
 
-async def test_other_files_are_refused_kindly(stage: Stage) -> None:
-    person = stage.person()
+async def test_other_files_are_refused_kindly(harness: Harness) -> None:
+    person = harness.person()
     await person.say(document=_file(Document, mime_type="application/zip", file_name="a.zip"))
     await person.say(document=_file(Document, mime_type="audio/midi", file_name="a.mid"))
     await person.say(photo=[PhotoSize(file_id="f", file_unique_id="u", width=1, height=1)])
 
-    texts = stage.session.texts()
+    texts = harness.session.texts()
     assert "does not look like a recording" in texts[0]
     assert "does not look like a recording" in texts[1]
     assert "Send me a recording" in texts[2]
-    assert stage.service.calls == 0
+    assert harness.service.calls == 0
 
 
-async def test_the_status_message_tells_the_stages(stage: Stage) -> None:
+async def test_the_status_message_tells_the_stages(harness: Harness) -> None:
     steps = [asyncio.Event() for _ in range(3)]
 
     async def slowly(options: pb.TranscribeOptions, audio: bytes) -> Events:
@@ -244,21 +244,21 @@ async def test_the_status_message_tells_the_stages(stage: Stage) -> None:
             yield event
         yield pb.TranscribeEvent(result=result())
 
-    stage.service.transcribe = slowly
-    job = asyncio.create_task(stage.person(language="ru").say_voice())
-    await stage.session.wait_for(EditMessageText, "Перед вами в очереди 2 записи", 3)
+    harness.service.transcribe = slowly
+    job = asyncio.create_task(harness.person(language="ru").say_voice())
+    await harness.session.wait_for(EditMessageText, "Перед вами в очереди 2 записи", 3)
     steps[0].set()
-    edit = await stage.session.wait_for(EditMessageText, "Разделяю голос и инструменты")
+    edit = await harness.session.wait_for(EditMessageText, "Разделяю голос и инструменты")
     assert "25 %" in edit.text
     assert list(buttons(edit)) == ["Отменить"]
     steps[1].set()
-    await stage.session.wait_for(EditMessageText, "90 %")
+    await harness.session.wait_for(EditMessageText, "90 %")
     steps[2].set()
     await job
 
 
-async def test_edits_are_coalesced(build_stage: Callable[..., Stage]) -> None:
-    stage = build_stage(chat_interval_s=0.3)
+async def test_edits_are_coalesced(build_harness: Callable[..., Harness]) -> None:
+    harness = build_harness(chat_interval_s=0.3)
 
     async def chatter(options: pb.TranscribeOptions, audio: bytes) -> Events:
         for step in range(100):
@@ -268,31 +268,31 @@ async def test_edits_are_coalesced(build_stage: Callable[..., Stage]) -> None:
             yield event
         yield pb.TranscribeEvent(result=result())
 
-    stage.service.transcribe = chatter
-    await stage.person().say_voice()
+    harness.service.transcribe = chatter
+    await harness.person().say_voice()
 
     written_s = [
         at_s
-        for at_s, method in stage.session.requests
+        for at_s, method in harness.session.requests
         if isinstance(method, SendMessage | EditMessageText | SendPhoto | SendMediaGroup)
     ]
     gaps_s = [later - earlier for earlier, later in itertools.pairwise(written_s)]
-    assert 2 <= len(stage.session.sent(EditMessageText)) <= 5
+    assert 2 <= len(harness.session.sent(EditMessageText)) <= 5
     assert min(gaps_s) >= 0.29
 
 
-async def test_one_page_is_a_photo(stage: Stage) -> None:
+async def test_one_page_is_a_photo(harness: Harness) -> None:
     async def one_page(options: pb.TranscribeOptions, audio: bytes) -> Events:
         for event in files(1):
             yield event
         yield pb.TranscribeEvent(result=result())
 
-    stage.service.transcribe = one_page
-    await stage.person().say_voice()
+    harness.service.transcribe = one_page
+    await harness.person().say_voice()
 
-    [photo] = stage.session.sent(SendPhoto)
+    [photo] = harness.session.sent(SendPhoto)
     assert "A minor" in (photo.caption or "")
-    assert len(stage.session.sent(SendMediaGroup)) == 1
+    assert len(harness.session.sent(SendMediaGroup)) == 1
 
 
 @pytest.mark.parametrize(
@@ -300,35 +300,35 @@ async def test_one_page_is_a_photo(stage: Stage) -> None:
     [(10, [10], 0, False), (11, [10], 1, False), (20, [10, 10], 0, False), (27, [10, 10], 0, True)],
 )
 async def test_many_pages_are_several_albums(
-    stage: Stage, pages: int, albums: list[int], singles: int, note: bool
+    harness: Harness, pages: int, albums: list[int], singles: int, note: bool
 ) -> None:
     async def long(options: pb.TranscribeOptions, audio: bytes) -> Events:
         for event in files(pages):
             yield event
         yield pb.TranscribeEvent(result=result())
 
-    stage.service.transcribe = long
-    await stage.person().say_voice()
+    harness.service.transcribe = long
+    await harness.person().say_voice()
 
     groups = [
         group
-        for group in stage.session.sent(SendMediaGroup)
+        for group in harness.session.sent(SendMediaGroup)
         if isinstance(group.media[0], InputMediaPhoto)
     ]
     assert [len(group.media) for group in groups] == albums
-    assert len(stage.session.sent(SendPhoto)) == singles
+    assert len(harness.session.sent(SendPhoto)) == singles
     assert groups[0].media[9].media.filename == "score-10.png", "pages are in order of number"
     assert (f"first 20 of {pages} pages" in groups[0].media[0].caption) is note
 
 
-async def test_pages_that_telegram_refuses_do_not_lose_the_files(stage: Stage) -> None:
-    stage.session.failures[SendMediaGroup].append(
+async def test_pages_that_telegram_refuses_do_not_lose_the_files(harness: Harness) -> None:
+    harness.session.failures[SendMediaGroup].append(
         TelegramBadRequest(None, "Bad Request: PHOTO_INVALID_DIMENSIONS")  # type: ignore[arg-type]
     )
-    await stage.person().say_voice()
+    await harness.person().say_voice()
 
-    assert any("A minor" in text for text in stage.session.texts())
-    assert len(stage.session.sent(SendMediaGroup)[-1].media) == 4
+    assert any("A minor" in text for text in harness.session.texts())
+    assert len(harness.session.sent(SendMediaGroup)[-1].media) == 4
 
 
 ERRORS = [
@@ -346,160 +346,162 @@ ERRORS = [
 
 @pytest.mark.parametrize(("refusal", "words"), ERRORS, ids=lambda value: str(value))
 async def test_errors_of_the_service_are_told(
-    stage: Stage, refusal: RefusalError, words: list[str]
+    harness: Harness, refusal: RefusalError, words: list[str]
 ) -> None:
     async def refuse(options: pb.TranscribeOptions, audio: bytes) -> Events:
         raise refusal
         yield
 
-    stage.service.transcribe = refuse
-    await stage.person().say_voice()
+    harness.service.transcribe = refuse
+    await harness.person().say_voice()
 
-    last = stage.session.sent(EditMessageText)[-1]
+    last = harness.session.sent(EditMessageText)[-1]
     for word in words:
         assert word in last.text
     assert last.reply_markup is None
-    assert len(stage.service.transcriptions) == 1
+    assert len(harness.service.transcriptions) == 1
 
 
-async def test_an_error_is_told_even_if_the_status_message_is_gone(stage: Stage) -> None:
+async def test_an_error_is_told_even_if_the_status_message_is_gone(harness: Harness) -> None:
     async def refuse(options: pb.TranscribeOptions, audio: bytes) -> Events:
-        stage.session.failures[EditMessageText] += [
+        harness.session.failures[EditMessageText] += [
             TelegramBadRequest(None, "Bad Request: message to edit not found")  # type: ignore[arg-type]
         ] * 5
         raise queue_full()
         yield
 
-    stage.service.transcribe = refuse
-    await stage.person().say_voice()
+    harness.service.transcribe = refuse
+    await harness.person().say_voice()
 
-    assert "2 minutes" in stage.session.sent(SendMessage)[-1].text
-
-
-async def test_out_of_time(build_stage: Callable[..., Stage]) -> None:
-    stage = build_stage(deadline_s=0.3)
-    stage.service.transcribe = start_and_stay
-    await stage.person().say_voice()
-
-    assert "Time ran out" in stage.session.sent(EditMessageText)[-1].text
-    await asyncio.wait_for(stage.service.cancelled.wait(), 5)
+    assert "2 minutes" in harness.session.sent(SendMessage)[-1].text
 
 
-async def _running(stage: Stage, **about: Any) -> tuple[asyncio.Task[Message], str]:
+async def test_out_of_time(build_harness: Callable[..., Harness]) -> None:
+    harness = build_harness(deadline_s=0.3)
+    harness.service.transcribe = start_and_stay
+    await harness.person().say_voice()
+
+    assert "Time ran out" in harness.session.sent(EditMessageText)[-1].text
+    await asyncio.wait_for(harness.service.cancelled.wait(), 5)
+
+
+async def _running(harness: Harness, **about: Any) -> tuple[asyncio.Task[Message], str]:
     """A job that never ends, and the data of its cancel button."""
-    stage.service.transcribe = start_and_stay
-    person = stage.person(**about)
+    harness.service.transcribe = start_and_stay
+    person = harness.person(**about)
     content: dict[str, Any] = {"voice": voice()}
     if person.chat.type != "private":
         content["caption"] = "/score"
     job = asyncio.create_task(person.say(**content))
-    edit = await stage.session.wait_for(EditMessageText, "Separating")
+    edit = await harness.session.wait_for(EditMessageText, "Separating")
     return job, buttons(edit)["Cancel"]
 
 
-async def test_cancel_stops_the_work_on_the_other_side(stage: Stage) -> None:
-    job, data = await _running(stage)
-    await stage.person().press(data)
+async def test_cancel_stops_the_work_on_the_other_side(harness: Harness) -> None:
+    job, data = await _running(harness)
+    await harness.person().press(data)
     await asyncio.wait_for(job, 5)
 
-    assert stage.session.sent(AnswerCallbackQuery)[-1].text == "Stopping"
-    assert stage.session.sent(EditMessageText)[-1].text == "Cancelled."
-    assert stage.session.sent(EditMessageText)[-1].reply_markup is None
-    await asyncio.wait_for(stage.service.cancelled.wait(), 5)
+    assert harness.session.sent(AnswerCallbackQuery)[-1].text == "Stopping"
+    assert harness.session.sent(EditMessageText)[-1].text == "Cancelled."
+    assert harness.session.sent(EditMessageText)[-1].reply_markup is None
+    await asyncio.wait_for(harness.service.cancelled.wait(), 5)
 
 
-async def test_only_the_requester_cancels_in_a_group(stage: Stage) -> None:
-    job, data = await _running(stage, chat_id=GROUP_ID)
-    await stage.person(8, chat_id=GROUP_ID).press(data)
+async def test_only_the_requester_cancels_in_a_group(harness: Harness) -> None:
+    job, data = await _running(harness, chat_id=GROUP_ID)
+    await harness.person(8, chat_id=GROUP_ID).press(data)
 
-    answer = stage.session.sent(AnswerCallbackQuery)[-1]
+    answer = harness.session.sent(AnswerCallbackQuery)[-1]
     assert "Only the person who sent" in (answer.text or "")
     assert answer.show_alert
     assert not job.done()
-    await stage.person(7, chat_id=GROUP_ID).press(data)
+    await harness.person(7, chat_id=GROUP_ID).press(data)
     await asyncio.wait_for(job, 5)
 
 
-async def test_cancel_of_a_job_that_is_over(stage: Stage) -> None:
-    await stage.person().press("x:0123456789abcdef")
+async def test_cancel_of_a_job_that_is_over(harness: Harness) -> None:
+    await harness.person().press("x:0123456789abcdef")
 
-    assert "no longer running" in stage.session.texts()[-1]
+    assert "no longer running" in harness.session.texts()[-1]
 
 
-async def test_one_person_has_so_many_jobs(build_stage: Callable[..., Stage]) -> None:
-    stage = build_stage(per_user_jobs=1)
-    job, data = await _running(stage)
-    await stage.person().say_voice()
-    assert "already busy" in stage.session.texts()[-1]
-    assert len(stage.service.transcriptions) == 1
+async def test_one_person_has_so_many_jobs(build_harness: Callable[..., Harness]) -> None:
+    harness = build_harness(per_user_jobs=1)
+    job, data = await _running(harness)
+    await harness.person().say_voice()
+    assert "already busy" in harness.session.texts()[-1]
+    assert len(harness.service.transcriptions) == 1
 
-    other = asyncio.create_task(stage.person(8).say_voice())
-    await stage.service.wait_for_transcriptions(2)
+    other = asyncio.create_task(harness.person(8).say_voice())
+    await harness.service.wait_for_transcriptions(2)
     other.cancel()
 
-    await stage.person().press(data)
+    await harness.person().press(data)
     await asyncio.wait_for(job, 5)
-    again = asyncio.create_task(stage.person().say_voice())
-    await stage.service.wait_for_transcriptions(3)
+    again = asyncio.create_task(harness.person().say_voice())
+    await harness.service.wait_for_transcriptions(3)
     again.cancel()
 
 
-async def test_someone_who_blocked_the_bot_does_no_harm(stage: Stage) -> None:
-    stage.session.failures[SendMessage].append(
+async def test_someone_who_blocked_the_bot_does_no_harm(harness: Harness) -> None:
+    harness.session.failures[SendMessage].append(
         TelegramForbiddenError(None, "Forbidden: bot was blocked by the user")  # type: ignore[arg-type]
     )
-    await stage.person().say_voice()
+    await harness.person().say_voice()
 
-    assert stage.service.calls == 0
+    assert harness.service.calls == 0
 
 
 async def test_an_unforeseen_failure_is_told_with_a_code(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*args: Any, **kwargs: Any) -> None:
         raise RuntimeError("boom")
 
     monkeypatch.setattr("bot.transcriber.deliver", broken)
-    await stage.person().say_voice()
+    await harness.person().say_voice()
 
-    assert stage.service.metadata["x-request-id"] in stage.session.sent(EditMessageText)[-1].text
+    assert (
+        harness.service.metadata["x-request-id"] in harness.session.sent(EditMessageText)[-1].text
+    )
 
 
-async def test_no_service_is_told_soon(build_stage: Callable[..., Stage]) -> None:
-    stage = build_stage(address="127.0.0.1:1")
+async def test_no_service_is_told_soon(build_harness: Callable[..., Harness]) -> None:
+    harness = build_harness(address="127.0.0.1:1")
     started_s = time.monotonic()
-    await stage.person().say_voice()
+    await harness.person().say_voice()
 
     assert time.monotonic() - started_s < 5
-    assert "does not answer" in stage.session.sent(EditMessageText)[-1].text
+    assert "does not answer" in harness.session.sent(EditMessageText)[-1].text
 
 
-async def test_the_controls_title_comes_back_with_a_press(stage: Stage) -> None:
-    person = stage.person()
+async def test_the_controls_title_comes_back_with_a_press(harness: Harness) -> None:
+    person = harness.person()
     await person.say(audio=_file(Audio, duration=5, title="A <B> & C"))
-    controls = stage.session.sent(SendMessage)[-1]
+    controls = harness.session.sent(SendMessage)[-1]
     await person.press(buttons(controls)["Piano"], received(controls, person))
 
-    [request] = stage.service.renders
+    [request] = harness.service.renders
     assert request.render.title == "A <B> & C"
     assert request.render.view == pb.VIEW_PIANO
 
 
 async def test_a_service_killed_in_mid_job_is_told_within_5_s(
-    build_stage: Callable[..., Stage],
+    build_harness: Callable[..., Harness],
 ) -> None:
     async with service_process() as (process, address):
-        stage = build_stage(address=address, chat_interval_s=1.1)
-        job = asyncio.create_task(stage.person().say_voice())
-        await stage.session.wait_for(EditMessageText, "Separating")
+        harness = build_harness(address=address, chat_interval_s=1.1)
+        job = asyncio.create_task(harness.person().say_voice())
+        await harness.session.wait_for(EditMessageText, "Separating")
         process.kill()
         killed_s = time.monotonic()
-        edit = await stage.session.wait_for(EditMessageText, "broke halfway")
+        edit = await harness.session.wait_for(EditMessageText, "broke halfway")
         assert time.monotonic() - killed_s < 5
         assert edit.reply_markup is None
         await asyncio.wait_for(job, 5)
         await process.wait()
 
-        async with serve(stage.service, address):
-            await stage.person().say_voice()
-    assert stage.session.sent(SendMediaGroup), "the next request works"
+        async with serve(harness.service, address):
+            await harness.person().say_voice()
+    assert harness.session.sent(SendMediaGroup), "the next request works"

@@ -20,33 +20,33 @@ from aiogram.methods import (
 from notabot.v1 import transcription_pb2 as pb
 
 from bot.keyboards import ContinueButton, continuation_keyboard
-from tests.bot.conftest import Stage
+from tests.bot.conftest import Harness
 from tests.bot.service import Events, RefusalError, go_on, progress
 from tests.bot.telegram import Person, buttons, received
 
 RESULT_ID = "0123456789abcdef0123456789abcdef"
 
 
-async def _continue(stage: Stage) -> tuple[Person, SendMessage]:
+async def _continue(harness: Harness) -> tuple[Person, SendMessage]:
     """Someone who let a fresh result go on, and the message with the new buttons."""
-    person = stage.person()
+    person = harness.person()
     await person.say_voice()
-    controls = stage.session.sent(SendMessage)[-1]
-    stage.session.requests.clear()
+    controls = harness.session.sent(SendMessage)[-1]
+    harness.session.requests.clear()
     await person.press(buttons(controls)["✎ Continue"], received(controls, person))
-    return person, stage.session.sent(SendMessage)[-1]
+    return person, harness.session.sent(SendMessage)[-1]
 
 
-async def test_a_result_goes_on_as_page_midi_and_sound(stage: Stage) -> None:
-    _, controls = await _continue(stage)
-    [request] = stage.service.continuations
+async def test_a_result_goes_on_as_page_midi_and_sound(harness: Harness) -> None:
+    _, controls = await _continue(harness)
+    [request] = harness.service.continuations
     assert (request.result_id, request.measures, request.seed) == (RESULT_ID, 8, 0)
     assert set(request.render.formats) == {pb.FORMAT_PNG, pb.FORMAT_MIDI, pb.FORMAT_PREVIEW}
-    [page] = stage.session.sent(SendPhoto)
+    [page] = harness.session.sent(SendPhoto)
     assert "Continuation: 8 measures" in page.caption
-    [midi] = stage.session.sent(SendDocument)
+    [midi] = harness.session.sent(SendDocument)
     assert midi.document.filename == "continuation.mid"
-    [sound] = stage.session.sent(SendVoice)
+    [sound] = harness.session.sent(SendVoice)
     assert sound.voice.filename == "continuation.ogg"
     assert controls.text.endswith("Continuation: 8 measures. Shall it go on another way?")
     assert set(buttons(controls)) == {"Another one", "Calmer", "Bolder", "Longer"}
@@ -62,32 +62,32 @@ async def test_a_result_goes_on_as_page_midi_and_sound(stage: Stage) -> None:
     ],
 )
 async def test_it_can_go_on_otherwise(
-    stage: Stage, label: str, seed: int, boldness: float, measures: int
+    harness: Harness, label: str, seed: int, boldness: float, measures: int
 ) -> None:
-    person, controls = await _continue(stage)
+    person, controls = await _continue(harness)
     await person.press(buttons(controls)[label], received(controls, person))
-    request = stage.service.continuations[-1]
+    request = harness.service.continuations[-1]
     assert (request.seed, request.boldness, request.measures) == (seed, boldness, measures)
     mood = {0.5: "bolder than usual", -0.5: "calmer than usual"}.get(boldness, "")
-    assert mood in stage.session.texts()[-1]
+    assert mood in harness.session.texts()[-1]
 
 
-async def test_what_is_shown_goes_on(stage: Stage) -> None:
-    person = stage.person()
+async def test_what_is_shown_goes_on(harness: Harness) -> None:
+    person = harness.person()
     await person.say_voice()
     for label in ("↑ Semitone up", "Lead sheet", "Simple chords"):
-        controls = stage.session.sent(SendMessage)[-1]
+        controls = harness.session.sent(SendMessage)[-1]
         await person.press(buttons(controls)[label], received(controls, person))
     for label in ("✎ Continue", "Another one"):
-        controls = stage.session.sent(SendMessage)[-1]
+        controls = harness.session.sent(SendMessage)[-1]
         await person.press(buttons(controls)[label], received(controls, person))
-    for request in stage.service.continuations:
+    for request in harness.service.continuations:
         assert request.render.transpose_semitones == 1
         assert request.render.view == pb.VIEW_LEAD_SHEET
         assert request.render.simple_chords
 
 
-async def test_a_message_says_how_far_it_is_until_it_is_done(stage: Stage) -> None:
+async def test_a_message_says_how_far_it_is_until_it_is_done(harness: Harness) -> None:
     go_ahead = asyncio.Event()
 
     async def slowly(request: pb.ContinueRequest) -> Events:
@@ -96,47 +96,47 @@ async def test_a_message_says_how_far_it_is_until_it_is_done(stage: Stage) -> No
         async for event in go_on(request):
             yield event
 
-    stage.service.go_on = slowly
-    person = stage.person()
+    harness.service.go_on = slowly
+    person = harness.person()
     original = await person.say_voice()
-    controls = stage.session.sent(SendMessage)[-1]
+    controls = harness.session.sent(SendMessage)[-1]
     shown = received(controls, person, original)
-    stage.session.requests.clear()
+    harness.session.requests.clear()
     pressed = asyncio.create_task(person.press(buttons(controls)["✎ Continue"], shown))
-    edited = await stage.session.wait_for(EditMessageText, "Composing")
+    edited = await harness.session.wait_for(EditMessageText, "Composing")
     assert "50%" in edited.text
-    [status] = stage.session.sent(SendMessage)
+    [status] = harness.session.sent(SendMessage)
     assert status.reply_parameters.message_id == original.message_id
     await person.press(buttons(controls)["✎ Continue"], shown)
-    assert "Already at it" in stage.session.texts()[-1]
+    assert "Already at it" in harness.session.texts()[-1]
     go_ahead.set()
     await asyncio.wait_for(pressed, 5)
-    assert len(stage.service.continuations) == 1
-    assert stage.session.sent(DeleteMessage)
+    assert len(harness.service.continuations) == 1
+    assert harness.session.sent(DeleteMessage)
 
 
-async def test_it_can_be_cancelled(stage: Stage) -> None:
+async def test_it_can_be_cancelled(harness: Harness) -> None:
     async def endless(request: pb.ContinueRequest) -> Events:
         yield progress(pb.STAGE_CONTINUATION, 0.1)
         await asyncio.Event().wait()
 
-    stage.service.go_on = endless
-    person = stage.person()
+    harness.service.go_on = endless
+    person = harness.person()
     await person.say_voice()
-    controls = stage.session.sent(SendMessage)[-1]
+    controls = harness.session.sent(SendMessage)[-1]
     pressed = asyncio.create_task(
         person.press(buttons(controls)["✎ Continue"], received(controls, person))
     )
-    status = await stage.session.wait_for(EditMessageText, "10%")
+    status = await harness.session.wait_for(EditMessageText, "10%")
     await person.press(buttons(status)["Cancel"])
     await asyncio.wait_for(pressed, 5)
-    await asyncio.wait_for(stage.service.cancelled.wait(), 5)
-    assert stage.session.texts()[-1] == "Cancelled."
-    assert not stage.session.sent(SendPhoto)
+    await asyncio.wait_for(harness.service.cancelled.wait(), 5)
+    assert harness.session.texts()[-1] == "Cancelled."
+    assert not harness.session.sent(SendPhoto)
 
 
-async def test_a_person_has_so_many_at_once(build_stage: Callable[..., Stage]) -> None:
-    stage = build_stage(per_user_jobs=1)
+async def test_a_person_has_so_many_at_once(build_harness: Callable[..., Harness]) -> None:
+    harness = build_harness(per_user_jobs=1)
     go_ahead = asyncio.Event()
 
     async def slowly(request: pb.ContinueRequest) -> Events:
@@ -144,40 +144,40 @@ async def test_a_person_has_so_many_at_once(build_stage: Callable[..., Stage]) -
         async for event in go_on(request):
             yield event
 
-    stage.service.go_on = slowly
-    person = stage.person()
+    harness.service.go_on = slowly
+    person = harness.person()
     await person.say_voice()
-    controls = stage.session.sent(SendMessage)[-1]
+    controls = harness.session.sent(SendMessage)[-1]
     data = buttons(controls)["✎ Continue"]
     pressed = asyncio.create_task(person.press(data, received(controls, person)))
-    await stage.session.wait_for(SendMessage, "Composing")
+    await harness.session.wait_for(SendMessage, "Composing")
     await person.press(data.replace(":0:0:8", ":1:0:8"))
-    assert "already busy" in stage.session.texts()[-1]
+    assert "already busy" in harness.session.texts()[-1]
     go_ahead.set()
     await asyncio.wait_for(pressed, 5)
 
 
-async def test_in_russian(stage: Stage) -> None:
-    person = stage.person(language="ru")
+async def test_in_russian(harness: Harness) -> None:
+    person = harness.person(language="ru")
     await person.say_voice()
     for label in ("✎ Продолжить", "Смелее", "Длиннее"):
-        controls = stage.session.sent(SendMessage)[-1]
+        controls = harness.session.sent(SendMessage)[-1]
         await person.press(buttons(controls)[label], received(controls, person))
-    assert "Продолжение: 16 тактов, смелее обычного" in stage.session.texts()[-1]
+    assert "Продолжение: 16 тактов, смелее обычного" in harness.session.texts()[-1]
 
 
-async def test_pages_that_telegram_refuses_leave_the_rest(stage: Stage) -> None:
+async def test_pages_that_telegram_refuses_leave_the_rest(harness: Harness) -> None:
     refused = TelegramBadRequest(SendPhoto(chat_id=7, photo="x"), "Bad Request: PHOTO_INVALID")
-    stage.session.failures[SendPhoto].append(refused)
-    await _continue(stage)
-    assert stage.session.sent(SendDocument)
-    assert stage.session.sent(SendVoice)
+    harness.session.failures[SendPhoto].append(refused)
+    await _continue(harness)
+    assert harness.session.sent(SendDocument)
+    assert harness.session.sent(SendVoice)
 
 
-async def test_the_title_goes_along(stage: Stage) -> None:
-    person, controls = await _continue(stage)
+async def test_the_title_goes_along(harness: Harness) -> None:
+    person, controls = await _continue(harness)
     await person.press(buttons(controls)["Another one"], received(controls, person))
-    first, second = stage.service.continuations
+    first, second = harness.service.continuations
     assert first.render.title
     assert second.render.title == first.render.title
 
@@ -197,39 +197,39 @@ def test_buttons_end_where_the_ranges_do(english: object) -> None:
     assert "Longer" not in labels(measures=32)
 
 
-async def test_a_service_that_cannot_play_writes_all_the_same(stage: Stage) -> None:
+async def test_a_service_that_cannot_play_writes_all_the_same(harness: Harness) -> None:
     async def mute(request: pb.ContinueRequest) -> Events:
         if pb.FORMAT_PREVIEW in request.render.formats:
             raise RefusalError(9, "PREVIEW_UNAVAILABLE")
         async for event in go_on(request):
             yield event
 
-    stage.service.go_on = mute
-    await _continue(stage)
-    assert stage.session.sent(SendPhoto)
-    assert not stage.session.sent(SendVoice)
+    harness.service.go_on = mute
+    await _continue(harness)
+    assert harness.session.sent(SendPhoto)
+    assert not harness.session.sent(SendVoice)
 
 
-async def test_too_little_music_is_told(stage: Stage) -> None:
+async def test_too_little_music_is_told(harness: Harness) -> None:
     async def refuse(request: pb.ContinueRequest) -> Events:
         raise RefusalError(9, "NOTHING_TO_CONTINUE")
         yield
 
-    stage.service.go_on = refuse
-    await _continue(stage)
-    assert "too little music" in stage.session.texts()[-1]
-    assert not stage.session.sent(EditMessageReplyMarkup), "the other buttons still work"
+    harness.service.go_on = refuse
+    await _continue(harness)
+    assert "too little music" in harness.session.texts()[-1]
+    assert not harness.session.sent(EditMessageReplyMarkup), "the other buttons still work"
 
 
-async def test_an_expired_result_is_told(stage: Stage) -> None:
+async def test_an_expired_result_is_told(harness: Harness) -> None:
     async def refuse(request: pb.ContinueRequest) -> Events:
         raise RefusalError(5, "RESULT_EXPIRED")
         yield
 
-    stage.service.go_on = refuse
-    await _continue(stage)
-    assert "forgotten" in stage.session.texts()[-1]
-    assert stage.session.sent(EditMessageReplyMarkup)
+    harness.service.go_on = refuse
+    await _continue(harness)
+    assert "forgotten" in harness.session.texts()[-1]
+    assert harness.session.sent(EditMessageReplyMarkup)
 
 
 @pytest.mark.parametrize(
@@ -239,8 +239,8 @@ async def test_an_expired_result_is_told(stage: Stage) -> None:
         "g:x:f:25:0:0:8", "g:x:0:0:8",
     ],
 )  # fmt: skip
-async def test_strange_numbers_are_answered(stage: Stage, data: str) -> None:
-    person, controls = await _continue(stage)
+async def test_strange_numbers_are_answered(harness: Harness, data: str) -> None:
+    person, controls = await _continue(harness)
     await person.press(data, received(controls, person))
-    assert len(stage.service.continuations) == 1
-    assert "no longer works" in stage.session.sent(AnswerCallbackQuery)[-1].text
+    assert len(harness.service.continuations) == 1
+    assert "no longer works" in harness.session.sent(AnswerCallbackQuery)[-1].text

@@ -14,7 +14,7 @@ from aiogram.types import Audio
 from yarl import URL
 
 from bot.logs import configure_logging, redact
-from tests.bot.conftest import Stage
+from tests.bot.conftest import Harness
 from tests.bot.telegram import TOKEN
 
 
@@ -45,18 +45,18 @@ def test_redact() -> None:
     assert redact("at 12:30:45 in line 12345: something") == "at 12:30:45 in line 12345: something"
 
 
-async def test_lines_carry_the_request_id_and_no_words(log: io.StringIO, stage: Stage) -> None:
+async def test_lines_carry_the_request_id_and_no_words(log: io.StringIO, harness: Harness) -> None:
     secret = Audio(
         file_id="f", file_unique_id="u", duration=5, title="TOPSECRET", file_name="TOPSECRET.mp3"
     )
-    await stage.person().say("TOPSECRET")
-    await stage.person().say(audio=secret, caption="TOPSECRET")
-    stage.session.failures[GetFile].append(RuntimeError("unforeseen"))
-    await stage.person().say_voice()
+    await harness.person().say("TOPSECRET")
+    await harness.person().say(audio=secret, caption="TOPSECRET")
+    harness.session.failures[GetFile].append(RuntimeError("unforeseen"))
+    await harness.person().say_voice()
 
     assert "TOPSECRET" not in log.getvalue()
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     jobs = [line for line in lines if line.get("event") == "job"]
     assert [job["outcome"] for job in jobs] == ["done", "INTERNAL"]
-    assert jobs[0]["request_id"] == stage.service.metadata["x-request-id"]
+    assert jobs[0]["request_id"] == harness.service.metadata["x-request-id"]
     assert len({line["request_id"] for line in lines if "request_id" in line}) == 3

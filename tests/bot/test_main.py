@@ -17,7 +17,7 @@ from aiogram.methods import DeleteWebhook, SendMessage, SetWebhook
 from aiogram.types import Update
 
 from bot.__main__ import main, serve_webhook
-from tests.bot.conftest import Stage, build_settings
+from tests.bot.conftest import Harness, build_settings
 from tests.bot.telegram import TOKEN
 
 ROOT = Path(__file__).parents[2]
@@ -105,8 +105,8 @@ async def test_without_a_token_it_prints_one_address_and_stops_on_sigterm(tmp_pa
 
 @pytest.fixture
 async def webhook(
-    build_stage: Callable[..., Stage], unused_tcp_port: int
-) -> AsyncIterator[tuple[Stage, str]]:
+    build_harness: Callable[..., Harness], unused_tcp_port: int
+) -> AsyncIterator[tuple[Harness, str]]:
     """The bot behind a webhook, and the address that Telegram would call."""
     settings = build_settings(
         token=TOKEN,
@@ -114,48 +114,48 @@ async def webhook(
         webhook_secret=SECRET,
         webhook_listen=f"127.0.0.1:{unused_tcp_port}",
     )
-    stage = build_stage()
+    harness = build_harness()
     stop = asyncio.Event()
-    serving = asyncio.create_task(serve_webhook(stage.bot, stage.dispatcher, settings, stop))
-    await stage.session.wait_for(SetWebhook)
-    yield stage, f"http://127.0.0.1:{unused_tcp_port}/hook"
+    serving = asyncio.create_task(serve_webhook(harness.bot, harness.dispatcher, settings, stop))
+    await harness.session.wait_for(SetWebhook)
+    yield harness, f"http://127.0.0.1:{unused_tcp_port}/hook"
     stop.set()
     await asyncio.wait_for(serving, 10)
 
 
-def _update(stage: Stage) -> dict[str, object]:
-    message = stage.person().message(text="/start")
+def _update(harness: Harness) -> dict[str, object]:
+    message = harness.person().message(text="/start")
     update = Update(update_id=1, message=message)
     return update.model_dump(mode="json", exclude_unset=True)
 
 
-async def test_the_webhook_takes_updates(webhook: tuple[Stage, str]) -> None:
-    stage, url = webhook
-    [told] = stage.session.sent(SetWebhook)
+async def test_the_webhook_takes_updates(webhook: tuple[Harness, str]) -> None:
+    harness, url = webhook
+    [told] = harness.session.sent(SetWebhook)
     assert told.url == "https://bot.example/hook"
     assert told.secret_token == SECRET
     assert set(told.allowed_updates or ()) == {"message", "callback_query"}
-    assert not stage.session.sent(DeleteWebhook)
+    assert not harness.session.sent(DeleteWebhook)
 
     headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
     async with (
         aiohttp.ClientSession() as web,
-        web.post(url, json=_update(stage), headers=headers) as answer,
+        web.post(url, json=_update(harness), headers=headers) as answer,
     ):
         assert answer.status == 200
-    await stage.session.wait_for(SendMessage, "Hello")
+    await harness.session.wait_for(SendMessage, "Hello")
 
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", "sécret-ёё", SECRET + "x"])
 async def test_the_webhook_refuses_without_the_secret(
-    webhook: tuple[Stage, str], secret: str | None
+    webhook: tuple[Harness, str], secret: str | None
 ) -> None:
-    stage, url = webhook
+    harness, url = webhook
     headers = {} if secret is None else {"X-Telegram-Bot-Api-Secret-Token": secret}
     async with (
         aiohttp.ClientSession() as web,
-        web.post(url, json=_update(stage), headers=headers) as answer,
+        web.post(url, json=_update(harness), headers=headers) as answer,
     ):
         assert answer.status == 401
     await asyncio.sleep(0.1)
-    assert not stage.session.sent(SendMessage)
+    assert not harness.session.sent(SendMessage)

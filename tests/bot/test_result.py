@@ -22,29 +22,29 @@ from aiogram.types import InaccessibleMessage
 from notabot.v1 import transcription_pb2 as pb
 
 from bot import delivery
-from tests.bot.conftest import Stage
+from tests.bot.conftest import Harness
 from tests.bot.service import OGG, Events, RefusalError, render_again, result
 from tests.bot.telegram import Person, audio, buttons, received, voice
 
 RESULT_ID = "0123456789abcdef0123456789abcdef"
 
 
-async def _controls(stage: Stage) -> tuple[Person, SendMessage]:
+async def _controls(harness: Harness) -> tuple[Person, SendMessage]:
     """Someone with a fresh result, and the message with its buttons."""
-    person = stage.person()
+    person = harness.person()
     await person.say_voice()
-    return person, stage.session.sent(SendMessage)[-1]
+    return person, harness.session.sent(SendMessage)[-1]
 
 
-async def test_a_view_sends_new_pages_files_and_buttons(stage: Stage) -> None:
-    person, controls = await _controls(stage)
+async def test_a_view_sends_new_pages_files_and_buttons(harness: Harness) -> None:
+    person, controls = await _controls(harness)
     original = person.message(voice=voice())
     shown = received(controls, person, original)
-    stage.session.requests.clear()
+    harness.session.requests.clear()
 
     await person.press(buttons(controls)["Lead sheet"], shown)
 
-    [request] = stage.service.renders
+    [request] = harness.service.renders
     assert request.result_id == RESULT_ID
     assert request.render.view == pb.VIEW_LEAD_SHEET
     assert set(request.render.formats) == {
@@ -53,93 +53,93 @@ async def test_a_view_sends_new_pages_files_and_buttons(stage: Stage) -> None:
         pb.FORMAT_MIDI,
         pb.FORMAT_MUSICXML,
     }
-    pages, files = stage.session.sent(SendMediaGroup)
+    pages, files = harness.session.sent(SendMediaGroup)
     assert len(pages.media) == 2
     assert len(files.media) == 4
     assert pages.reply_parameters.message_id == original.message_id
-    [renewed] = stage.session.sent(SendMessage)
+    [renewed] = harness.session.sent(SendMessage)
     assert "• Lead sheet" in buttons(renewed)
     assert "Full score" in buttons(renewed)
-    [deleted] = stage.session.sent(DeleteMessage)
+    [deleted] = harness.session.sent(DeleteMessage)
     assert deleted.message_id == shown.message_id, "the old buttons make room for the new"
 
 
-async def test_transposition_adds_up_and_goes_back(stage: Stage) -> None:
-    person, controls = await _controls(stage)
+async def test_transposition_adds_up_and_goes_back(harness: Harness) -> None:
+    person, controls = await _controls(harness)
     assert not any("Original" in label for label in buttons(controls))
     for _ in range(2):
         await person.press(buttons(controls)["↑ Semitone up"], received(controls, person))
-        controls = stage.session.sent(SendMessage)[-1]
+        controls = harness.session.sent(SendMessage)[-1]
 
-    assert stage.service.renders[-1].render.transpose_semitones == 2
+    assert harness.service.renders[-1].render.transpose_semitones == 2
     assert "B minor" in controls.text
-    caption = stage.session.sent(SendMediaGroup)[-2].media[0].caption
+    caption = harness.session.sent(SendMediaGroup)[-2].media[0].caption
     assert "recorded in A minor, moved by +2" in caption
     assert "Bm · G · D · A/C♯" in caption
     await person.press(buttons(controls)["Original key: A minor"], received(controls, person))
-    assert stage.service.renders[-1].render.transpose_semitones == 0
+    assert harness.service.renders[-1].render.transpose_semitones == 0
 
 
-async def test_chords_as_text(stage: Stage) -> None:
-    person, controls = await _controls(stage)
+async def test_chords_as_text(harness: Harness) -> None:
+    person, controls = await _controls(harness)
     await person.press(buttons(controls)["Chords as text"], received(controls, person))
 
-    assert list(stage.service.renders[-1].render.formats) == [pb.FORMAT_JSON]
-    text = stage.session.sent(SendMessage)[-1].text
+    assert list(harness.service.renders[-1].render.formats) == [pb.FORMAT_JSON]
+    text = harness.session.sent(SendMessage)[-1].text
     assert "<pre>0:00 |Am |F  |C  |G/B|</pre>" in text
     assert "Chords, A minor" in text
 
 
-async def test_chords_where_there_are_none(stage: Stage) -> None:
+async def test_chords_where_there_are_none(harness: Harness) -> None:
     async def no_chords(request: pb.RenderRequest) -> Events:
         yield pb.TranscribeEvent(result=result(request.render, chords=[]))
 
-    person, controls = await _controls(stage)
-    stage.service.render = no_chords
+    person, controls = await _controls(harness)
+    harness.service.render = no_chords
     await person.press(buttons(controls)["Chords as text"], received(controls, person))
 
-    assert stage.session.texts()[-1] == "I heard no chords in this recording."
+    assert harness.session.texts()[-1] == "I heard no chords in this recording."
 
 
-async def test_simple_chords_are_a_rendering_of_their_own(stage: Stage) -> None:
-    person, controls = await _controls(stage)
+async def test_simple_chords_are_a_rendering_of_their_own(harness: Harness) -> None:
+    person, controls = await _controls(harness)
     await person.press(buttons(controls)["Simple chords"], received(controls, person))
 
-    assert stage.service.renders[-1].render.simple_chords
-    simple = stage.session.sent(SendMessage)[-1]
+    assert harness.service.renders[-1].render.simple_chords
+    simple = harness.session.sent(SendMessage)[-1]
     assert "Full chords" in buttons(simple)
     await person.press(buttons(simple)["Chords as text"], received(simple, person))
-    assert stage.service.renders[-1].render.simple_chords
+    assert harness.service.renders[-1].render.simple_chords
     await person.press(buttons(simple)["Chord sheet"], received(simple, person))
-    assert stage.service.renders[-1].render.simple_chords
-    assert stage.service.renders[-1].render.view == pb.VIEW_CHORDS
+    assert harness.service.renders[-1].render.simple_chords
+    assert harness.service.renders[-1].render.view == pb.VIEW_CHORDS
 
 
-async def test_the_roll_comes_as_a_photo(stage: Stage) -> None:
-    person, controls = await _controls(stage)
+async def test_the_roll_comes_as_a_photo(harness: Harness) -> None:
+    person, controls = await _controls(harness)
     original = person.message(voice=voice())
     shown = received(controls, person, original)
-    stage.session.requests.clear()
+    harness.session.requests.clear()
     await person.press(buttons(controls)["Piano roll"], shown)
 
-    assert list(stage.service.renders[-1].render.formats) == [pb.FORMAT_ROLL]
-    [photo] = stage.session.sent(SendPhoto)
+    assert list(harness.service.renders[-1].render.formats) == [pb.FORMAT_ROLL]
+    [photo] = harness.session.sent(SendPhoto)
     assert "A minor" in photo.caption
     assert photo.reply_parameters.message_id == original.message_id
-    assert not stage.session.sent(SendMessage), "the buttons stay where they are"
-    assert not stage.session.sent(DeleteMessage)
+    assert not harness.session.sent(SendMessage), "the buttons stay where they are"
+    assert not harness.session.sent(DeleteMessage)
 
 
-async def test_the_score_is_played_as_a_voice_message(stage: Stage) -> None:
-    person, controls = await _controls(stage)
+async def test_the_score_is_played_as_a_voice_message(harness: Harness) -> None:
+    person, controls = await _controls(harness)
     await person.press(buttons(controls)["Piano"], received(controls, person))
-    controls = stage.session.sent(SendMessage)[-1]
+    controls = harness.session.sent(SendMessage)[-1]
     await person.press(buttons(controls)["▶ Listen"], received(controls, person))
 
-    request = stage.service.renders[-1].render
+    request = harness.service.renders[-1].render
     assert list(request.formats) == [pb.FORMAT_PREVIEW]
     assert request.view == pb.VIEW_PIANO
-    [sound] = stage.session.sent(SendVoice)
+    [sound] = harness.session.sent(SendVoice)
     assert sound.duration == 12
     assert sound.voice.filename == "preview.ogg"
     assert "Piano, A minor" in sound.caption
@@ -150,144 +150,144 @@ async def sing(options: pb.TranscribeOptions, audio: bytes) -> Events:
     yield pb.TranscribeEvent(result=result(options.render, preset=pb.PRESET_SONG))
 
 
-async def test_a_song_comes_apart(stage: Stage) -> None:
-    stage.service.transcribe = sing
-    person = stage.person()
+async def test_a_song_comes_apart(harness: Harness) -> None:
+    harness.service.transcribe = sing
+    person = harness.person()
     original = person.message(voice=voice())
     await person.say_voice()
-    controls = stage.session.sent(SendMessage)[-1]
-    stage.session.requests.clear()
+    controls = harness.session.sent(SendMessage)[-1]
+    harness.session.requests.clear()
     await person.press(
         buttons(controls)["♪ Karaoke and voice"], received(controls, person, original)
     )
 
-    assert list(stage.service.renders[-1].render.formats) == [pb.FORMAT_STEMS]
-    [album] = stage.session.sent(SendMediaGroup)
+    assert list(harness.service.renders[-1].render.formats) == [pb.FORMAT_STEMS]
+    [album] = harness.session.sent(SendMediaGroup)
     titles = [track.title for track in album.media]
     # What has no name in the language keeps its own.
     assert titles == [f"Recording ({name})" for name in ("karaoke", "a cappella", "theremin")]
     assert [track.media.filename for track in album.media] == [f"{name}.mp3" for name in titles]
     assert {track.duration for track in album.media} == {8}
     assert album.reply_parameters.message_id == original.message_id
-    assert not stage.session.sent(DeleteMessage), "the buttons stay where they are"
+    assert not harness.session.sent(DeleteMessage), "the buttons stay where they are"
 
 
 async def test_long_stems_go_in_several_messages(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery, "MAX_ALBUM_BYTES", 2 * len(OGG))
-    stage.service.transcribe = sing
-    person, controls = await _controls(stage)
+    harness.service.transcribe = sing
+    person, controls = await _controls(harness)
     shown = received(controls, person)
-    stage.session.requests.clear()
+    harness.session.requests.clear()
     await person.press(buttons(controls)["♪ Karaoke and voice"], shown)
 
-    [album] = stage.session.sent(SendMediaGroup)
-    [last] = stage.session.sent(SendAudio)
+    [album] = harness.session.sent(SendMediaGroup)
+    [last] = harness.session.sent(SendAudio)
     assert len(album.media) == 2
     assert "theremin" in last.title
     assert last.duration == 8
 
 
-async def test_a_title_that_is_no_file_name(stage: Stage) -> None:
-    stage.service.transcribe = sing
-    person = stage.person()
+async def test_a_title_that_is_no_file_name(harness: Harness) -> None:
+    harness.service.transcribe = sing
+    person = harness.person()
     await person.say(audio=audio(title='AC/DC: "T.N.T."'))
-    controls = stage.session.sent(SendMessage)[-1]
+    controls = harness.session.sent(SendMessage)[-1]
     shown = received(controls, person)
-    stage.session.requests.clear()
+    harness.session.requests.clear()
     await person.press(buttons(controls)["♪ Karaoke and voice"], shown)
 
-    [album] = stage.session.sent(SendMediaGroup)
+    [album] = harness.session.sent(SendMediaGroup)
     assert album.media[0].title == 'AC/DC: "T.N.T." (karaoke)'
     assert album.media[0].media.filename == "AC_DC_ _T.N.T._ (karaoke).mp3"
 
 
-async def test_a_lone_voice_has_nothing_to_take_apart(stage: Stage) -> None:
-    _, controls = await _controls(stage)
+async def test_a_lone_voice_has_nothing_to_take_apart(harness: Harness) -> None:
+    _, controls = await _controls(harness)
     assert "♪ Karaoke and voice" not in buttons(controls)
 
 
-async def test_stems_that_are_gone(stage: Stage) -> None:
+async def test_stems_that_are_gone(harness: Harness) -> None:
     async def late(request: pb.RenderRequest) -> Events:
         raise RefusalError(5, "STEMS_UNAVAILABLE")
         yield
 
-    stage.service.transcribe, stage.service.render = sing, late
-    person, controls = await _controls(stage)
+    harness.service.transcribe, harness.service.render = sing, late
+    person, controls = await _controls(harness)
     await person.press(buttons(controls)["♪ Karaoke and voice"], received(controls, person))
-    assert "no longer kept" in stage.session.sent(SendMessage)[-1].text
-    assert not stage.session.sent(EditMessageReplyMarkup), "the other buttons still work"
+    assert "no longer kept" in harness.session.sent(SendMessage)[-1].text
+    assert not harness.session.sent(EditMessageReplyMarkup), "the other buttons still work"
 
 
-async def test_who_takes_no_voice_messages_gets_a_file(stage: Stage) -> None:
-    person, controls = await _controls(stage)
+async def test_who_takes_no_voice_messages_gets_a_file(harness: Harness) -> None:
+    person, controls = await _controls(harness)
     shown = received(controls, person)
     for label, kind in (("▶ Listen", SendVoice), ("Piano roll", SendPhoto)):
         method = kind.model_construct()
         refusal = TelegramBadRequest(method=method, message="VOICE_MESSAGES_FORBIDDEN")
-        stage.session.failures[kind].append(refusal)
+        harness.session.failures[kind].append(refusal)
         await person.press(buttons(controls)[label], shown)
-    preview, roll = stage.session.sent(SendDocument)
+    preview, roll = harness.session.sent(SendDocument)
     assert (preview.document.filename, roll.document.filename) == ("preview.ogg", "roll.png")
 
 
-async def test_a_service_that_cannot_play_says_so(stage: Stage) -> None:
+async def test_a_service_that_cannot_play_says_so(harness: Harness) -> None:
     async def mute(request: pb.RenderRequest) -> Events:
         raise RefusalError(9, "PREVIEW_UNAVAILABLE")
         yield
 
-    person, controls = await _controls(stage)
-    stage.service.render = mute
+    person, controls = await _controls(harness)
+    harness.service.render = mute
     await person.press(buttons(controls)["▶ Listen"], received(controls, person))
 
-    assert "no synthesiser" in stage.session.texts()[-1]
-    assert not stage.session.sent(EditMessageReplyMarkup), "the other buttons still work"
+    assert "no synthesiser" in harness.session.texts()[-1]
+    assert not harness.session.sent(EditMessageReplyMarkup), "the other buttons still work"
 
 
-async def test_pdfs_are_for_the_paper_that_is_set(build_stage: Callable[..., Stage]) -> None:
-    stage = build_stage(paper="letter")
-    person, controls = await _controls(stage)
+async def test_pdfs_are_for_the_paper_that_is_set(build_harness: Callable[..., Harness]) -> None:
+    harness = build_harness(paper="letter")
+    person, controls = await _controls(harness)
     await person.press(buttons(controls)["Melody"], received(controls, person))
 
-    [(options, _)] = stage.service.transcriptions
+    [(options, _)] = harness.service.transcriptions
     assert options.render.paper == pb.PAPER_LETTER
-    assert stage.service.renders[-1].render.paper == pb.PAPER_LETTER
+    assert harness.service.renders[-1].render.paper == pb.PAPER_LETTER
 
 
-async def test_the_marked_button_does_nothing(stage: Stage) -> None:
-    person, controls = await _controls(stage)
+async def test_the_marked_button_does_nothing(harness: Harness) -> None:
+    person, controls = await _controls(harness)
     await person.press(buttons(controls)["• Full score"], received(controls, person))
 
-    assert stage.session.texts()[-1] == "This is what you see."
-    assert not stage.service.renders
+    assert harness.session.texts()[-1] == "This is what you see."
+    assert not harness.service.renders
 
 
-async def test_buttons_outlive_a_restart(stage: Stage) -> None:
-    person, controls = await _controls(stage)
-    again = stage.restarted()
+async def test_buttons_outlive_a_restart(harness: Harness) -> None:
+    person, controls = await _controls(harness)
+    again = harness.restarted()
     await again.person().press(buttons(controls)["Melody"], received(controls, person))
 
     assert again.session.sent(SendMediaGroup)
     assert "• Melody" in buttons(again.session.sent(SendMessage)[-1])
 
 
-async def test_an_expired_result_is_told_and_loses_its_buttons(stage: Stage) -> None:
+async def test_an_expired_result_is_told_and_loses_its_buttons(harness: Harness) -> None:
     async def expired(request: pb.RenderRequest) -> Events:
         raise RefusalError(5, "RESULT_EXPIRED")
         yield
 
-    person, controls = await _controls(stage)
-    stage.service.render = expired
+    person, controls = await _controls(harness)
+    harness.service.render = expired
     await person.press(buttons(controls)["Melody"], received(controls, person))
 
-    assert "has forgotten this score" in stage.session.texts()[-1]
-    [edited] = stage.session.sent(EditMessageReplyMarkup)
+    assert "has forgotten this score" in harness.session.texts()[-1]
+    [edited] = harness.session.sent(EditMessageReplyMarkup)
     assert edited.reply_markup is None
-    assert len(stage.session.sent(DeleteMessage)) == 1, "only the status message has gone"
+    assert len(harness.session.sent(DeleteMessage)) == 1, "only the status message has gone"
 
 
-async def test_a_second_press_waits_for_the_first(stage: Stage) -> None:
+async def test_a_second_press_waits_for_the_first(harness: Harness) -> None:
     go_on = asyncio.Event()
 
     async def slowly(request: pb.RenderRequest) -> Events:
@@ -295,32 +295,32 @@ async def test_a_second_press_waits_for_the_first(stage: Stage) -> None:
         async for event in render_again(request):
             yield event
 
-    person, controls = await _controls(stage)
-    stage.service.render = slowly
+    person, controls = await _controls(harness)
+    harness.service.render = slowly
     shown = received(controls, person)
     first = asyncio.create_task(person.press(buttons(controls)["Melody"], shown))
-    await stage.session.wait_for(AnswerCallbackQuery, "Writing")
+    await harness.session.wait_for(AnswerCallbackQuery, "Writing")
     await person.press(buttons(controls)["Melody"], shown)
 
-    assert "Already at it" in stage.session.texts()[-1]
+    assert "Already at it" in harness.session.texts()[-1]
     go_on.set()
     await asyncio.wait_for(first, 5)
-    assert len(stage.service.renders) == 1
+    assert len(harness.service.renders) == 1
 
 
-async def test_buttons_of_an_old_message(stage: Stage) -> None:
-    person, controls = await _controls(stage)
-    stage.session.requests.clear()
+async def test_buttons_of_an_old_message(harness: Harness) -> None:
+    person, controls = await _controls(harness)
+    harness.session.requests.clear()
     gone = InaccessibleMessage(chat=person.chat, message_id=3)
     await person.press(buttons(controls)["Melody"], gone)  # type: ignore[arg-type]
 
-    pages, _ = stage.session.sent(SendMediaGroup)
+    pages, _ = harness.session.sent(SendMediaGroup)
     assert pages.chat_id == person.chat.id
 
 
 @pytest.mark.parametrize("data", ["r:1:z:0", "r:1:f:99", "r:1:f:much", "r", "zzz", "l:xx"])
-async def test_strange_buttons_are_answered(stage: Stage, data: str) -> None:
-    await stage.person().press(data)
+async def test_strange_buttons_are_answered(harness: Harness, data: str) -> None:
+    await harness.person().press(data)
 
-    assert stage.session.texts() == ["This button no longer works."]
-    assert stage.service.calls == 0
+    assert harness.session.texts() == ["This button no longer works."]
+    assert harness.service.calls == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiogram.methods import EditMessageText, SendMessage
 
-from tests.bot.conftest import Stage
+from tests.bot.conftest import Harness
 from tests.bot.telegram import buttons
 
 
@@ -14,38 +14,38 @@ from tests.bot.telegram import buttons
     [("ru", "Здравствуйте"), ("en", "Hello"), ("de", "Hello"), ("pt-br", "Hello"), (None, "Hello")],
 )
 async def test_start_speaks_the_persons_language(
-    stage: Stage, language: str | None, greeting: str
+    harness: Harness, language: str | None, greeting: str
 ) -> None:
-    await stage.person(language=language).say("/start")
+    await harness.person(language=language).say("/start")
 
-    assert stage.session.texts()[0].startswith(greeting)
+    assert harness.session.texts()[0].startswith(greeting)
 
 
-async def test_help_names_the_limits(stage: Stage) -> None:
-    await stage.person().say("/help")
-    await stage.person(language="ru").say("/help")
+async def test_help_names_the_limits(harness: Harness) -> None:
+    await harness.person().say("/help")
+    await harness.person(language="ru").say("/help")
 
-    english, russian = stage.session.texts()
+    english, russian = harness.session.texts()
     assert "15 minutes" in english
     assert "20 MB" in english
     assert "15 минут" in russian
     assert "20 МБ" in russian
 
 
-async def test_privacy(stage: Stage) -> None:
-    await stage.person().say("/privacy")
+async def test_privacy(harness: Harness) -> None:
+    await harness.person().say("/privacy")
 
-    assert "not stored" in stage.session.texts()[0]
+    assert "not stored" in harness.session.texts()[0]
 
 
-async def test_a_chosen_language_stays_over_a_restart(stage: Stage) -> None:
-    person = stage.person(language="en")
+async def test_a_chosen_language_stays_over_a_restart(harness: Harness) -> None:
+    person = harness.person(language="en")
     await person.say("/language")
-    choice = buttons(stage.session.sent(SendMessage)[-1])
+    choice = buttons(harness.session.sent(SendMessage)[-1])
     await person.press(choice["Русский"])
-    assert stage.session.sent(EditMessageText)[-1].text.startswith("Здравствуйте")
+    assert harness.session.sent(EditMessageText)[-1].text.startswith("Здравствуйте")
 
-    again = stage.restarted()
+    again = harness.restarted()
     await again.person(language="en").say("/start")
     await again.person(8, language="en").say("/start")
     assert again.session.texts()[0].startswith("Здравствуйте")

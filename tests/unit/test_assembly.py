@@ -13,7 +13,7 @@ import pytest
 from inference_service.assembly import build_catalog, build_loader, build_stages
 from inference_service.audio.waveform import Waveform
 from inference_service.engine.catalog import ModelEntry, WeightFile
-from inference_service.engine.selfcheck import build_signal, check_stage
+from inference_service.engine.selfcheck import build_signal, check_component
 from inference_service.errors import ModelFetchFailed, ModelNotFetched
 from inference_service.pipeline.stages import Task
 from inference_service.progress import ignore
@@ -47,7 +47,7 @@ def test_fetched_checkpoints_separate(tmp_path: Path, name: str, signatures: lis
     entry = save_weights(tmp_path, name, signatures)
     settings = ModelSettings(weights=tmp_path)
     assert entry.is_fetched(tmp_path)
-    check_stage(Task.SEPARATION, build_loader(settings)(Task.SEPARATION, entry))
+    check_component(Task.SEPARATION, build_loader(settings)(Task.SEPARATION, entry))
 
 
 def test_settings_reach_demucs(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_checkpoint_with_another_checksum_is_never_loaded(tmp_path: Path) -> N
 def test_the_default_models_pass_the_built_in_signal(task: Task) -> None:
     settings = ModelSettings()
     entry = build_catalog("cpu").choice("cpu", {})[task]
-    check_stage(task, build_loader(settings)(task, entry))
+    check_component(task, build_loader(settings)(task, entry))
 
 
 def test_stages_are_loaded_when_used(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Excerpts of the prepared pieces, spoilt a little differently each time.
 
-Spoiling works on features (:mod:`inference_service.rhythm.features`), whose linear magnitudes are
+Spoiling works on features (:mod:`inference_service.rhythm.from_sound.features`), whose linear
+magnitudes are
 ``expm1`` of them: gain, an equaliser's curve, a noise floor, a shift along the bins, missing bands
 and moments, and another tempo by interpolation along time.
 """
@@ -17,7 +18,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference_service.rhythm.features import FRAMES_PER_S
+from inference_service.rhythm.from_sound.features import FRAMES_PER_S
 
 EXCERPT_FRAMES: Final = 1500
 STRETCH: Final = (0.82, 1.22)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 
 from inference_service.audio.waveform import Waveform
-from inference_service.rhythm.features import FRAMES_PER_S, compute_features
+from inference_service.rhythm.from_sound.features import FRAMES_PER_S, compute_features
 from model_zoo.training.beats import leadsheets
 from model_zoo.training.beats.arrange import arrange
 from model_zoo.training.beats.timing import lines_of, perform

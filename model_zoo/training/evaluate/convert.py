@@ -10,7 +10,7 @@ import numpy as np
 from inference_service.music.events import NoteEvent, Part
 from inference_service.music.families import FAMILIES, family_of
 from inference_service.music.programs import PIANO
-from inference_service.tagger.decoding import DRUM_KEYS
+from inference_service.tagger.notes.decoding import DRUM_KEYS
 from model_zoo.training.evaluate.metrics import DRUM_CLASSES, UNKNOWN, NoteArray, Tags, as_heard
 from model_zoo.training.sources.piece import Piece
 from model_zoo.training.tagger.take import (

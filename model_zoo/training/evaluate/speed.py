@@ -27,8 +27,8 @@ from inference_service.audio.decode import SAMPLE_RATE_HZ
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Waveform
 from inference_service.progress import ignore
-from inference_service.tagger.model import load_network
-from inference_service.tagger.transformer import TransformerTagger, load_tagger
+from inference_service.tagger.notes.network import load_network
+from inference_service.tagger.notes.tagger import TransformerTagger, load_tagger
 from model_zoo.training.evaluate.convert import from_parts
 from model_zoo.training.evaluate.metrics import NoteArray
 from model_zoo.training.evaluate.sets import read_sound

@@ -3,12 +3,12 @@
 ============== ======== ============================================================== ===========
 Name           Hears    What it is                                                     Families
 ============== ======== ============================================================== ===========
-notabot-notes  anything :mod:`inference_service.tagger.transformer`, with drums        told
+notabot-notes  anything :mod:`inference_service.tagger.notes.tagger`, with drums        told
 basic-pitch    anything :mod:`inference_service.tagger.basic_pitch`                    not told
 transkun       pianos   :mod:`inference_service.tagger.transkun`                       piano
 swift-f0       a voice  ``segment_notes`` of the package, notes over 50 ms             not told
-voice-rules    a voice  :mod:`inference_service.tagger.monophonic`, which begins there not told
-voice-preset   a voice  :mod:`inference_service.tagger.singing`                        not told
+voice-rules    a voice  :mod:`inference_service.tagger.swift_f0`, which begins there not told
+voice-preset   a voice  :mod:`inference_service.tagger.singing.tagger`                not told
 song-vocals    a voice  the same, of the vocals that a separator finds in a mix, as    not told
                the song preset hears them
 ============== ======== ============================================================== ===========
@@ -38,16 +38,10 @@ from inference_service.pipeline.bleed import remove_residue
 from inference_service.progress import Report, ignore
 from inference_service.separation.classical import RepetSimSeparator
 from inference_service.separation.masking import MaskingSeparator
-from inference_service.tagger import (
-    basic_pitch,
-    monophonic,
-    singing,
-    singing_decoding,
-    singing_features,
-    singing_network,
-    transformer,
-    transkun,
-)
+from inference_service.tagger import basic_pitch, swift_f0, transkun
+from inference_service.tagger.notes.tagger import load_tagger
+from inference_service.tagger.singing import decoding, features, network
+from inference_service.tagger.singing import tagger as singing
 from model_zoo.training.evaluate import convert
 from model_zoo.training.evaluate.metrics import UNKNOWN, Tags
 
@@ -106,7 +100,7 @@ def load_ours(weights: Path, device: str) -> Hear:
     FileNotFoundError
         If there are no such weights.
     """
-    tagger = transformer.load_tagger(weights, device)
+    tagger = load_tagger(weights, device)
 
     def hear(waveform: Waveform) -> Tags:
         return convert.from_parts(tagger.tag_parts({"mixture": waveform}, 0.0, ignore))
@@ -188,7 +182,7 @@ def _load_transkun(device: str, threads: int) -> Hear:
 
 
 def _load_voice_rules(device: str, threads: int) -> Hear:
-    return _hear_in_tune(monophonic.SwiftF0Tagger(threads))
+    return _hear_in_tune(swift_f0.SwiftF0Tagger(threads))
 
 
 def _load_voice_preset(device: str, threads: int) -> Hear:
@@ -230,13 +224,13 @@ def _code(*modules: ModuleType) -> tuple[Path, ...]:
     return tuple(Path(str(module.__file__)) for module in modules)
 
 
-_SINGING: Final = _code(singing, singing_features, singing_decoding, singing_network, monophonic)
+_SINGING: Final = _code(singing, features, decoding, network, swift_f0)
 
 PEERS: Final[Mapping[str, Peer]] = {
     "basic-pitch": Peer("basic-pitch", _code(basic_pitch), _load_basic_pitch),
     "transkun": Peer("transkun", _code(transkun), _load_transkun),
     "swift-f0": Peer("swift-f0", (), _load_swift_f0),
-    "voice-rules": Peer("swift-f0", _code(monophonic), _load_voice_rules),
+    "voice-rules": Peer("swift-f0", _code(swift_f0), _load_voice_rules),
     "voice-preset": Peer("swift-f0", (*_SINGING, SINGING_WEIGHTS), _load_voice_preset),
 }
 PEERS_OF: Final[Mapping[str, tuple[str, ...]]] = {

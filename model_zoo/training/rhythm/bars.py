@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
-from inference_service.rhythm.bar_network import TICK, BarNetwork, describe_ticks
-from inference_service.rhythm.score_network import METRES, QUARTER_PARTS
+from inference_service.rhythm.from_notes.bar_network import TICK, BarNetwork, describe_ticks
+from inference_service.rhythm.from_notes.score_network import METRES, QUARTER_PARTS
 from model_zoo.training.rhythm.dataset import ARCHIVES, IGNORED, choose_notes, is_dev
 from model_zoo.training.sources.scores import WrittenPiece
 

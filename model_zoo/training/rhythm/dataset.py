@@ -17,8 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inference_service.rhythm.attacks import describe_attacks, describe_notes, find_attacks
-from inference_service.rhythm.score_network import (
+from inference_service.rhythm.from_notes.attacks import (
+    describe_attacks,
+    describe_notes,
+    find_attacks,
+)
+from inference_service.rhythm.from_notes.score_network import (
     FASTEST_LOG2_S,
     FIFTHS,
     INTERVALS,

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
-from inference_service.rhythm.score_network import Logits, ScoreNetwork
+from inference_service.rhythm.from_notes.score_network import Logits, ScoreNetwork
 from model_zoo.training.rhythm.dataset import IGNORED, Batch, draw_batches, is_dev
 from model_zoo.training.sources.scores import WrittenPiece
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from swift_f0 import PitchResult
 from torch import Tensor
 
-from inference_service.tagger.singing_features import (
+from inference_service.tagger.singing.features import (
     COLUMNS,
     HOP_S,
     SPECTROGRAM,

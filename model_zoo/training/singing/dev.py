@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference_service.tagger.singing_decoding import (
+from inference_service.tagger.singing.decoding import (
     DecodingOptions,
     Outputs,
     SungNote,
     decode_notes,
 )
-from inference_service.tagger.singing_network import SingingNet
+from inference_service.tagger.singing.network import SingingNet
 from model_zoo.training.evaluate.metrics import (
     score_offsets,
     score_onsets,

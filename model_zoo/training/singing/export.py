@@ -15,9 +15,9 @@ from typing import Final
 import numpy as np
 from safetensors.torch import load_file, save_file
 
-from inference_service.tagger.singing import DECODING_KEY
-from inference_service.tagger.singing_decoding import DecodingOptions, Outputs
-from inference_service.tagger.singing_network import load_network, read_notes
+from inference_service.tagger.singing.decoding import DecodingOptions, Outputs
+from inference_service.tagger.singing.network import load_network, read_notes
+from inference_service.tagger.singing.tagger import DECODING_KEY
 from model_zoo.training.singing.dataset import Melody
 from model_zoo.training.singing.dev import FIGURES, measure, predict
 

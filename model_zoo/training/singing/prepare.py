@@ -23,9 +23,9 @@ from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.music.programs import SINGERS
 from inference_service.progress import ignore
-from inference_service.tagger.monophonic import SwiftF0Tagger
-from inference_service.tagger.singing_features import RATE_HZ as HEARD_HZ
-from inference_service.tagger.singing_features import compute_spectrogram, gain_db
+from inference_service.tagger.singing.features import RATE_HZ as HEARD_HZ
+from inference_service.tagger.singing.features import compute_spectrogram, gain_db
+from inference_service.tagger.swift_f0 import SwiftF0Tagger
 from model_zoo.training.beats.prepare import Corpora, load_corpora
 from model_zoo.training.singing.residue import separate_badly
 from model_zoo.training.sound.damage import degrade

@@ -15,14 +15,14 @@ import numpy as np
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Waveform
 from inference_service.progress import ignore
-from inference_service.tagger.monophonic import SwiftF0Tagger
-from inference_service.tagger.singing_features import (
+from inference_service.tagger.singing.features import (
     RATE_HZ,
     compute_spectrogram,
     describe_contour,
     gain_db,
     pitches,
 )
+from inference_service.tagger.swift_f0 import SwiftF0Tagger
 from model_zoo.training.evaluate.sets import Clip
 from model_zoo.training.singing.dataset import Melody
 

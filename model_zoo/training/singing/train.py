@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inference_service.tagger.singing_decoding import DecodingOptions
-from inference_service.tagger.singing_network import (
+from inference_service.tagger.singing.decoding import DecodingOptions
+from inference_service.tagger.singing.network import (
     Logits,
     SingingNet,
     SingingNetConfig,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from model_zoo.training.sources.catalogue import NAMES, list_folder, list_source
 from model_zoo.training.sources.extra import MissingExtra
-from model_zoo.training.sources.survey import Report, sift
+from model_zoo.training.sources.survey import SurveyReport, sift
 
 ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
     parser.add_argument("--free", action="store_true", help="only what shipped weights may learn")
     parser.add_argument("--list", action="store_true", help="name every piece that is kept")
     options = parser.parse_args(arguments)
-    report = Report()
+    report = SurveyReport()
     try:
         if Path(options.source).is_dir():
             entries = list_folder(Path(options.source))
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
         say(line)
 
 
-def describe(report: Report) -> list[str]:
+def describe(report: SurveyReport) -> list[str]:
     """Return a report's lines of text."""
     lines = [f"{report.entries} entries, {report.kept} kept, {report.hours:.1f} h"]
     tables = {

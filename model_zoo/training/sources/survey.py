@@ -48,7 +48,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Report:
+class SurveyReport:
     """What a source held, and what became of it.
 
     Attributes
@@ -74,13 +74,13 @@ class Report:
 
 
 def sift(
-    entries: Iterable[Entry], report: Report | None = None, *, only_free: bool = False
+    entries: Iterable[Entry], report: SurveyReport | None = None, *, only_free: bool = False
 ) -> Iterator[Piece]:
     """Yield what is of use, and write down what happens in ``report``.
 
     With ``only_free``, that alone whose terms let weights be given away.
     """
-    report = report if report is not None else Report()
+    report = report if report is not None else SurveyReport()
     known = filters.Known()
     for entry in entries:
         report.entries += 1
@@ -123,7 +123,7 @@ def _count_notes(piece: Piece) -> int:
     return sum(len(line.notes) for line in piece.lines)
 
 
-def _count(piece: Piece, report: Report) -> None:
+def _count(piece: Piece, report: SurveyReport) -> None:
     report.kept += 1
     report.hours += end_of(piece) / 3600
     report.parts[assign(piece.origin)] += 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from inference_service.tagger.model import learnt_tensors, load_network, read_notes
+from inference_service.tagger.notes.network import learnt_tensors, load_network, read_notes
 from model_zoo.training.tagger import families
 from model_zoo.training.tagger.dataset import ExampleOptions
 from model_zoo.training.tagger.export import EXAMPLES, export, save_halves

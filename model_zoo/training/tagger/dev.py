@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from inference_service.music.events import NoteEvent
 from inference_service.music.families import FAMILIES
-from inference_service.tagger.decoding import DRUM_KEYS, Outputs, decode_drums, decode_notes
-from inference_service.tagger.model import Logits, NoteNet
+from inference_service.tagger.notes.decoding import DRUM_KEYS, Outputs, decode_drums, decode_notes
+from inference_service.tagger.notes.network import Logits, NoteNet
 from model_zoo.training.tagger.losses import losses
 from model_zoo.training.tagger.take import FAMILY, KEY, ONSET, Take
 from model_zoo.training.tagger.targets import draw_targets, within_range

@@ -11,8 +11,8 @@ from typing import Final
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from inference_service.tagger.decoding import DECODING_KEY
-from inference_service.tagger.model import load_network, read_notes
+from inference_service.tagger.notes.decoding import DECODING_KEY
+from inference_service.tagger.notes.network import load_network, read_notes
 from model_zoo.training.tagger.thresholds import choose, draw_examples, hear
 
 EXAMPLES: Final = 160

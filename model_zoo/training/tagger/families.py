@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inference_service.music.families import FAMILIES
-from inference_service.tagger.model import LOWEST_PITCH, NoteNet
+from inference_service.tagger.notes.network import LOWEST_PITCH, NoteNet
 from model_zoo.training.tagger.dataset import ExampleOptions, iterate_examples
 from model_zoo.training.tagger.scene import Kind
 from model_zoo.training.tagger.take import FAMILY, OFFSET, ONSET, PITCH, Take
@@ -45,7 +45,7 @@ class Notes(NamedTuple):
     Attributes
     ----------
     places : np.ndarray, shape (N, FRAMES, 2 C), float16
-        As :attr:`inference_service.tagger.model.Heard.places`.
+        As :attr:`inference_service.tagger.notes.network.Heard.places`.
     family : np.ndarray of int, shape (N,)
     weight : np.ndarray, shape (N,), float32
         The root of how many of its family the example has, shared out among these.

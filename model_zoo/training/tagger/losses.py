@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from inference_service.tagger.model import Logits
+from inference_service.tagger.notes.network import Logits
 from model_zoo.training.tagger.targets import Targets
 
 WEIGHTS: Final = {

@@ -16,7 +16,7 @@ from numpy.random import Generator
 
 from inference_service.music.families import FAMILIES, family_of
 from inference_service.music.programs import SINGERS
-from inference_service.tagger.model import DRUMS
+from inference_service.tagger.notes.network import DRUMS
 from model_zoo.training.sound.banks import BANKS, Bank
 from model_zoo.training.sound.damage import draw_curve, shape
 from model_zoo.training.sound.fluidsynth import RATE_HZ

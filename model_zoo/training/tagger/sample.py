@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from inference_service.audio.spectrogram import LogCompression, build_spectrogram
 from inference_service.audio.waveform import Samples
 from inference_service.music.families import FAMILIES
-from inference_service.tagger.model import (
+from inference_service.tagger.notes.network import (
     BINS_PER_SEMITONE,
     DRUMS,
     LOWEST_PITCH,

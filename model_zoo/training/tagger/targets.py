@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference_service.music.families import FAMILIES
-from inference_service.tagger.model import DRUMS, LOWEST_PITCH, PITCHES
+from inference_service.tagger.notes.network import DRUMS, LOWEST_PITCH, PITCHES
 from model_zoo.training.tagger.take import (
     FAMILY,
     KEY,
@@ -35,7 +35,7 @@ TRIANGLE_FRAMES: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """As :class:`inference_service.tagger.model.Logits`, in [0, 1], and what counts.
+    """As :class:`inference_service.tagger.notes.network.Logits`, in [0, 1], and what counts.
 
     Attributes
     ----------

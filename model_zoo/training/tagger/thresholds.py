@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference_service.tagger.decoding import (
+from inference_service.tagger.notes.decoding import (
     DecodingOptions,
     Outputs,
     decode_notes,
     peaks,
 )
-from inference_service.tagger.decoding import apex as find_apex
-from inference_service.tagger.model import DRUMS, NoteNet
+from inference_service.tagger.notes.decoding import apex as find_apex
+from inference_service.tagger.notes.network import DRUMS, NoteNet
 from model_zoo.training.beats.prepare import load_corpora
 from model_zoo.training.tagger.dataset import ExampleOptions, make_example, render_take
 from model_zoo.training.tagger.dev import (

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inference_service.tagger.model import (
+from inference_service.tagger.notes.network import (
     Logits,
     NoteNet,
     NoteNetConfig,

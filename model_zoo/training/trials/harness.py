@@ -24,9 +24,9 @@ from torch.nn import functional as F
 from inference_service.audio.spectrogram import Kind as SpectrogramKind
 from inference_service.audio.waveform import Samples
 from inference_service.music.families import FAMILIES
-from inference_service.tagger.decoding import DecodingOptions, Outputs, decode_notes
-from inference_service.tagger.model import DRUMS, PITCHES
-from inference_service.tagger.transformer import set_level
+from inference_service.tagger.notes.decoding import DecodingOptions, Outputs, decode_notes
+from inference_service.tagger.notes.network import DRUMS, PITCHES
+from inference_service.tagger.notes.tagger import set_level
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.tagger.dev import begin_within
 from model_zoo.training.tagger.losses import ONSET_WEIGHT

@@ -1,7 +1,7 @@
 """A small network of notes, of which the part that looks over time can be exchanged.
 
 From logarithmic spectra at three points a semitone to log odds of onsets and of sounding notes: a
-convolutional stem, harmonic mixing as in :mod:`inference_service.tagger.model`, a residual
+convolutional stem, harmonic mixing as in :mod:`inference_service.tagger.notes.network`, a residual
 convolution; beside them all pitches of a frame, narrowed to one vector, go through a *context*:
 
 cnn
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inference_service.tagger.model import HARMONICS, PITCHES, RARE_LOGIT, SEMITONES
+from inference_service.tagger.notes.network import HARMONICS, PITCHES, RARE_LOGIT, SEMITONES
 from model_zoo.training.trials.spectra import BINS
 
 Context = Literal["cnn", "crnn", "transformer"]

@@ -40,8 +40,8 @@ from scipy.signal import butter, sosfiltfilt
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.progress import ignore
-from inference_service.tagger.monophonic import SwiftF0Tagger
-from inference_service.tagger.transformer import load_tagger
+from inference_service.tagger.notes.tagger import load_tagger
+from inference_service.tagger.swift_f0 import SwiftF0Tagger
 from model_zoo.training.sound.damage import add_noise, make_noise
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.tagger.dev import to_rows

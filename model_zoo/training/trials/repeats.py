@@ -40,9 +40,9 @@ from scipy.ndimage import maximum_filter1d
 from inference_service.audio.spectrogram import Kind
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.progress import ignore
-from inference_service.tagger.decoding import Outputs, apex, peaks
-from inference_service.tagger.model import LOWEST_PITCH
-from inference_service.tagger.transformer import TransformerTagger, load_tagger
+from inference_service.tagger.notes.decoding import Outputs, apex, peaks
+from inference_service.tagger.notes.network import LOWEST_PITCH
+from inference_service.tagger.notes.tagger import TransformerTagger, load_tagger
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.sound.soundfonts import HELD_BACK_SOUNDFONT, draw_soundfont, synthesise
 from model_zoo.training.tagger.render import encode_tracks

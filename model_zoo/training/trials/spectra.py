@@ -27,7 +27,7 @@ from inference_service.audio.spectrogram import (
     build_spectrogram,
 )
 from inference_service.audio.waveform import Samples
-from inference_service.tagger.model import BINS_PER_SEMITONE, SEMITONES, NoteNetConfig
+from inference_service.tagger.notes.network import BINS_PER_SEMITONE, SEMITONES, NoteNetConfig
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 
 KINDS: Final[tuple[Kind, ...]] = ("stft", "mel", "cqt", "vqt", "gammatone", "cwt")

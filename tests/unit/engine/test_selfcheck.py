@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from inference_service.audio.waveform import Waveform
-from inference_service.engine.selfcheck import DURATION_S, build_signal, check_stage
+from inference_service.engine.selfcheck import DURATION_S, build_signal, check_component
 from inference_service.music.events import Beat, ChordSegment, Key, Rhythm
-from inference_service.pipeline.stages import Stage, Task
+from inference_service.pipeline.stages import Component, Task
 from inference_service.tiny import NoRhythmReader, build_tiny_catalog, load_tiny
 
 
@@ -23,11 +23,11 @@ def test_every_small_stage_passes() -> None:
     catalog = build_tiny_catalog()
     for model in catalog.models:
         for task in model.tasks:
-            check_stage(task, load_tiny(task, model))
+            check_component(task, load_tiny(task, model))
 
 
 def test_a_reader_of_rhythm_need_not_find_one_in_four_notes() -> None:
-    check_stage(Task.RHYTHM, NoRhythmReader())
+    check_component(Task.RHYTHM, NoRhythmReader())
 
 
 class Odd:
@@ -67,6 +67,6 @@ STEMS = {"vocals": SIGNAL, "accompaniment": SIGNAL}
     ],
 )
 def test_implausible_answers_are_found(task: Task, answer: object, why: str) -> None:
-    stage: Stage = Odd(answer)  # type: ignore[assignment]
+    stage: Component = Odd(answer)  # type: ignore[assignment]
     with pytest.raises(ValueError, match=why):
-        check_stage(task, stage)
+        check_component(task, stage)

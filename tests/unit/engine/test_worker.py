@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from inference_service.engine.meter import StageUpdate, build_transcription_meter
+from inference_service.engine.progress_meter import StageUpdate, build_transcription_meter
 from inference_service.engine.worker import Job, Position, Worker
 from inference_service.errors import Cancelled, DeadlineExceeded
 from inference_service.pipeline.options import Preset

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from inference_service.music.meter import COMMON_TIME, TimeSignature
+from inference_service.music.metre import COMMON_TIME, TimeSignature
 from inference_service.music.score import Bar, ScoreNote
 from inference_service.notation.bars import Event, cut_at_bars, fill_bar, shown_accidentals
 from inference_service.notation.spelling import PitchName

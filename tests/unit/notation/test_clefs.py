@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from inference_service.music.meter import COMMON_TIME
+from inference_service.music.metre import COMMON_TIME
 from inference_service.music.score import Bar, ScoreNote, ScorePart
 from inference_service.notation.clefs import Clef, OctaveLine, choose_clefs, find_octave_lines
 

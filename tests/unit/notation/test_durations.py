@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_service.music.meter import parse_time_signature
+from inference_service.music.metre import parse_time_signature
 from inference_service.notation.durations import split_span, triplet_beats
 
 SYMBOLS = {"whole": "w", "half": "h", "quarter": "q", "eighth": "e", "16th": "s", "32nd": "t"}

@@ -26,7 +26,7 @@ from inference_service.notation.quantize import quantize
 from inference_service.notation.views import View
 from inference_service.pipeline.notate import read_performance
 from inference_service.pipeline.options import RhythmSource
-from inference_service.rhythm.reader import NoteRhythmReader
+from inference_service.rhythm.from_notes.stage import NoteRhythmReader
 from tests.factories import perform
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "musicxml"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference_service.rhythm.features import FRAMES_PER_S
-from inference_service.rhythm.network import BeatNetConfig, Logits, load_network
+from inference_service.rhythm.from_sound.features import FRAMES_PER_S
+from inference_service.rhythm.from_sound.network import BeatNetConfig, Logits, load_network
 from model_zoo.training.beats import train as training
 from model_zoo.training.beats.dataset import EXCERPT_FRAMES, Batch, Pool, load_example
 from model_zoo.training.beats.train import (

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 import torch
 
-from inference_service.tagger.decoding import DECODING_KEY
-from inference_service.tagger.model import NoteNet, NoteNetConfig, save_network
+from inference_service.tagger.notes.decoding import DECODING_KEY
+from inference_service.tagger.notes.network import NoteNet, NoteNetConfig, save_network
 from tests.factories import build_notes, build_scale
 
 SMALL = NoteNetConfig(

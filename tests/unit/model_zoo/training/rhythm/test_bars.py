@@ -15,8 +15,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from inference_service.rhythm.bar_network import TICK_FEATURES, BarNetwork, BarReader
-from inference_service.rhythm.score_network import METRES
+from inference_service.rhythm.from_notes.bar_network import TICK_FEATURES, BarNetwork, BarReader
+from inference_service.rhythm.from_notes.score_network import METRES
 from model_zoo.training.rhythm import bars
 from model_zoo.training.rhythm.__main__ import main
 from model_zoo.training.rhythm.bars import (

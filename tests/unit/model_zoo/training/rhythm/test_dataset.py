@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference_service.rhythm.attacks import ATTACK_FEATURES, NOTE_FEATURES
-from inference_service.rhythm.score_network import (
+from inference_service.rhythm.from_notes.attacks import ATTACK_FEATURES, NOTE_FEATURES
+from inference_service.rhythm.from_notes.score_network import (
     FASTEST_LOG2_S,
     FIFTHS,
     INTERVALS,

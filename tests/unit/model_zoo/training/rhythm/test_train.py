@@ -11,8 +11,8 @@ import torch
 from safetensors import safe_open
 
 from inference_service.music.events import NoteEvent
-from inference_service.rhythm.score_network import Logits, ScoreNetwork
-from inference_service.rhythm.score_reader import ScoreReader
+from inference_service.rhythm.from_notes.score_network import Logits, ScoreNetwork
+from inference_service.rhythm.from_notes.score_reader import ScoreReader
 from model_zoo.training.rhythm.dataset import IGNORED, Batch, draw_batches
 from model_zoo.training.rhythm.train import WEIGHTS, Schedule, accuracies, losses, train
 from tests.unit.model_zoo.training.rhythm.test_dataset import build_pieces

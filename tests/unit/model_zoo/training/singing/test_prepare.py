@@ -10,7 +10,7 @@ import pytest
 from numpy.random import Generator
 
 from inference_service.audio.waveform import Samples
-from inference_service.tagger.singing_features import HOP_S
+from inference_service.tagger.singing.features import HOP_S
 from model_zoo.training.singing import prepare as preparing
 from model_zoo.training.singing.dataset import load_melodies
 from model_zoo.training.singing.prepare import SHARES, Notes, Sources, prepare, render_melody

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inference_service.audio.waveform import Waveform
-from inference_service.tagger.singing_features import COLUMNS, HOP_S
+from inference_service.tagger.singing.features import COLUMNS, HOP_S
 from model_zoo.training.evaluate.convert import to_notes
 from model_zoo.training.evaluate.metrics import Tags
 from model_zoo.training.evaluate.sets import Clip

@@ -12,21 +12,21 @@ import numpy as np
 import pytest
 import torch
 
-from inference_service.tagger.singing import DECODING_KEY, load_tagger
-from inference_service.tagger.singing_decoding import DecodingOptions, Outputs
-from inference_service.tagger.singing_features import (
+from inference_service.tagger.singing.decoding import DecodingOptions, Outputs
+from inference_service.tagger.singing.features import (
     COLUMNS,
     CONTOUR_ROWS,
     HOP_S,
     SPECTROGRAM,
 )
-from inference_service.tagger.singing_network import (
+from inference_service.tagger.singing.network import (
     Logits,
     SingingNet,
     SingingNetConfig,
     load_network,
     read_notes,
 )
+from inference_service.tagger.singing.tagger import DECODING_KEY, load_tagger
 from model_zoo.training.singing import train as training
 from model_zoo.training.singing.dataset import (
     CONFIDENCE_ROW,

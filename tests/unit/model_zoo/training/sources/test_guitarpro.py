@@ -15,7 +15,7 @@ from model_zoo.training.sources.guitarpro import (
     read_guitar_pro,
 )
 from model_zoo.training.sources.piece import Piece
-from model_zoo.training.sources.survey import Report, sift
+from model_zoo.training.sources.survey import SurveyReport, sift
 
 gp = pytest.importorskip("guitarpro", reason="PyGuitarPro comes with the extra 'training'")
 
@@ -227,6 +227,6 @@ def test_damaged_files_are_refused_and_counted(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no tablature")
     with pytest.raises(ValueError, match=r"other\.gp5"):
         read_guitar_pro(tmp_path / "other.gp5")
-    report = Report()
+    report = SurveyReport()
     assert [piece.name for piece in sift(list_guitar_pro(tmp_path), report)] == ["a.gp5"]
     assert report.dropped == {"unreadable": 2}

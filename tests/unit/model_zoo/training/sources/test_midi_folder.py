@@ -12,7 +12,7 @@ import pytest
 from inference_service.music.events import Key
 from model_zoo.training.sources.midi_folder import MAX_BYTES, list_midi, read_midi
 from model_zoo.training.sources.piece import CC0
-from model_zoo.training.sources.survey import Report, sift
+from model_zoo.training.sources.survey import SurveyReport, sift
 from tests.unit.model_zoo.training.sources.pieces import shift, tune
 
 TICKS = 480
@@ -135,7 +135,7 @@ def test_a_folder_with_everything_wrong(tmp_path: Path) -> None:
     (tmp_path / "page.mid").write_text("<html>404</html>")
     (tmp_path / "huge.mid").write_bytes(bytes(MAX_BYTES + 1))
     (tmp_path / "readme.txt").write_text("no music")
-    report = Report()
+    report = SurveyReport()
     kept = list(sift(list_midi(tmp_path, CC0), report))
     assert [piece.name for piece in kept] == ["Other.kar", "One (2).MID"]
     assert report.entries == 11
@@ -146,7 +146,7 @@ def test_a_folder_with_everything_wrong(tmp_path: Path) -> None:
 
 def test_terms_of_a_folder_that_nobody_stated_are_no_leave(tmp_path: Path) -> None:
     save(tmp_path / "a.mid", conductor(), notes(tune(0, 300).notes))
-    report = Report()
+    report = SurveyReport()
     assert not list(sift(list_midi(tmp_path), report, only_free=True))
     assert report.dropped == {"allows_weights": 1}
     assert len(list(sift(list_midi(tmp_path, CC0), only_free=True))) == 1
@@ -159,7 +159,7 @@ def test_what_is_mended_is_counted(tmp_path: Path) -> None:
     doubled = notes(shift(tune(0, 300), 12).notes, channel=3, program=48)
     path = tmp_path / "a.mid"
     save(path, conductor(), notes(tune(0, 300).notes), notes(low, channel=1), helicopter, doubled)
-    report = Report()
+    report = SurveyReport()
     (piece,) = sift(list_midi(tmp_path), report)
     assert len(piece.lines) == 2
     assert report.lines == {"drop_effects": 1, "drop_duplicate_lines": 1}

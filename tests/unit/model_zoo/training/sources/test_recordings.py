@@ -18,7 +18,7 @@ from model_zoo.training.sources import extra
 from model_zoo.training.sources.piece import Piece
 from model_zoo.training.sources.recordings import list_recordings
 from model_zoo.training.sources.splits import assign
-from model_zoo.training.sources.survey import Report, sift
+from model_zoo.training.sources.survey import SurveyReport, sift
 from tests.unit.model_zoo.training.sources.pieces import tune
 from tests.unit.model_zoo.training.sources.test_midi_folder import notes, save
 
@@ -206,7 +206,7 @@ def test_labels_without_sound_are_counted(tmp_path: Path) -> None:
     header = "OnsetTime\tOffsetTime\tMidiPitch\n"
     (tmp_path / "MAPS_MUS-a_X.txt").write_text(header + "0 1 60\n")
     (tmp_path / "MAPS_MUS-b_X.txt").write_text("something else\n")
-    report = Report()
+    report = SurveyReport()
     assert not list(sift(list_recordings("maps", tmp_path), report))
     assert report.dropped == {"unreadable": 2}
 

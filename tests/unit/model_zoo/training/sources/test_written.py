@@ -15,7 +15,7 @@ from model_zoo.training.sources.openewld import list_openewld
 from model_zoo.training.sources.openscore import list_openscore
 from model_zoo.training.sources.piece import CC0, PUBLIC_DOMAIN
 from model_zoo.training.sources.scores import QUARTERS_PER_S, VELOCITY
-from model_zoo.training.sources.survey import Report, sift
+from model_zoo.training.sources.survey import SurveyReport, sift
 from tests.unit.model_zoo.training.rhythm.pieces import attributes, note, study, write
 from tests.unit.model_zoo.training.sources.test_midi_folder import notes
 
@@ -118,7 +118,7 @@ def test_the_corpus_is_read_by_collection(tmp_path: Path) -> None:
     pieces = [entry.read() for entry in list_music21(tmp_path)]
     assert [piece.name for piece in pieces] == ["bach/bwv1.musicxml", "bach/bwv2.musicxml"]
     assert [piece.origin.licence for piece in pieces] == [PUBLIC_DOMAIN, CLAIMED]
-    report = Report()
+    report = SurveyReport()
     assert len(list(sift(list_music21(tmp_path), report, only_free=True))) == 1
     assert report.dropped == {"allows_weights": 1}
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from inference_service.music.families import FAMILIES
-from inference_service.tagger.decoding import DecodingOptions, Outputs
-from inference_service.tagger.model import (
+from inference_service.tagger.notes.decoding import DecodingOptions, Outputs
+from inference_service.tagger.notes.network import (
     DRUMS,
     LOWEST_PITCH,
     PITCHES,
@@ -20,7 +20,7 @@ from inference_service.tagger.model import (
     load_network,
     save_network,
 )
-from inference_service.tagger.transformer import load_tagger
+from inference_service.tagger.notes.tagger import load_tagger
 from model_zoo.training.tagger import export as exporting
 from model_zoo.training.tagger.take import Take
 from model_zoo.training.tagger.thresholds import choose, hear

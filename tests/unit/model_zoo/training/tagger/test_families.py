@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from inference_service.music.families import FAMILIES
-from inference_service.tagger.model import NoteNet, NoteNetConfig
+from inference_service.tagger.notes.network import NoteNet, NoteNetConfig
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.tagger import families
 from model_zoo.training.tagger.families import FRAMES, FitOptions, Notes, fit, hear_notes, load

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from inference_service.tagger.model import Logits
+from inference_service.tagger.notes.network import Logits
 from model_zoo.training.tagger.losses import WEIGHTS, losses, total
 from model_zoo.training.tagger.take import Take
 from model_zoo.training.tagger.targets import Targets, draw_targets

@@ -13,7 +13,7 @@ import pytest
 import torch
 from numpy.random import Generator
 
-from inference_service.tagger.model import NoteNetConfig, load_network
+from inference_service.tagger.notes.network import NoteNetConfig, load_network
 from model_zoo.training.tagger import dataset, train
 from model_zoo.training.tagger.dataset import ExampleOptions, make_example, make_examples
 from model_zoo.training.tagger.take import Take

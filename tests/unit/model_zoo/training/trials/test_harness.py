@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from inference_service.tagger.model import BINS_PER_SEMITONE, LOWEST_PITCH
+from inference_service.tagger.notes.network import BINS_PER_SEMITONE, LOWEST_PITCH
 from model_zoo.training.sound.damage import PROBABILITIES
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.tagger.take import Take

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference_service.tagger.decoding import Outputs
-from inference_service.tagger.model import LOWEST_PITCH, PITCHES
+from inference_service.tagger.notes.decoding import Outputs
+from inference_service.tagger.notes.network import LOWEST_PITCH, PITCHES
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.sound.soundfonts import HELD_BACK_SOUNDFONT
 from model_zoo.training.trials import repeats

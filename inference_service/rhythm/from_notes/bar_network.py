@@ -1,0 +1,152 @@
+"""A network that hears bars in music whose beats are known.
+
+The music lies on a grid of eighths. A dilated convolutional network tells at each place whether a
+bar begins there, and in which metre. Its convolutions reach over dozens of bars; its normalisation
+is over the whole piece. The form is that of Bai,
+Kolter and Koltun's temporal convolutional networks (arXiv:1803.01271), as Davies and Böck use them
+for beats (EUSIPCO 2019), here over symbols.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from inference_service.rhythm.from_notes.score_network import METRES, QUARTER_PARTS
+from inference_service.rhythm.weights import load_network
+
+Floats = NDArray[np.float64]
+
+TICK: Final = QUARTER_PARTS // 2
+TICK_FEATURES: Final = 25
+_NOVELTY_TICKS: Final = (2, 4, 8)
+
+
+def describe_ticks(
+    positions: NDArray[np.int64],
+    lengths: Floats,
+    pitch: NDArray[np.int64],
+    velocity: NDArray[np.int64],
+    count: int,
+) -> NDArray[np.float32]:
+    """Return features of ``count`` eighths, shape (count, TICK_FEATURES).
+
+    Parameters
+    ----------
+    positions : np.ndarray of int, shape (N,)
+        Where each note begins, in 24ths of a quarter from the first tick.
+    lengths : np.ndarray, shape (N,)
+        How long each sounds, in quarters.
+    pitch, velocity : np.ndarray of int, shape (N,)
+    count : int
+    """
+    tick = np.clip(positions // TICK, 0, count - 1)
+    on = positions % TICK == 0
+    lowest, highest = np.full(count, 128.0), np.full(count, -1.0)
+    np.minimum.at(lowest, tick[on], pitch[on])
+    np.maximum.at(highest, tick[on], pitch[on])
+    longest, loudest = np.zeros(count), np.zeros(count)
+    np.maximum.at(longest, tick[on], np.minimum(lengths[on], 8.0))
+    np.maximum.at(loudest, tick[on], velocity[on])
+    sizes = np.bincount(tick[on], minlength=count)
+    passing = np.bincount(tick[~on], minlength=count)
+    struck = sizes > 0
+    usual = float(velocity.mean()) if len(velocity) else 64.0
+    classes = np.zeros((count, 12))
+    np.add.at(classes, (tick, pitch % 12), np.minimum(lengths, 2.0) + 0.1)
+    bass = np.where(struck, lowest, np.inf)
+    columns = [
+        struck,
+        np.minimum(passing, 4) / 4.0,
+        np.minimum(sizes, 8) / 4.0,
+        np.where(struck, (lowest - 60) / 24.0, 0.0),
+        np.where(struck, (highest - 60) / 24.0, 0.0),
+        np.log2(longest + 0.25) + 2.0,
+        np.where(struck, (loudest - usual) / 16.0, 0.0),
+        struck & (bass <= _lowest_around(bass, 4)),
+        struck & (bass <= _lowest_around(bass, 12)),
+        *(_novelty(classes, width) for width in _NOVELTY_TICKS),
+        *_fifths_apart(classes).T,
+        np.minimum(longest, 4.0) / 2.0,
+    ]
+    return np.column_stack(columns).astype(np.float32)
+
+
+def _lowest_around(values: Floats, reach: int) -> Floats:
+    padded = np.pad(values, reach, constant_values=np.inf)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).min(1))
+
+
+def _novelty(classes: Floats, width: int) -> Floats:
+    """Return how unlike the pitch classes of the next ``width`` ticks are to those before."""
+    total = np.concatenate([np.zeros((1, 12)), classes.cumsum(0)])
+    index = np.arange(len(classes))
+    after = total[np.minimum(index + width, len(classes))] - total[index]
+    before = total[index] - total[np.maximum(index - width, 0)]
+    norms = np.linalg.norm(after, axis=1) * np.linalg.norm(before, axis=1)
+    return np.asarray(1.0 - (after * before).sum(1) / np.maximum(norms, 1e-6))
+
+
+def _fifths_apart(classes: Floats) -> Floats:
+    """Return the pitch classes around the circle of fifths, each tick's largest as 1."""
+    turned = classes[:, (7 * np.arange(12)) % 12]
+    shown: Floats = turned / np.maximum(turned.max(1, keepdims=True), 1e-6)
+    return shown
+
+
+class BarNetwork(nn.Module):
+    """See the module."""
+
+    def __init__(self, width: int = 64, layers: int = 8) -> None:
+        super().__init__()
+        self.config = {"width": width, "layers": layers}
+        self.first = nn.Conv1d(TICK_FEATURES, width, 5, padding=2)
+        self.blocks = nn.ModuleList(_Block(width, 2 ** (i % 7)) for i in range(layers))
+        self.last = nn.Conv1d(width, 1 + len(METRES), 1)
+
+    def forward(self, ticks: Tensor) -> Tensor:
+        """Return logits, shape (B, T, 1 + len(METRES)), of ticks, shape (B, T, TICK_FEATURES)."""
+        hidden = self.first(ticks.transpose(1, 2))
+        for block in self.blocks:
+            hidden = block(hidden)
+        logits: Tensor = self.last(hidden).transpose(1, 2)
+        return logits
+
+
+class _Block(nn.Module):
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(1, width)
+        self.wide = nn.Conv1d(width, width, 5, padding=2 * dilation, dilation=dilation)
+        self.mix = nn.Conv1d(width, width, 1)
+        self.drop = nn.Dropout(0.1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        inner = nn.functional.gelu(self.wide(self.norm(hidden)))
+        added: Tensor = self.drop(self.mix(inner))
+        return hidden + added
+
+
+class BarReader:
+    """Runs the network.
+
+    Parameters
+    ----------
+    weights : Path
+        A safetensors file whose metadata hold the network's ``config``.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        self._network = load_network(weights, BarNetwork)
+
+    def read(self, ticks: NDArray[np.float32]) -> tuple[Floats, Floats]:
+        """Return log odds of a bar line, shape (T,), and log probabilities of metres."""
+        with torch.inference_mode():
+            logits = self._network(torch.from_numpy(ticks[None]))[0]
+            metre = nn.functional.log_softmax(logits[:, 1:], 1)
+        return logits[:, 0].double().numpy(), metre.double().numpy()

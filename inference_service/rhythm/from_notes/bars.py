@@ -1,0 +1,110 @@
+"""Bar lines and metre over written positions.
+
+The cheapest division of the music into bars: a bar likes to begin where a downbeat is heard,
+dislikes downbeats within, and wants the metre that is read there, and its predecessor's; a bar of
+any other length is dear, but possible, and the first may be short.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from inference_service.rhythm.from_notes.bar_network import TICK
+from inference_service.rhythm.from_notes.score_network import METRES
+
+Floats = NDArray[np.float64]
+
+CHANGE_COST: Final = 9.0
+ODD_BAR_COST: Final = 14.0
+METRE_WEIGHT: Final = 0.25
+_LIMIT: Final = 6.0
+
+_LENGTHS: Final = tuple(8 * beats // unit for beats, unit in METRES)
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Bar lines, in 24ths of a quarter, ascending, and the metre of the whole.
+
+    The first line may lie before the first attack; the last lies after the last attack.
+    """
+
+    lines: tuple[int, ...]
+    metre: tuple[int, int]
+
+
+def find_bars(odds: Floats, metre: Floats, first_tick: int = 0) -> Bars:
+    """Divide the music.
+
+    Parameters
+    ----------
+    odds : np.ndarray, shape (T,), T >= 1
+        Log odds that a bar begins at each eighth.
+    metre : np.ndarray, shape (T, len(METRES))
+        Log probabilities of the metre there.
+    first_tick : int
+        The first eighth's place, counted from position 0.
+    """
+    gain = np.clip(odds, -_LIMIT, _LIMIT)
+    liking = METRE_WEIGHT * np.maximum(metre, -_LIMIT)
+    lines, metres = _divide(gain, np.concatenate([np.zeros((1, len(METRES))), liking.cumsum(0)]))
+    lengths = np.bincount(metres[1:], np.diff(lines), minlength=len(METRES))
+    return Bars(
+        tuple(int(line + first_tick) * TICK for line in lines), METRES[int(lengths.argmax())]
+    )
+
+
+@njit(cache=True)
+def _divide(gain: Floats, liked: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return bar lines in ticks, and the metre of the bar that each ends.
+
+    ``liked`` is the running sum, from tick 0, of how well each metre fits.
+    """
+    count, metres, longest = len(gain), liked.shape[1], 12
+    size = count + 2 * longest
+    best = np.full((size, metres), -1e18)  # up to a line at tick (row - longest)
+    any_best = np.full(size, -1e18)
+    any_metre = np.zeros(size, np.int64)
+    came_from = np.full((size, metres), -1)
+    came_metre = np.zeros((size, metres), np.int64)
+    for row in range(1, size):
+        t = row - longest
+        here = gain[t] if 0 <= t < count else 0.0
+        for m in range(metres):
+            if t <= 0 and -t < _LENGTHS[m]:  # the upbeat is shorter than its bar
+                best[row, m] = here
+            for length in range(1, min(longest, row) + 1):
+                odd = length != _LENGTHS[m]
+                if odd and (t >= count or t - length < 0):
+                    continue
+                start = row - length
+                stay, change = best[start, m], any_best[start] - CHANGE_COST
+                before = max(stay, change)
+                if before < -1e17:
+                    continue
+                begun = min(max(t - length, 0), count)
+                fit = liked[min(max(t, 0), count), m] - liked[begun, m]
+                value = before + fit + here - (ODD_BAR_COST if odd else 0.0)
+                if value > best[row, m]:
+                    best[row, m] = value
+                    came_from[row, m] = start
+                    came_metre[row, m] = m if stay >= change else any_metre[start]
+            if best[row, m] > any_best[row]:
+                any_best[row] = best[row, m]
+                any_metre[row] = m
+    row = count + longest + int(np.argmax(any_best[count + longest :]))
+    m = any_metre[row]
+    lines = np.zeros(size, np.int64)
+    ending = np.zeros(size, np.int64)
+    found = 0
+    while row >= 0:
+        lines[found] = row - longest
+        ending[found] = m
+        found += 1
+        row, m = came_from[row, m], came_metre[row, m]
+    return lines[:found][::-1].copy(), ending[:found][::-1].copy()

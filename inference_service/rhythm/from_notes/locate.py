@@ -1,0 +1,201 @@
+"""Where every attack stands in the written music: a search over places and tempi.
+
+A hidden Markov model over attacks. A state is the attack's place within a quarter note (one of the
+network's :data:`~.score_network.PLACES`) and the tempo around it. From one
+attack to the next the music moves on by a written interval; the interval must explain the time
+that passed at the new state's tempo, the tempo may drift, and the network's opinions of place,
+interval and tempo are taken into account. The form is that of the metrical hidden Markov models of
+Raphael, "A hybrid graphical model for rhythmic parsing" (Artificial Intelligence 137, 2002) and
+Nakamura, Yoshii and Sagayama (IEEE/ACM TASLP 25:4, 2017), with a network's likelihoods.
+
+Where beats are known already, a place's distance from the known position takes the tempo's part.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from inference_service.rhythm.from_notes.score_network import (
+    FASTEST_LOG2_S,
+    INTERVALS,
+    PLACES,
+    QUARTER_PARTS,
+    SLOWEST_LOG2_S,
+    TEMPO_BINS,
+)
+
+Floats = NDArray[np.float64]
+
+PLACE_WEIGHT: Final = 1.0
+INTERVAL_WEIGHT: Final = 0.8
+TEMPO_WEIGHT: Final = 0.15
+USUAL_LOG2_S: Final = -0.74
+"""100 quarters a minute: of readings at half or twice the tempo, the more usual is preferred."""
+
+PREFERENCE_OCTAVES: Final = 0.8
+PREFERENCE_WEIGHT: Final = 0.6
+
+DRIFT_OCTAVES: Final = 0.12
+"""Standard deviation of the tempo's drift over a quarter."""
+
+TIMING_S: Final = 0.025
+TIMING_SHARE: Final = 0.05
+"""An interval's timing strays by this many seconds, and this share of itself."""
+
+LONGEST_PARTS: Final = 16 * QUARTER_PARTS
+PAUSE_COST: Final = 4.0
+"""For a silence that is longer still: whole quarters, in the tempo from before."""
+
+_REACH_BINS: Final = 5
+_NOTHING: Final = -1e18
+
+
+def _build_steps() -> NDArray[np.int64]:
+    """Intervals the search tries, in 24ths of a quarter: coarser as they grow."""
+    steps = [0, 3, 4, 6, 8, 9]
+    steps += [s for s in range(10, 4 * QUARTER_PARTS + 1) if s % 3 == 0 or s % 4 == 0]
+    steps += list(range(4 * QUARTER_PARTS + 12, LONGEST_PARTS + 1, 12))
+    return np.array(sorted(set(steps)), np.int64)
+
+
+def classify_steps(steps: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
+    """Return each step's class of interval and the price of not being exactly that."""
+    values = np.array([float(f) * QUARTER_PARTS for f in INTERVALS])
+    classes = np.abs(steps[:, None] - values[None, :]).argmin(1)
+    distance = np.abs(steps - values[classes])
+    classes[steps > values[-2] + 12] = len(INTERVALS) - 1
+    price = np.where(distance > 0.5, 2.0, 0.0)
+    price[steps > values[-1]] = 1.0 + 0.3 * np.log2(steps[steps > values[-1]] / values[-1])
+    return classes, price
+
+
+STEPS: Final = _build_steps()
+_CLASSES, _PRICES = classify_steps(STEPS)
+_PLACE_OF: Final = np.array(
+    [PLACES.index(p) if p in PLACES else -1 for p in range(QUARTER_PARTS)], np.int64
+)
+_PLACES: Final = np.array(PLACES, np.int64)
+_BIN_OCTAVES: Final = (SLOWEST_LOG2_S - FASTEST_LOG2_S) / (TEMPO_BINS - 1)
+_TEMPI: Final = FASTEST_LOG2_S + _BIN_OCTAVES * np.arange(TEMPO_BINS)
+
+
+def locate(onset_s: Floats, place: Floats, interval: Floats, tempo: Floats) -> NDArray[np.int64]:
+    """Return the written position of each attack, in 24ths of a quarter; the first in quarter 0.
+
+    Parameters
+    ----------
+    onset_s : np.ndarray, shape (A,), ascending
+    place : np.ndarray, shape (A, len(PLACES))
+    interval : np.ndarray, shape (A, len(INTERVALS))
+        Of attack ``i`` to ``i + 1``.
+    tempo : np.ndarray, shape (A, TEMPO_BINS)
+        Log probabilities.
+    """
+    if not len(onset_s):
+        return np.zeros(0, np.int64)
+    preference = 0.5 * ((_TEMPI - USUAL_LOG2_S) / PREFERENCE_OCTAVES) ** 2
+    return _search(
+        np.ascontiguousarray(onset_s),
+        PLACE_WEIGHT * place,
+        INTERVAL_WEIGHT * interval[:, _CLASSES] - _PRICES,
+        TEMPO_WEIGHT * tempo - PREFERENCE_WEIGHT * preference,
+        np.array([DRIFT_OCTAVES, TIMING_S, TIMING_SHARE]),
+    )
+
+
+@njit(cache=True)
+def _search(
+    onset_s: Floats, place: Floats, interval: Floats, tempo: Floats, spreads: Floats
+) -> NDArray[np.int64]:
+    drift, timing_s, timing_share = spreads
+    count, places, tempi, steps = len(onset_s), len(_PLACES), len(_TEMPI), len(STEPS)
+    total = np.empty((places, tempi))
+    for p in range(places):
+        for k in range(tempi):
+            total[p, k] = place[0, p] + tempo[0, k]
+    from_place = np.zeros((count, places, tempi), np.int16)
+    from_tempo = np.zeros((count, places, tempi), np.int16)
+    from_step = np.zeros((count, places, tempi), np.int16)
+    drifted = np.empty((places, tempi))
+    drifted_from = np.zeros((places, tempi), np.int16)
+    for i in range(1, count):
+        gap_s = max(onset_s[i] - onset_s[i - 1], 1e-3)
+        for p in range(places):
+            for k in range(tempi):
+                # The drift is over the time that passed, in quarters of the new tempo.
+                quarters = min(max(gap_s / 2.0 ** _TEMPI[k], 0.1), 4.0)
+                variance = drift * drift * quarters
+                best, arg = -1e18, k
+                for j in range(max(0, k - _REACH_BINS), min(tempi, k + _REACH_BINS + 1)):
+                    step = _TEMPI[k] - _TEMPI[j]
+                    value = total[p, j] - 0.5 * step * step / variance
+                    if value > best:
+                        best, arg = value, j
+                drifted[p, k] = best - 0.5 * np.log(variance)
+                drifted_from[p, k] = arg
+        fresh = np.full((places, tempi), -1e18)
+        for k in range(tempi):
+            quarter_s = 2.0 ** _TEMPI[k]
+            for s in range(steps):
+                expected_s = STEPS[s] * quarter_s / 24.0
+                deviation_s = timing_s + timing_share * expected_s
+                miss = (gap_s - expected_s) / deviation_s
+                if miss > 4.5 or miss < -4.5:
+                    continue
+                gain = interval[i - 1, s] - 0.5 * miss * miss - np.log(deviation_s)
+                for p in range(places):
+                    q = _PLACE_OF[(_PLACES[p] + STEPS[s]) % 24]
+                    if q < 0:
+                        continue
+                    value = drifted[p, k] + gain
+                    if value > fresh[q, k]:
+                        fresh[q, k] = value
+                        from_place[i, q, k] = p
+                        from_tempo[i, q, k] = drifted_from[p, k]
+                        from_step[i, q, k] = s
+            if gap_s > LONGEST_PARTS * quarter_s / 24.0:
+                gain = interval[i - 1, steps - 1] - PAUSE_COST
+                gain -= np.log(timing_s + timing_share * gap_s)
+                for p in range(places):
+                    value = total[p, k] + gain
+                    if value > fresh[p, k]:
+                        fresh[p, k] = value
+                        from_place[i, p, k] = p
+                        from_tempo[i, p, k] = k
+                        from_step[i, p, k] = -1
+        top = -1e18
+        for q in range(places):
+            for k in range(tempi):
+                fresh[q, k] += place[i, q] + tempo[i, k]
+                top = max(top, fresh[q, k])
+        if top < -1e17:  # nothing explains this gap: begin anew, a quarter on
+            for q in range(places):
+                for k in range(tempi):
+                    fresh[q, k] = total[q, k] - 50.0
+                    from_place[i, q, k] = q
+                    from_tempo[i, q, k] = k
+                    from_step[i, q, k] = -1
+            top = fresh.max()
+        for q in range(places):
+            for k in range(tempi):
+                total[q, k] = fresh[q, k] - top
+    best, p, k = -1e18, 0, 0
+    for q in range(places):
+        for j in range(tempi):
+            if total[q, j] > best:
+                best, p, k = total[q, j], q, j
+    moves = np.zeros(count, np.int64)
+    for i in range(count - 1, 0, -1):
+        step = from_step[i, p, k]
+        if step < 0:  # whole quarters, as many as the time holds
+            gap_s = onset_s[i] - onset_s[i - 1]
+            moves[i] = 24 * max(1, round(gap_s / 2.0 ** _TEMPI[k]))
+        else:
+            moves[i] = STEPS[step]
+        p, k = from_place[i, p, k], from_tempo[i, p, k]
+    moves[0] = _PLACES[p]
+    return np.cumsum(moves)

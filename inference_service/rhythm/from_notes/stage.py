@@ -1,0 +1,49 @@
+"""The rhythm stage: performed notes to beats, and notes on beats to written places."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from inference_service.music.events import Key, NoteEvent, Part, Rhythm, Transcription
+from inference_service.rhythm.from_notes.bar_network import BarReader
+from inference_service.rhythm.from_notes.beats import estimate_rhythm
+from inference_service.rhythm.from_notes.placement import place_notes
+from inference_service.rhythm.from_notes.score_reader import Reading, ScoreReader
+
+
+class NoteRhythmReader:
+    """Reads rhythm with a :class:`ScoreReader`, and bars with a :class:`BarReader`.
+
+    Parameters
+    ----------
+    weights, bar_weights : Path
+        The networks' safetensors files.
+    """
+
+    def __init__(self, weights: Path, bar_weights: Path) -> None:
+        # The beats of a lone performer and the places of the notes on them come of one reading.
+        self._read_once = lru_cache(maxsize=1)(ScoreReader(weights).read)
+        self._bar_reader = BarReader(bar_weights)
+        # numba compiles the searches when they are first called: now, and not within a request.
+        notes = tuple(NoteEvent(0.5 * index, 0.5 * index + 0.4, 60) for index in range(4))
+        self.estimate(notes)
+        parts = (Part("piano", "Piano", notes),)
+        self.place(Transcription(2.0, 0.0, 120.0, "4/4", Key("C", "major"), parts, (), ()))
+
+    def read(self, notes: Sequence[NoteEvent]) -> Reading:
+        """Read notes, one or more, in order; the latest reading is remembered."""
+        return self._read_once(tuple(notes))
+
+    def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
+        """Return the rhythm of notes, sorted; None where they make fewer than two attacks."""
+        if len(notes) < 2:
+            return None
+        return estimate_rhythm(notes, self.read(notes), self._bar_reader)
+
+    def place(self, transcription: Transcription) -> Transcription:
+        """Return the transcription with each pitched note placed on its beats."""
+        placements, swing = place_notes(transcription, self)
+        return replace(transcription, placements=placements, swing=swing)

@@ -1,0 +1,137 @@
+"""The melody of one voice, by SwiftF0's contour and a network of our own that cuts it into notes.
+
+SwiftF0 follows the pitch (:mod:`..swift_f0`); :mod:`.network` hears the contour and a
+spectrogram, in which vowels and consonants are to be told apart, and :mod:`.decoding` makes
+notes of what it tells. Written pitches, tuning and velocities are those of :mod:`..swift_f0`.
+
+Recordings of any length go through the network in windows: of each only the frames are kept that
+lie :attr:`~.network.SingingNetConfig.context_frames` from its cut ends, so that the result
+is the whole's, without seams.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from swift_f0 import PitchResult
+
+from inference_service.audio.chunking import Window, crossfade, iterate_windows
+from inference_service.audio.resample import resample
+from inference_service.audio.waveform import Samples, Waveform
+from inference_service.music.events import NoteEvent
+from inference_service.progress import Report
+from inference_service.tagger.singing.decoding import DecodingOptions, Outputs, decode_notes
+from inference_service.tagger.singing.features import (
+    RATE_HZ,
+    compute_columns,
+    describe_contour,
+    gain_db,
+    pitches,
+)
+from inference_service.tagger.singing.network import Logits, SingingNet, load_network, read_notes
+from inference_service.tagger.swift_f0 import SwiftF0Tagger, to_events
+
+DECODING_KEY: Final = "decoding"
+WINDOW_FRAMES: Final = 4096
+TRACKING_SHARE: Final = 0.7
+"""Of the time, for the pitch contour."""
+
+
+class SingingTagger:
+    """Finds the notes of a lone voice or monophonic instrument, 47 to 2094 Hz.
+
+    Parameters
+    ----------
+    network : SingingNet
+        Ready to run, on ``device``.
+    device : str
+    options : DecodingOptions, optional
+    threads : int
+        ONNX Runtime's threads.
+    """
+
+    def __init__(
+        self,
+        network: SingingNet,
+        device: str = "cpu",
+        options: DecodingOptions | None = None,
+        threads: int = 2,
+    ) -> None:
+        self._network = network
+        self._device = device
+        self._options = options or DecodingOptions()
+        self._tracker = SwiftF0Tagger(threads)
+        # numba compiles the decoder when it is first called: now, and not within a request.
+        silence = Outputs(*np.zeros((len(Outputs._fields), 2)))
+        decode_notes(silence, np.zeros(2), np.zeros(2), self._options)
+
+    def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
+        """Return the notes, sorted and without overlap."""
+        samples = resample(waveform.mono()[None], waveform.sample_rate_hz, RATE_HZ)[0]
+        contour = self._tracker.track(
+            Waveform(samples[None], RATE_HZ), lambda f: report(TRACKING_SHARE * f)
+        )
+        outputs = self.predict(
+            samples, contour, lambda f: report(TRACKING_SHARE + (1 - TRACKING_SHARE) * f)
+        )
+        notes = decode_notes(outputs, pitches(contour), contour.confidence, self._options)
+        onsets_s, offsets_s, heard = np.array(notes, float).reshape(-1, 3).T
+        report(1.0)
+        return to_events(onsets_s, offsets_s, heard, contour, tuning_cents, waveform.duration_s)
+
+    def predict(self, samples: Samples, contour: PitchResult, report: Report) -> Outputs:
+        """Return what the network makes of a recording.
+
+        Parameters
+        ----------
+        samples : np.ndarray, shape (N,), float32, at ``features.RATE_HZ``
+        contour : PitchResult
+            Of the same.
+        report : Report
+        """
+        frames = len(contour.timestamps)
+        context = self._network.config.context_frames
+        windows = iterate_windows(frames, WINDOW_FRAMES, 2 * context)
+        told = crossfade(self._run(samples, contour, windows, report), frames, margin=context)
+        return Outputs(*told.astype(np.float64))
+
+    def _run(
+        self, samples: Samples, contour: PitchResult, windows: Iterator[Window], report: Report
+    ) -> Iterator[tuple[Window, NDArray[np.float32]]]:
+        gain = gain_db(contour)
+        described = describe_contour(contour)
+        for window in windows:
+            report(window.start / described.shape[1])
+            columns = compute_columns(samples, gain, window.start, window.stop)
+            steps = described[:, window.start : window.stop]
+            with torch.inference_mode():
+                logits = self._network(
+                    torch.from_numpy(columns)[None].to(self._device),
+                    torch.from_numpy(steps)[None].to(self._device),
+                )
+            yield window, to_outputs(logits)
+
+
+def to_outputs(logits: Logits) -> NDArray[np.float32]:
+    """Return the first recording's rows of :class:`.decoding.Outputs`."""
+    told = torch.stack([logits.onset.sigmoid(), logits.sounding.sigmoid(), logits.bend])[:, 0]
+    rows: NDArray[np.float32] = told.float().cpu().numpy()
+    return rows
+
+
+def load_tagger(weights: Path, device: str = "cpu", threads: int = 2) -> SingingTagger:
+    """Build a tagger from weights, with the costs that were chosen for them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    """
+    options = DecodingOptions(**json.loads(read_notes(weights).get(DECODING_KEY, "{}")))
+    return SingingTagger(load_network(weights, device), device, options, threads)

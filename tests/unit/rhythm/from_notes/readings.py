@@ -1,0 +1,138 @@
+"""What a network that is sure, and right, says of written music; and one that knows nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.music.events import NoteEvent
+from inference_service.rhythm.from_notes.attacks import find_attacks
+from inference_service.rhythm.from_notes.score_network import (
+    FASTEST_LOG2_S,
+    FIFTHS,
+    INTERVALS,
+    METRES,
+    PLACES,
+    QUARTER_PARTS,
+    SLOWEST_LOG2_S,
+    TEMPO_BINS,
+)
+from inference_service.rhythm.from_notes.score_reader import Reading
+
+SURE = 6.0
+"""Log odds of what is right."""
+
+
+class FixedReader:
+    """Reads the same in everything."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    def read(self, notes: Sequence[NoteEvent]) -> Reading:
+        """Return it."""
+        return self._reading
+
+
+class BlankReader:
+    """Has no opinion: everything is as likely as anything else."""
+
+    def read(self, notes: Sequence[NoteEvent]) -> Reading:
+        """Return even chances, and no ornaments."""
+        return build_blank(notes)
+
+
+class IdealBars:
+    """Hears a bar line every ``bar_q`` quarters, one of them at ``line_q``.
+
+    Quarters count from the one in which the music begins.
+    """
+
+    def __init__(self, bar_q: float, metre: tuple[int, int], line_q: float = 0.0) -> None:
+        self._bar_q, self._metre, self._line_q = bar_q, metre, line_q
+
+    def read(self, ticks: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return log odds of bar lines, and log probabilities of metres, of each eighth."""
+        eighths_q = np.arange(len(ticks)) / 2 - self._line_q
+        odds = np.where(np.isclose(eighths_q % self._bar_q, 0.0), SURE, -SURE)
+        return odds, sure([METRES.index(self._metre)] * len(ticks), len(METRES))
+
+
+def build_blank(notes: Sequence[NoteEvent], **known: Any) -> Reading:
+    """Even chances, but for the fields that are given."""
+    attacks = find_attacks(np.array([n.onset_s for n in notes]))
+    count = len(attacks.onset_s)
+    fields: dict[str, Any] = {
+        "place": even(count, len(PLACES)),
+        "interval": even(count, len(INTERVALS)),
+        "tempo": even(count, TEMPO_BINS),
+        "metre": even(count, len(METRES)),
+        "fifths": even(count, len(FIFTHS)),
+        "beat": np.zeros(count),
+        "downbeat": np.zeros(count),
+        "length": even(len(notes), len(INTERVALS)),
+        "hand": np.full(len(notes), -1.0),
+        "extra": np.full(len(notes), -1.0),
+    }
+    return Reading(attacks=attacks, **(fields | known))
+
+
+@dataclass(frozen=True)
+class Written:
+    """A line of music: where its attacks stand, in quarters from a bar line before the first."""
+
+    starts_q: Sequence[Fraction | float]
+    bar_q: float
+    metre: tuple[int, int]
+
+    @property
+    def parts(self) -> NDArray[np.int64]:
+        """Positions in 24ths of a quarter."""
+        return np.array([round(q * QUARTER_PARTS) for q in self.starts_q])
+
+
+def read_ideally(music: Written, onset_s: NDArray[np.float64], **known: Any) -> Reading:
+    """What is right of a line whose attacks were played at ``onset_s``, shape (A,)."""
+    notes = [NoteEvent(t, t + 0.2, 60) for t in onset_s.tolist()]
+    starts = np.array([float(q) for q in music.starts_q])
+    return build_blank(
+        notes,
+        **{
+            "place": sure([PLACES.index(p) for p in music.parts % QUARTER_PARTS], len(PLACES)),
+            "interval": sure(classify(np.append(np.diff(starts), 1.0)), len(INTERVALS)),
+            "tempo": sure(bin_tempi(starts, onset_s), TEMPO_BINS),
+            "metre": sure([METRES.index(music.metre)] * len(starts), len(METRES)),
+            "downbeat": np.where(np.isclose(starts % music.bar_q, 0.0), SURE, -SURE),
+            **known,
+        },
+    )
+
+
+def even(count: int, classes: int) -> NDArray[np.float64]:
+    """Log probabilities of shape (count, classes) that tell nothing."""
+    return np.full((count, classes), -np.log(classes))
+
+
+def sure(right: Sequence[int] | NDArray[np.int64], classes: int) -> NDArray[np.float64]:
+    """Log probabilities of shape (len(right), classes)."""
+    odds = SURE * np.eye(classes)[np.asarray(right, np.int64)]
+    return np.asarray(odds - np.log(np.exp(odds).sum(axis=1, keepdims=True)))
+
+
+def classify(quarters: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Class of the nearest interval."""
+    values = np.array([float(f) for f in INTERVALS])
+    return np.asarray(np.abs(quarters[:, None] - values[None, :]).argmin(axis=1))
+
+
+def bin_tempi(starts_q: NDArray[np.float64], onset_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Bin of the seconds that a quarter takes at each attack."""
+    quarter_s = np.gradient(onset_s, starts_q) if len(starts_q) > 1 else np.array([0.5])
+    step = (SLOWEST_LOG2_S - FASTEST_LOG2_S) / (TEMPO_BINS - 1)
+    bins = np.rint((np.log2(quarter_s) - FASTEST_LOG2_S) / step)
+    return np.asarray(np.clip(bins, 0, TEMPO_BINS - 1).astype(np.int64))

@@ -1,0 +1,40 @@
+"""Swung eighths against even, dotted and triplet ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inference_service.rhythm.from_notes.swing import MIN_PAIRS, find_swing, straighten
+
+
+def _beats(*phases: float, count: int = 32, deviation: float = 0.02) -> np.ndarray:
+    places = (np.arange(count)[:, None] + np.array([0.0, *phases])[None, :]).ravel()
+    return np.sort(places + np.random.default_rng(0).normal(0, deviation, len(places)))
+
+
+@pytest.mark.parametrize("short", [0.6, 0.66, 0.7])
+def test_long_and_short_eighths_swing(short: float) -> None:
+    assert find_swing(_beats(short)) == pytest.approx(short, abs=0.02)
+
+
+@pytest.mark.parametrize("phases", [(0.5,), (0.75,), (1 / 3, 2 / 3), (0.25, 0.5, 0.75), ()])
+def test_other_divisions_do_not(phases: tuple[float, ...]) -> None:
+    assert find_swing(_beats(*phases)) is None
+
+
+def test_a_few_pairs_are_no_style() -> None:
+    assert find_swing(_beats(0.66, count=MIN_PAIRS - 1)) is None
+
+
+def test_a_piece_that_is_half_even_is_even() -> None:
+    assert find_swing(np.concatenate([_beats(0.66, count=16), 16 + _beats(0.5, count=16)])) is None
+
+
+def test_nothing_does_not_swing() -> None:
+    assert find_swing(np.array([])) is None
+
+
+def test_straightening_puts_the_short_eighth_in_the_middle() -> None:
+    places = np.array([0.0, 0.33, 0.66, 0.83, 1.0, 1.66, -0.34])
+    assert straighten(places, 0.66) == pytest.approx([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, -0.5])
