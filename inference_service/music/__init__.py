@@ -1,1 +1,1 @@
-"""Pure musical types and arithmetic: no arrays, no audio, no I/O."""
+"""Musical types and arithmetic in pure Python: no arrays, no audio, no I/O."""

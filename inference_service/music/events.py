@@ -1,7 +1,7 @@
-"""What the service hears, as immutable values.
+"""The transcription of a recording as immutable values: notes, beats, chords and key.
 
-Conventions: times in seconds from the first decoded sample; ``pitch`` is a MIDI number (60 is
-middle C, 69 is A4 = 440 Hz); ``velocity`` is MIDI's 1-127; ``program`` is General MIDI, 0-based.
+Times are in seconds from the first decoded sample. ``pitch`` is a MIDI number (60 is middle C, 69
+is A4 = 440 Hz), ``velocity`` is MIDI's 1-127, ``program`` is General MIDI's, 0-based.
 Chord labels follow Harte et al., "Symbolic representation of musical chords" (ISMIR 2005).
 """
 
@@ -22,10 +22,19 @@ Mode = Literal["major", "minor"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class NoteEvent:
-    """One sounding note, as performed.
+    """A note as performed.
 
-    ``pitch_cents`` is how far, in cents, the heard pitch lies from ``pitch`` at A440, where a
-    tagger measures it: singers slide and drift. It takes no part in comparisons.
+    Attributes
+    ----------
+    onset_s, offset_s : float
+        Start and end.
+    pitch : int
+        MIDI number.
+    velocity : int
+        1 to 127.
+    pitch_cents : float
+        Deviation of the sounding pitch from ``pitch`` at A440, in cents, as singers slide and
+        drift. 0 where the tagger does not measure it. Ignored in comparisons.
     """
 
     onset_s: float
@@ -39,7 +48,7 @@ class NoteEvent:
 class Part:
     """The notes of one instrument, sorted by onset, then pitch.
 
-    Drum parts name the sounds by General MIDI percussion keys in ``pitch``.
+    In a drum part, ``pitch`` is a General MIDI percussion key.
     """
 
     id: str
@@ -51,7 +60,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Beat:
-    """A beat; ``position`` counts within the bar from 1, the downbeat."""
+    """A beat; ``position`` is its number within the bar, 1 for the downbeat."""
 
     time_s: float
     position: int
@@ -59,7 +68,7 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Beats with their places in the bar, and the tempo and metre they amount to."""
+    """Beats with their positions in the bar, and the overall tempo and metre."""
 
     beats: tuple[Beat, ...]
     tempo_bpm: float
@@ -68,7 +77,10 @@ class Rhythm:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ChordSegment:
-    """A chord from ``start_s`` to ``end_s``; ``label`` in Harte syntax, ``NO_CHORD`` for none."""
+    """A chord from ``start_s`` to ``end_s``.
+
+    ``label`` is in Harte syntax; ``NO_CHORD`` means that no chord sounds.
+    """
 
     start_s: float
     end_s: float
@@ -85,13 +97,32 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """The canonical result of one request; ``result.json`` is this, field by field.
+    """The canonical result of a request. ``result.json`` has the same fields.
 
-    ``tempo_bpm`` and ``time_signature`` describe the whole; ``beats`` carry the tempo's course.
-    ``placements`` say how the notes are to be written, part by part and note by note, where that
-    was read from the performance; with ``swing``, even eighths stand for long and short ones.
-    ``models`` maps a task to ``name@version``; ``timings_s`` a
-    stage to the seconds it took.
+    Attributes
+    ----------
+    duration_s : float
+        Length of the recording.
+    tuning_cents : float
+        Tuning of the recording relative to A440.
+    tempo_bpm : float
+        Overall tempo. ``beats`` carry its variations.
+    time_signature : str
+        Overall metre, such as ``"4/4"``.
+    key : Key
+    parts : tuple of Part
+    beats : tuple of Beat
+    chords : tuple of ChordSegment
+    placements : Placements
+        How each note is to be written, parallel to ``parts``; empty where no model inferred it.
+    swing : bool
+        Whether even eighths are to be played long and short.
+    models : mapping of str to str
+        Task to ``name@version``.
+    timings_s : mapping of str to float
+        Stage to its running time in seconds.
+    preset : str
+    schema : str
     """
 
     duration_s: float

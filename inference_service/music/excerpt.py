@@ -1,4 +1,4 @@
-"""Some bars of a score, and scores one after another."""
+"""Extract bars from a score, and append one score to another."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from inference_service.music.score import (
 
 
 def cut_score(score: Score, start_beats: Fraction, stop_beats: Fraction) -> Score:
-    """Return the bars from one bar line to another, moved to begin at 0 beats.
+    """Return the bars between two bar lines, moved to begin at 0 beats.
 
-    Notes that hang over are cut; those that begin before are left out. What is in force at the
-    start, key, metre and chord, is the excerpt's.
+    Notes that begin before ``start_beats`` are omitted; those that sound beyond ``stop_beats`` are
+    shortened. The excerpt begins with the key, metre and chord in force at its start.
 
     Parameters
     ----------
     score : Score
     start_beats, stop_beats : Fraction
-        Bar lines; from within a pickup, the rest of it is the excerpt's.
+        Positions of bar lines. A start within the pickup keeps the rest of the pickup.
     """
 
     def is_inside(position: Fraction) -> bool:
@@ -92,20 +92,20 @@ def _signature_at(score: Score, position: Fraction) -> TimeSignature:
 
 
 def append_score(first: Score, second: Score, join_beats: Fraction) -> Score:
-    """Return a score that goes on with another one's bars.
+    """Return the first score followed by the second.
 
     Parameters
     ----------
     first, second : Score
-        In one beat's note value. Parts are matched by their ids; one that the other score lacks is
-        silent there. Title and tempo are the first one's.
+        Scores with the same beat unit. Parts are matched by id; a part that only one score has
+        rests in the other. Title and tempo are taken from ``first``.
     join_beats : Fraction
-        The bar line of the first at which the second's bar 1 begins; nothing may come after it.
+        The bar line of ``first`` at which bar 1 of ``second`` begins. ``first`` must end there.
 
     Raises
     ------
     ValueError
-        If the second begins with a pickup, or the lower numbers of the time signatures differ.
+        If ``second`` begins with a pickup, or the lower numbers of the time signatures differ.
     """
     if second.pickup_beats:
         raise ValueError("what is appended begins with a full bar")

@@ -1,7 +1,7 @@
-"""Families of instruments, as the note tagger tells them apart.
+"""The instrument families that the note tagger distinguishes.
 
-General MIDI's programs, 0-based, gathered by how they sound: its own groups of eight, reeds and
-pipes together, singers apart from the ensembles among which General MIDI has them.
+They follow General MIDI's groups of eight programs, with two changes: reeds and pipes form one
+family, and voices are separate from the ensembles. Programs are 0-based.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FAMILIES: Final = (
     "winds",
     "synth",
 )
-"""In the order of the tagger's outputs. Drums are no family: they have no pitch."""
+"""In the order of the tagger's outputs. Drums, which have no pitch, are not a family."""
 
 _PROGRAMS: Final = {
     "piano": range(8),
@@ -50,7 +50,7 @@ _REPRESENTATIVES: Final = {
 
 
 def family_of(program: int) -> str:
-    """Return the family of a General MIDI program; "synth" is whatever no other one claims."""
+    """Return the family of a General MIDI program; "synth" if it belongs to no other."""
     for family, programs in _PROGRAMS.items():
         if program in programs:
             return family
@@ -58,7 +58,7 @@ def family_of(program: int) -> str:
 
 
 def program_of(family: str) -> int:
-    """Return a General MIDI program that stands for a family.
+    """Return the General MIDI program that represents a family.
 
     Raises
     ------

@@ -1,11 +1,12 @@
-"""Time signatures, and where the bars of a performance lie on its beats.
+"""Time signatures, and the bars of a performance on its beats.
 
-A notated beat is the note value that a signature's lower number names. Trackers count compound
-metres (6/8, 9/8, 12/8) in dotted quarters instead, two to four a bar; :func:`align` recognises
-that and counts every such beat as three, so that all later arithmetic knows one kind of beat.
+A notated beat is the note value that a signature's lower number names. Beat trackers count
+compound metres (6/8, 9/8, 12/8) in dotted quarters instead, two to four a bar. :func:`align`
+detects this and divides each such beat into three, so that all later code deals with notated beats
+only.
 
-Bars need not be equal: each begins where a beat has position 1. A bar whose beats fall short of
-the signature, or overrun it, is a bar in another signature, as a reader would write it.
+Bars may differ in length: each begins at a beat with position 1. A bar with fewer or more beats
+than the signature is written in a time signature of its own.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from inference_service.music.events import Beat, Transcription
 from inference_service.music.time import MIN_BEAT_S, BeatGrid
 
 MAX_BEAT_S: Final = 8.0
-"""A longer gap between beats holds beats that nobody heard: MIDI has no slower tempo than 16 s."""
+"""Longest beat, in seconds. In a longer gap beats must be missing. MIDI's slowest beat is 16 s."""
 
 _SIGNATURE: Final = re.compile(r"^\s*(\d{1,2})\s*/\s*(1|2|4|8|16|32)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
 class TimeSignature:
-    """``beats`` of a ``unit``-th note each."""
+    """A time signature: ``beats`` is its upper number, ``unit`` its lower."""
 
     beats: int
     unit: int
@@ -41,7 +42,7 @@ class TimeSignature:
 
     @property
     def is_compound(self) -> bool:
-        """Whether beats go in threes: 6/8, 9/8, 12/8, 6/16 ..., also 6/4."""
+        """Whether beats are grouped in threes: 6/8, 9/8, 12/8, 6/16 ..., also 6/4."""
         return self.beats % 3 == 0 and self.beats > 3
 
     def __str__(self) -> str:
@@ -52,7 +53,7 @@ COMMON_TIME: Final = TimeSignature(4, 4)
 
 
 def parse_time_signature(text: str) -> TimeSignature:
-    """Read ``"6/8"``; what is no signature is common time.
+    """Parse a signature such as ``"6/8"``; any other text yields common time.
 
     >>> parse_time_signature("6/8")
     TimeSignature(beats=6, unit=8)
@@ -65,18 +66,18 @@ def parse_time_signature(text: str) -> TimeSignature:
 
 @dataclass(frozen=True, slots=True)
 class BarGrid:
-    """A performance's notated beats and the bars that they make.
+    """The notated beats of a performance, and its bars.
 
     Attributes
     ----------
     grid : BeatGrid
-        Seconds to notated beats and back.
+        Map between seconds and notated beats.
     signature : TimeSignature
-        The metre of the whole.
+        Overall metre.
     downbeats : tuple of int
         Indices of the beats that begin a bar, ascending, never empty.
     tempo_bpm : float
-        Notated beats a minute.
+        Notated beats per minute.
     """
 
     grid: BeatGrid
@@ -86,7 +87,7 @@ class BarGrid:
 
     def bar_starts(self, start_beats: float, stop_beats: float) -> list[int]:
         """Bar lines from the last one at or before ``start_beats`` to the first at or after
-        ``stop_beats``; regular bars go on before the first downbeat and after the last.
+        ``stop_beats``, extrapolated by regular bars beyond the first and last downbeat.
         """
         length = self.signature.beats
         starts = list(self.downbeats)
@@ -100,23 +101,23 @@ class BarGrid:
 
 
 def align(transcription: Transcription) -> BarGrid:
-    """Lay the transcription's bars over its beats."""
+    """Return the notated beats and bars of a transcription."""
     signature = parse_time_signature(transcription.time_signature)
     beats = [b for b in transcription.beats if b.time_s >= 0]
     tempo_bpm = max(transcription.tempo_bpm, 1.0)
-    heard = BeatGrid(_fill_gaps(beats), tempo_bpm, signature.beats)
-    if signature.is_compound and _counts_in_threes(heard.beats, signature):
-        heard = BeatGrid(_thirds(heard.beats))
+    grid = BeatGrid(_fill_gaps(beats), tempo_bpm, signature.beats)
+    if signature.is_compound and _counts_in_threes(grid.beats, signature):
+        grid = BeatGrid(_divide_into_thirds(grid.beats))
         tempo_bpm *= 3
-    downbeats = [i for i, beat in enumerate(heard.beats) if beat.position == 1]
-    if len(downbeats) > len(heard.beats) / 2 and signature.beats > 1:
-        downbeats = downbeats[:1]  # a tracker that calls every beat a downbeat knows no bars
+    downbeats = [i for i, beat in enumerate(grid.beats) if beat.position == 1]
+    if len(downbeats) > len(grid.beats) / 2 and signature.beats > 1:
+        downbeats = downbeats[:1]  # where most beats are downbeats, the tracker found no bars
     bar_lines = _split_long_bars(downbeats or [0], signature)
-    return BarGrid(heard, signature, tuple(bar_lines), tempo_bpm)
+    return BarGrid(grid, signature, tuple(bar_lines), tempo_bpm)
 
 
 def _fill_gaps(beats: Sequence[Beat]) -> list[Beat]:
-    """Put beats at an even pace into gaps longer than ``MAX_BEAT_S``."""
+    """Insert evenly spaced beats into gaps longer than ``MAX_BEAT_S``."""
     filled = list(beats[:1])
     for before, after in pairwise(beats):
         gap_s = after.time_s - before.time_s
@@ -129,13 +130,13 @@ def _fill_gaps(beats: Sequence[Beat]) -> list[Beat]:
 
 
 def _counts_in_threes(beats: Sequence[Beat], signature: TimeSignature) -> bool:
-    """Whether most bars are: a bar in another metre may hold more."""
+    """Whether the beats of a compound metre are dotted ones, judged by the median bar."""
     lasts = [before.position for before, after in pairwise(beats) if after.position == 1]
     return median(lasts or [beat.position for beat in beats[-1:]]) <= signature.beats // 3
 
 
-def _thirds(beats: Sequence[Beat]) -> list[Beat]:
-    """Divide every beat into three, counting through the bar."""
+def _divide_into_thirds(beats: Sequence[Beat]) -> list[Beat]:
+    """Divide every beat into three and number the parts through the bar."""
     thirds = []
     for before, after in pairwise(beats):
         third_s = max((after.time_s - before.time_s) / 3, MIN_BEAT_S)
@@ -146,7 +147,7 @@ def _thirds(beats: Sequence[Beat]) -> list[Beat]:
 
 
 def _split_long_bars(downbeats: Sequence[int], signature: TimeSignature) -> list[int]:
-    """Add bar lines where a bar would last two bars or more."""
+    """Add bar lines within gaps of two bars or more."""
     split = [downbeats[0]]
     for downbeat in downbeats[1:]:
         while downbeat - split[-1] >= 2 * signature.beats:

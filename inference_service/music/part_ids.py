@@ -1,4 +1,4 @@
-"""Parts by their names, as a file tells them."""
+"""Part ids derived from the part names in a file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LONGEST: Final = 32
 
 
 def build_part_id(name: str, used: set[str]) -> str:
-    """Return an identity for a part, which is added to those in use.
+    """Return a unique id for a part, and add it to ``used``.
 
     >>> used = {"violin"}
     >>> build_part_id("Violin", used), build_part_id("Violin", used)

@@ -1,7 +1,7 @@
 """Pitch, chord and key names, and their transposition.
 
-Chord labels follow Harte et al. (ISMIR 2005): ``ROOT[:QUALITY][/BASS]`` with ``N`` for no chord;
-the bass is a scale degree over the root, so transposing a label moves its root alone.
+Chord labels follow Harte et al. (ISMIR 2005): ``ROOT[:QUALITY][/BASS]``, and ``N`` for no chord.
+The bass is a degree relative to the root, so transposing a label changes its root only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ A4_PITCH: Final = 69
 _STEPS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _ROOT: Final = re.compile(r"^([A-G])([#b]*)")
 
-# The tonics that a reader expects: the spelling with the fewest accidentals in its signature.
+# Of enharmonic tonics, the one whose key signature has the fewest accidentals.
 _TONICS: Final[dict[Mode, tuple[str, ...]]] = {
     "major": ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
     "minor": ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
@@ -29,12 +29,12 @@ _FLAT_NAMES: Final = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb"
 
 
 def frequency_to_pitch(f0_hz: float, tuning_cents: float = 0.0) -> float:
-    """MIDI number, fractional, of a frequency in a recording tuned ``tuning_cents`` off A440."""
+    """Fractional MIDI number of a frequency, in a recording tuned ``tuning_cents`` above A440."""
     return A4_PITCH + 12 * math.log2(f0_hz / A4_HZ) - tuning_cents / 100
 
 
 def pitch_class(name: str) -> int:
-    """Pitch class, 0-11 with C = 0, of a name such as ``"F#"``, ``"Bb"`` or ``"Cb"``.
+    """Pitch class (0-11, C = 0) of a name such as ``"F#"``, ``"Bb"`` or ``"Cb"``.
 
     Raises
     ------
@@ -49,12 +49,12 @@ def pitch_class(name: str) -> int:
 
 
 def fifths_of(name: str) -> int:
-    """Place of a name such as ``"F#"`` on the line of fifths, with C = 0."""
+    """Position on the line of fifths (C = 0) of a name such as ``"F#"``."""
     return _LINE.index(name[0]) - 1 + 7 * (name.count("#") - name.count("b"))
 
 
 def name_of(fifths: int) -> str:
-    """Name at a place on the line of fifths.
+    """Name at a position on the line of fifths.
 
     >>> [name_of(f) for f in (-2, 0, 6)]
     ['Bb', 'C', 'F#']
@@ -64,31 +64,31 @@ def name_of(fifths: int) -> str:
 
 
 def key_fifths(key: Key) -> int:
-    """Sharps (positive) or flats (negative) of a key's signature."""
+    """Number of sharps (positive) or flats (negative) in a key's signature."""
     fifths = fifths_of(key.tonic)
     return fifths - 3 if key.mode == "minor" else fifths
 
 
 def build_key(tonic_pitch_class: int, mode: Mode) -> Key:
-    """Return the key of a pitch class, in its usual spelling."""
+    """Return the key on a pitch class, with the tonic spelt as usual."""
     return Key(_TONICS[mode][tonic_pitch_class % 12], mode)
 
 
 def transpose_key(key: Key, semitones: int) -> Key:
-    """Return the key moved by semitones, spelt as usual; itself for 0."""
+    """Return the transposed key, spelt as usual; by whole octaves, the key itself."""
     if semitones % 12 == 0:
         return key
     return build_key(pitch_class(key.tonic) + semitones, key.mode)
 
 
 def pitch_class_name(pc: int, key: Key) -> str:
-    """Name a pitch class with sharps or flats, as the key's signature has them."""
+    """Name a pitch class, with flats if the key's signature has flats, else with sharps."""
     names = _FLAT_NAMES if key_fifths(key) < 0 else _SHARP_NAMES
     return names[pc % 12]
 
 
 def transpose_chord_label(label: str, semitones: int, key: Key) -> str:
-    """Move a Harte label's root by semitones and spell it in ``key`` (the key after moving)."""
+    """Transpose a Harte label, spelling its root in ``key``, the key after transposition."""
     match = _ROOT.match(label)
     if match is None:
         return label
@@ -99,7 +99,7 @@ def transpose_chord_label(label: str, semitones: int, key: Key) -> str:
 def transpose_chords(
     chords: tuple[ChordSegment, ...], semitones: int, key: Key
 ) -> tuple[ChordSegment, ...]:
-    """Move chord segments by semitones; ``key`` is the key after moving."""
+    """Transpose chord segments; ``key`` is the key after transposition."""
     return tuple(
         ChordSegment(c.start_s, c.end_s, transpose_chord_label(c.label, semitones, key))
         for c in chords

@@ -1,4 +1,4 @@
-"""How a performed note is to be written, as far as rhythm tells."""
+"""How performed notes are to be written: position, duration and hand."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class NotePlacement:
-    """A note's place on the beats of its performance, its written length, and its hand.
+    """A note's position on the beats of its performance, its written duration, and its hand.
 
-    ``start_beats`` counts notated beats from the first heard one. ``is_lower`` is whether the lower
-    of two hands plays it. An ``is_ornament`` note has no place of its own: it leads to the note
-    that follows it.
+    Attributes
+    ----------
+    start_beats : Fraction
+        Position in notated beats from the first detected beat.
+    duration_beats : Fraction
+        Written duration.
+    is_lower : bool
+        Whether the lower of two hands plays the note.
+    is_ornament : bool
+        Whether the note is an ornament of the note that follows it, without a position of its own.
     """
 
     start_beats: Fraction
@@ -22,4 +29,4 @@ class NotePlacement:
 
 
 Placements = tuple[tuple[NotePlacement, ...], ...]
-"""Of each part of a transcription its notes', in their order; nothing for a part of drums."""
+"""For each part of a transcription, one placement per note, in order; empty for drum parts."""

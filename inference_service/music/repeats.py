@@ -1,8 +1,8 @@
-"""In which order written bars are played.
+"""The order in which written bars are played.
 
-Repeats and alternative endings are unfolded; of jumps to the beginning or to a sign the first one
-is followed. After it nothing is repeated, of several endings the last one is played, and the music
-ends at the fine or goes on at the coda, where it has these.
+Repeats and alternative endings are unfolded. Only the first da capo or dal segno is followed.
+After the jump repeats are ignored, the last ending is played, and the music ends at the fine or
+continues at the coda, if there is one.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Final, NamedTuple
 
 MAX_BARS: Final = 1000
 MAX_PASSES: Final = 8
-"""How often a repeat is played at most: nobody means the ninety-nine times."""
+"""Most passes through a repeat. Files that ask for ninety-nine do not mean it."""
 
 
 class Jump(Enum):
-    """Where one goes back to at the end of a bar."""
+    """The target of a jump at the end of a bar."""
 
     NONE = 0
     CAPO = 1
@@ -26,11 +26,22 @@ class Jump(Enum):
 
 
 class Signs(NamedTuple):
-    """What a bar says of the order.
+    """The repeat and jump signs of a bar.
 
-    ``endings`` has a bit for each pass on which the bar begins an ending, none where it begins
-    none; ``repeats`` is how often one goes back from its end. The segno and the coda are at the
-    bar's beginning; the jump, the way to the coda and the fine at its end.
+    Attributes
+    ----------
+    opens : bool
+        Whether a repeat begins with the bar.
+    repeats : int
+        How many times to go back at its end.
+    endings : int
+        Bit mask of the passes for which an ending begins here; 0 if none does.
+    jump : Jump
+        Jump at its end.
+    is_segno, is_coda : bool
+        Whether the sign stands at its beginning.
+    to_coda, is_fine : bool
+        Whether the sign stands at its end.
     """
 
     opens: bool = False
@@ -44,12 +55,12 @@ class Signs(NamedTuple):
 
 
 def unfold(bars: Sequence[Signs], limit: int = MAX_BARS) -> list[int]:
-    """Return the indices of bars in the order in which they are played, ``limit`` of them at most.
+    """Return the indices of bars in playing order, at most ``limit`` of them.
 
-    A repeat without a beginning goes back to after the one before. An ending reaches to the bar
-    that goes back from it; its passes, not that bar's count, say how often. Where no ending is
-    for a pass, as after a first one alone, the music goes on behind them. A jump to a sign that is
-    not there is none.
+    A repeat without a start sign goes back to the end of the previous repeat. An ending extends to
+    the bar with the repeat sign; its passes, not that bar's count, determine how often it is
+    played. On a pass without an ending of its own, as when there is only a first ending, the music
+    continues after the endings. Jumps to a missing sign are ignored.
     """
     jumps = [(at, _find_target(bars, at)) for at, bar in enumerate(bars) if bar.jump.value]
     at, target = next((jump for jump in jumps if jump[1] is not None), (len(bars), None))
@@ -66,7 +77,7 @@ def _find_target(bars: Sequence[Signs], at: int) -> int | None:
 
 
 def _follow(bars: Sequence[Signs], start: int) -> Iterator[int]:
-    """Yield the indices of the bars from where a jump leads to."""
+    """Yield the indices of the bars played after a jump to ``start``."""
     endings = _spread_endings(bars)
     codas = [index for index, bar in enumerate(bars) if bar.is_coda]
     index = start
@@ -124,9 +135,9 @@ def _goes_back(
 
 
 def _spread_endings(bars: Sequence[Signs]) -> list[int]:
-    """Give each ending's passes to all its bars.
+    """Return the bit mask of passes for every bar, extending each ending over all its bars.
 
-    A last ending goes back nowhere, so that its end is not written: it is one bar.
+    A last ending has no repeat sign to mark where it stops, and is taken to be one bar.
     """
     spread = [0] * len(bars)
     is_first = True

@@ -1,8 +1,8 @@
-"""Written music as values: what quantisation makes, and MIDI and MusicXML are written from.
+"""Written music as immutable values: made by quantisation, and the source of MIDI and MusicXML.
 
-Positions and durations are exact, in beats (``fractions.Fraction``), from the start of the first
-full bar; a pickup has negative positions. A beat is the note value that the lower number of the
-time signature names.
+Positions and durations are exact fractions of beats. Position 0 is the start of the first full
+bar; positions in a pickup are negative. A beat is the note value that the lower number of the time
+signature names.
 """
 
 from __future__ import annotations
@@ -20,14 +20,24 @@ from inference_service.music.pitch import transpose_chord_label, transpose_key
 class ScoreNote:
     """A written note.
 
-    ``staff`` is 1, or 2 for the lower staff of a two-staff part; ``voice`` is 1, or 2 for the
-    lower line within a staff.
-
-    ``grace`` is 0 for a note of the grid. Grace notes stand before what begins at their
-    ``start_beats``, last 0 beats, and are numbered from 1 in the order in which they are played;
-    those of one number are struck together. ``arpeggio`` says that the notes which begin here
-    are rolled upward; one note of a chord says it for all of them. A ``settled`` note's duration
-    is the one to be written, not only the performed one brought to the grid.
+    Attributes
+    ----------
+    start_beats, duration_beats : Fraction
+        Position and length. Grace notes have length 0.
+    pitch, velocity : int
+        As in MIDI.
+    staff : int
+        1, or 2 for the lower staff of a two-staff part.
+    voice : int
+        1, or 2 for the lower voice of a staff.
+    grace : int
+        0 for an ordinary note. Grace notes before the note at their ``start_beats`` are numbered
+        from 1 in playing order; those with the same number are struck together.
+    arpeggio : bool
+        Whether the chord that begins here is rolled upward. One note of the chord is enough.
+    settled : bool
+        Whether the duration is final. Others are performed durations moved onto the grid, which
+        the notation may still tidy.
     """
 
     start_beats: Fraction
@@ -60,7 +70,7 @@ class ScorePart:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ScoreChord:
-    """A chord symbol, in Harte syntax, that holds until the next."""
+    """A chord symbol in Harte syntax, in force until the next."""
 
     start_beats: Fraction
     label: str
@@ -68,7 +78,7 @@ class ScoreChord:
 
 @dataclass(frozen=True, slots=True, order=True)
 class TimeChange:
-    """A bar line at which another time signature begins; its lower number is the score's."""
+    """A change of time signature at a bar line; the lower number stays that of the score."""
 
     start_beats: int
     beats: int
@@ -76,7 +86,7 @@ class TimeChange:
 
 @dataclass(frozen=True, slots=True)
 class KeyChange:
-    """A bar line from which another key is in force."""
+    """A change of key at a bar line."""
 
     start_beats: int
     key: Key
@@ -84,7 +94,7 @@ class KeyChange:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ScoreMark:
-    """A rehearsal mark over a bar line, which is drawn double."""
+    """A rehearsal mark over a bar line, which becomes a double bar line."""
 
     start_beats: Fraction
     text: str
@@ -92,7 +102,7 @@ class ScoreMark:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar's number (0 for a pickup), place and length."""
+    """A bar: its number (0 for a pickup), position, length and time signature."""
 
     number: int
     start_beats: Fraction
@@ -101,7 +111,7 @@ class Bar:
 
     @property
     def stop_beats(self) -> Fraction:
-        """The bar line at its end."""
+        """Position of the bar line at its end."""
         return self.start_beats + self.length_beats
 
 
@@ -109,10 +119,26 @@ class Bar:
 class Score:
     """A written piece.
 
-    ``pickup_beats`` is the length of the incomplete bar before bar 1; ``time_changes`` are the
-    bars, in order, at which the metre departs from what was in force, the first one from
-    ``time_signature``; ``key_changes`` the same for ``key``. With ``swing``, even halves of a beat
-    are written and played long and short, as two thirds and one.
+    Attributes
+    ----------
+    title : str
+    tempo_bpm : float
+        Beats per minute.
+    time_signature : str
+        Time signature at the start.
+    key : Key
+        Key at the start.
+    parts : tuple of ScorePart
+    chords : tuple of ScoreChord
+    pickup_beats : Fraction
+        Length of the incomplete bar before bar 1.
+    time_changes : tuple of TimeChange
+        Later changes of time signature, in order.
+    key_changes : tuple of KeyChange
+        Later changes of key, in order.
+    swing : bool
+        Whether the written even halves of a beat are played as two thirds and one third.
+    marks : tuple of ScoreMark
     """
 
     title: str
@@ -128,13 +154,13 @@ class Score:
     marks: tuple[ScoreMark, ...] = ()
 
     def key_at(self, position_beats: Fraction) -> Key:
-        """Key in force at a position."""
+        """The key in force at a position."""
         index = bisect_right(self.key_changes, position_beats, key=_start_of)
         return self.key_changes[index - 1].key if index else self.key
 
     @property
     def signature(self) -> TimeSignature:
-        """The time signature that the piece begins with."""
+        """The time signature at the start."""
         return parse_time_signature(self.time_signature)
 
     @property
@@ -164,7 +190,10 @@ def _start_of(change: KeyChange) -> Fraction:
 
 
 def transpose_score(score: Score, semitones: int) -> Score:
-    """Move everything pitched by semitones; notes that leave MIDI's range fold back by octaves."""
+    """Transpose all pitched parts, chords and keys.
+
+    Notes that would leave MIDI's range are moved back into it by octaves.
+    """
     if semitones == 0:
         return score
     moved = replace(
@@ -192,7 +221,7 @@ def _transpose(part: ScorePart, semitones: int) -> ScorePart:
 
 
 def fold_pitch(pitch: int) -> int:
-    """Bring a pitch into MIDI's 0-127 by octaves."""
+    """Move a pitch by octaves into MIDI's range, 0-127."""
     while pitch > 127:
         pitch -= 12
     while pitch < 0:

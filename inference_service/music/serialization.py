@@ -1,4 +1,4 @@
-"""``result.json``: the canonical result as text, and back."""
+"""Write and read ``result.json``, the canonical result."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _ADAPTER = TypeAdapter(Transcription)
 
 
 def encode_transcription(transcription: Transcription) -> bytes:
-    """Return UTF-8 JSON, schema ``notabot.transcription/1``."""
+    """Return a transcription as UTF-8 JSON in schema ``notabot.transcription/1``."""
     return _ADAPTER.dump_json(transcription, indent=1)
 
 
 def decode_transcription(data: bytes) -> Transcription:
-    """Read what :func:`encode_transcription` wrote.
+    """Parse the output of :func:`encode_transcription`.
 
     Raises
     ------

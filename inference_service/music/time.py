@@ -1,8 +1,8 @@
-"""Seconds to beats and back along a performance's own beats.
+"""Conversion between seconds and beats along the beats of a performance.
 
-A :class:`BeatGrid` is the piecewise-linear map through the heard beats; before the first and after
-the last it goes on at the pace of the nearest interval. Beat 0 is the first heard beat, wherever
-in the bar it stands.
+A :class:`BeatGrid` interpolates linearly between the detected beats. Before the first and after the
+last it extrapolates at the tempo of the nearest interval. Beat 0 is the first detected beat,
+whatever its position in the bar.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import median
 from inference_service.music.events import Beat
 
 MIN_BEAT_S = 0.05
-"""Two beats nearer than this are one: 1200 bpm is beyond any music."""
+"""Shortest beat, in seconds (1200 bpm). Closer beats are taken to be one."""
 
 
 class BeatGrid:
@@ -24,11 +24,11 @@ class BeatGrid:
     Parameters
     ----------
     beats : sequence of Beat
-        In order of time. Beats closer than ``MIN_BEAT_S`` to their predecessor are dropped.
+        Beats in any order. Those closer than ``MIN_BEAT_S`` to their predecessor are dropped.
     fallback_bpm : float
-        The pace where fewer than two beats are given.
+        Tempo to use when fewer than two beats are given.
     beats_per_bar : int
-        The metre where no position tells it.
+        Beats per bar, to number the second beat when only one is given.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class BeatGrid:
 
     @property
     def tempo_bpm(self) -> float:
-        """The median pace."""
+        """Median tempo in beats per minute."""
         return 60.0 / median(b - a for a, b in pairwise(self._times_s))
 
     @property
@@ -57,19 +57,19 @@ class BeatGrid:
         return next((i for i, beat in enumerate(self.beats) if beat.position == 1), 0)
 
     def _segment(self, index: int) -> tuple[float, float]:
-        """Start and period, in seconds, of the interval that beat ``index`` begins."""
+        """Start and length, in seconds, of the interval from beat ``index`` to the next."""
         index = min(max(index, 0), len(self._times_s) - 2)
         start_s = self._times_s[index]
         return start_s, self._times_s[index + 1] - start_s
 
     def to_beats(self, time_s: float) -> float:
-        """Position in beats of a time in seconds."""
+        """Convert a time in seconds to a position in beats."""
         index = min(max(bisect_right(self._times_s, time_s) - 1, 0), len(self._times_s) - 2)
         start_s, period_s = self._segment(index)
         return index + (time_s - start_s) / period_s
 
     def to_seconds(self, position_beats: float) -> float:
-        """Time in seconds of a position in beats."""
+        """Convert a position in beats to a time in seconds."""
         index = min(max(int(position_beats // 1), 0), len(self._times_s) - 2)
         start_s, period_s = self._segment(index)
         return start_s + (position_beats - index) * period_s

@@ -1,4 +1,4 @@
-"""Bars cut out of scores, and scores one after another."""
+"""Excerpts of scores, and scores appended to one another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In which order bars are played."""
+"""The order in which bars are played."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ OPEN, CLOSE = Signs(opens=True), Signs(repeats=1)
 
 
 def first(*passes: int, repeats: int = 0) -> Signs:
-    """A bar that begins an ending for passes, counted from 1."""
+    """Return a bar that begins an ending for the given passes, numbered from 1."""
     return Signs(repeats=repeats, endings=sum(1 << number - 1 for number in passes))
 
 
@@ -42,7 +42,7 @@ def test_endings_of_several_bars() -> None:
 
 
 def test_endings_for_several_passes() -> None:
-    """As Guitar Pro's own: 1. 2. 3. 5. 6. 7., then 4., then 8.; the counts say less."""
+    """As in Guitar Pro: 1. 2. 3. 5. 6. 7., then 4., then 8.; repeat counts are lower."""
     bars = [OPEN, first(1, 2, 3, 5, 6, 7, repeats=1), first(4, repeats=1), first(8)]
     assert unfold(bars) == [0, 1] * 3 + [0, 2] + [0, 1] * 3 + [0, 3]
 
