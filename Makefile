@@ -43,8 +43,9 @@ proto: setup  ## Generate the code of proto/ again
 golden: setup  ## Write the golden files again; read the difference before committing it
 	@$(PYTHON) -m pytest tests/unit --rewrite-golden
 
-gallery: setup  ## Make the pages of docs/gallery again; look at them before committing
+gallery: setup  ## Make every picture and sound in docs/ again; look at them before committing
 	@VENV=$(VENV) deploy/gallery.sh
+	@$(PYTHON) docs/images/make_chat.py
 
 clean:  ## Remove what was built; keeps the virtual environment
 	@rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -14,43 +12,21 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from bot.localchat.server import LocalChat, serve_localchat
+from tests.e2e.chromium import find_or_install_chromium, launch
 from tests.e2e.scripted_bot import run_scripted_bot
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
 WAIT_MS = 10_000
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
-_ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream",
-    "--autoplay-policy=no-user-gesture-required",
-]
-
 OpenPage = Callable[..., Awaitable[Page]]
 Screenshot = Callable[[Page, str], Awaitable[None]]
-
-
-def _find_chromium() -> str | None:
-    return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """Chromium's path; Debian's package is installed where that is possible."""
-    path = _find_chromium()
-    if path is None and shutil.which("apt-get") and os.geteuid() == 0:
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "--quiet", *command], check=False, timeout=480)
-        path = _find_chromium()
+    path = find_or_install_chromium()
     if path is None:
         pytest.skip("no Chromium here: install Debian's package `chromium`")
     return path
@@ -60,7 +36,7 @@ def chromium_path() -> str:
 async def browser(chromium_path: str) -> AsyncIterator[Browser]:
     """One browser for all tests."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium_path, args=_ARGUMENTS)
+        browser = await launch(playwright, chromium_path)
         yield browser
         await browser.close()
 

@@ -2,58 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, FilePayload, Locator, Page, Route, expect
+from playwright.async_api import BrowserContext, FilePayload, Route, expect
 
 from bot.localchat.server import LocalChat, serve_localchat
 from tests.e2e.conftest import PHONE, OpenPage, Screenshot
+from tests.e2e.page import attach, drop, messages, say
 from tests.e2e.scripted_bot import HOSTILE, build_png, run_scripted_bot
 from tests.factories import build_tone, encode_audio
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
-
-DROP = """async ([selector, name, type, data]) => {
-  const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
-  const transfer = new DataTransfer();
-  transfer.items.add(new File([bytes], name, { type }));
-  const fire = (kind, target) => target.dispatchEvent(
-    new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }));
-  fire("dragenter", document.querySelector("#chat"));
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  fire("dragover", document.querySelector(selector));
-  fire("drop", document.querySelector(selector));
-}"""
 
 
 @pytest.fixture(scope="module")
 def sound() -> bytes:
     """Two seconds of a tone in OGG/Opus."""
     return encode_audio(build_tone(440.0, 2.0), "ogg-opus")
-
-
-def messages(page: Page) -> Locator:
-    return page.locator("#messages .message:not(.pending)")
-
-
-async def say(page: Page, text: str) -> None:
-    await page.locator("#text").fill(text)
-    await page.locator("#send-button").click()
-
-
-async def drop(page: Page, selector: str, name: str, media_type: str, data: bytes) -> None:
-    await page.evaluate(DROP, [selector, name, media_type, base64.b64encode(data).decode()])
-
-
-async def attach(page: Page, kind: str, name: str, media_type: str, data: bytes) -> None:
-    await page.locator("#attach-button").click()
-    async with page.expect_file_chooser() as chooser:
-        await page.locator(f"#attach-menu [data-kind={kind}]").click()
-    file: FilePayload = {"name": name, "mimeType": media_type, "buffer": data}
-    await (await chooser.value).set_files(file)
 
 
 async def test_the_empty_chat_says_what_the_bot_can_do(open_page: OpenPage) -> None:

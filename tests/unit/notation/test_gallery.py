@@ -26,6 +26,12 @@ def test_there_are_twelve_pages_with_a_command_each() -> None:
     assert sorted(made) == sorted(pages)
 
 
+def test_make_gallery_makes_every_picture_in_docs() -> None:
+    docs = ROOT / "docs"
+    pictures = {path for ending in ("png", "svg", "jpg") for path in docs.rglob(f"*.{ending}")}
+    assert pictures == {*GALLERY.glob("*.png"), docs / "images" / "chat.png"}
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_is_understood_and_its_page_is_shown(command: str) -> None:
     options = build_parser().parse_args(shlex.split(command))

@@ -1,0 +1,125 @@
+"""The service and the bot as an operator starts them, and the chat page that they serve."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from playwright.async_api import BrowserContext, Page
+
+START_S = 120.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Stack:
+    """The service and the bot as two processes.
+
+    Parameters
+    ----------
+    folder : Path
+        Their working directory: caches, state and logs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.address = f"127.0.0.1:{free_port()}"
+        self.page_url = ""
+        self._service: asyncio.subprocess.Process | None = None
+        self._bot: asyncio.subprocess.Process | None = None
+
+    async def start_service(self) -> None:
+        """Start the service and wait until it says that it serves."""
+        self._service = await self._start(
+            "service",
+            ["inference_service", "serve"],
+            {
+                "NOTABOT_SERVER_LISTEN": self.address,
+                "NOTABOT_SERVER_METRICS_LISTEN": "",
+                "NOTABOT_CACHE_DIRECTORY": str(self.folder / "cache"),
+            },
+        )
+        async with asyncio.timeout(START_S):
+            while not await self._serves():
+                assert self._service.returncode is None, self.log("service")
+                await asyncio.sleep(0.2)
+
+    async def start_bot(self) -> None:
+        """Start the bot and read the address of its chat page."""
+        self._bot = await self._start(
+            "bot",
+            ["bot"],
+            {
+                "BOT_TOKEN": "",
+                "BOT_SERVICE_ADDRESS": self.address,
+                "BOT_LOCALCHAT_LISTEN": "127.0.0.1:0",
+                "BOT_STATE_PATH": str(self.folder / "bot.sqlite3"),
+            },
+        )
+        assert self._bot.stdout is not None
+        async with asyncio.timeout(START_S):
+            line = (await self._bot.stdout.readline()).decode().strip()
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", line), line or self.log("bot")
+        self.page_url = line
+
+    def kill_service(self) -> None:
+        """SIGKILL: what running out of memory looks like."""
+        assert self._service is not None
+        self._service.send_signal(signal.SIGKILL)
+
+    async def stop(self) -> None:
+        """SIGTERM to both, the bot first."""
+        for process in (self._bot, self._service):
+            if process is not None and process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+                async with asyncio.timeout(30):
+                    await process.wait()
+
+    def log(self, name: str) -> str:
+        """The end of what a process wrote to its standard error."""
+        return (self.folder / f"{name}.log").read_text()[-3000:]
+
+    async def _start(
+        self, name: str, module: list[str], environment: dict[str, str]
+    ) -> asyncio.subprocess.Process:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                *module,
+                cwd=self.folder,
+                env={**os.environ, "OMP_NUM_THREADS": "2", **environment},
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
+
+    async def _serves(self) -> bool:
+        async with grpc.aio.insecure_channel(self.address) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            with suppress(grpc.aio.AioRpcError):
+                answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
+                return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+        return False
+
+
+async def open_chat(context: BrowserContext, stack: Stack, **viewport: int) -> Page:
+    """The chat page, ready."""
+    page = await context.new_page()
+    if viewport:
+        await page.set_viewport_size(viewport)  # type: ignore[arg-type]
+    await page.goto(stack.page_url)
+    await page.locator("body[data-ready]").wait_for()
+    return page
