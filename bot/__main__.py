@@ -25,7 +25,7 @@ from aiogram.webhook.aiohttp_server import SimpleRequestHandler, setup_applicati
 from aiohttp import web
 from pydantic import SecretStr, ValidationError
 
-from bot.client import ServiceClient
+from bot.client.calls import ServiceClient
 from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
 from bot.languages import LanguageStore
 from bot.localchat.server import serve_localchat

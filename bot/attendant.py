@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import structlog
 from aiogram import Bot
 
-from bot.client import Progress, Queued
+from bot.client.types import Progress, Queued
 from bot.delivery import Target
 from bot.errors import INTERNAL, BotError
 from bot.flood import FloodControl

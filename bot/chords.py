@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from bot.client import Beat, ChordSegment, Key
+from bot.client.types import Beat, ChordSegment, Key
 
 NO_CHORD: Final = "–"
 

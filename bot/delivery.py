@@ -25,7 +25,7 @@ from aiogram.types import (
     ReplyParameters,
 )
 
-from bot.client import Artifact, Result
+from bot.client.types import Artifact, Result
 from bot.i18n import Translator
 from bot.keyboards import ContinueButton, continuation_keyboard, result_keyboard
 from bot.sources import find_source

@@ -11,7 +11,7 @@ from aiogram.client.session.base import BaseSession
 from aiogram.enums import ParseMode
 
 from bot.attendant import Attendant
-from bot.client import ServiceClient
+from bot.client.calls import ServiceClient
 from bot.commands import register_commands
 from bot.flood import FloodControl
 from bot.handlers import admin, audio, continuation, errors, fallback, result, start

@@ -13,7 +13,7 @@ from typing import Final
 from aiogram.filters.callback_data import MAX_CALLBACK_LENGTH, CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.client import Model, ModelState, Preset, Result, View
+from bot.client.types import Model, ModelState, Preset, Result, View
 from bot.i18n import LANGUAGES, Translator
 from bot.views import key_name
 

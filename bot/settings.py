@@ -13,7 +13,7 @@ from typing import Annotated, Self
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from bot.client import Paper
+from bot.client.types import Paper
 
 CLOUD_DOWNLOAD_LIMIT_BYTES = 20_000_000
 """What a bot may download from Telegram's own servers, by the Bot API; a local server lifts it."""

@@ -8,7 +8,8 @@ from aiogram import Bot
 from aiogram.types import Message
 
 from bot.attendant import Attendant, Request, report
-from bot.client import Artifact, Preset, RenderOptions, Result, ServiceClient, collect
+from bot.client.calls import ServiceClient, collect
+from bot.client.types import Artifact, Preset, RenderOptions, Result
 from bot.delivery import Target, deliver
 from bot.errors import SourceError
 from bot.i18n import Translator

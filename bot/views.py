@@ -15,7 +15,7 @@ from typing import Final
 from babel.dates import format_timedelta
 
 from bot import chords
-from bot.client import Key, Model, ModelState, Progress, Queued, Result, ServiceStatus
+from bot.client.types import Key, Model, ModelState, Progress, Queued, Result, ServiceStatus
 from bot.errors import INTERNAL, BotError, BotErrorCode
 from bot.i18n import Translator
 from bot.jobs import Stop

@@ -11,7 +11,7 @@ from aiogram.enums import ChatType
 from aiogram.filters import Command, CommandObject
 from aiogram.types import CallbackQuery, Message
 
-from bot.client import ServiceClient
+from bot.client.calls import ServiceClient
 from bot.errors import ServiceError
 from bot.i18n import Translator
 from bot.jobs import Jobs

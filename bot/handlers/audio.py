@@ -9,7 +9,7 @@ from aiogram.enums import ChatType
 from aiogram.filters import Command, CommandObject
 from aiogram.types import CallbackQuery, Message
 
-from bot.client import Preset
+from bot.client.types import Preset
 from bot.i18n import Translator
 from bot.jobs import CancelAnswer, Jobs
 from bot.keyboards import CancelButton

@@ -6,7 +6,8 @@ from aiogram import Bot, Router
 from aiogram.types import CallbackQuery, Message
 
 from bot.attendant import Attendant, Request, Watch, report
-from bot.client import Artifact, ContinueOptions, Format, RenderOptions, ServiceClient, collect
+from bot.client.calls import ServiceClient, collect
+from bot.client.types import Artifact, ContinueOptions, Format, RenderOptions
 from bot.delivery import Target, send_continuation, shown_title
 from bot.errors import PREVIEW_UNAVAILABLE, RESULT_EXPIRED, ServiceError
 from bot.handlers.answers import name_buttons, take_buttons_away

@@ -14,7 +14,8 @@ from aiogram.filters.callback_data import CallbackData
 from aiogram.types import CallbackQuery, Message
 from aiogram.utils.chat_action import ChatActionSender
 
-from bot.client import CHAT_FORMATS, Format, RenderOptions, ServiceClient, collect
+from bot.client.calls import ServiceClient, collect
+from bot.client.types import CHAT_FORMATS, Format, RenderOptions
 from bot.delivery import Target, deliver, send_preview, send_roll, send_stems, shown_title
 from bot.errors import ServiceError
 from bot.handlers.answers import ignore, name_buttons, tell

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from aiogram import Bot, Dispatcher
 
-from bot.client import ServiceClient
+from bot.client.calls import ServiceClient
 from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
 from bot.i18n import TextCatalogues, Translator, load_catalogues
 from bot.languages import LanguageStore

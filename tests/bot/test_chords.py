@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.chords import NO_CHORD, Bar, bars, chord_name, fifths, opening
-from bot.client import Beat, ChordSegment, Key
+from bot.client.types import Beat, ChordSegment, Key
 
 C_MAJOR = Key("C", "major")
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from notabot.v1 import transcription_pb2 as pb
 
-from bot.client import (
+from bot.client.calls import ServiceClient, collect
+from bot.client.types import (
     Artifact,
     Format,
     Preset,
@@ -20,10 +21,8 @@ from bot.client import (
     Queued,
     RenderOptions,
     Result,
-    ServiceClient,
     Stage,
     View,
-    collect,
 )
 from bot.errors import ServiceError
 from tests.bot.service import (

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from bot.client import ChordSegment, Model, ModelState, Result, View
+from bot.client.types import ChordSegment, Model, ModelState, Result, View
 from bot.i18n import Translator
 from bot.keyboards import (
     ChordsButton,

@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 from notabot.v1 import errors_pb2
 
 import bot
-from bot.client import ModelState, Stage, View
+from bot.client.types import ModelState, Stage, View
 from bot.commands import ADMIN_COMMANDS, COMMANDS
 from bot.errors import BotError, BotErrorCode
 from bot.i18n import LANGUAGES, TextCatalogues, Translator

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from bot.client import Beat, ChordSegment, Key, Preset, Progress, Result, Stage, View
+from bot.client.types import Beat, ChordSegment, Key, Preset, Progress, Result, Stage, View
 from bot.i18n import Translator
 from bot.views import (
     MAX_CAPTION_CHARS,

@@ -1,0 +1,227 @@
+"""Protobuf messages to the values of :mod:`bot.client.types` and back.
+
+Names of enumerations correspond by rule: ``PRESET_VOICE`` is ``Preset.VOICE``, and so on.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from grpc_status import rpc_status
+from notabot.v1 import models_pb2, transcription_pb2
+
+from bot.client.types import (
+    Artifact,
+    Beat,
+    ChordSegment,
+    ContinueOptions,
+    Event,
+    Key,
+    Model,
+    ModelState,
+    Preset,
+    Progress,
+    Queued,
+    RenderOptions,
+    Result,
+    ServiceStatus,
+    Stage,
+    View,
+)
+from bot.errors import DEADLINE_EXCEEDED, INTERNAL, UNAUTHENTICATED, BotErrorCode, ServiceError
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def encode_transcribe_options(
+    preset: Preset, options: RenderOptions
+) -> transcription_pb2.TranscribeOptions:
+    """The options of a transcription."""
+    return transcription_pb2.TranscribeOptions(
+        preset=_number(transcription_pb2.Preset, preset), render=encode_render_options(options)
+    )
+
+
+def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOptions:
+    """How a result becomes files."""
+    return transcription_pb2.RenderOptions(
+        view=_number(transcription_pb2.View, options.view),
+        transpose_semitones=options.transpose_semitones,
+        formats=[_number(transcription_pb2.Format, wanted) for wanted in options.formats],
+        title=options.title,
+        simple_chords=options.simple_chords,
+        paper=_number(transcription_pb2.Paper, options.paper),
+    )
+
+
+def encode_continue_request(
+    result_id: str, options: ContinueOptions
+) -> transcription_pb2.ContinueRequest:
+    """How a result goes on."""
+    return transcription_pb2.ContinueRequest(
+        result_id=result_id,
+        measures=options.measures,
+        seed=options.seed,
+        boldness=options.boldness,
+        render=encode_render_options(options.render),
+    )
+
+
+@dataclass(slots=True)
+class EventDecoder:
+    """Decodes the messages of one call, in order; puts the chunks of an artefact together."""
+
+    _chunks: bytearray = field(default_factory=bytearray)
+    _media_type: str = ""
+
+    def decode(self, message: transcription_pb2.TranscribeEvent) -> Event | None:
+        """The event of a message; None while an artefact is incomplete."""
+        match message.WhichOneof("event"):
+            case "queued":
+                return Queued(message.queued.position)
+            case "progress":
+                stage = _member(transcription_pb2.Stage, Stage, message.progress.stage)
+                return Progress(stage, message.progress.overall_fraction)
+            case "artifact":
+                return self._artifact(message.artifact)
+            case "result":
+                return decode_result(message.result)
+        return None
+
+    def _artifact(self, chunk: transcription_pb2.ArtifactChunk) -> Artifact | None:
+        if chunk.media_type:
+            self._media_type = chunk.media_type
+        self._chunks += chunk.data
+        if not chunk.last:
+            return None
+        artifact = Artifact(chunk.name, self._media_type, bytes(self._chunks))
+        self._chunks.clear()
+        return artifact
+
+
+def decode_result(result: transcription_pb2.Result) -> Result:
+    """What was heard, and what the artefacts show of it."""
+    heard = _key(result.key)
+    render = result.render
+    return Result(
+        result_id=result.result_id,
+        duration_s=result.duration_s,
+        tempo_bpm=result.tempo_bpm,
+        time_signature=result.time_signature,
+        key=heard,
+        rendered_key=_key(result.rendered_key) if result.HasField("rendered_key") else heard,
+        beats=tuple(Beat(beat.time_s, beat.position) for beat in result.beats),
+        chords=tuple(
+            ChordSegment(chord.start_s, chord.end_s, chord.label) for chord in result.chords
+        ),
+        models=dict(result.models),
+        preset=_member(transcription_pb2.Preset, Preset, result.preset) or Preset.AUTO,
+        view=_member(transcription_pb2.View, View, render.view) or View.FULL,
+        transpose_semitones=render.transpose_semitones,
+        simple_chords=render.simple_chords,
+    )
+
+
+def decode_model(model: models_pb2.Model) -> Model:
+    """An entry of the service's manifest."""
+    return Model(
+        task=model.task,
+        name=model.name,
+        version=model.version,
+        licence=model.licence,
+        state=_member(models_pb2.ModelState, ModelState, model.state) or ModelState.UNKNOWN,
+        figures=dict(model.figures),
+        size_bytes=model.size_bytes,
+    )
+
+
+def decode_status(status: models_pb2.StatusResponse) -> ServiceStatus:
+    """How the service is."""
+    return ServiceStatus(
+        version=status.version,
+        device=status.device,
+        memory_bytes=status.memory_bytes,
+        device_memory_bytes=status.device_memory_bytes,
+        queue_length=status.queue_length,
+        queue_limit=status.queue_limit,
+        busy=status.busy,
+        ready=status.ready,
+        uptime_s=status.uptime_s,
+        completed=status.completed,
+        failed=status.failed,
+        active=dict(status.active),
+        versions=dict(status.versions),
+    )
+
+
+def decode_error(error: grpc.aio.AioRpcError, *, may_have_begun: bool) -> ServiceError:
+    """The service's own error where the call carries one, else what its status says.
+
+    Parameters
+    ----------
+    error : grpc.aio.AioRpcError
+    may_have_begun : bool
+        Whether the service may have begun the request before the connection broke.
+    """
+    info = _detail(error, ErrorInfo)
+    if info is not None:
+        return ServiceError(info.reason, dict(info.metadata), _retry_after_s(error))
+    match error.code():
+        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
+            return ServiceError(
+                BotErrorCode.SERVICE_LOST if may_have_begun else BotErrorCode.SERVICE_UNREACHABLE
+            )
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return ServiceError(DEADLINE_EXCEEDED)
+        case grpc.StatusCode.UNAUTHENTICATED | grpc.StatusCode.PERMISSION_DENIED:
+            return ServiceError(UNAUTHENTICATED)
+        case _:
+            return ServiceError(INTERNAL)
+
+
+def _retry_after_s(error: grpc.aio.AioRpcError) -> float | None:
+    retry = _detail(error, RetryInfo)
+    if retry is None:
+        return None
+    delay: Duration = retry.retry_delay
+    return float(delay.ToTimedelta().total_seconds())
+
+
+def _detail(error: grpc.aio.AioRpcError, kind: Any) -> Any:
+    """The detail of this type in the error's ``google.rpc.Status``, or None."""
+    try:
+        status = rpc_status.from_call(error)
+    except ValueError:  # a Status that contradicts the call's own code is not the service's
+        return None
+    for packed in status.details if status is not None else ():
+        detail = kind()
+        if packed.Unpack(detail):
+            return detail
+    return None
+
+
+def _key(key: transcription_pb2.Key) -> Key:
+    return Key(key.tonic, "minor" if key.mode == transcription_pb2.MODE_MINOR else "major")
+
+
+def _number(kind: Any, member: StrEnum) -> Any:
+    """The number that the protobuf enumeration ``kind`` has for ``member``."""
+    return kind.Value(f"{_prefix(kind)}{member.name}")
+
+
+def _member(kind: Any, members: type[E], number: int) -> E | None:
+    """The member for a number of the protobuf enumeration ``kind``; None if unknown here."""
+    value = kind.DESCRIPTOR.values_by_number.get(number)
+    name = value.name.removeprefix(_prefix(kind)) if value is not None else ""
+    return members.__members__.get(name)
+
+
+def _prefix(kind: Any) -> str:
+    """``MODEL_STATE_`` for ``ModelState``."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.DESCRIPTOR.name).upper() + "_"
