@@ -1,13 +1,15 @@
-"""Performances and scores as standard MIDI files, format 1.
+"""Write performances and scores as standard MIDI files, format 1.
 
-Track 0 conducts: tempo, time and key signatures, chord labels as markers, and rehearsal marks in
-brackets, which tell the mark A from the chord. Then a track a part, with its name, its program and
-a channel of its own as far as MIDI's fifteen pitched channels go; drums are on channel 10.
+Track 0 is the conductor track: tempo, time and key signatures, chord labels as markers, and
+rehearsal marks as markers in brackets, which distinguish the mark A from the chord. One track per
+part follows, with its name and program. Each has a channel of its own as long as MIDI's fifteen
+pitched channels last; drums are on channel 10.
 
-A performance keeps its timing to the millisecond and yet lines up with bars: its tempo map has
-one tempo a beat, chosen against the time that the map has reached, so that rounding never adds
-up. The time before the first beat becomes whole beats of their own tempo, and the beats before
-the first downbeat a shorter bar. Ticks are fine enough for 1 ms at any tempo above 30 bpm.
+A performance keeps its timing to the millisecond and is still aligned with bars. Its tempo map has
+one tempo per beat, computed from the time that the map has reached, so that rounding errors do not
+accumulate. The time before the first beat becomes whole beats at a tempo of their own, and the
+beats before the first downbeat a shorter bar. Ticks are fine enough for 1 ms at any tempo above
+30 bpm.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from inference_service.music.score import Score, ScoreNote
 
 TICKS_PER_QUARTER: Final = 960
 GRACE_QUARTERS: Final = Fraction(1, 12)
-"""Time that a grace note takes."""
+"""Length at which a grace note is played, in quarter notes."""
 
 DRUM_CHANNEL: Final = 9
 _PITCHED_CHANNELS: Final = tuple(c for c in range(16) if c != DRUM_CHANNEL)
@@ -61,13 +63,13 @@ class _Track:
 
 
 def encode_performance(transcription: Transcription) -> bytes:
-    """Write what was heard, as it was timed.
+    """Write a transcription with its performed timing.
 
     Returns
     -------
     bytes
-        A MIDI file whose notes, played, begin and end within a tick of the transcription's. A
-        note that is struck again before it ends, ends there: MIDI keeps one note a key.
+        A MIDI file whose notes begin and end within a tick of the transcription's. A note that is
+        struck again before it ends is cut there, as MIDI knows one note per key.
     """
     bars = align(transcription)
     tempo_map = _TempoMap.follow(bars)
@@ -93,10 +95,10 @@ def encode_performance(transcription: Transcription) -> bytes:
 
 
 def encode_score(score: Score) -> bytes:
-    """Write what the page says, in steady tempo.
+    """Write a score as notated, at a steady tempo.
 
-    Swing is played: the second half of a beat begins after two thirds. Grace notes take their
-    time, ``GRACE_QUARTERS`` each, before the note that they lead to.
+    Swing is played: the second half of a beat begins after two thirds of it. Grace notes last
+    ``GRACE_QUARTERS`` each and are played before the note that they lead to.
     """
     quarters = score.signature.beat_quarters
     pickup = score.pickup_beats
@@ -142,7 +144,10 @@ def encode_score(score: Score) -> bytes:
 
 
 def _swung(beats: Fraction) -> Fraction:
-    """Where a written place is played: halves of a beat as two thirds and one; triplets stay."""
+    """Return the swung position of a written one.
+
+    The halves of a beat become two thirds and one third; triplets are not changed.
+    """
     within = beats % 1
     if within.denominator % 3 == 0:
         return beats
@@ -151,7 +156,7 @@ def _swung(beats: Fraction) -> Fraction:
 
 
 def _grace_notes(notes: Sequence[ScoreNote], ticks: Callable[[Fraction], int]) -> Iterator[_Note]:
-    """Yield the grace notes, one after another up to their place."""
+    """Yield the grace notes, played one after another so that they end at their main note."""
     length = round(GRACE_QUARTERS * TICKS_PER_QUARTER)
     graces = sorted((n for n in notes if n.grace), key=lambda n: n.start_beats)
     for start, group in groupby(graces, lambda n: n.start_beats):
@@ -167,11 +172,18 @@ def _grace_notes(notes: Sequence[ScoreNote], ticks: Callable[[Fraction], int]) -
 
 @dataclass(frozen=True, slots=True)
 class _TempoMap:
-    """Piecewise steady tempo.
+    """A piecewise constant tempo.
 
-    ``ticks[i]`` and ``times_s[i]`` are where piece ``i`` begins, ``tempos_us[i]`` its
-    microseconds a quarter; the last piece goes on for ever. ``lead_beats`` are the beats before
-    the first heard one.
+    Attributes
+    ----------
+    ticks, times_s : tuple
+        Start of each segment, in ticks and in seconds.
+    tempos_us : tuple of int
+        Tempo of each segment in microseconds per quarter note. The last one has no end.
+    lead_beats : int
+        Number of beats inserted before the first detected beat.
+    beat_ticks : int
+        Length of a beat.
     """
 
     ticks: tuple[int, ...]
@@ -182,7 +194,7 @@ class _TempoMap:
 
     @classmethod
     def follow(cls, bars: BarGrid) -> _TempoMap:
-        """Return the map that reaches every heard beat at its time."""
+        """Return the tempo map on which every detected beat falls at its time."""
         quarters = float(bars.signature.beat_quarters)
         beat_ticks = round(bars.signature.beat_quarters * TICKS_PER_QUARTER)
         beat_times_s = [beat.time_s for beat in bars.grid.beats]
@@ -203,7 +215,7 @@ class _TempoMap:
         return cls(tuple(ticks), tuple(times_s), tuple(tempos_us), lead_beats, beat_ticks)
 
     def to_ticks(self, time_s: float) -> int:
-        """Return the tick nearest to a time; 0 for anything before the beginning."""
+        """Return the tick nearest to a time, not below 0."""
         piece = max(bisect_right(self.times_s, time_s) - 1, 0)
         passed_us = (time_s - self.times_s[piece]) * 1e6
         return max(
@@ -211,7 +223,7 @@ class _TempoMap:
         )
 
     def messages(self) -> Iterator[tuple[int, mido.MetaMessage]]:
-        """Yield the changes of tempo, with their ticks."""
+        """Yield the tempo changes with their ticks."""
         in_force = 0
         for tick, tempo_us in zip(self.ticks, self.tempos_us, strict=True):
             if tempo_us != in_force:
@@ -219,8 +231,9 @@ class _TempoMap:
                 in_force = tempo_us
 
     def bar_ticks(self, bars: BarGrid) -> list[int]:
-        """Return the ticks of all bar lines from 0; what precedes the first downbeat is bars
-        counted back from it, and a shorter one to begin with.
+        """Return the ticks of all bar lines, from 0.
+
+        Before the first downbeat, full bars are counted back from it; the first may be shorter.
         """
         stop = len(bars.grid.beats)
         lines = [
@@ -233,10 +246,7 @@ class _TempoMap:
 def _time_signatures(
     bar_ticks: Sequence[int], signature: TimeSignature
 ) -> Iterator[tuple[int, mido.MetaMessage]]:
-    """Yield a time signature at each bar whose length departs from the one before.
-
-    The beginning says the piece's own signature if its first bar is a full one.
-    """
+    """Yield a time signature at the first bar and wherever the length of the bar changes."""
     beat_ticks = round(signature.beat_quarters * TICKS_PER_QUARTER)
     in_force = 0
     for start, stop in pairwise(bar_ticks):
@@ -319,9 +329,9 @@ def _part_messages(
 
 
 def _part_keys(notes: Iterable[_Note]) -> Iterator[_Note]:
-    """Yield the notes with none sounding twice on one key: the earlier ends as the later begins.
+    """Yield the notes such that no two overlap on one key.
 
-    Of two that begin together on one key the longer one stays.
+    A note ends where the next on its key begins. Of two that begin together the longer is kept.
     """
     last: dict[int, _Note] = {}
     for note in sorted(notes):
@@ -336,7 +346,7 @@ def _part_keys(notes: Iterable[_Note]) -> Iterator[_Note]:
 def _to_track(
     messages: Iterable[tuple[int, mido.Message | mido.MetaMessage]],
 ) -> mido.MidiTrack:
-    """Turn absolute ticks into the waits between messages."""
+    """Convert absolute ticks to MIDI's delta times."""
     track = mido.MidiTrack()
     now = 0
     for tick, message in messages:

@@ -1,8 +1,8 @@
-"""A piece's chords alone: bars with names, and something to play and to engrave them by.
+"""Chord charts: the chords of a piece, bar by bar, to draw, to play and to engrave.
 
-The chart is a :class:`Score` of one part that strikes each chord where it begins and at every bar
-line, in close position over its bass. So it has as many bars as have chords, and its MIDI is heard
-as it is read. Bars before the first chord, and what is no chord, are silent and read "N.C.".
+A chart is a :class:`Score` with one part that strikes each chord where it begins and again at
+every bar line, in close position above its bass. It extends as far as there are chords. Where no
+chord sounds, as before the first, it is silent and reads "N.C.".
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class ChartBar:
     ----------
     bar : Bar
     chords : tuple of (Fraction, str)
-        Places in beats from the bar's beginning, the first of them 0, with Harte labels.
+        Positions in beats from the start of the bar, the first of them 0, and Harte labels.
     repeats : bool
-        Whether the bar before has the same chords in the same places and metre; not so under a
-        mark.
+        Whether the previous bar has the same chords at the same positions in the same metre. Always
+        false under a rehearsal mark.
     mark : str
-        The rehearsal mark over it; empty for none.
+        Rehearsal mark over the bar; empty for none.
     """
 
     bar: Bar
@@ -52,7 +52,7 @@ class ChartBar:
 
 
 def build_chart(score: Score) -> Score:
-    """Return the score with the chords, struck anew in each bar, as its only part."""
+    """Return the score with one part, which plays the chords and strikes them anew in each bar."""
     spans = list(_spans(score))
     sounding = max((stop for _, stop, label in spans if label != NO_CHORD), default=Fraction(0))
     frame = replace(
@@ -72,7 +72,7 @@ def build_chart(score: Score) -> Score:
 
 
 def _spans(score: Score) -> Iterator[tuple[Fraction, Fraction, str]]:
-    """Yield each chord's beginning, end and label; the last ends with its bar or the music."""
+    """Yield each chord's start, stop and label; the last chord lasts to the end of the bars."""
     chords = sorted(score.chords)
     if not chords:
         return
@@ -90,7 +90,7 @@ def _spans(score: Score) -> Iterator[tuple[Fraction, Fraction, str]]:
 
 
 def _voice(label: str) -> list[int]:
-    """Return a chord's pitches: the bass, and each tone once above it."""
+    """Return the pitches of a chord: the bass, and each chord tone once above it."""
     name = parse_chord(label)
     if name is None:
         return []
@@ -101,9 +101,9 @@ def _voice(label: str) -> list[int]:
 
 
 def chart_bars(chart: Score) -> list[ChartBar]:
-    """Return what stands in each bar of what :func:`build_chart` returns.
+    """Return the bars of a chart from :func:`build_chart`.
 
-    A pickup is left out where it has no chord of its own.
+    A pickup without a chord is omitted.
     """
     spans = list(_spans(chart))
     written: list[ChartBar] = []
@@ -135,7 +135,7 @@ def chart_bars(chart: Score) -> list[ChartBar]:
 
 
 def encode_chart(chart: Score, report: Report = ignore) -> bytes:
-    """Write a chart as MusicXML: slashes, one a pulse, with the chord symbols over them.
+    """Write a chart as MusicXML: one slash per pulse, with the chord symbols above.
 
     Parameters
     ----------
@@ -165,7 +165,10 @@ def encode_chart(chart: Score, report: Report = ignore) -> bytes:
 
 
 def _pulses(bar: Bar) -> list[tuple[Fraction, Fraction]]:
-    """Return the beats that are tapped, in threes for compound metres, counted from the end."""
+    """Return starts and stops of a bar's pulses, counted from its end.
+
+    A pulse is one beat, or three in compound metres.
+    """
     step = Fraction(3 if bar.signature.is_compound else 1)
     lines = [bar.stop_beats]
     while lines[-1] > bar.start_beats:
@@ -174,7 +177,7 @@ def _pulses(bar: Bar) -> list[tuple[Fraction, Fraction]]:
 
 
 def _draw_slash(note: ElementTree.Element) -> None:
-    """Make a note a slash without a stem, after MusicXML's order of elements."""
+    """Turn a note into a slash without a stem, keeping MusicXML's order of elements."""
     for name in ("beam", "stem", "notehead"):
         for element in note.findall(name):
             note.remove(element)

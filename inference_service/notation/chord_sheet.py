@@ -1,10 +1,10 @@
-"""A chart of chords as a player of standards knows it: four bars a row, names, no staff.
+"""Draw a chord chart as SVG: chord names without a staff, four bars a row.
 
-A chord stands where it begins within its bar. A bar like the one before gets the sign for that, but
-never at the beginning of a row, where the eye arrives, nor under a rehearsal mark, before which the
-bar line is double. Names are spelt in the key in force. What does not fit a bar side by side is
-written smaller. Signs are SMuFL's (https://w3c.github.io/smufl),
-in the font of the engraved pages.
+A chord name is placed where the chord begins within its bar. A bar that repeats the one before
+shows the simile sign, except at the beginning of a row and under a rehearsal mark. A double bar
+line precedes a rehearsal mark. Names are spelt in the key in force, and drawn smaller where they do
+not fit their bar. Signs are SMuFL's (https://w3c.github.io/smufl), in the font of the engraved
+pages.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BAR_PX: Final = 96
 """Height of a bar line."""
 
 _GUTTER_PX: Final = 70
-"""Before the first bar of a row, for the time signature that the piece begins with."""
+"""Space before the first bar of a row, for the first time signature."""
 
 _CHORD_PX: Final = 60
 _TITLE_PX: Final = 68
@@ -42,10 +42,10 @@ _NUMBER_PX: Final = 26
 _MARK_PX: Final = 32
 _PADDING_PX: Final = 14
 _END_PX: Final = 16
-"""Between the two lines at the end."""
+"""Space between the two lines of the final bar line."""
 
 _DOUBLE_PX: Final = 9
-"""Between the two lines before a mark."""
+"""Space between the two lines before a rehearsal mark."""
 
 _GAP: Final = 0.24
 """Least space between two names, in ems."""
@@ -58,7 +58,7 @@ _METRONOME_DOT: Final = "\ue1e7"
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """A piece of a chord's name: text, its size and height over the line in ems of the root."""
+    """Part of a chord name: text, size, and height above the baseline, in ems of the root."""
 
     text: str
     size: float = 1.0
@@ -66,7 +66,7 @@ class _Run:
 
     @property
     def width(self) -> float:
-        """In ems of the root."""
+        """Width in ems of the root."""
         return text_width(self.text, self.size, is_bold=True)
 
 
@@ -105,7 +105,7 @@ def draw_chord_sheet(chart: Score, page: Page) -> list[str]:
 
 
 def _rows(bars: Sequence[ChartBar]) -> list[list[ChartBar]]:
-    """Break into rows; a pickup has one of its own."""
+    """Break bars into rows; a pickup gets a row of its own."""
     pickup = [bars[:1]] if bars[0].bar.number == 0 else []
     full = bars[len(pickup) :]
     fours = [full[k : k + BARS_PER_ROW] for k in range(0, len(full), BARS_PER_ROW)]
@@ -158,11 +158,14 @@ def _draw_row(
     top: float,
     signature: TimeSignature | None,
 ) -> list[str]:
-    """Draw a row of bars, which another or none follows; ``signature`` is in force before it."""
+    """Draw a row of bars.
+
+    ``following`` is the next row, None after the last; ``signature`` is in force before the row.
+    """
     left = page.margin_px + _GUTTER_PX
     width = (page.width_px - page.margin_px - left) / BARS_PER_ROW
     upper, lower = top + (_ROW_PX - _BAR_PX), top + _ROW_PX
-    if row[0].bar.number == 0:  # ends where the first full row does, as it leads into it
+    if row[0].bar.number == 0:  # a pickup is aligned with the right end of the first full row
         left = round(page.width_px - page.margin_px - width)
     drawn = [_line(left, upper, lower)]
     number, number_px = row[0].bar.number, 0.0
@@ -198,7 +201,7 @@ def _draw_row(
 
 
 def _draw_signature(signature: TimeSignature, middle: float) -> tuple[str, float]:
-    """Return a time signature to be centred at ``X``, and its width."""
+    """Return a time signature, with the placeholder ``X`` for its centre, and its width."""
     size = 100
     lines = [
         f'<text x="X" y="{middle + shift:.1f}" font-family="{MUSIC_FAMILY}" font-size="{size}" '
@@ -217,7 +220,7 @@ def _draw_simile(x: float, y: float) -> str:
 
 
 def _draw_mark(text: str, x: float, bottom: float, room_px: float) -> str:
-    """Draw a rehearsal mark in a box, over a bar line's upper end."""
+    """Draw a rehearsal mark in a box above a bar line."""
     inside_px = room_px - 3 * _PADDING_PX
     size = min(_MARK_PX, inside_px / text_width(text, 1.0, is_bold=True))
     width, height = text_width(text, size, is_bold=True) + _PADDING_PX, 1.3 * size
@@ -254,17 +257,18 @@ def _fit(
     Parameters
     ----------
     widths : sequence of float
-        In ems.
+        Widths in ems.
     places : sequence of Fraction
-        Where each would begin, as a share of the room, ascending.
+        Preferred starts as shares of the room, ascending.
     room_px : float
+        Width available.
 
     Returns
     -------
     size_px : float
-        The largest em, up to the usual one, with which they fit.
+        The largest em, at most ``_CHORD_PX``, with which the names fit.
     starts_px : list of float
-        Ascending from 0 or later.
+        Left edges, ascending, not negative.
     """
     size = float(_CHORD_PX)
     while True:
@@ -282,7 +286,7 @@ def _fit(
 
 
 def _chord_runs(label: str, key: Key) -> list[_Run]:
-    """Return a chord's name: the root large, what follows smaller, figures raised."""
+    """Return a chord's name as runs: the root large, the rest smaller, figures raised."""
     name = write_chord(label, key)
     if name is None:
         return [_Run("N.C.", 0.72)]

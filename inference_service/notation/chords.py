@@ -1,8 +1,8 @@
-"""Chord labels as a reader of lead sheets knows them.
+"""Conversion between Harte labels and the chord symbols of lead sheets and MusicXML.
 
 Labels follow Harte et al., "Symbolic representation of musical chords" (ISMIR 2005):
-``ROOT[:QUALITY][(DEGREES)][/BASS]``. The written text is that of common lead sheets (Am7, Cmaj7,
-Bm7♭5), the kind a word of MusicXML's ``kind-value``.
+``ROOT[:QUALITY][(DEGREES)][/BASS]``. The written text follows common lead sheets (Am7, Cmaj7,
+Bm7♭5); the kind is one of MusicXML's ``kind-value``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _LABEL: Final = re.compile(
     r"(?:/(?P<bass>[#b]*\d{1,2}))?"
 )
 
-# Harte's shorthand: MusicXML's kind, the written text, and the notes in fifths over the root.
+# Harte's shorthand to MusicXML's kind, the written text, and the chord tones in fifths above the
+# root.
 _QUALITIES: Final[dict[str, tuple[str, str, tuple[int, ...]]]] = {
     "maj": ("major", "", (0, 4, 1)),
     "min": ("minor", "m", (0, -3, 1)),
@@ -53,17 +54,17 @@ _QUALITIES: Final[dict[str, tuple[str, str, tuple[int, ...]]]] = {
 
 _SHORTHANDS: Final = {kind: short for short, (kind, _, _) in reversed(_QUALITIES.items())}
 
-# What a kind beyond the shorthand has in its name, and what it is taken for; the first that fits.
+# For kinds without a shorthand: a part of their name and the shorthand to use, first match wins.
 _LIKE_KINDS: Final = {
     "major-11": "maj9", "minor-": "min7", "dominant": "7", "seventh": "7", "German": "7",
     "minor": "min", "Tristan": "hdim7", "dim": "dim", "aug": "aug", "": "maj",
 }  # fmt: skip
 
-# Fifths of the major scale's degrees over the root.
+# Degrees of the major scale in fifths above the root.
 _DEGREE_FIFTHS: Final = {1: 0, 2: 2, 3: 4, 4: -1, 5: 1, 6: 3, 7: 5}
 
 
-# What a beginner plays for it; what is not here is a triad or a seventh already.
+# Simplified chords for beginners; qualities not listed are triads or sevenths already.
 _SIMPLER: Final = {
     "maj6": "maj", "min6": "min", "minmaj7": "min", "aug7": "7", "sus2": "maj", "sus4": "maj",
     "9": "7", "maj9": "maj7", "min9": "min7", "11": "7", "min11": "min7",
@@ -73,20 +74,20 @@ _SIMPLER: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ChordName:
-    """A chord to write.
+    """A parsed chord label.
 
     Attributes
     ----------
     root : str
-        As in the label, ``"Bb"``.
+        Root as in the label, such as ``"Bb"``.
     kind : str
         MusicXML's ``kind-value``.
     text : str
-        What stands behind the root: ``"m7"``.
+        Suffix written after the root, such as ``"m7"``.
     fifths : tuple of int
-        The notes, in fifths over the root.
+        Chord tones in fifths above the root.
     bass_fifths : int or None
-        The bass, in fifths over the root, where it is not the root.
+        Bass in fifths above the root; None if the root is the bass.
     """
 
     root: str
@@ -98,10 +99,10 @@ class ChordName:
 
 @lru_cache(maxsize=1024)
 def parse_chord(label: str) -> ChordName | None:
-    """Read a Harte label; None for ``N``, ``X`` and what is no label.
+    """Parse a Harte label; return None for ``N``, ``X`` and invalid labels.
 
-    A quality beyond the shorthand reads as the triad or seventh that it begins with. Degrees in
-    parentheses are not written: they are colour that a reader of a lead sheet can do without.
+    A quality without a shorthand is reduced to the triad or seventh that it begins with. Degrees
+    in parentheses are omitted, as lead sheets usually do.
 
     >>> parse_chord("A:min7").text
     'm7'
@@ -124,16 +125,16 @@ def _known_quality(quality: str) -> str:
 def label_chord(
     root: str, kind: str, degrees: Iterable[tuple[str, int, int]] = (), bass: str = ""
 ) -> str | None:
-    """Write a chord symbol of MusicXML as a Harte label; None for what has no root.
+    """Write a MusicXML chord symbol as a Harte label; return None if it has no root.
 
     Parameters
     ----------
     root, bass : str
-        Names such as ``"Bb"``; an empty or equal bass is the root.
+        Names such as ``"Bb"``. An empty bass means the root.
     kind : str
-        MusicXML's ``kind-value``. One beyond the shorthand is the triad or seventh in it.
+        MusicXML's ``kind-value``. One without a shorthand is reduced to its triad or seventh.
     degrees : iterable of (str, int, int)
-        ``add``, ``alter`` or ``subtract``, the degree, and the alteration.
+        ``add``, ``alter`` or ``subtract``, the degree, and the alteration in semitones.
 
     >>> label_chord("F#", "half-diminished", bass="A")
     'F#:hdim7/b3'
@@ -152,7 +153,7 @@ def label_chord(
 
 
 def _write_degree(change: str, degree: int, alter: int) -> list[str]:
-    """Return what a degree adds to a label, and what it takes away."""
+    """Return the degrees to write in a label for one change; ``*`` marks an omission."""
     signs = "#" * alter if alter > 0 else "b" * -alter
     if change == "subtract":
         return [f"*{signs}{degree}"]
@@ -160,15 +161,16 @@ def _write_degree(change: str, degree: int, alter: int) -> list[str]:
 
 
 def _write_fifths(fifths: int) -> str:
-    """Name a place over the root as a degree of the major scale."""
+    """Name an interval above the root, given in fifths, as a degree of the major scale."""
     alter, index = divmod(fifths + 1, 7)
     return ("#" * alter if alter > 0 else "b" * -alter) + str((4, 1, 5, 2, 6, 3, 7)[index])
 
 
 def simplify_label(label: str) -> str:
-    """Reduce a Harte label to a triad or a seventh over its root; others come back as they are.
+    """Reduce a Harte label to a triad or a seventh in root position.
 
-    Suspensions become major triads, sixths and added notes go, and so does the bass.
+    Suspensions become major triads; sixths, added notes and the bass are dropped. Invalid labels
+    are returned unchanged.
 
     >>> simplify_label("Bb:min9/b3")
     'Bb:min7'
@@ -184,7 +186,7 @@ def simplify_label(label: str) -> str:
 
 
 def simplify_chords(chords: Iterable[ScoreChord]) -> tuple[ScoreChord, ...]:
-    """Simplify chord symbols, and write one that has become equal to its predecessor once."""
+    """Simplify chord symbols, and drop those that have become equal to their predecessor."""
     simple: list[ScoreChord] = []
     for chord in chords:
         label = simplify_label(chord.label)

@@ -1,9 +1,9 @@
-"""The piano roll: every note that was heard, for people who read no notation.
+"""Draw the piano roll as SVG: every performed note, for people who do not read notation.
 
-Time runs along the performance's own beats, so that bars are equally wide and a note keeps its
-place within the beat, early or late. Long pieces go in rows, of more bars the longer they are, so
-that the picture keeps a shape that a chat shows whole. Each part has a colour, louder notes are
-stronger; drums have lanes of their own under the pitched notes.
+Time follows the beats of the performance, so that bars are equally wide and a note keeps its
+position within the beat, early or late. Long pieces are broken into rows, with more bars per row
+the longer the piece, so that a chat can show the picture whole. Each part has a colour, louder
+notes are more opaque, and drums have lanes of their own below the pitched notes.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ _FEWEST_SEMITONES: Final = 25
 _NARROWEST_LANE_PX: Final = 4.5
 _WIDEST_LANE_PX: Final = 17.0
 _LONE_ROW_LANE_PX: Final = 32.0
-"""In a lone row, so that a short piece is no ribbon; several rows approach the usual width."""
+"""Widest lane when there is one row, so that a short piece is not a thin ribbon. With more rows
+the limit approaches ``_WIDEST_LANE_PX``."""
 
 _BARS_PER_ROW: Final = (4, 6, 8, 12, 16, 20, 24, 32, 40, 48, 64)
 _LEAST_BEAT_PX: Final = 14.0
@@ -50,16 +51,16 @@ _LEAST_SHADED_PX: Final = 5.0
 _LEAST_BAR_PX: Final = 6.0
 _LEAST_NOTE_PX: Final = 3.0
 _EARLY_BEATS: Final = 0.25
-"""A note this little before a bar line opens no bar."""
+"""A note that begins this little before a bar line belongs to the bar after it."""
 
 _COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#b0508f", "#c98a00", "#3fa0d8", "#6a51a3")
-"""Okabe and Ito's, told apart by every kind of sight; darker where they are lines on white."""
+"""After Okabe and Ito, distinguishable to the colour-blind; darkened for use on white."""
 
 _DRUM_COLOUR: Final = "#444444"
 _STRENGTHS: Final = 6
 _BLACK_KEYS: Final = frozenset({1, 3, 6, 8, 10})
 _DRUM_LANES: Final = ((49, 51, 52, 53, 55, 57, 59), (42, 44, 46), (37, 38, 39, 40), (35, 36))
-"""Cymbals, hi-hat, snare and kick by General MIDI key; all else is on the third lane."""
+"""General MIDI keys of cymbals, hi-hat, snare and kick; all others are drawn in the third lane."""
 
 _CHORD_LANES: Final = 2
 _LEGEND_NAMES: Final = 10
@@ -68,9 +69,21 @@ _NAME_CHARS: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How bars become rows.
+    """The layout of the roll.
 
-    ``rows`` holds, for each row, the bar lines in beats, both ends included.
+    Attributes
+    ----------
+    rows : tuple of tuple of int
+        Bar lines of each row in beats, including both ends.
+    first_number : int
+        Number of the first bar, 0 for a pickup.
+    lowest, highest : int
+        Range of pitches shown.
+    lane_px, beat_px : float
+        Height of a pitch and width of a beat.
+    has_drums : bool
+    chord_lanes : int
+        Number of lanes for chord names above a row.
     """
 
     rows: tuple[tuple[int, ...], ...]
@@ -89,17 +102,17 @@ class _Plan:
 
     @property
     def chords_px(self) -> float:
-        """Height of the chords over a row."""
+        """Height of the chord names above a row."""
         return self.chord_lanes * (_CHORD_PX + 5)
 
     @property
     def row_px(self) -> float:
-        """Height of a row with the gap to the next."""
+        """Height of a row, including the gap to the next."""
         return self.pitched_px + _fixed_row_px(self.has_drums, self.chord_lanes)
 
 
 def _fixed_row_px(has_drums: bool, chord_lanes: int) -> float:
-    """Height of what a row has besides its pitched lanes."""
+    """Height of a row without its pitched lanes."""
     drums_px = (len(_DRUM_LANES) + 1) * _DRUM_LANE_PX if has_drums else 0
     return chord_lanes * (_CHORD_PX + 5) + drums_px + _NUMBERS_PX + _GAP_PX
 
@@ -110,7 +123,7 @@ def draw_roll(transcription: Transcription, title: str = "") -> str:
     Parameters
     ----------
     transcription : Transcription
-        Anything, also without notes, beats or chords.
+        May lack notes, beats or chords.
     title : str
 
     Returns
@@ -148,7 +161,7 @@ def draw_roll(transcription: Transcription, title: str = "") -> str:
 
 
 def _plan(bars: BarGrid, parts: Sequence[Part], room_px: float, chord_lanes: int) -> _Plan:
-    """Choose the fewest bars a row with which the picture is not too high to be read."""
+    """Choose the fewest bars per row that leave the pitch lanes wide enough to read."""
     notes = [note for part in parts for note in part.notes]
     first = bars.grid.to_beats(min((n.onset_s for n in notes), default=0.0)) + _EARLY_BEATS
     last = bars.grid.to_beats(max((n.offset_s for n in notes), default=0.0))
@@ -186,7 +199,7 @@ def _plan(bars: BarGrid, parts: Sequence[Part], room_px: float, chord_lanes: int
 
 
 def _spans(start: float, stop: float, plan: _Plan) -> Iterator[tuple[int, float, float]]:
-    """Yield row, left and right edge, in pixels, of each piece of a span of beats."""
+    """Yield the row and the left and right edge, in pixels, of each part of a span of beats."""
     row_starts = [row[0] for row in plan.rows]
     index = max(bisect_right(row_starts, start) - 1, 0)
     while index < len(plan.rows) and (plan.rows[index][0] < stop or index == 0):
@@ -206,7 +219,7 @@ _Shape = tuple[int, float, float, float, float]
 
 
 def _place_notes(parts: Sequence[Part], bars: BarGrid, plan: _Plan) -> list[dict[int, set[_Shape]]]:
-    """Return the notes' rectangles by row and part."""
+    """Return the rectangles of the notes, by row and part."""
     placed: list[dict[int, set[_Shape]]] = [defaultdict(set) for _ in plan.rows]
     for index, part in enumerate(parts):
         for note in part.notes:
@@ -223,7 +236,7 @@ def _place_notes(parts: Sequence[Part], bars: BarGrid, plan: _Plan) -> list[dict
 
 
 def _unite(shapes: Iterable[_Shape]) -> Iterator[_Shape]:
-    """Yield the shapes with those that overlap in one lane and strength made one."""
+    """Merge shapes of equal strength that overlap in a lane."""
     before: _Shape | None = None
     for shape in sorted(shapes):
         if before is not None and shape[:3] == before[:3] and shape[3] <= before[4]:
@@ -237,7 +250,7 @@ def _unite(shapes: Iterable[_Shape]) -> Iterator[_Shape]:
 
 
 def _lane(note: NoteEvent, is_drum: bool, plan: _Plan) -> tuple[float, float]:
-    """Return a note's top edge under the chords, and its height."""
+    """Return a note's top edge, measured from below the chord names, and its height."""
     if is_drum:
         lane = next((i for i, keys in enumerate(_DRUM_LANES) if note.pitch in keys), 2)
         return plan.pitched_px + (lane + 0.6) * _DRUM_LANE_PX, _DRUM_LANE_PX - 2
@@ -248,9 +261,9 @@ def _lane(note: NoteEvent, is_drum: bool, plan: _Plan) -> tuple[float, float]:
 def _place_chords(
     transcription: Transcription, bars: BarGrid, plan: _Plan
 ) -> tuple[list[list[tuple[str, float, float]]], bool]:
-    """Return names with their places by row, and whether no name lacked room.
+    """Return chord names with their positions by row, and whether all of them fitted.
 
-    A name stands in the lane next to the notes where that is free, and above it elsewhere.
+    A name is put into the lane nearest the notes that is free.
     """
     placed: list[list[tuple[str, float, float]]] = [[] for _ in plan.rows]
     ends = [[0.0] * plan.chord_lanes for _ in plan.rows]
@@ -275,7 +288,7 @@ def _place_chords(
 
 
 def _to_half(beats: float) -> float:
-    """Round to half a beat: chords are heard, and written, no finer."""
+    """Round to half a beat, as chords are detected and written no finer."""
     return round(2 * beats) / 2
 
 
@@ -290,7 +303,7 @@ def _colours(parts: Sequence[Part]) -> list[str]:
 def _draw_header(
     transcription: Transcription, parts: Sequence[Part], colours: Sequence[str], title: str
 ) -> tuple[str, float]:
-    """Return title, key and tempo, and the legend; and where the rows begin."""
+    """Return the header (title, key, tempo, legend) and the height at which the rows begin."""
     facts = (
         f"{write_key(transcription.key)} · {transcription.time_signature} · "
         f"{round(transcription.tempo_bpm)} bpm"
@@ -322,7 +335,7 @@ def _cut(text: str, room_px: float, size: float) -> str:
 
 
 def _draw_grid(lines: Sequence[int], number: int, plan: _Plan, top: float) -> list[str]:
-    """Draw what lies under the notes of a row: keys, beats, bars and their numbers."""
+    """Draw the background of a row: keys, beats, bars and bar numbers."""
     upper = top + plan.chords_px
     lower = upper + plan.pitched_px
     bottom = top + plan.row_px - _GAP_PX - _NUMBERS_PX
@@ -362,7 +375,7 @@ def _draw_grid(lines: Sequence[int], number: int, plan: _Plan, top: float) -> li
 def _draw_notes(
     shapes: Mapping[int, set[_Shape]], parts: Sequence[Part], colours: Sequence[str], top: float
 ) -> Iterator[str]:
-    """Draw a row's notes, a path for each part and strength."""
+    """Draw the notes of a row, one path per part and strength."""
     for index in range(len(parts)):
         by_strength: dict[int, list[str]] = defaultdict(list)
         for strength, y, height, left, right in _unite(shapes.get(index, ())):

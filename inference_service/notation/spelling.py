@@ -1,19 +1,22 @@
-"""Pitch spelling: which of F sharp and G flat a reader expects.
+"""Pitch spelling: whether a pitch is written as F sharp or G flat.
 
 Names are positions on the line of fifths (Temperley, "The Cognition of Basic Musical Structures",
-2001): F = -1, C = 0, G = 1, ... B = 5, F# = 6, Bb = -2. Over a chord its own notes are spelt from
-its root, so that E:7 in A minor has a G sharp. A chromatic note that steps up by a semitone is
-written as the raised form of the lower scale degree, so that the step changes letter. Any other
-note is spelt by its neighbours in time, as the first stage of PS13 has it (Meredith, "The ps13
-pitch spelling algorithm", Journal of New Music Research 35:2, 2006): each pitch class around
-votes, as often as it sounds, for the letter that the note would have if it were the tonic; where
-the paper counts from the first note, letters are counted from the key's tonic here, which also
-votes for the neighbours that a short piece has not. Failing that, a note takes, of the spellings
-that the tonic reaches, the one from five fifths below the tonic (the lowered second) to six above
-(the raised fourth), in major and minor alike.
+2001): F = -1, C = 0, G = 1, ... B = 5, F# = 6, Bb = -2. The first rule that applies decides:
 
-On 61 songs for voice and piano (OpenScore Lieder) without chord symbols 97.3 % of the notes have
-the composer's name, 98.1 % of the voice's; the key alone and the step rule gave 96.8 % and 97.4 %.
+1. A chord tone is spelt from the root of its chord, so that E:7 in A minor has a G sharp.
+2. A chromatic note that steps up by a semitone is written as the raised form of the lower scale
+   degree, so that the step changes letter.
+3. Any other note is spelt by its neighbours in time, as in the first stage of PS13 (Meredith, "The
+   ps13 pitch spelling algorithm", Journal of New Music Research 35:2, 2006). Each neighbouring
+   pitch class votes, as often as it sounds, for the letter that the note would have if that pitch
+   class were the tonic. Unlike in the paper, letters are counted from the key's tonic, not from the
+   first note; the tonic also casts the votes of neighbours that a short piece lacks.
+4. Failing that, the note is spelt within the range from five fifths below the tonic (the lowered
+   second) to six above it (the raised fourth), in major and minor alike.
+
+On 61 songs for voice and piano (OpenScore Lieder) without chord symbols, 97.3 % of all notes and
+98.1 % of the voice's are spelt as the composer did. The key and rule 2 alone gave 96.8 % and
+97.4 %.
 """
 
 from __future__ import annotations
@@ -30,29 +33,31 @@ from inference_service.music.pitch import fifths_of, key_fifths, name_of, pitch_
 from inference_service.notation.chords import ChordName, parse_chord
 
 LOWEST_OCTAVE: Final = 0
-"""MusicXML has none lower: what MIDI can say below 16 Hz is written an octave higher."""
+"""Lowest octave in MusicXML. MIDI's lower pitches, below 16 Hz, are written an octave higher."""
 
 _STEP_SEMITONES: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _FEWEST_FIFTHS: Final = -8
 _MOST_FIFTHS: Final = 12
-"""From F flat to B sharp: single accidentals; G sharp minor's leading note goes one further."""
+"""From F flat to B sharp, the names with single accidentals. The leading note of G sharp minor
+lies one fifth beyond."""
 
 
 _LETTERS: Final = "CDEFGAB"
 _LETTER_SEMITONES: Final = np.array([_STEP_SEMITONES[letter] for letter in _LETTERS])
 _NOTES_BEFORE: Final = 10
 _NOTES_AFTER: Final = 42
-"""Neighbours that vote, the note among the latter; Meredith's best values."""
+"""Sizes of the window of voting neighbours, the note itself counted among those after; the best
+values in Meredith's paper."""
 
 _TONIC_LETTERS: Final = np.array([0, 1, 1, 2, 2, 3, 3, 4, 5, 5, 6, 6])
-"""Letters over a tonic by semitones: a minor second, ... a raised fourth, a minor sixth, ..."""
+"""Letters above the tonic, by semitones: minor second, ... raised fourth, ... minor sixth, ..."""
 
 _MOST_ALTERED: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
 class PitchName:
-    """A letter, its alteration in semitones and the octave of scientific pitch notation."""
+    """A spelt pitch: letter, alteration in semitones, octave in scientific pitch notation."""
 
     step: str
     alter: int
@@ -60,26 +65,27 @@ class PitchName:
 
 
 def single_accidental(fifths: int) -> int:
-    """Return the place, or its enharmonic equal where its name has a double accidental."""
+    """Replace a position on the line of fifths by its enharmonic if it has a double accidental."""
     if fifths < _FEWEST_FIFTHS:
         return fifths + 12
     return fifths - 12 if fifths > _MOST_FIFTHS else fifths
 
 
 def spell_by_neighbours(pitches: Sequence[int], keys: Sequence[Key]) -> list[int | None]:
-    """Return the place of each pitch on the line of fifths, by what sounds around it.
+    """Spell each pitch by its neighbours in time.
 
     Parameters
     ----------
     pitches : sequence of int
-        Of all parts together, in the order of time.
+        Pitches of all parts together, in the order of time.
     keys : sequence of Key
-        The key in force at each.
+        The key in force at each pitch.
 
     Returns
     -------
     list of int or None
-        None where the neighbours would have more than a double accidental.
+        Positions on the line of fifths; None where the spelling would need more than a double
+        accidental.
     """
     if not pitches:
         return []
@@ -128,7 +134,7 @@ def spell(
     next_pitch : int or None
         The pitch that follows in the same voice.
     neighbours_fifths : int or None
-        As :func:`spell_by_neighbours` finds it.
+        Position on the line of fifths from :func:`spell_by_neighbours`.
     """
     fifths = _chord_fifths(pitch, key, chord_label)
     if fifths is None:
@@ -144,12 +150,12 @@ def spell(
 
 
 def spell_class(pc: int, key: Key) -> str:
-    """Name of a pitch class in a key, for instance of a chord's root."""
+    """Return the name of a pitch class in a key, for instance of a chord's root."""
     return name_of(_key_fifths(pc, key))
 
 
 def _step_fifths(pitch: int, key: Key, next_pitch: int | None) -> int | None:
-    """Place of a lowered degree that steps up, as the raised one below; None for other notes."""
+    """Spell a lowered degree that steps up as the raised degree below; None for other notes."""
     fifths = _key_fifths(pitch, key)
     is_lowered = fifths < key_fifths(key) - 1
     if not is_lowered or next_pitch is None or next_pitch - pitch != 1:
@@ -159,14 +165,17 @@ def _step_fifths(pitch: int, key: Key, next_pitch: int | None) -> int | None:
 
 
 def _key_fifths(pitch: int, key: Key) -> int:
-    """Place of a pitch among the twelve that the tonic reaches, short of most double sharps."""
+    """Spell a pitch by the key alone, without double accidentals.
+
+    F double sharp, the leading note of G sharp minor, is the exception.
+    """
     lowest = fifths_of(key.tonic) - 5
     fifths = lowest + (pitch * 7 - lowest) % 12
     return fifths if fifths == _MOST_FIFTHS + 1 else single_accidental(fifths)
 
 
 def _chord_fifths(pitch: int, key: Key, label: str) -> int | None:
-    """Place of a pitch as a member of a chord; None where it is none."""
+    """Spell a pitch as a chord tone; None if it is not one."""
     chord: ChordName | None = parse_chord(label)
     if chord is None:
         return None
