@@ -4,7 +4,7 @@ PYTHON := $(VENV)/bin/python
 PROTOS := $(wildcard proto/notabot/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format bench proto golden gallery clean
+.PHONY: help setup run demo test check format bench proto errors golden gallery clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -21,12 +21,13 @@ demo: setup  ## Transcribe the project's own samples into out/
 test: setup  ## Run the whole test suite
 	@$(PYTHON) -m pytest
 
-check: setup  ## Format, lint, types, import contracts, generated code, deployment files
+check: setup  ## Format, lint, types, import contracts, generated code and tables, deployment files
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 	@$(PYTHON) deploy/generate_proto.py --check
+	@$(PYTHON) -m deploy.errors_page --check
 	@$(VENV)/bin/hadolint deploy/*.Dockerfile
 	@$(VENV)/bin/check-jsonschema -q --builtin-schema vendor.compose-spec deploy/compose*.yaml
 
@@ -39,6 +40,9 @@ bench: setup  ## Print accuracy and speed tables against targets and peers
 
 proto: setup  ## Generate the code of proto/ again
 	@$(PYTHON) deploy/generate_proto.py
+
+errors: setup  ## Write the tables of docs/errors.md again
+	@$(PYTHON) -m deploy.errors_page
 
 golden: setup  ## Write the golden files again; read the difference before committing it
 	@$(PYTHON) -m pytest tests/unit --rewrite-golden

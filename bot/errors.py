@@ -16,15 +16,15 @@ class BotErrorCode(StrEnum):
     """Stable names of what the service cannot report itself."""
 
     SERVICE_UNREACHABLE = "SERVICE_UNREACHABLE"
-    """No connection, so the request never began."""
+    """No connection to the service, tried twice; the request never began."""
     SERVICE_LOST = "SERVICE_LOST"
-    """The connection broke after the request may have begun."""
+    """The connection broke after the request may have begun, so it is not tried again."""
     DOWNLOAD_FAILED = "DOWNLOAD_FAILED"
-    """Telegram did not hand the file over."""
+    """Telegram did not hand over the file."""
     TOO_MANY_JOBS = "TOO_MANY_JOBS"
-    """The person already has as many requests running as one may have."""
+    """The person already has ``BOT_PER_USER_JOBS`` requests running."""
     BOT_STOPPING = "BOT_STOPPING"
-    """The bot was told to stop before the request was done."""
+    """The bot was told to stop, and the request did not finish within ``BOT_DRAIN_S``."""
 
 
 AUDIO_TOO_LARGE: Final = "AUDIO_TOO_LARGE"

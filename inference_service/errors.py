@@ -1,43 +1,53 @@
 """The one tree of errors that the service raises.
 
-Every error has a stable :class:`ErrorCode`, a cause in English for logs and API clients, and
-parameters that a client needs to say the same in the user's own language. The codes equal the
-names in ``proto/notabot/v1/errors.proto``; ``docs/errors.md`` explains each.
+An error is a class with a docstring and an :class:`ErrorKind`; everything else follows. Its code,
+which is public, is the class's name in capitals: ``AudioTooLong`` is ``AUDIO_TOO_LONG``. The gRPC
+status and the exit code follow from the kind (``server/convert/errors.py``, ``cli/exits.py``). The
+docstring is the cause that ``docs/errors.md`` gives, in which literals name the parameters that the
+error carries. ``docs/extending.md`` lists what a new error needs.
+
+A class without a kind, such as :class:`AudioError`, is a group to catch, never to raise.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+import re
+from collections.abc import Iterator, Mapping
+from enum import Enum, auto
+from typing import ClassVar, Final
+
+_WORD_START: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
-class ErrorCode(StrEnum):
-    """Stable names of everything that can go wrong; part of the public contract."""
+class ErrorKind(Enum):
+    """Why a request failed, as far as a gRPC status or an exit code tells."""
 
-    AUDIO_EMPTY = "AUDIO_EMPTY"
-    AUDIO_UNREADABLE = "AUDIO_UNREADABLE"
-    AUDIO_NO_TRACK = "AUDIO_NO_TRACK"
-    AUDIO_TOO_LARGE = "AUDIO_TOO_LARGE"
-    AUDIO_TOO_LONG = "AUDIO_TOO_LONG"
-    AUDIO_TOO_SHORT = "AUDIO_TOO_SHORT"
-    AUDIO_SILENT = "AUDIO_SILENT"
-    AUDIO_SAMPLE_RATE = "AUDIO_SAMPLE_RATE"
-    SCORE_UNREADABLE = "SCORE_UNREADABLE"
-    INVALID_OPTIONS = "INVALID_OPTIONS"
-    RESULT_EXPIRED = "RESULT_EXPIRED"
-    QUEUE_FULL = "QUEUE_FULL"
-    NOT_READY = "NOT_READY"
-    SHUTTING_DOWN = "SHUTTING_DOWN"
-    CANCELLED = "CANCELLED"
-    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
-    UNAUTHENTICATED = "UNAUTHENTICATED"
-    MODEL_UNKNOWN = "MODEL_UNKNOWN"
-    MODEL_NOT_FETCHED = "MODEL_NOT_FETCHED"
-    MODEL_FETCH_FAILED = "MODEL_FETCH_FAILED"
-    MODEL_REJECTED = "MODEL_REJECTED"
-    PREVIEW_UNAVAILABLE = "PREVIEW_UNAVAILABLE"
-    STEMS_UNAVAILABLE = "STEMS_UNAVAILABLE"
-    NOTHING_TO_CONTINUE = "NOTHING_TO_CONTINUE"
-    INTERNAL = "INTERNAL"
+    INVALID_INPUT = auto()
+    """The file cannot be used."""
+    INVALID_OPTIONS = auto()
+    """The request makes no sense, whatever the file."""
+    UNSUITABLE_MUSIC = auto()
+    """The file was read, but what is asked cannot be done with its music."""
+    NOT_KEPT = auto()
+    """The service does not hold what an earlier request left, or never did."""
+    UNKNOWN_NAME = auto()
+    """Nothing has the name that was given."""
+    OVERLOADED = auto()
+    """Other requests come first."""
+    NOT_SERVING = auto()
+    """The service is starting or stopping."""
+    CANCELLED = auto()
+    """The caller wants no answer."""
+    OUT_OF_TIME = auto()
+    """The work took longer than it may."""
+    UNAUTHENTICATED = auto()
+    """The caller did not show that it may ask."""
+    NOT_EQUIPPED = auto()
+    """This machine lacks a program, weights, or a model that works."""
+    DOWNLOAD_FAILED = auto()
+    """Another machine did not deliver."""
+    INTERNAL = auto()
+    """A mistake in the service."""
 
 
 class NotabotError(Exception):
@@ -51,7 +61,13 @@ class NotabotError(Exception):
         Values that a localised text needs, such as ``limit_s`` or ``size_bytes``.
     """
 
-    code: ErrorCode = ErrorCode.INTERNAL
+    kind: ClassVar[ErrorKind]
+    code: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "kind" in vars(cls):
+            cls.code = _WORD_START.sub("_", cls.__name__).upper()
 
     def __init__(self, cause: str, **params: str | int | float) -> None:
         super().__init__(cause)
@@ -64,148 +80,174 @@ class AudioError(NotabotError):
 
 
 class AudioEmpty(AudioError):
-    """No bytes, or a container without a single decodable sample."""
+    """No bytes, or a file without a single decodable sample."""
 
-    code = ErrorCode.AUDIO_EMPTY
+    kind = ErrorKind.INVALID_INPUT
 
 
 class AudioUnreadable(AudioError):
-    """The bytes are in no audio format that FFmpeg knows, or are damaged beyond decoding."""
+    """The file is in no audio format that FFmpeg knows, or is damaged beyond decoding."""
 
-    code = ErrorCode.AUDIO_UNREADABLE
+    kind = ErrorKind.INVALID_INPUT
 
 
 class AudioNoTrack(AudioError):
-    """A readable container that holds no sound track."""
+    """A readable file, such as a video, without a sound track."""
 
-    code = ErrorCode.AUDIO_NO_TRACK
+    kind = ErrorKind.INVALID_INPUT
 
 
 class AudioTooLarge(AudioError):
-    """More bytes than the limit. Params: ``limit_bytes``, ``size_bytes`` where known."""
+    """More bytes than ``limit_bytes``; ``size_bytes`` where the size is known."""
 
-    code = ErrorCode.AUDIO_TOO_LARGE
+    kind = ErrorKind.INVALID_INPUT
 
 
 class AudioTooLong(AudioError):
-    """More decoded seconds than the limit. Params: ``limit_s``."""
+    """More decoded seconds than ``limit_s``, whatever the file claims."""
 
-    code = ErrorCode.AUDIO_TOO_LONG
+    kind = ErrorKind.INVALID_INPUT
 
 
 class AudioTooShort(AudioError):
-    """Too few samples for any note. Params: ``minimum_s``, ``duration_s``."""
+    """``duration_s`` is less than ``minimum_s``, which is too short for any note."""
 
-    code = ErrorCode.AUDIO_TOO_SHORT
+    kind = ErrorKind.INVALID_INPUT
 
 
 class AudioSilent(AudioError):
     """Digital silence, a constant, or noise far below hearing."""
 
-    code = ErrorCode.AUDIO_SILENT
+    kind = ErrorKind.INVALID_INPUT
 
 
 class AudioSampleRate(AudioError):
-    """A sample rate outside the accepted range. Params: ``rate_hz``."""
+    """The sample rate, ``rate_hz``, is outside the accepted range."""
 
-    code = ErrorCode.AUDIO_SAMPLE_RATE
+    kind = ErrorKind.INVALID_INPUT
 
 
 class ScoreUnreadable(NotabotError):
-    """A MIDI or MusicXML file that cannot be parsed."""
+    """A MIDI file, MusicXML or ``result.json`` that cannot be parsed, or is larger than the readers
+    accept.
+    """
 
-    code = ErrorCode.SCORE_UNREADABLE
+    kind = ErrorKind.INVALID_INPUT
 
 
 class InvalidOptions(NotabotError):
-    """Options outside their documented range. Params: ``option``."""
+    """``option`` is outside its documented range, or messages came in the wrong order."""
 
-    code = ErrorCode.INVALID_OPTIONS
+    kind = ErrorKind.INVALID_OPTIONS
 
 
 class ResultExpired(NotabotError):
-    """The cache no longer holds the result that was asked for."""
+    """The cache no longer holds the result, so that it cannot be rendered or continued."""
 
-    code = ErrorCode.RESULT_EXPIRED
+    kind = ErrorKind.NOT_KEPT
 
 
 class QueueFull(NotabotError):
-    """Admission refused. Params: ``retry_after_s``."""
+    """The service holds as many requests as it may; try again after ``retry_after_s``."""
 
-    code = ErrorCode.QUEUE_FULL
+    kind = ErrorKind.OVERLOADED
 
 
 class NotReady(NotabotError):
-    """Models are still loading. Params: ``retry_after_s``."""
+    """Models are still loading, try again after ``retry_after_s``; for the command line also: no
+    service answers.
+    """
 
-    code = ErrorCode.NOT_READY
+    kind = ErrorKind.NOT_SERVING
 
 
 class ShuttingDown(NotabotError):
-    """The service drains and takes no new work. Params: ``retry_after_s``."""
+    """The service drains before it stops; try again after ``retry_after_s``."""
 
-    code = ErrorCode.SHUTTING_DOWN
+    kind = ErrorKind.NOT_SERVING
 
 
 class Cancelled(NotabotError):
-    """The caller went away or pressed cancel; raised from inside the running stage."""
+    """The caller went away or pressed cancel.
 
-    code = ErrorCode.CANCELLED
+    Raised from inside the running stage, by the call that reports its progress.
+    """
+
+    kind = ErrorKind.CANCELLED
 
 
 class DeadlineExceeded(NotabotError):
-    """The request ran out of its time."""
+    """The request, or the arrival of its audio, ran out of time."""
 
-    code = ErrorCode.DEADLINE_EXCEEDED
+    kind = ErrorKind.OUT_OF_TIME
 
 
 class Unauthenticated(NotabotError):
-    """A missing or wrong bearer token."""
+    """A bearer token is missing or wrong."""
 
-    code = ErrorCode.UNAUTHENTICATED
+    kind = ErrorKind.UNAUTHENTICATED
 
 
 class ModelError(NotabotError):
-    """A model cannot be used. Params: ``task``, ``model``."""
+    """A model cannot be used."""
 
 
 class ModelUnknown(ModelError):
-    """No such task, or no such model for the task, in the manifest."""
+    """No such ``task``, or no such ``model`` for it, in the manifest."""
 
-    code = ErrorCode.MODEL_UNKNOWN
+    kind = ErrorKind.UNKNOWN_NAME
 
 
 class ModelNotFetched(ModelError):
-    """The model's weights are not on this machine; ``notabot models fetch`` gets them."""
+    """The weights of ``model`` are not on this machine; ``notabot models fetch NAME`` gets them."""
 
-    code = ErrorCode.MODEL_NOT_FETCHED
+    kind = ErrorKind.NOT_EQUIPPED
 
 
 class ModelFetchFailed(ModelError):
-    """A download failed or its checksum did not match."""
+    """A download broke too often, or its checksum did not match."""
 
-    code = ErrorCode.MODEL_FETCH_FAILED
+    kind = ErrorKind.DOWNLOAD_FAILED
 
 
 class ModelRejected(ModelError):
-    """The model loaded, but failed on the built-in signal; the old one goes on serving."""
+    """The model did not load, or failed on the built-in signal; the old one goes on serving."""
 
-    code = ErrorCode.MODEL_REJECTED
+    kind = ErrorKind.NOT_EQUIPPED
 
 
 class PreviewUnavailable(NotabotError):
-    """This machine has no synthesiser, no sounds for it, or it failed."""
+    """This machine has no FluidSynth or no soundfont, or the synthesis failed."""
 
-    code = ErrorCode.PREVIEW_UNAVAILABLE
+    kind = ErrorKind.NOT_EQUIPPED
 
 
 class StemsUnavailable(NotabotError):
     """The recording was not separated, or its stems are no longer kept."""
 
-    code = ErrorCode.STEMS_UNAVAILABLE
+    kind = ErrorKind.NOT_KEPT
 
 
 class NothingToContinue(NotabotError):
-    """The music says too little for a continuation. Params: ``minimum`` of notes with a pitch."""
+    """Fewer than ``minimum`` notes with a pitch, or no bar in a metre that the search knows."""
 
-    code = ErrorCode.NOTHING_TO_CONTINUE
+    kind = ErrorKind.UNSUITABLE_MUSIC
+
+
+class Internal(NotabotError):
+    """A mistake in the service; its log has the request id that the caller got."""
+
+    kind = ErrorKind.INTERNAL
+
+
+def _with_codes(group: type[NotabotError]) -> Iterator[type[NotabotError]]:
+    for error in group.__subclasses__():
+        if "code" in vars(error):
+            yield error
+        yield from _with_codes(error)
+
+
+ERRORS: Final[Mapping[str, type[NotabotError]]] = {
+    error.code: error for error in _with_codes(NotabotError)
+}
+"""Every error by its code, in the order of this file within each group."""

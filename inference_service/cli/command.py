@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[[argparse.Namespace, Settings], None] = options.command
         command(options, settings)
     except NotabotError as error:
-        return _fail(error.cause, EXIT_CODES[error.code])
+        return _fail(error.cause, EXIT_CODES[error.kind])
     except ValidationError as error:
         return _fail(f"settings: {_first_problem(error)}", EXIT_USAGE)
     except FileNotFoundError as error:

@@ -24,7 +24,7 @@ from typing import Final
 
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
-from inference_service.errors import NotabotError
+from inference_service.errors import Internal
 from inference_service.music.events import ChordSegment
 from inference_service.progress import Report
 
@@ -76,7 +76,7 @@ class ChordinoEstimator:
 
         Raises
         ------
-        NotabotError
+        Internal
             If the plugin's process fails.
         """
         mono = resample(waveform.mono(), waveform.sample_rate_hz, SAMPLE_RATE_HZ)
@@ -99,7 +99,7 @@ class ChordinoEstimator:
                 output, errors = _wait(process, 1.0 + REAL_TIME_FACTOR * duration_s, report)
         if process.returncode != 0:
             last_line = errors.decode(errors="replace").strip().rpartition("\n")[2]
-            raise NotabotError(f"Chordino ended with {process.returncode}: {last_line}")
+            raise Internal(f"Chordino ended with {process.returncode}: {last_line}")
         return [(float(start_s), str(label)) for start_s, label in json.loads(output)]
 
 

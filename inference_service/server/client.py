@@ -12,19 +12,18 @@ import grpc
 from google.rpc.status_pb2 import Status
 from notabot.v1 import models_pb2, models_pb2_grpc, transcription_pb2, transcription_pb2_grpc
 
-from inference_service.errors import NotabotError, NotReady
+from inference_service.errors import Internal, NotabotError, NotReady
 from inference_service.pipeline.options import ContinueOptions, TranscribeOptions
 from inference_service.progress import Stage
 from inference_service.server.app import MAX_MESSAGE_BYTES
 from inference_service.server.convert import (
     CHUNK_BYTES,
-    DETAILS_KEY,
-    decode_error,
     decode_progress,
     encode_continue_request,
     encode_transcribe_options,
     model_state,
 )
+from inference_service.server.convert.errors import DETAILS_KEY, decode_error
 
 _KEEPALIVE: Final = (
     ("grpc.keepalive_time_ms", 3_000),
@@ -206,7 +205,7 @@ def _translate(error: Any, address: str) -> NotabotError:
             return known
     if error.code() is grpc.StatusCode.UNAVAILABLE:
         return NotReady(f"no service answers at {address}")
-    return NotabotError(f"the service answers {error.code().name}: {error.details()}")
+    return Internal(f"the service answers {error.code().name}: {error.details()}")
 
 
 def _messages(

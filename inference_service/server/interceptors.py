@@ -18,8 +18,8 @@ import grpc
 import structlog
 from pydantic import SecretStr
 
-from inference_service.errors import ErrorCode, NotabotError, Unauthenticated
-from inference_service.server.convert import DETAILS_KEY, encode_error, status_code
+from inference_service.errors import Cancelled, Internal, NotabotError, Unauthenticated
+from inference_service.server.convert.errors import DETAILS_KEY, STATUS_CODES, encode_error
 from inference_service.server.metrics import Metrics
 
 REQUEST_ID_KEY: Final = "x-request-id"
@@ -83,7 +83,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         structlog.contextvars.bind_contextvars(request_id=request_id, method=method)
         context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
         start_s = time.monotonic()
-        outcome: str = ErrorCode.CANCELLED
+        outcome = Cancelled.code
         try:
             self._authenticate(service, metadata)
             response = await behaviour(request, context)
@@ -97,10 +97,10 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             await _discard(request)
             await _abort(context, error, request_id)
         except Exception:
-            outcome = ErrorCode.INTERNAL
+            outcome = Internal.code
             _log.exception("call_broke")
             await _discard(request)
-            broken = NotabotError("an error inside the service; its log has the request id")
+            broken = Internal("an error inside the service; its log has the request id")
             await _abort(context, broken, request_id)
         finally:
             seconds = time.monotonic() - start_s
@@ -146,7 +146,7 @@ async def _abort(
 ) -> None:
     details = encode_error(error).SerializeToString()
     trailing = ((REQUEST_ID_KEY, request_id), (DETAILS_KEY, details))
-    await context.abort(status_code(error.code), error.cause, trailing)
+    await context.abort(STATUS_CODES[error.kind], error.cause, trailing)
 
 
 def _wrap(

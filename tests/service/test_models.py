@@ -13,9 +13,9 @@ import pytest
 from notabot.v1 import models_pb2
 
 from inference_service.engine.catalog import Catalog, ModelEntry, WeightFile
-from inference_service.errors import ErrorCode
+from inference_service.errors import NotReady
 from inference_service.music.events import NoteEvent
-from inference_service.pipeline.stages import Stage, Task
+from inference_service.pipeline.stages import Component, Task
 from inference_service.settings import Settings
 from inference_service.tiny import AutocorrelationTagger, build_tiny_catalog, load_tiny
 from tests.service.running import HeldPipeline, Running, read_failure, run_service, wait_until
@@ -143,8 +143,8 @@ def entry(name: str, files: tuple[WeightFile, ...] = ()) -> ModelEntry:
 FILE = WeightFile(url="https://example.org/w.bin", sha256="0" * 64, size_bytes=10)
 
 
-def load_odd(task: Task, model: ModelEntry) -> Stage:
-    odd: dict[str, Callable[[], Stage]] = {
+def load_odd(task: Task, model: ModelEntry) -> Component:
+    odd: dict[str, Callable[[], Component]] = {
         "deaf": Deaf,
         "garbling": Garbling,
         "crashing": Crashing,
@@ -211,7 +211,7 @@ async def test_no_exchange_before_the_first_models_are_there(
     async with run_service(settings, load=False, use_cases=held) as running:
         failure = await refuse(running, "voice", "autocorrelation-coarse")
         assert failure.status is grpc.StatusCode.UNAVAILABLE
-        assert failure.reason == ErrorCode.NOT_READY
+        assert failure.reason == NotReady.code
         assert failure.retry_after_s is not None
         assert (await states(running, "key")) == {"scale": models_pb2.MODEL_STATE_LOADING}
         status = await running.models.Status(models_pb2.StatusRequest())

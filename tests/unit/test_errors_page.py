@@ -1,27 +1,25 @@
-"""``docs/errors.md`` agrees with the code."""
+"""The tables of ``docs/errors.md`` are made from the code."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
+import pytest
 
-from notabot.v1 import errors_pb2
-
-from inference_service.cli.exits import EXIT_CODES
-from inference_service.errors import ErrorCode
-from inference_service.server.convert import status_code
-
-PAGE = Path(__file__).parents[2] / "docs" / "errors.md"
-ROW = re.compile(r"^\| `([A-Z_]+)` \| [^|]+ \| ([A-Z_]+) \| (\d+) \|", re.MULTILINE)
+from deploy.errors_page import PAGE, fill_tables
 
 
-def test_every_code_has_its_row() -> None:
-    rows = {
-        code: (status, int(exit_code)) for code, status, exit_code in ROW.findall(PAGE.read_text())
-    }
-    assert rows == {code.value: (status_code(code).name, EXIT_CODES[code]) for code in ErrorCode}
+def test_the_page_is_up_to_date() -> None:
+    assert fill_tables(PAGE.read_text()) == PAGE.read_text()
 
 
-def test_the_protocol_has_the_same_codes() -> None:
-    names = set(errors_pb2.ErrorCode.keys()) - {"ERROR_CODE_UNSPECIFIED"}
-    assert names == {code.value for code in ErrorCode}
+def test_a_table_is_made_anew_and_the_prose_stays() -> None:
+    page = "Before.\n<!-- table: codes -->\nstale\n<!-- end -->\nAfter.\n"
+    filled = fill_tables(page)
+    row = "| `QUEUE_FULL` | The service holds as many requests as it may; "
+    assert row in filled
+    assert "stale" not in filled
+    assert (filled[:8], filled[-7:]) == ("Before.\n", "After.\n")
+
+
+def test_an_unknown_table_is_refused() -> None:
+    with pytest.raises(KeyError, match="colours"):
+        fill_tables("<!-- table: colours -->\n<!-- end -->\n")

@@ -8,11 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-import grpc
-from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.duration_pb2 import Duration
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
-from google.rpc.status_pb2 import Status
 from notabot.v1 import models_pb2, transcription_pb2
 
 from inference_service.continuation.options import ContinuationOptions, Style
@@ -20,7 +15,7 @@ from inference_service.engine.progress_meter import StageUpdate
 from inference_service.engine.registry import ModelState, ModelStatus
 from inference_service.engine.service import Rendered
 from inference_service.engine.worker import Position
-from inference_service.errors import ErrorCode, InvalidOptions, NotabotError
+from inference_service.errors import InvalidOptions
 from inference_service.music.events import ChordSegment, Key, Part
 from inference_service.music.pitch import transpose_key
 from inference_service.notation.chords import simplify_label
@@ -41,93 +36,7 @@ from inference_service.progress import Stage
 if TYPE_CHECKING:
     from inference_service.pipeline.render import Artifact
 
-ERROR_DOMAIN: Final = "notabot"
 CHUNK_BYTES: Final = 64 * 1024
-DETAILS_KEY: Final = "grpc-status-details-bin"
-
-_STATUS: Final = {
-    ErrorCode.AUDIO_EMPTY: grpc.StatusCode.INVALID_ARGUMENT,
-    ErrorCode.AUDIO_UNREADABLE: grpc.StatusCode.INVALID_ARGUMENT,
-    ErrorCode.AUDIO_NO_TRACK: grpc.StatusCode.INVALID_ARGUMENT,
-    ErrorCode.AUDIO_TOO_LARGE: grpc.StatusCode.INVALID_ARGUMENT,
-    ErrorCode.AUDIO_TOO_LONG: grpc.StatusCode.INVALID_ARGUMENT,
-    ErrorCode.AUDIO_TOO_SHORT: grpc.StatusCode.INVALID_ARGUMENT,
-    ErrorCode.AUDIO_SILENT: grpc.StatusCode.INVALID_ARGUMENT,
-    ErrorCode.AUDIO_SAMPLE_RATE: grpc.StatusCode.INVALID_ARGUMENT,
-    ErrorCode.SCORE_UNREADABLE: grpc.StatusCode.INVALID_ARGUMENT,
-    ErrorCode.INVALID_OPTIONS: grpc.StatusCode.INVALID_ARGUMENT,
-    ErrorCode.RESULT_EXPIRED: grpc.StatusCode.NOT_FOUND,
-    ErrorCode.QUEUE_FULL: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    ErrorCode.NOT_READY: grpc.StatusCode.UNAVAILABLE,
-    ErrorCode.SHUTTING_DOWN: grpc.StatusCode.UNAVAILABLE,
-    ErrorCode.CANCELLED: grpc.StatusCode.CANCELLED,
-    ErrorCode.DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
-    ErrorCode.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
-    ErrorCode.MODEL_UNKNOWN: grpc.StatusCode.NOT_FOUND,
-    ErrorCode.MODEL_NOT_FETCHED: grpc.StatusCode.FAILED_PRECONDITION,
-    ErrorCode.MODEL_FETCH_FAILED: grpc.StatusCode.UNAVAILABLE,
-    ErrorCode.MODEL_REJECTED: grpc.StatusCode.FAILED_PRECONDITION,
-    ErrorCode.PREVIEW_UNAVAILABLE: grpc.StatusCode.FAILED_PRECONDITION,
-    ErrorCode.STEMS_UNAVAILABLE: grpc.StatusCode.NOT_FOUND,
-    ErrorCode.NOTHING_TO_CONTINUE: grpc.StatusCode.FAILED_PRECONDITION,
-    ErrorCode.INTERNAL: grpc.StatusCode.INTERNAL,
-}
-
-
-def status_code(code: ErrorCode) -> grpc.StatusCode:
-    """Return the gRPC status of an error."""
-    return _STATUS[code]
-
-
-def encode_error(error: NotabotError) -> Status:
-    """Return the ``google.rpc.Status`` that ``errors.proto`` describes."""
-    info = AnyMessage()
-    info.Pack(
-        ErrorInfo(
-            reason=error.code,
-            domain=ERROR_DOMAIN,
-            metadata={name: str(value) for name, value in error.params.items()},
-        )
-    )
-    details = [info]
-    retry_after_s = error.params.get("retry_after_s")
-    if isinstance(retry_after_s, int | float):
-        delay = Duration()
-        delay.FromMilliseconds(round(retry_after_s * 1000))
-        retry = AnyMessage()
-        retry.Pack(RetryInfo(retry_delay=delay))
-        details.append(retry)
-    number: int = status_code(error.code).value[0]
-    return Status(code=number, message=error.cause, details=details)
-
-
-def decode_error(status: Status) -> NotabotError | None:
-    """Return the error that :func:`encode_error` wrote; None where the status holds none."""
-    for detail in status.details:
-        info = ErrorInfo()
-        if detail.Unpack(info) and info.domain == ERROR_DOMAIN and info.reason in _CLASSES:
-            params = {name: _number(value) for name, value in info.metadata.items()}
-            return _CLASSES[info.reason](status.message, **params)
-    return None
-
-
-def _number(text: str) -> str | int | float:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _leaves(kind: type[NotabotError]) -> Iterator[tuple[str, type[NotabotError]]]:
-    if "code" in vars(kind):
-        yield kind.code, kind
-    for child in kind.__subclasses__():
-        yield from _leaves(child)
-
-
-_CLASSES: Final = dict(_leaves(NotabotError))
 
 
 def decode_transcribe_options(message: transcription_pb2.TranscribeOptions) -> TranscribeOptions:
