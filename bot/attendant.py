@@ -12,7 +12,7 @@ from aiogram import Bot
 
 from bot.client.types import Progress, Queued
 from bot.delivery import Target
-from bot.errors import INTERNAL, BotError
+from bot.errors import BotError, ServiceErrorCode
 from bot.flood import FloodControl
 from bot.i18n import Translator
 from bot.jobs import Jobs, JobStoppedError
@@ -91,9 +91,9 @@ class Attendant:
             outcome = error.code
             await status.finish(error_text(error, t, request.id))
         except Exception:
-            outcome = INTERNAL
+            outcome = ServiceErrorCode.INTERNAL
             logger.exception("job failed")
-            await status.finish(error_text(BotError(INTERNAL), t, request.id))
+            await status.finish(error_text(BotError(ServiceErrorCode.INTERNAL), t, request.id))
         else:
             await status.remove()
         finally:

@@ -1,19 +1,35 @@
 """Everything that can go wrong, seen from the bot.
 
 The service's codes are the names of ``ErrorCode`` in ``notabot/v1/errors.proto``;
-:class:`BotErrorCode` adds what only the bot can notice. Each has a text in every language, under
-the message id ``error.CODE``.
+:class:`BotErrorCode` adds those of the bot. Each code has a text in every language, under the
+message id ``error.CODE``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final
+
+
+class ServiceErrorCode(StrEnum):
+    """The codes of the service that the bot acts upon or reports in its stead.
+
+    Any other code needs no more than a text.
+    """
+
+    AUDIO_TOO_LARGE = "AUDIO_TOO_LARGE"
+    AUDIO_TOO_LONG = "AUDIO_TOO_LONG"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    INTERNAL = "INTERNAL"
+    NOT_READY = "NOT_READY"
+    PREVIEW_UNAVAILABLE = "PREVIEW_UNAVAILABLE"
+    RESULT_EXPIRED = "RESULT_EXPIRED"
+    SHUTTING_DOWN = "SHUTTING_DOWN"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
 
 
 class BotErrorCode(StrEnum):
-    """Stable names of what the service cannot report itself."""
+    """What only the bot can notice."""
 
     SERVICE_UNREACHABLE = "SERVICE_UNREACHABLE"
     """No connection to the service, tried twice; the request never began."""
@@ -25,17 +41,6 @@ class BotErrorCode(StrEnum):
     """The person already has ``BOT_PER_USER_JOBS`` requests running."""
     BOT_STOPPING = "BOT_STOPPING"
     """The bot was told to stop, and the request did not finish within ``BOT_DRAIN_S``."""
-
-
-AUDIO_TOO_LARGE: Final = "AUDIO_TOO_LARGE"
-AUDIO_TOO_LONG: Final = "AUDIO_TOO_LONG"
-CANCELLED: Final = "CANCELLED"
-DEADLINE_EXCEEDED: Final = "DEADLINE_EXCEEDED"
-INTERNAL: Final = "INTERNAL"
-QUEUE_FULL: Final = "QUEUE_FULL"
-RESULT_EXPIRED: Final = "RESULT_EXPIRED"
-PREVIEW_UNAVAILABLE: Final = "PREVIEW_UNAVAILABLE"
-UNAUTHENTICATED: Final = "UNAUTHENTICATED"
 
 
 class BotError(Exception):

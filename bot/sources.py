@@ -18,7 +18,7 @@ from aiogram import Bot
 from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
 from aiogram.types import Audio, Document, ExternalReplyInfo, Message, Video, VideoNote, Voice
 
-from bot.errors import AUDIO_TOO_LARGE, AUDIO_TOO_LONG, BotErrorCode, SourceError
+from bot.errors import BotErrorCode, ServiceErrorCode, SourceError
 
 DOWNLOAD_TIMEOUT_S: Final = 180
 MAX_TITLE_CHARS: Final = 120
@@ -124,11 +124,13 @@ def check_limits(source: AudioSource, *, max_bytes: int, max_duration_s: float) 
     """
     if source.size_bytes is not None and source.size_bytes > max_bytes:
         raise SourceError(
-            AUDIO_TOO_LARGE, {"limit_bytes": max_bytes, "size_bytes": source.size_bytes}
+            ServiceErrorCode.AUDIO_TOO_LARGE,
+            {"limit_bytes": max_bytes, "size_bytes": source.size_bytes},
         )
     if source.duration_s is not None and source.duration_s > max_duration_s:
         raise SourceError(
-            AUDIO_TOO_LONG, {"limit_s": max_duration_s, "duration_s": source.duration_s}
+            ServiceErrorCode.AUDIO_TOO_LONG,
+            {"limit_s": max_duration_s, "duration_s": source.duration_s},
         )
 
 
@@ -141,7 +143,7 @@ class _BoundedBuffer(io.BytesIO):
 
     def write(self, data: bytes) -> int:  # type: ignore[override]
         if self.tell() + len(data) > self._max_bytes:
-            raise SourceError(AUDIO_TOO_LARGE, {"limit_bytes": self._max_bytes})
+            raise SourceError(ServiceErrorCode.AUDIO_TOO_LARGE, {"limit_bytes": self._max_bytes})
         return super().write(data)
 
 
@@ -160,14 +162,17 @@ async def download(bot: Bot, source: AudioSource, *, max_bytes: int) -> bytes:
             params = {"limit_bytes": max_bytes}
             if source.size_bytes is not None:
                 params["size_bytes"] = source.size_bytes
-            raise SourceError(AUDIO_TOO_LARGE, params) from None
+            raise SourceError(ServiceErrorCode.AUDIO_TOO_LARGE, params) from None
         raise SourceError(BotErrorCode.DOWNLOAD_FAILED) from None
     except TelegramAPIError:
         raise SourceError(BotErrorCode.DOWNLOAD_FAILED) from None
     if file.file_path is None:
         raise SourceError(BotErrorCode.DOWNLOAD_FAILED)
     if file.file_size is not None and file.file_size > max_bytes:
-        raise SourceError(AUDIO_TOO_LARGE, {"limit_bytes": max_bytes, "size_bytes": file.file_size})
+        raise SourceError(
+            ServiceErrorCode.AUDIO_TOO_LARGE,
+            {"limit_bytes": max_bytes, "size_bytes": file.file_size},
+        )
     buffer = _BoundedBuffer(max_bytes)
     try:
         await bot.download_file(

@@ -16,7 +16,7 @@ from babel.dates import format_timedelta
 
 from bot import chords
 from bot.client.types import Key, Model, ModelState, Progress, Queued, Result, ServiceStatus
-from bot.errors import INTERNAL, BotError, BotErrorCode
+from bot.errors import BotError, BotErrorCode, ServiceErrorCode
 from bot.i18n import Translator
 from bot.jobs import Stop
 
@@ -75,7 +75,7 @@ def error_text(error: BotError, t: Translator, request_id: str = "") -> str:
 
     A code without a text, from a service newer than this bot, is told as ``INTERNAL``.
     """
-    code = error.code if t.has(f"error.{error.code}") else INTERNAL
+    code = error.code if t.has(f"error.{error.code}") else ServiceErrorCode.INTERNAL
     limit, detail = _limit_and_detail(error.params, t)
     return t(
         f"error.{code}",

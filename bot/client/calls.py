@@ -48,7 +48,7 @@ from bot.client.types import (
     Result,
     ServiceStatus,
 )
-from bot.errors import BotErrorCode, ServiceError
+from bot.errors import BotErrorCode, ServiceError, ServiceErrorCode
 
 CHUNK_BYTES: Final = 64 * 1024
 KEEPALIVE_INTERVAL_S: Final = 1.5
@@ -73,7 +73,7 @@ _CHANNEL_OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
 )
 
-_REFUSALS: Final = frozenset({"NOT_READY", "SHUTTING_DOWN"})
+_REFUSALS: Final = frozenset({ServiceErrorCode.NOT_READY, ServiceErrorCode.SHUTTING_DOWN})
 """Codes with which the service says that it is there, but did not take the request."""
 
 T = TypeVar("T")

@@ -34,7 +34,7 @@ from bot.client.types import (
     Stage,
     View,
 )
-from bot.errors import DEADLINE_EXCEEDED, INTERNAL, UNAUTHENTICATED, BotErrorCode, ServiceError
+from bot.errors import BotErrorCode, ServiceError, ServiceErrorCode
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -178,11 +178,11 @@ def decode_error(error: grpc.aio.AioRpcError, *, may_have_begun: bool) -> Servic
                 BotErrorCode.SERVICE_LOST if may_have_begun else BotErrorCode.SERVICE_UNREACHABLE
             )
         case grpc.StatusCode.DEADLINE_EXCEEDED:
-            return ServiceError(DEADLINE_EXCEEDED)
+            return ServiceError(ServiceErrorCode.DEADLINE_EXCEEDED)
         case grpc.StatusCode.UNAUTHENTICATED | grpc.StatusCode.PERMISSION_DENIED:
-            return ServiceError(UNAUTHENTICATED)
+            return ServiceError(ServiceErrorCode.UNAUTHENTICATED)
         case _:
-            return ServiceError(INTERNAL)
+            return ServiceError(ServiceErrorCode.INTERNAL)
 
 
 def _retry_after_s(error: grpc.aio.AioRpcError) -> float | None:

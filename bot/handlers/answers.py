@@ -11,7 +11,7 @@ from aiogram.exceptions import TelegramAPIError
 from aiogram.types import CallbackQuery, Message
 
 from bot.delivery import Target
-from bot.errors import RESULT_EXPIRED, BotError
+from bot.errors import BotError, ServiceErrorCode
 from bot.i18n import Translator
 from bot.views import error_text
 
@@ -40,7 +40,7 @@ async def tell(
         message_thread_id=target.thread_id,
         reply_parameters=target.reply_parameters,
     )
-    if error.code == RESULT_EXPIRED:
+    if error.code == ServiceErrorCode.RESULT_EXPIRED:
         await take_buttons_away(callback)
 
 

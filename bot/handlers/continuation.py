@@ -9,7 +9,7 @@ from bot.attendant import Attendant, Request, Watch, report
 from bot.client.calls import ServiceClient, collect
 from bot.client.types import Artifact, ContinueOptions, Format, RenderOptions
 from bot.delivery import Target, send_continuation, shown_title
-from bot.errors import PREVIEW_UNAVAILABLE, RESULT_EXPIRED, ServiceError
+from bot.errors import ServiceError, ServiceErrorCode
 from bot.handlers.answers import name_buttons, take_buttons_away
 from bot.i18n import Translator
 from bot.jobs import Jobs
@@ -65,7 +65,7 @@ async def on_continue(
             return
         await callback.answer()
         outcome = await attendant.serve(request, t("result.continuing"), compose, send)
-    if outcome == RESULT_EXPIRED:
+    if outcome == ServiceErrorCode.RESULT_EXPIRED:
         await take_buttons_away(callback)
 
 
@@ -86,7 +86,7 @@ async def _ask(
             events = client.continue_music(result_id, wanted, request_id=request_id)
             _, files = await collect(events, watch)
         except ServiceError as error:
-            if error.code != PREVIEW_UNAVAILABLE or formats == WRITTEN:
+            if error.code != ServiceErrorCode.PREVIEW_UNAVAILABLE or formats == WRITTEN:
                 raise
         else:
             return files

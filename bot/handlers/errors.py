@@ -9,7 +9,7 @@ from aiogram import Router
 from aiogram.exceptions import TelegramAPIError, TelegramForbiddenError
 from aiogram.types import ErrorEvent
 
-from bot.errors import INTERNAL, BotError
+from bot.errors import BotError, ServiceErrorCode
 from bot.i18n import Translator
 from bot.views import error_text
 
@@ -22,7 +22,7 @@ async def on_error(event: ErrorEvent, request_id: str, t: Translator) -> None:
         logger.info("the person has blocked the bot")
         return
     logger.error("unhandled", exc_info=event.exception)
-    text = error_text(BotError(INTERNAL), t, request_id)
+    text = error_text(BotError(ServiceErrorCode.INTERNAL), t, request_id)
     with suppress(TelegramAPIError):
         if event.update.callback_query is not None:
             await event.update.callback_query.answer(text[:200], show_alert=True)

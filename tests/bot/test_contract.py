@@ -1,0 +1,121 @@
+"""The bot's own words of the contract are those of ``proto/notabot/v1``."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from notabot.v1 import errors_pb2
+from notabot.v1 import models_pb2 as mpb
+from notabot.v1 import transcription_pb2 as pb
+
+from bot.client import conversion, types
+from bot.client.types import (
+    ContinueOptions,
+    Format,
+    ModelState,
+    Paper,
+    Preset,
+    Progress,
+    RenderOptions,
+    Stage,
+    View,
+)
+from bot.errors import BotErrorCode, ServiceErrorCode
+
+ENUMERATIONS = [
+    (Preset, pb.Preset, "PRESET_"),
+    (View, pb.View, "VIEW_"),
+    (Paper, pb.Paper, "PAPER_"),
+    (Format, pb.Format, "FORMAT_"),
+    (Stage, pb.Stage, "STAGE_"),
+    (ModelState, mpb.ModelState, "MODEL_STATE_"),
+]
+NOT_ASKED = {"style", "context_measures", "alternatives"}
+"""Options of a continuation that the bot leaves to the service."""
+
+VALUES = [
+    (types.Key, pb.Key),
+    (types.Beat, pb.Beat),
+    (types.ChordSegment, pb.ChordSegment),
+    (types.Queued, pb.Queued),
+    (types.Model, mpb.Model),
+    (types.ServiceStatus, mpb.StatusResponse),
+]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "prefix"), ENUMERATIONS)
+def test_enumerations_have_the_members_of_the_contract(
+    ours: type[StrEnum], theirs: Any, prefix: str
+) -> None:
+    names = {name.removeprefix(prefix) for name in theirs.keys()} - {"UNSPECIFIED"}  # noqa: SIM118
+    assert set(ours.__members__) - {"UNKNOWN"} == names
+    assert all(member.value == name.lower() for name, member in ours.__members__.items())
+
+
+def test_every_member_of_the_options_is_sent() -> None:
+    for view in View:
+        sent = conversion.encode_render_options(RenderOptions(view))
+        assert pb.View.Name(sent.view) == f"VIEW_{view.name}"
+    for paper in Paper:
+        sent = conversion.encode_render_options(RenderOptions(paper=paper))
+        assert pb.Paper.Name(sent.paper) == f"PAPER_{paper.name}"
+    for preset in Preset:
+        asked = conversion.encode_transcribe_options(preset, RenderOptions())
+        assert pb.Preset.Name(asked.preset) == f"PRESET_{preset.name}"
+    sent = conversion.encode_render_options(RenderOptions(formats=tuple(Format)))
+    assert [pb.Format.Name(number) for number in sent.formats] == [
+        f"FORMAT_{wanted.name}" for wanted in Format
+    ]
+
+
+def test_every_stage_is_understood_and_an_unknown_one_is_none() -> None:
+    def stage(number: int) -> Stage | None:
+        message = pb.TranscribeEvent(progress=pb.StageProgress(stage=number))  # type: ignore[arg-type]
+        event = conversion.EventDecoder().decode(message)
+        assert isinstance(event, Progress)
+        return event.stage
+
+    assert {stage(number) for name, number in pb.Stage.items() if number} == set(Stage)
+    assert stage(0) is None
+    assert stage(9999) is None
+
+
+def test_a_preset_and_a_view_of_a_newer_service_are_the_usual_ones() -> None:
+    message = pb.Result(preset=99, render=pb.RenderOptions(view=99))  # type: ignore[arg-type]
+    result = conversion.decode_result(message)
+    assert (result.preset, result.view) == (Preset.AUTO, View.FULL)
+    assert conversion.decode_model(mpb.Model(state=99)).state is ModelState.UNKNOWN  # type: ignore[arg-type]
+
+
+def _fields(kind: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}
+
+
+def test_options_have_the_fields_of_the_contract() -> None:
+    assert _fields(RenderOptions) == set(pb.RenderOptions.DESCRIPTOR.fields_by_name)
+    continuing = set(pb.ContinueRequest.DESCRIPTOR.fields_by_name)
+    assert _fields(ContinueOptions) | {"result_id"} == continuing - NOT_ASKED
+
+
+def test_every_option_is_sent() -> None:
+    options = RenderOptions(View.PIANO, -3, (Format.PNG,), "Lied", True, Paper.LETTER)
+    sent = conversion.encode_render_options(options)
+    assert {field.name for field, _ in sent.ListFields()} == _fields(RenderOptions)
+    asked = conversion.encode_continue_request("id", ContinueOptions(12, 3, 0.5, options))
+    assert {field.name for field, _ in asked.ListFields()} == _fields(ContinueOptions) | {
+        "result_id"
+    }
+
+
+@pytest.mark.parametrize(("ours", "theirs"), VALUES)
+def test_values_have_fields_of_the_contract(ours: type, theirs: Any) -> None:
+    assert _fields(ours) <= set(theirs.DESCRIPTOR.fields_by_name)
+
+
+def test_error_codes_are_the_service_s_or_the_bot_s_own() -> None:
+    codes = set(errors_pb2.ErrorCode.keys())
+    assert set(ServiceErrorCode) <= codes
+    assert not set(BotErrorCode) & codes
