@@ -1,4 +1,4 @@
-"""The gRPC server: put together, started, drained."""
+"""The gRPC server: assembled, started, drained."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ _PACKAGES: Final = (
 )  # fmt: skip
 
 _OPTIONS: Final = (
-    ("grpc.so_reuseport", 0),  # a second service on the port is a mistake, and must say so
+    ("grpc.so_reuseport", 0),  # a second service on the same port must fail, not share it
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    # A caller whose machine is gone is noticed within 15 s; callers may look after us as closely
-    # as every second.
+    # A caller whose machine is gone is noticed within 15 s; callers may ping us once a second.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -46,10 +45,10 @@ _log = structlog.get_logger()
 
 
 class Service:
-    """The server and what stands behind it.
+    """The gRPC server with the engine behind it.
 
-    Its life: :meth:`start` (listens, healthy in part), :meth:`load` (models; healthy),
-    :meth:`stop` (drains). Made inside a running event loop.
+    Call :meth:`start` (listens; only Models is healthy), then :meth:`load` (models; all healthy),
+    then :meth:`stop` (drains). Must be created inside a running event loop.
     """
 
     def __init__(
@@ -95,7 +94,7 @@ class Service:
         metrics.watch_models(lambda: engine.registry.active)
 
     async def start(self) -> None:
-        """Listen, and say that models are loading.
+        """Listen, and report that models are loading.
 
         Raises
         ------
@@ -110,7 +109,7 @@ class Service:
         _log.info("listening", address=self._settings.listen, port=self.port)
 
     async def load(self) -> None:
-        """Load the models and serve.
+        """Load the models, and report that the service is ready.
 
         Raises
         ------
@@ -122,17 +121,17 @@ class Service:
         _log.info("serving")
 
     async def stop(self, drain_s: float | None = None) -> bool:
-        """Take nothing new, let what runs finish within the drain time, stop.
+        """Refuse new requests, let admitted ones finish within the drain time, and stop.
 
         Parameters
         ----------
         drain_s : float, optional
-            Instead of the settings' time.
+            Replaces the settings' drain time.
 
         Returns
         -------
         bool
-            Whether every thread came back; one that did not sits inside a model.
+            Whether every thread returned; one that did not is still inside a model.
         """
         _log.info("draining", requests=len(self.engine.transcriptions))
         await self._health.drain()
@@ -176,7 +175,7 @@ def split_address(address: str) -> tuple[str, int]:
     Raises
     ------
     ValueError
-        If the port is no number.
+        If the port is not a number.
     """
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
@@ -189,7 +188,8 @@ def _tokens(settings: ServerSettings) -> Mapping[str, SecretStr]:
     if settings.admin_token is not None:
         tokens[MODELS] = settings.admin_token
     elif settings.token is not None or not settings.is_local:
-        # Administration is closed rather than open to whoever can transcribe.
+        # Without a token of its own, administration is closed, not open to everyone who can
+        # transcribe.
         tokens[MODELS] = SecretStr(secrets.token_urlsafe())
     return tokens
 

@@ -1,8 +1,9 @@
-"""A caller of the service for the command line: blocking, and never trying twice."""
+"""A client of the service for the command line: it blocks, and never retries."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +36,7 @@ _KEEPALIVE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: the id under which the service keeps the result, and files by name."""
+    """The id under which the service keeps the result, and files as pairs of name and bytes."""
 
     result_id: str
     files: list[tuple[str, bytes]]
@@ -96,12 +97,12 @@ class Client:
         data : bytes
         options : TranscribeOptions
         report : callable
-            Told the stage and the fraction of the whole.
+            Called with the stage and the fraction of the whole request.
 
         Raises
         ------
         NotabotError
-            What the service answers; ``NotReady`` where none does.
+            The service's error; ``NotReady`` if no service answers.
         """
         messages = _messages(data, options)
         return self._receive(
@@ -111,12 +112,12 @@ class Client:
     def continue_music(
         self, result_id: str, options: ContinueOptions, report: Callable[[Stage, float], None]
     ) -> Reply:
-        """Wait for how a result that the service keeps could go on.
+        """Wait for a continuation of a result that the service keeps.
 
         Parameters
         ----------
         result_id : str
-            Of an earlier reply.
+            From an earlier reply.
         options : ContinueOptions
         report : callable
             As in :meth:`transcribe`.
@@ -136,7 +137,7 @@ class Client:
         stub = transcription_pb2_grpc.TranscriptionStub(self._channel)  # type: ignore[no-untyped-call]
         received: dict[str, bytearray] = {}
         result_id = ""
-        with self._translated():
+        with self._translated_errors():
             for event in call(stub):
                 kind = event.WhichOneof("event")
                 if kind == "progress" and (update := decode_progress(event.progress)):
@@ -158,7 +159,7 @@ class Client:
             As in :meth:`transcribe`.
         """
         stub = models_pb2_grpc.ModelsStub(self._channel)  # type: ignore[no-untyped-call]
-        with self._translated():
+        with self._translated_errors():
             response = stub.List(models_pb2.ListRequest(), metadata=self._metadata)
         return [
             ListedModel(m.task, m.name, m.version, m.licence, model_state(m), m.size_bytes)
@@ -166,7 +167,7 @@ class Client:
         ]
 
     def activate(self, task: str, model: str) -> str:
-        """Exchange a task's model; returns ``name@version`` of the one before.
+        """Change a task's model; returns ``name@version`` of the previous one.
 
         Raises
         ------
@@ -175,27 +176,16 @@ class Client:
         """
         stub = models_pb2_grpc.ModelsStub(self._channel)  # type: ignore[no-untyped-call]
         request = models_pb2.ActivateRequest(task=task, model=model)
-        with self._translated():
+        with self._translated_errors():
             response = stub.Activate(request, metadata=self._metadata)
         return str(response.previous)
 
-    def _translated(self) -> _Translated:
-        return _Translated(self._address)
-
-
-class _Translated:
-    """Turns gRPC's errors into the service's own."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
-    ) -> None:
-        if isinstance(error, grpc.RpcError):
+    @contextmanager
+    def _translated_errors(self) -> Iterator[None]:
+        """Turn gRPC's errors into the service's own."""
+        try:
+            yield
+        except grpc.RpcError as error:
             raise _translate(error, self._address) from None
 
 

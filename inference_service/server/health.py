@@ -1,8 +1,8 @@
-"""The standard health service, kept truthful.
+"""The standard health service.
 
-Transcription serves once its models are loaded and until the service drains; the whole (the empty
-name) does what Transcription does. Models serves from the first moment, as administrators may
-want to know why the rest does not.
+Transcription is SERVING from when its models are loaded until the service drains. The overall
+status (the empty name) is that of Transcription. Models is SERVING from the start, so that
+administrators can find out why Transcription is not.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _NOT_SERVING: Final = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class Health:
-    """What the service says of itself."""
+    """The status of each service."""
 
     def __init__(self) -> None:
         self.servicer = health.aio.HealthServicer()
 
     async def begin(self) -> None:
-        """Say that the service is up and its models are loading."""
+        """Report that the service is up and its models are loading."""
         await self.servicer.set("", _NOT_SERVING)
         await self.servicer.set(TRANSCRIPTION, _NOT_SERVING)
         await self.servicer.set(MODELS, _SERVING)
 
     async def serve(self) -> None:
-        """Say that everything works."""
+        """Report that every service is SERVING."""
         await self.servicer.set("", _SERVING)
         await self.servicer.set(TRANSCRIPTION, _SERVING)
 
     async def drain(self) -> None:
-        """Say, for good, that nothing new is taken."""
+        """Report, for good, that no new request is accepted."""
         await self.servicer.enter_graceful_shutdown()

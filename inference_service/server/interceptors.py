@@ -1,6 +1,6 @@
-"""What happens around every call of our own services: id, token, errors, log line, metrics.
+"""Request id, token check, errors, log line and metrics around every call of our own services.
 
-Health and reflection pass untouched, and so stay open.
+The health and reflection services are not wrapped: they need no token.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _OURS: Final = "/notabot."
 _OK: Final = "OK"
 _DISCARD_S: Final = 1.0
 _DISCARD_PAUSE_S: Final = 0.1
+"""How long to read on after a failure, and how long a silence ends that."""
 
 _log = structlog.get_logger()
 
@@ -36,12 +37,12 @@ Behaviour = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[Any]]
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Wraps the handlers of our own services, all of which are coroutine functions.
+    """Wraps the handlers of our own services, which are all coroutine functions.
 
     Parameters
     ----------
     tokens : mapping of str to SecretStr
-        The bearer token that a service, by its full name, demands.
+        The bearer token that each service requires, by the service's full name.
     metrics : Metrics
     """
 
@@ -119,7 +120,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
 
 def _request_id(metadata: Mapping[str, str | bytes]) -> str:
-    """Return the caller's id where it is well-formed, else a new one."""
+    """Return the caller's request id if it is well-formed, else a new one."""
     given = metadata.get(REQUEST_ID_KEY, "")
     if isinstance(given, str) and _REQUEST_ID.fullmatch(given):
         return given
@@ -127,10 +128,10 @@ def _request_id(metadata: Mapping[str, str | bytes]) -> str:
 
 
 async def _discard(request: Any) -> None:
-    """Read on for a moment what the caller is still sending.
+    """Keep reading for a moment what the caller is still sending.
 
-    gRPC's asyncio client loses the status of a call that ends while one of its messages is on the
-    way, and reports an internal error instead.
+    If a call ends while one of the caller's messages is in transit, gRPC's asyncio client loses the
+    status and reports an internal error instead.
     """
     if not isinstance(request, AsyncIterable):
         return

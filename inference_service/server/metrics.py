@@ -1,4 +1,4 @@
-"""What Prometheus scrapes: requests, stages, queue, models in use."""
+"""Prometheus metrics: requests, stages, queue, models in use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CALL_BUCKETS_S: Final = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 1800)
 
 
 class Metrics:
-    """The service's own registry of metrics."""
+    """The service's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -49,18 +49,18 @@ class Metrics:
         self._stage_seconds.labels(stage).observe(seconds)
 
     def watch_queue(self, length: Callable[[], int], busy: Callable[[], bool]) -> None:
-        """Ask for the queue's state at every scrape."""
+        """Read the queue's state at every scrape."""
         waiting = Gauge("notabot_queue_length", "Transcriptions that wait.", registry=self.registry)
         waiting.set_function(length)
         running = Gauge("notabot_busy", "1 while the device is at work.", registry=self.registry)
         running.set_function(busy)
 
     def watch_models(self, active: Callable[[], Mapping[str, str]]) -> None:
-        """Ask for the models in use at every scrape."""
+        """Read the models in use at every scrape."""
         self.registry.register(_ActiveModels(active))
 
     def serve(self, host: str, port: int) -> Callable[[], None]:
-        """Answer scrapes in a thread of its own; returns what ends it."""
+        """Answer scrapes in a separate thread; returns a function that stops it."""
         server, _ = start_http_server(port, host, registry=self.registry)
 
         def stop() -> None:

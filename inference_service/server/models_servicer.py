@@ -29,9 +29,9 @@ class ModelsServicer(models_pb2_grpc.ModelsServicer):
     device : str
         Name of the torch device.
     device_memory_bytes : callable
-        Bytes that are allocated there.
+        Returns the number of bytes allocated there.
     versions : mapping of str to str
-        Package to version.
+        Version of each package.
     """
 
     def __init__(
@@ -58,14 +58,14 @@ class ModelsServicer(models_pb2_grpc.ModelsServicer):
     async def Activate(  # noqa: N802
         self, request: models_pb2.ActivateRequest, context: Context
     ) -> models_pb2.ActivateResponse:
-        """Exchange a task's model."""
+        """Change a task's model."""
         status, previous = await self._engine.registry.activate(request.task, request.model)
         return models_pb2.ActivateResponse(model=encode_model(status), previous=previous)
 
     async def Status(  # noqa: N802
         self, request: models_pb2.StatusRequest, context: Context
     ) -> models_pb2.StatusResponse:
-        """Return how the service is."""
+        """Return the state of the service."""
         engine = self._engine
         return models_pb2.StatusResponse(
             version=version("notabot"),
@@ -85,7 +85,7 @@ class ModelsServicer(models_pb2_grpc.ModelsServicer):
 
 
 def _resident_bytes() -> int:
-    """Resident memory of this process; 0 where the system does not tell."""
+    """Resident memory of this process; 0 if the system does not report it."""
     try:
         return int(_STATM.read_text().split()[1]) * _PAGE_BYTES
     except OSError:

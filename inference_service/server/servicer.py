@@ -1,7 +1,7 @@
-"""``notabot.v1.Transcription``: receives, hands to the engine, and sends what comes back.
+"""``notabot.v1.Transcription``: receives requests, passes them to the engine, sends its events.
 
-Initial metadata is sent as soon as a request is admitted: a caller that has it knows that its
-request has begun, and one that waits for it sends no audio in vain.
+Initial metadata is sent as soon as a request is admitted. It tells the caller that the request has
+begun; a caller that waits for it never uploads audio to a full queue.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeAlias
 
 import grpc
 from notabot.v1 import transcription_pb2, transcription_pb2_grpc
 
+from inference_service.engine.queue import Admission
 from inference_service.engine.service import Engine, Rendered
 from inference_service.engine.worker import Update
 from inference_service.errors import AudioEmpty, AudioTooLarge, DeadlineExceeded, InvalidOptions
@@ -43,7 +44,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
     upload_timeout_s : float
         Longest time for the audio to arrive.
     deadline_s : float
-        Longest time for a request in all.
+        Longest time for a whole request.
     """
 
     def __init__(
@@ -55,38 +56,50 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         self._deadline_s = deadline_s
 
     async def Transcribe(self, requests: Requests, context: Context) -> None:  # noqa: N802
-        """Take options and audio; send updates, files and the result."""
-        deadline_s = self._deadline(context)
-        with self._engine.transcriptions.admit(), self._engine.counters.count():
-            await context.send_initial_metadata(())
-            async with _within(deadline_s):
-                options, data = await self._receive(requests)
-                events = self._engine.transcribe(data, options, deadline_s)
-                del data
-                await _send(events, context)
+        """Receive options and audio; send updates, files and the result."""
+        async with self._admitted(self._engine.transcriptions, context) as deadline_s:
+            options, data = await self._receive(requests)
+            events = self._engine.transcribe(data, options, deadline_s)
+            del data
+            await _send(events, context)
 
     async def Render(  # noqa: N802
         self, request: transcription_pb2.RenderRequest, context: Context
     ) -> None:
-        """Send a cached result's files in another form."""
+        """Render a cached result with other options."""
         options = decode_render_options(request.render)
-        deadline_s = self._deadline(context)
-        with self._engine.renderings.admit(), self._engine.counters.count():
-            await context.send_initial_metadata(())
-            async with _within(deadline_s):
-                await _send(self._engine.render(request.result_id, options, deadline_s), context)
+        async with self._admitted(self._engine.renderings, context) as deadline_s:
+            await _send(self._engine.render(request.result_id, options, deadline_s), context)
 
     async def Continue(  # noqa: N802
         self, request: transcription_pb2.ContinueRequest, context: Context
     ) -> None:
-        """Send how a cached result could go on."""
+        """Send a continuation of a cached result."""
         options = decode_continue_options(request)
+        async with self._admitted(self._engine.renderings, context) as deadline_s:
+            events = self._engine.continue_music(request.result_id, options, deadline_s)
+            await _send(events, context)
+
+    @asynccontextmanager
+    async def _admitted(self, queue: Admission, context: Context) -> AsyncIterator[float]:
+        """Hold a place in a queue and yield the request's deadline, on the monotonic clock.
+
+        Raises
+        ------
+        DeadlineExceeded
+            If the block runs longer than that.
+        """
         deadline_s = self._deadline(context)
-        with self._engine.renderings.admit(), self._engine.counters.count():
+        with queue.admit(), self._engine.counters.count():
             await context.send_initial_metadata(())
-            async with _within(deadline_s):
-                events = self._engine.continue_music(request.result_id, options, deadline_s)
-                await _send(events, context)
+            timeout = asyncio.timeout_at(deadline_s)
+            try:
+                async with timeout:
+                    yield deadline_s
+            except TimeoutError:
+                if not timeout.expired():
+                    raise
+                raise DeadlineExceeded("the request ran out of its time") from None
 
     def _deadline(self, context: Context) -> float:
         """Return the earlier of the caller's deadline and our own, on the monotonic clock."""
@@ -135,19 +148,3 @@ async def _send(events: AsyncIterator[Update | Rendered], context: Context) -> N
                 for chunk in encode_artifact(artifact):
                     await context.write(chunk)
             await context.write(encode_result(event))
-
-
-class _within:  # noqa: N801
-    """``asyncio.timeout_at`` that raises the service's own error."""
-
-    def __init__(self, deadline_s: float) -> None:
-        self._timeout = asyncio.timeout_at(deadline_s)
-
-    async def __aenter__(self) -> None:
-        await self._timeout.__aenter__()
-
-    async def __aexit__(self, *raised: Any) -> None:
-        try:
-            await self._timeout.__aexit__(*raised)
-        except TimeoutError:
-            raise DeadlineExceeded("the request ran out of its time") from None
