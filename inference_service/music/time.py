@@ -51,11 +51,6 @@ class BeatGrid:
         """Median tempo in beats per minute."""
         return 60.0 / median(b - a for a, b in pairwise(self._times_s))
 
-    @property
-    def first_downbeat(self) -> int:
-        """Index of the first beat in position 1; 0 where there is none."""
-        return next((i for i, beat in enumerate(self.beats) if beat.position == 1), 0)
-
     def _segment(self, index: int) -> tuple[float, float]:
         """Start and length, in seconds, of the interval from beat ``index`` to the next."""
         index = min(max(index, 0), len(self._times_s) - 2)

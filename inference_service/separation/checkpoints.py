@@ -44,7 +44,6 @@ from inference_service.errors import ModelNotFetched, ModelRejected
 TASK: Final = "separation"
 NETWORKS: Final = (Demucs, HDemucs, HTDemucs)
 
-_SUFFIXES: Final = (".th", ".safetensors", ".yaml")
 _CLASSES: Final = frozenset(f"{network.__module__}.{network.__qualname__}" for network in NETWORKS)
 _QUANTIZERS: Final = "diffq."
 
@@ -90,44 +89,6 @@ def load_demucs(name: str, folder: Path, device: torch.device | str = "cpu") -> 
         raise ModelRejected(f"{name} separates no vocals", task=TASK, model=name)
     loaded: nn.Module = model.to(device).eval()
     return loaded
-
-
-def find_model(path: Path) -> tuple[str, Path]:
-    """Return the name and the folder of the model that a path means.
-
-    Parameters
-    ----------
-    path : Path
-        A checkpoint, a bag's ``.yaml``, or a folder with one bag or else one network.
-
-    Raises
-    ------
-    ModelNotFetched
-        If there is nothing.
-    ModelRejected
-        If it is another file, or the folder leaves a choice.
-    """
-    if path.is_file() and path.suffix in _SUFFIXES:
-        return (_signature(path) if path.suffix == ".th" else path.stem), path.parent
-    if path.is_file():
-        raise ModelRejected(f"{path.name} is no Demucs model", task=TASK, model=path.name)
-    if not path.is_dir():
-        raise ModelNotFetched(f"there is no {path}", task=TASK, model=path.name)
-    bags = {file.stem for file in path.glob("*.yaml")}
-    networks = {_signature(file) for file in path.glob("*.th")}
-    networks |= {file.stem for file in path.glob("*.safetensors")}
-    names = sorted(bags or networks)
-    if not names:
-        raise ModelNotFetched(f"there is no model in {path}", task=TASK, model=path.name)
-    if len(names) > 1:
-        found = ", ".join(names)
-        raise ModelRejected(f"{path} holds {found}: name one", task=TASK, model=path.name)
-    return names[0], path
-
-
-def _signature(checkpoint: Path) -> str:
-    """What comes before the last dash, beyond which LocalRepo takes it for a checksum."""
-    return checkpoint.stem.rpartition("-")[0] or checkpoint.stem
 
 
 class _Folder(LocalRepo):  # type: ignore[misc]
