@@ -1,8 +1,12 @@
-"""The only place that names concrete stages, and puts the service together of its parts.
+"""Puts the service together from its parts.
 
-Importing this module is quick: a stage's module, with torch and whatever else behind it, is
-imported when a model of it is loaded, in the loader's thread. So the server answers its first
-health check long before its models are there.
+No stage is named here but the router's: ``model_zoo/manifest.toml`` names a factory for every
+model. The names are kept there, beside the files and figures of the same model, so that a new model
+is its own module, an entry of the manifest and a card.
+
+Importing this module is quick: a stage's module, with torch and whatever else it needs, is imported
+when a model of it is loaded, in the loader's thread. The server therefore answers its first health
+check long before its models are loaded.
 """
 
 from __future__ import annotations
@@ -12,13 +16,13 @@ from collections.abc import Callable, Mapping, MutableMapping
 from functools import cached_property, partial
 from importlib import import_module
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from inference_service.engine.cache import ResultCache
 from inference_service.engine.catalog import Catalog, ModelEntry, decode_catalog
 from inference_service.engine.registry import Loader, ModelRegistry, require_fetched
 from inference_service.engine.service import Engine, UseCases
+from inference_service.errors import ModelRejected
 from inference_service.music.events import Transcription
 from inference_service.music.score import Score
 from inference_service.pipeline.options import (
@@ -52,16 +56,41 @@ def build_catalog(profile: str) -> Catalog:
 
 
 def build_loader(settings: ModelSettings) -> Loader:
-    """Return what builds a stage from a model."""
-    if settings.profile == TINY:
-        from inference_service.tiny import load_tiny
-
-        return load_tiny
+    """Return what builds a stage from a model: verifies its files, then calls its factory."""
 
     def load(task: Task, entry: ModelEntry) -> Component:
-        return _BUILDERS[entry.name](entry, settings)
+        from model_zoo.fetch import verify
+
+        paths = entry.paths(settings.weights)
+        for path, file in zip(paths, entry.files, strict=True):
+            verify(path, file.sha256)
+        return _import_factory(task, entry)(entry, settings)
 
     return load
+
+
+def _import_factory(
+    task: Task, entry: ModelEntry
+) -> Callable[[ModelEntry, ModelSettings], Component]:
+    """Return the function that the manifest names.
+
+    Raises
+    ------
+    ModelRejected
+        If there is none, or a package that its module needs is missing.
+    """
+    module, _, name = entry.factory.partition(":")
+    try:
+        factory: Callable[[ModelEntry, ModelSettings], Component] = getattr(
+            import_module(module), name
+        )
+    except (ImportError, AttributeError) as error:
+        raise ModelRejected(
+            f"{entry.factory}, the factory of {entry.id}, cannot be imported: {error}",
+            task=task,
+            model=entry.name,
+        ) from error
+    return factory
 
 
 def build_router(profile: str) -> Router:
@@ -245,140 +274,3 @@ def device_memory_bytes() -> int:
     if torch is None or not hasattr(torch, "cuda") or not torch.cuda.is_initialized():
         return 0
     return int(torch.cuda.memory_allocated())
-
-
-def _build_no_denoising(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.audio.denoise import Unchanged
-
-    return Unchanged()
-
-
-def _build_band_pass(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.audio.denoise import BandPass
-
-    return BandPass()
-
-
-def _build_notabot_vocals(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.separation.masking import MaskingSeparator
-
-    weights = Path(str(files("model_zoo") / "weights" / "vocals.safetensors"))
-    return MaskingSeparator.from_file(weights, settings.device_name)
-
-
-def _build_repet_sim(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.separation.classical import RepetSimSeparator
-
-    return RepetSimSeparator()
-
-
-def _build_demucs(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.separation.checkpoints import load_demucs
-    from inference_service.separation.demucs import DemucsSeparator
-    from model_zoo.fetch import verify
-
-    # The checkpoints are pickles: nothing but the manifest's own bytes may be loaded.
-    paths = entry.paths(settings.weights)
-    for path, file in zip(paths, entry.files, strict=True):
-        verify(path, file.sha256)
-    folder = settings.weights / entry.name
-    signature = paths[0].name.partition("-")[0]
-    if len(paths) > 1:  # a bag, whose recipe is in the package
-        recipe = files("demucs") / "remote" / f"{entry.name}.yaml"
-        (folder / f"{entry.name}.yaml").write_bytes(recipe.read_bytes())
-        signature = entry.name
-    device = settings.device_name
-    return DemucsSeparator(
-        load_demucs(signature, folder, device),
-        device,
-        shifts=settings.demucs_shifts,
-        overlap=settings.demucs_overlap,
-        segment_s=settings.demucs_segment_s or None,
-        precision=settings.demucs_precision,
-        stems=settings.demucs_stems,
-    )
-
-
-def _build_swift_f0(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.tagger.swift_f0 import SwiftF0Tagger
-
-    return SwiftF0Tagger()
-
-
-def _build_notabot_singing(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.tagger.singing.tagger import load_tagger
-
-    weights = Path(str(files("model_zoo") / "weights" / "singing.safetensors"))
-    return load_tagger(weights, settings.device_name)
-
-
-def _build_basic_pitch(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.tagger.basic_pitch import BasicPitchTagger
-
-    return BasicPitchTagger()
-
-
-def _build_transkun(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.tagger.transkun import TranskunTagger
-
-    return TranskunTagger(settings.device_name)
-
-
-def _build_notabot_notes(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.tagger.notes.tagger import load_tagger
-
-    weights = Path(str(files("model_zoo") / "weights" / "tagger.safetensors"))
-    return load_tagger(weights, settings.device_name)
-
-
-def _build_chordino(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.harmony.chordino import ChordinoEstimator
-
-    return ChordinoEstimator()
-
-
-def _build_librosa_beats(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.rhythm.from_sound.librosa_beats import LibrosaBeatEstimator
-
-    return LibrosaBeatEstimator()
-
-
-def _build_notabot_beats(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.rhythm.from_sound.neural_beats import load_estimator
-
-    weights = Path(str(files("model_zoo") / "weights" / "beats.safetensors"))
-    return load_estimator(weights, settings.device_name)
-
-
-def _build_score_reader(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.rhythm.from_notes.stage import NoteRhythmReader
-
-    weights = Path(str(files("model_zoo") / "weights"))
-    return NoteRhythmReader(weights / "rhythm.safetensors", weights / "bars.safetensors")
-
-
-def _build_key_profiles(entry: ModelEntry, settings: ModelSettings) -> Component:
-    from inference_service.harmony.key import KeyProfileEstimator
-
-    return KeyProfileEstimator()
-
-
-_BUILDERS: Final[Mapping[str, Callable[[ModelEntry, ModelSettings], Component]]] = {
-    "no-denoising": _build_no_denoising,
-    "band-pass": _build_band_pass,
-    "notabot-vocals": _build_notabot_vocals,
-    "repet-sim": _build_repet_sim,
-    "htdemucs": _build_demucs,
-    "htdemucs_ft": _build_demucs,
-    "htdemucs_6s": _build_demucs,
-    "notabot-singing": _build_notabot_singing,
-    "swift-f0": _build_swift_f0,
-    "basic-pitch": _build_basic_pitch,
-    "transkun": _build_transkun,
-    "notabot-notes": _build_notabot_notes,
-    "chordino": _build_chordino,
-    "librosa-beats": _build_librosa_beats,
-    "notabot-beats": _build_notabot_beats,
-    "score-reader": _build_score_reader,
-    "key-profiles": _build_key_profiles,
-}

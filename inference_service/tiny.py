@@ -15,6 +15,7 @@ import numpy as np
 from inference_service.audio.denoise import Unchanged
 from inference_service.audio.waveform import Samples, Waveform, mix
 from inference_service.engine.catalog import Catalog, ModelEntry
+from inference_service.model_files import ModelFiles
 from inference_service.music.events import (
     Beat,
     ChordSegment,
@@ -28,6 +29,7 @@ from inference_service.music.pitch import build_key, frequency_to_pitch
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import Component, Task
 from inference_service.progress import Report
+from inference_service.settings import ModelSettings
 
 _MIN_HZ: Final = 60.0
 _MAX_HZ: Final = 1500.0
@@ -190,8 +192,8 @@ _STAGES: Final[dict[str, Component]] = {
 _TAGGING: Final = (Task.VOICE, Task.PIANO, Task.SONG)
 
 
-def load_tiny(task: Task, entry: ModelEntry) -> Component:
-    """Return a stage of the profile; what a ``Loader`` of the registry does."""
+def build(entry: ModelFiles, settings: ModelSettings) -> Component:
+    """Return a stage of the profile; the factory of all its models."""
     return _STAGES[entry.name]
 
 
@@ -227,6 +229,7 @@ def _entry(name: str, *tasks: Task) -> ModelEntry:
         name=name,
         version="1",
         tasks=tasks,
+        factory=f"{__name__}:build",
         kind="builtin",
         licence="MIT",
         summary="Part of the tests' profile.",

@@ -15,6 +15,8 @@ from typing import Final
 import numpy as np
 
 from inference_service.audio.waveform import Waveform
+from inference_service.model_files import ModelFiles
+from inference_service.settings import ModelSettings
 
 BAND_HZ: Final = (60.0, 5000.0)
 ORDER: Final = 4
@@ -29,6 +31,11 @@ class Unchanged:
     def clean(self, waveform: Waveform) -> Waveform:
         """Return the recording itself."""
         return waveform
+
+
+def build_unchanged(entry: ModelFiles, settings: ModelSettings) -> Unchanged:
+    """Build the stage that changes nothing, as the manifest declares it."""
+    return Unchanged()
 
 
 class BandPass:
@@ -55,3 +62,8 @@ class BandPass:
             stop = min(start + block, length)
             filtered[:, start:stop] = heard[:, start - first : stop - first]
         return Waveform(filtered, rate_hz)
+
+
+def build_band_pass(entry: ModelFiles, settings: ModelSettings) -> BandPass:
+    """Build the filter, as the manifest declares it."""
+    return BandPass()

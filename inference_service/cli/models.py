@@ -86,10 +86,10 @@ def _fetch_model(options: argparse.Namespace, settings: Settings) -> None:
     from model_zoo.fetch import fetch
 
     entry = build_catalog(settings.models.profile).named(options.name)
-    if not entry.files:
+    if not entry.published:
         print(f"{entry.name} comes with its package: nothing to fetch")
         return
-    for path, file in zip(entry.paths(settings.models.weights), entry.files, strict=True):
+    for path, file in zip(entry.paths(settings.models.weights), entry.published, strict=True):
         with tqdm(
             total=file.size_bytes, unit="B", unit_scale=True, desc=file.name, disable=None
         ) as bar:

@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path, PurePosixPath
-from typing import Literal, Self
+from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from inference_service.errors import ModelUnknown
 from inference_service.pipeline.stages import Task
 
-Kind = Literal["builtin", "wheel", "url"]
+Kind = Literal["builtin", "wheel", "bundled", "url"]
+
+ZOO: Final = Path(str(resources.files("model_zoo")))
+"""Folder of the manifest; paths of bundled files are relative to it."""
+
+_FACTORY: Final = re.compile(r"inference_service(\.[a-z]\w*)+:[A-Za-z]\w*")
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class WeightFile(_Strict):
-    """A file to fetch, and what it must be."""
+class BundledFile(_Strict):
+    """A file that comes with Notabot, its path relative to the manifest, and its checksum."""
+
+    path: str = Field(pattern=r"^\w+(/\w+)*\.safetensors$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    def locate(self, folder: Path) -> Path:
+        """Return where it is; ``folder``, that of a fetched model, does not matter."""
+        return ZOO / self.path
+
+    def is_present(self, folder: Path) -> bool:
+        """Whether it is there; the checksum is verified on loading."""
+        return self.locate(folder).is_file()
+
+
+class PublishedFile(_Strict):
+    """A file to fetch from its publisher, and what it must be."""
 
     url: str
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -32,17 +54,32 @@ class WeightFile(_Strict):
         """The file's name on disk: the last part of the address."""
         return PurePosixPath(urlsplit(self.url).path).name
 
+    def locate(self, folder: Path) -> Path:
+        """Return where it lies, or will, in the folder of its model."""
+        return folder / self.name
+
+    def is_present(self, folder: Path) -> bool:
+        """Whether it is there in its full size; the checksum is verified on loading."""
+        path = self.locate(folder)
+        return path.is_file() and path.stat().st_size == self.size_bytes
+
 
 class ModelEntry(_Strict):
-    """One model of the manifest.
+    """One model of the manifest; a ``model_files.ModelFiles``.
 
-    ``kind`` says where its parameters come from: it has none beside its code (builtin), an
-    installed package carries them (wheel), or they are fetched on demand (url).
+    ``factory`` is ``"module:function"``, imported when the model is loaded and called with the
+    entry and the :class:`~inference_service.settings.ModelSettings`. It may only name modules of
+    this service: the manifest is shipped with it, and is not a way to run other code.
+
+    ``kind`` says where the parameters come from: there are none beside the code (builtin), an
+    installed package carries them (wheel), Notabot itself does (bundled), or they are fetched on
+    demand (url).
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
     version: str
     tasks: tuple[Task, ...]
+    factory: str
     kind: Kind
     licence: str
     summary: str
@@ -50,14 +87,25 @@ class ModelEntry(_Strict):
     package: str = ""
     sample_rate_hz: int = Field(gt=0)
     hop_s: float = Field(default=0.0, ge=0)
-    files: tuple[WeightFile, ...] = ()
+    files: tuple[PublishedFile | BundledFile, ...] = ()
     figures: Mapping[str, float] = {}
 
     @model_validator(mode="after")
-    def _files_where_fetched(self) -> Self:
-        if (self.kind == "url") != bool(self.files):
-            raise ValueError(f"{self.name}: files go with kind 'url'")
+    def _files_go_with_kind(self) -> Self:
+        wanted = {"url": PublishedFile, "bundled": BundledFile}.get(self.kind)
+        if {type(file) for file in self.files} != ({wanted} if wanted else set()):
+            raise ValueError(
+                f"{self.name}: kind 'url' has files with a url, kind 'bundled' files with a path, "
+                "and other kinds have none"
+            )
         return self
+
+    @field_validator("factory")
+    @classmethod
+    def _factory_is_ours(cls, value: str) -> str:
+        if not _FACTORY.fullmatch(value):
+            raise ValueError(f"not 'inference_service.MODULE:FUNCTION': {value!r}")
+        return value
 
     @property
     def id(self) -> str:
@@ -65,20 +113,22 @@ class ModelEntry(_Strict):
         return f"{self.name}@{self.version}"
 
     @property
+    def published(self) -> tuple[PublishedFile, ...]:
+        """The files that have to be fetched."""
+        return tuple(file for file in self.files if isinstance(file, PublishedFile))
+
+    @property
     def size_bytes(self) -> int:
         """Bytes to fetch."""
-        return sum(file.size_bytes for file in self.files)
+        return sum(file.size_bytes for file in self.published)
 
     def paths(self, weights: Path) -> tuple[Path, ...]:
-        """Where the files lie below the folder of weights."""
-        return tuple(weights / self.name / file.name for file in self.files)
+        """Return the files; fetched ones lie below the folder of weights."""
+        return tuple(file.locate(weights / self.name) for file in self.files)
 
     def is_fetched(self, weights: Path) -> bool:
-        """Whether every file is there in its full size; the checksum is verified on loading."""
-        return all(
-            path.is_file() and path.stat().st_size == file.size_bytes
-            for path, file in zip(self.paths(weights), self.files, strict=True)
-        )
+        """Whether every file is on this machine; the checksums are verified on loading."""
+        return all(file.is_present(weights / self.name) for file in self.files)
 
 
 class Catalog(_Strict):

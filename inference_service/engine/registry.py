@@ -221,9 +221,13 @@ def require_fetched(task: Task, entry: ModelEntry, weights: Path) -> None:
         Its cause says how to get them.
     """
     if not entry.is_fetched(weights):
+        remedy = (
+            f"`notabot models fetch {entry.name}` gets them"
+            if entry.published
+            else "the installation is incomplete"
+        )
         raise ModelNotFetched(
-            f"the weights of {entry.name} are not on this machine; "
-            f"`notabot models fetch {entry.name}` gets them",
+            f"the weights of {entry.name} are not on this machine; {remedy}",
             task=task,
             model=entry.name,
         )

@@ -25,8 +25,10 @@ from typing import Final
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.errors import Internal
+from inference_service.model_files import ModelFiles
 from inference_service.music.events import ChordSegment
 from inference_service.progress import Report
+from inference_service.settings import ModelSettings
 
 SAMPLE_RATE_HZ: Final = 44_100
 POLL_S: Final = 0.2
@@ -101,6 +103,11 @@ class ChordinoEstimator:
             last_line = errors.decode(errors="replace").strip().rpartition("\n")[2]
             raise Internal(f"Chordino ended with {process.returncode}: {last_line}")
         return [(float(start_s), str(label)) for start_s, label in json.loads(output)]
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> ChordinoEstimator:
+    """Build the estimator, as the manifest declares it."""
+    return ChordinoEstimator()
 
 
 def _wait(

@@ -18,8 +18,10 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_service.model_files import ModelFiles
 from inference_service.music.events import ChordSegment, Key, Mode, NoteEvent
 from inference_service.music.pitch import build_key, pitch_class
+from inference_service.settings import ModelSettings
 
 TONIC_WEIGHT: Final = 0.5
 
@@ -90,6 +92,11 @@ class KeyProfileEstimator:
         # The first of equals wins: C major, where no pitch class stands out.
         tonic, mode = max(scores, key=scores.__getitem__)
         return build_key(tonic, mode)
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> KeyProfileEstimator:
+    """Build the estimator, as the manifest declares it."""
+    return KeyProfileEstimator()
 
 
 def _parse(label: str) -> _Chord | None:

@@ -25,7 +25,8 @@ import and to call; only Demucs's own are allowed here, so that one from anywher
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,6 +90,34 @@ def load_demucs(name: str, folder: Path, device: torch.device | str = "cpu") -> 
         raise ModelRejected(f"{name} separates no vocals", task=TASK, model=name)
     loaded: nn.Module = model.to(device).eval()
     return loaded
+
+
+def load_published(
+    name: str, checkpoints: Sequence[Path], device: torch.device | str = "cpu"
+) -> nn.Module:
+    """Load a model whose checkpoints, with the names that Demucs publishes them by, are here.
+
+    The recipe of a bag, which is in the ``demucs`` package, is written beside its checkpoints.
+
+    Parameters
+    ----------
+    name : str
+        The model's name in Demucs: that of its recipe where it is a bag.
+    checkpoints : sequence of Path
+        ``SIGNATURE-CHECKSUM.th``, all in one folder; more than one are a bag.
+    device : torch.device or str
+
+    Returns
+    -------
+    torch.nn.Module
+        As :func:`load_demucs`, whose errors are also raised.
+    """
+    folder = checkpoints[0].parent
+    if len(checkpoints) == 1:
+        return load_demucs(checkpoints[0].stem.partition("-")[0], folder, device)
+    recipe = files("demucs") / "remote" / f"{name}.yaml"
+    (folder / f"{name}.yaml").write_bytes(recipe.read_bytes())
+    return load_demucs(name, folder, device)
 
 
 class _Folder(LocalRepo):  # type: ignore[misc]

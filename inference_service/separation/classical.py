@@ -40,7 +40,9 @@ from scipy.ndimage import median_filter
 from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
+from inference_service.model_files import ModelFiles
 from inference_service.progress import Report
+from inference_service.settings import ModelSettings
 
 Magnitudes = NDArray[np.float32]
 
@@ -98,6 +100,11 @@ class RepetSimSeparator:
             "vocals": Waveform(vocals, rate_hz),
             "accompaniment": Waveform(mixture.samples - vocals, rate_hz),
         }
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> RepetSimSeparator:
+    """Build the separator, as the manifest declares it."""
+    return RepetSimSeparator()
 
 
 def _separate_windows(samples: Samples, report: Report) -> Iterator[tuple[Window, Samples]]:

@@ -40,7 +40,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from inference_service.audio.chunking import Window, crossfade_stretches
 from inference_service.audio.resample import resample_stream
 from inference_service.audio.waveform import Samples, Waveform
+from inference_service.model_files import ModelFiles
 from inference_service.progress import Report
+from inference_service.separation.checkpoints import load_published
+from inference_service.settings import ModelSettings
 
 Precision = Literal["float32", "float16", "bfloat16"]
 Stems = Literal["all", "two"]
@@ -186,6 +189,20 @@ class DemucsSeparator:
             rest = np.delete(stems, vocals, axis=0).sum(axis=0)
             stems = np.stack([stems[vocals], rest])
         return np.concatenate([_match_channels(stem, channels) for stem in stems])
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> DemucsSeparator:
+    """Build a separator of fetched checkpoints, as the manifest declares it."""
+    device = settings.device_name
+    return DemucsSeparator(
+        load_published(entry.name, entry.paths(settings.weights), device),
+        device,
+        shifts=settings.demucs_shifts,
+        overlap=settings.demucs_overlap,
+        segment_s=settings.demucs_segment_s or None,
+        precision=settings.demucs_precision,
+        stems=settings.demucs_stems,
+    )
 
 
 def _draw_leads(shifts: int, rate_hz: int) -> list[int]:

@@ -20,8 +20,10 @@ import torch
 from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
+from inference_service.model_files import ModelFiles
 from inference_service.progress import Report
 from inference_service.separation.mask_network import MaskNet, load_network
+from inference_service.settings import ModelSettings
 
 WINDOW_S: Final = 20.0
 LEVEL: Final = 0.1
@@ -117,3 +119,9 @@ class MaskingSeparator:
         heard, backwards = self._network.restore(masked, samples.shape[-1])
         found: Samples = ((heard + backwards.flip(-1)) / 2).cpu().numpy()
         return found[: len(samples)]
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> MaskingSeparator:
+    """Build the separator, as the manifest declares it."""
+    (weights,) = entry.paths(settings.weights)
+    return MaskingSeparator.from_file(weights, settings.device_name)

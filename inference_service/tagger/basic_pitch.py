@@ -26,9 +26,11 @@ from scipy.signal import argrelmax
 
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform, mix
+from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent, Part
 from inference_service.music.programs import PIANO
 from inference_service.progress import Report
+from inference_service.settings import ModelSettings
 
 SAMPLE_RATE_HZ: Final = 22_050
 HOP_SAMPLES: Final = 256
@@ -130,6 +132,11 @@ class BasicPitchTagger:
             frames.append(note[0])
             onsets.append(onset[0])
         return join_windows(frames, len(mono)), join_windows(onsets, len(mono))
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> BasicPitchTagger:
+    """Build the tagger, as the manifest declares it."""
+    return BasicPitchTagger()
 
 
 def _windows(mono: Samples, starts: range) -> Iterator[Samples]:

@@ -25,9 +25,11 @@ from numpy.typing import NDArray
 from swift_f0 import PitchResult, SwiftF0, concat, segment_notes
 
 from inference_service.audio.waveform import Waveform
+from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent
 from inference_service.music.pitch import frequency_to_pitch
 from inference_service.progress import Report
+from inference_service.settings import ModelSettings
 
 MIN_NOTE_S: Final = 0.05
 PITCH_HOLD_MS: Final = 120.0
@@ -81,6 +83,11 @@ class SwiftF0Tagger:
             contours.append(stream.push(mono[start : start + chunk_samples], rate_hz))
         contours.append(stream.flush())
         return concat(contours)
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> SwiftF0Tagger:
+    """Build the tagger, as the manifest declares it."""
+    return SwiftF0Tagger()
 
 
 def to_events(

@@ -27,8 +27,10 @@ from torch import nn
 
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Waveform
+from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent
 from inference_service.progress import Report, ignore
+from inference_service.settings import ModelSettings
 
 SEGMENT_S: Final = 16.0
 HOP_S: Final = 14.0
@@ -140,3 +142,8 @@ class TranskunTagger:
 
     def _report_progress(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         self._report(min(self._step / self._total_steps, 1.0))
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> TranskunTagger:
+    """Build the tagger, as the manifest declares it."""
+    return TranskunTagger(settings.device_name)

@@ -12,12 +12,13 @@ import grpc
 import pytest
 from notabot.v1 import models_pb2
 
-from inference_service.engine.catalog import Catalog, ModelEntry, WeightFile
+from inference_service.assembly import build_loader
+from inference_service.engine.catalog import Catalog, ModelEntry, PublishedFile
 from inference_service.errors import NotReady
 from inference_service.music.events import NoteEvent
 from inference_service.pipeline.stages import Component, Task
-from inference_service.settings import Settings
-from inference_service.tiny import AutocorrelationTagger, build_tiny_catalog, load_tiny
+from inference_service.settings import ModelSettings, Settings
+from inference_service.tiny import AutocorrelationTagger, build_tiny_catalog
 from tests.service.running import HeldPipeline, Running, read_failure, run_service, wait_until
 
 
@@ -126,11 +127,12 @@ class Crashing(AutocorrelationTagger):
         raise RuntimeError("a tensor of the wrong shape")
 
 
-def entry(name: str, files: tuple[WeightFile, ...] = ()) -> ModelEntry:
+def entry(name: str, files: tuple[PublishedFile, ...] = ()) -> ModelEntry:
     return ModelEntry(
         name=name,
         version="1",
         tasks=(Task.VOICE,),
+        factory="inference_service.tiny:build",
         kind="url" if files else "builtin",
         licence="MIT",
         summary="",
@@ -140,7 +142,7 @@ def entry(name: str, files: tuple[WeightFile, ...] = ()) -> ModelEntry:
     )
 
 
-FILE = WeightFile(url="https://example.org/w.bin", sha256="0" * 64, size_bytes=10)
+FILE = PublishedFile(url="https://example.org/w.bin", sha256="0" * 64, size_bytes=10)
 
 
 def load_odd(task: Task, model: ModelEntry) -> Component:
@@ -151,7 +153,7 @@ def load_odd(task: Task, model: ModelEntry) -> Component:
     }
     if model.name == "unloadable":
         raise OSError("no such kernel")
-    return odd[model.name]() if model.name in odd else load_tiny(task, model)
+    return odd[model.name]() if model.name in odd else build_loader(ModelSettings())(task, model)
 
 
 @pytest.fixture

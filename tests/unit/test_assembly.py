@@ -12,9 +12,9 @@ import pytest
 
 from inference_service.assembly import build_catalog, build_loader, build_stages
 from inference_service.audio.waveform import Waveform
-from inference_service.engine.catalog import ModelEntry, WeightFile
+from inference_service.engine.catalog import ModelEntry, PublishedFile
 from inference_service.engine.selfcheck import build_signal, check_component
-from inference_service.errors import ModelFetchFailed, ModelNotFetched
+from inference_service.errors import ModelFetchFailed, ModelNotFetched, ModelRejected
 from inference_service.pipeline.stages import Task
 from inference_service.progress import ignore
 from inference_service.separation.demucs import DemucsSeparator
@@ -31,7 +31,7 @@ def save_weights(weights: Path, name: str, signatures: list[str]) -> ModelEntry:
         data = save_tiny_demucs(folder, signature).read_bytes()
         sha256 = hashlib.sha256(data).hexdigest()
         url = f"https://example.org/{signature}-{sha256[:8]}.th"
-        files.append(WeightFile(url=url, sha256=sha256, size_bytes=len(data)))
+        files.append(PublishedFile(url=url, sha256=sha256, size_bytes=len(data)))
     entry = build_catalog("cpu").named(name)
     return entry.model_copy(update={"files": tuple(files)})
 
@@ -69,6 +69,23 @@ def test_a_checkpoint_with_another_checksum_is_never_loaded(tmp_path: Path) -> N
     assert entry.is_fetched(tmp_path)
     with pytest.raises(ModelFetchFailed, match="not used"):
         build_loader(ModelSettings(weights=tmp_path))(Task.SEPARATION, entry)
+
+
+def test_own_weights_with_another_checksum_are_never_loaded() -> None:
+    entry = build_catalog("cpu").named("notabot-beats")
+    wrong = entry.files[0].model_copy(update={"sha256": "0" * 64})
+    changed = entry.model_copy(update={"files": (wrong,)})
+    with pytest.raises(ModelFetchFailed, match=r"beats\.safetensors"):
+        build_loader(ModelSettings())(Task.BEATS, changed)
+
+
+@pytest.mark.parametrize("factory", ["harmony.no_such:build", "harmony.key:no_such", "no_such:f"])
+def test_an_unknown_factory_is_named(factory: str) -> None:
+    entry = build_catalog("cpu").named("key-profiles")
+    unknown = entry.model_copy(update={"factory": f"inference_service.{factory}"})
+    with pytest.raises(ModelRejected, match=factory) as raised:
+        build_loader(ModelSettings())(Task.KEY, unknown)
+    assert raised.value.params == {"task": "key", "model": "key-profiles"}
 
 
 @pytest.mark.parametrize("task", [Task.VOICE, Task.SONG, Task.CHORDS, Task.BEATS, Task.KEY])

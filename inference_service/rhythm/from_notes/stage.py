@@ -7,11 +7,13 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from inference_service.model_files import ModelFiles
 from inference_service.music.events import Key, NoteEvent, Part, Rhythm, Transcription
 from inference_service.rhythm.from_notes.bar_network import BarReader
 from inference_service.rhythm.from_notes.beats import estimate_rhythm
 from inference_service.rhythm.from_notes.placement import place_notes
 from inference_service.rhythm.from_notes.score_reader import Reading, ScoreReader
+from inference_service.settings import ModelSettings
 
 
 class NoteRhythmReader:
@@ -47,3 +49,9 @@ class NoteRhythmReader:
         """Return the transcription with each pitched note placed on its beats."""
         placements, swing = place_notes(transcription, self)
         return replace(transcription, placements=placements, swing=swing)
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> NoteRhythmReader:
+    """Build the reader, as the manifest declares it."""
+    weights, bar_weights = entry.paths(settings.weights)
+    return NoteRhythmReader(weights, bar_weights)

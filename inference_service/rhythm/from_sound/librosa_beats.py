@@ -32,9 +32,11 @@ from scipy.signal import savgol_filter
 
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
+from inference_service.model_files import ModelFiles
 from inference_service.music.events import ChordSegment, NoteEvent, Rhythm
 from inference_service.progress import Report
 from inference_service.rhythm.from_sound.downbeats import place_downbeats
+from inference_service.settings import ModelSettings
 
 SAMPLE_RATE_HZ: Final = 22_050
 HOP_SAMPLES: Final = 512
@@ -96,6 +98,11 @@ class LibrosaBeatEstimator:
             tempo_bpm=60.0 / typical_period_s(beats_s),
             time_signature=metre.time_signature,
         )
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> LibrosaBeatEstimator:
+    """Build the estimator, as the manifest declares it."""
+    return LibrosaBeatEstimator()
 
 
 def onset_envelope(waveform: Waveform, report: Report) -> Envelope:

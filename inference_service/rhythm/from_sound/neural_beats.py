@@ -19,6 +19,7 @@ from scipy.signal import savgol_filter
 
 from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.waveform import Waveform
+from inference_service.model_files import ModelFiles
 from inference_service.music.events import Beat, ChordSegment, NoteEvent, Rhythm
 from inference_service.progress import Report
 from inference_service.rhythm.from_sound.bar_pointer import BarPath, decode_bars
@@ -31,6 +32,7 @@ from inference_service.rhythm.from_sound.features import (
 )
 from inference_service.rhythm.from_sound.librosa_beats import cover, steady_beats, typical_period_s
 from inference_service.rhythm.from_sound.network import BeatNet, load_network
+from inference_service.settings import ModelSettings
 
 WINDOW_FRAMES: Final = 4096
 SMOOTHED_BEATS: Final = 5
@@ -119,6 +121,12 @@ def load_estimator(weights: Path, device: str = "cpu") -> NeuralBeatEstimator:
         If there is no such file.
     """
     return NeuralBeatEstimator(load_network(weights, device), device)
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> NeuralBeatEstimator:
+    """Build the estimator, as the manifest declares it."""
+    (weights,) = entry.paths(settings.weights)
+    return load_estimator(weights, settings.device_name)
 
 
 def clarity(activations: Activations, path: BarPath) -> float:

@@ -22,9 +22,11 @@ from torch import Tensor
 from inference_service.audio.chunking import Window, iterate_windows
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform, mix
+from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent, Part
 from inference_service.music.families import program_of
 from inference_service.progress import Report
+from inference_service.settings import ModelSettings
 from inference_service.tagger.notes.decoding import (
     DECODING_KEY,
     DecodingOptions,
@@ -181,3 +183,9 @@ def load_tagger(weights: Path, device: str = "cpu") -> TransformerTagger:
         kept["drum_onset"] = tuple(kept["drum_onset"])
     options = DecodingOptions(**kept)
     return TransformerTagger(load_network(weights, device), device, options)
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> TransformerTagger:
+    """Build the tagger, as the manifest declares it."""
+    (weights,) = entry.paths(settings.weights)
+    return load_tagger(weights, settings.device_name)

@@ -24,8 +24,10 @@ from swift_f0 import PitchResult
 from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
+from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent
 from inference_service.progress import Report
+from inference_service.settings import ModelSettings
 from inference_service.tagger.singing.decoding import DecodingOptions, Outputs, decode_notes
 from inference_service.tagger.singing.features import (
     RATE_HZ,
@@ -135,3 +137,9 @@ def load_tagger(weights: Path, device: str = "cpu", threads: int = 2) -> Singing
     """
     options = DecodingOptions(**json.loads(read_notes(weights).get(DECODING_KEY, "{}")))
     return SingingTagger(load_network(weights, device), device, options, threads)
+
+
+def build(entry: ModelFiles, settings: ModelSettings) -> SingingTagger:
+    """Build the tagger, as the manifest declares it."""
+    (weights,) = entry.paths(settings.weights)
+    return load_tagger(weights, settings.device_name)

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from inference_service import tiny
-from inference_service.engine.catalog import Catalog, WeightFile
+from inference_service.engine.catalog import Catalog, PublishedFile
 from inference_service.midi.writer import encode_performance
 from inference_service.music.events import Beat, NoteEvent, Rhythm, Transcription
 from inference_service.music.serialization import decode_transcription
@@ -240,7 +240,7 @@ def test_fetching_weights(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, weights_server: Server
 ) -> None:
     tiny = build_tiny_catalog()
-    file = WeightFile(url=weights_server.url, sha256=SHA256, size_bytes=len(CONTENT))
+    file = PublishedFile(url=weights_server.url, sha256=SHA256, size_bytes=len(CONTENT))
     separator = next(model for model in tiny.models if Task.SEPARATION in model.tasks)
     far = separator.model_copy(update={"name": "far", "kind": "url", "files": (file,)})
     catalog = Catalog(profiles=tiny.profiles, models=(*tiny.models, far))

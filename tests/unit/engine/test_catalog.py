@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from importlib import import_module
+from inspect import signature
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from inference_service.assembly import _BUILDERS, build_catalog
-from inference_service.engine.catalog import Catalog, ModelEntry, decode_catalog
+from inference_service.assembly import build_catalog
+from inference_service.engine.catalog import ZOO, BundledFile, Catalog, ModelEntry, decode_catalog
 from inference_service.errors import ModelUnknown
 from inference_service.pipeline.stages import Task
 
@@ -20,10 +23,25 @@ def catalog() -> Catalog:
     return build_catalog("cpu")
 
 
-def test_every_model_can_be_built_and_has_a_card(catalog: Catalog) -> None:
-    names = {model.name for model in catalog.models}
-    assert names == set(_BUILDERS)
-    assert names == {path.stem for path in CARDS.glob("*.md")}
+def test_every_model_has_a_card(catalog: Catalog) -> None:
+    assert {model.name for model in catalog.models} == {path.stem for path in CARDS.glob("*.md")}
+
+
+def test_every_factory_takes_an_entry_and_the_settings(catalog: Catalog) -> None:
+    for model in catalog.models:
+        module, _, name = model.factory.partition(":")
+        factory = getattr(import_module(module), name)
+        assert list(signature(factory).parameters) == ["entry", "settings"], model.name
+
+
+def test_every_bundled_file_has_the_checksum_of_the_manifest(catalog: Catalog) -> None:
+    """After training, write the new checksum into the manifest: ``sha256sum`` prints it."""
+    files = [file for model in catalog.models for file in model.files]
+    bundled = {file.path: file for file in files if isinstance(file, BundledFile)}
+    for file in bundled.values():
+        digest = sha256(file.locate(Path()).read_bytes()).hexdigest()
+        assert digest == file.sha256, file.path
+    assert {ZOO / path for path in bundled} == set((ZOO / "weights").iterdir())
 
 
 def test_cards_name_licence_and_training_data(catalog: Catalog) -> None:
@@ -34,7 +52,7 @@ def test_cards_name_licence_and_training_data(catalog: Catalog) -> None:
 
 
 def test_published_checkpoints_are_pinned(catalog: Catalog) -> None:
-    files = [file for model in catalog.models for file in model.files]
+    files = [file for model in catalog.models for file in model.published]
     assert len(files) == 6
     for file in files:
         # Meta's own file names end with the checksum's first digits.
@@ -77,11 +95,17 @@ MODEL = """
 name = "m"
 version = "1"
 tasks = ["voice"]
+factory = "inference_service.tagger.m:build"
 kind = "builtin"
 licence = "MIT"
 summary = ""
 paper = ""
 sample_rate_hz = 1
+"""
+BUNDLED = f"""
+[[models.files]]
+path = "weights/m.safetensors"
+sha256 = "{"0" * 64}"
 """
 
 
@@ -90,6 +114,13 @@ sample_rate_hz = 1
     [
         MODEL + MODEL,
         MODEL.replace("builtin", "url"),
+        MODEL.replace("builtin", "bundled"),
+        MODEL.replace("inference_service.tagger.m:build", "os:system"),
+        MODEL.replace("inference_service.tagger.m:build", "inference_service.tagger.m"),
+        MODEL.replace("inference_service.tagger.m:build", "inference_service_evil.m:build"),
+        MODEL.replace("builtin", "bundled") + BUNDLED.replace("weights/m", "../m"),
+        MODEL + BUNDLED,
+        MODEL.replace("builtin", "url") + BUNDLED,
         MODEL.replace('"m"', '"../m"'),
         MODEL.replace('"voice"', '"drums"'),
         MODEL + "unknown = 1",
@@ -98,5 +129,6 @@ sample_rate_hz = 1
 )
 def test_a_wrong_manifest_is_refused(text: str) -> None:
     assert isinstance(decode_catalog("[profiles]" + MODEL).models[0], ModelEntry)
+    assert decode_catalog("[profiles]" + MODEL.replace("builtin", "bundled") + BUNDLED)
     with pytest.raises(ValidationError):
         decode_catalog(text if "profiles" in text else "[profiles]" + text)

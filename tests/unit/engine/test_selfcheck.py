@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from inference_service.assembly import build_loader
 from inference_service.audio.waveform import Waveform
 from inference_service.engine.selfcheck import DURATION_S, build_signal, check_component
 from inference_service.music.events import Beat, ChordSegment, Key, Rhythm
 from inference_service.pipeline.stages import Component, Task
-from inference_service.tiny import NoRhythmReader, build_tiny_catalog, load_tiny
+from inference_service.settings import ModelSettings
+from inference_service.tiny import NoRhythmReader, build_tiny_catalog
 
 
 def test_the_signal_is_the_same_each_time_and_audible() -> None:
@@ -20,10 +22,10 @@ def test_the_signal_is_the_same_each_time_and_audible() -> None:
 
 
 def test_every_small_stage_passes() -> None:
-    catalog = build_tiny_catalog()
+    catalog, load = build_tiny_catalog(), build_loader(ModelSettings())
     for model in catalog.models:
         for task in model.tasks:
-            check_component(task, load_tiny(task, model))
+            check_component(task, load(task, model))
 
 
 def test_a_reader_of_rhythm_need_not_find_one_in_four_notes() -> None:
