@@ -1,13 +1,13 @@
-"""What of a quantised piece is written, and on which staves.
+"""Select the parts, staves and voices of a quantised piece for each view.
 
-- FULL: every part that has notes, in the order of a full score; keyboard parts on two staves
-  where one does not do, drums on a percussion staff, hands above feet.
-- MELODY: the sung part, or the line that is heard as the melody, alone.
+- FULL: every part that has notes, in score order; keyboard parts on two staves where needed; drums
+  on a percussion staff, hands above feet.
+- MELODY: the sung part alone, or else the line that stands out as the melody.
 - LEAD_SHEET: the melody with chord symbols.
-- PIANO: two staves; several parts, or what stands for a whole band, as a playable reduction.
+- PIANO: two staves. A solo piano is kept; anything else becomes a playable reduction.
 
-Chord symbols stand over the top staff everywhere but in MELODY. Lasting changes of key become
-changes of the signature.
+Every view but MELODY has chord symbols above the top staff. Lasting modulations become changes of
+key signature.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ VOCALS_ID: Final = "vocals"
 ACCOMPANIMENT_ID: Final = "accompaniment"
 
 _ONE_STAFF_PITCH: Final = 53
-"""A keyboard part that stays above this is legible on a treble staff alone."""
+"""Lowest pitch of a keyboard part that fits a single treble staff. Set by hand; not fitted."""
 
 _HIGHEST_IN_BASS_CLEF: Final = 64
-"""What has nothing above this is legible on a bass staff alone."""
+"""Highest pitch of a keyboard part that fits a single bass staff. Set by hand; not fitted."""
 
 _KEYBOARDS: Final = range(8)
 """General MIDI's pianos, harpsichord and clavinet."""
 
 
 def arrange(score: Score, view: View) -> Score:
-    """Return the score with the parts, staves and voices that a view shows.
+    """Return the score with the parts, staves and voices of a view.
 
     Parameters
     ----------
     score : Score
-        As :func:`~inference_service.notation.quantize.quantize` writes it.
+        From :func:`~inference_service.notation.quantize.quantize`, or read from a file.
     view : View
     """
     score = _join_hands(find_key_changes(score))
@@ -65,12 +65,12 @@ def arrange(score: Score, view: View) -> Score:
 
 
 def _opening(score: Score) -> Fraction:
-    """Return the first note's place, in beats."""
+    """Return the position of the first note in beats."""
     return min((n.start_beats for part in score.parts for n in part.notes), default=Fraction(0))
 
 
 def _start_at(score: Score, opening: Fraction) -> Score:
-    """Return the score without the bars, or the pickup's beats, before a place."""
+    """Return the score without the bars, or the beats of the pickup, before a position."""
     if opening < 0:
         return replace(score, pickup_beats=min(score.pickup_beats, Fraction(-floor(opening))))
     bars = score.bars()
@@ -79,7 +79,7 @@ def _start_at(score: Score, opening: Fraction) -> Score:
 
 
 def _join_hands(score: Score) -> Score:
-    """Make one piano part of two that are its hands, as files of piano music have them."""
+    """Join two parts that are the hands of one piano, as in many MIDI files."""
     pitched = [part for part in score.parts if part.notes and not part.is_drum]
     if len(pitched) != 2 or named_melody(pitched) or not all(map(_is_pianist, pitched)):
         return score
@@ -106,7 +106,7 @@ def _arrange_part(part: ScorePart) -> ScorePart:
 
 
 def _hands(part: ScorePart) -> list[ScoreNote]:
-    """Return the notes in the hands that are known or were read, or that their pitches tell."""
+    """Return the notes divided between hands: as given where known, else by pitch."""
     is_read = part.staves > 1 or all(note.settled or note.grace for note in part.notes)
     return list(part.notes) if is_read else part_hands(part.notes)
 
@@ -116,7 +116,7 @@ def _on_one_staff(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
 
 
 def _melody(score: Score) -> ScorePart:
-    """Return the part that has the melody, with nothing else in it."""
+    """Return a part with the melody and nothing else."""
     line = _write(_on_one_staff(find_melody(score.parts)), voices=1)
     named = named_melody(score.parts)
     pitched = [part for part in score.parts if part.notes and not part.is_drum]
@@ -127,7 +127,7 @@ def _melody(score: Score) -> ScorePart:
 
 
 def _reduce(score: Score) -> ScorePart:
-    """Return everything pitched as one piano part."""
+    """Return all pitched parts as one piano part."""
     pitched = [part for part in score.parts if part.notes and not part.is_drum]
     if len(pitched) == 1 and _is_pianist(pitched[0]):
         hands = _hands(pitched[0])
@@ -140,7 +140,7 @@ def _reduce(score: Score) -> ScorePart:
 
 
 def _is_keyboard(part: ScorePart) -> bool:
-    """Whether a part is a pianist's; one of no known instrument may be, as MIDI has it."""
+    """Whether a part may be for keyboard: so by its program, or without a program."""
     return part.program is None or part.program in _KEYBOARDS
 
 
@@ -151,12 +151,12 @@ def _needs_two_staves(part: ScorePart, hands: Sequence[ScoreNote]) -> bool:
 
 
 def _is_pianist(part: ScorePart) -> bool:
-    """Whether one person at a piano played the part, and so can again."""
+    """Whether one pianist played the part, so that it needs no reduction."""
     return _is_keyboard(part) and part.id != ACCOMPANIMENT_ID
 
 
 def _write_drums(notes: Sequence[ScoreNote]) -> tuple[ScoreNote, ...]:
-    """Write hands as the upper voice, feet as the lower."""
+    """Write drums played by hand as the upper voice and those played by foot as the lower."""
     feet = _write([n for n in notes if n.pitch in FEET], voices=1)
     hands = _write([n for n in notes if n.pitch not in FEET], voices=1)
     return tuple(sorted([*hands, *(replace(n, voice=2) for n in feet)]))
@@ -168,7 +168,7 @@ def _write_hands(notes: Sequence[ScoreNote]) -> tuple[ScoreNote, ...]:
 
 
 def _write(notes: Sequence[ScoreNote], *, voices: int = 2) -> tuple[ScoreNote, ...]:
-    """Write voices; grace notes go where the note that they lead to went."""
+    """Assign voices; a grace note gets the voice of the note that it leads to."""
     written = write_voices([n for n in notes if not n.grace], voices=voices)
     chords: dict[Fraction, list[ScoreNote]] = {}
     for note in written:

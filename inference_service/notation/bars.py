@@ -1,10 +1,10 @@
-"""One voice of a staff, bar by bar: what stands in each bar, as written values.
+"""Write one voice of a staff as note values, bar by bar.
 
-Chords are cut at bar lines and tied over them; silences become rests; places off the powers of
-two become triplets. Three notes in the time of two beats are one triplet of the beat's own value,
-not the eighth triplets of two beats tied together (Gould, "Behind Bars", 2011, ch. "Tuplets").
-An alteration is shown where the bar's earlier notes and the key signature do not imply it, and not
-again behind a tie.
+Chords are cut at bar lines and tied over them, silences become rests, and positions that are not
+binary divisions of the beat become triplets. Three notes in the time of two beats are written as
+one triplet of the beat's own value, not as tied eighth triplets (Gould, "Behind Bars", 2011,
+ch. "Tuplets"). An accidental is shown where the key signature and the earlier notes of the bar do
+not imply it, and is not repeated after a tie.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from inference_service.notation.durations import NoteValue, split_span, triplet_
 from inference_service.notation.spelling import PitchName
 
 Speller = Callable[[Sequence[ScoreNote], Sequence[ScoreNote]], tuple[PitchName, ...]]
-"""Names the notes of a chord, given those of the chord that follows."""
+"""Function that spells the notes of a chord, given also the notes of the following chord."""
 
 Accidental = tuple[Fraction, int, PitchName]
-"""A place in the bar, a grace note's number (0 for others) and a name."""
+"""Position in the bar, grace note number (0 for ordinary notes) and pitch name."""
 
 _WIDE: Final = 2
-"""Beats that a triplet of beats takes."""
+"""Length in beats of a triplet of beats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +40,17 @@ class Event:
     Attributes
     ----------
     value : NoteValue
-        In beats from where the full bar would begin.
+        Written value, positioned in beats from the start of a full bar.
     notes : tuple of ScoreNote
         Empty for a rest.
     names : tuple of PitchName
-        Of the notes; empty for drums.
+        Spelling of the notes; empty for drums.
     tie_type : str or None
-        MusicXML's ``"start"``, ``"stop"``, or music21's ``"continue"`` for both.
+        MusicXML's ``"start"`` or ``"stop"``, or music21's ``"continue"`` for both.
     triplet : int or None
-        The beat on which the triplet begins that the value belongs to.
+        Beat on which the enclosing triplet begins; None outside triplets.
     grace : int
-        0, or the number of a grace note.
+        Number of a grace note; 0 for others.
     """
 
     value: NoteValue
@@ -62,13 +62,27 @@ class Event:
 
     @property
     def stop_beats(self) -> Fraction:
-        """Where the value ends."""
+        """Position at which the value ends."""
         return self.value.start_beats + self.value.duration_beats
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What of a chord lies in one bar, in beats from where the full bar would begin."""
+    """The part of a chord that lies in one bar.
+
+    Attributes
+    ----------
+    start, stop : Fraction
+        Beats from the start of a full bar.
+    notes : tuple of ScoreNote
+    names : tuple of PitchName
+    is_continued : bool
+        Whether the chord began in an earlier bar.
+    is_cut : bool
+        Whether the chord continues in the next bar.
+    graces : tuple
+        Grace chords before it, as pairs of notes and names.
+    """
 
     start: Fraction
     stop: Fraction
@@ -80,17 +94,17 @@ class Span:
 
 
 def missing_beats(bar: Bar) -> Fraction:
-    """Beats by which a pickup is shorter than a full bar."""
+    """Number of beats by which a pickup is shorter than a full bar; 0 for other bars."""
     return bar.signature.beats - bar.length_beats
 
 
 def cut_at_bars(
     notes: Sequence[ScoreNote], bars: Sequence[Bar], spell: Speller
 ) -> list[list[Span]]:
-    """Return the spans of each bar for one voice's notes.
+    """Return the spans in each bar for the notes of one voice.
 
-    Grace notes go with the chord at their place, or the next one; behind the last chord they are
-    left out.
+    Grace notes belong to the chord at their position, or else to the next one. Those after the last
+    chord are dropped.
     """
     chords = _group([n for n in notes if not n.grace])
     graces = _lead(notes, [members[0].start_beats for members in chords])
@@ -130,7 +144,7 @@ def _group(notes: Iterable[ScoreNote]) -> list[tuple[ScoreNote, ...]]:
 def _lead(
     notes: Sequence[ScoreNote], starts: Sequence[Fraction]
 ) -> list[list[tuple[ScoreNote, ...]]]:
-    """Return the grace chords before each start, in the order of play."""
+    """Return the grace chords before each start, in playing order."""
     led: list[list[tuple[ScoreNote, ...]]] = [[] for _ in starts]
     small = sorted((n for n in notes if n.grace), key=lambda n: (n.start_beats, n.grace, n.pitch))
     for (start, _), group in groupby(small, lambda n: (n.start_beats, n.grace)):
@@ -141,7 +155,7 @@ def _lead(
 
 
 def fill_bar(spans: Sequence[Span], bar: Bar) -> list[Event]:
-    """Write a voice's bar as consecutive events, with rests between."""
+    """Write one bar of a voice as consecutive events, with rests between them."""
     signature = bar.signature
     start, stop = missing_beats(bar), Fraction(signature.beats)
     if not spans:
@@ -181,7 +195,7 @@ def _write(
     *,
     is_rest: bool = False,
 ) -> list[Event]:
-    """Write a span as events without notes, cut at the edges of triplets of beats."""
+    """Write a span as events without notes, cut at the edges of wide triplets."""
     edges = [Fraction(e) for beat in wide for e in (beat, beat + _WIDE) if start < e < stop]
     cuts = sorted({start, *edges, stop})
     events: list[Event] = []
@@ -210,7 +224,7 @@ def _write_graces(span: Span, signature: TimeSignature) -> list[Event]:
 def _wide_triplets(
     spans: Sequence[Span], start: Fraction, signature: TimeSignature
 ) -> tuple[int, ...]:
-    """Return the beats on which a triplet of beats begins."""
+    """Return the beats on which a triplet over two beats begins."""
     if signature.is_compound:
         return ()
     places = {p for span in spans for p in (span.start, span.stop)}
@@ -230,7 +244,7 @@ def _is_inside(position: Fraction, wide: Sequence[int]) -> bool:
 
 
 def _wide_value(start: Fraction, stop: Fraction, signature: TimeSignature) -> NoteValue:
-    """Write a third or two of two beats as the value of one or two."""
+    """Write one or two thirds of a wide triplet as the value of one or two beats."""
     beats = (stop - start) * Fraction(3, 2)
     (plain,) = split_span(Fraction(0), beats, TimeSignature(4, signature.unit), frozenset())
     return NoteValue(start, stop - start, plain.type, plain.dots, is_triplet=True)
@@ -240,12 +254,15 @@ def _wide_value(start: Fraction, stop: Fraction, signature: TimeSignature) -> No
 
 
 def leave_out_rests(line: Sequence[Event], other: Sequence[Span] | None = None) -> list[Event]:
-    """Return a voice without the rests during which the other one sounds; without any for None."""
+    """Return a voice without the rests during which the other voice sounds.
+
+    Without another voice given, all rests are dropped.
+    """
     return [
         event
         for event in line
         if event.notes
-        or event.value.is_triplet  # a bracket needs all of its beat
+        or event.value.is_triplet  # a triplet's bracket must be complete
         or (
             other is not None
             and not any(
@@ -257,14 +274,14 @@ def leave_out_rests(line: Sequence[Event], other: Sequence[Span] | None = None) 
 
 
 def shown_accidentals(lines: Iterable[Sequence[Event]], fifths: int) -> set[Accidental]:
-    """Return the notes whose alteration the reader must be told.
+    """Return the notes that need a visible accidental.
 
     Parameters
     ----------
     lines : iterable of sequences of Event
-        The voices of one bar of a staff.
+        The voices of a staff within one bar.
     fifths : int
-        Of the key signature in force.
+        Sharps (positive) or flats (negative) of the key signature in force.
     """
     implied: dict[tuple[str, int], int] = {}
     shown = set()

@@ -1,4 +1,4 @@
-"""Chord names as they are written, spelt in a key."""
+"""Written names of chords and keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from inference_service.notation.spelling import (
 
 
 class WrittenChord(NamedTuple):
-    """A chord's name in its parts: ``F♯``, ``m7♭5``, ``/A``; the latter two may be empty."""
+    """The parts of a chord name, such as ``F♯``, ``m7♭5`` and ``/A``; only the root is required."""
 
     root: str
     suffix: str
@@ -22,7 +22,7 @@ class WrittenChord(NamedTuple):
 
 
 def write_chord(label: str, key: Key) -> WrittenChord | None:
-    """Spell a Harte label; None for ``N`` and what is no label."""
+    """Spell a Harte label in a key; return None for ``N`` and invalid labels."""
     name = parse_chord(label)
     if name is None:
         return None
@@ -34,10 +34,10 @@ def write_chord(label: str, key: Key) -> WrittenChord | None:
 
 
 def write_key(key: Key) -> str:
-    """Name a key as its tonic's chord: ``F♯m``."""
+    """Name a key like the chord on its tonic, such as ``F♯m``."""
     return with_signs(key.tonic) + ("m" if key.mode == "minor" else "")
 
 
 def with_signs(name: str) -> str:
-    """Return a note's name with ♭ and ♯ in place of letters."""
+    """Replace ``b`` and ``#`` in a note name by ♭ and ♯."""
     return name.replace("b", "♭").replace("#", "♯")

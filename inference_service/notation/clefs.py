@@ -1,11 +1,13 @@
-"""Clefs and octave lines, chosen by what has to be read.
+"""Choose clefs and octave lines so as to save ledger lines.
 
-Both weigh ledger lines. A part has the clef that its instrument has by custom, with an octave sign
-for what sounds an octave lower than it is written (guitar, bass, a low voice in the treble clef).
-The staves of a keyboard part change clef at bar lines, by the cheapest path through the bars
-(Viterbi): a change costs as much as a passage of ledger lines, so that it pays only where the
-hand stays. Octave lines are a second such path, over attacks, through what then still lies more
-than three ledger lines off the staff (Gould, "Behind Bars", 2011, ch. "Clefs" and "Octave signs").
+A part has the customary clef of its instrument, with an octave sign where it sounds an octave lower
+than written (guitar, bass, a low voice in the treble clef). The staves of a keyboard part may
+change clef at bar lines, along the cheapest path through the bars (Viterbi). A change costs as
+much as a passage of ledger lines, so that it pays only if the hand stays there. Octave lines are
+the cheapest path over attacks, for what then still lies more than three ledger lines off the staff
+(Gould, "Behind Bars", 2011, ch. "Clefs" and "Octave signs").
+
+The costs were set by hand; they are not fitted.
 """
 
 from __future__ import annotations
@@ -25,9 +27,9 @@ from inference_service.music.score import Bar, ScoreNote, ScorePart
 
 
 class Clef(Enum):
-    """A clef: sign, staff line, octave sign, and the diatonic step of the lowest line.
+    """A clef: sign, staff line, octave sign, and the diatonic step of the staff's lowest line.
 
-    Steps count the white keys from C0; middle C is 28.
+    Diatonic steps are counted from C0; middle C is 28.
     """
 
     TREBLE = ("G", 2, 0, 30)
@@ -44,24 +46,27 @@ class Clef(Enum):
         self.lowest_step = lowest_step
 
     def ledger_lines(self, pitch: int, octaves: int = 0) -> int:
-        """Ledger lines that a pitch needs when it is written ``octaves`` lower."""
+        """Number of ledger lines of a pitch that is written ``octaves`` lower than it sounds."""
         place = self._place(pitch) - 7 * octaves
         return max(place - _TOP_LINE, -place, 0) // 2
 
     def is_beyond(self, pitch: int, octaves: int) -> bool:
-        """Whether a pitch lies off the staff on the side from which a line would bring it back."""
+        """Whether a pitch lies off the staff, on the side that an octave line would correct."""
         place = self._place(pitch)
         return place > _TOP_LINE if octaves > 0 else place < 0
 
     def _place(self, pitch: int) -> int:
-        """Diatonic steps over the lowest line."""
+        """Diatonic steps above the lowest line."""
         octave, pitch_class = divmod(pitch, 12)
         return 7 * (octave - 1) + _STEPS[pitch_class] - self.lowest_step
 
 
 @dataclass(frozen=True, slots=True)
 class OctaveLine:
-    """A line of ``octaves`` (1 for 8va, 2 for 15ma, negative below) over a staff's attacks."""
+    """An octave line, from the first to the last attack under it.
+
+    ``octaves`` is 1 for 8va, 2 for 15ma, -1 for 8vb and -2 for 15mb.
+    """
 
     start_beats: Fraction
     last_beats: Fraction
@@ -69,7 +74,7 @@ class OctaveLine:
 
 
 _STEPS: Final = (0, 0, 1, 2, 2, 3, 3, 4, 4, 5, 6, 6)
-"""White keys from C by pitch class; black ones as sharps, but E flat and B flat."""
+"""Diatonic step above C of each pitch class; black keys as sharps, but E flat and B flat."""
 
 _TOP_LINE: Final = 8
 """Steps from a staff's lowest line to its highest."""
@@ -78,30 +83,34 @@ _GUITARS: Final = range(24, 32)
 _BASSES: Final = (*range(32, 40), 43)
 _VIOLA: Final = 41
 _LOW_VOICE_PITCH: Final = 57
-"""A voice with a median below this reads best an octave up, as tenors do."""
+"""A voice with a lower median pitch is written an octave higher, like a tenor."""
 _BASS_CLEF_PITCH: Final = 56
+"""Any other part with a lower median pitch has the bass clef."""
 
 _CLEF_CHANGE_COST: Final = 14.0
 _MOST_LEDGER_COST: Final = 12
 _READABLE_LEDGER_LINES: Final = 3
 _COUNTING_COST: Final = 2
+"""Additional cost of each ledger line beyond the readable ones."""
 _LINE_COST: Final = 3.0
-"""For each octave that a line begins or ends to shift."""
+"""Cost of beginning or ending a line, per octave of shift."""
 _UNDER_LINE_COST: Final = 0.2
+"""Cost of each attack under a line, per octave of shift."""
 _NEEDLESS_SHIFT_COST: Final = 2
-"""For a note that is easier to read without a line."""
+"""Cost of each note under a line that would be on the staff without it."""
 _LONGEST_SILENCE_BEATS: Final = 8
+"""Longest silence over which a line is continued."""
 
 
 def choose_clefs(part: ScorePart, staff: int, bars: Sequence[Bar]) -> list[Clef]:
-    """Return the clef of each bar of a staff.
+    """Return the clef of a staff in each bar.
 
     Parameters
     ----------
     part : ScorePart
     staff : int
     bars : sequence of Bar
-        Of the whole piece.
+        All bars of the piece.
     """
     notes = [n for n in part.notes if n.staff == staff]
     if part.staves == 1:
@@ -128,7 +137,7 @@ def _choose_clef(part: ScorePart, notes: Sequence[ScoreNote]) -> Clef:
 
 
 def _follow_hand(notes: Sequence[ScoreNote], home: Clef, bars: Sequence[Bar]) -> list[Clef]:
-    """Cheapest path through treble and bass clef, bar by bar."""
+    """Return the cheapest sequence of treble and bass clefs, one per bar."""
     clefs = (home, Clef.BASS if home is Clef.TREBLE else Clef.TREBLE)
     in_bars = _notes_by_bar(notes, bars)
     costs = np.zeros((len(bars), 2))
@@ -144,12 +153,12 @@ def _follow_hand(notes: Sequence[ScoreNote], home: Clef, bars: Sequence[Bar]) ->
 
 
 def _reading_cost(ledger_lines: int) -> int:
-    """Cost of reading a note: lines beyond the readable ones have to be counted."""
+    """Cost of reading a note; ledger lines beyond the readable ones have to be counted."""
     return ledger_lines + _COUNTING_COST * max(ledger_lines - _READABLE_LEDGER_LINES, 0)
 
 
 def _settle(clefs: list[Clef], in_bars: Sequence[Sequence[ScoreNote]]) -> list[Clef]:
-    """Put off each change to the bar in which something has to be read."""
+    """Postpone each change of clef over empty bars."""
     for i in range(1, len(clefs)):
         if clefs[i] is not clefs[i - 1] and not in_bars[i]:
             clefs[i] = clefs[i - 1]
@@ -164,9 +173,9 @@ def find_octave_lines(
     Parameters
     ----------
     notes : sequence of ScoreNote
-        Of one staff. In a bar with two voices a line begins and ends with the bar.
+        Notes of one staff. In a bar with two voices, lines begin and end at bar lines.
     clefs : sequence of Clef
-        Of each bar, as :func:`choose_clefs` returns them.
+        Clef of each bar, from :func:`choose_clefs`.
     bars : sequence of Bar
     """
     units: list[tuple[Clef, list[ScoreNote]]] = []
@@ -198,7 +207,10 @@ def find_octave_lines(
 
 
 def _shift_cost(clef: Clef, notes: Sequence[ScoreNote], octaves: int) -> float:
-    """Cost of reading notes with a line; none goes above the bass clef or below the treble."""
+    """Cost of reading notes under an octave line; 0 octaves means no line.
+
+    8va in the bass clef and 8vb in the treble clef are excluded.
+    """
     if octaves:
         is_high = clef in (Clef.TREBLE, Clef.TREBLE_8VB, Clef.ALTO)
         if (octaves > 0) != is_high:
@@ -227,14 +239,17 @@ def _notes_by_bar(notes: Sequence[ScoreNote], bars: Sequence[Bar]) -> list[list[
 
 
 def _outer_pitches(notes: Sequence[ScoreNote]) -> Iterator[tuple[int, ...]]:
-    """Yield the lowest and highest pitch of each attack, once where they are one."""
+    """Yield the lowest and highest pitch of each attack; a single one if they are equal."""
     for _, group in groupby(notes, lambda n: n.start_beats):
         pitches = [n.pitch for n in group]
         yield tuple({min(pitches), max(pitches)})
 
 
 def _cheapest_path(costs: np.ndarray, move: np.ndarray, begin: np.ndarray) -> list[int]:
-    """Viterbi: the state of each of the rows of ``costs``, shape (rows, states)."""
+    """Return the state in each row on the cheapest path (Viterbi).
+
+    Shapes: ``costs`` (rows, states), ``move`` (states, states), ``begin`` (states,).
+    """
     total = begin + costs[0]
     came_from = np.zeros(costs.shape, dtype=np.intp)
     for i in range(1, len(costs)):

@@ -1,13 +1,13 @@
-"""Spans of time as note values that show the metre.
+"""Write spans of time as note values that show the metre.
 
-A span within a bar becomes one note where its place in the bar stays readable, else several tied
-ones (Gould, "Behind Bars", 2011, ch. "Meter"): a note hides no place of the metre stronger than
-the one that it starts on, but for the plain syncopation that lies evenly around a place one rank
-stronger. Places rank: bar line, middle of a bar of four beats (or each third beat of a compound
-metre), beat, half beat, quarter beat, ... Rests are stricter: they are never syncopated.
+A span within a bar becomes one note if the metre stays readable, else several tied notes (Gould,
+"Behind Bars", 2011, ch. "Meter"). A note must not cross a stronger position of the metre than the
+one that it starts on; the exception is a plain syncopation, centred on a position one rank
+stronger. Positions rank as follows: bar line, middle of a bar of four beats (or every third beat of
+a compound metre), beat, half beat, quarter beat, ... Rests are stricter and never syncopated.
 
-A beat in which a line has places off the powers of two is a triplet; its notes are written in
-units of a third or a sixth of the beat, two thirds of the plain value.
+A beat with positions that are not binary divisions is a triplet. Its notes are written in units of
+a third or a sixth of the beat, as two thirds of the plain value.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from inference_service.music.metre import TimeSignature
 
 TRIPLET: Final = Fraction(3, 2)
 SMALLEST_QUARTERS: Final = Fraction(1, 16)
-"""A 64th note; finer positions are the caller's to avoid."""
+"""A 64th note. Callers must avoid finer positions."""
 
 _TYPES: Final[dict[Fraction, str]] = {
     Fraction(8): "breve",
@@ -39,17 +39,17 @@ _DOTTED: Final = {value * Fraction(3, 2): name for value, name in _TYPES.items()
 
 @dataclass(frozen=True, slots=True)
 class NoteValue:
-    """A written value.
+    """A written note value.
 
     Attributes
     ----------
     start_beats, duration_beats : Fraction
-        Place from the bar line, and length.
+        Position from the bar line, and length.
     type : str
         ``"quarter"``, ``"eighth"``, ...
     dots : int
     is_triplet : bool
-        Whether three are written in the time of two.
+        Whether it belongs to a triplet, three in the time of two.
     """
 
     start_beats: Fraction
@@ -67,7 +67,7 @@ def split_span(
     *,
     is_rest: bool = False,
 ) -> list[NoteValue]:
-    """Write the span from ``start`` to ``stop`` beats of a bar as consecutive values.
+    """Write the span from ``start`` to ``stop`` as consecutive values.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def split_span(
         Beats from the bar line, within the bar.
     signature : TimeSignature
     triplet_beats : frozenset of int
-        The beats of the bar that are written in triplets.
+        Beats of the bar that are written as triplets.
     is_rest : bool
     """
     values: list[NoteValue] = []
@@ -88,14 +88,14 @@ def split_span(
 
 
 def triplet_beats(positions: Iterator[Fraction]) -> frozenset[int]:
-    """Return the beats in which some of the positions are no power-of-two division."""
+    """Return the beats with positions in thirds of a beat or their divisions."""
     return frozenset(floor(p) for p in positions if p.denominator % 3 == 0)
 
 
 def _pieces(
     start: Fraction, stop: Fraction, triplets: frozenset[int]
 ) -> Iterator[tuple[Fraction, Fraction]]:
-    """Cut a span at the edges of the triplet beats that it does not fill."""
+    """Cut a span at the edges of triplet beats that it fills only partly."""
     while start < stop:
         beat = floor(start)
         if beat in triplets and start != beat:
@@ -110,14 +110,14 @@ def _pieces(
 def _split_triplet(
     start: Fraction, stop: Fraction, signature: TimeSignature
 ) -> Iterator[NoteValue]:
-    """Write a span inside one triplet beat."""
+    """Write a span within one triplet beat."""
     while start < stop:
         duration = stop - start
         written = duration * TRIPLET * signature.beat_quarters
         value = _find_value(written)
         while value is None:
             duration -= Fraction(1, 6)
-            if duration <= 0:  # off every triplet place: the shortest value stands for it
+            if duration <= 0:  # no triplet value fits: write the shortest one
                 duration, value = stop - start, ("64th", 0)
                 break
             value = _find_value(duration * TRIPLET * signature.beat_quarters)
@@ -128,7 +128,7 @@ def _split_triplet(
 def _split_even(
     start: Fraction, stop: Fraction, signature: TimeSignature, is_rest: bool
 ) -> Iterator[NoteValue]:
-    """Write a span on power-of-two places."""
+    """Write a span on binary positions."""
     value = _find_value((stop - start) * signature.beat_quarters)
     hidden = _strongest_inside(start, stop, signature)
     if hidden is None:
@@ -178,11 +178,11 @@ _GROUP: Final = 1
 """Rank of a group of beats: half a bar of four, three beats of a compound metre."""
 
 _MIDDLE_BEATS: Final = {4: 2, 5: 3, 7: 4, 8: 4}
-"""Where a simple bar of so many beats falls in two."""
+"""Number of beats in a simple bar to the beat that divides it in two."""
 
 
 def _rank(position: Fraction, signature: TimeSignature) -> int:
-    """Strength of a place: 2 for a bar line, 1 a group, 0 a beat, -1 half a beat, and so on."""
+    """Metrical strength: 2 for a bar line, 1 for a group, 0 for a beat, -1 for half a beat, ..."""
     if position % signature.beats == 0:
         return 2
     if position.denominator > 1:
@@ -193,9 +193,9 @@ def _rank(position: Fraction, signature: TimeSignature) -> int:
 
 
 def _strongest_inside(start: Fraction, stop: Fraction, signature: TimeSignature) -> Fraction | None:
-    """Return the strongest place strictly inside a span; of equals the first.
+    """Return the strongest position strictly inside a span, the first among equals.
 
-    None where the span has no place inside that is worth a 64th note.
+    None if there is none on the grid of 64th notes.
     """
     best: Fraction | None = None
     step = Fraction(1)

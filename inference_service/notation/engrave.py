@@ -1,11 +1,11 @@
-"""MusicXML to pages: SVG by Verovio, PNG by resvg, PDF by Typst.
+"""Engrave MusicXML as pages: SVG by Verovio, PNG by resvg, PDF by Typst.
 
-Music is laid out for the :class:`~inference_service.notation.page.Page` that it goes on: large for
-a phone, at the usual size of print for paper. Everything stays a vector until :func:`rasterize`,
-and in a PDF for good.
+Music is laid out for a given :class:`~inference_service.notation.page.Page`: large for a phone, at
+the usual print size for paper. Pages are vector graphics until :func:`rasterize`; a PDF keeps them
+as vectors.
 
-A Verovio toolkit keeps a document between calls and its fonts in the process, so calls into it
-are made under one lock; it is built once, since loading its fonts takes longer than a page.
+A Verovio toolkit keeps its document between calls, so all calls are made under one lock. The
+toolkit is built once, because loading its fonts takes longer than engraving a page.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from inference_service.notation.mei import dress
 from inference_service.notation.page import MAX_PAGES, PHONE, Page, Paper
 
 _WIDE_SCALE: Final = 0.8
-"""How much smaller a system of more than two staves is drawn."""
+"""Scale at which systems of more than two staves are drawn."""
 
 _SHRINKINGS: Final = 3
-"""Margins shrink less than the music, and percents are whole, so one is not always enough."""
+"""Most attempts to shrink a system to the page. One is not always enough, as Verovio's scale is in
+whole per cent and margins are not scaled with the music."""
 
 _OPTIONS: Final[dict[str, Any]] = {
     "unit": 8.0,  # half a staff space
@@ -43,7 +44,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "bottomMarginHeader": 4.0,
     "harmDist": 2.0,
     "spacingSystem": 8,
-    "staffLineWidth": 0.2,  # thinner ones fade when a phone scales the page down
+    "staffLineWidth": 0.2,  # thinner lines fade when a phone scales the page down
     "minLastJustification": 0.6,
     "font": MUSIC_FAMILY,
     "smuflTextFont": "none",
@@ -57,18 +58,18 @@ _lock = threading.Lock()
 @cache
 def _toolkit() -> Any:
     verovio.enableLog(verovio.LOG_OFF)
-    # Verovio keeps its folder of fonts by thread, and set it in the one that imported it.
+    # Verovio's resource path is thread-local, and was set in the thread that imported it.
     verovio.setDefaultResourcePath(str(files("verovio") / "data"))
     return verovio.toolkit()
 
 
 def engrave(musicxml: bytes, page: Page = PHONE) -> list[str]:
-    """Lay a score out.
+    """Lay out a score as pages.
 
     Parameters
     ----------
     musicxml : bytes
-        As :func:`~inference_service.notation.musicxml.encode_musicxml` writes it.
+        From :func:`~inference_service.notation.musicxml.encode_musicxml`.
     page : Page
 
     Returns
@@ -83,7 +84,7 @@ def engrave(musicxml: bytes, page: Page = PHONE) -> list[str]:
             raise ValueError("Verovio cannot read the MusicXML")
         mei = dress(toolkit.getMEI())
         scale = 1.0 if mei.count("<staffDef ") <= 2 else _WIDE_SCALE
-        # Only a page that grows with its music shows that a system is higher than it.
+        # Only a page whose height follows its music reveals a system that is too tall.
         svgs = _lay_out(toolkit, mei, page, scale, is_trimmed=True)
         for _ in range(_SHRINKINGS):
             tallest_px = max(map(_height_px, svgs))
@@ -107,7 +108,7 @@ def _lay_out(toolkit: Any, mei: str, page: Page, scale: float, *, is_trimmed: bo
 
 
 def _page_options(page: Page, scale: float) -> dict[str, int]:
-    """Return Verovio's options for music drawn at a scale on a page of the same pixels."""
+    """Return Verovio's options for a scale, such that the page keeps its size in pixels."""
     percent = max(int(100 * scale + 1e-6), 1)
     margins = ("pageMarginLeft", "pageMarginRight", "pageMarginTop", "pageMarginBottom")
     return {
@@ -128,7 +129,7 @@ def _own_font(svg: str) -> str:
 
 
 def rasterize(svg: str) -> bytes:
-    """Draw a page as PNG, black on white, at the SVG's own size."""
+    """Render a page as PNG, black on white, at the size of the SVG."""
     return resvg_py.svg_to_bytes(
         svg_string=svg,
         background="white",
@@ -140,7 +141,7 @@ def rasterize(svg: str) -> bytes:
 
 
 _PAPERS: Final = {Paper.A4: "a4", Paper.LETTER: "us-letter"}
-"""Typst's names."""
+"""Typst's names of paper sizes."""
 
 _DOCUMENT: Final = """
 #set page(paper: sys.inputs.paper, margin: 0pt)
@@ -163,12 +164,12 @@ def _typst_fonts() -> typst.Fonts:
 
 
 def write_pdf(svgs: list[str], paper: Paper = Paper.A4) -> bytes:
-    """Print pages as vectors, with their numbers where they are several.
+    """Write a PDF with one SVG per page, numbered if there are several.
 
     Parameters
     ----------
     svgs : list of str
-        Laid out for ``PRINTED[paper]``; each goes on a page of its own.
+        Pages laid out for ``PRINTED[paper]``.
     paper : Paper
     """
     document: bytes = typst.compile(

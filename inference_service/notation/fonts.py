@@ -1,12 +1,12 @@
-"""The fonts that pages are drawn with, from wheels that are installed anyway.
+"""The fonts of the engraved pages, taken from wheels that are installed anyway.
 
-Text: STIX General, which matplotlib carries (a dependency of music21). It has Times' metrics, by
-which Verovio measures text, Latin, Cyrillic and the accidentals; its licence is the SIL Open Font
-License with a clause on names.
+Text is set in STIX General, which comes with matplotlib, a dependency of music21. It has the
+metrics of Times, by which Verovio measures text, and covers Latin, Cyrillic and accidentals. Its
+licence is the SIL Open Font License with a clause on names.
 
-Musical signs inside text (the note of a tempo mark, the flat of a chord symbol): Leipzig, SIL
-Open Font License, which Verovio carries as WOFF2 inside a style sheet. Renderers read no WOFF2,
-so it is unpacked once a process into a temporary directory.
+Musical signs within text (the note of a tempo mark, the flat of a chord symbol) are set in Leipzig
+(SIL Open Font License), which Verovio ships as WOFF2 in a style sheet. The renderers cannot read
+WOFF2, so it is unpacked once per process into a temporary directory.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _EMBEDDED: Final = re.compile(rb"base64,([A-Za-z0-9+/=]+)")
 
 @cache
 def _directory() -> tempfile.TemporaryDirectory[str]:
-    """Gather the fonts in a directory that is removed when the process ends."""
+    """Collect the fonts in a directory that is removed when the process ends."""
     directory = tempfile.TemporaryDirectory(prefix="notabot-fonts-")
     target = Path(directory.name)
     for name in _TEXT_FILES:
@@ -59,7 +59,7 @@ def _unpack_music_font(target: Path) -> None:
 
 @cache
 def _advances(file_name: str) -> tuple[dict[int, float], float]:
-    """Return each character's width, and that of what has no glyph, in ems."""
+    """Return the width in ems of each character, and that of a missing glyph."""
     font = TTFont(font_directory() / file_name)
     widths = font["hmtx"]
     em = font["head"].unitsPerEm
@@ -68,16 +68,16 @@ def _advances(file_name: str) -> tuple[dict[int, float], float]:
 
 
 def text_width(text: str, size_px: float, *, is_bold: bool = False) -> float:
-    """Return the width in pixels of a line in the text font, without kerning."""
+    """Return the width in pixels of a line of text, without kerning."""
     known, missing = _advances(_TEXT_FILES[1] if is_bold else _TEXT_FILES[0])
     return size_px * sum(known.get(ord(c), missing) for c in text)
 
 
 def font_directory() -> Path:
-    """Return a directory with the fonts, for a renderer that scans one."""
+    """Return the directory of the fonts, for renderers that scan one."""
     return Path(_directory().name)
 
 
 def font_files() -> list[str]:
-    """Return the font files, for a renderer that is given each."""
+    """Return the paths of the fonts, for renderers that take files."""
     return sorted(str(path) for path in font_directory().iterdir())

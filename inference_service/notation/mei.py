@@ -1,11 +1,13 @@
-"""Verovio's own reading of a score, dressed for the page.
+"""Edit Verovio's MEI for what MusicXML cannot express.
 
-Verovio reads MusicXML into MEI (https://music-encoding.org) and engraves that. Some things that a
-reader wants cannot be said in MusicXML in a way that it honours, so they are written into the MEI:
-a title that wraps; chord symbols larger than other text, over the top staff even where a note
-below is the next one in the file, and with a space behind each, without which two that stand close
-run together. In a full score a part that rests for a whole system is hidden, but for the top one,
-which carries chord symbols and tempo.
+Verovio converts MusicXML to MEI (https://music-encoding.org) and engraves that. These things are
+written into the MEI, as Verovio does not honour them in MusicXML:
+
+- a title that wraps;
+- chord symbols that are larger than other text, above the top staff even where the next note in the
+  file is on a lower one, each with a trailing space, without which close ones run together;
+- in a full score, parts that rest for a whole system are hidden. The top part is kept, as it
+  carries chord symbols and tempo.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ TITLE_LINES: Final = 3
 _PIANO_STAVES: Final = 2
 _TOP_STAFF: Final = re.compile(r'<staff (?:[^>]* )?n="1"[^>]*>.*?</staff>', re.DOTALL)
 _FOURTH_LINE: Final = 6
-"""From which a rest of a bar hangs, also beside a second layer."""
+"""MEI location of the staff line from which a whole-bar rest hangs, even beside a second layer."""
 _UNSEEN_LAYER: Final = '<layer n="2"><note dur="4" oct="4" pname="b" visible="false" /></layer>'
 
 _TITLE: Final = re.compile(r"<title>(.*?)</title>", re.DOTALL)
@@ -35,9 +37,9 @@ _NO_BREAK_SPACE: Final = "\u00a0"
 
 
 def dress(mei: str) -> str:
-    """Return the MEI with a page header, and chord symbols that can be read at arm's length.
+    """Return the MEI with a page header and larger chord symbols.
 
-    With more staves than a piano's, resting parts are hidden.
+    In scores of more than two staves, resting parts are hidden.
     """
     title = _TITLE.search(mei)
     if mei.count("<staffDef ") > _PIANO_STAVES:
@@ -52,9 +54,9 @@ def dress(mei: str) -> str:
 
 
 def _hide_resting_parts(mei: str) -> str:
-    """Mark the score as one whose empty staves are hidden; keep the top staff with a note unseen.
+    """Hide empty staves, except the top one, which gets an invisible note.
 
-    Verovio hides a staff that has no note in a system, and all that is attached to it.
+    Verovio hides a staff without notes in a system together with everything attached to it.
     """
     kept = _TOP_STAFF.sub(_keep_staff, mei)
     return kept.replace("<scoreDef", '<scoreDef optimize="true"', 1)
@@ -69,7 +71,7 @@ def _keep_staff(match: re.Match[str]) -> str:
 
 
 def build_header(title: str) -> str:
-    """Return MEI's page header with a title, broken into lines and cut after the third."""
+    """Return MEI's page header with the title, wrapped and cut after ``TITLE_LINES`` lines."""
     lines = textwrap.wrap(
         title, TITLE_LINE_CHARS, max_lines=TITLE_LINES, placeholder=" …", break_long_words=True
     )

@@ -1,11 +1,11 @@
-"""The melody of a score: the part that says so by its name, else the line that a listener follows.
+"""Find the melody of a score: by the name of a part, or else as the most melodic line.
 
-Without a name, each note is weighed by how much it looks like a melody's (few notes sounding or
-struck above it, high among its neighbours, near the usual register, played louder than these: a
-logistic model fitted to 40 songs of POP909), and the melody is the chain of notes, one after
-another, of the greatest total weight, less what leaps, silences and overlaps cost: the best path
-through the notes, in the manner of Rizo et al., "A pattern recognition approach for melody track
-selection in MIDI files" (ISMIR 2006), at the level of notes.
+Where no part is named as the melody, each note gets the log odds that it belongs to the melody, by
+a logistic model fitted to 40 songs of POP909. Its features are the notes sounding or struck above
+it, its height and loudness relative to its neighbours, and its register. The melody is the
+chain of successive notes with the greatest total, less the costs of leaps, silences and overlaps.
+This applies the approach of Rizo et al., "A pattern recognition approach for melody track selection
+in MIDI files" (ISMIR 2006), to notes instead of tracks.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from inference_service.music.score import ScoreNote, ScorePart
 _NAMES: Final = ("vocals", "melody", "lead vocal", "voice", "vox", "singer", "solo", "lead")
 _BASSES: Final = range(32, 40)
 
+# Thresholds of the skyline. Set by hand; not fitted.
 _HIGHER_LINE_SEMITONES: Final = 6
 _PASSED_BEATS: Final = 2
 
@@ -34,10 +35,13 @@ _AROUND_BEATS: Final = 4.0
 _HELD_BEATS: Final = 2.0
 _USUAL_PITCH: Final = 71.0
 _WINDOW: Final = 48
-"""Notes before a note among which its predecessor is looked for."""
+"""Number of preceding notes among which the predecessor is sought."""
 
+# The logistic model of the module's docstring, fitted to 40 songs of POP909.
 _BIAS: Final = 1.6
 _WEIGHTS: Final = np.array([-0.97, -0.24, -0.33, -0.46, 0.16, 0.62, -0.98, -0.10, 0.84, 0.05])
+
+# Costs of the path. Set by hand; not fitted.
 _LEAP_COST: Final = 2.0
 _WIDE_LEAP: Final = 1.5
 _SILENCE_COST: Final = 0.3
@@ -45,7 +49,7 @@ _OVERLAP_COST: Final = 0.5
 
 
 def named_melody(parts: Sequence[ScorePart]) -> ScorePart | None:
-    """Return the part whose id, name or program is a singer's or a melody's; None for none."""
+    """Return the part whose id, name or program marks it as the melody or a singer, or None."""
     pitched = [part for part in parts if part.notes and not part.is_drum]
     for name in _NAMES:
         pattern = re.compile(rf"\b{name}\b|^{name}", re.IGNORECASE)
@@ -62,7 +66,7 @@ def find_melody(parts: Sequence[ScorePart]) -> list[ScoreNote]:
     Parameters
     ----------
     parts : sequence of ScorePart
-        Drums are left out, and basses where there is anything else.
+        Drums are ignored, and so are basses if there are other parts.
     """
     named = named_melody(parts)
     if named is not None:
@@ -74,11 +78,12 @@ def find_melody(parts: Sequence[ScorePart]) -> list[ScoreNote]:
 
 
 def top_line(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
-    """Return the skyline: of each attack the top note, unless a higher one is still sounding.
+    """Return the skyline: the top note of each attack, unless a much higher note still sounds.
 
     After Uitdenbogerd and Zobel, "Melodic matching techniques for large music databases" (ACM
-    Multimedia 1999); a note below the sounding one is taken once half of that has passed, since
-    pedals lengthen notes. Grace notes stay with the notes that they lead to.
+    Multimedia 1999). A sounding note that is more than ``_HIGHER_LINE_SEMITONES`` higher blocks
+    others for ``_PASSED_BEATS`` only, since pedals lengthen notes. Grace notes stay with the notes
+    that they lead to.
     """
     line: list[ScoreNote] = []
     for start, group in groupby(_on_grid(notes), lambda n: n.start_beats):
@@ -95,12 +100,12 @@ def top_line(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
 
 
 def follow_melody(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
-    """Return the chain of notes that a listener would follow as the melody.
+    """Return the most melodic chain of notes, in which no two notes overlap.
 
     Parameters
     ----------
     notes : sequence of ScoreNote
-        Of all parts in question.
+        Notes of all candidate parts.
     """
     ordered = _on_grid(notes)
     if not ordered:
@@ -114,7 +119,7 @@ def follow_melody(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
 
 
 def with_graces(line: Sequence[ScoreNote], notes: Sequence[ScoreNote]) -> list[ScoreNote]:
-    """Return a line with the grace notes, of all the notes, that lead to its own."""
+    """Return a line together with those grace notes in ``notes`` that lead to its notes."""
     chords: dict[Fraction, list[int]] = {}
     for note in _on_grid(notes):
         chords.setdefault(note.start_beats, []).append(note.pitch)
@@ -133,7 +138,7 @@ def _on_grid(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
 
 
 def _best_chain(notes: Sequence[ScoreNote]) -> list[int]:
-    """Indices of the chain of greatest weight."""
+    """Return the indices of the chain with the greatest total weight."""
     start = np.array([float(n.start_beats) for n in notes])
     length = np.array([min(float(n.duration_beats), 4.0) for n in notes])
     pitch = np.array([n.pitch for n in notes], dtype=np.float64)
@@ -166,7 +171,7 @@ def _best_chain(notes: Sequence[ScoreNote]) -> list[int]:
 
 
 def _features(notes: Sequence[ScoreNote]) -> NDArray[np.float64]:
-    """What makes a note a melody's, shape (notes, 10)."""
+    """Return the features of the logistic model, shape (notes, 10)."""
     start = np.array([float(n.start_beats) for n in notes])
     length = np.array([float(n.duration_beats) for n in notes])
     pitch = np.array([n.pitch for n in notes], dtype=np.float64)

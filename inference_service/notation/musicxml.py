@@ -1,11 +1,11 @@
-"""A written piece as MusicXML 4.0, through music21.
+"""Write a score as MusicXML 4.0, using music21.
 
-music21's own ``makeNotation`` guesses measures, ties, accidentals and voices from durations; here
-they are decided already (:mod:`~inference_service.notation.bars`,
-:mod:`~inference_service.notation.clefs`), so its objects are built measure by measure and exported
-as they are. Positions become quarter notes, as music21 counts.
+music21's ``makeNotation`` would guess measures, ties, accidentals and voices from durations. Here
+they are decided beforehand (:mod:`~inference_service.notation.bars`,
+:mod:`~inference_service.notation.clefs`), so music21's objects are built measure by measure and
+exported as they are. Positions are converted to quarter notes, music21's unit.
 
-Chord symbols, rehearsal marks and the tempo stand in the first part. Voice 2 leaves out its rests.
+Chord symbols, rehearsal marks and the tempo are in the first part. Voice 2 omits its rests.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ _OCTAVE_SIGNS: Final = {2: "15ma", 1: "8va", -1: "8vb", -2: "15mb"}
 
 
 def encode_musicxml(score: Score, report: Report = ignore) -> bytes:
-    """Write a score.
+    """Write a score as MusicXML.
 
     Parameters
     ----------
     score : Score
-        Arranged: see :func:`~inference_service.notation.arrange.arrange`.
+        From :func:`~inference_service.notation.arrange.arrange`.
     report : Report
         Called after each part.
 
@@ -134,7 +134,7 @@ class _StaffWriter:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the top staff, which has the tempo and the chord symbols."""
+        """Whether this is the top staff, which carries the tempo and the chord symbols."""
         return self.part_index == 0 and self.staff == 1
 
     def write(self) -> stream.Part:
@@ -258,12 +258,12 @@ class _StaffWriter:
         written.partAbbreviation = short_name(self.part.name)
         written.partId = f"P{self.part_index + 1}"
         written.instrumentId = f"P{self.part_index + 1}-I1"
-        written.midiChannel = self.part_index  # one each, or music21 looks for a free one
+        written.midiChannel = self.part_index  # distinct, else music21 looks for a free one
         return written
 
 
 def _spell_by_neighbours(score: Score) -> dict[tuple[Fraction, int], int | None]:
-    """Places on the line of fifths by onset and pitch, from all that is pitched."""
+    """Return positions on the line of fifths by onset and pitch, for all pitched parts."""
     places = sorted(
         {(n.start_beats, n.pitch) for part in score.parts if not part.is_drum for n in part.notes}
     )
@@ -275,7 +275,7 @@ def _quarters(beats: Fraction, bar: Bar) -> Fraction:
     return beats * bar.signature.beat_quarters
 
 
-# music21's objects
+# Objects of music21
 
 
 def _build_clef(wanted: Clef) -> clef.Clef:
@@ -285,7 +285,7 @@ def _build_clef(wanted: Clef) -> clef.Clef:
 
 
 def _octave_line(line: OctaveLine, members: Sequence[note.GeneralNote]) -> spanner.Ottava:
-    """Build a line over notes that keep their sounding pitch."""
+    """Build an octave line; its notes keep their sounding pitch."""
     placement = "above" if line.octaves > 0 else "below"
     written = spanner.Ottava(
         type=_OCTAVE_SIGNS[line.octaves], transposing=False, placement=placement
@@ -357,7 +357,7 @@ def _duration(value: NoteValue, signature: TimeSignature) -> duration.Duration:
 
 
 def _add_tuplet_brackets(line: Sequence[Event], written: Sequence[note.GeneralNote]) -> None:
-    """Bracket the values of each triplet together."""
+    """Put the values of each wide triplet under one bracket."""
     numbered = [(i, e) for i, e in enumerate(line) if e.triplet is not None]
     for _, group in groupby(numbered, lambda pair: pair[1].triplet):
         members = [written[i].duration.tuplets[0] for i, _ in group]
@@ -369,7 +369,7 @@ def _add_tuplet_brackets(line: Sequence[Event], written: Sequence[note.GeneralNo
 
 
 def _add_beams(line: Sequence[Event], written: Sequence[note.GeneralNote], bar: Bar) -> None:
-    """Beam each run of adjoining values as the metre groups them."""
+    """Beam each run of adjoining values according to the metre."""
     signature = meter.TimeSignature(str(bar.signature))
     for run in _adjoining(line):
         start = _quarters(line[run[0]].value.start_beats, bar)
@@ -410,14 +410,14 @@ def _tempo_mark(score: Score) -> tempo.MetronomeMark:
 
 
 def _rehearsal_mark(text: str) -> expressions.RehearsalMark:
-    """Build a boxed mark above the staff."""
+    """Build a rehearsal mark above the staff."""
     written = expressions.RehearsalMark(text)
     written.placement = "above"
     return written
 
 
 def _chord_symbol(label: str, in_key: Any) -> harmony.ChordSymbol | None:
-    """Build a chord symbol, or "N.C."; None for a label that cannot be read."""
+    """Build a chord symbol or "N.C."; return None for an invalid label."""
     if label == NO_CHORD:
         return harmony.NoChord()
     name = parse_chord(label)
@@ -439,7 +439,11 @@ def _music21_name(name: str) -> str:
 
 
 def _tidy(root: ElementTree.Element, score: Score) -> None:
-    """Take out what music21 says of itself, and the name of a part that is alone."""
+    """Post-process music21's output.
+
+    Remove music21's own metadata and hide the name of a single part. Set channels, the numbers of
+    the lower staff's voices, and swing.
+    """
     identification = root.find("identification")
     if identification is not None:
         for creator in identification.findall("creator"):
@@ -456,7 +460,7 @@ def _tidy(root: ElementTree.Element, score: Score) -> None:
     for measure in root.iter("measure"):
         _number_lower_voices(measure)
     if score.swing:
-        _say_swing(root)
+        _add_swing(root)
     if len(score.parts) == 1:
         for tag in ("part-name", "part-abbreviation"):
             for name in root.findall(f"part-list/score-part/{tag}"):
@@ -464,9 +468,10 @@ def _tidy(root: ElementTree.Element, score: Score) -> None:
 
 
 def _number_lower_voices(measure: ElementTree.Element) -> None:
-    """Number the lower staff's voices from 5, as is usual: music21 goes on from the upper's.
+    """Number the voices of the lower staff from 5, as is usual.
 
-    Readers give odd voices stems up and even ones stems down.
+    music21 would continue the numbers of the upper staff. Readers give odd voices stems up and
+    even ones stems down.
     """
     numbers: dict[str | None, str] = {}
     for written in measure.findall("note"):
@@ -475,8 +480,8 @@ def _number_lower_voices(measure: ElementTree.Element) -> None:
             voice.text = numbers.setdefault(voice.text, str(_LOWER_STAFF_VOICE + len(numbers)))
 
 
-def _say_swing(root: ElementTree.Element) -> None:
-    """Put "Swing" before the tempo, and into what a player of the file does."""
+def _add_swing(root: ElementTree.Element) -> None:
+    """Write "Swing" before the tempo, and MusicXML's ``swing`` element for playback."""
     for direction in root.findall("part[1]/measure[1]/direction"):
         if direction.find("direction-type/metronome") is None:
             continue
@@ -492,7 +497,10 @@ def _say_swing(root: ElementTree.Element) -> None:
 
 
 def _midi_channel(index: int, part: ScorePart) -> int:
-    """Return the 0-based channel of a part: the tenth for drums, shared from 16 parts on."""
+    """Return the 0-based MIDI channel of a part, the tenth for drums.
+
+    Channels are shared if there are more than 15 parts.
+    """
     if part.is_drum:
         return _DRUM_CHANNEL
     channel = index % 15

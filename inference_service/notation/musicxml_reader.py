@@ -1,19 +1,19 @@
-"""A MusicXML file as a :class:`Score`.
+"""Read a MusicXML file as a :class:`Score`.
 
-The score is as it is played: repeats and endings are unfolded, a da capo and a dal segno followed.
-A bar that is written in two halves, as around a repeat, is one bar. A first bar that is shorter
-than its metre is a pickup; another one is a bar of as many beats, rounded up, as is one that is
-longer. A bar of two bars' length or more is cut into bars.
+The score is written as played: repeats and endings are unfolded, a da capo or dal segno followed.
+A bar that is split in two, as around a repeat, becomes one bar. A first bar that is shorter than
+its metre is a pickup. Any other bar that is too short or too long becomes a bar of its own number
+of beats, rounded up; one of two bars' length or more is cut into bars.
 
-A score counts one note value as its beats. It is the one that most of the music counts, if every
-metre has whole bars of it: 6/8 within 4/4 becomes 3/4. Else it is the longest that all of them
-share. Tuplets other than triplets come to the nearest of the places that a page can show, 64ths.
+A score has one beat unit. It is that of most of the music, if every bar is a whole number of such
+beats (6/8 within 4/4 then becomes 3/4), and else the longest unit for which this holds. Tuplets
+other than triplets are rounded to the nearest position that a page can show, in 64ths.
 
-Keys without a mode, and some editors call every key major, are major or minor by their notes.
-Chord symbols become Harte labels, and are said where they change.
+The mode of a key is inferred from the notes where the file gives none or gives major, since some
+editors call every key major. Chord symbols become Harte labels, written where they change.
 
-The bytes are hostile. Their size, packed and unpacked, their elements, notes, measures and parts
-are bounded, entities are refused, and whatever cannot be read is a :class:`ScoreUnreadable`.
+The input is untrusted. Its size, packed and unpacked, and its numbers of elements, notes, measures
+and parts are limited; entities are refused; anything invalid raises :class:`ScoreUnreadable`.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ MAX_UNPACKED_BYTES: Final = 30_000_000
 MAX_ELEMENTS: Final = 1_000_000
 MAX_NOTES: Final = 50_000
 MAX_MEASURES: Final = 40_000
-"""Of all parts."""
+"""Limit for all parts together."""
 MAX_PARTS: Final = 64
 MAX_BARS: Final = 4_000
-"""As they are played."""
+"""Limit after repeats are unfolded."""
 MAX_BAR_BEATS: Final = 64
 
 MAX_BAR_QUARTERS: Final = 1_000
@@ -82,18 +82,18 @@ _SLOWEST_BPM: Final = 10.0
 _FASTEST_BPM: Final = 1000.0
 
 _LONGEST_Q: Final = Fraction(2)
-"""Longer notes tell no more of the key: pedals hold them."""
+"""Longest duration that counts as evidence of the key, as the pedal may prolong notes."""
 
 _ROUNDING_Q: Final = Fraction(1, 8)
-"""By so much a bar may miss its metre, where an editor has rounded."""
+"""Tolerance for bar lengths that notation editors have rounded."""
 
 _SHORTEST_Q: Final = Fraction(1, 16)
 _PLACES: Final = (1, 2, 4, 3, 8, 6, 16, 12, 24)
 """Divisions of a quarter note that a page can show."""
 _EVEN_PLACES: Final = (8, 16)
-"""Those that tuplets come to."""
+"""Those to which other tuplets are rounded."""
 _NEAR_Q: Final = Fraction(1, 200)
-"""Editors round to whole divisions of a quarter."""
+"""Tolerance for positions that editors have rounded to whole divisions of a quarter note."""
 
 
 def decode_musicxml(data: bytes) -> Score:
@@ -107,12 +107,12 @@ def decode_musicxml(data: bytes) -> Score:
     Returns
     -------
     Score
-        To be arranged: see :func:`~inference_service.notation.arrange.arrange`.
+        As input for :func:`~inference_service.notation.arrange.arrange`.
 
     Raises
     ------
     ScoreUnreadable
-        If the bytes are no such file, are damaged, or exceed the limits of this module.
+        If the file is not MusicXML, is damaged, or exceeds the limits of this module.
     """
     if len(data) > MAX_BYTES:
         raise ScoreUnreadable(
@@ -134,7 +134,7 @@ def decode_musicxml(data: bytes) -> Score:
 
 
 def _check(text: bytes) -> None:
-    """Raise a ValueError for entities, and for more of anything than the limits."""
+    """Raise a ValueError if the file declares entities or exceeds a limit."""
     counts: Counter[str] = Counter()
     limits = {"note": MAX_NOTES, "measure": MAX_MEASURES, "part": MAX_PARTS}
     depth = 0
@@ -164,12 +164,30 @@ def _check(text: bytes) -> None:
     parser.Parse(text, True)
 
 
-# Columns: what all parts together say in a measure
+# Columns: one measure across all parts
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A measure of all parts; ``mode`` is what the file says, which may be nothing or wrong."""
+    """A measure across all parts.
+
+    Attributes
+    ----------
+    signs : Signs
+        Repeat and jump signs.
+    unit : int
+        Lower number of the time signature.
+    full_q, length_q : Fraction
+        Length by the time signature and actual length, in quarter notes.
+    fifths : int
+        Sounding key signature.
+    mode : str
+        Mode as given in the file, which may be empty or wrong.
+    mark : str
+        Rehearsal mark.
+    notes : int
+        Number of notes.
+    """
 
     signs: Signs
     unit: int
@@ -218,7 +236,7 @@ def _join_signs(signs: Sequence[Signs]) -> Signs:
 
 
 def _concert_fifths(measure: WrittenMeasure) -> int:
-    """Return the sounding key's fifths, with at most as many accidentals as keys have."""
+    """Return the sounding key signature, made enharmonic if it has too many accidentals."""
     fifths = (measure.fifths or 0) + 7 * (measure.transposition % 12)
     if abs(fifths) <= _MOST_FIFTHS:
         return fifths
@@ -226,10 +244,11 @@ def _concert_fifths(measure: WrittenMeasure) -> int:
 
 
 def _name_keys(parts: Sequence[WrittenPart], columns: Sequence[_Column]) -> list[Key]:
-    """Return each column's key.
+    """Return the key of each column.
 
-    Who says minor is believed; who says major, unless the notes under the signature and the last
-    of their basses are the minor key's; who says nothing, means minor where the bass does.
+    A mode of minor is accepted. A mode of major is overridden if both the notes under the signature
+    and the final bass note suggest the relative minor. Without a mode, a final bass on either tonic
+    decides, and otherwise the notes.
     """
     sounding: dict[int, list[float]] = defaultdict(lambda: [0.0] * 12)
     ends: dict[int, int] = {}
@@ -256,7 +275,7 @@ def _name_key(column: _Column, sounding: Sequence[float], end: int | None) -> Ke
     return minor if is_minor or column.mode == "minor" else major
 
 
-# Bars: what is played, one after another
+# Bars in playing order
 
 
 @dataclass(slots=True)
@@ -268,7 +287,7 @@ class _Bar:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """The bars in quarters; ``places_q`` are where the played measures begin."""
+    """The bars, positioned in quarter notes; ``places_q`` are the starts of the played measures."""
 
     unit: int
     pickup_q: Fraction
@@ -279,7 +298,7 @@ class _Layout:
         return quarters * self.unit / 4
 
     def line_from(self, place_q: Fraction) -> Fraction | None:
-        """Return the bar line at a place, or the next one; None after the last."""
+        """Return the bar line at a position, or else the next one; None after the last."""
         if place_q < 0:
             return place_q
         index = bisect_left(self.bars, place_q, key=lambda bar: bar.start_q)
@@ -313,7 +332,7 @@ def _lay_out(columns: Sequence[_Column], order: Sequence[int]) -> _Layout:
 
 
 def _cut(bar: _Bar) -> Iterator[_Bar]:
-    """Yield a bar in bars of its metre; what is over stays with the last."""
+    """Divide a long bar into bars of its metre; the last one takes the remainder."""
     count = max(int(bar.length_q / bar.full_q), 1)
     for number in range(count):
         start_q = number * bar.full_q
@@ -322,7 +341,7 @@ def _cut(bar: _Bar) -> Iterator[_Bar]:
 
 
 def _choose_unit(columns: Sequence[_Column]) -> int:
-    """Return the lower number of most of the music, or one that all metres have whole beats of."""
+    """Return the beat unit: that of most of the music, or else one that fits all metres."""
     tally: Counter[int] = Counter()
     for column in columns:
         tally[column.unit] += int(16 * column.length_q)
@@ -377,7 +396,7 @@ def _read_title(root: ElementTree.Element) -> str:
 
 
 def _read_tempo(parts: Sequence[WrittenPart]) -> float:
-    """Return the first tempo that is told, in quarter notes a minute."""
+    """Return the first tempo in the file, in quarter notes per minute."""
     for column in zip_longest(*(part.measures for part in parts)):
         for measure in column:
             if measure is not None and measure.quarters_per_minute:
@@ -425,15 +444,15 @@ def _write_chords(
 ) -> tuple[ScoreChord, ...]:
     """Write the chord symbols of the first part that has any.
 
-    Where one goes back or on to elsewhere, the chord counts that is in force there.
+    After a repeat or jump, the chord in force at its target is restated.
     """
     part = next((p for p in parts if any(m.chords for m in p.measures)), None)
     if part is None:
         return ()
     labels = [_read_labels(measure, key) for measure, key in zip(part.measures, keys, strict=False)]
     lasting: list[str] = []
-    for told in labels:
-        lasting.append(told[-1][1] if told else lasting[-1] if lasting else NO_CHORD)
+    for named in labels:
+        lasting.append(named[-1][1] if named else lasting[-1] if lasting else NO_CHORD)
     placed: dict[Fraction, str] = {}
     expected = 0
     for index, place_q in zip(order, layout.places_q, strict=True):
@@ -477,7 +496,7 @@ def _write_parts(
 
 
 def _write_notes(part: WrittenPart, order: Sequence[int], layout: _Layout) -> list[ScoreNote]:
-    """Write a part's notes, of those with one pitch at one place the longest."""
+    """Write the notes of a part; of equal pitches at one position, the longest is kept."""
     voices = _number_voices(part)
     written: dict[tuple[Fraction, int, int, int], ScoreNote] = {}
     for joined, grace in _number_graces(_play(part, order, layout)):
@@ -502,7 +521,7 @@ def _write_notes(part: WrittenPart, order: Sequence[int], layout: _Layout) -> li
 
 
 def _play(part: WrittenPart, order: Sequence[int], layout: _Layout) -> list[JoinedNote]:
-    """Return the notes as they are played, with ties joined; what has no length is left out."""
+    """Return the notes in playing order with ties joined; notes without a length are dropped."""
     placed = (
         (place_q, note)
         for index, place_q in zip(order, layout.places_q, strict=True)
@@ -514,7 +533,7 @@ def _play(part: WrittenPart, order: Sequence[int], layout: _Layout) -> list[Join
 
 
 def _number_graces(notes: Iterable[JoinedNote]) -> Iterator[tuple[JoinedNote, int]]:
-    """Yield notes with 0, or the numbers that grace notes have before their place."""
+    """Yield the notes with their grace note number, 0 for ordinary notes."""
     counts: Counter[tuple[Fraction, int, str]] = Counter()
     for joined in notes:
         place = (joined.start_q, joined.note.staff, joined.note.voice)
@@ -524,7 +543,7 @@ def _number_graces(notes: Iterable[JoinedNote]) -> Iterator[tuple[JoinedNote, in
 
 
 def _number_voices(part: WrittenPart) -> dict[tuple[int, str], int]:
-    """Number each staff's voices in the order of their names; those after the second are it."""
+    """Number the voices of each staff in the order of their names; a third counts as the second."""
     names = {(n.staff, n.voice) for measure in part.measures for n in measure.notes}
     numbers: dict[tuple[int, str], int] = {}
     counts: Counter[int] = Counter()
@@ -535,7 +554,7 @@ def _number_voices(part: WrittenPart) -> dict[tuple[int, str], int]:
 
 
 def _to_place(quarters: Fraction) -> Fraction:
-    """Return the nearest place that a page can show, the coarsest of those that are near."""
+    """Return the nearest position that a page can show, on the coarsest division that fits."""
     for places in _PLACES:
         near = Fraction(round(quarters * places), places)
         if abs(near - quarters) < _NEAR_Q:

@@ -1,4 +1,4 @@
-"""Parts by the names that a full score has in its margin, and their order down the page."""
+"""Names of parts in the margin of a full score, and the order of parts on the page."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _SHORT_NAMES: Final = {
 _LONGEST_SHORT: Final = 5
 _LONGEST_CAPITALS: Final = 3
 
-# Places down the page by General MIDI's families of eight programs: winds, brass and leads first,
-# then plucked strings, keyboards, chromatic percussion, bowed strings, the rest, basses.
+# Rank on the page of General MIDI's groups of eight programs: winds, brass and leads first, then
+# plucked strings, keyboards, chromatic percussion, bowed strings, the rest, basses.
 _FAMILY_RANKS: Final = {9: 1, 8: 1, 7: 2, 10: 3, 3: 4, 0: 5, 2: 5, 1: 6, 5: 7, 6: 7, 11: 7}
 _OTHER_RANK: Final = 8
 _BASS_RANK: Final = 9
@@ -30,13 +30,13 @@ _DRUM_RANK: Final = 10
 
 
 def full_name(name: str) -> str:
-    """Return what stands before a part's first staff: its name, but not in capitals."""
+    """Return the name to print before a part's first staff; names in capitals are normalised."""
     name = name.strip()
     return name.capitalize() if name.isupper() and len(name) > _LONGEST_CAPITALS else name
 
 
 def short_name(name: str) -> str:
-    """Return what stands before a part's staff from the second system on.
+    """Return the abbreviated name for the second and later systems.
 
     >>> [short_name(name) for name in ("Violin 2", "Kazoo", "Bandoneon")]
     ['Vln. 2', 'Kazoo', 'Band.']
@@ -51,7 +51,7 @@ def short_name(name: str) -> str:
 
 
 def page_order(part: ScorePart) -> int:
-    """Return a part's rank down the page: voices first, drums last."""
+    """Return a part's rank on the page: voices first, drums last."""
     if part.is_drum:
         return _DRUM_RANK
     if part.id == "vocals" or part.program in SINGERS:

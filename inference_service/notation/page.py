@@ -1,4 +1,4 @@
-"""What music is laid out on: a phone's screen, or paper."""
+"""Page formats: a phone's screen, and paper."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from enum import StrEnum
 from typing import Final
 
 MAX_PAGES: Final = 40
-"""More pages than this are cut: a chat takes albums of ten, and nobody reads on."""
+"""Further pages are dropped. A chat shows albums of ten pictures, and few people read on."""
 
 
 class Paper(StrEnum):
-    """The sheet that a PDF is printed on."""
+    """The paper size of a PDF."""
 
     A4 = "a4"
     LETTER = "letter"
@@ -19,9 +19,9 @@ class Paper(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page's size and margins, in pixels of which a staff is 64 high.
+    """Size and margins of a page in pixels, with staves 64 pixels high.
 
-    ``is_trimmed``: the page ends where its music does.
+    ``is_trimmed`` says that the page is cut off below the music.
     """
 
     width_px: int
@@ -31,11 +31,12 @@ class Page:
 
 
 PHONE: Final = Page(1400, 1980, 60, is_trimmed=True)
-"""Held upright: as wide as twenty-one staves are high, so that in a chat, 400 points wide, a staff
-is still nearly twenty points high. The last page, often the only one, is as high as its music."""
+"""A phone held upright. The width is that of about 21 staff heights, so that in a chat, 400 points
+wide, a staff is nearly 20 points high. The last page, often the only one, is as high as its
+music."""
 
 PRINTED: Final = {
     Paper.A4: Page(1920, 2715, 137),
     Paper.LETTER: Page(1974, 2554, 137),
 }
-"""210 by 297 mm and 8.5 by 11 inches, with staves 7 mm high and margins of 15 mm."""
+"""A4 (210 by 297 mm) and Letter (8.5 by 11 inches), with staves 7 mm high and 15 mm margins."""

@@ -1,9 +1,9 @@
-"""Partwise MusicXML, versions 2 to 4, as it is written: parts, their measures, what is in these.
+"""Parse partwise MusicXML, versions 2 to 4, into parts and measures as written.
 
-Repeats are not unfolded, ties not joined. Positions and lengths are exact, in quarter notes, from
-where a measure begins. A clef that transposes, or an octave line, changes no pitch, as MusicXML has
-it; a transposing instrument's notes have the pitch that sounds. Cues are left out. Whatever cannot
-be read is a :class:`ValueError`; nothing here is bounded but the digits of a number.
+Repeats are not unfolded and ties not joined. Positions and lengths are exact, in quarter notes from
+the start of the measure. Pitches are sounding pitches: transposing instruments are transposed,
+while octave clefs and octave lines change nothing, as MusicXML defines. Cue notes are omitted.
+Invalid content raises :class:`ValueError`. Nothing is limited here but the digits of a number.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BEAT_UNITS: Final = {
     "eighth": Fraction(1, 2), "16th": Fraction(1, 4), "32nd": Fraction(1, 8),
 }  # fmt: skip
 _TOUCHING_Q: Final = Fraction(1, 1000)
-"""Divisions of a quarter are whole numbers, so that what adjoins may miss by a rounding."""
+"""Tolerance within which tied notes adjoin, as durations are whole divisions of a quarter note."""
 
 _HIGHEST_OCTAVE: Final = 9
 _MOST_ALTERED: Final = 3
@@ -47,15 +47,29 @@ _MOST_PASSES: Final = 32
 _DRUMS: Final = {
     (place, key in CROSS_HEADS): key for key, place in reversed(list(STAFF_PLACES.items()))
 } | {("C5", False): _SOME_DRUM, ("F4", False): 36, ("D5", False): 48, ("G5", True): 42}
-"""General MIDI's percussion keys by their place on the staff and whether the head is a cross."""
+"""General MIDI percussion key by staff position and whether the note head is a cross."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenNote:
-    """A written note, of which a tie may make a part of another.
+    """A written note, before ties are joined.
 
-    ``marks`` are the elements of its notations, ``is_member`` says that it is struck with the note
-    before it; for percussion, ``pitch`` is General MIDI's key.
+    Attributes
+    ----------
+    start_q, duration_q : Fraction
+        Position in the measure and length, in quarter notes.
+    pitch : int
+        Sounding MIDI pitch; General MIDI key for percussion.
+    staff : int
+    voice : str
+    is_grace : bool
+    is_member : bool
+        Whether it is struck together with the previous note.
+    is_percussion : bool
+    ties_back, ties_on : bool
+        Whether a tie ends, or begins, at the note.
+    marks : frozenset of str
+        Tags of the elements in its ``notations``.
     """
 
     start_q: Fraction
@@ -73,10 +87,18 @@ class WrittenNote:
 
 @dataclass(frozen=True, slots=True)
 class WrittenChord:
-    """A chord symbol: names of notes such as ``"Bb"``, and MusicXML's ``kind-value``.
+    """A chord symbol.
 
-    ``root`` is empty where there is none. Degrees are (``add``, ``alter`` or ``subtract``, number,
-    alteration).
+    Attributes
+    ----------
+    start_q : Fraction
+        Position in the measure, in quarter notes.
+    root, bass : str
+        Note names such as ``"Bb"``; empty for none.
+    kind : str
+        MusicXML's ``kind-value``.
+    degrees : tuple of (str, int, int)
+        ``add``, ``alter`` or ``subtract``, the degree, and its alteration in semitones.
     """
 
     start_q: Fraction
@@ -88,11 +110,30 @@ class WrittenChord:
 
 @dataclass(slots=True)
 class WrittenMeasure:
-    """A measure of a part, with the signatures that are in force in it.
+    """A measure of a part, with the signatures in force.
 
-    ``length_q`` is how far its voices reach, but rests no further than the metre; ``mode`` is empty
-    where the key has none, ``fifths`` None without a key; ``transposition`` is from the written
-    pitch to the one that sounds.
+    Attributes
+    ----------
+    beats, unit : int
+        Time signature.
+    fifths : int or None
+        Written key signature; None for no key.
+    mode : str
+        Mode of the key; empty if the file gives none.
+    transposition : int
+        Semitones from written to sounding pitch.
+    length_q : Fraction
+        Length of the longest voice in quarter notes, ignoring rests beyond the time signature.
+    notes : list of WrittenNote
+    chords : list of WrittenChord
+    signs : Signs
+        Repeat and jump signs.
+    mark : str
+        Rehearsal mark; empty for none.
+    quarters_per_minute : Fraction or None
+        First tempo in the measure.
+    swings : bool
+        Whether swing begins here.
     """
 
     beats: int = 4
@@ -111,7 +152,7 @@ class WrittenMeasure:
 
 @dataclass(frozen=True, slots=True)
 class WrittenPart:
-    """A part; ``program`` is General MIDI's, 0-based."""
+    """A part. ``program`` is General MIDI's, 0-based."""
 
     name: str
     program: int | None
@@ -122,7 +163,7 @@ class WrittenPart:
 
 @dataclass(slots=True)
 class JoinedNote:
-    """A note with those that are tied to it, from the beginning of the music."""
+    """A note with those tied to it; ``start_q`` counts from the beginning of the music."""
 
     start_q: Fraction
     duration_q: Fraction
@@ -135,7 +176,7 @@ def unpack(mxl: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
     Raises
     ------
     ValueError
-        If there is none, it is damaged, or has over ``limit`` bytes.
+        If the archive is damaged, holds no score, or the score has more than ``limit`` bytes.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(mxl)) as files:
@@ -148,19 +189,22 @@ def unpack(mxl: bytes, limit: int = MAX_UNPACKED_BYTES) -> bytes:
 
 
 def _find_score(files: zipfile.ZipFile) -> str:
-    """Return the name of what the container says is the score, or else of the first that may be."""
+    """Return the name of the score by the archive's container, or else the first candidate."""
     names = files.namelist()
     container = _read(files, _CONTAINER, _MAX_CONTAINER_BYTES) if _CONTAINER in names else b""
-    told: list[str] = [match.decode("utf-8", "replace") for match in _ROOT_FILE.findall(container)]
+    roots: list[str] = [match.decode("utf-8", "replace") for match in _ROOT_FILE.findall(container)]
     likely = [n for n in names if not n.startswith("META-INF") and n.endswith((".xml", "ml"))]
-    for name in (*told, *likely):
+    for name in (*roots, *likely):
         if name in names:
             return name
     raise ValueError("there is no score in the archive")
 
 
 def _read(files: zipfile.ZipFile, name: str, limit: int) -> bytes:
-    """Read a byte more than the limit at most; other methods than deflation ask for any memory."""
+    """Read at most one byte more than the limit.
+
+    Other compression methods than deflation are refused, as they may allocate any amount of memory.
+    """
     if files.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise ValueError("the archive is packed by a method that is none of MusicXML's")
     with files.open(name) as packed:
@@ -174,19 +218,19 @@ def read_parts(root: Element) -> list[WrittenPart]:
     Raises
     ------
     ValueError
-        If a number or a note is none.
+        If a number or a note is invalid.
     """
-    listed = {told.get("id"): told for told in root.iterfind("part-list/score-part")}
+    listed = {entry.get("id"): entry for entry in root.iterfind("part-list/score-part")}
     return [_PartReader(part, listed.get(part.get("id"))).read() for part in root.iterfind("part")]
 
 
 def join_ties(placed: Iterable[tuple[Fraction, WrittenNote]]) -> list[JoinedNote]:
-    """Join the notes of a part that are tied.
+    """Join the tied notes of a part.
 
     Parameters
     ----------
     placed : iterable of (Fraction, WrittenNote)
-        From where each measure begins, in the order of the measures.
+        Notes with the start of their measure in quarter notes, in the order of the measures.
     """
     joined: list[JoinedNote] = []
     tied: dict[int, JoinedNote] = {}
@@ -211,7 +255,7 @@ def join_ties(placed: Iterable[tuple[Fraction, WrittenNote]]) -> list[JoinedNote
 
 
 def _are_in_line(note: WrittenNote, following: WrittenNote) -> bool:
-    """Whether a tie that goes on from a note is one to another, though that says nothing of it."""
+    """Whether a tie from a note may lead to another that has no tie of its own."""
     return (note.staff, note.voice) == (following.staff, following.voice)
 
 
@@ -242,14 +286,14 @@ class _PartReader:
         )
 
     def _read_instruments(self) -> tuple[int | None, bool]:
-        """Learn the drums by their ids; return the program, and whether the channel is drums'."""
+        """Store the drums by id; return the program, and whether all channels are drum channels."""
         programs, channels = [], []
-        for told in self.listed.iterfind("midi-instrument") if self.listed is not None else ():
-            if (drum := told.findtext("midi-unpitched")) is not None:
-                self._drums[told.get("id", "")] = min(max(_integer(drum) - 1, 0), 127)
-            if (program := told.findtext("midi-program")) is not None:
+        for sound in self.listed.iterfind("midi-instrument") if self.listed is not None else ():
+            if (drum := sound.findtext("midi-unpitched")) is not None:
+                self._drums[sound.get("id", "")] = min(max(_integer(drum) - 1, 0), 127)
+            if (program := sound.findtext("midi-program")) is not None:
                 programs.append(min(max(_integer(program) - 1, 0), 127))
-            channels.append(_text(told, "midi-channel"))
+            channels.append(_text(sound, "midi-channel"))
         is_drum = bool(channels) and set(channels) == {_DRUM_CHANNEL}
         return (programs[0] if programs and not is_drum else None), is_drum
 
@@ -335,7 +379,7 @@ class _PartReader:
         )
 
     def _read_pitch(self, element: Element, measure: WrittenMeasure) -> int | None:
-        """Return the pitch that sounds, or the percussion key; None for a rest."""
+        """Return the sounding pitch or the percussion key; None for a rest."""
         if (pitch := element.find("pitch")) is not None:
             octave = _integer(pitch.findtext("octave") or "4")
             if not 0 <= octave <= _HIGHEST_OCTAVE:
@@ -371,31 +415,31 @@ class _PartReader:
 
 
 def _read_direction(element: Element, measure: WrittenMeasure) -> None:
-    """Read a direction, or a sound that stands alone."""
+    """Read a ``direction``, or a ``sound`` outside of one."""
     if mark := _text(element, "direction-type/rehearsal"):
         measure.mark = measure.mark or " ".join(mark.split())
     sound = element if element.tag == "sound" else element.find("sound")
-    told = sound.attrib if sound is not None else {}
+    attributes = sound.attrib if sound is not None else {}
     jump = measure.signs.jump
-    if "dacapo" in told or "dalsegno" in told:
-        jump = Jump.CAPO if "dacapo" in told else Jump.SEGNO
+    if "dacapo" in attributes or "dalsegno" in attributes:
+        jump = Jump.CAPO if "dacapo" in attributes else Jump.SEGNO
     measure.signs = measure.signs._replace(
         jump=jump,
-        is_segno=measure.signs.is_segno or "segno" in told,
-        is_coda=measure.signs.is_coda or "coda" in told,
-        to_coda=measure.signs.to_coda or "tocoda" in told,
-        is_fine=measure.signs.is_fine or "fine" in told,
+        is_segno=measure.signs.is_segno or "segno" in attributes,
+        is_coda=measure.signs.is_coda or "coda" in attributes,
+        to_coda=measure.signs.to_coda or "tocoda" in attributes,
+        is_fine=measure.signs.is_fine or "fine" in attributes,
     )
     if sound is not None and sound.findtext("swing/first") is not None:
         measure.swings = _text(sound, "swing/first") != _text(sound, "swing/second")
     if measure.quarters_per_minute is None:
-        measure.quarters_per_minute = _read_tempo(element, told)
+        measure.quarters_per_minute = _read_tempo(element, attributes)
 
 
-def _read_tempo(element: Element, told: Mapping[str, str]) -> Fraction | None:
-    """Return the tempo that is to sound, or else the one that is written."""
-    if "tempo" in told:
-        return _number(told["tempo"])
+def _read_tempo(element: Element, attributes: Mapping[str, str]) -> Fraction | None:
+    """Return the playback tempo, or else the written one."""
+    if "tempo" in attributes:
+        return _number(attributes["tempo"])
     metronome = element.find("direction-type/metronome")
     if (
         metronome is None
@@ -423,7 +467,7 @@ def _read_barline(element: Element, measure: WrittenMeasure) -> None:
 
 
 def _name(element: Element | None, kind: str) -> str:
-    """Return a root's or bass's name, ``"F#"``; empty for none."""
+    """Return the name of a root or bass, such as ``"F#"``; empty for none."""
     step = _text(element, f"{kind}-step")
     if element is None or step not in _STEPS:
         return ""
@@ -432,7 +476,7 @@ def _name(element: Element | None, kind: str) -> str:
 
 
 def _semitones(pitch: Element) -> int:
-    """Return an altered step in semitones over C."""
+    """Return an altered step in semitones above C."""
     step = _text(pitch, "step")
     if step not in _STEPS:
         raise ValueError(f"no step of the scale: {step[:8]!r}")

@@ -1,6 +1,6 @@
 """General MIDI percussion on a five-line staff, after Weinberg's guidelines (PAS, 1998).
 
-Cymbals have crosses for heads; what the feet play has its stems down.
+Cymbals have cross note heads; what the feet play has stems down.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ STAFF_PLACES: Final[dict[int, str]] = {
     44: "D4", 45: "A4", 46: "G5", 47: "A4", 48: "D5", 49: "A5", 50: "E5", 51: "F5", 52: "A5",
     53: "F5", 55: "A5", 57: "A5", 59: "F5",
 }  # fmt: skip
-"""Where a percussion key is written, as if in the treble clef."""
+"""Staff position of each percussion key, named as if in the treble clef."""
 
 OTHER_PLACE: Final = "E5"
 

@@ -1,19 +1,19 @@
-"""A performance onto the beat grid.
+"""Quantise a performance to its beats.
 
-Onsets that nearly coincide are one attack. Each part reads each of its beats in one subdivision:
-the path through all beats that costs least, where a subdivision costs its complexity, a change
-between even and triplet beats costs extra, and attacks cost their squared distance from the
-nearest place (in standard deviations of human timing) and dearly where two would share one. This
-is the beat-wise grid search of Cemgil, Desain and Kappen, "Rhythm quantization for transcription"
-(Computer Music Journal 24:2, 2000), with a Viterbi search over subdivisions in place of sampling.
-With the beats given, it puts 82 % of the notes of 68 performances by pianists (ASAP) where the
-composers' scores have them; the rest are ornaments, tuplets and rubato within the beat.
+Onsets that nearly coincide form one attack. Within a part, every beat has one subdivision. The
+subdivisions are the cheapest path through the beats (Viterbi) under these costs: the complexity of
+each subdivision; a change between binary and ternary beats; the squared distance of each attack
+from the nearest grid position, in standard deviations of human timing; and a large cost where two
+attacks would share a position. This is the beat-wise grid search of Cemgil, Desain and Kappen,
+"Rhythm quantization for transcription" (Computer Music Journal 24:2, 2000), with a Viterbi search
+in place of sampling. Given the beats, it places 82 % of the notes of 68 performances by pianists
+(ASAP) where the score has them; the rest are ornaments, tuplets and rubato within the beat.
 
-Offsets carry little intent: they go to the nearest place of their beat's subdivision, at least
-one place after the onset; :mod:`inference_service.notation.voices` makes them readable.
+Offsets carry little intent. They go to the nearest position of their beat's subdivision, at least
+one position after the onset; :mod:`inference_service.notation.voices` makes them readable.
 
-The score begins with the bar of the first note: at its first beat that sounds, as a pickup, when
-the first half of that bar is empty or the bar is shorter than the metre asks.
+The score begins with the bar of the first note. That bar is a pickup, from its first beat that
+sounds, if its first half is empty or if it is shorter than the metre requires.
 """
 
 from __future__ import annotations
@@ -44,15 +44,21 @@ from inference_service.music.programs import SINGERS
 from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePart, TimeChange
 
 ATTACK_S: Final = 0.04
-"""Notes that begin within this of an attack's first belong to it."""
+"""Notes that begin no later than this after the first of an attack belong to it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Touch:
-    """How exactly a kind of part is timed.
+    """The timing accuracy of players or singers.
 
-    ``timing_s`` is the standard deviation of its onsets around the grid, ``timing_beats`` the
-    same at slow tempi, where deviations grow with the beat; ``finest`` is its finest subdivision.
+    Attributes
+    ----------
+    timing_s : float
+        Standard deviation of onsets around the grid, in seconds.
+    timing_beats : float
+        Its least value in beats, which applies at slow tempi, where deviations grow with the beat.
+    finest : int
+        Finest subdivision of a beat.
     """
 
     timing_s: float
@@ -60,18 +66,20 @@ class _Touch:
     finest: int
 
 
+# Both set by hand; that of players was adjusted on the 68 performances mentioned above.
 _PLAYED: Final = _Touch(0.03, 0.065, 8)
 _SUNG: Final = _Touch(0.05, 0.08, 4)
 MOST_GRACES: Final = 4
 GRACE_REACH_S: Final = 0.2
-"""No grace note begins earlier before its note than so long for each of its run."""
+"""A run of n grace notes begins at most n times this before its note. Set by hand; not fitted."""
 
 MIN_PLACE_S: Final = 0.07
-"""No grid is finer than this: beyond, fingers play ornaments, not rhythm."""
+"""Finest grid, in seconds. Faster notes are ornaments rather than rhythm."""
 
 _MOST_ACCIDENTALS: Final = 7
 
-# Cost of reading a beat in so many places, in units of half a squared standard deviation.
+# Cost of each subdivision of a beat, in squared standard deviations. These and the costs below were
+# set by hand and adjusted on the 68 performances mentioned above.
 _COMPLEXITY: Final = {1: 0.0, 2: 0.6, 4: 2.4, 3: 3.6, 8: 8.0, 6: 8.0}
 _SUBDIVISIONS: Final = tuple(_COMPLEXITY)
 _IS_TERNARY: Final = np.array([s % 3 == 0 for s in _SUBDIVISIONS])
@@ -82,21 +90,21 @@ _FORBIDDEN: Final = 1e9
 
 
 def quantize(transcription: Transcription, title: str) -> Score:
-    """Write a performance down.
+    """Quantise a transcription.
 
     Parameters
     ----------
     transcription : Transcription
-        Any number of parts, also none; notes in any order. Those with placements are written there,
-        the others where the search above puts them.
+        Any number of parts, including none; notes in any order. Parts with placements are written
+        by them, others by the search described above.
     title : str
         Shown above the score; may be empty.
 
     Returns
     -------
     Score
-        Every note of the performance on one staff and in one voice a part. Notes of one pitch
-        that fall together are one.
+        All notes of the performance, each part in one voice. Notes of equal pitch that fall on the
+        same position are merged.
     """
     bars = align(transcription)
     given = transcription.placements or ((),) * len(transcription.parts)
@@ -130,20 +138,20 @@ def quantize(transcription: Transcription, title: str) -> Score:
 
 
 def _writable(key: Key) -> Key:
-    """Return the key, or the same sound where its signature would need double accidentals."""
+    """Return the key, made enharmonic if its signature would need double accidentals."""
     if abs(key_fifths(key)) <= _MOST_ACCIDENTALS:
         return key
     return build_key(pitch_class(key.tonic), key.mode)
 
 
-# Notes with known places
+# Notes with placements
 
 
 def _write_placed(part: Part, placed: Sequence[NotePlacement]) -> list[ScoreNote]:
-    """Write notes where they were placed; of equal pitches at a place the longest.
+    """Write notes by their placements; of equal pitches at one position, the longest is kept.
 
-    Up to :data:`MOST_GRACES` ornaments before a note become its grace notes. A longer run of them,
-    and those that lead nowhere, are a trill's or a slip's: only the notes they adorn are written.
+    Up to :data:`MOST_GRACES` ornaments before a note become its grace notes. Longer runs (trills)
+    and ornaments that lead to no note (slips) are dropped.
     """
     written: dict[tuple[Fraction, int], ScoreNote] = {}
     leading: list[NoteEvent] = []
@@ -177,13 +185,13 @@ def _write_placed(part: Part, placed: Sequence[NotePlacement]) -> list[ScoreNote
 
 
 def _lead(run: Sequence[NoteEvent], event: NoteEvent) -> bool:
-    """Whether ornaments are so few, and so near, that they lead to what follows."""
+    """Whether ornaments are few enough, and near enough, to be grace notes of ``event``."""
     reach_s = GRACE_REACH_S * len(run)
     return len(run) <= MOST_GRACES and event.onset_s - run[0].onset_s <= reach_s
 
 
 def _write_graces(run: Sequence[NoteEvent], chord: Sequence[ScoreNote]) -> list[ScoreNote]:
-    """Return the ornaments as graces of the note of a chord that is nearest to the last of them."""
+    """Return ornaments as grace notes, led to the chord's note nearest in pitch to the last one."""
     adorned = min(chord, key=lambda note: abs(note.pitch - run[-1].pitch))
     return [
         replace(
@@ -198,7 +206,7 @@ def _write_graces(run: Sequence[NoteEvent], chord: Sequence[ScoreNote]) -> list[
 
 @dataclass(frozen=True, slots=True)
 class _Attack:
-    """Notes that begin together, at a place in beats of the performance."""
+    """Notes that begin together, at a position in beats of the performance."""
 
     position_beats: float
     notes: tuple[NoteEvent, ...]
@@ -227,7 +235,7 @@ def _quantize_part(part: Part, bars: BarGrid) -> list[ScoreNote]:
 
 
 def _find_attacks(notes: Sequence[NoteEvent], bars: BarGrid) -> list[_Attack]:
-    """Gather notes into attacks, each at its notes' mean onset."""
+    """Group notes into attacks, each at the mean onset of its notes."""
     attacks: list[_Attack] = []
     gathered: list[NoteEvent] = []
     for note in sorted(notes):
@@ -248,7 +256,7 @@ def _build_attack(notes: Sequence[NoteEvent], bars: BarGrid) -> _Attack:
 def _choose_subdivisions(
     attacks: Sequence[_Attack], first: int, bars: BarGrid, touch: _Touch
 ) -> list[int]:
-    """Return the subdivision of each beat, from beat ``first`` through that of the last attack."""
+    """Return the subdivision of each beat, from beat ``first`` to that of the last attack."""
     last = floor(attacks[-1].position_beats)
     positions: list[list[float]] = [[] for _ in range(first, last + 2)]
     for attack in attacks:
@@ -271,10 +279,18 @@ def _beat_costs(
     beat: int,
     touch: _Touch,
 ) -> list[float]:
-    """Cost of each subdivision for the attacks of one beat, at ``positions`` in [0, 1).
+    """Return the cost of each subdivision for the attacks of one beat.
 
-    ``following`` is the next beat's first attack: an attack that is read on the next beat should
-    not meet it there.
+    Parameters
+    ----------
+    positions : sequence of float
+        Positions of the attacks within the beat, in [0, 1).
+    following : sequence of float
+        Position of the next beat's first attack, if any. An attack that is rounded up to the next
+        beat should not collide with it.
+    bars : BarGrid
+    beat : int
+    touch : _Touch
     """
     period_s = bars.grid.to_seconds(beat + 1) - bars.grid.to_seconds(beat)
     deviation = max(touch.timing_s / period_s, touch.timing_beats)
@@ -304,7 +320,10 @@ def _beat_costs(
 
 
 def _cheapest_path(costs: NDArray[np.float64]) -> list[int]:
-    """Viterbi: the subdivision index of each beat; ``costs`` has shape (beats, subdivisions)."""
+    """Return the subdivision index of each beat (Viterbi).
+
+    ``costs`` has shape (beats, subdivisions).
+    """
     switch = _SWITCH_COST * (_IS_TERNARY[:, None] != _IS_TERNARY[None, :])
     total = costs[0]
     came_from = np.zeros(costs.shape, dtype=np.intp)
@@ -334,7 +353,16 @@ def _snap(position_beats: float, first: int, subdivisions: Sequence[int]) -> Fra
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where bar 1 begins among the performance's beats, and how bars go on from there."""
+    """The bars of the score.
+
+    Attributes
+    ----------
+    origin_beats : int
+        Beat of the performance at which bar 1 begins.
+    pickup_beats : Fraction
+        Length of the pickup.
+    time_changes : tuple of TimeChange
+    """
 
     origin_beats: int
     pickup_beats: Fraction
@@ -370,9 +398,9 @@ def _shift(notes: Sequence[ScoreNote], origin_beats: int) -> list[ScoreNote]:
 def _quantize_chords(
     chords: Sequence[ChordSegment], bars: BarGrid, layout: _Layout
 ) -> tuple[ScoreChord, ...]:
-    """Move chord changes to the nearest beats; of several at one beat the last one stays.
+    """Move chord changes to the nearest beats; of several on one beat, the last is kept.
 
-    What sounded before the score's first bar line or pickup counts from there.
+    A chord that begins before the score is moved to its start.
     """
     start = -layout.pickup_beats
     labels: dict[Fraction, str] = {}
@@ -388,6 +416,6 @@ def _quantize_chords(
 
 
 def chord_at(chords: Sequence[ScoreChord], position_beats: Fraction) -> str:
-    """Label of the chord in force at a position; ``"N"`` before the first."""
+    """Return the label of the chord in force at a position; ``"N"`` before the first."""
     index = bisect_right(chords, position_beats, key=lambda chord: chord.start_beats) - 1
     return chords[index].label if index >= 0 else NO_CHORD

@@ -1,9 +1,9 @@
-"""Any number of parts as something that one pianist can play.
+"""Reduce any number of parts to what one pianist can play.
 
-The melody is on top of the right hand, the bass at the bottom of the left; of the rest each hand
-takes what lies within its span, the missing tones of the harmony first. Unisons and octaves of the
-melody are dropped, and so are the repetitions with which pads and strummed chords fill the beat.
-What lies out of reach comes nearer by octaves, where its tone is missing.
+The melody is the top of the right hand, and the bass the bottom of the left. Of the other notes,
+each hand takes those within its span, one per pitch class, the louder first. Unisons and octaves of
+the melody are dropped, as are the repetitions with which pads and strummed chords fill the beat.
+Harmony above the melody is moved below it by octaves.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inference_service.music.score import ScoreNote
 from inference_service.notation.hands import part_hands
 
 SPAN_SEMITONES: Final = 14
-"""A major ninth, which most adult hands reach."""
+"""Span of a hand: a major ninth, which most adults reach."""
 
 RIGHT_HAND_NOTES: Final = 4
 LEFT_HAND_NOTES: Final = 3
@@ -25,7 +25,7 @@ LEFT_HAND_NOTES: Final = 3
 _REPEAT_BEATS: Final = Fraction(1, 2)
 _LOWEST_BASS: Final = 33
 _TIGHT_PITCH: Final = 48
-"""Below this, close chords are mud: nothing stands less than a fifth over the bass."""
+"""Below this pitch, close chords sound muddy, so no note is less than a fifth above the bass."""
 
 
 def reduce_to_piano(melody: Sequence[ScoreNote], others: Iterable[ScoreNote]) -> list[ScoreNote]:
@@ -34,15 +34,15 @@ def reduce_to_piano(melody: Sequence[ScoreNote], others: Iterable[ScoreNote]) ->
     Parameters
     ----------
     melody : sequence of ScoreNote
-        The line that stays on top, no two notes of it at once; kept whole.
+        The top line, without overlaps. All of it is kept.
     others : iterable of ScoreNote
-        Everything else that is pitched.
+        All other pitched notes.
 
     Returns
     -------
     list of ScoreNote
-        Sorted. In each hand, what is struck together or still held lies within
-        ``SPAN_SEMITONES``, and is at most ``RIGHT_HAND_NOTES`` and ``LEFT_HAND_NOTES`` many.
+        Sorted. The notes that a hand strikes and still holds lie within ``SPAN_SEMITONES`` and
+        number at most ``RIGHT_HAND_NOTES`` or ``LEFT_HAND_NOTES``.
     """
     top = [n for n in melody if not n.grace]
     graces = [replace(n, staff=1) for n in melody if n.grace]
@@ -67,7 +67,10 @@ def reduce_to_piano(melody: Sequence[ScoreNote], others: Iterable[ScoreNote]) ->
 
 
 def _part(melody: Sequence[ScoreNote], others: Sequence[ScoreNote]) -> list[ScoreNote]:
-    """Give the others their hands, as if the melody were one of them; its doubles are left out."""
+    """Divide the other notes between the hands, dropping those that double the melody.
+
+    The melody takes part in the division.
+    """
     own = {(n.start_beats, n.pitch) for n in melody}
     parted = part_hands([*melody, *(n for n in others if (n.start_beats, n.pitch) not in own)])
     return [n for n in parted if (n.start_beats, n.pitch) not in own]
@@ -75,7 +78,7 @@ def _part(melody: Sequence[ScoreNote], others: Sequence[ScoreNote]) -> list[Scor
 
 @dataclass
 class _Hand:
-    """Collects what a hand plays, and lets go of what it cannot hold on to."""
+    """Collects the notes of a hand, shortening those that it cannot keep holding."""
 
     most: int
 
@@ -85,7 +88,7 @@ class _Hand:
         self._last: list[int] = []
 
     def strike(self, start: Fraction, chord: Sequence[ScoreNote], *, is_tune: bool = False) -> None:
-        """Play a chord; unless it has the tune, not where it only repeats what was just struck."""
+        """Add a chord, unless it merely repeats the previous one and has no melody note."""
         if not chord:
             return
         if not is_tune and self._is_repetition(start, chord):
@@ -108,14 +111,14 @@ class _Hand:
         self.notes += chord
 
     def _is_repetition(self, start: Fraction, chord: Sequence[ScoreNote]) -> bool:
-        """Whether a chord off the half beats is in the one struck within a half beat before."""
+        """Whether an off-beat chord is contained in the one struck up to half a beat earlier."""
         last = [self.notes[i] for i in self._last]
         if not last or start % _REPEAT_BEATS == 0 or start - last[0].start_beats > _REPEAT_BEATS:
             return False
         return {n.pitch for n in chord} <= {n.pitch for n in last}
 
     def _prolong(self, chord: Sequence[ScoreNote]) -> None:
-        """Let what was struck sound through its repetition."""
+        """Prolong the last chord through its repetition."""
         stops = {n.pitch: n.stop_beats for n in chord}
         for i in self._last:
             note = self.notes[i]
@@ -124,7 +127,7 @@ class _Hand:
 
 
 def _left_chord(harmony: Sequence[ScoreNote], sung: ScoreNote | None) -> list[ScoreNote]:
-    """The bass, and of the left hand's notes what it reaches above it."""
+    """Return the bass, and the left hand's notes within reach above it."""
     mine = sorted((n for n in harmony if n.staff == 2), key=lambda n: n.pitch)
     if sung is not None:
         mine = [n for n in mine if n.pitch < sung.pitch]
@@ -141,7 +144,7 @@ def _left_chord(harmony: Sequence[ScoreNote], sung: ScoreNote | None) -> list[Sc
 def _right_chord(
     harmony: Sequence[ScoreNote], sung: ScoreNote | None, start: Fraction
 ) -> list[ScoreNote]:
-    """The melody, and of the right hand's notes what it reaches below it."""
+    """Return the melody, and the right hand's notes within reach below it."""
     mine = [n for n in harmony if n.staff == 1]
     if sung is None:
         top = max(mine, key=lambda n: n.pitch, default=None)
@@ -161,7 +164,7 @@ def _right_chord(
 
 
 def _choose(notes: Sequence[ScoreNote], taken: set[int], most: int) -> list[ScoreNote]:
-    """Return at most so many notes, each with a pitch class of its own, the louder first."""
+    """Return at most ``most`` notes, each of a different pitch class, the louder first."""
     chosen: list[ScoreNote] = []
     for note in sorted(notes, key=_by_loudness):
         if note.pitch % 12 not in taken and len(chosen) < most:

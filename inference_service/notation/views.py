@@ -1,4 +1,4 @@
-"""Which part of the music a score shows."""
+"""The views of a score."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class View(StrEnum):
-    """What of the music is written down."""
+    """A selection of the music to write down."""
 
     FULL = "full"
     MELODY = "melody"

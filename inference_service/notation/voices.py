@@ -1,17 +1,20 @@
-"""The notes of one staff as at most two readable lines.
+"""Divide the notes of a staff into at most two readable voices.
 
-Notes whose written length is known (``settled``) keep it: those of one attack and length are a
-chord, chords go into the line that they cut least, and slivers of rest are closed.
+Notes whose written length is known (``settled``) keep it. Those of equal onset and length form a
+chord, chords go into the voice that they shorten least, and very short rests are closed.
 
-Performed durations say little about written ones: pedals blur, fingers leave early. Where only
-these are known, a line is tidied as a copyist would.
+Performed durations say little about written ones, because pedals prolong notes and fingers leave
+early. If only these are known, the durations are tidied by these rules:
 
-- A beat keeps to one subdivision, also where parts with different ones meet on the staff.
-- A note gives way to the next attack, unless it is held: it begins on a beat, overhangs that
-  attack by ``HELD_BEATS`` or more, and the attack does not overhang in turn (then all of it is a
-  pedal's blur). What sounds over a held note forms a second voice; a held note ends on a beat.
-- A note lasts until its voice's next one where the silence between is short. Other notes end on
-  a half beat.
+- A beat has one subdivision, even where parts with different ones share the staff.
+- A note ends at the next attack unless it is held, that is, if it begins on a beat and overlaps
+  the next attack by ``HELD_BEATS`` or more, while that attack does not itself overlap the one
+  after (which suggests the pedal). Notes that sound during a held note form a second voice. A
+  held note ends on a beat.
+- A note lasts until the next one of its voice if the silence between them is short. Other notes
+  end on a half beat.
+
+The thresholds were set by hand; they are not fitted.
 """
 
 from __future__ import annotations
@@ -28,13 +31,13 @@ from typing import Final
 from inference_service.music.score import ScoreNote
 
 HELD_BEATS: Final = Fraction(1)
-"""Overhang that a reader should see."""
+"""Least overlap with the next attack for a note to be held."""
 
 CLOSED_GAP_BEATS: Final = Fraction(1)
-"""A silence shorter than this, and than the note before it, is no rest."""
+"""A silence shorter than this, and not longer than the note before it, is closed."""
 
 SLIT_BEATS: Final = Fraction(1, 4)
-"""A rest no longer than this is not worth a sign of its own."""
+"""Longest rest after a settled note that is closed."""
 
 _HALF: Final = Fraction(1, 2)
 _GRIDS: Final = (1, 2, 4, 3, 8, 6)
@@ -55,14 +58,14 @@ class _Chord:
 
 
 def write_voices(notes: Sequence[ScoreNote], *, voices: int = 2) -> list[ScoreNote]:
-    """Return the notes with durations and voices that can be written.
+    """Return the notes of a staff with voices and readable durations.
 
     Parameters
     ----------
     notes : sequence of ScoreNote
-        Of one staff, with their performed durations.
+        Notes of one staff, with performed durations unless all are settled.
     voices : int
-        At most so many, 1 or 2; voice 1 is the upper one where two sound together.
+        Most voices, 1 or 2. Where two sound together, voice 1 is the upper one.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def write_voices(notes: Sequence[ScoreNote], *, voices: int = 2) -> list[ScoreNo
 
 
 def _drop_doubles(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
-    """Of equal pitches at a place keep the longest."""
+    """Keep the longest of equal pitches at one position."""
     kept: dict[tuple[Fraction, int], ScoreNote] = {}
     for note in notes:
         known = kept.get((note.start_beats, note.pitch))
@@ -100,9 +103,9 @@ def _drop_doubles(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
 
 
 def _by_length(attack: Sequence[ScoreNote], voices: int) -> list[_Chord]:
-    """Gather the notes of an attack into chords of one length, at most so many as voices.
+    """Group the notes of an attack into chords by length, at most ``voices`` of them.
 
-    Where there are more lengths, those that differ least become one, the longer cut.
+    If there are more lengths, those that differ least are merged, the longer notes shortened.
     """
     chords = [
         _Chord(attack[0].start_beats, stop, list(group))
@@ -120,7 +123,7 @@ def _by_stop(note: ScoreNote) -> tuple[Fraction, int]:
 
 
 def _regrid(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
-    """Move starts and stops to one subdivision a beat; of equal pitches at a place keep one."""
+    """Move starts and stops to one subdivision per beat, and drop duplicate pitches."""
     positions: dict[int, set[Fraction]] = {}
     for note in notes:
         for place in (note.start_beats, note.stop_beats):
@@ -138,7 +141,7 @@ def _regrid(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
 
 
 def _common_grid(places: set[Fraction]) -> int:
-    """Coarsest subdivision with all the places, or the nearest one of six or eight places."""
+    """Return the coarsest subdivision with all the positions, or else the nearest one."""
     for grid in _GRIDS:
         if all(grid % place.denominator == 0 for place in places):
             return grid
@@ -151,7 +154,7 @@ def _to_grid(position: Fraction, grids: dict[int, int]) -> Fraction:
 
 
 def _limit(attacks: Sequence[list[ScoreNote]], voices: int) -> Iterator[list[_Chord]]:
-    """Yield each attack as one chord that ends by the next attack, and one that is held."""
+    """Yield each attack as a chord that ends by the next attack and, if any, a held chord."""
     for i, notes in enumerate(attacks):
         if i + 1 == len(attacks):
             yield [_Chord(notes[0].start_beats, max(n.stop_beats for n in notes), notes)]
@@ -175,7 +178,7 @@ def _limit(attacks: Sequence[list[ScoreNote]], voices: int) -> Iterator[list[_Ch
 
 
 def _assign(attacks: Iterable[list[_Chord]]) -> tuple[list[_Chord], list[_Chord]]:
-    """Put chords into two lines: where they cut least short, then where the line is near."""
+    """Assign chords to two lines so as to shorten notes least, then so as to move least."""
     lines: tuple[list[_Chord], list[_Chord]] = ([], [])
     for chords in attacks:
         orders = (lines, lines[::-1])
@@ -187,10 +190,10 @@ def _assign(attacks: Iterable[list[_Chord]]) -> tuple[list[_Chord], list[_Chord]
 
 
 def _cost(chords: Sequence[_Chord], lines: Sequence[list[_Chord]]) -> tuple[Fraction, float]:
-    """What it takes to put each chord into the line of its number: beats cut, semitones moved."""
+    """Cost of putting the chords into the lines in order: beats cut, then semitones moved."""
     pairs = list(zip(chords, lines, strict=False))
     cut = sum((_overhang(line, chord.start) for chord, line in pairs), Fraction(0))
-    if len(chords) < len(lines):  # a lone chord stays with the first line where it may
+    if len(chords) < len(lines):  # a single chord prefers the first line
         return cut, 0.0
     return cut, sum(abs(line[-1].pitch - chord.pitch) for chord, line in pairs if line)
 
@@ -200,7 +203,7 @@ def _overhang(line: Sequence[_Chord], start: Fraction) -> Fraction:
 
 
 def _close_slits(line: Sequence[_Chord]) -> None:
-    """Let a note last until the next one where only a sliver of silence would part them."""
+    """Prolong notes over very short rests, up to ``SLIT_BEATS``."""
     for chord, following in pairwise(line):
         gap = following.start - chord.stop
         if 0 < gap <= SLIT_BEATS and gap < chord.stop - chord.start:
@@ -222,7 +225,7 @@ def _close_gaps(line: Sequence[_Chord]) -> None:
 
 
 def _put_upper_voice_first(first: Sequence[_Chord], second: Sequence[_Chord]) -> None:
-    """Number the voices of each stretch in which both lines sound by their pitch."""
+    """Number the voices by pitch in each stretch where both lines sound."""
     for upper, lower in _stretches(first, second):
         if mean(c.pitch for c in upper) < mean(c.pitch for c in lower):
             upper, lower = lower, upper
@@ -235,7 +238,7 @@ def _put_upper_voice_first(first: Sequence[_Chord], second: Sequence[_Chord]) ->
 def _stretches(
     first: Sequence[_Chord], second: Sequence[_Chord]
 ) -> Iterator[tuple[list[_Chord], list[_Chord]]]:
-    """Yield the chords of both lines by stretches of unbroken overlap."""
+    """Yield the chords of both lines for each stretch in which they overlap without a break."""
     stop = None
     mine: list[_Chord] = []
     theirs: list[_Chord] = []
