@@ -1,4 +1,4 @@
-"""The command: its arguments, and what becomes of errors."""
+"""The command's parser, and the exit codes of its errors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands; each sets ``command`` to what runs it."""
+    """Return the parser of all commands; each sets ``command`` to the function that runs it."""
     parser = argparse.ArgumentParser(
         prog="notabot", description="Songs to scores. Settings: docs/settings.md."
     )
@@ -64,6 +64,6 @@ def _fail(cause: str, code: int) -> int:
 
 
 def _first_problem(error: ValidationError) -> str:
-    """Name a wrong setting without its value, which may be a secret."""
+    """Name an invalid setting without its value, which may be a secret."""
     problem = error.errors(include_input=False, include_url=False)[0]
     return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"

@@ -1,31 +1,34 @@
-"""Files in and out, and how far the work is."""
+"""Files read and written, and progress shown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from inference_service.progress import Stage
+from inference_service.progress import Progress, Stage
+
+if TYPE_CHECKING:
+    from inference_service.engine.progress_meter import ProgressMeter
 
 OverallReport: TypeAlias = Callable[[Stage, float], None]
-"""Told the stage, and the fraction of the whole."""
+"""Called with the stage and the fraction of the whole work."""
 
 
 def read(path: Path, max_bytes: int) -> bytes:
-    """Read a file, at most one byte over the limit, which decoding then refuses."""
+    """Read a file, at most one byte over the limit: decoding then refuses it as too large."""
     with path.open("rb") as file:
         return file.read(max_bytes + 1)
 
 
 def write_files(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
-    """Write files, all of them whole or none, and print their paths."""
+    """Write files atomically, all or none, and print their paths."""
     print_paths(save(folder, files))
 
 
 def save(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
-    """Write files, all of them whole or none; of an iterator, no more than one is held."""
+    """Write files atomically, all or none; an iterator is consumed one file at a time."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary: dict[Path, Path] = {}
     try:
@@ -42,14 +45,14 @@ def save(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Path]:
 
 
 def print_paths(paths: Iterable[Path]) -> None:
-    """Say what was written."""
+    """Print the paths of the files that were written."""
     for path in paths:
         print(path)
 
 
 @contextmanager
 def progress_bar() -> Iterator[OverallReport]:
-    """Yield what draws a bar on a terminal and nothing elsewhere."""
+    """Yield a report that draws a bar on a terminal, and does nothing elsewhere."""
     from tqdm import tqdm
 
     with tqdm(
@@ -67,5 +70,10 @@ def progress_bar() -> Iterator[OverallReport]:
 
 
 def portion(report: OverallReport, start: float, stop: float) -> OverallReport:
-    """Return what reports a part of the work as a stretch of the whole."""
+    """Return a report of a part of the work, from ``start`` to ``stop`` of the whole."""
     return lambda stage, fraction: report(stage, start + (stop - start) * fraction)
+
+
+def metered(report: OverallReport, meter: ProgressMeter) -> Progress:
+    """Return a report for stages, whose fractions the meter turns into the overall one."""
+    return lambda stage, fraction: report(stage, meter.update(stage, fraction).overall_fraction)

@@ -1,4 +1,4 @@
-"""``notabot models``: list, fetch and exchange them."""
+"""``notabot models``: list, fetch and change models."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: Commands) -> None:
-    """Add the command, which has commands of its own."""
-    models = commands.add_parser("models", help="list, fetch and exchange models")
+    """Add the command and its subcommands."""
+    models = commands.add_parser("models", help="list, fetch and change models")
     actions = models.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="every model; with --server, as the service has it")
+    listing = actions.add_parser("list", help="every model; with --server, those of the service")
     add_server_options(listing)
     listing.set_defaults(command=_list_models)
     fetching = actions.add_parser("fetch", help="download a model's weights")
     fetching.add_argument("name", metavar="NAME")
     fetching.set_defaults(command=_fetch_model)
-    using = actions.add_parser("use", help="let a running service use a model")
+    using = actions.add_parser("use", help="make a running service use a model")
     using.add_argument("task", metavar="TASK")
     using.add_argument("model", metavar="MODEL")
     add_server_options(using)

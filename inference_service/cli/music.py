@@ -1,4 +1,4 @@
-"""Music in whatever file: a recording, MIDI, MusicXML, or a result; told by what is in it."""
+"""Music from any file: a recording, MIDI, MusicXML or a result, recognised by its content."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from inference_service.assembly import Pipeline, build_stages
-from inference_service.cli.files import OverallReport
+from inference_service.cli.files import OverallReport, metered
 from inference_service.engine.progress_meter import build_transcription_meter
 from inference_service.errors import ScoreUnreadable
 from inference_service.music.events import Transcription
@@ -19,11 +19,11 @@ from inference_service.settings import Settings
 
 _BLANK: Final = b"\xef\xbb\xbf \t\r\n"
 _WIDE_XML: Final = (b"\xff\xfe<\x00", b"\xfe\xff\x00<")
-"""How XML begins in UTF-16, which notation editors of old wrote."""
+"""How XML begins in UTF-16, which older notation editors wrote."""
 
 
 class Kind(Enum):
-    """What a file holds."""
+    """What a file contains."""
 
     RECORDING = auto()
     MIDI = auto()
@@ -32,7 +32,7 @@ class Kind(Enum):
 
 
 def recognize(data: bytes) -> Kind:
-    """Tell a file's kind; a recording is what is nothing else."""
+    """Return a file's kind; anything unknown counts as a recording."""
     start = data[:256].lstrip(_BLANK)
     if data.startswith(b"MThd"):
         return Kind.MIDI
@@ -44,7 +44,7 @@ def recognize(data: bytes) -> Kind:
 def know_music(
     data: bytes, preset: Preset, settings: Settings, report: OverallReport
 ) -> Transcription | Score:
-    """Read what is written, and hear what is not.
+    """Read the music in a file, transcribing it if it is a recording.
 
     Raises
     ------
@@ -69,11 +69,5 @@ def know_music(
         report(Stage.BEATS, 0.0)
         performance = decode_performance(data)
         return pipeline.read_performance(performance, RhythmSource.AUTO, stages)
-    meter = build_transcription_meter(preset)
-    return pipeline.transcribe(
-        data,
-        preset,
-        stages,
-        lambda stage, done: report(stage, meter.update(stage, done).overall_fraction),
-        {},
-    )
+    progress = metered(report, build_transcription_meter(preset))
+    return pipeline.transcribe(data, preset, stages, progress, {})

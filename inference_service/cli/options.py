@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def add_preset_option(parser: argparse.ArgumentParser) -> None:
-    """Let a command be told what kind of recording it gets."""
+    """Add the option for the kind of recording."""
     parser.add_argument(
         "--preset", type=Preset, choices=list(Preset), default=Preset.AUTO, help="of a recording"
     )
@@ -34,7 +34,7 @@ def add_preset_option(parser: argparse.ArgumentParser) -> None:
 def add_render_options(
     parser: argparse.ArgumentParser, formats: frozenset[Format] = DEFAULT_FORMATS
 ) -> None:
-    """Let a command be told what to write; :func:`read_render_options` reads it."""
+    """Add the options for what to write; :func:`read_render_options` reads them."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--view", type=_view, default=View.FULL, metavar="VIEW", help=_names(View))
     parser.add_argument(
@@ -55,7 +55,7 @@ def add_render_options(
 
 
 def read_render_options(options: argparse.Namespace) -> RenderOptions:
-    """Return what a command was told to write."""
+    """Return the options for what to write."""
     source: Path = options.input
     title = clean_title(options.title if options.title is not None else source.stem)
     return RenderOptions(
@@ -69,14 +69,14 @@ def read_render_options(options: argparse.Namespace) -> RenderOptions:
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:
-    """Let a command be told of a service; :func:`connect` reads it."""
+    """Add the options that name a service; :func:`connect` reads them."""
     parser.add_argument("--server", metavar="HOST:PORT", help="a running service")
     parser.add_argument("--token", help="its bearer token (default: the one in the settings)")
     parser.add_argument("--tls-ca", type=Path, metavar="PEM", help="connect by TLS")
 
 
 def connect(options: argparse.Namespace, settings: Settings, *, admin: bool = False) -> Client:
-    """Return a connection to the service that a command was told of."""
+    """Return a connection to the service that the options name."""
     from inference_service.server.client import Client
 
     secret = settings.server.token

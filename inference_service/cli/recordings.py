@@ -1,4 +1,4 @@
-"""``notabot transcribe`` and ``separate``: what a recording holds."""
+"""``notabot transcribe`` and ``separate``: recordings in, scores or stems out."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from inference_service.cli.files import (
     OverallReport,
+    metered,
     print_paths,
     progress_bar,
     read,
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
     from inference_service.cli.options import Commands
 
 SOUND_FORMATS: Final = ("wav", "flac", "mp3", "opus")
-"""Of stems; the audio modules that make them are imported when they are needed."""
+"""Names of audio.encode.SoundFormat, repeated because that module is imported only when needed."""
 
 
 def add_commands(commands: Commands) -> None:
     """Add the commands."""
-    transcribe = commands.add_parser("transcribe", help="hear a recording, write its score")
+    transcribe = commands.add_parser("transcribe", help="write the score of a recording")
     transcribe.add_argument("input", type=Path, metavar="IN", help="an audio or video file")
     add_preset_option(transcribe)
     add_render_options(transcribe)
@@ -52,7 +53,7 @@ def add_commands(commands: Commands) -> None:
     separate.add_argument(
         "--karaoke",
         action="store_true",
-        help="what a singer wants, no more: the files karaoke and a-cappella",
+        help="write only the files karaoke and a-cappella, for singers",
     )
     separate.set_defaults(command=_separate)
 
@@ -78,11 +79,7 @@ def _transcribe_locally(
     from inference_service.assembly import Pipeline, build_stages
     from inference_service.engine.progress_meter import build_transcription_meter
 
-    meter = build_transcription_meter(wanted.preset)
-
-    def progress(stage: Stage, fraction: float) -> None:
-        report(stage, meter.update(stage, fraction).overall_fraction)
-
+    progress = metered(report, build_transcription_meter(wanted.preset))
     pipeline = Pipeline(settings.audio, settings.preview)
     stages = build_stages(settings.models)
     kept: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""``notabot notate`` and ``continue``: music that is known as notes."""
+"""``notabot notate`` and ``continue``: commands that start from notes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from inference_service.cli.files import OverallReport, portion, progress_bar, read, write_files
+from inference_service.cli.files import (
+    OverallReport,
+    metered,
+    portion,
+    progress_bar,
+    read,
+    write_files,
+)
 from inference_service.cli.options import (
     add_preset_option,
     add_render_options,
@@ -31,7 +38,7 @@ if TYPE_CHECKING:
     from inference_service.cli.options import Commands
 
 _HEARD: Final = 0.8
-"""How much of the work on a recording is to hear it."""
+"""Share of the progress bar for transcribing a recording before it is continued."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -43,25 +50,37 @@ def add_commands(commands: Commands) -> None:
         type=RhythmSource,
         choices=list(RhythmSource),
         default=RhythmSource.AUTO,
-        help="whose beats: the file's, those read from its notes, or whichever make sense",
+        help="beats of the file, of its notes, or (auto) of the file if its notes follow them",
     )
     add_render_options(notate)
     notate.set_defaults(command=_notate)
 
     usual = ContinuationOptions()
-    going_on = commands.add_parser("continue", help="write how a piece could go on")
+    going_on = commands.add_parser("continue", help="write a continuation of a piece")
     going_on.add_argument(
         "input", type=Path, metavar="IN", help="a recording, a MIDI file, MusicXML or result.json"
     )
     add_preset_option(going_on)
     going_on.add_argument(
-        "--measures", type=int, default=usual.measures, metavar="N", help="how many to write"
+        "--measures",
+        type=int,
+        default=usual.measures,
+        metavar="N",
+        help="number of measures to write",
     )
     going_on.add_argument(
-        "--style", type=Style, choices=list(Style), default=usual.style, help="whose habits"
+        "--style",
+        type=Style,
+        choices=list(Style),
+        default=usual.style,
+        help="style of the new measures",
     )
     going_on.add_argument(
-        "--seed", type=int, default=usual.seed, metavar="N", help="the same seed, the same music"
+        "--seed",
+        type=int,
+        default=usual.seed,
+        metavar="N",
+        help="the same seed writes the same music",
     )
     going_on.add_argument(
         "--boldness",
@@ -75,14 +94,14 @@ def add_commands(commands: Commands) -> None:
         type=int,
         default=usual.context_measures,
         metavar="N",
-        help="given measures before the new ones",
+        help="number of given measures to write before the new ones",
     )
     going_on.add_argument(
         "--alternatives",
         type=int,
         default=usual.alternatives,
         metavar="N",
-        help="others beside the best",
+        help="number of further continuations beside the best",
     )
     add_render_options(going_on, DEFAULT_CONTINUATION_FORMATS)
     add_server_options(going_on)
@@ -96,18 +115,13 @@ def _notate(options: argparse.Namespace, settings: Settings) -> None:
 
     wanted = read_render_options(options)
     performance = decode_performance(read(options.input, settings.audio.max_bytes))
-    meter = build_render_meter()
     pipeline = Pipeline(settings.audio, settings.preview)
     with progress_bar() as report:
         report(Stage.BEATS, 0.0)
         stages = build_stages(settings.models)
         performance = pipeline.read_performance(performance, options.rhythm, stages)
-        artifacts = pipeline.render(
-            performance,
-            wanted,
-            lambda stage, done: report(stage, meter.update(stage, done).overall_fraction),
-            {},
-        )
+        progress = metered(report, build_render_meter())
+        artifacts = pipeline.render(performance, wanted, progress, {})
     write_files(options.out, [(artifact.name, artifact.data) for artifact in artifacts])
 
 
@@ -124,11 +138,9 @@ def _continue(options: argparse.Namespace, settings: Settings) -> None:
         read_render_options(options),
     )
     data = read(options.input, settings.audio.max_bytes)
-    there = options.server is not None
+    run = _continue_locally if options.server is None else _continue_remotely
     with progress_bar() as report:
-        files = (_continue_remotely if there else _continue_locally)(
-            data, wanted, options, settings, report
-        )
+        files = run(data, wanted, options, settings, report)
     write_files(options.out, files)
 
 
@@ -147,13 +159,9 @@ def _continue_locally(
     music = know_music(data, options.preset, settings, portion(report, 0.0, _HEARD))
     if isinstance(music, Score) and options.title is None and music.title:
         wanted = replace(wanted, render=replace(wanted.render, title=music.title))
-    meter = build_continuation_meter()
-    writing = portion(report, _HEARD, 1.0)
-    artifacts = Pipeline(settings.audio, settings.preview).continue_music(
-        music,
-        wanted,
-        lambda stage, done: writing(stage, meter.update(stage, done).overall_fraction),
-    )
+    progress = metered(portion(report, _HEARD, 1.0), build_continuation_meter())
+    pipeline = Pipeline(settings.audio, settings.preview)
+    artifacts = pipeline.continue_music(music, wanted, progress)
     return [(artifact.name, artifact.data) for artifact in artifacts]
 
 

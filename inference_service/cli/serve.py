@@ -25,8 +25,8 @@ def add_commands(commands: Commands) -> None:
 def _serve(options: argparse.Namespace, settings: Settings) -> None:
     configure_logging(settings.log_level)
     asyncio.run(_run_service(settings))
-    # Everything is closed. An orderly exit would wait for a thread that is still inside a model,
-    # and spend seconds on unloading torch.
+    # Everything is closed. A normal exit would wait for a thread that is still inside a model, and
+    # unloading torch would take seconds.
     sys.stderr.flush()
     os._exit(0)
 
@@ -45,7 +45,7 @@ async def _run_service(settings: Settings) -> None:
     waiting = asyncio.create_task(stopping.wait())
     await asyncio.wait([loading, waiting], return_when=asyncio.FIRST_COMPLETED)
     failure = loading.exception() if loading.done() else None
-    if failure is not None:  # without its models the service is of no use: say why, and end
+    if failure is not None:  # without its models the service is useless: stop and say why
         waiting.cancel()
         await service.stop(drain_s=0.0)
         raise failure

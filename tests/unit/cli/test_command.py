@@ -11,6 +11,8 @@ import pytest
 import soundfile
 
 from inference_service import tiny
+from inference_service.audio.encode import SoundFormat
+from inference_service.cli.recordings import SOUND_FORMATS
 from inference_service.engine.catalog import Catalog, PublishedFile
 from inference_service.midi.writer import encode_performance
 from inference_service.music.events import Beat, NoteEvent, Rhythm, Transcription
@@ -100,6 +102,10 @@ def test_separate(song: Path, tmp_path: Path) -> None:
     original, _ = soundfile.read(song)
     assert rate_hz == 44100
     assert abs(vocals + accompaniment - original).max() < 0.01
+
+
+def test_every_sound_format_can_be_chosen() -> None:
+    assert set(SOUND_FORMATS) == set(SoundFormat)
 
 
 @pytest.mark.parametrize(("kind", "suffix"), [("mp3", "mp3"), ("opus", "ogg"), ("flac", "flac")])
