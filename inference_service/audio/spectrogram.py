@@ -196,11 +196,17 @@ def _widen_bands(module: nn.Module, config: SpectrogramConfig) -> None:
 
 
 class _Float32(nn.Module):
-    """Runs a module in float32, whatever precision surrounds it."""
+    """Runs a module in float32, whatever precision surrounds it.
+
+    Its kernels are computed from the configuration, so they are left out of ``state_dict``.
+    """
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
+        for part in module.modules():
+            for name, kernel in list(part.named_buffers(recurse=False)):
+                part.register_buffer(name, kernel, persistent=False)
 
     def forward(self, samples: Tensor) -> Tensor:
         with torch.autocast(samples.device.type, enabled=False):

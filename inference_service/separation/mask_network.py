@@ -21,19 +21,16 @@ very result of the whole.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-CONFIG_KEY: Final = "config"
+from inference_service.checkpoint import Network
+
 VIEWS: Final = 4
 """The middle, the side, the left, the right."""
 
@@ -84,8 +81,11 @@ class MaskNetConfig:
         return -(-frames // self.stride_frames) * self.stride_frames
 
 
-class MaskNet(nn.Module):
+class MaskNet(Network):
     """Samples ``(B, 2, N)`` to masks ``(B, 2, T, F)`` of middle and side, T = N // hop + 1."""
+
+    config_class = MaskNetConfig
+    config: MaskNetConfig
 
     def __init__(self, config: MaskNetConfig | None = None) -> None:
         super().__init__()
@@ -205,32 +205,3 @@ class _Convolutions(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.layers(x))
-
-
-def save_network(network: MaskNet, path: Path, notes: dict[str, str]) -> None:
-    """Write weights and sizes, with ``notes`` for readers, as safetensors."""
-    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
-    save_file(tensors, path, {CONFIG_KEY: json.dumps(asdict(network.config)), **notes})
-
-
-def load_network(path: Path, device: str = "cpu") -> MaskNet:
-    """Read what :func:`save_network` wrote, ready to run.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    """
-    with safe_open(path, framework="pt", device=device) as file:
-        sizes = json.loads(file.metadata()[CONFIG_KEY])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    sizes = {name: tuple(v) if isinstance(v, list) else v for name, v in sizes.items()}
-    network = MaskNet(MaskNetConfig(**sizes))
-    network.load_state_dict(tensors)
-    return network.to(device).eval()
-
-
-def read_notes(path: Path) -> dict[str, str]:
-    """Return what a weights' file says of itself, sizes included."""
-    with safe_open(path, framework="pt") as file:
-        return dict(file.metadata())

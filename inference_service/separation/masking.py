@@ -20,9 +20,10 @@ import torch
 from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
+from inference_service.checkpoint import load_network
 from inference_service.model_files import ModelFiles
 from inference_service.progress import Report
-from inference_service.separation.mask_network import MaskNet, load_network
+from inference_service.separation.mask_network import MaskNet
 from inference_service.settings import ModelSettings
 
 WINDOW_S: Final = 20.0
@@ -68,8 +69,10 @@ class MaskingSeparator:
         ------
         FileNotFoundError
             If there are none.
+        ModelRejected
+            If they are another network's.
         """
-        return cls(load_network(path), device)
+        return cls(load_network(path, MaskNet), device)
 
     def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
         """Return the two stems, each with the mixture's length, rate and channel count.

@@ -45,11 +45,6 @@ class Progress:
     runs: int = 0
 
 
-def take_state(network: nn.Module) -> dict[str, Tensor]:
-    """Return all of a network's tensors."""
-    return dict(network.state_dict())
-
-
 class Run(Generic[N]):
     """A network that learns, from its checkpoint in a folder on, if there is one.
 
@@ -62,8 +57,6 @@ class Run(Generic[N]):
     optimiser : torch.optim.Optimizer
     exported : Path, optional
         Weights to begin with where there is no checkpoint.
-    tensors : callable
-        What of a network is learnt and kept.
     """
 
     def __init__(
@@ -72,7 +65,6 @@ class Run(Generic[N]):
         network: N,
         optimiser: torch.optim.Optimizer,
         exported: Path | None = None,
-        tensors: Callable[[nn.Module], dict[str, Tensor]] = take_state,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.network = network
@@ -80,7 +72,6 @@ class Run(Generic[N]):
         self.progress = Progress()
         self._folder = folder
         self._optimiser = optimiser
-        self._tensors = tensors
         if (folder / "checkpoint.safetensors").exists():
             self._resume()
         elif exported is not None and exported.exists():
@@ -96,9 +87,9 @@ class Run(Generic[N]):
         """Let the mean follow the network, and count a step."""
         step = self.progress.step
         decay = min(decay, step / (step + BEGINNING_STEPS))
-        mean = self._tensors(self.mean)
+        mean = self.mean.state_dict()
         with torch.no_grad():
-            for name, value in self._tensors(self.network).items():
+            for name, value in self.network.state_dict().items():
                 if value.dtype.is_floating_point:
                     mean[name].lerp_(value, 1.0 - decay)
                 else:
@@ -126,8 +117,8 @@ class Run(Generic[N]):
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
-        tensors = {f"network.{name}": t for name, t in self._tensors(self.network).items()}
-        tensors |= {f"mean.{name}": t for name, t in self._tensors(self.mean).items()}
+        tensors = {f"network.{name}": t for name, t in self.network.state_dict().items()}
+        tensors |= {f"mean.{name}": t for name, t in self.mean.state_dict().items()}
         for index, moments in self._optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
         partial = self._folder / "checkpoint.partial"
@@ -148,7 +139,7 @@ class Run(Generic[N]):
         self.progress.runs += 1
 
     def _load(self, part: nn.Module, tensors: dict[str, Tensor]) -> None:
-        missing = set(self._tensors(part)) ^ set(tensors)
+        missing = set(part.state_dict()) ^ set(tensors)
         if missing:
             raise ValueError(f"these are weights of another network: {sorted(missing)[0]}")
         part.load_state_dict(tensors, strict=False)

@@ -9,6 +9,7 @@ for beats (EUSIPCO 2019), here over symbols.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from inference_service.checkpoint import Network, load_network
 from inference_service.rhythm.from_notes.score_network import METRES, QUARTER_PARTS
-from inference_service.rhythm.weights import load_network
 
 Floats = NDArray[np.float64]
 
@@ -99,14 +100,34 @@ def _fifths_apart(classes: Floats) -> Floats:
     return shown
 
 
-class BarNetwork(nn.Module):
-    """See the module."""
+@dataclass(frozen=True, slots=True)
+class BarNetworkConfig:
+    """Sizes.
 
-    def __init__(self, width: int = 64, layers: int = 8) -> None:
+    Attributes
+    ----------
+    width : int
+        Channels.
+    layers : int
+        Residual blocks, with dilations 1, 2, 4, ... 64, 1, ...
+    """
+
+    width: int = 64
+    layers: int = 8
+
+
+class BarNetwork(Network):
+    """Features of eighths to the log odds of a bar line, and logits of metres."""
+
+    config_class = BarNetworkConfig
+    config: BarNetworkConfig
+
+    def __init__(self, config: BarNetworkConfig | None = None) -> None:
         super().__init__()
-        self.config = {"width": width, "layers": layers}
+        self.config = config = config or BarNetworkConfig()
+        width = config.width
         self.first = nn.Conv1d(TICK_FEATURES, width, 5, padding=2)
-        self.blocks = nn.ModuleList(_Block(width, 2 ** (i % 7)) for i in range(layers))
+        self.blocks = nn.ModuleList(_Block(width, 2 ** (i % 7)) for i in range(config.layers))
         self.last = nn.Conv1d(width, 1 + len(METRES), 1)
 
     def forward(self, ticks: Tensor) -> Tensor:
@@ -138,7 +159,7 @@ class BarReader:
     Parameters
     ----------
     weights : Path
-        A safetensors file whose metadata hold the network's ``config``.
+        Of a :class:`BarNetwork`.
     """
 
     def __init__(self, weights: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from inference_service.checkpoint import Network
 from inference_service.rhythm.from_notes.attacks import ATTACK_FEATURES, NOTE_FEATURES
 
 QUARTER_PARTS: Final = 24
@@ -87,12 +88,35 @@ class Logits:
     extra: Tensor
 
 
-class ScoreNetwork(nn.Module):
-    """See the module; ``width`` is the recurrent state's in each direction."""
+@dataclass(frozen=True, slots=True)
+class ScoreNetworkConfig:
+    """Sizes.
 
-    def __init__(self, width: int = 128, layers: int = 2, note_width: int = 64) -> None:
+    Attributes
+    ----------
+    width : int
+        Of the recurrent state in each direction.
+    layers : int
+        Recurrent layers.
+    note_width : int
+        Of an encoded note.
+    """
+
+    width: int = 128
+    layers: int = 2
+    note_width: int = 64
+
+
+class ScoreNetwork(Network):
+    """Features of attacks and notes to :class:`Logits`."""
+
+    config_class = ScoreNetworkConfig
+    config: ScoreNetworkConfig
+
+    def __init__(self, config: ScoreNetworkConfig | None = None) -> None:
         super().__init__()
-        self.config = {"width": width, "layers": layers, "note_width": note_width}
+        self.config = config = config or ScoreNetworkConfig()
+        width, note_width = config.width, config.note_width
         self.notes = nn.Sequential(
             nn.Linear(NOTE_FEATURES, note_width),
             nn.GELU(),
@@ -103,7 +127,7 @@ class ScoreNetwork(nn.Module):
             nn.Linear(ATTACK_FEATURES + 2 * note_width, 2 * width), nn.LayerNorm(2 * width)
         )
         self.sequence = nn.GRU(
-            2 * width, width, layers, batch_first=True, bidirectional=True, dropout=0.1
+            2 * width, width, config.layers, batch_first=True, bidirectional=True, dropout=0.1
         )
         self.heads = nn.ModuleDict(
             {

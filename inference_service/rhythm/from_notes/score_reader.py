@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from inference_service.checkpoint import load_network
 from inference_service.music.events import NoteEvent
 from inference_service.rhythm.from_notes.attacks import (
     Attacks,
@@ -20,7 +21,6 @@ from inference_service.rhythm.from_notes.attacks import (
     find_attacks,
 )
 from inference_service.rhythm.from_notes.score_network import Logits, ScoreNetwork
-from inference_service.rhythm.weights import load_network
 
 Floats = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ class ScoreReader:
     Parameters
     ----------
     weights : Path
-        A safetensors file whose metadata hold the network's ``config``.
+        Of a :class:`~.score_network.ScoreNetwork`.
     """
 
     def __init__(self, weights: Path) -> None:

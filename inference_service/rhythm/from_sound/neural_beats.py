@@ -19,6 +19,7 @@ from scipy.signal import savgol_filter
 
 from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.waveform import Waveform
+from inference_service.checkpoint import load_network
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import Beat, ChordSegment, NoteEvent, Rhythm
 from inference_service.progress import Report
@@ -31,7 +32,7 @@ from inference_service.rhythm.from_sound.features import (
     iterate_features,
 )
 from inference_service.rhythm.from_sound.librosa_beats import cover, steady_beats, typical_period_s
-from inference_service.rhythm.from_sound.network import BeatNet, load_network
+from inference_service.rhythm.from_sound.network import BeatNet
 from inference_service.settings import ModelSettings
 
 WINDOW_FRAMES: Final = 4096
@@ -119,8 +120,10 @@ def load_estimator(weights: Path, device: str = "cpu") -> NeuralBeatEstimator:
     ------
     FileNotFoundError
         If there is no such file.
+    ModelRejected
+        If it holds another network.
     """
-    return NeuralBeatEstimator(load_network(weights, device), device)
+    return NeuralBeatEstimator(load_network(weights, BeatNet, device), device)
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> NeuralBeatEstimator:

@@ -1,9 +1,9 @@
 """The network that tags notes: which begin, sound and end in every fiftieth of a second.
 
-From samples to log odds, front end included, in five steps:
+From samples to log odds in five steps:
 
 1. A variable-Q spectrogram of three bins a semitone, in logarithms.
-2. A convolutional stem, then *harmonic mixing*: every pitch hears the semitones at which its own
+2. Two convolutions, then *harmonic mixing*: every pitch hears the semitones at which its own
    overtones lie, with weights shared by all pitches (after Wei, Li, Yu and Li, "HPPNet: Modeling
    the harmonic structure and pitch invariance in piano transcription", ISMIR 2022, who dilate
    convolutions to the same end). From here on there are 88 pitches.
@@ -26,14 +26,10 @@ Onsets and offsets are told as triangles about their exact times (Kong, Li, Song
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -42,6 +38,7 @@ from inference_service.audio.spectrogram import (
     SpectrogramConfig,
     build_spectrogram,
 )
+from inference_service.checkpoint import Network
 from inference_service.music.families import FAMILIES
 
 LOWEST_PITCH: Final = 21
@@ -57,7 +54,6 @@ DRUMS: Final = ("kick", "snare", "closed hat", "open hat", "tom", "crash", "ride
 """What the percussion heads tell apart."""
 
 RARE_LOGIT: Final = -4.0
-CONFIG_KEY: Final = "config"
 _PATCH: Final = (2, 4)
 
 
@@ -74,8 +70,8 @@ class NoteNetConfig:
         By how much the bands of the spectrogram are wider than constant-Q ones.
     floor : float
         The magnitude below which the spectrogram is linear.
-    stem_channels, channels : int
-        Of the stem, and of the convolutions at full resolution.
+    front_end_channels, channels : int
+        Of the first convolution, and of all others at full resolution.
     width, layers, heads : int
         Of the transformer.
     reach : int
@@ -90,7 +86,7 @@ class NoteNetConfig:
     hop_s: float = 0.02
     gamma_hz: float = 6.0
     floor: float = 5e-4
-    stem_channels: int = 24
+    front_end_channels: int = 24
     channels: int = 48
     width: int = 192
     layers: int = 3
@@ -102,7 +98,7 @@ class NoteNetConfig:
 
     @property
     def spectrogram(self) -> SpectrogramConfig:
-        """The front end's: the middle one of each semitone's bins lies on its pitch."""
+        """The spectrogram of step 1; the middle one of a semitone's bins lies on its pitch."""
         return SpectrogramConfig(
             kind="vqt",
             sample_rate_hz=self.sample_rate_hz,
@@ -171,8 +167,11 @@ class Heard(NamedTuple):
     frames: int
 
 
-class NoteNet(nn.Module):
+class NoteNet(Network):
     """Samples ``(B, N)`` at the network's rate to :class:`Logits` of ``N // hop + 1`` frames."""
+
+    config_class = NoteNetConfig
+    config: NoteNetConfig
 
     def __init__(self, config: NoteNetConfig | None = None) -> None:
         super().__init__()
@@ -180,11 +179,11 @@ class NoteNet(nn.Module):
         self.spectrogram = build_spectrogram(config.spectrogram)
         self.compression = LogCompression(config.floor)
         self.scale = nn.BatchNorm1d(config.spectrogram.bins)
-        self.stem = nn.Sequential(
-            nn.Conv2d(1, config.stem_channels, (3, 5), 1, (1, 2)),
+        self.front_end = nn.Sequential(
+            nn.Conv2d(1, config.front_end_channels, (3, 5), 1, (1, 2)),
             nn.ReLU(),
             nn.Conv2d(
-                config.stem_channels, config.channels, (3, 5), (1, BINS_PER_SEMITONE), (1, 1)
+                config.front_end_channels, config.channels, (3, 5), (1, BINS_PER_SEMITONE), (1, 1)
             ),
             _ChannelNorm(config.channels),
             nn.ReLU(),
@@ -230,7 +229,7 @@ class NoteNet(nn.Module):
             magnitudes = self.compression(self.spectrogram(samples))
         frames = magnitudes.shape[-1]
         padding = -frames % _PATCH[0]
-        semitones = self.stem(
+        semitones = self.front_end(
             F.pad(self.scale(magnitudes), (0, padding))
             .transpose(1, 2)
             .unsqueeze(1)
@@ -424,43 +423,3 @@ class _DrumHeads(nn.Module):
         both = F.relu(noises + self.spread(told.transpose(1, 2)))
         heard: Tensor = self.heads(F.relu(both + self.mix(both))).transpose(1, 2)
         return heard
-
-
-def save_network(network: NoteNet, path: Path, notes: dict[str, str]) -> None:
-    """Write weights and sizes, with ``notes`` for readers, as safetensors.
-
-    The spectrogram's kernels are computed, not learnt, and left out.
-    """
-    tensors = {name: value.contiguous() for name, value in learnt_tensors(network).items()}
-    save_file(tensors, path, {CONFIG_KEY: json.dumps(asdict(network.config)), **notes})
-
-
-def learnt_tensors(network: nn.Module) -> dict[str, Tensor]:
-    """Return the state without the spectrogram's kernels."""
-    state = network.state_dict()
-    return {name: value for name, value in state.items() if not name.startswith("spectrogram.")}
-
-
-def load_network(path: Path, device: str = "cpu") -> NoteNet:
-    """Read what :func:`save_network` wrote, ready to run.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    """
-    with safe_open(path, framework="pt", device=device) as file:
-        sizes = json.loads(file.metadata()[CONFIG_KEY])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    sizes = {name: tuple(v) if isinstance(v, list) else v for name, v in sizes.items()}
-    network = NoteNet(NoteNetConfig(**sizes))
-    missing, unknown = network.load_state_dict(tensors, strict=False)
-    if unknown or any(not name.startswith("spectrogram.") for name in missing):
-        raise ValueError(f"{path} holds the weights of another network")
-    return network.to(device).eval()
-
-
-def read_notes(path: Path) -> dict[str, str]:
-    """Return what a weights' file says of itself, sizes included."""
-    with safe_open(path, framework="pt") as file:
-        return dict(file.metadata())

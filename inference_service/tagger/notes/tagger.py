@@ -22,6 +22,7 @@ from torch import Tensor
 from inference_service.audio.chunking import Window, iterate_windows
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform, mix
+from inference_service.checkpoint import load_network, read_metadata
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent, Part
 from inference_service.music.families import program_of
@@ -34,7 +35,7 @@ from inference_service.tagger.notes.decoding import (
     decode_drums,
     decode_notes,
 )
-from inference_service.tagger.notes.network import Logits, NoteNet, load_network, read_notes
+from inference_service.tagger.notes.network import Logits, NoteNet
 
 DRUMS_ID: Final = "drums"
 WINDOW_S: Final = 20.0
@@ -177,12 +178,14 @@ def load_tagger(weights: Path, device: str = "cpu") -> TransformerTagger:
     ------
     FileNotFoundError
         If there is no such file.
+    ModelRejected
+        If it holds another network.
     """
-    kept: dict[str, Any] = json.loads(read_notes(weights).get(DECODING_KEY, "{}"))
+    kept: dict[str, Any] = json.loads(read_metadata(weights).get(DECODING_KEY, "{}"))
     if "drum_onset" in kept:
         kept["drum_onset"] = tuple(kept["drum_onset"])
     options = DecodingOptions(**kept)
-    return TransformerTagger(load_network(weights, device), device, options)
+    return TransformerTagger(load_network(weights, NoteNet, device), device, options)
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> TransformerTagger:

@@ -1,27 +1,23 @@
-"""The network that tells where sung notes begin, which frames sound, and at what pitch.
+"""The network that predicts where sung notes begin, which frames sound, and at what pitch.
 
-The mel spectrogram and the contour of :mod:`.features` are summed up frame by frame; a
-stack of residual convolutions with growing dilation (a temporal convolutional network: Bai, Kolter
+Convolutions bring the mel spectrogram and the contour of :mod:`.features` to one rate; a stack of
+residual convolutions with growing dilation (a temporal convolutional network: Bai, Kolter
 and Koltun, "An empirical evaluation of generic convolutional and recurrent networks for sequence
-modeling", 2018) hears some seconds to either side. No state: a frame's outputs depend on
-:attr:`SingingNetConfig.context_frames` about it and nothing else.
+modeling", 2018) sees some seconds to either side. The network has no state: a frame's outputs
+depend on the :attr:`SingingNetConfig.context_frames` frames to either side and on nothing else.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from inference_service.checkpoint import Network
 from inference_service.tagger.singing.features import COLUMNS, CONTOUR_ROWS, SPECTROGRAM
 
-CONFIG_KEY: Final = "config"
-_STEM_TAPS: Final = 5
+_SPECTRUM_TAPS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +27,7 @@ class SingingNetConfig:
     Attributes
     ----------
     channels : int
-        Of the dilated stack.
+        Channels of the dilated stack.
     kernel : int
         Taps of a dilated convolution, odd.
     doublings : int
@@ -46,12 +42,12 @@ class SingingNetConfig:
 
     @property
     def context_frames(self) -> int:
-        """How many frames to either side a frame's outputs depend on."""
+        """The number of frames to either side that a frame's outputs depend on."""
         return 2 + (self.kernel // 2) * ((1 << self.doublings) - 1)
 
 
 class Logits(NamedTuple):
-    """What the network tells of each frame: ``torch.Tensor, shape (B, T)``.
+    """The network's outputs for each frame: ``torch.Tensor, shape (B, T)``.
 
     Attributes
     ----------
@@ -66,8 +62,11 @@ class Logits(NamedTuple):
     bend: Tensor
 
 
-class SingingNet(nn.Module):
+class SingingNet(Network):
     """Spectrogram ``(B, F, 2 * T)`` and contour ``(B, R, T)`` to :class:`Logits`."""
+
+    config_class = SingingNetConfig
+    config: SingingNetConfig
 
     def __init__(self, config: SingingNetConfig) -> None:
         super().__init__()
@@ -75,7 +74,7 @@ class SingingNet(nn.Module):
         bins = SPECTROGRAM.bins
         self.scale = nn.BatchNorm1d(bins)
         self.spectrum = nn.Conv1d(
-            bins, config.channels, _STEM_TAPS, stride=COLUMNS, padding=_STEM_TAPS // 2
+            bins, config.channels, _SPECTRUM_TAPS, stride=COLUMNS, padding=_SPECTRUM_TAPS // 2
         )
         self.contour = nn.Sequential(
             nn.BatchNorm1d(CONTOUR_ROWS),
@@ -117,31 +116,3 @@ class _DilatedLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.layers(x)
         return x
-
-
-def save_network(network: SingingNet, path: Path, notes: dict[str, str]) -> None:
-    """Write weights and sizes, with ``notes`` for readers, as safetensors."""
-    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
-    save_file(tensors, path, {CONFIG_KEY: json.dumps(asdict(network.config)), **notes})
-
-
-def load_network(path: Path, device: str = "cpu") -> SingingNet:
-    """Read what :func:`save_network` wrote, ready to run.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    """
-    with safe_open(path, framework="pt", device=device) as file:
-        config = SingingNetConfig(**json.loads(file.metadata()[CONFIG_KEY]))
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    network = SingingNet(config)
-    network.load_state_dict(tensors)
-    return network.to(device).eval()
-
-
-def read_notes(path: Path) -> dict[str, str]:
-    """Return what a weights' file says of itself, sizes included."""
-    with safe_open(path, framework="pt") as file:
-        return dict(file.metadata())

@@ -24,6 +24,7 @@ from swift_f0 import PitchResult
 from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
+from inference_service.checkpoint import load_network, read_metadata
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent
 from inference_service.progress import Report
@@ -36,7 +37,7 @@ from inference_service.tagger.singing.features import (
     gain_db,
     pitches,
 )
-from inference_service.tagger.singing.network import Logits, SingingNet, load_network, read_notes
+from inference_service.tagger.singing.network import Logits, SingingNet
 from inference_service.tagger.swift_f0 import SwiftF0Tagger, to_events
 
 DECODING_KEY: Final = "decoding"
@@ -134,9 +135,11 @@ def load_tagger(weights: Path, device: str = "cpu", threads: int = 2) -> Singing
     ------
     FileNotFoundError
         If there is no such file.
+    ModelRejected
+        If it holds another network.
     """
-    options = DecodingOptions(**json.loads(read_notes(weights).get(DECODING_KEY, "{}")))
-    return SingingTagger(load_network(weights, device), device, options, threads)
+    options = DecodingOptions(**json.loads(read_metadata(weights).get(DECODING_KEY, "{}")))
+    return SingingTagger(load_network(weights, SingingNet, device), device, options, threads)
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> SingingTagger:

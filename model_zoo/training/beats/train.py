@@ -22,8 +22,9 @@ from scipy.signal import find_peaks
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inference_service.checkpoint import save_network
 from inference_service.rhythm.from_sound.features import FRAMES_PER_S
-from inference_service.rhythm.from_sound.network import BeatNet, BeatNetConfig, Logits, save_network
+from inference_service.rhythm.from_sound.network import BeatNet, BeatNetConfig, Logits
 from model_zoo.training.beats.dataset import Batch, Example, Pool
 from model_zoo.training.run import Run, cosine
 from model_zoo.training.sources.piece import UNKNOWN

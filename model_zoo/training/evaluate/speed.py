@@ -26,8 +26,9 @@ import torch
 from inference_service.audio.decode import SAMPLE_RATE_HZ
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Waveform
+from inference_service.checkpoint import load_network
 from inference_service.progress import ignore
-from inference_service.tagger.notes.network import load_network
+from inference_service.tagger.notes.network import NoteNet
 from inference_service.tagger.notes.tagger import TransformerTagger, load_tagger
 from model_zoo.training.evaluate.convert import from_parts
 from model_zoo.training.evaluate.metrics import NoteArray
@@ -113,7 +114,7 @@ def check_agreement(weights: Path, device: str, clip: Path, length_s: float = SH
     sound = repeat(read_sound(clip), length_s)
     tagger = load_tagger(weights, device)
     whole = TransformerTagger(
-        load_network(weights, device), device, tagger.options, window_s=length_s
+        load_network(weights, NoteNet, device), device, tagger.options, window_s=length_s
     )
     first, at_once = _tell(tagger, sound), _tell(whole, sound)
     _tell(tagger, _start_of(sound, _WARM_UP_S))

@@ -15,10 +15,10 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
+from inference_service.checkpoint import save_network
 from inference_service.rhythm.from_notes.bar_network import TICK, BarNetwork, describe_ticks
 from inference_service.rhythm.from_notes.score_network import METRES, QUARTER_PARTS
 from model_zoo.training.rhythm.dataset import ARCHIVES, IGNORED, choose_notes, is_dev
@@ -158,15 +158,9 @@ def train_bars(
             line = {"step": step, "seconds": round(last_s - start_s), **_measure(network, dev)}
             with (folder / "bars.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
-            _save(network, folder)
-    _save(network, folder)
+            save_network(network, folder / "bars.safetensors")
+    save_network(network, folder / "bars.safetensors")
     return network
-
-
-def _save(network: BarNetwork, folder: Path) -> None:
-    save_file(
-        network.state_dict(), folder / "bars.safetensors", {"config": json.dumps(network.config)}
-    )
 
 
 def _measure(network: BarNetwork, batches: list[tuple[Tensor, Tensor, Tensor]]) -> dict[str, float]:

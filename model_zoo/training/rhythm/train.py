@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
+from inference_service.checkpoint import load_weights, save_network
 from inference_service.rhythm.from_notes.score_network import Logits, ScoreNetwork
 from model_zoo.training.rhythm.dataset import IGNORED, Batch, draw_batches, is_dev
 from model_zoo.training.sources.scores import WrittenPiece
@@ -172,15 +172,13 @@ def _log(
 
 
 def _save(network: ScoreNetwork, folder: Path, step: int, seconds: float) -> None:
-    partial = folder / "checkpoint.partial"
-    save_file(network.state_dict(), partial, {"config": json.dumps(network.config)})
-    partial.rename(folder / "checkpoint.safetensors")
+    save_network(network, folder / "checkpoint.safetensors")
     (folder / "state.json").write_text(json.dumps({"step": step, "seconds": seconds}))
 
 
 def _resume(network: ScoreNetwork, folder: Path) -> tuple[int, float]:
     if not (folder / "checkpoint.safetensors").exists():
         return 0, 0.0
-    network.load_state_dict(load_file(folder / "checkpoint.safetensors"))
+    load_weights(network, folder / "checkpoint.safetensors")
     state = json.loads((folder / "state.json").read_text())
     return int(state["step"]), float(state["seconds"])

@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 
+from inference_service.checkpoint import load_network, read_metadata, save_network
 from inference_service.separation.classical import RepetSimSeparator
-from inference_service.separation.mask_network import read_notes
+from inference_service.separation.mask_network import MaskNet
 from inference_service.separation.masking import MaskingSeparator
 from model_zoo.training.separation.evaluate import (
     evaluate,
@@ -70,7 +70,10 @@ def main(arguments: list[str] | None = None) -> None:
                 _say,
             )
         case "export":
-            _export(options.trained, options.target)
+            metadata = read_metadata(options.trained)
+            save_network(
+                load_network(options.trained, MaskNet), options.target, metadata, torch.float16
+            )
         case "evaluate":
             separators = {
                 "notabot-vocals": silently(MaskingSeparator.from_file(options.weights)),
@@ -79,12 +82,6 @@ def main(arguments: list[str] | None = None) -> None:
                 "half the mixture": halve,
             }
             _say(format_table(evaluate(iterate_held_back(options.data), separators)))
-
-
-def _export(trained: Path, target: Path) -> None:
-    tensors = load_file(trained)
-    halves = {n: t.half() if t.is_floating_point() else t for n, t in tensors.items()}
-    save_file(halves, target, read_notes(trained))
 
 
 def _say(text: str) -> None:

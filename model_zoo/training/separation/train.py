@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inference_service.separation.mask_network import MaskNet, MaskNetConfig, save_network
+from inference_service.checkpoint import save_network
+from inference_service.separation.mask_network import MaskNet, MaskNetConfig
 from model_zoo.training.run import Run, plateau
 from model_zoo.training.separation.mixing import Mix, draw_mix
 from model_zoo.training.separation.recordings import Recordings, Song, as_samples

@@ -1,4 +1,4 @@
-"""Writes trained weights at half the size, with the costs of notes that suit them.
+"""Writes trained weights in half precision, with the costs of notes that suit them.
 
 The costs are chosen on melodies that were not learnt from, one after the other and twice round:
 those whose mean of the three F1 scores of :mod:`.dev` is best.
@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from safetensors.torch import load_file, save_file
+import torch
 
+from inference_service.checkpoint import load_network, read_metadata, save_network
 from inference_service.tagger.singing.decoding import DecodingOptions, Outputs
-from inference_service.tagger.singing.network import load_network, read_notes
+from inference_service.tagger.singing.network import SingingNet
 from inference_service.tagger.singing.tagger import DECODING_KEY
 from model_zoo.training.singing.dataset import Melody
 from model_zoo.training.singing.dev import FIGURES, measure, predict
@@ -33,24 +34,20 @@ ROUNDS: Final = 2
 def export(
     trained: Path, target: Path, melodies: Sequence[Melody], say: Callable[[str], None]
 ) -> None:
-    """Write the weights, whole or not at all, with the costs that suit the melodies.
+    """Write float16 weights with the costs that suit the melodies.
 
     Raises
     ------
     FileNotFoundError
         If there are no weights.
     """
-    halves = {
-        name: tensor.half() if tensor.is_floating_point() else tensor
-        for name, tensor in load_file(trained).items()
-    }
-    partial = target.with_suffix(".partial")
-    notes = read_notes(trained)
-    save_file(halves, partial, notes)
-    network = load_network(partial)
+    metadata, partial = read_metadata(trained), target.with_suffix(".partial")
+    save_network(load_network(trained, SingingNet), partial, metadata, torch.float16)
+    network = load_network(partial, SingingNet)  # as it will serve
     options = choose(melodies, [predict(network, melody) for melody in melodies], say)
-    save_file(halves, partial, {**notes, DECODING_KEY: json.dumps(asdict(options))})
-    partial.rename(target)
+    metadata[DECODING_KEY] = json.dumps(asdict(options))
+    save_network(network, target, metadata, torch.float16)
+    partial.unlink()
 
 
 def choose(

@@ -13,13 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inference_service.checkpoint import save_network
 from inference_service.tagger.singing.decoding import DecodingOptions
-from inference_service.tagger.singing.network import (
-    Logits,
-    SingingNet,
-    SingingNetConfig,
-    save_network,
-)
+from inference_service.tagger.singing.network import Logits, SingingNet, SingingNetConfig
 from model_zoo.training.run import Run, cosine
 from model_zoo.training.singing.dataset import Batch, Melody, draw_batch, load_melodies
 from model_zoo.training.singing.dev import measure, predict

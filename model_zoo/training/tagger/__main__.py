@@ -8,10 +8,11 @@ from pathlib import Path
 
 import torch
 
-from inference_service.tagger.notes.network import learnt_tensors, load_network, read_notes
+from inference_service.checkpoint import load_network, read_metadata, save_network
+from inference_service.tagger.notes.network import NoteNet
 from model_zoo.training.tagger import families
 from model_zoo.training.tagger.dataset import ExampleOptions
-from model_zoo.training.tagger.export import EXAMPLES, export, save_halves
+from model_zoo.training.tagger.export import EXAMPLES, export
 from model_zoo.training.tagger.sample import write_samples
 from model_zoo.training.tagger.scene import SHARES
 from model_zoo.training.tagger.train import TrainOptions, train
@@ -62,11 +63,12 @@ def main(arguments: list[str] | None = None) -> None:
         case "train":
             train(symbolic, options.folder, _train_options(options), _say)
         case "families":
-            network = load_network(options.weights)
+            network = load_network(options.weights, NoteNet)
             listening = (options.minutes, options.workers, options.seed)
             families.collect(symbolic, options.folder, network, *listening, _say)
             families.fit(network, families.load(options.folder), _say)
-            save_halves(learnt_tensors(network), options.weights, read_notes(options.weights))
+            metadata = read_metadata(options.weights)
+            save_network(network, options.weights, metadata, torch.float16)
         case "export":
             export(options.trained, options.target, symbolic, _say, options.examples)
         case "sample":

@@ -16,13 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inference_service.tagger.notes.network import (
-    Logits,
-    NoteNet,
-    NoteNetConfig,
-    learnt_tensors,
-    save_network,
-)
+from inference_service.checkpoint import save_network
+from inference_service.tagger.notes.network import Logits, NoteNet, NoteNetConfig
 from model_zoo.training.beats.prepare import load_corpora
 from model_zoo.training.run import Run, plateau
 from model_zoo.training.tagger.dataset import (
@@ -93,7 +88,7 @@ def train(
         _groups(network, options.weight_decay), options.learning_rate, betas=(0.9, 0.98)
     )
     exported = folder / "tagger.safetensors"
-    run = Run(folder, network, optimiser, exported, learnt_tensors)
+    run = Run(folder, network, optimiser, exported)
     progress = run.progress
     dev = make_dev_examples(symbolic, options.examples)
     heard = torch.compile(network) if options.compiled else network

@@ -1,8 +1,9 @@
 """A small network of notes, of which the part that looks over time can be exchanged.
 
 From logarithmic spectra at three points a semitone to log odds of onsets and of sounding notes: a
-convolutional stem, harmonic mixing as in :mod:`inference_service.tagger.notes.network`, a residual
-convolution; beside them all pitches of a frame, narrowed to one vector, go through a *context*:
+convolutional front end, harmonic mixing as in :mod:`inference_service.tagger.notes.network`, a
+residual convolution; beside them all pitches of a frame, narrowed to one vector, go through a
+*context*:
 
 cnn
     dilated convolutions over time, which reach 0.3 s to either side;
@@ -29,7 +30,7 @@ from model_zoo.training.trials.spectra import BINS
 Context = Literal["cnn", "crnn", "transformer"]
 CONTEXTS: Final[tuple[Context, ...]] = ("cnn", "crnn", "transformer")
 
-STEM_CHANNELS: Final = 8
+FRONT_END_CHANNELS: Final = 8
 CHANNELS: Final = 16
 NARROW: Final = 4
 WIDTH: Final = 96
@@ -47,10 +48,10 @@ class TrialNet(nn.Module):
     def __init__(self, context: Context = "cnn") -> None:
         super().__init__()
         self.scale = nn.BatchNorm1d(BINS)
-        self.stem = nn.Sequential(
-            nn.Conv2d(1, STEM_CHANNELS, (3, 5), padding=(1, 2)),
+        self.front_end = nn.Sequential(
+            nn.Conv2d(1, FRONT_END_CHANNELS, (3, 5), padding=(1, 2)),
             nn.ReLU(),
-            nn.Conv2d(STEM_CHANNELS, CHANNELS, (3, 3), (1, 3), (1, 0)),
+            nn.Conv2d(FRONT_END_CHANNELS, CHANNELS, (3, 3), (1, 3), (1, 0)),
             nn.BatchNorm2d(CHANNELS),
             nn.ReLU(),
         )
@@ -72,7 +73,7 @@ class TrialNet(nn.Module):
         nn.init.constant_(self.heads.bias, RARE_LOGIT)  # type: ignore[arg-type]
 
     def forward(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
-        semitones = self.stem(self.scale(spectra).transpose(1, 2).unsqueeze(1))
+        semitones = self.front_end(self.scale(spectra).transpose(1, 2).unsqueeze(1))
         above = max(HARMONICS) + PITCHES - SEMITONES
         padded = F.pad(semitones, (-min(HARMONICS), above))
         starts = [harmonic - min(HARMONICS) for harmonic in HARMONICS]

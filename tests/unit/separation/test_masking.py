@@ -9,15 +9,10 @@ import pytest
 import torch
 
 from inference_service.audio.waveform import Samples, Waveform
+from inference_service.checkpoint import load_network, read_metadata, save_network
 from inference_service.errors import Cancelled
 from inference_service.progress import ignore
-from inference_service.separation.mask_network import (
-    MaskNet,
-    MaskNetConfig,
-    load_network,
-    read_notes,
-    save_network,
-)
+from inference_service.separation.mask_network import MaskNet, MaskNetConfig
 from inference_service.separation.masking import MaskingSeparator
 from tests.factories import build_noise, build_tone
 
@@ -129,9 +124,9 @@ def test_cancelling_stops_it(network: MaskNet) -> None:
 def test_weights_come_back(network: MaskNet, tmp_path: Path) -> None:
     path = tmp_path / "vocals.safetensors"
     save_network(network, path, {"steps": "3"})
-    again = load_network(path)
+    again = load_network(path, MaskNet)
     assert again.config == network.config
-    assert read_notes(path)["steps"] == "3"
+    assert read_metadata(path)["steps"] == "3"
     spectra = network.transform(0.1 * torch.randn(1, 2, RATE_HZ))
     with torch.no_grad():
         torch.testing.assert_close(again(spectra), network(spectra))

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from model_zoo.training.run import Run, plateau, take_state
+from model_zoo.training.run import Run, plateau
 
 
 def _begin(folder: Path, exported: Path | None = None) -> Run[nn.Linear]:
@@ -35,7 +35,7 @@ def test_a_run_cut_in_two_is_the_run_in_one(tmp_path: Path) -> None:
     second = _begin(tmp_path / "cut")
     assert (second.progress.step, second.progress.runs) == (5, 1)
     _learn(second, second._optimiser, 3)
-    for name, value in take_state(whole.network).items():
+    for name, value in whole.network.state_dict().items():
         assert torch.equal(value, second.network.state_dict()[name])
         assert torch.equal(whole.mean.state_dict()[name], second.mean.state_dict()[name])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 
+from inference_service.checkpoint import save_network
 from inference_service.rhythm.from_notes.bar_network import (
     TICK,
     TICK_FEATURES,
     BarNetwork,
+    BarNetworkConfig,
     BarReader,
     describe_ticks,
 )
@@ -127,7 +127,7 @@ def test_whatever_is_played_has_numbers(notes: list[Note]) -> None:
 @pytest.fixture(name="network", scope="module")
 def build_network() -> BarNetwork:
     torch.manual_seed(0)
-    return BarNetwork(width=16, layers=3).eval()
+    return BarNetwork(BarNetworkConfig(width=16, layers=3)).eval()
 
 
 @pytest.mark.parametrize("count", [1, 2, 513])
@@ -158,7 +158,7 @@ def test_the_network_is_as_small_as_its_card_says() -> None:
 
 def test_a_file_gives_the_network_back(network: BarNetwork, tmp_path: Path) -> None:
     path = tmp_path / "bars.safetensors"
-    save_file(network.state_dict(), path, {"config": json.dumps(network.config)})
+    save_network(network, path)
     ticks = describe(accompany(8, 4), 64)
     odds, metre = BarReader(path).read(ticks)
     logits = network(torch.from_numpy(ticks)[None])[0].detach().double().numpy()

@@ -17,13 +17,14 @@ from inference_service.rhythm.from_notes.score_network import (
     TEMPO_BINS,
     Logits,
     ScoreNetwork,
+    ScoreNetworkConfig,
 )
 
 
 @pytest.fixture(scope="module")
 def network() -> ScoreNetwork:
     torch.manual_seed(0)
-    return ScoreNetwork(width=16, note_width=8).eval()
+    return ScoreNetwork(ScoreNetworkConfig(width=16, note_width=8)).eval()
 
 
 def draw(batch: int, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

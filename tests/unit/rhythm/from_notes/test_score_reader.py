@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,25 +9,24 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 
+from inference_service.checkpoint import save_network
 from inference_service.music.events import NoteEvent
 from inference_service.rhythm.from_notes import score_reader
-from inference_service.rhythm.from_notes.score_network import ScoreNetwork
+from inference_service.rhythm.from_notes.score_network import ScoreNetwork, ScoreNetworkConfig
 from inference_service.rhythm.from_notes.score_reader import MARGIN_ATTACKS, Reading, ScoreReader
 
 
-def save_network(path: Path, seed: int = 0) -> Path:
+def save_small(path: Path, seed: int = 0) -> Path:
     """Save a small untrained network as training does."""
     torch.manual_seed(seed)
-    network = ScoreNetwork(width=16, note_width=8)
-    save_file(network.state_dict(), path, {"config": json.dumps(network.config)})
+    save_network(ScoreNetwork(ScoreNetworkConfig(width=16, note_width=8)), path)
     return path
 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> ScoreReader:
-    return ScoreReader(save_network(tmp_path_factory.mktemp("weights") / "small.safetensors"))
+    return ScoreReader(save_small(tmp_path_factory.mktemp("weights") / "small.safetensors"))
 
 
 def improvise(attacks: int, seed: int = 0) -> list[NoteEvent]:
@@ -88,6 +86,6 @@ def test_without_a_margin_seams_would_show(
 
 
 def test_the_file_says_how_large_the_network_is(tmp_path: Path) -> None:
-    first = ScoreReader(save_network(tmp_path / "a.safetensors", 1)).read(improvise(5))
-    second = ScoreReader(save_network(tmp_path / "b.safetensors", 2)).read(improvise(5))
+    first = ScoreReader(save_small(tmp_path / "a.safetensors", 1)).read(improvise(5))
+    second = ScoreReader(save_small(tmp_path / "b.safetensors", 2)).read(improvise(5))
     assert not np.allclose(first.place, second.place)

@@ -7,18 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from inference_service.checkpoint import load_network, save_network
 from inference_service.music.families import FAMILIES
 from inference_service.tagger.notes.network import (
     DRUMS,
     NoteNet,
     NoteNetConfig,
     _attend_near,
-    load_network,
-    save_network,
 )
 
 SMALL = NoteNetConfig(
-    stem_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
+    front_end_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
 )
 
 
@@ -62,7 +61,7 @@ def test_every_weight_learns(network: NoteNet) -> None:
 
 def test_weights_survive_the_disk(network: NoteNet, tmp_path: Path) -> None:
     save_network(network, tmp_path / "w.safetensors", {"steps": "0"})
-    loaded = load_network(tmp_path / "w.safetensors")
+    loaded = load_network(tmp_path / "w.safetensors", NoteNet)
     assert loaded.config == SMALL
     samples = torch.randn(1, 441 * 20)
     with torch.inference_mode():

@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.factories import build_notes, build_scale
 
 CONFIG = NoteNetConfig(
-    stem_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
+    front_end_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
 )
 EAGER = DecodingOptions(onset=0.02, frame=0.01, drum_onset=(0.02,) * len(DRUMS))
 """An untrained network is sure of nothing."""

@@ -11,16 +11,12 @@ import torch
 
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
+from inference_service.checkpoint import load_network, save_network
 from inference_service.errors import Cancelled
 from inference_service.music.events import NoteEvent
 from inference_service.progress import ignore
 from inference_service.tagger.singing.features import RATE_HZ
-from inference_service.tagger.singing.network import (
-    SingingNet,
-    SingingNetConfig,
-    load_network,
-    save_network,
-)
+from inference_service.tagger.singing.network import SingingNet, SingingNetConfig
 from inference_service.tagger.singing.tagger import SingingTagger, load_tagger
 from tests.factories import build_noise, build_notes, build_scale, build_tone, sing
 
@@ -125,7 +121,7 @@ def test_a_frame_depends_on_its_context_alone() -> None:
 def test_weights_come_back_as_they_were(tmp_path: Path) -> None:
     network = SingingNet(SingingNetConfig(channels=8, doublings=2)).eval()
     save_network(network, tmp_path / "kept.safetensors", {"steps": "3"})
-    kept = load_network(tmp_path / "kept.safetensors")
+    kept = load_network(tmp_path / "kept.safetensors", SingingNet)
     assert kept.config == network.config
     spectrogram, contour = torch.randn(1, 64, 20), torch.randn(1, 13, 10)
     with torch.inference_mode():

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
+from inference_service.checkpoint import load_network
 from inference_service.rhythm.from_sound.features import FRAMES_PER_S
-from inference_service.rhythm.from_sound.network import BeatNetConfig, Logits, load_network
+from inference_service.rhythm.from_sound.network import BeatNet, BeatNetConfig, Logits
 from model_zoo.training.beats import train as training
 from model_zoo.training.beats.dataset import EXCERPT_FRAMES, Batch, Pool, load_example
 from model_zoo.training.beats.train import (
@@ -101,9 +102,9 @@ def test_training_goes_on_and_learns(cache: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: next(ticking)))
     weights, said = cache / "beats.safetensors", list[str]()
     train(cache, weights, TrainOptions(1.0, batch=1), said.append, SMALL)
-    before = load_network(weights)
+    before = load_network(weights, BeatNet)
     train(cache, weights, TrainOptions(10.0, batch=1, learning_rate=1e-2), said.append, SMALL)
-    after = load_network(weights)
+    after = load_network(weights, BeatNet)
     assert after.config == SMALL
     first, *reports, last = (json.loads(text)["step"] for text in said)
     assert 1 <= first < reports[0] < last

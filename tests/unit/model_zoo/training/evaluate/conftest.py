@@ -9,12 +9,13 @@ import pytest
 import soundfile
 import torch
 
+from inference_service.checkpoint import save_network
 from inference_service.tagger.notes.decoding import DECODING_KEY
-from inference_service.tagger.notes.network import NoteNet, NoteNetConfig, save_network
+from inference_service.tagger.notes.network import NoteNet, NoteNetConfig
 from tests.factories import build_notes, build_scale
 
 SMALL = NoteNetConfig(
-    stem_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
+    front_end_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
 )
 
 

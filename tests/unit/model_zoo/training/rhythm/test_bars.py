@@ -15,7 +15,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from inference_service.rhythm.from_notes.bar_network import TICK_FEATURES, BarNetwork, BarReader
+from inference_service.rhythm.from_notes.bar_network import (
+    TICK_FEATURES,
+    BarNetwork,
+    BarNetworkConfig,
+    BarReader,
+)
 from inference_service.rhythm.from_notes.score_network import METRES
 from model_zoo.training.rhythm import bars
 from model_zoo.training.rhythm.__main__ import main
@@ -178,7 +183,7 @@ def test_training_writes_what_serves_and_a_curve(
 
 def test_steps_make_the_loss_smaller() -> None:
     torch.manual_seed(0)
-    network = BarNetwork(width=16, layers=3)
+    network = BarNetwork(BarNetworkConfig(width=16, layers=3))
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
     found = []
     for ticks, downbeat, metre in islice(draw_batches(build_pieces(), 2, 4), 30):

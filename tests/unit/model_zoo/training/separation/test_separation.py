@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from inference_service.audio.waveform import Samples, Waveform
-from inference_service.separation.mask_network import MaskNet, MaskNetConfig, load_network
+from inference_service.checkpoint import load_network
+from inference_service.separation.mask_network import MaskNet, MaskNetConfig
 from model_zoo.training.separation.evaluate import evaluate, format_table, halve
 from model_zoo.training.separation.mixing import Mix, draw_mix, iterate_mixes
 from model_zoo.training.separation.recordings import (
@@ -127,7 +128,7 @@ def test_training_goes_on_and_is_kept(recordings: Recordings, tmp_path: Path) ->
     assert [json.loads(line)["minutes"] for line in said] == [0.0, 0.0]
     first, second = (json.loads(line)["step"] for line in said)
     assert 0 < first < second
-    again = load_network(tmp_path / "separator.safetensors")
+    again = load_network(tmp_path / "separator.safetensors", MaskNet)
     torch.testing.assert_close(again.heads.weight, kept.heads.weight)
 
 

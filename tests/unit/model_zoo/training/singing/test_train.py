@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from inference_service.checkpoint import load_network, read_metadata
 from inference_service.tagger.singing.decoding import DecodingOptions, Outputs
 from inference_service.tagger.singing.features import (
     COLUMNS,
@@ -23,8 +24,6 @@ from inference_service.tagger.singing.network import (
     Logits,
     SingingNet,
     SingingNetConfig,
-    load_network,
-    read_notes,
 )
 from inference_service.tagger.singing.tagger import DECODING_KEY, load_tagger
 from model_zoo.training.singing import train as training
@@ -152,7 +151,7 @@ def test_training_goes_on_and_learns(cache: Path, monkeypatch: pytest.MonkeyPatc
     folder = cache / "learnt"
     begun = train(cache, folder, TrainOptions(1.0, batch=2), said.append, SMALL)
     train(cache, folder, TrainOptions(40.0, batch=2, learning_rate=1e-2), said.append, SMALL)
-    learnt = load_network(folder / "singing.safetensors")
+    learnt = load_network(folder / "singing.safetensors", SingingNet)
     reports = [json.loads(text) for text in said]
     steps = [report["step"] for report in reports]
     assert steps == sorted(set(steps))
@@ -175,7 +174,7 @@ def test_exported_weights_are_half_and_know_their_costs(cache: Path) -> None:
     said: list[str] = []
     melodies = load_melodies(cache / "dev")
     export(folder / "singing.safetensors", cache / "out.safetensors", melodies, said.append)
-    kept = read_notes(cache / "out.safetensors")
+    kept = read_metadata(cache / "out.safetensors")
     assert set(json.loads(kept[DECODING_KEY])) == {"entry", "renewal", "sounding", "min_note_s"}
     halved = (cache / "out.safetensors").stat().st_size
     assert halved < 0.7 * (folder / "singing.safetensors").stat().st_size

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from inference_service.checkpoint import load_network, save_network
 from inference_service.music.families import FAMILIES
 from inference_service.tagger.notes.decoding import DecodingOptions, Outputs
 from inference_service.tagger.notes.network import (
@@ -17,8 +18,6 @@ from inference_service.tagger.notes.network import (
     PITCHES,
     NoteNet,
     NoteNetConfig,
-    load_network,
-    save_network,
 )
 from inference_service.tagger.notes.tagger import load_tagger
 from model_zoo.training.tagger import export as exporting
@@ -27,7 +26,7 @@ from model_zoo.training.tagger.thresholds import choose, hear
 
 RATE_HZ = 50.0
 SMALL = NoteNetConfig(
-    stem_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
+    front_end_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
 )
 
 
@@ -75,7 +74,7 @@ def test_exports_halves_with_thresholds(tmp_path: Path, monkeypatch: pytest.Monk
     assert target.stat().st_size < 0.7 * trained.stat().st_size
     samples = torch.randn(1, 22_050) * 0.1
     with torch.inference_mode():
-        told = load_network(target)(samples).onset
+        told = load_network(target, NoteNet)(samples).onset
         torch.testing.assert_close(told, network(samples).onset, atol=0.05, rtol=0.05)
     options = load_tagger(target).options
     assert options != DecodingOptions()

@@ -16,7 +16,9 @@ from model_zoo.training.tagger import families
 from model_zoo.training.tagger.families import FRAMES, FitOptions, Notes, fit, hear_notes, load
 from model_zoo.training.tagger.take import Take
 
-SMALL = NoteNetConfig(stem_channels=4, channels=8, width=24, layers=1, heads=2, family_width=16)
+SMALL = NoteNetConfig(
+    front_end_channels=4, channels=8, width=24, layers=1, heads=2, family_width=16
+)
 ORGAN, WINDS = FAMILIES.index("organ"), FAMILIES.index("winds")
 
 

@@ -13,7 +13,8 @@ import pytest
 import torch
 from numpy.random import Generator
 
-from inference_service.tagger.notes.network import NoteNetConfig, load_network
+from inference_service.checkpoint import load_network
+from inference_service.tagger.notes.network import NoteNet, NoteNetConfig
 from model_zoo.training.tagger import dataset, train
 from model_zoo.training.tagger.dataset import ExampleOptions, make_example, make_examples
 from model_zoo.training.tagger.take import Take
@@ -21,7 +22,7 @@ from model_zoo.training.tagger.train import TrainOptions
 
 RATE_HZ = 22_050
 SMALL = NoteNetConfig(
-    stem_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
+    front_end_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
 )
 EXAMPLES = ExampleOptions(length_s=1.0, damage=False)
 
@@ -67,14 +68,14 @@ def test_trains_and_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     assert later["step"] > first["step"] > 0
     assert later["loss"]["onset"] < first["loss"]["onset"]
     assert {"note", "note_offset", "family", "drum"} <= set(later["dev"])
-    assert load_network(tmp_path / "tagger.safetensors").config == SMALL
+    assert load_network(tmp_path / "tagger.safetensors", NoteNet).config == SMALL
     assert json.loads((tmp_path / "state.json").read_text())["runs"] == 1
 
 
 def test_begins_from_exported_weights_alone(tmp_path: Path, stand_in: None) -> None:
     options = TrainOptions(0.03, batch=1, examples=EXAMPLES)
     train.train(Path(), tmp_path, options, lambda _: None, SMALL)
-    kept = load_network(tmp_path / "tagger.safetensors").state_dict()
+    kept = load_network(tmp_path / "tagger.safetensors", NoteNet).state_dict()
     (tmp_path / "checkpoint.safetensors").unlink()
     begun = train.train(
         Path(), tmp_path, TrainOptions(0.0, examples=EXAMPLES), lambda _: None, SMALL

@@ -1,0 +1,155 @@
+"""Files of this project's own networks, for training and for serving.
+
+A safetensors file holds a network's state: parameters, and the buffers that were learnt. Buffers
+that are computed, such as a spectrogram's kernels, are registered as not persistent and so are in
+no file. The metadata hold the class of the network (``network``), its configuration in JSON
+(``config``), and whatever training adds: the number of steps, the thresholds that suit the weights.
+
+Tensors may be stored in half precision; a loaded network is in float32.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, ClassVar, Final, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from inference_service.errors import ModelRejected
+
+NETWORK_KEY: Final = "network"
+CONFIG_KEY: Final = "config"
+
+
+class Network(nn.Module):
+    """A network that is built from a frozen dataclass.
+
+    Attributes
+    ----------
+    config_class : type
+        The dataclass; its fields are numbers, strings and tuples of these.
+    config : config_class
+        The values that this network was built from.
+    """
+
+    config_class: ClassVar[type[Any]]
+    config: Any
+
+
+N = TypeVar("N", bound=Network)
+
+
+def save_network(
+    network: Network,
+    path: Path,
+    metadata: Mapping[str, str] | None = None,
+    precision: torch.dtype = torch.float32,
+) -> None:
+    """Write a network's state, configuration and further metadata, atomically."""
+    tensors = {
+        name: value.to(precision) if value.is_floating_point() else value
+        for name, value in network.state_dict().items()
+    }
+    save_tensors(tensors, path, {**(metadata or {}), **describe(network)})
+
+
+def load_network(path: Path, network_class: type[N], device: str = "cpu") -> N:
+    """Read what :func:`save_network` wrote, in evaluation mode.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelRejected
+        If the file does not hold a network of this class.
+    """
+    network = network_class(_read_config(read_metadata(path), network_class, path))
+    load_weights(network, path)
+    return network.to(device).eval()
+
+
+def load_weights(network: Network, path: Path) -> None:
+    """Read what :func:`save_network` wrote into a network of the same class and configuration.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelRejected
+        If the file holds another network.
+    """
+    load_state(network, load_file(path), read_metadata(path), path)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the metadata of a file, those that describe the network included.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelRejected
+        If the file is no safetensors file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise _reject(path, "no safetensors") from error
+
+
+def describe(network: Network) -> dict[str, str]:
+    """Return the metadata by which a network's file is recognised."""
+    return {
+        NETWORK_KEY: type(network).__name__,
+        CONFIG_KEY: json.dumps(asdict(network.config)),
+    }
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write a safetensors file atomically."""
+    partial = path.with_name(path.name + ".partial")
+    save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata)
+    partial.rename(path)
+
+
+def load_state(
+    network: Network, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], source: Path
+) -> None:
+    """Copy tensors into a network, if the metadata beside them describe it.
+
+    Raises
+    ------
+    ModelRejected
+        If class, configuration, or the tensors' names or shapes are not the network's; ``source``
+        is named.
+    """
+    config = _read_config(metadata, type(network), source)
+    if config != network.config:
+        raise _reject(source, f"one of {config} instead of {network.config}")
+    try:
+        network.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        raise _reject(source, f"another version of {type(network).__name__}") from error
+
+
+def _read_config(metadata: Mapping[str, str], network_class: type[Network], source: Path) -> Any:
+    name = metadata.get(NETWORK_KEY)
+    if name != network_class.__name__:
+        raise _reject(source, f"a {name} instead of a {network_class.__name__}")
+    try:
+        values = json.loads(metadata[CONFIG_KEY])
+        values = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+        return network_class.config_class(**values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _reject(source, f"another version of {network_class.__name__}") from error
+
+
+def _reject(path: Path, found: str) -> ModelRejected:
+    return ModelRejected(f"{path.name} holds another network: {found}", model=path.stem)
