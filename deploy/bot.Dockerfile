@@ -13,6 +13,6 @@ RUN EXTRAS=bot deploy/setup.sh /opt/venv \
 
 USER 10001
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1
-# SIGTERM: the bot finishes what it has, or tells the person.
+# On SIGTERM the bot finishes running requests, or tells people that it could not.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["notabot-bot"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Transcribes the samples that the project ships and leaves the files in out/.
+# Transcribes the samples in docs/samples and writes the files to out/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${VENV:-.venv}

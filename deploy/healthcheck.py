@@ -1,4 +1,4 @@
-"""Exit with 0 if the service at HOST:PORT says that it is serving.
+"""Exit with 0 if the service at HOST:PORT reports SERVING.
 
 python deploy/healthcheck.py HOST:PORT
 """
@@ -12,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 
 def main() -> int:
-    """Ask the standard health service."""
+    """Query the standard health service; return the exit code."""
     with grpc.insecure_channel(sys.argv[1]) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         try:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts the inference service and the bot and watches over both; Ctrl+C stops them in order.
-# The service is started again if it dies. Logs go to var/service.log and var/bot.log.
+# Starts the inference service and the bot; Ctrl+C stops both in order. The service is restarted if
+# it dies. Logs go to var/service.log and var/bot.log.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${VENV:-.venv}
@@ -25,7 +25,7 @@ bot=$!
 
 stop() {
     trap - INT TERM
-    # The bot first: it finishes or explains what it has, and needs the service for that.
+    # The bot stops first: it needs the service to finish its requests.
     kill -TERM "$bot" 2>/dev/null || true
     wait "$bot" 2>/dev/null || true
     kill -TERM "$supervisor" 2>/dev/null || true

@@ -5,7 +5,7 @@
 FROM python:3.11-slim-bookworm
 
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-# The synthesiser and its sounds, for previews.
+# FluidSynth and a soundfont, for previews.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends fluidsynth fluid-soundfont-gm \

@@ -1,8 +1,8 @@
 """What an operator can set, in narrow groups; ``docs/settings.md`` lists every one.
 
-Values come from the environment, then from ``.env`` in the working directory. The name is
-``NOTABOT_GROUP_FIELD``, as in ``NOTABOT_SERVER_LISTEN``. A part of the service is given its own
-group, never the whole.
+Values come from the environment, then from ``.env`` in the working directory. Variables are named
+``NOTABOT_GROUP_FIELD``, such as ``NOTABOT_SERVER_LISTEN``. Each part of the service is given its
+own group, never all settings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class _Group(BaseModel):
 
 
 class ServerSettings(_Group):
-    """Where and for whom the service answers."""
+    """Addresses, tokens and certificates of the server."""
 
     listen: str = Field(
         "127.0.0.1:50051",
@@ -29,15 +29,16 @@ class ServerSettings(_Group):
         description="Address and port of the gRPC server.",
     )
     token: SecretStr | None = Field(
-        None, description="Bearer token that callers of Transcription must show; none: open."
+        None, description="Bearer token that Transcription requires; none: open to everyone."
     )
     admin_token: SecretStr | None = Field(
         None,
-        description="Bearer token for Models, another than `TOKEN`; none: Models is closed, unless "
-        "there is no token at all and the server listens on this machine alone.",
+        description="Bearer token that Models requires, different from `TOKEN`; none: Models is "
+        "closed, unless there is no token at all and the server listens on this machine only.",
     )
     tls_cert: Path | None = Field(
-        None, description="PEM file of the certificate chain; with the key, it turns TLS on."
+        None,
+        description="PEM file of the certificate chain; together with the key, it turns TLS on.",
     )
     tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
     metrics_listen: str = Field(
@@ -46,7 +47,7 @@ class ServerSettings(_Group):
         description="Address and port of the Prometheus metrics; `off`: no metrics.",
     )
     upload_timeout_s: float = Field(
-        120.0, gt=0, description="Longest time for a request's audio to arrive."
+        120.0, gt=0, description="Longest time for the upload of a request's audio."
     )
 
     @model_validator(mode="after")
@@ -68,16 +69,16 @@ class ServerSettings(_Group):
 
 
 class EngineSettings(_Group):
-    """How much work is taken on."""
+    """Limits on the requests held at once, and on their time."""
 
     queue_size: int = Field(
-        16, ge=1, description="Transcriptions held at once: arriving, waiting and the running one."
+        16, ge=1, description="Transcriptions held at once: uploading, waiting and running."
     )
     render_queue_size: int = Field(
         32, ge=1, description="Renderings of cached results held at once."
     )
     deadline_s: float = Field(
-        1800.0, gt=0, description="Longest time for a request, from its admission to its last byte."
+        1800.0, gt=0, description="Longest time for a request, from admission to its last byte."
     )
     drain_s: float = Field(
         60.0, ge=0, description="After SIGTERM, the time that admitted requests have to finish."
@@ -85,27 +86,28 @@ class EngineSettings(_Group):
 
 
 class AudioSettings(_Group):
-    """Limits on what strangers send; checked while receiving and decoding."""
+    """Limits on untrusted audio, checked while receiving and decoding."""
 
     max_bytes: int = Field(192 * 2**20, gt=0, description="Largest audio file.")
-    max_duration_s: float = Field(900.0, gt=0, description="Longest decoded sound.")
-    min_duration_s: float = Field(0.1, gt=0, description="Shortest decoded sound.")
+    max_duration_s: float = Field(900.0, gt=0, description="Longest decoded audio.")
+    min_duration_s: float = Field(0.1, gt=0, description="Shortest decoded audio.")
     min_rate_hz: int = Field(8_000, gt=0, description="Lowest sample rate.")
     max_rate_hz: int = Field(192_000, gt=0, description="Highest sample rate.")
 
 
 class CacheSettings(_Group):
-    """The results kept for rendering again."""
+    """The cache of results, which can be rendered again."""
 
     directory: Path = Field(
-        Path("~/.cache/notabot/results"), description="Folder of the results; survives restarts."
+        Path("~/.cache/notabot/results"),
+        description="Folder of the results, which survive restarts.",
     )
-    max_entries: int = Field(2_000, ge=1, description="Most results kept.")
+    max_entries: int = Field(2_000, ge=1, description="Maximum number of results kept.")
     max_bytes: int = Field(
-        1_000_000_000, ge=1, description="Most bytes kept on disk, songs' stems included."
+        1_000_000_000, ge=1, description="Maximum size on disk, including the stems of songs."
     )
     max_age_s: float = Field(
-        7 * 86_400.0, gt=0, description="A result unused for this long is deleted."
+        7 * 86_400.0, gt=0, description="A result that is not used for this long is deleted."
     )
 
     @field_validator("directory")
@@ -118,31 +120,40 @@ class ModelSettings(_Group):
     """Which models serve, and where."""
 
     profile: Literal["tiny", "cpu", "gpu"] = Field(
-        "cpu", description="Set of default models in the manifest; tiny is for tests."
+        "cpu", description="Set of default models in the manifest; `tiny` is for tests."
     )
-    device: str = Field("", description="torch device; empty: cpu, or cuda in the gpu profile.")
+    device: str = Field("", description="torch device; none: cpu, or cuda in the gpu profile.")
     use: str = Field(
         "",
-        description="Models instead of the profile's, as in `song=basic-pitch,piano=basic-pitch`.",
+        description="Models instead of the profile's, such as "
+        "`song=basic-pitch,piano=basic-pitch`.",
     )
     weights: Path = Field(
-        Path("~/.cache/notabot/weights"), description="Folder of the fetched weights."
+        Path("~/.cache/notabot/weights"), description="Folder of the downloaded weights."
     )
 
     demucs_shifts: int = Field(
-        0, ge=0, le=20, description="Demucs: shifts in time averaged; each costs a pass more."
+        0,
+        ge=0,
+        le=20,
+        description="Demucs: number of time shifts averaged; each costs one more pass.",
     )
     demucs_overlap: float = Field(
-        0.25, ge=0, le=0.9, description="Demucs: the part of a segment that its neighbour shares."
+        0.25,
+        ge=0,
+        le=0.9,
+        description="Demucs: overlap of neighbouring segments, as a fraction of one.",
     )
     demucs_segment_s: float = Field(
-        0.0, ge=0, description="Demucs: seconds separated at once; 0: as the network was trained."
+        0.0,
+        ge=0,
+        description="Demucs: length of a segment; 0: the length the network was trained on.",
     )
     demucs_precision: Literal["float32", "float16", "bfloat16"] = Field(
-        "float32", description="Demucs: what an accelerator computes with; a CPU has float32."
+        "float32", description="Demucs: precision on an accelerator; a CPU always uses float32."
     )
     demucs_stems: Literal["all", "two"] = Field(
-        "all", description="Demucs: all stems, or vocals and the rest, which spares memory."
+        "all", description="Demucs: all stems, or vocals and the rest, which needs less memory."
     )
 
     @field_validator("weights")
@@ -158,12 +169,12 @@ class ModelSettings(_Group):
 
     @property
     def device_name(self) -> str:
-        """The torch device to load on."""
+        """Name of the torch device."""
         return self.device or ("cuda" if self.profile == "gpu" else "cpu")
 
     @property
     def overrides(self) -> dict[str, str]:
-        """Model by task, from ``use``."""
+        """Name of the model for each task in ``use``."""
         return _parse_pairs(self.use)
 
 
@@ -178,18 +189,18 @@ def _parse_pairs(text: str) -> dict[str, str]:
 
 
 class PreviewSettings(_Group):
-    """How a score is played."""
+    """How previews of a score are synthesised."""
 
     soundfont: Path | None = Field(
-        None, description="SF2 or SF3 file to play previews with; none: the system's."
+        None, description="SF2 or SF3 file for previews; none: the system's."
     )
     max_duration_s: float = Field(
-        300.0, gt=0, description="A preview that would last longer is faded out."
+        300.0, gt=0, description="Longest preview; a longer one is faded out."
     )
 
 
 class Settings(BaseSettings):
-    """Everything, by group."""
+    """All settings, by group."""
 
     model_config = SettingsConfigDict(
         env_prefix="NOTABOT_",
@@ -209,5 +220,5 @@ class Settings(BaseSettings):
     models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
     preview: Annotated[PreviewSettings, Field(default_factory=PreviewSettings)]
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least important messages that are logged."
+        "info", description="Lowest level of messages that are logged."
     )
