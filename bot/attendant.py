@@ -8,34 +8,22 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
-from aiogram import Bot
 
 from bot.client.types import Progress, Queued
-from bot.delivery import Target
 from bot.errors import BotError, ServiceErrorCode
 from bot.flood import FloodControl
 from bot.i18n import Translator
 from bot.jobs import Jobs, JobStoppedError
 from bot.keyboards import cancel_keyboard
+from bot.request import Request
 from bot.status import StatusMessage
-from bot.views import error_text, progress_text, queued_text, stopped_text
+from bot.views import progress_text, queued_text, stopped_text
 
 T = TypeVar("T")
 Watch = Callable[[Queued | Progress], None]
 """Told how far the service is."""
 
 logger = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Who asked, where the answer goes, and under which id both are known."""
-
-    bot: Bot
-    target: Target
-    person_id: int
-    id: str
-    t: Translator
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +60,7 @@ class Attendant:
         """
         t = request.t
         status = await StatusMessage.send(
-            request.bot,
-            request.target,
+            request,
             first_words,
             cancel_keyboard(request.id, t),
             self.flood.interval_s(request.target.chat_id),
@@ -89,11 +76,11 @@ class Attendant:
             await status.finish(stopped_text(stop.reason, t))
         except BotError as error:
             outcome = error.code
-            await status.finish(error_text(error, t, request.id))
+            await status.finish(request.explain(error))
         except Exception:
             outcome = ServiceErrorCode.INTERNAL
             logger.exception("job failed")
-            await status.finish(error_text(BotError(ServiceErrorCode.INTERNAL), t, request.id))
+            await status.finish(request.explain(BotError(ServiceErrorCode.INTERNAL)))
         else:
             await status.remove()
         finally:

@@ -9,26 +9,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.types import (
     BufferedInputFile,
-    CallbackQuery,
     InputMediaAudio,
     InputMediaDocument,
     InputMediaPhoto,
-    Message,
-    ReplyParameters,
 )
 
+from bot.buttons import ContinueButton, Extra, Medium
 from bot.client.types import Artifact, Result
-from bot.i18n import Translator
-from bot.keyboards import ContinueButton, continuation_keyboard, result_keyboard
-from bot.sources import find_source
+from bot.keyboards import continuation_keyboard, result_keyboard
+from bot.request import Request
 from bot.views import (
     caption,
     continuation_controls_text,
@@ -45,10 +40,8 @@ UPLOAD_TIMEOUT_S: Final = 300
 """For an album of music, which is larger than all else that is sent."""
 
 MAX_PAGES: Final = 20
-FILE_NAMES: Final = (
-    "score.pdf", "score.mid", "performance.mid", "score.musicxml", "continuation.mid",
-)  # fmt: skip
-"""What goes out as files, in this order."""
+FILE_ORDER: Final = ("score.pdf", "score.mid", "performance.mid", "score.musicxml")
+"""In this order files go out, any other after them."""
 
 CONTINUATION_SOUND: Final = "continuation.ogg"
 
@@ -58,61 +51,8 @@ _NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 logger = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a result goes: a chat, its topic, and the message that it answers."""
-
-    chat_id: int
-    thread_id: int | None = None
-    reply_to_id: int | None = None
-
-    @classmethod
-    def reply(cls, message: Message) -> Target:
-        """In reply to ``message``."""
-        return cls(message.chat.id, _thread_id(message), message.message_id)
-
-    @classmethod
-    def beside(cls, callback: CallbackQuery) -> Target:
-        """Where the pressed button's message is, in reply to what that one replied to."""
-        message = callback.message
-        if not isinstance(message, Message):
-            return cls(message.chat.id if message is not None else callback.from_user.id)
-        original = message.reply_to_message
-        reply_to_id = None if original is None else original.message_id
-        return cls(message.chat.id, _thread_id(message), reply_to_id)
-
-    @property
-    def reply_parameters(self) -> ReplyParameters | None:
-        """For a sending method; a deleted original is no reason not to send."""
-        if self.reply_to_id is None:
-            return None
-        return ReplyParameters(message_id=self.reply_to_id, allow_sending_without_reply=True)
-
-
-def _thread_id(message: Message) -> int | None:
-    return message.message_thread_id if message.is_topic_message else None
-
-
-def shown_title(message: Message) -> str:
-    """The title of the result whose buttons ``message`` carries, for rendering it again.
-
-    It stands in bold on the message's first line; if it does not, the audio that the message
-    answers has it.
-    """
-    for entity in message.entities or ():
-        if entity.type == "bold" and entity.offset == 0 and message.text:
-            return entity.extract_from(message.text)
-    source = find_source(message.reply_to_message) if message.reply_to_message else None
-    return source.title if source is not None else ""
-
-
 async def deliver(
-    bot: Bot,
-    target: Target,
-    result: Result,
-    artifacts: Sequence[Artifact],
-    title: str,
-    t: Translator,
+    request: Request, result: Result, artifacts: Sequence[Artifact], title: str
 ) -> None:
     """Send the pages, the files, and the buttons.
 
@@ -122,118 +62,35 @@ async def deliver(
         If Telegram refuses; pages that it refuses as photos are left to the PDF.
     """
     pages = _pages(artifacts)
-    text = caption(result, title, t)
+    text = caption(result, title, request.t)
     if len(pages) > MAX_PAGES:
-        text += f"\n{pages_note(MAX_PAGES, len(pages), t)}"
-    await _send_pages(bot, target, pages[:MAX_PAGES], text)
-    await _send_files(bot, target, artifacts)
-    await bot.send_message(
-        target.chat_id,
-        controls_text(result, title, t),
-        message_thread_id=target.thread_id,
-        reply_parameters=target.reply_parameters,
-        reply_markup=result_keyboard(result, t),
-    )
+        text += f"\n{pages_note(MAX_PAGES, len(pages), request.t)}"
+    await _send_pages(request, pages[:MAX_PAGES], text)
+    await _send_files(request, artifacts)
+    keyboard = result_keyboard(result, request.t)
+    await request.say(controls_text(result, title, request.t), keyboard)
 
 
-async def send_roll(
-    bot: Bot,
-    target: Target,
-    result: Result,
-    artifacts: Sequence[Artifact],
-    title: str,
-    t: Translator,
+async def send_extra(
+    request: Request, extra: Extra, result: Result, artifacts: Sequence[Artifact], title: str
 ) -> None:
-    """Send the piano roll, as a file where Telegram refuses it as a photo."""
-    text = shown_caption(result, title, t, with_view=False)
-    for roll in artifacts:
-        try:
-            await bot.send_photo(
-                target.chat_id,
-                _input_file(roll),
-                caption=text,
-                message_thread_id=target.thread_id,
-                reply_parameters=target.reply_parameters,
-            )
-        except TelegramBadRequest as error:
-            logger.warning("roll refused", error=error.message)
-            await _send_document(bot, target, roll, text)
+    """Send what a button under a result asked for, with a caption or titles.
 
-
-async def send_preview(
-    bot: Bot,
-    target: Target,
-    result: Result,
-    artifacts: Sequence[Artifact],
-    title: str,
-    t: Translator,
-) -> None:
-    """Send the score's sound as a voice message; as a file to who takes no voice messages."""
-    for preview in artifacts:
-        await _send_voice(bot, target, preview, shown_caption(result, title, t))
-
-
-async def _send_voice(bot: Bot, target: Target, sound: Artifact, text: str | None) -> None:
-    try:
-        await bot.send_voice(
-            target.chat_id,
-            _input_file(sound),
-            caption=text,
-            duration=round(ogg_duration_s(sound.data)),
-            message_thread_id=target.thread_id,
-            reply_parameters=target.reply_parameters,
-        )
-    except TelegramBadRequest as error:
-        logger.info("voice message refused", error=error.message)
-        await _send_document(bot, target, sound, text)
-
-
-async def send_stems(
-    bot: Bot,
-    target: Target,
-    result: Result,
-    artifacts: Sequence[Artifact],
-    title: str,
-    t: Translator,
-) -> None:
-    """Send what a song was separated into, as music with titles; karaoke comes first."""
-    duration_s = round(result.duration_s)
-    for album in _albums(artifacts):
-        titles = [stem_title(stem.name.removesuffix(".mp3"), title, t) for stem in album]
-        files = [
-            BufferedInputFile(stem.data, filename=f"{_file_name(name)}.mp3")
-            for stem, name in zip(album, titles, strict=True)
-        ]
-        if len(album) == 1:
-            await bot.send_audio(
-                target.chat_id,
-                files[0],
-                title=titles[0],
-                duration=duration_s,
-                message_thread_id=target.thread_id,
-                reply_parameters=target.reply_parameters,
-                request_timeout=UPLOAD_TIMEOUT_S,
-            )
-            continue
-        await bot.send_media_group(
-            target.chat_id,
-            [
-                InputMediaAudio(media=file, title=name, duration=duration_s)
-                for file, name in zip(files, titles, strict=True)
-            ],
-            message_thread_id=target.thread_id,
-            reply_parameters=target.reply_parameters,
-            request_timeout=UPLOAD_TIMEOUT_S,
-        )
+    Raises
+    ------
+    aiogram.exceptions.TelegramAPIError
+        If Telegram refuses; a photo or a voice message that it refuses goes as a file.
+    """
+    if extra.medium is Medium.MUSIC:
+        await _send_music(request, result, artifacts, title)
+        return
+    text = shown_caption(result, title, request.t, with_view=not extra.in_every_view)
+    for artifact in artifacts:
+        await _send_as(request, extra.medium, artifact, text)
 
 
 async def send_continuation(
-    bot: Bot,
-    target: Target,
-    shown: ContinueButton,
-    artifacts: Sequence[Artifact],
-    title: str,
-    t: Translator,
+    request: Request, shown: ContinueButton, artifacts: Sequence[Artifact], title: str
 ) -> None:
     """Send the pages of a continuation, its MIDI, its sound if there is one, and the buttons.
 
@@ -242,19 +99,62 @@ async def send_continuation(
     aiogram.exceptions.TelegramAPIError
         If Telegram refuses.
     """
+    t = request.t
     text = continuation_text(shown.measures, shown.boldness, title, t)
-    await _send_pages(bot, target, _pages(artifacts)[:MAX_PAGES], text)
-    await _send_files(bot, target, artifacts)
+    await _send_pages(request, _pages(artifacts)[:MAX_PAGES], text)
+    await _send_files(request, artifacts)
     for sound in artifacts:
         if sound.name == CONTINUATION_SOUND:
-            await _send_voice(bot, target, sound, None)
-    await bot.send_message(
-        target.chat_id,
+            await _send_as(request, Medium.VOICE, sound, None)
+    await request.say(
         continuation_controls_text(shown.measures, shown.boldness, title, t),
-        message_thread_id=target.thread_id,
-        reply_parameters=target.reply_parameters,
-        reply_markup=continuation_keyboard(shown, t),
+        continuation_keyboard(shown, t),
     )
+
+
+async def _send_as(request: Request, medium: Medium, file: Artifact, text: str | None) -> None:
+    """Send a photo or a voice message, as a file where Telegram refuses it.
+
+    It refuses voice messages to people who take none, and pictures of unusual proportions.
+    """
+    bot, address = request.bot, request.target.address
+    try:
+        if medium is Medium.VOICE:
+            duration_s = round(ogg_duration_s(file.data))
+            await bot.send_voice(
+                voice=_input_file(file), caption=text, duration=duration_s, **address
+            )
+        else:
+            await bot.send_photo(photo=_input_file(file), caption=text, **address)
+    except TelegramBadRequest as error:
+        logger.warning("sent as a file", medium=medium.name.lower(), error=error.message)
+        await bot.send_document(document=_input_file(file), caption=text, **address)
+
+
+async def _send_music(
+    request: Request, result: Result, artifacts: Sequence[Artifact], title: str
+) -> None:
+    """Send stems as music with titles, in the order in which they came."""
+    duration_s = round(result.duration_s)
+    address = {**request.target.address, "request_timeout": UPLOAD_TIMEOUT_S}
+    for album in _albums(artifacts):
+        titles = [stem_title(stem.name.removesuffix(".mp3"), title, request.t) for stem in album]
+        files = [
+            BufferedInputFile(stem.data, filename=f"{_file_name(name)}.mp3")
+            for stem, name in zip(album, titles, strict=True)
+        ]
+        if len(album) == 1:
+            await request.bot.send_audio(
+                audio=files[0], title=titles[0], duration=duration_s, **address
+            )
+            continue
+        await request.bot.send_media_group(
+            media=[
+                InputMediaAudio(media=file, title=name, duration=duration_s)
+                for file, name in zip(files, titles, strict=True)
+            ],
+            **address,
+        )
 
 
 def _albums(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
@@ -296,75 +196,52 @@ def _pages(artifacts: Sequence[Artifact]) -> list[Artifact]:
     return [page for _, page in sorted(numbered, key=lambda item: item[0])]
 
 
-async def _send_pages(bot: Bot, target: Target, pages: Sequence[Artifact], text: str) -> None:
-    """Send pages; of those that Telegram refuses, what there is to say."""
+async def _send_pages(request: Request, pages: Sequence[Artifact], text: str) -> None:
+    """Send pages with a caption; where there are none, or Telegram refuses them, the caption."""
+    if not pages:
+        await request.say(text)
+        return
     try:
-        await _send_albums(bot, target, pages, text)
+        await _send_page_albums(request, pages, text)
     except TelegramBadRequest as error:
         logger.warning("pages refused", pages=len(pages), error=error.message)
-        await _send_text(bot, target, text)
+        await request.say(text)
 
 
-async def _send_albums(bot: Bot, target: Target, pages: Sequence[Artifact], text: str) -> None:
-    if not pages:
-        await _send_text(bot, target, text)
+async def _send_page_albums(request: Request, pages: Sequence[Artifact], text: str) -> None:
+    bot, address = request.bot, request.target.address
     for first in range(0, len(pages), MAX_ALBUM_ITEMS):
         album = pages[first : first + MAX_ALBUM_ITEMS]
         album_text = text if first == 0 else None
         if len(album) == 1:
-            await bot.send_photo(
-                target.chat_id,
-                _input_file(album[0]),
-                caption=album_text,
-                message_thread_id=target.thread_id,
-                reply_parameters=target.reply_parameters,
-            )
+            await bot.send_photo(photo=_input_file(album[0]), caption=album_text, **address)
             continue
         await bot.send_media_group(
-            target.chat_id,
-            [
+            media=[
                 InputMediaPhoto(media=_input_file(page), caption=album_text if index == 0 else None)
                 for index, page in enumerate(album)
             ],
-            message_thread_id=target.thread_id,
-            reply_parameters=target.reply_parameters,
+            **address,
         )
 
 
-async def _send_files(bot: Bot, target: Target, artifacts: Sequence[Artifact]) -> None:
-    by_name = {artifact.name: artifact for artifact in artifacts}
-    files = [by_name[name] for name in FILE_NAMES if name in by_name]
+async def _send_files(request: Request, artifacts: Sequence[Artifact]) -> None:
+    """Send everything but pages and sound as files, in the order of :data:`FILE_ORDER`."""
+    files = sorted(
+        (file for file in artifacts if not _is_page_or_sound(file.name)),
+        key=lambda file: (*FILE_ORDER, file.name).index(file.name),
+    )
+    place = request.target.place
     if len(files) == 1:
-        await bot.send_document(
-            target.chat_id,
-            _input_file(files[0]),
-            message_thread_id=target.thread_id,
-        )
+        await request.bot.send_document(document=_input_file(files[0]), **place)
     elif files:
-        await bot.send_media_group(
-            target.chat_id,
-            [InputMediaDocument(media=_input_file(file)) for file in files],
-            message_thread_id=target.thread_id,
+        await request.bot.send_media_group(
+            media=[InputMediaDocument(media=_input_file(file)) for file in files], **place
         )
 
 
-async def _send_document(bot: Bot, target: Target, file: Artifact, text: str | None) -> None:
-    await bot.send_document(
-        target.chat_id,
-        _input_file(file),
-        caption=text,
-        message_thread_id=target.thread_id,
-        reply_parameters=target.reply_parameters,
-    )
-
-
-async def _send_text(bot: Bot, target: Target, text: str) -> None:
-    await bot.send_message(
-        target.chat_id,
-        text,
-        message_thread_id=target.thread_id,
-        reply_parameters=target.reply_parameters,
-    )
+def _is_page_or_sound(name: str) -> bool:
+    return _PAGE_NAME.fullmatch(name) is not None or name == CONTINUATION_SOUND
 
 
 def _input_file(artifact: Artifact) -> BufferedInputFile:

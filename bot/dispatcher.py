@@ -13,12 +13,14 @@ from aiogram.enums import ParseMode
 from bot.attendant import Attendant
 from bot.client.calls import ServiceClient
 from bot.commands import register_commands
+from bot.continuer import Continuer
 from bot.flood import FloodControl
-from bot.handlers import admin, audio, continuation, errors, fallback, result, start
+from bot.handlers import admin, audio, errors, fallback, result, start
 from bot.i18n import load_catalogues
 from bot.jobs import Jobs, RunningUpdates
-from bot.languages import LanguageStore
-from bot.middlewares import InFlightCap, Language, RequestContext
+from bot.languages import Languages, LanguageStore
+from bot.middlewares import InFlightCap, Language, RequestContext, Requests
+from bot.renderer import Renderer
 from bot.settings import BotSettings
 from bot.transcriber import Transcriber
 
@@ -48,7 +50,7 @@ def build_flood_control(settings: BotSettings) -> FloodControl:
 
 
 def build_dispatcher(
-    settings: BotSettings, client: ServiceClient, languages: LanguageStore, flood: FloodControl
+    settings: BotSettings, client: ServiceClient, choices: LanguageStore, flood: FloodControl
 ) -> Dispatcher:
     """The dispatcher with all its handlers and middlewares.
 
@@ -59,28 +61,24 @@ def build_dispatcher(
     jobs = Jobs()
     attendant = Attendant(jobs, flood)
     running = RunningUpdates()
-    language = Language(catalogues, languages)
+    languages = Languages(catalogues, choices)
     dispatcher = Dispatcher(
         disable_fsm=True,
         settings=settings,
         client=client,
         transcriber=Transcriber(settings, client, attendant),
-        attendant=attendant,
+        renderer=Renderer(settings, client, jobs),
+        continuer=Continuer(settings, client, attendant),
         jobs=jobs,
-        catalogues=catalogues,
-        bot_languages=languages,
-        language_middleware=language,
+        languages=languages,
     )
     dispatcher.update.outer_middleware(RequestContext(running))
-    dispatcher.update.outer_middleware(language)
-    cap = InFlightCap(jobs, settings.per_user_jobs)
-    dispatcher.message.middleware(cap)
-    dispatcher.callback_query.middleware(cap)
+    dispatcher.update.outer_middleware(Language(languages))
+    for middleware in (Requests(), InFlightCap(jobs, settings.per_user_jobs)):
+        dispatcher.message.middleware(middleware)
+        dispatcher.callback_query.middleware(middleware)
     dispatcher.include_routers(
-        *(
-            module.build_router()
-            for module in (errors, start, audio, result, continuation, admin, fallback)
-        )
+        *(module.build_router() for module in (errors, start, audio, result, admin, fallback))
     )
 
     async def on_startup(bot: Bot) -> None:

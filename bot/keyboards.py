@@ -1,9 +1,4 @@
-"""Buttons, and what they carry.
-
-The bot is stateless, so a button holds everything that its press needs: the result's id, the view
-and the transposition that it asks for; a view's letter is a capital where chords are to be simple.
-``callback_data`` has at most 64 bytes, which leaves 47 for the result's id.
-"""
+"""The buttons under the bot's messages."""
 
 from __future__ import annotations
 
@@ -13,107 +8,29 @@ from typing import Final
 from aiogram.filters.callback_data import MAX_CALLBACK_LENGTH, CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.client.types import Model, ModelState, Preset, Result, View
+from bot.buttons import (
+    BOLDNESS_STEPS,
+    EXTRAS,
+    FOLLOW_TELEGRAM,
+    MAX_MEASURES,
+    MAX_SEED,
+    MAX_TRANSPOSITION,
+    CancelButton,
+    ChordsButton,
+    ContinueButton,
+    LanguageButton,
+    RenderButton,
+    ShownButton,
+    SimpleChordsButton,
+    UseButton,
+    view_code,
+)
+from bot.client.types import Model, ModelState, Result, View
 from bot.i18n import LANGUAGES, Translator
 from bot.views import key_name
 
-MAX_TRANSPOSITION: Final = 24
-FOLLOW_TELEGRAM: Final = "auto"
-MEASURES: Final = 8
-MAX_MEASURES: Final = 32
-MAX_SEED: Final = 99
-BOLDNESS_STEPS: Final = 2
-"""From the usual to the calmest, and to the boldest."""
-
-_VIEW_CODES: Final = {
-    View.FULL: "f", View.MELODY: "m", View.LEAD_SHEET: "l", View.PIANO: "p", View.CHORDS: "c",
-}  # fmt: skip
 _NO_CHORDS: Final = frozenset({"N", "X", ""})
 _LANGUAGE_NAMES: Final = {"ru": "Русский", "en": "English"}
-
-
-class CancelButton(CallbackData, prefix="x"):
-    """Stop a running job."""
-
-    job_id: str
-
-
-class RenderButton(CallbackData, prefix="r"):
-    """Show a result in another view or transposition."""
-
-    result_id: str
-    view_code: str
-    transpose_semitones: int
-
-    @property
-    def view(self) -> View | None:
-        """The view; None if the button is not one of ours."""
-        return {code: view for view, code in _VIEW_CODES.items()}.get(self.view_code.lower())
-
-    @property
-    def simple_chords(self) -> bool:
-        """Whether chords are reduced to triads and sevenths."""
-        return self.view_code.isupper()
-
-
-class RollButton(RenderButton, prefix="o"):
-    """Draw a result's piano roll."""
-
-
-class ListenButton(RenderButton, prefix="p"):
-    """Play what is shown."""
-
-
-class StemsButton(RenderButton, prefix="k"):
-    """Send what a song was separated into."""
-
-
-class ContinueButton(RenderButton, prefix="g"):
-    """Write how a result could go on, as it is shown; ``boldness`` in :data:`BOLDNESS_STEPS`."""
-
-    seed: int = 0
-    boldness: int = 0
-    measures: int = MEASURES
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether the numbers are ones that a button of ours has."""
-        return (
-            abs(self.transpose_semitones) <= MAX_TRANSPOSITION
-            and 0 <= self.seed <= MAX_SEED
-            and abs(self.boldness) <= BOLDNESS_STEPS
-            and 1 <= self.measures <= MAX_MEASURES
-        )
-
-
-class ChordsButton(CallbackData, prefix="c"):
-    """Write a result's chords as text."""
-
-    result_id: str
-    transpose_semitones: int
-
-
-class SimpleChordsButton(ChordsButton, prefix="d"):
-    """Write a result's chords as text, reduced to triads and sevenths."""
-
-
-class ShownButton(CallbackData, prefix="s"):
-    """What is shown already."""
-
-    what: str
-
-
-class LanguageButton(CallbackData, prefix="l"):
-    """Choose a language, or :data:`FOLLOW_TELEGRAM`."""
-
-    language: str
-
-
-class UseButton(CallbackData, prefix="u"):
-    """Make a model serve a task; for administrators."""
-
-    task: str
-    model: str
 
 
 def cancel_keyboard(job_id: str, t: Translator) -> InlineKeyboardMarkup:
@@ -122,15 +39,15 @@ def cancel_keyboard(job_id: str, t: Translator) -> InlineKeyboardMarkup:
 
 
 def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
-    """Under a result: views, chords, transposition, sound and picture; what is shown has a mark.
+    """Under a result: views, chords, transposition, extras; what is shown has a mark.
 
-    Where no chord was heard, nothing is offered about chords; stems are a song's alone.
+    Where no chord was heard, nothing is offered about chords.
     """
 
     def view(view: View) -> InlineKeyboardButton:
         label = t(f"view.{view}")
         if view is result.view:
-            return _button(f"• {label}", ShownButton(what=_VIEW_CODES[view]))
+            return _button(f"• {label}", ShownButton(what=view_code(view, simple_chords=False)))
         return _button(label, _change(result, RenderButton, view=view))
 
     def shift(label: str, semitones: int) -> InlineKeyboardButton:
@@ -152,14 +69,12 @@ def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
     rows.append(moves)
     if shown:
         rows.append([shift(t("button.original", key=key_name(result.key, t)), 0)])
-    rows.append(
-        [
-            _button(t("button.listen"), _change(result, ListenButton)),
-            _button(t("button.roll"), _change(result, RollButton)),
-        ]
-    )
-    if result.preset is Preset.SONG:
-        rows.append([_button(t("button.stems"), _change(result, StemsButton))])
+    extras = [
+        _button(t(extra.label), _change(result, kind))
+        for kind, extra in EXTRAS.items()
+        if extra.is_offered(result)
+    ]
+    rows += [extras[first : first + 2] for first in range(0, len(extras), 2)]
     last = [_button(t("button.continue"), _change(result, ContinueButton))]
     rows.append(last)
     if has_chords:
@@ -220,12 +135,11 @@ def _change(
     simple_chords: bool | None = None,
 ) -> RenderButton:
     """Return a button's data for the result as it is shown, but for what is given."""
-    code = _VIEW_CODES[result.view if view is None else view]
     is_simple = result.simple_chords if simple_chords is None else simple_chords
     shift = result.transpose_semitones if transpose_semitones is None else transpose_semitones
     return kind(
         result_id=result.result_id,
-        view_code=code.upper() if is_simple else code,
+        view_code=view_code(result.view if view is None else view, simple_chords=is_simple),
         transpose_semitones=shift,
     )
 

@@ -13,6 +13,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from aiogram.types import User
+
+from bot.i18n import DEFAULT_LANGUAGE, LANGUAGES, TextCatalogues, Translator
+
 MAX_CHOICES: Final = 100_000
 
 
@@ -77,3 +81,37 @@ class LanguageStore:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class Languages:
+    """The language that each person is answered in: the chosen one, else that of their Telegram.
+
+    Parameters
+    ----------
+    catalogues : TextCatalogues
+    store : LanguageStore
+        The choices.
+    """
+
+    def __init__(self, catalogues: TextCatalogues, store: LanguageStore) -> None:
+        self._catalogues = catalogues
+        self._store = store
+
+    def translator(self, user: User | None) -> Translator:
+        """The texts for a person; those of an update without one are in the default language."""
+        return Translator(self._catalogues, self._language(user))
+
+    def choose(self, user: User, language: str | None) -> Translator:
+        """Remember a person's choice, None for their Telegram's language; return its texts."""
+        if language is None:
+            self._store.forget(user.id)
+        else:
+            self._store.choose(user.id, language)
+        return self.translator(user)
+
+    def _language(self, user: User | None) -> str:
+        if user is None:
+            return DEFAULT_LANGUAGE
+        telegram, _, _ = (user.language_code or "").partition("-")
+        wanted = (self._store.get(user.id), telegram.lower())
+        return next((language for language in wanted if language in LANGUAGES), DEFAULT_LANGUAGE)

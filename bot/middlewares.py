@@ -11,12 +11,11 @@ import structlog
 from aiogram import BaseMiddleware
 from aiogram.dispatcher.flags import get_flag
 from aiogram.types import CallbackQuery, Message, TelegramObject, Update, User
-from aiogram.utils.i18n import SimpleI18nMiddleware
 
 from bot.errors import BotError, BotErrorCode
-from bot.i18n import LANGUAGES, TextCatalogues, Translator
 from bot.jobs import Jobs, RunningUpdates
-from bot.languages import LanguageStore
+from bot.languages import Languages
+from bot.request import Press, Request, Target
 from bot.views import error_text
 
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
@@ -49,25 +48,34 @@ class RequestContext(BaseMiddleware):
                 logger.info("update", kind=kind, seconds=round(time.monotonic() - started_s, 3))
 
 
-class Language(SimpleI18nMiddleware):
-    """Finds the person's language: the chosen one, else Telegram's; handlers get it as ``t``."""
+class Language(BaseMiddleware):
+    """Gives handlers ``t``, the texts in the person's language."""
 
-    def __init__(self, catalogues: TextCatalogues, languages: LanguageStore) -> None:
-        super().__init__(catalogues)
-        self._catalogues = catalogues
+    def __init__(self, languages: Languages) -> None:
         self._languages = languages
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
-        """Handle ``event`` with ``t``, a :class:`Translator`, among its data."""
-        language = await self.get_locale(event, data)
-        data["t"] = Translator(self._catalogues, language)
-        return await super().__call__(handler, event, data)
+        """Handle ``event`` with ``t``, a :class:`bot.i18n.Translator`, among its data."""
+        data["t"] = self._languages.translator(data.get("event_from_user"))
+        return await handler(event, data)
 
-    async def get_locale(self, event: TelegramObject, data: dict[str, Any]) -> str:
-        """The language to answer in."""
-        user: User | None = data.get("event_from_user")
-        chosen = self._languages.get(user.id) if user is not None else None
-        return chosen if chosen in LANGUAGES else await super().get_locale(event, data)
+
+class Requests(BaseMiddleware):
+    """Gives handlers of messages a ``request``, and those of buttons a ``press``.
+
+    An inner middleware: it needs the request id and the language.
+    """
+
+    async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
+        """Handle ``event`` with a :class:`Request` or a :class:`Press` among its data."""
+        bot, request_id, t = data["bot"], data["request_id"], data["t"]
+        if isinstance(event, CallbackQuery):
+            target = Target.beside(event)
+            data["press"] = Press(bot, target, event.from_user.id, request_id, t, event)
+        elif isinstance(event, Message):
+            person_id = event.from_user.id if event.from_user is not None else event.chat.id
+            data["request"] = Request(bot, Target.reply(event), person_id, request_id, t)
+        return await handler(event, data)
 
 
 class InFlightCap(BaseMiddleware):

@@ -10,11 +10,10 @@ import asyncio
 from contextlib import suppress
 
 import structlog
-from aiogram import Bot
 from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
 from aiogram.types import InlineKeyboardMarkup, Message
 
-from bot.delivery import Target
+from bot.request import Request
 
 logger = structlog.get_logger(__name__)
 
@@ -46,16 +45,10 @@ class StatusMessage:
 
     @classmethod
     async def send(
-        cls, bot: Bot, target: Target, text: str, keyboard: InlineKeyboardMarkup, interval_s: float
+        cls, request: Request, text: str, keyboard: InlineKeyboardMarkup, interval_s: float
     ) -> StatusMessage:
         """Send the message."""
-        message = await bot.send_message(
-            target.chat_id,
-            text,
-            message_thread_id=target.thread_id,
-            reply_parameters=target.reply_parameters,
-            reply_markup=keyboard,
-        )
+        message = await request.say(text, keyboard)
         return cls(message, text, keyboard, interval_s)
 
     def show(self, text: str) -> None:

@@ -11,13 +11,14 @@ from aiogram.enums import ChatType
 from aiogram.filters import Command, CommandObject
 from aiogram.types import CallbackQuery, Message
 
+from bot.buttons import UseButton
 from bot.client.calls import ServiceClient
 from bot.errors import ServiceError
-from bot.i18n import Translator
 from bot.jobs import Jobs
-from bot.keyboards import UseButton, models_keyboard
+from bot.keyboards import models_keyboard
+from bot.request import Press, Request
 from bot.settings import BotSettings
-from bot.views import error_text, models_texts, stats_text, status_text
+from bot.views import models_texts, stats_text, status_text
 
 
 async def _is_admin(event: Message | CallbackQuery, settings: BotSettings) -> bool:
@@ -32,79 +33,69 @@ async def _is_admin(event: Message | CallbackQuery, settings: BotSettings) -> bo
     )
 
 
-async def on_models(
-    message: Message, client: ServiceClient, request_id: str, t: Translator
-) -> None:
+async def on_models(message: Message, request: Request, client: ServiceClient) -> None:
     """``/models``: the manifest, and buttons to switch."""
     try:
-        models = await client.list_models(request_id=request_id)
+        models = await client.list_models(request_id=request.id)
     except ServiceError as error:
-        await message.answer(error_text(error, t, request_id))
+        await message.answer(request.explain(error))
         return
-    *first, last = models_texts(models, t)
+    *first, last = models_texts(models, request.t)
     for text in first:
         await message.answer(text)
-    await message.answer(last, reply_markup=models_keyboard(models, t))
+    await message.answer(last, reply_markup=models_keyboard(models, request.t))
 
 
 async def on_use(
-    message: Message, command: CommandObject, client: ServiceClient, request_id: str, t: Translator
+    message: Message, command: CommandObject, request: Request, client: ServiceClient
 ) -> None:
     """``/use TASK MODEL``."""
     words = (command.args or "").split()
     if len(words) != 2:
-        await message.answer(t("admin.use.how"))
+        await message.answer(request.t("admin.use.how"))
         return
-    await _activate(message, words[0], words[1], client, request_id, t)
+    await _activate(message, UseButton(task=words[0], model=words[1]), request, client)
 
 
 async def on_use_button(
-    callback: CallbackQuery,
-    callback_data: UseButton,
-    client: ServiceClient,
-    request_id: str,
-    t: Translator,
+    callback: CallbackQuery, callback_data: UseButton, press: Press, client: ServiceClient
 ) -> None:
     """The same by a button of ``/models``."""
-    await callback.answer()
+    await press.acknowledge()
     if isinstance(callback.message, Message):
-        task, model = callback_data.task, callback_data.model
-        await _activate(callback.message, task, model, client, request_id, t)
+        await _activate(callback.message, callback_data, press, client)
 
 
-async def on_status(
-    message: Message, client: ServiceClient, request_id: str, t: Translator
-) -> None:
+async def on_status(message: Message, request: Request, client: ServiceClient) -> None:
     """``/status``: device, memory, queue, versions."""
     try:
-        status = await client.status(request_id=request_id)
+        status = await client.status(request_id=request.id)
     except ServiceError as error:
-        await message.answer(error_text(error, t, request_id))
+        await message.answer(request.explain(error))
         return
-    await message.answer(status_text(status, t))
+    await message.answer(status_text(status, request.t))
 
 
-async def on_stats(
-    message: Message, client: ServiceClient, jobs: Jobs, request_id: str, t: Translator
-) -> None:
+async def on_stats(message: Message, request: Request, client: ServiceClient, jobs: Jobs) -> None:
     """``/stats``: what was done since the start."""
     try:
-        status = await client.status(request_id=request_id)
+        status = await client.status(request_id=request.id)
     except ServiceError as error:
-        await message.answer(error_text(error, t, request_id))
+        await message.answer(request.explain(error))
         return
-    await message.answer(stats_text(status, len(jobs), jobs.outcomes, t))
+    await message.answer(stats_text(status, len(jobs), jobs.outcomes, request.t))
 
 
 async def _activate(
-    message: Message, task: str, model: str, client: ServiceClient, request_id: str, t: Translator
+    message: Message, wanted: UseButton, request: Request, client: ServiceClient
 ) -> None:
     """Switch, and edit one message from "loading" to what came of it."""
+    t, task, model = request.t, wanted.task, wanted.model
     told = await message.answer(t("admin.use.loading", task=task, model=model))
     try:
-        active, previous = await client.activate(task, model, request_id=request_id)
+        active, previous = await client.activate(task, model, request_id=request.id)
     except ServiceError as error:
-        text = error_text(error, t, request_id)
+        text = request.explain(error)
     else:
         name = f"{active.name} {active.version}".strip()
         text = t("admin.use.done", task=active.task, model=name, previous=previous)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiogram import Bot, F, Router
+from aiogram import F, Router
 from aiogram.enums import ChatType
 from aiogram.filters import Command, CommandObject
 from aiogram.types import CallbackQuery, Message
 
+from bot.buttons import CancelButton
 from bot.client.types import Preset
 from bot.i18n import Translator
 from bot.jobs import CancelAnswer, Jobs
-from bot.keyboards import CancelButton
+from bot.request import Request
 from bot.sources import AudioSource, find_replied_source, find_source
 from bot.transcriber import Transcriber
 
@@ -26,31 +27,24 @@ async def has_audio(message: Message) -> dict[str, Any] | bool:
 async def on_score(
     message: Message,
     command: CommandObject,
-    bot: Bot,
+    request: Request,
     transcriber: Transcriber,
-    request_id: str,
-    t: Translator,
 ) -> None:
     """``/score [voice|piano|song]`` in reply to audio, or as the caption of audio."""
     source = find_source(message) or find_replied_source(message)
     if source is None:
-        await message.reply(t("score.how"))
+        await request.say(request.t("score.how"))
         return
     word = (command.args or "").strip().lower()
     preset = Preset(word) if word in set(Preset) else Preset.AUTO
-    await transcriber.answer(bot, message, source, preset, request_id, t)
+    await transcriber.answer(request, source, preset)
 
 
 async def on_audio(
-    message: Message,
-    source: AudioSource,
-    bot: Bot,
-    transcriber: Transcriber,
-    request_id: str,
-    t: Translator,
+    message: Message, source: AudioSource, request: Request, transcriber: Transcriber
 ) -> None:
     """Audio of any kind, sent or forwarded to the bot."""
-    await transcriber.answer(bot, message, source, Preset.AUTO, request_id, t)
+    await transcriber.answer(request, source, Preset.AUTO)
 
 
 async def on_cancel(

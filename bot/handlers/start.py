@@ -6,10 +6,10 @@ from aiogram import Router
 from aiogram.filters import Command, CommandStart
 from aiogram.types import CallbackQuery, Message
 
-from bot.i18n import LANGUAGES, TextCatalogues, Translator
-from bot.keyboards import FOLLOW_TELEGRAM, LanguageButton, language_keyboard
-from bot.languages import LanguageStore
-from bot.middlewares import Language
+from bot.buttons import LanguageButton
+from bot.i18n import Translator
+from bot.keyboards import language_keyboard
+from bot.languages import Languages
 from bot.settings import BotSettings
 
 
@@ -40,24 +40,10 @@ async def on_language(message: Message, t: Translator) -> None:
 
 
 async def on_language_chosen(
-    callback: CallbackQuery,
-    callback_data: LanguageButton,
-    bot_languages: LanguageStore,
-    language_middleware: Language,
-    catalogues: TextCatalogues,
-    t: Translator,
+    callback: CallbackQuery, callback_data: LanguageButton, languages: Languages
 ) -> None:
     """Remember the choice and confirm it in the language chosen."""
-    user = callback.from_user
-    if callback_data.language == FOLLOW_TELEGRAM:
-        bot_languages.forget(user.id)
-    elif callback_data.language in LANGUAGES:
-        bot_languages.choose(user.id, callback_data.language)
-    else:
-        await callback.answer(t("unknown.button"))
-        return
-    language = await language_middleware.get_locale(callback, {"event_from_user": user})
-    chosen = Translator(catalogues, language)
+    chosen = languages.choose(callback.from_user, callback_data.chosen)
     await callback.answer(chosen("language.chosen"))
     if isinstance(callback.message, Message):
         await callback.message.edit_text(chosen("start"))

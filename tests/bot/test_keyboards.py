@@ -6,15 +6,17 @@ import dataclasses
 
 import pytest
 
-from bot.client.types import ChordSegment, Model, ModelState, Result, View
-from bot.i18n import Translator
-from bot.keyboards import (
+from bot.buttons import (
     ChordsButton,
     ContinueButton,
     ListenButton,
     RenderButton,
     RollButton,
     SimpleChordsButton,
+)
+from bot.client.types import ChordSegment, Model, ModelState, Result, View
+from bot.i18n import Translator
+from bot.keyboards import (
     cancel_keyboard,
     continuation_keyboard,
     language_keyboard,
@@ -70,7 +72,7 @@ def test_buttons_come_back(result: Result, t: Translator) -> None:
         assert button.view is View.FULL
         assert button.transpose_semitones == result.transpose_semitones
     [going_on] = [ContinueButton.unpack(item) for item in data if item.startswith("g:")]
-    assert (going_on.view, going_on.is_sound) == (View.FULL, True)
+    assert (going_on.view, going_on.measures) == (View.FULL, 8)
     assert going_on.transpose_semitones == result.transpose_semitones
     assert all(abs(render.transpose_semitones) <= 24 for render in renders)
     [chords] = [ChordsButton.unpack(item) for item in data if item.startswith("c:")]

@@ -12,6 +12,7 @@ from babel.messages.pofile import read_po
 from notabot.v1 import errors_pb2
 
 import bot
+from bot.buttons import EXTRAS
 from bot.client.types import ModelState, Stage, View
 from bot.commands import ADMIN_COMMANDS, COMMANDS
 from bot.errors import BotError, BotErrorCode
@@ -30,7 +31,7 @@ COMPUTED = {
     *(f"note.{letter}" for letter in "CDEFGAB"),
     *("key.major", "key.minor"),
     *(f"stem.{name}" for name in STEMS),
-    *("result.rendering", "result.preparing"),
+    *(extra.label for extra in EXTRAS.values()),
 }
 
 

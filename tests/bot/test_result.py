@@ -23,7 +23,7 @@ from notabot.v1 import transcription_pb2 as pb
 
 from bot import delivery
 from tests.bot.conftest import Harness
-from tests.bot.service import OGG, Events, RefusalError, render_again, result
+from tests.bot.service import OGG, Events, RefusalError, artifact, render_again, result
 from tests.bot.telegram import Person, audio, buttons, received, voice
 
 RESULT_ID = "0123456789abcdef0123456789abcdef"
@@ -113,6 +113,21 @@ async def test_simple_chords_are_a_rendering_of_their_own(harness: Harness) -> N
     await person.press(buttons(simple)["Chord sheet"], received(simple, person))
     assert harness.service.renders[-1].render.simple_chords
     assert harness.service.renders[-1].render.view == pb.VIEW_CHORDS
+
+
+async def test_a_file_of_a_new_kind_comes_after_those_known(harness: Harness) -> None:
+    async def newer(request: pb.RenderRequest) -> Events:
+        for name in ("score.tab", "score.mid", "score-1.png", "score.pdf"):
+            for event in artifact(name, b"data"):
+                yield event
+        yield pb.TranscribeEvent(result=result(request.render))
+
+    person, controls = await _controls(harness)
+    harness.service.render = newer
+    await person.press(buttons(controls)["Melody"], received(controls, person))
+
+    files = harness.session.sent(SendMediaGroup)[-1]
+    assert [item.media.filename for item in files.media] == ["score.pdf", "score.mid", "score.tab"]
 
 
 async def test_the_roll_comes_as_a_photo(harness: Harness) -> None:
@@ -318,7 +333,13 @@ async def test_buttons_of_an_old_message(harness: Harness) -> None:
     assert pages.chat_id == person.chat.id
 
 
-@pytest.mark.parametrize("data", ["r:1:z:0", "r:1:f:99", "r:1:f:much", "r", "zzz", "l:xx"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *("r:1:z:0", "r:1:fm:0", "r:1::0", "r:1:f:99", "r:1:f:much", "r", "zzz", "l:xx"),
+        *("o:1:f:-25", "c:1:25", "d:1:-25"),
+    ],
+)
 async def test_strange_buttons_are_answered(harness: Harness, data: str) -> None:
     await harness.person().press(data)
 

@@ -1,0 +1,168 @@
+"""What buttons carry, and what each kind under a result sends.
+
+The bot is stateless, so a button holds everything that its press needs: the result's id, the view
+and the transposition that it asks for. Callback data outside a field's range does not unpack, and
+so is answered like any unknown button. ``callback_data`` has at most 64 bytes, which leaves 47 for
+the result's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Annotated, Final
+
+from aiogram.filters.callback_data import CallbackData
+from pydantic import Field
+
+from bot.client.types import Format, Preset, Result, View
+from bot.i18n import LANGUAGES
+
+MAX_TRANSPOSITION: Final = 24
+FOLLOW_TELEGRAM: Final = "auto"
+MEASURES: Final = 8
+MAX_MEASURES: Final = 32
+MAX_SEED: Final = 99
+BOLDNESS_STEPS: Final = 2
+"""From the usual to the calmest, and to the boldest."""
+
+_VIEW_CODES: Final = {
+    View.FULL: "f", View.MELODY: "m", View.LEAD_SHEET: "l", View.PIANO: "p", View.CHORDS: "c",
+}  # fmt: skip
+_VIEWS: Final = {code: view for view, code in _VIEW_CODES.items()}
+
+ViewCode = Annotated[str, Field(pattern=f"(?i)^[{''.join(_VIEWS)}]$")]
+Semitones = Annotated[int, Field(ge=-MAX_TRANSPOSITION, le=MAX_TRANSPOSITION)]
+
+
+def view_code(view: View, *, simple_chords: bool) -> str:
+    """The letter of a view, a capital where chords are simplified."""
+    code = _VIEW_CODES[view]
+    return code.upper() if simple_chords else code
+
+
+class CancelButton(CallbackData, prefix="x"):
+    """Stop a running job."""
+
+    job_id: str
+
+
+class RenderButton(CallbackData, prefix="r"):
+    """Show a result in another view or transposition, or with other chords."""
+
+    result_id: str
+    view_code: ViewCode
+    transpose_semitones: Semitones
+
+    @property
+    def view(self) -> View:
+        """The view."""
+        return _VIEWS[self.view_code.lower()]
+
+    @property
+    def simple_chords(self) -> bool:
+        """Whether chords are reduced to triads and sevenths."""
+        return self.view_code.isupper()
+
+
+class ListenButton(RenderButton, prefix="p"):
+    """Play what is shown."""
+
+
+class RollButton(RenderButton, prefix="o"):
+    """Draw a result's piano roll."""
+
+
+class StemsButton(RenderButton, prefix="k"):
+    """Send what a song was separated into."""
+
+
+class Medium(Enum):
+    """What a chat shows files as."""
+
+    PHOTO = auto()
+    VOICE = auto()
+    MUSIC = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a button sends beside the pages, leaving the buttons where they are.
+
+    Parameters
+    ----------
+    label : str
+        Message id of the button's text.
+    format : Format
+        Asked of the service.
+    medium : Medium
+        What the chat shows the files as.
+    in_every_view : bool
+        Whether the files are the same in every view; the caption then names none.
+    is_offered : callable
+        Whether a result has such files.
+    """
+
+    label: str
+    format: Format
+    medium: Medium
+    in_every_view: bool = False
+    is_offered: Callable[[Result], bool] = lambda result: True
+
+
+EXTRAS: Final[Mapping[type[RenderButton], Extra]] = {
+    ListenButton: Extra("button.listen", Format.PREVIEW, Medium.VOICE),
+    RollButton: Extra("button.roll", Format.ROLL, Medium.PHOTO, in_every_view=True),
+    StemsButton: Extra(
+        "button.stems",
+        Format.STEMS,
+        Medium.MUSIC,
+        in_every_view=True,
+        is_offered=lambda result: result.preset is Preset.SONG,
+    ),
+}
+"""Every such button, in the order in which they stand under a result."""
+
+
+class ContinueButton(RenderButton, prefix="g"):
+    """Continue a result as it is shown; ``boldness`` counts :data:`BOLDNESS_STEPS`."""
+
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
+    boldness: Annotated[int, Field(ge=-BOLDNESS_STEPS, le=BOLDNESS_STEPS)] = 0
+    measures: Annotated[int, Field(ge=1, le=MAX_MEASURES)] = MEASURES
+
+
+class ChordsButton(CallbackData, prefix="c"):
+    """Write a result's chords as text."""
+
+    result_id: str
+    transpose_semitones: Semitones
+
+
+class SimpleChordsButton(ChordsButton, prefix="d"):
+    """Write a result's chords as text, reduced to triads and sevenths."""
+
+
+class ShownButton(CallbackData, prefix="s"):
+    """What is shown already."""
+
+    what: str
+
+
+class LanguageButton(CallbackData, prefix="l"):
+    """Choose a language, or :data:`FOLLOW_TELEGRAM`."""
+
+    language: Annotated[str, Field(pattern=f"^({'|'.join((*LANGUAGES, FOLLOW_TELEGRAM))})$")]
+
+    @property
+    def chosen(self) -> str | None:
+        """The language; None for that of the person's Telegram."""
+        return None if self.language == FOLLOW_TELEGRAM else self.language
+
+
+class UseButton(CallbackData, prefix="u"):
+    """Make a model serve a task; for administrators."""
+
+    task: str
+    model: str

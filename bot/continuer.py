@@ -1,0 +1,84 @@
+"""The use case of the continue buttons: a result goes on for some measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from bot.attendant import Attendant, Watch, report
+from bot.buttons import BOLDNESS_STEPS, ContinueButton
+from bot.client.calls import ServiceClient, collect
+from bot.client.types import Artifact, ContinueOptions, Format, RenderOptions
+from bot.delivery import send_continuation
+from bot.errors import ServiceError, ServiceErrorCode
+from bot.request import Press
+from bot.settings import BotSettings
+from bot.status import StatusMessage
+
+WRITTEN: Final = (Format.PNG, Format.MIDI)
+"""What a chat is sent, beside the sound where the service can play."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continuer:
+    """Answers presses on the button under a result, and on those under a continuation."""
+
+    settings: BotSettings
+    client: ServiceClient
+    attendant: Attendant
+
+    async def answer(self, press: Press, button: ContinueButton) -> None:
+        """Send pages, MIDI and sound of a continuation, and buttons for other ones."""
+        title = press.title
+        options = ContinueOptions(
+            button.measures,
+            button.seed,
+            button.boldness / BOLDNESS_STEPS,
+            RenderOptions(
+                button.view,
+                button.transpose_semitones,
+                title=title,
+                simple_chords=button.simple_chords,
+                paper=self.settings.paper,
+            ),
+        )
+
+        async def compose(status: StatusMessage) -> list[Artifact]:
+            watch = report(status, press.t)
+            return await self._ask(button.result_id, options, press.id, watch)
+
+        async def send(files: list[Artifact]) -> None:
+            await send_continuation(press, button, files, title)
+
+        with self.attendant.jobs.slot(press.buttons, 1) as free:
+            if not free:
+                await press.acknowledge(press.t("result.busy"))
+                return
+            await press.acknowledge()
+            words = press.t("result.continuing")
+            outcome = await self.attendant.serve(press, words, compose, send)
+        if outcome == ServiceErrorCode.RESULT_EXPIRED:
+            await press.take_buttons_away()
+
+    async def _ask(
+        self, result_id: str, options: ContinueOptions, request_id: str, watch: Watch
+    ) -> list[Artifact]:
+        """Ask for sound too, and again without it if the service cannot play.
+
+        The service says so before it composes.
+        """
+        try:
+            return await self._compose(
+                result_id, options.written_as((*WRITTEN, Format.PREVIEW)), request_id, watch
+            )
+        except ServiceError as error:
+            if error.code != ServiceErrorCode.PREVIEW_UNAVAILABLE:
+                raise
+        return await self._compose(result_id, options.written_as(WRITTEN), request_id, watch)
+
+    async def _compose(
+        self, result_id: str, options: ContinueOptions, request_id: str, watch: Watch
+    ) -> list[Artifact]:
+        events = self.client.continue_music(result_id, options, request_id=request_id)
+        _, files = await collect(events, watch)
+        return files

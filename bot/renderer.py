@@ -1,0 +1,115 @@
+"""The use case of most buttons: a result that the service remembers, shown in another way."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from aiogram.enums import ChatAction
+from aiogram.utils.chat_action import ChatActionSender
+
+from bot.buttons import EXTRAS, ChordsButton, Medium, RenderButton, SimpleChordsButton
+from bot.client.calls import ServiceClient, collect
+from bot.client.types import CHAT_FORMATS, Artifact, Format, RenderOptions, Result
+from bot.delivery import deliver, send_extra
+from bot.errors import ServiceError
+from bot.jobs import Jobs
+from bot.request import Press
+from bot.settings import BotSettings
+from bot.views import chords_texts
+
+Send = Callable[[Result, list[Artifact]], Awaitable[None]]
+
+_ACTIONS: Final = {
+    Medium.PHOTO: ChatAction.UPLOAD_PHOTO,
+    Medium.VOICE: ChatAction.UPLOAD_VOICE,
+    Medium.MUSIC: ChatAction.UPLOAD_DOCUMENT,
+}
+"""What the chat says that the bot is doing meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Answers presses on the buttons under a result, one press a message at a time."""
+
+    settings: BotSettings
+    client: ServiceClient
+    jobs: Jobs
+
+    async def show(self, press: Press, button: RenderButton) -> None:
+        """Send pages and files of another view, transposition or kind of chords.
+
+        The buttons move down to them.
+        """
+
+        async def send(result: Result, files: list[Artifact]) -> None:
+            await deliver(press, result, files, press.title)
+            await press.delete_message()
+
+        words = press.t("result.rendering")
+        await self._answer(press, button, CHAT_FORMATS, words, ChatAction.UPLOAD_PHOTO, send)
+
+    async def send_extra(self, press: Press, button: RenderButton) -> None:
+        """Send the extra that a kind of button stands for; the buttons stay where they are."""
+        extra = EXTRAS[type(button)]
+
+        async def send(result: Result, files: list[Artifact]) -> None:
+            await send_extra(press, extra, result, files, press.title)
+
+        words = press.t("result.preparing")
+        action = _ACTIONS[extra.medium]
+        await self._answer(press, button, (extra.format,), words, action, send)
+
+    async def write_chords(self, press: Press, button: ChordsButton) -> None:
+        """Send the chords as text, in the key that is shown."""
+        options = RenderOptions(
+            transpose_semitones=button.transpose_semitones,
+            formats=(Format.JSON,),
+            simple_chords=isinstance(button, SimpleChordsButton),
+        )
+        await press.acknowledge()
+        try:
+            result, _ = await self._render(press, button.result_id, options)
+        except ServiceError as error:
+            await press.report(error)
+            return
+        for text in chords_texts(result, press.title, press.t) or [press.t("chords.none")]:
+            await press.say(text)
+
+    async def _answer(
+        self,
+        press: Press,
+        button: RenderButton,
+        formats: tuple[Format, ...],
+        words: str,
+        action: ChatAction,
+        send: Send,
+    ) -> None:
+        with self.jobs.slot(press.buttons, 1) as free:
+            if not free:
+                await press.acknowledge(press.t("result.busy"))
+                return
+            await press.acknowledge(words)
+            options = RenderOptions(
+                button.view,
+                button.transpose_semitones,
+                formats,
+                press.title,
+                button.simple_chords,
+                self.settings.paper,
+            )
+            async with ChatActionSender(bot=press.bot, action=action, **press.target.place):
+                try:
+                    result, files = await self._render(press, button.result_id, options)
+                except ServiceError as error:
+                    await press.report(error)
+                    return
+                await send(result, files)
+
+    async def _render(
+        self, press: Press, result_id: str, options: RenderOptions
+    ) -> tuple[Result, list[Artifact]]:
+        """Ask the service; rendering is over too soon to report on."""
+        events = self.client.render(result_id, options, request_id=press.id)
+        return await collect(events, lambda event: None)
