@@ -1,10 +1,13 @@
 # Notabot. `make` alone lists what can be asked for.
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
+# A file's tests share its fixtures, so a file stays on one worker; the long files come first as
+# collected. A worker needs about 1 GB, hence the limit.
+PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 PROTOS := $(wildcard proto/notabot/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format bench proto errors golden gallery clean
+.PHONY: help setup run demo test coverage check format bench proto errors golden gallery clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -18,8 +21,11 @@ run: setup  ## Start the service and the bot; without BOT_TOKEN, a chat page in 
 demo: setup  ## Transcribe the project's own samples into out/
 	@VENV=$(VENV) deploy/demo.sh
 
-test: setup  ## Run the whole test suite
-	@$(PYTHON) -m pytest
+test: setup  ## Run the whole test suite, a worker on each core
+	@$(PYTHON) -m pytest $(PARALLEL)
+
+coverage: setup  ## Run the test suite and measure coverage; fails below the floor in pyproject.toml
+	@$(PYTHON) -m pytest $(PARALLEL) --cov --cov-report=
 
 check: setup  ## Format, lint, types, import contracts, generated code and tables, deployment files
 	@$(VENV)/bin/ruff format --check .
@@ -52,4 +58,4 @@ gallery: setup  ## Make every picture and sound in docs/ again; look at them bef
 	@$(PYTHON) docs/images/make_chat.py
 
 clean:  ## Remove what was built; keeps the virtual environment
-	@rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf out build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 from playwright.async_api import Browser, Playwright
 
@@ -28,9 +31,10 @@ def find_or_install_chromium() -> str | None:
     """Return Chromium's path; as root, Debian's package is installed first where it is missing."""
     path = _find()
     if path is None and shutil.which("apt-get") and os.geteuid() == 0:
-        for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "--quiet", *command], check=False, timeout=480)
-        path = _find()
+        # apt refuses to run twice at a time: one worker installs, the others wait and find.
+        with (Path(tempfile.gettempdir()) / "notabot-chromium.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            path = _find() or _install()
     return path
 
 
@@ -41,3 +45,9 @@ async def launch(playwright: Playwright, path: str) -> Browser:
 
 def _find() -> str | None:
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+def _install() -> str | None:
+    for command in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+        subprocess.run(["apt-get", "--quiet", *command], check=False, timeout=480)
+    return _find()

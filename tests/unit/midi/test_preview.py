@@ -47,7 +47,9 @@ def test_a_scale_is_heard() -> None:
     assert 4.0 <= len(samples) / 48000 < 9.0
     assert 10 ** (-6 / 20) < np.abs(samples).max() < 10 ** (-1 / 20)
     spectrum = np.abs(np.fft.rfft(samples[4800:24000] * np.hanning(19200)))
-    assert spectrum.argmax() * 2.5 == pytest.approx(261.6, rel=0.02)
+    # The lowest strong partial: a soundfont may give the second one more weight.
+    lowest = np.flatnonzero(spectrum > spectrum.max() / 4)[0]
+    assert lowest * 2.5 == pytest.approx(261.6, rel=0.02)
 
 
 @NEEDS_SOUND
