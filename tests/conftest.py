@@ -1,4 +1,4 @@
-"""Fixtures that every test may use."""
+"""Fixtures shared by all tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let ``make golden`` write the golden files instead of comparing with them."""
+    """Add the option by which ``make golden`` writes the golden files."""
     parser.addoption("--rewrite-golden", action="store_true", help="write tests/golden again")
 
 

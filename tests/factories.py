@@ -1,4 +1,4 @@
-"""Sound with exact truth, made for tests: tones, melodies, and files in any container."""
+"""Synthetic audio whose notes are known exactly: tones, melodies, and files of any kind."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def build_tone(
     harmonics: int = 1,
     amplitude: float = 0.3,
 ) -> Samples:
-    """A steady tone with harmonics of amplitudes 1, 1/2, 1/3...: shape (N,), float32."""
+    """Return a steady tone with harmonics of amplitudes 1, 1/2, 1/3...: shape (N,), float32."""
     time_s = np.arange(round(duration_s * rate_hz)) / rate_hz
     partials = [k for k in range(1, harmonics + 1) if k * f_hz < rate_hz / 2]
     tone = sum(np.sin(2 * np.pi * k * f_hz * time_s) / k for k in partials)
@@ -52,7 +52,7 @@ def build_notes(
     tuning_cents: float = 0.0,
     tail_s: float = 0.3,
 ) -> Waveform:
-    """A mono waveform of decaying harmonic tones, each exactly where its note says."""
+    """Return a mono waveform of decaying harmonic tones, one at the exact times of each note."""
     length_s = max((note.offset_s for note in notes), default=0.0) + tail_s
     samples = np.zeros(round(length_s * rate_hz), dtype=np.float32)
     for note in notes:
@@ -77,7 +77,7 @@ def build_notes(
 def build_scale(
     pitches: Sequence[int] = (60, 62, 64, 65, 67, 69, 71, 72), note_s: float = 0.5
 ) -> list[NoteEvent]:
-    """Notes of equal length, one after another."""
+    """Return notes of equal length, one after another."""
     return [
         NoteEvent(k * note_s, (k + 1) * note_s - 0.02, pitch) for k, pitch in enumerate(pitches)
     ]
@@ -86,7 +86,7 @@ def build_scale(
 def build_noise(
     duration_s: float, *, rate_hz: int = RATE_HZ, amplitude: float = 0.1, seed: int = 0
 ) -> Samples:
-    """White noise, shape (N,), float32."""
+    """Return white noise, shape (N,), float32."""
     generator = np.random.default_rng(seed)
     noise = generator.standard_normal(round(duration_s * rate_hz)) * amplitude
     return noise.astype(np.float32)
@@ -94,7 +94,7 @@ def build_noise(
 
 @dataclass(frozen=True)
 class _Kind:
-    """How FFmpeg names a kind of file."""
+    """FFmpeg's names for a kind of file."""
 
     container: str
     codec: str
@@ -113,7 +113,7 @@ KINDS: Final = {
     "mp4": _Kind("mp4", "aac", "fltp"),
     "mov": _Kind("mov", "aac", "fltp"),
 }
-"""Every kind of file that people send; the last two with a picture."""
+"""Every kind of file that people send; the last two have a video track."""
 
 _WITH_VIDEO: Final = frozenset({"mp4", "mov"})
 _PICTURE_HZ: Final = 5
@@ -130,15 +130,15 @@ def encode_audio(
     samples : np.ndarray, shape (N,) or (C, N), C in 1, 2, 6
     kind : str
     rate_hz : int
-        Of ``samples``; the file's too, where the codec takes it.
+        Sample rate of ``samples``, and of the file if the codec supports it.
     sound : bool
-        False leaves the sound track out, for kinds with a picture.
+        False leaves the sound track out, for kinds with a video track.
     """
     described = KINDS[kind]
     channels = np.atleast_2d(samples).astype(np.float32, copy=False)
     target = io.BytesIO()
     with av.open(target, "w", format=described.container) as container:
-        # Every stream is declared before anything is written: the header names them all.
+        # Add every stream before writing anything: the header lists them all.
         picture = container.add_stream("mpeg4", rate=_PICTURE_HZ) if kind in _WITH_VIDEO else None
         layout = _LAYOUTS[len(channels)]
         track = (
@@ -190,9 +190,9 @@ def _encode_picture(
 
 
 def build_tiny_demucs(kind: str = "HTDemucs", sources: Sequence[str] = STEMS) -> Any:
-    """An untrained Demucs of version 2 ("Demucs"), 3 ("HDemucs") or 4, 60 thousand parameters.
+    """Return an untrained Demucs of version 2 ("Demucs"), 3 ("HDemucs") or 4 ("HTDemucs").
 
-    It runs at 16 kHz, in stereo, in segments of 1.5 s.
+    It has 60 thousand parameters and runs at 16 kHz, in stereo, in segments of 1.5 s.
     """
     from demucs.demucs import Demucs
     from demucs.hdemucs import HDemucs
@@ -217,7 +217,7 @@ def save_tiny_demucs(
     sources: Sequence[str] = STEMS,
     kind: str = "HTDemucs",
 ) -> Path:
-    """Save an untrained Demucs as demucs itself does; return the file."""
+    """Save an untrained Demucs in demucs's own format; return its path."""
     from demucs.states import get_state, save_with_checksum
 
     model = build_tiny_demucs(kind, sources)
@@ -234,7 +234,7 @@ def save_tiny_demucs(
 
 
 def publish_demucs(checkpoint: Path, **metadata: str) -> Path:
-    """Write a checkpoint as demucs publishes it on the hub, beside it; return the file."""
+    """Write beside a checkpoint the file that demucs publishes on the hub; return its path."""
     import torch
     from safetensors.torch import save_file
 
@@ -268,10 +268,10 @@ def perform(
     jitter_s: float = 0.0,
     seed: int = 0,
 ) -> Transcription:
-    """A performance of written notes, given as (start, duration, pitch) in beats, by part.
+    """Return a performance of written notes, given by part as (start, duration, pitch) in beats.
 
-    Parts named "vocals" are sung, "drums" drummed, others played on a piano. Beat 0 is the first
-    beat; ``pickup_beats`` of them come before the first downbeat. ``jitter_s`` is the standard
+    The part "vocals" is sung, "drums" is a drum kit, and any other a piano. Beat 0 is the first
+    beat; ``pickup_beats`` beats come before the first downbeat. ``jitter_s`` is the standard
     deviation of the onsets.
     """
     generator = random.Random(seed)
@@ -309,9 +309,9 @@ def perform(
 
 
 def sing(notes: Sequence[NoteEvent], *, rate_hz: int = RATE_HZ, tail_s: float = 0.3) -> Waveform:
-    """A lone voice-like line: glides into each note, vibrato, the formants of an "ah", breath.
+    """Return a synthetic solo voice: glides, vibrato, the formants of an "ah", and breath noise.
 
-    Between two notes the sound dips, as it does between two syllables.
+    The level dips between two notes, as it does between two syllables.
     """
     length_s = max((note.offset_s for note in notes), default=0.0) + tail_s
     time_s = np.arange(round(length_s * rate_hz)) / rate_hz
@@ -341,6 +341,6 @@ def sing(notes: Sequence[NoteEvent], *, rate_hz: int = RATE_HZ, tail_s: float = 
 
 
 def claim_flac_samples(data: bytes, total: int) -> bytes:
-    """Write a number of samples into the STREAMINFO block: the low 36 bits from byte 21 on."""
+    """Set the number of samples in a FLAC's STREAMINFO block: the low 36 bits from byte 21 on."""
     field = int.from_bytes(data[18:26], "big")
     return data[:18] + (field >> 36 << 36 | total).to_bytes(8, "big") + data[26:]

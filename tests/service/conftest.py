@@ -23,13 +23,13 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def held(settings: Settings) -> HeldPipeline:
-    """A pipeline that holds requests."""
+    """A pipeline that holds each request until it is released."""
     return HeldPipeline(settings)
 
 
 @pytest.fixture
 async def running(settings: Settings, held: HeldPipeline) -> AsyncIterator[Running]:
-    """A service that holds requests."""
+    """A service that holds each request until the pipeline is released."""
     async with run_service(settings, use_cases=held) as service:
         yield service
         held.release.set()
@@ -37,7 +37,7 @@ async def running(settings: Settings, held: HeldPipeline) -> AsyncIterator[Runni
 
 @pytest.fixture
 def build(tmp_path: Path) -> Callable[..., Settings]:
-    """Makes settings with groups of one's own."""
+    """Returns a function that builds settings with the given groups."""
 
     def make(**groups: dict[str, Any]) -> Settings:
         return build_settings(tmp_path, **groups)
@@ -47,7 +47,7 @@ def build(tmp_path: Path) -> Callable[..., Settings]:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """The environment of a service in a process of its own."""
+    """Environment variables of a service in a separate process."""
     return {
         **os.environ,
         "NOTABOT_SERVER_LISTEN": f"127.0.0.1:{free_port()}",
@@ -60,7 +60,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Starts a service as a process, and ends it after the test."""
+    """Returns a function that starts a service as a process, which is killed after the test."""
     started: list[subprocess.Popen[bytes]] = []
 
     def run(**more: str) -> subprocess.Popen[bytes]:

@@ -1,4 +1,4 @@
-"""A hundred files that nobody should send: damaged, renamed, lying about their length, endless."""
+"""A hundred hostile files: damaged, misnamed, with false lengths, or far too long."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SEED = 20
 
 
 def build_hostile_files() -> dict[str, bytes]:
-    """Return 100 files by name, the same at every call."""
+    """Return 100 files by name, the same in every call."""
     files = dict(_files())
     assert len(files) == 100
     return files
@@ -88,7 +88,7 @@ def _zip(content: bytes) -> bytes:
 
 
 def _not_numbers(wav: bytes) -> bytes:
-    """Replace a float WAV's samples."""
+    """Replace every sample of a float WAV by NaN."""
     start = wav.index(b"data") + 8
     count = (len(wav) - start) // 4
     return wav[:start] + np.full(count, np.nan, np.float32).tobytes()

@@ -1,4 +1,4 @@
-"""A real server with the tests' small stages, and what talks to it."""
+"""A real server with the tests' small stages, and helpers to call it."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def build_settings(directory: Path, **groups: dict[str, Any]) -> Settings:
 
 
 class HeldPipeline(Pipeline):
-    """The pipeline with the hearing left out: it holds each request until it is let go.
+    """A pipeline that transcribes nothing and holds each request until it is released.
 
-    While held it reports every few milliseconds, as a stage does.
+    A held request reports its progress every few milliseconds, as a stage does.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -96,7 +96,7 @@ class HeldPipeline(Pipeline):
     def continue_music(
         self, music: Transcription | Score, options: ContinueOptions, progress: Progress
     ) -> list[Artifact]:
-        """Write down what was asked for."""
+        """Record what was requested."""
         for done in (0.0, 0.5, 1.0):
             progress(Stage.CONTINUATION, done)
         self.continued.append((music, options))
@@ -124,7 +124,7 @@ def build_transcription(models: dict[str, str] | None = None) -> Transcription:
 
 @dataclass
 class Running:
-    """A running service, and stubs of it."""
+    """A running service, and stubs to call it."""
 
     service: Service
     channel: grpc.aio.Channel
@@ -138,7 +138,7 @@ class Running:
         self.health = health_pb2_grpc.HealthStub(self.channel)
 
     def transcribe(self, data: bytes, **call: Any) -> Any:
-        """Begin a call with the options of the voice preset."""
+        """Begin a call with the voice preset."""
         return self.transcription.Transcribe(iter(messages(data)), **call)
 
 
@@ -164,7 +164,7 @@ def messages(
     chunk_bytes: int = 65536,
     **render: Any,
 ) -> Iterable[transcription_pb2.TranscribeRequest]:
-    """What a caller sends."""
+    """Yield what a caller sends: the options, then the audio in chunks."""
     options = transcription_pb2.TranscribeOptions(
         preset=preset, render=transcription_pb2.RenderOptions(**render)
     )
@@ -174,6 +174,16 @@ def messages(
         yield transcription_pb2.TranscribeRequest(audio_chunk=chunk)
 
 
+async def drain(call: Any) -> list[Any]:
+    """Return every event of a call."""
+    return [event async for event in call]
+
+
+async def last(call: Any) -> Any:
+    """Return the last event of a call, which is its result."""
+    return (await drain(call))[-1]
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -181,7 +191,7 @@ def free_port() -> int:
 
 
 async def wait_until(condition: Callable[[], bool], limit_s: float = 3.0) -> None:
-    """Wait for what another thread or process does."""
+    """Wait until another thread or process has made a condition true."""
     async with asyncio.timeout(limit_s):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)

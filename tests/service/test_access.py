@@ -26,6 +26,7 @@ from inference_service.settings import Settings
 from tests.service.running import (
     HeldPipeline,
     Running,
+    drain,
     free_port,
     messages,
     read_failure,
@@ -42,7 +43,7 @@ def bearer(token: str) -> tuple[tuple[str, str]]:
 async def transcription_status(running: Running, metadata: Any) -> grpc.StatusCode:
     call = running.transcribe(b"a", metadata=metadata)
     with suppress(grpc.aio.AioRpcError):
-        _ = [event async for event in call]
+        await drain(call)
     return await call.code()
 
 
@@ -79,7 +80,7 @@ async def test_a_refusal_reaches_a_caller_in_the_middle_of_its_upload(
         for _ in range(10):
             call = running.transcribe(bytes(2_000_000))
             with pytest.raises(grpc.aio.AioRpcError) as raised:
-                _ = [event async for event in call]
+                await drain(call)
             assert read_failure(raised.value).reason == "UNAUTHENTICATED"
 
 
@@ -111,7 +112,7 @@ async def test_tokens_audio_and_titles_are_never_logged(build: Callable[..., Set
                 iter(messages(b"audio-bytes", title="private title")),
                 metadata=bearer("for-callers"),
             )
-            _ = [event async for event in call]
+            await drain(call)
             await transcription_status(running, bearer("wrong-token"))
     text = repr(lines)
     assert "transcription_done" in text
@@ -176,7 +177,7 @@ async def test_metrics(build: Callable[..., Settings]) -> None:
         stub = transcription_pb2_grpc.TranscriptionStub(running.channel)  # type: ignore[no-untyped-call]
         request = transcription_pb2.RenderRequest(result_id="unknown")
         with pytest.raises(grpc.aio.AioRpcError):
-            _ = [event async for event in stub.Render(request)]
+            await drain(stub.Render(request))
         text = await asyncio.to_thread(scrape)
     assert 'notabot_requests_total{code="OK",method="Transcribe"} 2.0' in text
     assert 'notabot_requests_total{code="RESULT_EXPIRED",method="Render"} 1.0' in text

@@ -1,4 +1,4 @@
-"""Continue: how cached results could go on."""
+"""Continue: continuations of cached results."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from tests.factories import build_notes, build_scale, encode_audio
 from tests.service.running import (
     HeldPipeline,
     Running,
+    drain,
+    last,
     messages,
     read_failure,
     run_service,
@@ -26,12 +28,12 @@ from tests.service.running import (
 
 async def transcribe(running: Running, data: bytes = b"a", **render: Any) -> str:
     call = running.transcription.Transcribe(iter(messages(data, **render)))
-    return str([event async for event in call][-1].result.result_id)
+    return str((await last(call)).result.result_id)
 
 
 async def go_on(running: Running, result_id: str, **options: Any) -> list[Any]:
     request = transcription_pb2.ContinueRequest(result_id=result_id, **options)
-    return [event async for event in running.transcription.Continue(request)]
+    return await drain(running.transcription.Continue(request))
 
 
 async def test_a_result_goes_on_after_a_restart(settings: Settings, held: HeldPipeline) -> None:
@@ -105,7 +107,7 @@ async def test_a_cancelled_search_frees_the_engraver(settings: Settings) -> None
         await call.read()
         call.cancel()
         again = running.transcription.Render(transcription_pb2.RenderRequest(result_id=result_id))
-        assert [event async for event in again][-1].HasField("result")
+        assert (await last(again)).HasField("result")
 
 
 async def test_what_was_sung_goes_on(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Health told truthfully, at once and under load; SIGTERM; a quick start."""
+"""Health checks, at rest and under load; SIGTERM; a quick start."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.factories import build_notes, build_scale, encode_audio
 from tests.service.running import (
     HeldPipeline,
     Running,
+    last,
     messages,
     read_failure,
     run_service,
@@ -32,10 +33,6 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 async def check(running: Running, service: str = "") -> Any:
     request = health_pb2.HealthCheckRequest(service=service)
     return (await running.health.Check(request)).status
-
-
-async def last(call: Any) -> Any:
-    return [event async for event in call][-1]
 
 
 async def test_serving_begins_with_the_models(settings: Settings, held: HeldPipeline) -> None:
@@ -102,7 +99,7 @@ async def test_draining_ends_what_takes_too_long(settings: Settings, held: HeldP
 
 
 async def first_health(address: str, limit_s: float) -> tuple[float, Any]:
-    """Seconds until the first answer, and the answer."""
+    """Return the seconds until the first answer, and the status."""
     start_s = time.monotonic()
     options = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100)]
     async with grpc.aio.insecure_channel(address, options) as channel:

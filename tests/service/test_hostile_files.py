@@ -1,7 +1,7 @@
-"""A hundred hostile files, sent to a service in a process of its own.
+"""A hundred hostile files, sent to a service in a separate process.
 
-With ``NOTABOT_TEST_PROFILE=cpu`` the real models hear what can be decoded (some minutes); by
-default the small ones of the tests do.
+By default the tests' small models transcribe what can be decoded; with ``NOTABOT_TEST_PROFILE=cpu``
+the real models do, which takes some minutes.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from notabot.v1 import (
 )
 
 from tests.service.hostile import build_hostile_files
-from tests.service.running import messages, read_failure
+from tests.service.running import last, messages, read_failure
 
 PROFILE = os.environ.get("NOTABOT_TEST_PROFILE", "tiny")
 TIMEOUT_S = 60.0
 AUDIO_ERRORS = {name for name, _ in errors_pb2.ErrorCode.items() if name.startswith("AUDIO")}
 GROWTH_LIMIT_BYTES = 250_000_000
-"""Far below what one undetected hour of samples (1.3 GB) would take."""
+"""Far below the 1.3 GB that an hour of samples would take if it were decoded whole."""
 
 
 async def send(stub: Any, data: bytes) -> str:
@@ -35,10 +35,10 @@ async def send(stub: Any, data: bytes) -> str:
     options = {"preset": transcription_pb2.PRESET_AUTO, "formats": [transcription_pb2.FORMAT_JSON]}
     call = stub.Transcribe(iter(messages(data, **options)), timeout=TIMEOUT_S)
     try:
-        events = [event async for event in call]
+        result = await last(call)
     except grpc.aio.AioRpcError as error:
         return read_failure(error).reason
-    assert events[-1].HasField("result")
+    assert result.HasField("result")
     return "RESULT"
 
 
@@ -61,7 +61,7 @@ async def test_each_gets_a_result_or_a_documented_error(
         for round_number in range(2):
             for name, data in files.items():
                 outcomes[name] = await send(stub, data)
-            # The first round warms libraries up; the second must find nothing left to grow.
+            # Libraries allocate in the first round; in the second, memory must not grow.
             if round_number == 0:
                 before_bytes = await resident_bytes()
         growth_bytes = await resident_bytes() - before_bytes

@@ -1,4 +1,4 @@
-"""Models: listed, exchanged while requests run, refused."""
+"""Models: listed, changed while requests run, refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,14 @@ from inference_service.music.events import NoteEvent
 from inference_service.pipeline.stages import Component, Task
 from inference_service.settings import ModelSettings, Settings
 from inference_service.tiny import AutocorrelationTagger, build_tiny_catalog
-from tests.service.running import HeldPipeline, Running, read_failure, run_service, wait_until
+from tests.service.running import (
+    HeldPipeline,
+    Running,
+    last,
+    read_failure,
+    run_service,
+    wait_until,
+)
 
 
 async def activate(running: Running, task: str, model: str) -> models_pb2.ActivateResponse:
@@ -58,10 +65,6 @@ async def test_exchange_under_load_fails_no_request(build: Callable[..., Setting
     first = held.began[0]
     assert used.pop(first) == "autocorrelation@1"
     assert set(used.values()) == {"autocorrelation-coarse@1"}
-
-
-async def last(call: Any) -> Any:
-    return [event async for event in call][-1]
 
 
 async def test_the_list_tells_what_is_active(running: Running) -> None:
@@ -107,21 +110,21 @@ async def test_unknown_models(running: Running, task: str, model: str) -> None:
 
 
 class Deaf(AutocorrelationTagger):
-    """Hears nothing."""
+    """A tagger that finds no notes."""
 
     def tag(self, *arguments: Any) -> list[NoteEvent]:
         return []
 
 
 class Garbling(AutocorrelationTagger):
-    """Returns times that are not numbers."""
+    """A tagger that returns NaN as a time."""
 
     def tag(self, *arguments: Any) -> list[NoteEvent]:
         return [NoteEvent(math.nan, 1.0, 60)]
 
 
 class Crashing(AutocorrelationTagger):
-    """Fails."""
+    """A tagger that raises an exception."""
 
     def tag(self, *arguments: Any) -> list[NoteEvent]:
         raise RuntimeError("a tensor of the wrong shape")

@@ -1,4 +1,4 @@
-"""Render: cached results in another form, also after a restart."""
+"""Render: cached results with other options, also after a restart."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from inference_service.settings import Settings
 from tests.service.running import (
     HeldPipeline,
     Running,
+    drain,
+    last,
     messages,
     read_failure,
     run_service,
@@ -22,14 +24,14 @@ from tests.service.running import (
 
 async def transcribe(running: Running, **render: Any) -> transcription_pb2.Result:
     call = running.transcription.Transcribe(iter(messages(b"a", **render)))
-    return [event async for event in call][-1].result
+    return (await last(call)).result
 
 
 async def render(running: Running, result_id: str, **options: Any) -> list[Any]:
     request = transcription_pb2.RenderRequest(
         result_id=result_id, render=transcription_pb2.RenderOptions(**options)
     )
-    return [event async for event in running.transcription.Render(request)]
+    return await drain(running.transcription.Render(request))
 
 
 async def test_a_result_is_rendered_again_after_a_restart(

@@ -17,15 +17,12 @@ from inference_service.settings import Settings
 from tests.service.running import (
     HeldPipeline,
     Running,
+    drain,
     messages,
     read_failure,
     run_service,
     wait_until,
 )
-
-
-async def drain(call: Any) -> list[Any]:
-    return [event async for event in call]
 
 
 async def fail(call: Any) -> Any:
@@ -257,7 +254,7 @@ async def test_malformed_requests(
 
 
 class BrokenPipeline(HeldPipeline):
-    """Fails as it is told to."""
+    """A pipeline that raises a given error."""
 
     def __init__(self, settings: Settings, error: Exception) -> None:
         super().__init__(settings)

@@ -1,4 +1,4 @@
-"""Fixtures of the command line's tests."""
+"""Fixtures for tests of the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.service.running import build_settings, run_service
 
 @pytest.fixture(autouse=True)
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The small stages, and folders of the test's own."""
+    """Use the small stages and the test's own folders."""
     monkeypatch.setenv("NOTABOT_MODELS_PROFILE", "tiny")
     monkeypatch.setenv("NOTABOT_MODELS_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.chdir(tmp_path)
@@ -32,7 +32,7 @@ def song(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    """Address of a service that runs in a thread, with tokens."""
+    """Address of a service that runs in a thread and requires tokens."""
     tokens = {"token": "for-callers", "admin_token": "for-administrators"}
     settings = build_settings(tmp_path, server=tokens)
     started: list[Service] = []

@@ -1,4 +1,4 @@
-"""The command as a function."""
+"""The command line as a function."""
 
 from __future__ import annotations
 

@@ -166,14 +166,14 @@ def test_notate(tmp_path: Path) -> None:
 
 
 class SlowWaltz:
-    """A reader that hears three beats in everything, a second each."""
+    """A rhythm reader that always finds bars of three beats, each one second long."""
 
     def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
         """Return the rhythm."""
         return Rhythm(tuple(Beat(float(k), k % 3 + 1) for k in range(4)), 60.0, "3/4")
 
     def place(self, transcription: Transcription) -> Transcription:
-        """Leave the places to the quantiser."""
+        """Leave placement to the quantiser."""
         return transcription
 
 

@@ -1,4 +1,4 @@
-"""``notabot continue``: any kind of music in, how it could go on out."""
+"""``notabot continue`` on every kind of file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def tune(tmp_path: Path) -> Path:
 
 
 def bars(out: Path, name: str = "continuation.musicxml") -> int:
-    """How many bars the first part of a page has."""
+    """Number of bars in the first part of a MusicXML file."""
     return (out / name).read_bytes().split(b"</part>")[0].count(b"<measure ")
 
 

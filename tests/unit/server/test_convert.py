@@ -1,4 +1,4 @@
-"""Protobuf to domain values and back."""
+"""Protobuf messages to domain values and back."""
 
 from __future__ import annotations
 
