@@ -1,8 +1,8 @@
-"""A style's probabilities with a piece's own music counted in: what it has done it does again.
+"""Adapt the probabilities of a style to a piece, by adding counts from the piece itself.
 
-This is the cache of language models (Kuhn and De Mori, "A cache-based natural language model for
-speech recognition", IEEE Transactions on Pattern Analysis and Machine Intelligence 1990): by the
-same smoothing, what the piece never does keeps the corpus's probability.
+This is a cache language model (Kuhn and De Mori, "A cache-based natural language model for speech
+recognition", IEEE Transactions on Pattern Analysis and Machine Intelligence 1990). Smoothing leaves
+probability for what does not occur in the piece, in the proportions of the corpus.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from inference_service.continuation.parser import Parser
 from inference_service.continuation.probabilities import Choice, Probabilities, count_choices
 
 OWN_WEIGHT: Final = 3.0
-"""How many bars of the corpus a bar of the piece itself is worth."""
+"""Weight of a count from the piece relative to one from the corpus. Set by hand; not fitted."""
 
 CONTEXT_WORDS: Final = 8
-"""So many words before a sentence hold all that its rules hang on."""
+"""Number of preceding words that is enough for the context of any rule."""
 
 
 def read_bars(
     known: Probabilities, slots: Sequence[Slots], before: Sequence[str] = ()
 ) -> tuple[Choice, ...]:
-    """Return the choices that bars of chords are made of; ``before`` are degrees before them."""
+    """Parse bars of chords into grammar choices; ``before`` are the preceding degrees."""
     words = write_harmony(slots, before[-1] if before else "")
     grammar = start_at(known.grammar, ["bar"] * len(slots))
     return Parser(known.within(grammar)).read(words, before).choices
@@ -35,7 +35,7 @@ def read_bars(
 def read_melody_bars(
     known: Probabilities, bars: Sequence[MelodyBar], harmony_at: HarmonyAt, first: int = 0
 ) -> list[tuple[Choice, ...]]:
-    """Return the choices that each bar of melody is made of, from one of them on."""
+    """Parse bars of melody, from index ``first``, into the grammar choices of each bar."""
     before: list[str] = []
     read = []
     written = write_melody(known.grammar, bars, harmony_at, first)
@@ -47,7 +47,7 @@ def read_melody_bars(
 
 
 def adapt_harmony(known: Probabilities, slots: Sequence[Slots]) -> Probabilities:
-    """Return probabilities with a piece's bars counted in."""
+    """Return probabilities adapted to the chords of a piece."""
     counts = count_choices(known.grammar, _rules(read_bars(known, slots)))
     return known.plus(counts, OWN_WEIGHT)
 
@@ -55,11 +55,11 @@ def adapt_harmony(known: Probabilities, slots: Sequence[Slots]) -> Probabilities
 def adapt_melody(
     known: Probabilities, bars: Sequence[MelodyBar], harmony_at: HarmonyAt
 ) -> Probabilities:
-    """Return probabilities with a piece's melody counted in."""
+    """Return probabilities adapted to the melody of a piece."""
     choices = [c for read in read_melody_bars(known, bars, harmony_at) for c in _rules(read)]
     return known.plus(count_choices(known.grammar, choices), OWN_WEIGHT)
 
 
 def _rules(choices: Sequence[Choice]) -> Sequence[Choice]:
-    """Leave out the choice with which a sentence starts, a rule of no grammar file."""
+    """Drop the first choice, which belongs to the start rule that :func:`start_at` adds."""
     return choices[1:]

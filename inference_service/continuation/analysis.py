@@ -1,4 +1,4 @@
-"""What a piece tells about how it could go on: its key, harmony, phrases, melody and rhythm."""
+"""Analyse the key, harmony, phrases, melody and rhythm of a piece for its continuation."""
 
 from __future__ import annotations
 
@@ -26,22 +26,25 @@ from inference_service.music.score import Bar, Score, ScoreNote
 MIN_NOTES: Final = 4
 PHRASE_BARS: Final = 4
 KEPT_BARS: Final = 32
-"""The end of a piece tells most about what follows; no more of it is weighed."""
+"""Number of bars, from the end, that are analysed. The end is the best guide to what follows."""
 
 _GRAMS: Final = (2, 3)
+
+# Bonuses in the search for phrases, in units of a bar of rest. Set by hand; not fitted.
 _CLOSING: Final = 0.2
+"""Bonus for a phrase that ends with a tonic after a dominant."""
 _FROM_THE_FIRST: Final = 0.1
-"""What speaks for phrases that are counted from the first bar."""
+"""Bonus for phrases counted from the first bar."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """A phrase's end.
+    """The end of a phrase.
 
     Attributes
     ----------
     bar : int
-        Its index among the analysed bars.
+        Index among the analysed bars.
     kind : str
         ``authentic``, ``plagal``, ``deceptive``, ``half`` or ``none``, by the last two chords.
     """
@@ -52,15 +55,18 @@ class Cadence:
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How often things come in a melody: each a distribution, empty without bars.
+    """Statistics of a melody, each a distribution; empty if there is nothing to count.
 
     Attributes
     ----------
     durations : mapping of ticks to share
-    onsets : mapping of places in the bar, in ticks, to share
-    divisions : mapping of whether a note begins, and the place in the beat, in ticks, to share
-        Of notes, and of what goes on or is silent.
-    intervals : mapping of two and three moves in a row, each with its duration, to share
+        Durations of notes.
+    onsets : mapping of ticks to share
+        Positions of onsets in the bar.
+    divisions : mapping of (bool, int) to share
+        Whether a segment begins with an onset, and its position in the beat in ticks.
+    intervals : mapping of tuples to share
+        Sequences of two and of three intervals, each with the duration of the note it leads to.
     """
 
     durations: dict[int, float]
@@ -71,28 +77,32 @@ class Habits:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A piece's last bars, at most :data:`KEPT_BARS`.
+    """Analysis of the last bars of a piece, at most :data:`KEPT_BARS`.
 
     Attributes
     ----------
     bars : tuple of Bar
-        Full ones, as they stand in the score.
+        The analysed bars, at their positions in the score.
     key : Key
-        At the end.
+        Key at the end.
     tonic : int
-        Pitch class of the major key with its signature.
+        Tonic, as a pitch class, of the major key with the same signature.
     slots : tuple of Slots
-        The degrees of each bar, as of the key at the end.
+        Degrees of each bar in the key at the end.
     melody : tuple of MelodyBar
-        Of each bar.
+        Melody of each bar.
     cadences : tuple of Cadence
+        Cadence of each phrase.
     bars_into_phrase : int
-        Bars since the last phrase ended.
+        Number of bars since the last phrase ended.
     habits : Habits
+        Statistics of the melody.
     low, high : int
-        Between these pitches the melody moves.
-    notes_per_bar, changes_per_bar : float
-        Of melody and harmony, where there are any.
+        Register of the melody: its 3rd and 97th percentile of pitch.
+    notes_per_bar : float
+        Mean number of notes in bars with melody.
+    changes_per_bar : float
+        Mean number of chord changes, at least a quarter.
     """
 
     bars: tuple[Bar, ...]
@@ -110,37 +120,37 @@ class Analysis:
 
     @property
     def degrees(self) -> tuple[str, ...]:
-        """The chords in their order, none twice in a row."""
+        """The degrees in order, without immediate repetitions."""
         return tuple(list_changes(self.slots))
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """What each of :attr:`degrees` does."""
+        """The function of each of :attr:`degrees`."""
         return tuple(find_function(degree) for degree in self.degrees)
 
     @property
     def has_melody(self) -> bool:
-        """Whether any of the bars has a note of melody."""
+        """Whether any melody note begins in the bars."""
         return any(bar.attacks for bar in self.melody)
 
     def harmony_at(self, bar: int, place: int) -> Harmony:
-        """Return the chord at a place, in ticks, of one of the bars."""
+        """Return the chord at a position, in ticks, of one of the bars."""
         return find_harmony(self.slots[bar], int(self.bars[bar].length_beats), place, self.tonic)
 
 
 def find_harmony(slots: Slots, beats: int, place: int, tonic: int) -> Harmony:
-    """Return the chord at a place, in ticks, of a bar of so many beats."""
+    """Return the chord at a position, in ticks, of a bar with a number of beats."""
     return build_harmony(slots[min(place * len(slots) // (beats * TICKS), len(slots) - 1)], tonic)
 
 
 def analyse(score: Score, melody: Sequence[ScoreNote]) -> Analysis:
-    """Return what the end of a piece tells.
+    """Analyse the end of a piece.
 
     Raises
     ------
     NothingToContinue
-        If it has fewer than :data:`MIN_NOTES` notes with a pitch, or ends in a metre that the
-        grammar of melody lacks.
+        If it has fewer than :data:`MIN_NOTES` pitched notes, or ends in a metre for which the
+        melody grammar has no rules.
     """
     count = sum(len(part.notes) for part in score.parts if not part.is_drum)
     bars = _last_bars(score)
@@ -177,7 +187,7 @@ def analyse(score: Score, melody: Sequence[ScoreNote]) -> Analysis:
 
 
 def _last_bars(score: Score) -> list[Bar]:
-    """Return the last full bars, back to the first that is in no metre of :data:`METRES`."""
+    """Return the last full bars as far back as their metres are in :data:`METRES`."""
     bars: list[Bar] = []
     for bar in reversed(score.bars()):
         if bar.number <= 0 or bar.length_beats not in METRES or len(bars) == KEPT_BARS:
@@ -187,10 +197,10 @@ def _last_bars(score: Score) -> list[Bar]:
 
 
 def find_phrase_ends(slots: Sequence[Slots], melody: Sequence[MelodyBar]) -> list[int]:
-    """Return the bars with which phrases of four end.
+    """Return the indices of the bars that end four-bar phrases.
 
-    Of the four ways to count in fours the one is taken whose ends are the most restful: by the
-    silence or the long note with which the melody's bar closes, and by a tonic after a dominant.
+    Of the four possible alignments, the one with the most restful ends is chosen. Rest is measured
+    by the silence or long note at the end of the bar, with a bonus for a tonic after a dominant.
     """
     rest = [line.repose + _closes(slots, index) for index, line in enumerate(melody)]
     means = [
@@ -211,7 +221,7 @@ def _closes(slots: Sequence[Slots], bar: int) -> float:
 
 
 def name_cadence(slots: Sequence[Slots], bar: int, key: Key) -> str:
-    """Return what kind of cadence a bar closes with."""
+    """Return the kind of cadence at the end of a bar."""
     changes = list_changes(slots[max(bar - 1, 0) : bar + 1])
     last, before = changes[-1], changes[-2] if len(changes) > 1 else SILENCE
     tonic, relative = ("I", "vi") if key.mode == "major" else ("vi", "I")
@@ -224,7 +234,7 @@ def name_cadence(slots: Sequence[Slots], bar: int, key: Key) -> str:
 
 
 def describe_habits(melody: Sequence[MelodyBar]) -> Habits:
-    """Count what comes in bars of melody."""
+    """Return the statistics of bars of melody."""
     durations: Counter[int] = Counter()
     onsets: Counter[int] = Counter()
     divisions: Counter[tuple[bool, int]] = Counter()

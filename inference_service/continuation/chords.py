@@ -1,10 +1,10 @@
-"""The chords of written music that names none.
+"""Estimate the chords of written music without chord symbols.
 
-Every beat is one of the twenty-four triads, or none: the path through all beats that explains the
-sounding pitch classes best, where the lowest of several notes speaks for a root, a chord of the key
-comes easier than another, above all its tonic, and a change comes easiest at a bar line (a hidden
-Markov model in the manner of Pardo and Birmingham, "Algorithms for chordal analysis", Computer
-Music Journal 26:2, 2002, and Sheh and Ellis, ISMIR 2003).
+A hidden Markov model over beats, whose states are the 24 major and minor triads and no chord (after
+Pardo and Birmingham, "Algorithms for chordal analysis", Computer Music Journal 26:2, 2002, and Sheh
+and Ellis, ISMIR 2003). The best path explains the sounding pitch classes. The lowest of several
+notes is evidence for a root, chords of the key and above all its tonic get a bonus, and changes are
+cheapest at bar lines.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from inference_service.music.events import NO_CHORD
 from inference_service.music.pitch import pitch_class, pitch_class_name
 from inference_service.music.score import Bar, Score, ScoreChord
 
+# Gains of the model. Set by hand; not fitted.
 _TONE: Final = 1.0
 _FOREIGN: Final = -0.9
 _ROOT_BELOW: Final = 0.5
 _APART: Final = 7
-"""Semitones over the lowest note at which another makes it a bass."""
+"""Least interval in semitones between lowest and highest note for the lowest to be a bass."""
 
 _IN_KEY: Final = 0.15
 _TONIC: Final = 0.05
@@ -39,7 +40,7 @@ Gains = NDArray[np.float64]
 
 
 def estimate_chords(score: Score) -> tuple[ScoreChord, ...]:
-    """Return a score's own chords if it names any, else those that its notes amount to."""
+    """Return the chord symbols of a score, or if it has none, chords estimated from its notes."""
     if any(chord.label != NO_CHORD for chord in score.chords):
         return score.chords
     bars = score.bars()
@@ -61,8 +62,17 @@ def _count_beats(bar: Bar) -> int:
 
 
 def _weigh(score: Score, bars: Sequence[Bar]) -> tuple[Gains, NDArray[np.bool_], bool]:
-    """Return what each chord explains of each beat, shape (T, 25), which beats begin bars, and
-    whether there is a bass nowhere: a line alone changes its chords less often than its notes."""
+    """Return the gain of each chord on each beat, and the structure of the piece.
+
+    Returns
+    -------
+    gains : array, shape (T, 25)
+    is_bar : array of bool, shape (T,)
+        Whether a bar begins on the beat.
+    is_line : bool
+        Whether the piece is a single line, without a bass. The chords that such a line implies
+        change less often than its notes suggest.
+    """
     starts = [bar.start_beats for bar in bars]
     counts = [_count_beats(bar) for bar in bars]
     first, total = float(starts[0]), sum(counts)
@@ -101,7 +111,7 @@ def _weigh(score: Score, bars: Sequence[Bar]) -> tuple[Gains, NDArray[np.bool_],
 
 
 def _in_key(tonic: int) -> NDArray[np.bool_]:
-    """Return which triads have the tones of a major scale alone."""
+    """Return which triads consist of tones of a major scale."""
     scale = {(tonic + step) % 12 for step in MAJOR_SCALE}
     return np.array(
         [
@@ -112,7 +122,10 @@ def _in_key(tonic: int) -> NDArray[np.bool_]:
 
 
 def _find_path(gains: Gains, is_bar: NDArray[np.bool_], is_line: bool) -> list[int]:
-    """Return the states of greatest total gain: Viterbi's algorithm, a change costing the same."""
+    """Return the states of greatest total gain (Viterbi).
+
+    All changes of chord on a beat cost the same, so only the best previous state need be compared.
+    """
     best = gains[0].copy()
     previous = np.zeros(gains.shape, np.int64)
     stay = np.arange(gains.shape[1])

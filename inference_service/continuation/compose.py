@@ -1,8 +1,8 @@
-"""The use case: written music, and how it could go on.
+"""Compose a continuation of written music.
 
-Analysis; a search for the harmony of the new bars, then one for their melody over it, each by a
-grammar whose probabilities are the style's and the piece's own; the texture of the given
-accompaniment under the new chords; and all of it joined to the last given bars.
+The steps are: analyse the given music; search for the harmony of the new bars; search for a melody
+over it; accompany it in the texture of the given music; join the result to the last given bars.
+Both searches use a grammar with the probabilities of the style, adapted to the piece.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from inference_service.progress import Report, ignore
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """One way in which the music goes on.
+    """A continuation.
 
     Attributes
     ----------
     score : Score
-        The last bars of the given music, moved to begin at 0 beats, and the new ones after them.
+        The last given bars, moved to begin at 0 beats, followed by the new bars.
     join_beats : Fraction
-        Where the new ones begin.
+        Position at which the new bars begin.
     degrees : tuple of str
-        The new bars' chords, as words of the grammar of harmony.
+        Chords of the new bars, as words of the harmony grammar.
     terms : mapping of str to float
-        What it is worth, by the terms of the fitness.
+        Terms of its fitness.
     """
 
     score: Score
@@ -52,22 +52,22 @@ def continue_music(
     options: ContinuationOptions,
     report: Report = ignore,
 ) -> list[Continuation]:
-    """Return the best continuation, then alternatives.
+    """Return the best continuation, followed by alternatives.
 
     Parameters
     ----------
     score : Score
-        All that is given.
+        The given music.
     melody : sequence of ScoreNote
-        Its melody, in which no two notes overlap; empty for an accompaniment alone.
+        Its melody, without overlapping notes; empty for a mere accompaniment.
     options : ContinuationOptions
     report : Report
-        Told of every generation; raises to stop.
+        Called after every generation; may raise to cancel.
 
     Raises
     ------
     NothingToContinue
-        If the music says too little.
+        If the music is too short, or in a metre without rules.
     """
     score = replace(score, chords=estimate_chords(score))
     analysis = analyse(score, melody)
@@ -85,7 +85,7 @@ def continue_music(
 
 
 def choose_language(analysis: Analysis, style: Style) -> Language:
-    """Return the style that was asked for, or that under which the chords are likeliest."""
+    """Return the requested style; for ``AUTO``, the one that makes the chords most probable."""
     if style is not Style.AUTO:
         return load_language(style)
     words = write_harmony(analysis.slots)

@@ -1,13 +1,13 @@
-"""Chords as degrees of a key: the words of the grammar of harmony.
+"""Chords as degrees of a key: the words of the harmony grammar.
 
-A degree is a triad over a root, counted from the tonic of the key's *signature*: a minor key is
-read in its relative major, so that A minor in A minor is ``vi``, as it is in C major. The two share
-their chords, and pop music wanders between them without a sign. Roman numerals, large for major
-triads, small for minor ones, with ``o`` for diminished ones; ``b`` and ``#`` before those whose
-roots the major scale lacks. Sevenths, suspensions and inversions colour a degree and are left out.
+A degree is a triad, numbered from the tonic of the major key with the same *signature*. The chord A
+minor is thus ``vi`` both in C major and in A minor. The two keys share their chords, and pop music
+moves between them freely. Degrees are Roman numerals, upper case for major triads, lower case for
+minor ones, with ``o`` for diminished ones; ``b`` and ``#`` precede roots outside the major scale.
+Sevenths, suspensions and inversions are ignored.
 
-:data:`FUNCTIONS` groups them after Riemann ("Vereinfachte Harmonielehre", 1893) with the applied
-dominants and leading-note chords of the degrees and the chords borrowed from the parallel minor.
+:data:`FUNCTIONS` groups the degrees after Riemann ("Vereinfachte Harmonielehre", 1893), and adds
+applied dominants, applied leading-note chords and chords borrowed from the parallel minor.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from inference_service.music.events import NO_CHORD, Key
 from inference_service.music.pitch import pitch_class
 
 SILENCE: Final = "N"
-"""Where there is no chord."""
+"""The degree for no chord."""
 
 MAJOR: Final = ("I", "bII", "II", "bIII", "III", "IV", "#IV", "V", "bVI", "VI", "bVII", "VII")
 MINOR: Final = ("i", "bii", "ii", "biii", "iii", "iv", "#iv", "v", "bvi", "vi", "bvii", "vii")
@@ -34,7 +34,7 @@ FUNCTIONS: Final = {
     "applied": ("II", "III", "VI", "VII", "#io", "#iio", "iiio", "#ivo", "#vo", "#vio"),
     "borrowed": ("i", "iv", "v", "bII", "bIII", "bVI", "bVII", "iio"),
 }
-"""What a degree does; what is in none of them is remote."""
+"""Degrees by function; all others are remote."""
 
 _ROOT: Final = re.compile(r"([A-G][#b]*)(?::?)(.*)")
 _FIRST_MINOR: Final = ("min",)
@@ -52,9 +52,9 @@ def name_degree(label: str, tonic: int) -> str:
     Parameters
     ----------
     label : str
-        In Harte's syntax.
+        Chord label in Harte syntax.
     tonic : int
-        Pitch class of the signature's major key.
+        Pitch class of the tonic of the signature's major key.
 
     >>> name_degree("A:min7", 0), name_degree("E:7/3", 0), name_degree("N", 0)
     ('vi', 'III', 'N')
@@ -75,7 +75,7 @@ def find_interval(degree: str) -> int:
     Raises
     ------
     ValueError
-        If it is no degree.
+        If it is not a degree.
     """
     for names in (MAJOR, MINOR, DIMINISHED):
         if degree in names:
@@ -92,7 +92,7 @@ def find_triad(degree: str) -> tuple[int, int, int]:
 
 
 def find_function(degree: str) -> str:
-    """Return what a degree does."""
+    """Return the function of a degree."""
     for name, degrees in FUNCTIONS.items():
         if degree in degrees:
             return name

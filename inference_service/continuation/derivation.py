@@ -1,9 +1,9 @@
-"""From a genotype, a list of numbers in [0, 1), to a sentence.
+"""Map a genotype, a list of numbers in [0, 1), to a sentence.
 
-The mapping of Mégane, Lourenço and Machado, "Probabilistic Grammatical Evolution" (EuroGP 2021):
-the leftmost rule is replaced by the alternative in whose share of the cumulative probability the
-next number lies. Where the numbers are used up they are read again from the first, at most
-:data:`MAX_WRAPS` times; what is not a sentence by then is none.
+This is the mapping of Mégane, Lourenço and Machado, "Probabilistic Grammatical Evolution" (EuroGP
+2021). The next number selects an alternative of the leftmost rule by its cumulative probability.
+When the numbers are used up, they are read again from the first, at most :data:`MAX_WRAPS` times.
+If the sentence is not complete by then, the genotype has none.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ MAX_WRAPS: Final = 3
 
 
 class Likelihoods(Protocol):
-    """Probabilities of a grammar's alternatives, from wherever."""
+    """Interface to the probabilities of a grammar's alternatives."""
 
     @property
     def grammar(self) -> Grammar:
-        """Whose alternatives they are."""
+        """The grammar."""
         ...
 
     def after(self, rule: str, context: tuple[str, ...]) -> Sequence[float]:
-        """Return those of a rule's alternatives after the words that it hangs on."""
+        """Return the probabilities of a rule's alternatives, given its context."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """A sentence and how it came about.
+    """A sentence and its derivation.
 
     Attributes
     ----------
     words : tuple of str
     choices : tuple of Choice
-        In the order of the leftmost derivation.
+        The choices in the order of the leftmost derivation.
     is_complete : bool
-        Whether the words are a sentence; else they are its beginning.
+        Whether the words are a sentence, not only the beginning of one.
     """
 
     words: tuple[str, ...]
@@ -59,11 +59,11 @@ def derive(
     likelihoods : Likelihoods
     genotype : sequence of float in [0, 1), not empty
     before : sequence of str
-        Words that the sentence follows: its first rules hang on them.
+        Words that the sentence follows, as context of its first rules.
     """
     rules = likelihoods.grammar.rules
     words: list[str] = []
-    heard = [BEGINNING] * MAX_CONTEXT + [word for word in before if not is_sign(word)]
+    history = [BEGINNING] * MAX_CONTEXT + [word for word in before if not is_sign(word)]
     choices: list[Choice] = []
     pending = [Symbol(likelihoods.grammar.start, is_word=False)]
     codons = iter(list(genotype) * (1 + MAX_WRAPS))
@@ -72,13 +72,13 @@ def derive(
         if symbol.is_word:
             words.append(symbol.name)
             if not is_sign(symbol.name):
-                heard.append(symbol.name)
+                history.append(symbol.name)
             continue
         codon = next(codons, None)
         if codon is None:
             return Derivation(tuple(words), tuple(choices), is_complete=False)
         rule = rules[symbol.name]
-        context = tuple(heard[-rule.context :]) if rule.context else ()
+        context = tuple(history[-rule.context :]) if rule.context else ()
         taken = pick(likelihoods.after(rule.name, context), codon)
         choices.append(Choice(rule.name, context, taken))
         pending += reversed(rule.productions[taken])
@@ -86,7 +86,7 @@ def derive(
 
 
 def pick(likely: Sequence[float], codon: float) -> int:
-    """Return the alternative in whose share of the cumulative probability a number lies."""
+    """Return the index of the alternative that a number selects by cumulative probability."""
     reached = 0.0
     for index, share in enumerate(likely):
         reached += share

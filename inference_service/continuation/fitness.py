@@ -1,21 +1,30 @@
-"""What a continuation is worth: terms from 0 to 1, and their weighted mean.
+"""The fitness of a continuation: a weighted mean of terms from 0 to 1.
 
-Of harmony
-    ``likelihood``: no unlikelier than the style's usual bars. ``surprise``: as surprising as they
-    are, no more and no less, moved by the boldness asked for (Temperley, "Music and Probability",
-    2007, on surprise as what listeners measure). ``repetition``: bars come again as often as they
-    did. ``rhythm``: chords change as often. ``vocabulary``: steps from chord to chord that the
-    piece has made before. ``sound``: no bar is without a chord. ``tonality``: no more chords are
-    remote than were. ``cadence``: phrases end on a tonic or a dominant, the last by way of the
-    dominant.
-Of melody
-    ``likelihood`` and ``surprise`` as above, by the note. ``consonance``: notes on beats belong to
-    the chord. ``contour``: small intervals, leaps that turn back, all within the given register.
-    ``kinship``: figures of two and three moves that the piece has. ``rhythm``: its durations, its
-    places in the bar, and no divisions of the beat but its own. ``density``: as many notes in a
-    bar. ``voice_leading``: no fifths and octaves in parallel with the bass. ``cadence``: rest at
-    the ends of phrases, the tonic at the last. ``join``: it begins near where the given melody
-    stopped. ``sound``: no more bars are silent.
+Each term is 1 where its condition holds. "As given" means as in the given music.
+
+Harmony
+    - ``likelihood``: bars are no less probable than usual in the style.
+    - ``surprise``: bars are as surprising as usual in the style, neither more nor less, shifted by
+      the boldness (Temperley, "Music and Probability", 2007, on surprise in listening).
+    - ``repetition``: bars recur as often as given.
+    - ``rhythm``: chords change as often as given.
+    - ``vocabulary``: chord progressions occur in the given music.
+    - ``sound``: no bar is without a chord.
+    - ``tonality``: no more chords are remote from the key than given.
+    - ``cadence``: phrases end on a tonic or a dominant, the last with an authentic cadence.
+Melody
+    - ``likelihood`` and ``surprise``: as above, per note.
+    - ``consonance``: notes on beats are chord tones.
+    - ``contour``: intervals are small, leaps are followed by a turn, pitches are within the given
+      register.
+    - ``kinship``: figures of two or three intervals occur in the given music.
+    - ``rhythm``: durations and positions in the bar are as given, without new divisions of the
+      beat.
+    - ``density``: as many notes per bar as given.
+    - ``voice_leading``: no parallel fifths or octaves with the bass.
+    - ``cadence``: phrases end with a long note or a rest, the last on the tonic.
+    - ``join``: the first note is near the last given one.
+    - ``sound``: no more bars are silent than given.
 """
 
 from __future__ import annotations
@@ -38,6 +47,8 @@ from inference_service.continuation.harmony import Slots, list_changes
 from inference_service.continuation.melody import TICKS, HarmonyAt, MelodyBar, Piece
 from inference_service.continuation.styles import Usual
 
+# The weights and the constants of the terms were set by hand, and adjusted where continuations
+# looked wrong on the page (model_zoo/experiments/009-continuation.md); they are not fitted.
 HARMONY_WEIGHTS: Final = {
     "likelihood": 1.0,
     "surprise": 2.0,
@@ -64,20 +75,20 @@ MELODY_WEIGHTS: Final = {
 
 _CADENCES: Final = {"authentic": 1.0, "plagal": 0.7, "half": 0.8, "deceptive": 0.6, "none": 0.2}
 _BOLD: Final = 0.35
-"""Of the usual surprise: by how much the boldest is over it."""
+"""Relative change of the target surprise at boldness 1."""
 
 _EXCESS: Final = 8.0
-"""A fault in a twelfth more of the music halves a term."""
+"""Decay of a term with the excess share of faults: an excess of a twelfth halves the term."""
 
 
 def weigh(terms: Mapping[str, float], weights: Mapping[str, float]) -> float:
-    """Return the weighted mean of terms."""
+    """Return the weighted mean of the terms."""
     total = sum(weights[name] for name in terms)
     return sum(weights[name] * value for name, value in terms.items()) / total
 
 
 def count_bits(derivation: Derivation, likelihoods: Likelihoods) -> float:
-    """Return how surprising a derivation is under probabilities that have not moved."""
+    """Return the surprise of a derivation in bits, under fixed probabilities."""
     return -sum(
         log2(max(likelihoods.after(rule, context)[production], 1e-12))
         for rule, context, production in derivation.choices
@@ -85,12 +96,12 @@ def count_bits(derivation: Derivation, likelihoods: Likelihoods) -> float:
 
 
 def _judge_excess(found: float, given: float) -> float:
-    """Return what a term is worth where a larger share of the music is at fault than was given."""
+    """Return a term that decays as the share of faults exceeds that of the given music."""
     return exp(-_EXCESS * max(found - given, 0.0))
 
 
 def judge_surprise(bits: float, usual: Usual, boldness: float) -> dict[str, float]:
-    """Return the terms ``likelihood`` and ``surprise`` of so many bits by the bar or note."""
+    """Return the terms ``likelihood`` and ``surprise`` for a surprise in bits per bar or note."""
     off = (bits - usual.mean_bits) / usual.deviation_bits
     target = usual.mean_bits * (1.0 + _BOLD * boldness)
     missed = (bits - target) / usual.deviation_bits
@@ -104,9 +115,9 @@ def judge_surprise(bits: float, usual: Usual, boldness: float) -> dict[str, floa
 
 
 def judge_harmony(slots: Sequence[Slots], analysis: Analysis, first_end: int) -> dict[str, float]:
-    """Return the terms of new bars' chords but ``likelihood`` and ``surprise``.
+    """Return the terms of harmony, except ``likelihood`` and ``surprise``.
 
-    ``first_end`` is the new bar with which the first phrase ends.
+    ``first_end`` is the index of the new bar that ends the first phrase.
     """
     given = analysis.slots
     together = [*given, *slots]
@@ -135,13 +146,13 @@ def _judge_end(slots: Sequence[Slots], bar: int, analysis: Analysis) -> float:
 
 
 def _share_remote(slots: Sequence[Slots]) -> float:
-    """Return the share of the time whose chord is of no related key."""
+    """Return the share of time with chords that are remote from the key."""
     shares = [sum(find_function(d) == "remote" for d in bar) / len(bar) for bar in slots]
     return sum(shares) / len(shares)
 
 
 def _share_again(slots: Sequence[Slots], first: int) -> float:
-    """Return the share of bars, from one on, that are as a bar two, four or eight before."""
+    """Return the share of bars, from index ``first``, that repeat the bar 2, 4 or 8 before."""
     again = [
         any(index >= back and slots[index] == slots[index - back] for back in (2, 4, 8))
         for index in range(max(first, 2), len(slots))
@@ -155,9 +166,9 @@ def _share_again(slots: Sequence[Slots], first: int) -> float:
 def judge_melody(
     bars: Sequence[MelodyBar], analysis: Analysis, harmony_at: HarmonyAt, first_end: int
 ) -> dict[str, float]:
-    """Return the terms of new bars' melody but ``likelihood`` and ``surprise``.
+    """Return the terms of melody, except ``likelihood`` and ``surprise``.
 
-    ``harmony_at`` counts bars from the first given one.
+    ``harmony_at`` numbers bars from the first given one.
     """
     offset = len(analysis.melody)
     attacks = [(offset + i, piece) for i, bar in enumerate(bars) for piece in bar.attacks]
@@ -184,7 +195,7 @@ def judge_melody(
 
 
 def _share_foreign(found: Habits, given: Habits) -> float:
-    """Return the share of what begins between beats where nothing of its kind begins."""
+    """Return the share of segments that begin at divisions of the beat new to the piece."""
     return sum(
         share
         for (begins, place), share in found.divisions.items()
@@ -193,7 +204,7 @@ def _share_foreign(found: Habits, given: Habits) -> float:
 
 
 def _share_silent(bars: Sequence[MelodyBar]) -> float:
-    """Return the share of bars in which nothing begins."""
+    """Return the share of bars in which no note begins."""
     return sum(not bar.attacks for bar in bars) / len(bars) if bars else 0.0
 
 
@@ -203,7 +214,7 @@ def _pitch(piece: Piece) -> int:
 
 
 def _overlap(one: Mapping[int, float], other: Mapping[int, float]) -> float:
-    """Return what two distributions have in common, 1 where there is nothing to compare with."""
+    """Return the overlap of two distributions; 1 if the second is empty."""
     if not other:
         return 1.0
     return sum(min(share, other.get(key, 0.0)) for key, share in one.items())
@@ -216,7 +227,7 @@ def _judge_consonance(attacks: Sequence[tuple[int, Piece]], harmony_at: HarmonyA
         if p.start % TICKS == 0
     ]
     total = sum(length for length, _ in weighed)
-    # four fifths of it is as much as songs have
+    # Songs reach about four fifths, which counts as full.
     return min(sum(length for length, fits in weighed if fits) / total / 0.8, 1.0) if total else 1.0
 
 
@@ -238,7 +249,10 @@ def _judge_contour(pitches: Sequence[int], analysis: Analysis) -> float:
 def _judge_kinship(
     found: Mapping[tuple[Hashable, ...], float], given: Mapping[tuple[Hashable, ...], float]
 ) -> float:
-    """Return the share of figures that the piece has; half of them is as much as songs keep."""
+    """Return the share of figures that occur in the given music, relative to one half.
+
+    One half is about what songs reach.
+    """
     if not given or not found:
         return 1.0 if not given else 0.0
     total = sum(found.values())
@@ -246,7 +260,7 @@ def _judge_kinship(
 
 
 def _judge_voice_leading(attacks: Sequence[tuple[int, Piece]], harmony_at: HarmonyAt) -> float:
-    """Return 1 less the share of steps in which a fifth or an octave with the bass moves on."""
+    """Return 1 minus the share of steps in parallel fifths or octaves with the bass."""
     steps = wrong = 0
     for (bar, one), (next_bar, other) in pairwise(attacks):
         bass, next_bass = harmony_at(bar, one.start).root, harmony_at(next_bar, other.start).root

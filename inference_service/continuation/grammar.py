@@ -1,22 +1,24 @@
-"""Grammars as readable text, to be written, read and checked.
+"""Grammars in a text format: data types, parser and checks.
 
-A file holds rules, the first of which is where a sentence begins::
+A file holds rules; sentences begin with the first one::
 
     # Phrases follow each other.
     piece  = phrase { phrase } ;
     phrase = opening [ middle ] cadence ;
     chord / 2 = "I" | "IV" | "V" ;
 
-In the manner of EBNF (ISO 14977) ``|`` separates alternatives, ``[ ]`` holds what may be left out,
-``{ }`` what may stand any number of times, none included, ``( )`` a group; names stand for rules,
-quoted words for themselves, ``#`` begins a comment. ``name / 2`` says that which alternative is
-taken hangs on the two words before it: such a rule has probabilities of its own after each pair.
-Words of punctuation alone (``"|"``, ``"."``) are signs, which are passed over in that.
-That is what musicians hear in a chord, and it makes a history-based grammar of the context-free one
-(Black and others, "Towards history-based grammars", ACL 1993); its sentences are the same.
+The notation follows EBNF (ISO 14977): ``|`` separates alternatives, ``[ ]`` encloses an option,
+``{ }`` a repetition (zero or more times), and ``( )`` a group. Names refer to rules, quoted words
+are terminals, and ``#`` begins a comment.
 
-Brackets are unfolded into plain alternatives: no rule stands for nothing, and none begins with
-itself, so that a parser's work is finite without further care.
+``name / 2`` means that the choice of alternative is conditioned on the two preceding words: the
+rule has separate probabilities for each pair. Words that consist of punctuation (``"|"``, ``"."``)
+are signs and are skipped in the context. The effect of a chord depends on those before it; this
+turns the context-free grammar into a history-based one (Black and others, "Towards history-based
+grammars", ACL 1993) with the same sentences.
+
+Brackets are expanded into plain alternatives. No rule may be empty or left-recursive, so that
+parsing terminates without special cases.
 """
 
 from __future__ import annotations
@@ -30,14 +32,14 @@ from typing import Final
 
 _TOKEN: Final = re.compile(r'\s+|#[^\n]*|"([^"\s]+)"|([a-z][a-z0-9_]*)|(\d+)|([=|;/\[\]{}()])')
 MAX_CONTEXT: Final = 4
-"""The most words that a choice may hang on."""
+"""Largest number of words that a choice may be conditioned on."""
 
 _CLOSING: Final = {"[": "]", "{": "}", "(": ")"}
 
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A word of the language, or the name of a rule."""
+    """A terminal word, or the name of a rule."""
 
     name: str
     is_word: bool
@@ -48,15 +50,15 @@ Production = tuple[Symbol, ...]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a name stands for.
+    """A rule of a grammar.
 
     Attributes
     ----------
     name : str
     productions : tuple of Production
-        Its alternatives, none empty, none twice.
+        Alternatives, not empty, without duplicates.
     context : int
-        How many of the words before it the choice hangs on.
+        Number of preceding words that the choice is conditioned on.
     """
 
     name: str
@@ -73,7 +75,7 @@ class Grammar:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Every word, sorted."""
+        """All terminal words, sorted."""
         found = {
             symbol.name
             for rule in self.rules.values()
@@ -86,20 +88,20 @@ class Grammar:
 
 @cache
 def is_sign(word: str) -> bool:
-    """Return whether a word is punctuation alone, such as a bar line."""
+    """Whether a word consists of punctuation, such as a bar line."""
     return not any(character.isalnum() for character in word)
 
 
 def start_at(grammar: Grammar, names: Sequence[str], start: str = "sentence") -> Grammar:
-    """Return the grammar whose sentences are those of some rules, one after another.
+    """Return the grammar whose sentences are a sequence of the named rules.
 
-    Rules that are not reached from there are left out; the others are as they were, so that their
-    probabilities hold.
+    Unreachable rules are dropped. The others are unchanged, so that their probabilities remain
+    valid.
 
     Raises
     ------
     GrammarError
-        If there is no such rule, or no name.
+        If a rule does not exist, or ``names`` is empty.
     """
     if not names:
         raise GrammarError("a sentence has no part")
@@ -120,17 +122,17 @@ def start_at(grammar: Grammar, names: Sequence[str], start: str = "sentence") ->
 
 
 class GrammarError(ValueError):
-    """A grammar's text says something that it may not."""
+    """The text of a grammar is invalid."""
 
 
 def decode_grammar(text: str) -> Grammar:
-    """Read a grammar.
+    """Parse a grammar.
 
     Raises
     ------
     GrammarError
-        For text that is no grammar, rules that are missing, never used or defined twice, and for
-        rules that stand for nothing, begin with themselves, or never come to an end.
+        If the text cannot be parsed; if a rule is missing, unused or defined twice; or if a rule
+        may be empty, is left-recursive or never terminates.
     """
     reader = _Reader(text)
     rules = reader.read()
@@ -144,7 +146,7 @@ def decode_grammar(text: str) -> Grammar:
 
 
 class _Reader:
-    """Recursive descent; brackets become rules of their own, named after the one they stand in."""
+    """Recursive-descent parser; a repetition becomes a rule named after the enclosing one."""
 
     def __init__(self, text: str) -> None:
         self._tokens = list(_tokenise(text))
@@ -169,7 +171,7 @@ class _Reader:
             raise GrammarError(f"{name} is defined twice")
         self._take("=")
         self._name, self._made = name, 0
-        self._rules[name] = Rule(name, ())  # rules keep the order of the text
+        self._rules[name] = Rule(name, ())  # placeholder that keeps the order of the text
         productions = self._read_alternatives()
         self._take(";")
         if () in productions:
@@ -184,7 +186,7 @@ class _Reader:
         return productions
 
     def _read_sequence(self) -> list[Production]:
-        """Return what a sequence may be, with and without what may be left out."""
+        """Return the expansions of a sequence, with and without its optional items."""
         parts: list[list[Production]] = []
         while self._place < len(self._tokens) and not self._at_any("|;])}"):
             parts.append(self._read_item())
@@ -208,7 +210,7 @@ class _Reader:
         return [(), (self._repeat(inner),)]
 
     def _repeat(self, inner: list[Production]) -> Symbol:
-        """Make a rule of one or more of what stands in braces."""
+        """Add a rule for one or more repetitions, and return its symbol."""
         if () in inner:
             raise GrammarError(f"{self._name} repeats what may be nothing")
         self._made += 1
@@ -224,7 +226,7 @@ class _Reader:
         return any(self._at(sign) for sign in signs)
 
     def _take(self, wanted: str) -> str:
-        """Take the next token, which is of this kind, or this sign."""
+        """Consume the next token, which must be of a given kind or a given sign."""
         if self._place >= len(self._tokens):
             raise GrammarError(f"the text ends where {wanted!r} is due")
         kind, text = self._tokens[self._place]
@@ -259,7 +261,7 @@ def _check_names(grammar: Grammar) -> None:
 
 
 def _check_beginnings(grammar: Grammar) -> None:
-    """See that no rule begins with itself, at whatever remove."""
+    """Check that no rule is left-recursive, directly or indirectly."""
     first = {
         name: {p[0].name for p in rule.productions if not p[0].is_word}
         for name, rule in grammar.rules.items()
@@ -275,7 +277,7 @@ def _check_beginnings(grammar: Grammar) -> None:
 
 
 def _check_ends(grammar: Grammar) -> None:
-    """See that every rule has sentences."""
+    """Check that every rule has finite sentences."""
     ending: set[str] = set()
     while True:
         found = {

@@ -1,4 +1,4 @@
-"""Bars of chords as words of the grammar of harmony, and back."""
+"""Conversion between bars of chords and words of the harmony grammar."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ BAR: Final = "|"
 HELD: Final = "."
 _DIVISIONS: Final = (1, 2, 3, 4)
 _DIVIDING: Final = ("division", "approach_major", "approach_minor", "half_close")
-"""The rules whose alternatives have a symbol for each part of a bar."""
+"""Rules whose alternatives have one symbol for each part of a bar."""
 
 Slots = tuple[str, ...]
-"""The degrees of a bar's equal parts, each written out."""
+"""The degrees of the equal parts into which a bar is divided."""
 
 
 def find_slots(score: Score, bars: Sequence[Bar], key: Key | None = None) -> list[Slots]:
-    """Return the degrees of bars, divided no further than their changes ask for.
+    """Return the degrees of bars, each divided into as few equal parts as its changes require.
 
-    They are those of one key, or of the keys in force.
-
-    Changes are brought to the nearest beat; where even the beats do not tell them apart, or a
-    bar's beats cannot be divided so, the degree that holds longest stands for the bar.
+    Degrees refer to ``key``, or to the keys in force if it is None. Chord changes are moved to the
+    nearest beat. A bar whose changes do not fit any division gets the degree that lasts longest.
     """
     starts = [chord.start_beats for chord in score.chords]
     labels = [chord.label for chord in score.chords]
@@ -42,7 +40,7 @@ def find_slots(score: Score, bars: Sequence[Bar], key: Key | None = None) -> lis
 
 
 def write_harmony(slots: Sequence[Slots], before: str = "") -> list[str]:
-    """Return bars as words; ``before`` is the degree that sounds when they begin."""
+    """Return bars as words; ``before`` is the degree that sounds before the first bar."""
     words: list[str] = []
     for bar in slots:
         words.append(BAR)
@@ -53,7 +51,7 @@ def write_harmony(slots: Sequence[Slots], before: str = "") -> list[str]:
 
 
 def read_harmony(words: Sequence[str], before: str = SILENCE) -> list[Slots]:
-    """Return the bars of words, as :func:`write_harmony` has them."""
+    """Return the bars of words; the inverse of :func:`write_harmony`."""
     bars: list[list[str]] = []
     for word in words:
         if word == BAR:
@@ -65,8 +63,10 @@ def read_harmony(words: Sequence[str], before: str = SILENCE) -> list[Slots]:
 
 
 def find_uneven_divisions(grammar: Grammar, beats: int) -> dict[str, frozenset[int]]:
-    """Return the alternatives, by rule and index, in which bars of so many beats would be divided
-    between beats; bars of music that is read never are (:func:`find_slots`)."""
+    """Return the alternatives, by rule and index, that would divide a bar between its beats.
+
+    Bars of given music are never divided like that; see :func:`find_slots`.
+    """
     return {
         name: frozenset(
             index
@@ -79,7 +79,7 @@ def find_uneven_divisions(grammar: Grammar, beats: int) -> dict[str, frozenset[i
 
 
 def list_changes(slots: Sequence[Slots]) -> list[str]:
-    """Return the degrees in their order, none twice in a row."""
+    """Return the degrees in order, without immediate repetitions."""
     changes: list[str] = []
     for bar in slots:
         for degree in bar:
@@ -89,7 +89,7 @@ def list_changes(slots: Sequence[Slots]) -> list[str]:
 
 
 def _degrees_by_beat(bar: Bar, degree_at: Callable[[Fraction], str]) -> list[str]:
-    """Return the degree of each beat: a chord that begins before its middle is meant for it."""
+    """Return the degree on each beat; a chord that begins in its first half counts for it."""
     middle = Fraction(499, 1000)
     return [
         degree_at(bar.start_beats + beat + middle) for beat in range(max(int(bar.length_beats), 1))

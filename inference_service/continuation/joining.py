@@ -1,4 +1,4 @@
-"""New bars after the given ones, as one score."""
+"""Build the new bars, and append them to the given ones."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from inference_service.music.pitch import pitch_class_name
 from inference_service.music.score import Score, ScoreChord, ScoreMark, ScoreNote, ScorePart
 
 MARK: Final = "Notabot"
-"""Over the first new bar."""
+"""Rehearsal mark over the first new bar."""
 
 _HELD_NOTES: Final = 5
 _CLOSE: Final = 2
-"""Semitones under the melody within which no other note of its part is struck."""
+"""Least distance, in semitones, that other notes of the melody's part keep below it."""
 
 
 def join_score(
@@ -42,17 +42,17 @@ def join_score(
     bars: Sequence[MelodyBar],
     context_measures: int,
 ) -> tuple[Score, Fraction]:
-    """Return the last given bars with the new ones after them, and where these begin.
+    """Return the last given bars followed by the new ones, and the position of the join in beats.
 
     Parameters
     ----------
     score, melody : Score, sequence of ScoreNote
-        What was given.
+        The given music and its melody.
     analysis : Analysis
     slots, bars : sequence of Slots, sequence of MelodyBar
-        The new bars' chords, and their melody, if there is one.
+        Chords and melody of the new bars; the melody may be empty.
     context_measures : int
-        How many given bars are kept.
+        Number of given bars to keep.
     """
     stop = analysis.bars[-1].stop_beats
     new = build_score(score, melody, analysis, slots, bars)
@@ -72,7 +72,7 @@ def build_score(
     slots: Sequence[Slots],
     bars: Sequence[MelodyBar],
 ) -> Score:
-    """Return the new bars alone, from 0 beats."""
+    """Return the new bars alone, beginning at 0 beats."""
     beats = int(analysis.bars[-1].length_beats)
     sung = {_place(note) for note in melody}
     parts = [
@@ -98,7 +98,7 @@ def build_score(
 
 
 def _find_holder(parts: Sequence[ScorePart], melody: Sequence[ScoreNote]) -> int | None:
-    """Return which part has the melody's notes."""
+    """Return the index of the part that has most of the melody's notes; None for none."""
     sung = {_place(note) for note in melody}
     counts = [sum(_place(note) in sung for note in part.notes) for part in parts]
     return counts.index(max(counts)) if max(counts, default=0) else None
@@ -125,7 +125,7 @@ def _write_line(melody: Sequence[ScoreNote], bars: Sequence[MelodyBar]) -> list[
 
 
 def _place_line(part: ScorePart, line: Sequence[ScoreNote]) -> ScorePart:
-    """Return a part with its melody: what would hide it gives way by an octave."""
+    """Add the melody to its part; notes that would obscure it are moved down by octaves."""
     notes = list(line)
     for note in part.notes:
         over = [
@@ -141,7 +141,7 @@ def _place_line(part: ScorePart, line: Sequence[ScoreNote]) -> ScorePart:
 
 
 def _close(part: ScorePart, stop: int, beats: int) -> ScorePart:
-    """Return a part whose last bar comes to rest: it holds the chord that it would have broken."""
+    """Replace the last bar of a part by held notes: its chord, or the first note of a line."""
     last = stop - beats
     inside = [note for note in part.notes if note.start_beats >= last]
     if part.is_drum or not inside:
@@ -171,7 +171,7 @@ def _has_chords(part: ScorePart) -> bool:
 def _name_chords(
     score: Score, analysis: Analysis, slots: Sequence[Slots], beats: int
 ) -> list[ScoreChord]:
-    """Return the new chords, coloured as the piece colours its own."""
+    """Return the new chord symbols, with the qualities that each degree has in the piece."""
     colours = _find_colours(score, analysis)
     chords: list[ScoreChord] = []
     for bar, degrees in enumerate(slots):
@@ -194,7 +194,7 @@ def _usual_colour(degree: str) -> str:
 
 
 def _find_colours(score: Score, analysis: Analysis) -> dict[str, str]:
-    """Return the quality that each degree has most often, without its bass."""
+    """Return the most frequent quality of each degree in the piece, without its bass."""
     counts: dict[str, Counter[str]] = {}
     for chord in score.chords:
         degree = name_degree(chord.label, analysis.tonic)

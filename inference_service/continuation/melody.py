@@ -1,8 +1,8 @@
-"""Bars of melody as words of the grammar of melody, and back.
+"""Conversion between bars of melody and words of the melody grammar.
 
-A melody is read and written note by note along the chords: each note by how it is reached from the
-one before, on the ladder of the chord's tones or of the scale's. What neither grid nor grammar
-holds is brought to the nearest that they do: chromatic notes to the scale, wide leaps by octaves.
+Each note is described by the interval from the previous one, in chord tones or in scale steps of
+the current chord. What the grammar cannot express is approximated: chromatic notes are moved to the
+scale, and wide leaps are reduced by octaves.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from inference_service.continuation.scale import Harmony, Ladder
 from inference_service.music.score import ScoreNote
 
 TICKS: Final = 24
-"""Of a beat: enough for halves of sixteenths and for triplets of them."""
+"""Ticks per beat, enough for 32nds and for triplet 16ths of a quarter note."""
 
 METRES: Final = frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12})
-"""The beats of the bars that the grammar has rules for."""
+"""Numbers of beats per bar for which the grammar has rules."""
 
 HOLD: Final = "hold"
 REST: Final = "rest"
@@ -31,14 +31,14 @@ BACK: Final = {"back1": 1, "back2": 2, "back4": 4, "back8": 8}
 MANNERS: Final = ("again", "higher", "lower", "inverted")
 _FARTHEST: Final = 4
 _ALIKE: Final = 0.75
-"""The share of a bar's notes that must be a copy's for the bar to be called one."""
+"""Share of notes in which a bar must agree with a copy to be written as one."""
 
 _LONG: Final = 2 * TICKS
 _USUAL_PITCH: Final = 67
 
 
 class Tone(NamedTuple):
-    """A note of a melody, in ticks; it may go on over bar lines."""
+    """A note of a melody, in ticks; it may extend over bar lines."""
 
     start: int
     duration: int
@@ -46,8 +46,11 @@ class Tone(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A piece of a bar, in ticks from the bar line: a note's beginning, its going on (``HOLD``), or
-    silence (``REST``)."""
+    """A segment of a bar, in ticks from the bar line.
+
+    ``pitch`` is that of a note which begins here, ``HOLD`` if the previous note continues, or
+    ``REST``.
+    """
 
     start: int
     stop: int
@@ -56,13 +59,14 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MelodyBar:
-    """A bar of melody over its chords.
+    """A bar of melody.
 
     Attributes
     ----------
     beats : int
+        Length of the bar.
     pieces : tuple of Piece
-        Cover the bar.
+        Consecutive segments that fill the bar.
     """
 
     beats: int
@@ -70,27 +74,27 @@ class MelodyBar:
 
     @property
     def attacks(self) -> tuple[Piece, ...]:
-        """Return the pieces with which notes begin."""
+        """The segments at which notes begin."""
         return tuple(piece for piece in self.pieces if isinstance(piece.pitch, int))
 
     @property
     def repose(self) -> float:
-        """Return the share of the bar, at its end, in which the melody stands or is silent."""
+        """Share of the bar from the onset of its last note on; 1 if no note begins in it."""
         return 1.0 - self.attacks[-1].start / (self.beats * TICKS) if self.attacks else 1.0
 
 
 HarmonyAt = Callable[[int, int], Harmony]
-"""The chord at a bar's number and a place in it, in ticks."""
+"""Function from the number of a bar and a position in it, in ticks, to the chord there."""
 
 
 @dataclass(slots=True)
 class _Walk:
-    """Where a melody is: its last pitch."""
+    """A position in a melody, that is, its last pitch."""
 
     pitch: int
 
     def go(self, move: str, harmony: Harmony, tonic: int) -> int:
-        """Return the pitch to which a word leads, and stand there."""
+        """Move as a word says, and return the new pitch."""
         if move == TONIC:
             self.pitch = Ladder((tonic,)).nearest(self.pitch)
         elif move == "c0":
@@ -104,14 +108,14 @@ class _Walk:
         return self.pitch
 
     def name(self, pitch: int, harmony: Harmony) -> str:
-        """Return the word that leads to a pitch, and stand there."""
+        """Move to a pitch, and return the word for that."""
         kind, ladder = ("c", harmony.chord) if pitch in harmony.chord else ("s", harmony.scale)
         pitch = ladder.nearest(pitch)
         if pitch == self.pitch or (kind == "c" and pitch == ladder.nearest(self.pitch)):
             rungs = 0
         else:
             rungs = ladder.count(self.pitch, pitch)
-        while abs(rungs) > _FARTHEST:  # an octave nearer, or as far as words go
+        while abs(rungs) > _FARTHEST:  # reduce by an octave, or to the largest word
             nearer = rungs - len(ladder.classes) * (1 if rungs > 0 else -1)
             rungs = nearer if abs(nearer) < abs(rungs) else _FARTHEST
         self.pitch = pitch
@@ -119,7 +123,7 @@ class _Walk:
 
 
 def list_tones(notes: Iterable[ScoreNote], start_beats: Fraction) -> list[Tone]:
-    """Return what begins at a bar line or after it, in ticks from there."""
+    """Return the notes from a bar line on, in ticks from there."""
     return [
         Tone(
             round((note.start_beats - start_beats) * TICKS),
@@ -137,9 +141,9 @@ def cut_bars(notes: Sequence[Tone], lengths: Sequence[int]) -> list[MelodyBar]:
     Parameters
     ----------
     notes : sequence of Tone
-        One after another, in ticks from the first bar line.
+        Notes without overlaps, in ticks from the first bar line.
     lengths : sequence of int
-        Of the bars, in beats.
+        Lengths of the bars in beats.
     """
     bars = []
     start = 0
@@ -169,7 +173,7 @@ def _fill(notes: Sequence[Tone], start: int, stop: int) -> list[Piece]:
 
 
 def join_bars(bars: Sequence[MelodyBar]) -> list[Tone]:
-    """Return the notes of bars, in ticks from the first one's beginning."""
+    """Return the notes of bars, in ticks from the start of the first."""
     notes: list[Tone] = []
     start = 0
     for bar in bars:
@@ -189,9 +193,9 @@ def join_bars(bars: Sequence[MelodyBar]) -> list[Tone]:
 def write_melody(
     grammar: Grammar, bars: Sequence[MelodyBar], harmony_at: HarmonyAt, first: int = 0
 ) -> list[list[str]]:
-    """Return the words of each bar, from one of them on.
+    """Return the words of each bar, from index ``first`` on.
 
-    Bars that are much like an earlier one are written as its copy.
+    A bar that closely resembles an earlier one is written as a copy of it.
     """
     tiling = Tiling(grammar)
     before = [p.pitch for bar in bars[:first] for p in bar.attacks if isinstance(p.pitch, int)]
@@ -233,7 +237,7 @@ def _write_bar(
 
 
 def _find_copy(bars: Sequence[MelodyBar], number: int, harmony_at: HarmonyAt) -> list[str] | None:
-    """Return the words of the copy that a bar is; None where it is none."""
+    """Return the words that describe a bar as a copy; None if it is not one."""
     bar = bars[number]
     if len(bar.attacks) < 2:
         return None
@@ -266,21 +270,21 @@ def read_melody(
     tonic: int,
     start_pitch: int = _USUAL_PITCH,
 ) -> list[MelodyBar]:
-    """Return the new bars that words stand for.
+    """Return the new bars that a sentence describes.
 
     Parameters
     ----------
     words : sequence of str
-        A sentence of the grammar of melody, a bar for each length.
+        A sentence of the melody grammar, with one bar for each length.
     before : sequence of MelodyBar
-        The given melody, from bar 0 on: ``harmony_at`` counts from there.
+        The given melody. ``harmony_at`` numbers bars from its first one.
     lengths : sequence of int
-        Of the new bars, in beats.
+        Lengths of the new bars in beats.
     harmony_at : callable
     tonic : int
         Pitch class.
     start_pitch : int
-        Where the melody comes from if nothing is before.
+        Pitch from which the first interval is taken if ``before`` has no notes.
     """
     bars = list(before)
     pitches = [p.pitch for bar in before for p in bar.attacks if isinstance(p.pitch, int)]
@@ -291,7 +295,7 @@ def read_melody(
             back = BACK[inside[0]]
             if back <= number and bars[number - back].beats == beats:
                 bar = copy_bar(bars[number - back], inside[1], number, harmony_at)
-            else:  # nothing to copy: silence
+            else:  # there is no bar to copy
                 bar = MelodyBar(beats, (Piece(0, beats * TICKS, REST),))
         else:
             bar = _read_bar(inside, beats, number, walk, harmony_at, tonic)
@@ -336,10 +340,10 @@ def _read_bar(
 
 
 def copy_bar(bar: MelodyBar, manner: str, number: int, harmony_at: HarmonyAt) -> MelodyBar:
-    """Return a bar repeated, moved by a step, or turned upside down, under other chords.
+    """Return a bar repeated, moved by a scale step, or inverted, over other chords.
 
-    Intervals are those of the scale. The first note, and those of two beats or longer, go to the
-    nearest tone of the chord where they miss it.
+    Intervals are counted in scale steps. The first note, and notes of two beats or longer, are
+    moved to the nearest chord tone.
     """
     pieces: list[Piece] = []
     first: int | None = None
@@ -365,12 +369,15 @@ def copy_bar(bar: MelodyBar, manner: str, number: int, harmony_at: HarmonyAt) ->
 
 
 class Tiling:
-    """Divides bars as a grammar does: which durations tell given limits apart, the fewest first.
+    """Divides bars into the durations of the melody grammar.
+
+    The division chosen misses the fewest of the given onsets and, among those, has the fewest
+    durations.
 
     Parameters
     ----------
     grammar : Grammar
-        Of melody.
+        The melody grammar.
     """
 
     def __init__(self, grammar: Grammar) -> None:
@@ -378,9 +385,9 @@ class Tiling:
         self._lengths: dict[str, int] = {}
 
     def divide(self, beats: int, limits: set[int]) -> list[tuple[int, str]]:
-        """Return the starts, in ticks, and the durations, as words, of a bar's notes.
+        """Return starts, in ticks, and durations, as words, for segments that begin at ``limits``.
 
-        Limits that no division has are passed over.
+        Limits that no division can represent are dropped.
         """
         cuts = frozenset(limit for limit in limits if 0 < limit < beats * TICKS)
         found = self._divide_rule(f"bar_{beats}", 0, cuts)
@@ -411,7 +418,7 @@ class Tiling:
         return best
 
     def _length(self, rule: str) -> int:
-        """Return the ticks of a rule's sentences; 0 for those that are no rhythm."""
+        """Return the length in ticks of a rule's sentences; 0 for rules without durations."""
         if rule not in self._lengths:
             production = self._grammar.rules[rule].productions[0]
             self._lengths[rule] = sum(
@@ -425,5 +432,5 @@ class Tiling:
 
 @cache
 def count_ticks(duration: str) -> int:
-    """Return the ticks of a word such as ``"3/2"``, in beats."""
+    """Return the ticks of a duration in beats, such as ``"3/2"``."""
     return int(Fraction(duration) * TICKS)

@@ -1,4 +1,4 @@
-"""What a caller may ask of a continuation."""
+"""Options of a continuation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_ALTERNATIVES: Final = 4
 
 
 class Style(StrEnum):
-    """Whose habits are followed: a corpus's, named in ``docs/continuation.md``."""
+    """The corpus that the probabilities were learnt from; see ``docs/continuation.md``."""
 
     AUTO = "auto"
     POP = "pop"
@@ -24,27 +24,27 @@ class Style(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ContinuationOptions:
-    """How the music goes on.
+    """Options of a continuation.
 
     Attributes
     ----------
     measures : int
-        How many bars are written.
+        Number of new bars.
     style : Style
-        ``AUTO`` takes the one under which the given chords are likeliest.
+        ``AUTO`` selects the one that makes the given chords most probable.
     seed : int
-        The same seed, the same music.
+        Seed of the random numbers. The same seed gives the same music.
     boldness : float in [-1, 1]
-        How far from the usual: below 0 calmer, above 0 bolder than the corpus.
+        Deviation from what is usual in the style: negative is calmer, positive bolder.
     context_measures : int
-        Bars of the given music that are written before the new ones.
+        Number of given bars to write before the new ones.
     alternatives : int
-        How many others to return beside the best, each different from all before it.
+        Number of further continuations, each different from all before it.
     population, generations : int
-        Of the search, for harmony and for melody alike.
+        Size of the searches for harmony and for melody.
     budget_s : float
-        When this time has passed, the search ends with the generation that it is in. A search that
-        is cut short does not repeat: 0 sets no limit.
+        Time limit in seconds, after which a search ends with its current generation; 0 for none.
+        Results under a time limit are not reproducible.
 
     Raises
     ------

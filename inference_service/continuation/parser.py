@@ -1,13 +1,13 @@
-"""What a grammar with probabilities thinks of a sentence.
+"""Parse sentences of a probabilistic grammar.
 
-Earley's parser with Stolcke's forward and inner probabilities ("An efficient probabilistic
-context-free parsing algorithm that computes prefix probabilities", Computational Linguistics 1995):
-one pass from left to right tells how likely each word is after those before it, all parses
-together, and which single parse is the likeliest. That rules neither begin with themselves nor
-stand for nothing spares the matrices of the general case. A rule's probabilities hang on the words
-before the place where it begins, and these are known when it is predicted.
+This is Earley's parser with Stolcke's forward and inner probabilities ("An efficient probabilistic
+context-free parsing algorithm that computes prefix probabilities", Computational Linguistics 1995).
+One pass from left to right yields the probability of each word given the words before it, over all
+parses, and the most probable parse. Grammars have no left recursion and no empty rules, so the
+matrices of the general case are not needed. The probabilities of a rule are conditioned on the
+words before the position where it begins, which are known when it is predicted.
 
-Probabilities are scaled at every word, so that sentences may be of any length.
+Probabilities are rescaled at every word, so that long sentences do not underflow.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from inference_service.continuation.probabilities import Choice, Probabilities, 
 
 
 class _State(NamedTuple):
-    """So much of a production has been seen, from a word on."""
+    """An Earley item: a production of which ``seen`` symbols are parsed, beginning at a word."""
 
     rule: str
     production: int
@@ -33,8 +33,10 @@ class _State(NamedTuple):
 
 @dataclass(slots=True)
 class _Value:
-    """Scaled probabilities of a state, and its likeliest history: the state before, and the state
-    that was completed for it."""
+    """Scaled probabilities of a state and its Viterbi path.
+
+    The path is the previous state, and the completed state if it was reached by completion.
+    """
 
     forward: float = 0.0
     inner: float = 0.0
@@ -45,14 +47,15 @@ class _Value:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A sentence as a grammar reads it.
+    """The parse of a sequence of words.
 
     Attributes
     ----------
     surprise_bits : tuple of float
-        Of each word after those before it, and of the sentence's end.
+        Surprise in bits of each word given those before it, and of the end of the sentence.
     choices : tuple of Choice
-        The likeliest parse, in the order of a leftmost derivation; empty for what is no sentence.
+        The most probable parse, in the order of a leftmost derivation; empty if the words are not a
+        sentence.
     """
 
     surprise_bits: tuple[float, ...]
@@ -60,12 +63,12 @@ class Reading:
 
     @property
     def is_sentence(self) -> bool:
-        """Whether the language holds it."""
+        """Whether the words are a sentence of the grammar."""
         return self.surprise_bits[-1] < inf
 
 
 class Parser:
-    """Reads sentences of one grammar.
+    """Parser for the sentences of one grammar.
 
     Parameters
     ----------
@@ -77,9 +80,9 @@ class Parser:
         self._grammar = probabilities.grammar
 
     def read(self, words: Sequence[str], before: Sequence[str] = ()) -> Reading:
-        """Read words; from the first that cannot follow, all surprise is infinite.
+        """Parse words; from the first word that cannot follow, the surprise is infinite.
 
-        ``before`` are words that the sentence follows: its first rules hang on them.
+        ``before`` are words that the sentence follows, as context of its first rules.
         """
         chart = _Chart(self._grammar, self._probabilities, words, before)
         surprise_bits = [inf] * (len(words) + 1)
@@ -99,7 +102,7 @@ class Parser:
 
 @dataclass(slots=True)
 class _Column:
-    """The states after so many words, and those of them that wait for a rule."""
+    """The states after a number of words, and those that wait for each rule."""
 
     states: dict[_State, _Value] = field(default_factory=dict)
     waiting: dict[str, list[_State]] = field(default_factory=dict)
@@ -122,7 +125,7 @@ class _Chart:
 
     @cached_property
     def _order(self) -> dict[str, int]:
-        """Rules' places in an order in which none stands before one that begins with it."""
+        """Rank of each rule, such that a rule comes after all rules that may begin with it."""
         order: dict[str, int] = {}
 
         def visit(name: str) -> None:
@@ -138,7 +141,7 @@ class _Chart:
         return order
 
     def scan(self, place: int) -> float:
-        """Take the word at this place; return how likely it was."""
+        """Consume the word at this position and return its probability."""
         column, word = self.columns[place], self._words[place]
         taken = [
             (state, value)
@@ -160,7 +163,7 @@ class _Chart:
         return likely
 
     def _complete(self, place: int) -> None:
-        """Take every finished state for the word that others wait for: the latest begun first."""
+        """Advance the states that wait for each completed state, the latest begun first."""
         column = self.columns[place]
         finished = [state for state in column.states if self._next(state) is None]
         done: set[_State] = set()
@@ -187,7 +190,7 @@ class _Chart:
                     known.best, known.before, known.child = best, parent, child
 
     def _predict(self, place: int, expected: dict[str, float]) -> None:
-        """Begin what states wait for; rules are begun once, with all that lead to them."""
+        """Predict the rules that states wait for, each once, with its total probability."""
         column = self.columns[place]
         for state, value in column.states.items():
             self._expect(column, state, value, expected)
@@ -212,7 +215,7 @@ class _Chart:
             expected[symbol.name] = expected.get(symbol.name, 0.0) + value.forward
 
     def find_ends(self) -> list[_State]:
-        """Return the states in which the whole is a sentence."""
+        """Return the states in which all words are a complete sentence."""
         return [
             state
             for state in self.columns[-1].states
@@ -220,7 +223,7 @@ class _Chart:
         ]
 
     def trace(self, end: _State) -> list[Choice]:
-        """Return the choices of the likeliest parse that ends with a state."""
+        """Return the choices of the most probable parse that ends in a state."""
         choices: list[Choice] = []
         waiting = [(end, len(self.columns) - 1)]
         while waiting:
@@ -233,7 +236,7 @@ class _Chart:
                 assert value.before is not None
                 if value.child is None:
                     place -= 1
-                else:  # the last child comes first, and so is read last
+                else:  # children are pushed from the last, so that the first is popped first
                     waiting.append((value.child, place))
                     place = value.child.start
                 state = value.before

@@ -1,14 +1,14 @@
-"""How likely each alternative of a rule is, learnt by counting.
+"""Probabilities of the alternatives of rules, learnt by counting.
 
-After each context of so many words, the counts are smoothed by those after a shorter one, down to
-none, and these by all alternatives being alike: interpolation after Kneser and Ney ("Improved
-backing-off for m-gram language modeling", ICASSP 1995), in which every count gives up a discount,
-which is shared out as the shorter context has it. What is counted after a shorter context is after
-how many different longer ones an alternative has come (:func:`count_contexts`).
+The counts in each context are interpolated with those in the next shorter context, down to no
+context and then to a uniform distribution, after Kneser and Ney ("Improved backing-off for m-gram
+language modeling", ICASSP 1995). Every count is reduced by a discount, and the probability freed is
+distributed as in the shorter context. In a shorter context, the count of an alternative is the
+number of different longer contexts in which it occurs (:func:`count_contexts`).
 
-Counts that are added later, a piece's own, are of too few words to give up any. They leave the
-shorter context as much as they are kinds, after Witten and Bell ("The zero-frequency problem", IEEE
-Transactions on Information Theory 1991).
+Counts added later, those of a piece, are too small to be discounted. They are smoothed after Witten
+and Bell ("The zero-frequency problem", IEEE Transactions on Information Theory 1991): the shorter
+context gets a weight equal to the number of different alternatives.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from typing import Final, NamedTuple
 from inference_service.continuation.grammar import Grammar, is_sign
 
 BEGINNING: Final = "^"
-"""Stands for the words before a sentence."""
+"""Padding for the context at the beginning of a sentence."""
 
 DISCOUNTS: Final = (0.5, 0.5, 0.5)
-"""What every count gives up, by the length of the context, where nobody chose better."""
+"""Default discounts by length of the context. Each style has its own in its file, chosen on its
+development songs."""
 
 
 class Choice(NamedTuple):
-    """An alternative taken: of which rule, after which words, and which of its productions."""
+    """A choice in a derivation: rule, words that it is conditioned on, index of the production."""
 
     rule: str
     context: tuple[str, ...]
@@ -39,19 +40,19 @@ Rows = dict[str, dict[str, list[float]]]
 
 
 class Probabilities:
-    """Probabilities of a grammar's alternatives, after any words.
+    """Probabilities of a grammar's alternatives, conditioned on the preceding words.
 
     Parameters
     ----------
     grammar : Grammar
     counts : mapping of (rule, context) to counts of each alternative
-        Contexts of every length from none to the rule's own; what is missing has not been seen.
+        Contexts of every length up to the rule's own. Missing contexts have not been seen.
     discounts : tuple of float
-        What every count gives up, by the length of the context; what is less is given up whole.
+        Discount by length of the context; smaller counts become zero.
     own : mapping of (rule, context) to counts, optional
-        Those added later.
+        Counts of a piece, added later.
     excluded : mapping of rule to indices, optional
-        Alternatives that are never taken; a rule has others.
+        Alternatives with probability zero; every rule must keep others.
     """
 
     def __init__(
@@ -70,11 +71,11 @@ class Probabilities:
         self._known: dict[tuple[str, tuple[str, ...]], tuple[float, ...]] = {}
 
     def of(self, rule: str, words: Sequence[str]) -> tuple[float, ...]:
-        """Return the probabilities of a rule's alternatives after these words; their sum is 1."""
+        """Return the probabilities of a rule's alternatives after these words; they sum to 1."""
         return self.after(rule, find_context(self.grammar, rule, words))
 
     def after(self, rule: str, context: tuple[str, ...]) -> tuple[float, ...]:
-        """Return the same for a context of the rule's length."""
+        """Return the probabilities of a rule's alternatives in a context of the rule's length."""
         key = rule, context
         if key not in self._known:
             self._known[key] = self._interpolate(rule, context)
@@ -109,7 +110,7 @@ class Probabilities:
         return tuple(value / total for value in left)
 
     def plus(self, counts: Counts, weight: float) -> Probabilities:
-        """Return the probabilities with a piece's own counts added, each worth so many."""
+        """Return probabilities with the counts of a piece added, multiplied by a weight."""
         own = {key: list(values) for key, values in self._own.items()}
         for key, values in counts.items():
             held = own.setdefault(key, [0.0] * len(values))
@@ -117,19 +118,19 @@ class Probabilities:
         return Probabilities(self.grammar, self._counts, self.discounts, own, self.excluded)
 
     def discounted(self, discounts: tuple[float, ...]) -> Probabilities:
-        """Return what the same counts make with other discounts."""
+        """Return probabilities from the same counts with other discounts."""
         return Probabilities(self.grammar, self._counts, discounts, self._own, self.excluded)
 
     def within(self, grammar: Grammar) -> Probabilities:
-        """Return the same for a grammar made of some of the rules."""
+        """Return the same probabilities for a grammar made of some of the rules."""
         return Probabilities(grammar, self._counts, self.discounts, self._own, self.excluded)
 
     def without(self, excluded: Mapping[str, frozenset[int]]) -> Probabilities:
-        """Return the same where some alternatives, by rule and index, are never taken."""
+        """Return probabilities with some alternatives, by rule and index, excluded."""
         return Probabilities(self.grammar, self._counts, self.discounts, self._own, excluded)
 
     def encode(self) -> Rows:
-        """Return the counts as plain values, to be read by :func:`decode_probabilities`."""
+        """Return the counts as plain values for :func:`decode_probabilities`."""
         rows: Rows = defaultdict(dict)
         for (rule, context), counts in sorted(self._counts.items()):
             rows[rule][" ".join(context)] = [round(count, 3) for count in counts]
@@ -137,13 +138,13 @@ class Probabilities:
 
 
 class Heated:
-    """Probabilities made more even, or less: to the power of ``1 / heat``.
+    """Probabilities at a temperature: raised to the power ``1 / heat`` and renormalised.
 
     Parameters
     ----------
     given : Probabilities
     heat : float
-        Over 1, what is rare comes oftener.
+        Temperature; above 1, rare alternatives become more probable.
     """
 
     def __init__(self, given: Probabilities, heat: float) -> None:
@@ -153,7 +154,7 @@ class Heated:
         self._known: dict[tuple[str, tuple[str, ...]], tuple[float, ...]] = {}
 
     def after(self, rule: str, context: tuple[str, ...]) -> tuple[float, ...]:
-        """Return the probabilities of a rule's alternatives; their sum is 1."""
+        """Return the probabilities of a rule's alternatives; they sum to 1."""
         key = rule, context
         if key not in self._known:
             powers = [likely**self._power for likely in self._given.after(rule, context)]
@@ -163,7 +164,7 @@ class Heated:
 
 
 def find_context(grammar: Grammar, rule: str, words: Sequence[str]) -> tuple[str, ...]:
-    """Return the words that a rule's choice hangs on, beginnings where there are too few."""
+    """Return the words that a rule is conditioned on, padded with ``BEGINNING``."""
     length = grammar.rules[rule].context
     if not length:
         return ()
@@ -177,7 +178,7 @@ def find_context(grammar: Grammar, rule: str, words: Sequence[str]) -> tuple[str
 
 
 def count_choices(grammar: Grammar, choices: Iterable[Choice]) -> Counts:
-    """Count alternatives after contexts of every length."""
+    """Count the alternatives in contexts of every length."""
     counts: Counts = {}
     for rule, context, production in choices:
         size = len(grammar.rules[rule].productions)
@@ -188,7 +189,7 @@ def count_choices(grammar: Grammar, choices: Iterable[Choice]) -> Counts:
 
 
 def count_contexts(grammar: Grammar, counts: Counts) -> Counts:
-    """Return counts whose shorter contexts tell after how many longer ones alternatives came."""
+    """Return Kneser-Ney counts: in shorter contexts, the number of distinct longer contexts."""
     found: Counts = {}
     for (rule, context), row in counts.items():
         if len(context) == grammar.rules[rule].context:
@@ -201,7 +202,7 @@ def count_contexts(grammar: Grammar, counts: Counts) -> Counts:
 
 
 def learn_probabilities(grammar: Grammar, choices: Iterable[Choice]) -> Probabilities:
-    """Return the probabilities of what was chosen."""
+    """Estimate probabilities from choices."""
     return Probabilities(grammar, count_contexts(grammar, count_choices(grammar, choices)))
 
 
@@ -210,12 +211,12 @@ def decode_probabilities(
     rows: Mapping[str, Mapping[str, Sequence[float]]],
     discounts: tuple[float, ...],
 ) -> Probabilities:
-    """Read what :meth:`Probabilities.encode` wrote.
+    """Parse the output of :meth:`Probabilities.encode`.
 
     Raises
     ------
     ValueError
-        If it belongs to another grammar.
+        If it does not fit the grammar.
     """
     counts: Counts = {}
     for rule, contexts in rows.items():

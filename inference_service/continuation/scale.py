@@ -1,9 +1,9 @@
-"""Scales and chords as ladders of pitches to climb.
+"""Scales and chords as ladders of pitches.
 
-The scale is that of the key's signature; a chord's tone that it lacks takes the place of the tone
-below, raised, or in flattened and borrowed chords of the tone above, lowered: E major in C brings
-G sharp for G, B flat major B flat for B (Mulholland and Hojnacki, "The Berklee Book of Jazz
-Harmony", 2013, on chord scales).
+The scale is that of the key signature, altered by the chord (Mulholland and Hojnacki, "The Berklee
+Book of Jazz Harmony", 2013, on chord scales). A chord tone outside the scale replaces the scale
+tone below it, as raised; in chords on flattened degrees and borrowed chords it replaces the one
+above, as lowered. In C, E major has G sharp instead of G, and B flat major B flat instead of B.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ MAJOR_SCALE: Final = (0, 2, 4, 5, 7, 9, 11)
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """The pitches of some pitch classes, in every octave.
+    """The pitches of a set of pitch classes in every octave, numbered as rungs.
 
     Attributes
     ----------
     classes : tuple of int
-        Ascending, not empty.
+        Pitch classes, ascending, not empty.
     """
 
     classes: tuple[int, ...]
@@ -34,7 +34,7 @@ class Ladder:
         return pitch % 12 in self.classes
 
     def floor(self, pitch: int) -> int:
-        """Return the number of the highest rung that is not above a pitch."""
+        """Return the number of the highest rung at or below a pitch."""
         octave, pc = divmod(pitch, 12)
         return octave * len(self.classes) + sum(c <= pc for c in self.classes) - 1
 
@@ -44,20 +44,20 @@ class Ladder:
         return 12 * octave + self.classes[index]
 
     def nearest(self, pitch: int) -> int:
-        """Return the nearest pitch of the ladder, the lower of two."""
+        """Return the nearest pitch of the ladder, the lower one of a tie."""
         below = self.pitch(self.floor(pitch))
         above = self.pitch(self.floor(pitch) + 1)
         return above if above - pitch < pitch - below else below
 
     def climb(self, pitch: int, rungs: int) -> int:
-        """Return the pitch so many rungs above (or below) one, which need not be a rung."""
+        """Return the pitch a number of rungs above (below, if negative) any pitch."""
         floor = self.floor(pitch)
         if rungs < 0 and pitch not in self:
             rungs += 1
         return self.pitch(floor + rungs)
 
     def count(self, start: int, stop: int) -> int:
-        """Return the rungs from one pitch to another, a rung: what :meth:`climb` takes there."""
+        """Return the number of rungs that :meth:`climb` needs from a pitch to one on the ladder."""
         rungs = self.floor(stop) - self.floor(start)
         return rungs - 1 if stop < start and start not in self else rungs
 
@@ -70,7 +70,7 @@ class Harmony:
     ----------
     degree : str
     root : int
-        Pitch class; the tonic's where nothing sounds.
+        Pitch class of the root; of the tonic for no chord.
     chord, scale : Ladder
     """
 
@@ -82,7 +82,7 @@ class Harmony:
 
 @lru_cache(maxsize=4096)
 def build_harmony(degree: str, tonic: int) -> Harmony:
-    """Return the chord and the scale of a degree, the tonic being the signature's major one."""
+    """Return chord and scale of a degree; ``tonic`` is that of the signature's major key."""
     triad = find_triad("I" if degree == SILENCE else degree)
     tones = _classes({(pc + tonic) % 12 for pc in triad})
     scale = {(pc + tonic) % 12 for pc in MAJOR_SCALE}

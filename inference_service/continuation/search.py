@@ -1,7 +1,7 @@
-"""The two searches: for the new bars' harmony, and for a melody over it.
+"""Search for the harmony of the new bars, and for a melody over it.
 
-Each evolves sentences of its grammar. The probabilities are the style's with the piece's own music
-counted in, for what a piece has done it does again; their evenness follows the boldness.
+Each search evolves sentences of its grammar. The probabilities are those of the style, adapted to
+the piece, since pieces repeat themselves. Boldness makes them more even.
 """
 
 from __future__ import annotations
@@ -43,15 +43,28 @@ from inference_service.continuation.styles import Habit, Language
 from inference_service.progress import Report
 
 DIFFERENT: Final = 0.25
-"""The share of bars in which an alternative differs from all before it."""
+"""Share of bars in which an alternative must differ from all before it."""
 
 CODONS_PER_BAR: Final = 24
 HEAT: Final = 1.6
+"""Temperature of the probabilities at boldness 1; its inverse at -1. Set by hand; not fitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """New bars, and what they are worth: their chords, and with them the melody."""
+    """New bars found by the search.
+
+    Attributes
+    ----------
+    words : tuple of str
+        Their chords as a sentence of the harmony grammar.
+    slots : tuple of Slots
+        Their chords by bar.
+    melody : tuple of MelodyBar
+        Their melody; empty if there is none.
+    terms : dict of str to float
+        Terms of the fitness.
+    """
 
     words: tuple[str, ...]
     slots: tuple[Slots, ...]
@@ -61,18 +74,18 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Quest:
-    """What is searched for.
+    """A search problem: sentences and their fitness.
 
     Attributes
     ----------
     likelihoods : Probabilities
-        Of a grammar whose every sentence has as many bars as are asked for.
+        Probabilities of a grammar whose sentences all have the requested number of bars.
     judge : callable
-        From a sentence to its terms.
+        Function from a sentence to the terms of its fitness.
     weights : mapping of str to float
-        Of the terms.
+        Weights of the terms.
     before : tuple of str
-        The given music's last words.
+        Last words of the given music, which the sentences follow.
     """
 
     likelihoods: Probabilities
@@ -81,12 +94,12 @@ class Quest:
     before: tuple[str, ...]
 
     def fitness(self, derivation: Derivation) -> float:
-        """Return what a sentence is worth, in [0, 1]."""
+        """Return the fitness of a sentence, in [0, 1]."""
         return weigh(self.judge(derivation), self.weights)
 
 
 def seek_harmony(analysis: Analysis, habit: Habit, measures: int, boldness: float) -> Quest:
-    """Return the search for chords."""
+    """Return the search problem for the chords of new bars."""
     given = write_harmony(analysis.slots)
     last = analysis.slots[-1][-1]
     names = plan_harmony(measures, analysis.bars_into_phrase, analysis.key.mode)
@@ -107,14 +120,14 @@ def seek_harmony(analysis: Analysis, habit: Habit, measures: int, boldness: floa
 
 
 class MelodyReader:
-    """Reads new bars of melody over new chords.
+    """Converts sentences of the melody grammar to bars over new chords.
 
     Parameters
     ----------
     analysis : Analysis
-        Of the given music.
+        Analysis of the given music.
     slots : sequence of Slots
-        The new bars'.
+        Chords of the new bars.
     """
 
     def __init__(self, analysis: Analysis, slots: Sequence[Slots]) -> None:
@@ -126,14 +139,14 @@ class MelodyReader:
         self._tonic = (analysis.tonic + (9 if minor else 0)) % 12
 
     def harmony_at(self, bar: int, place: int) -> Harmony:
-        """Return the chord at a place, in ticks, of a bar: the given ones are counted first."""
+        """Return the chord at a position, in ticks, of a bar; given bars are numbered first."""
         if bar < self._given:
             return self._analysis.harmony_at(bar, place)
         slots = self._slots[bar - self._given]
         return find_harmony(slots, self.beats, place, self._analysis.tonic)
 
     def read(self, words: Sequence[str]) -> list[MelodyBar]:
-        """Return the new bars that a sentence stands for."""
+        """Return the new bars that a sentence describes."""
         lengths = [self.beats] * len(self._slots)
         return read_melody(words, self._analysis.melody, lengths, self.harmony_at, self._tonic)
 
@@ -141,7 +154,7 @@ class MelodyReader:
 def seek_melody(
     analysis: Analysis, habit: Habit, reader: MelodyReader, measures: int, boldness: float
 ) -> Quest:
-    """Return the search for a melody over chords."""
+    """Return the search problem for a melody over new chords."""
     known = habit.probabilities
     grammar = start_at(known.grammar, plan_melody(measures, reader.beats))
     likely = adapt_melody(known, analysis.melody, reader.harmony_at).within(grammar)
@@ -165,9 +178,9 @@ def seek_melody(
 def search(
     analysis: Analysis, language: Language, options: ContinuationOptions, report: Report
 ) -> list[Found]:
-    """Return the best new bars, then the alternatives.
+    """Return the best new bars, followed by the alternatives.
 
-    Where a search ends with too few that differ, it is made again from another beginning.
+    If a search yields too few different results, it is repeated with another seed.
     """
     wanted = 1 + options.alternatives
     budget = _Budget(options, report, wanted * (1 + analysis.has_melody))
@@ -210,7 +223,7 @@ def _name_terms(prefix: str, terms: Mapping[str, float]) -> dict[str, float]:
 
 
 class _Budget:
-    """Shares seeds, time and progress out among searches."""
+    """Divides seeds, time and progress among the searches."""
 
     def __init__(self, options: ContinuationOptions, report: Report, searches: int) -> None:
         self._options = options
@@ -219,7 +232,7 @@ class _Budget:
         self._began = time.monotonic()
 
     def evolve(self, quest: Quest, number: int) -> tuple[Individual, ...]:
-        """Return what the search of this number finds, the best first."""
+        """Run the search with this number and return its results, the best first."""
         options = self._options
         settings = EvolutionOptions(
             population=options.population,
@@ -239,19 +252,21 @@ class _Budget:
 
 
 def find_first_end(analysis: Analysis) -> int:
-    """Return the new bar with which the phrase ends that is under way, or the first new one."""
+    """Return the index of the new bar that ends the current phrase, or the first new phrase."""
     return (PHRASE_BARS - 1 - analysis.bars_into_phrase) % PHRASE_BARS
 
 
 def plan_harmony(measures: int, into_phrase: int, mode: str) -> list[str]:
-    """Return the rules whose sentences are so many bars: the phrase is finished, others follow, and
-    the last one closes in the tonic."""
+    """Return rules of the harmony grammar for a number of bars.
+
+    The current phrase is completed, whole phrases follow, and the last one closes in the tonic.
+    """
     if measures == 1:
         return [f"goal_{mode}"]
     rest = min(-into_phrase % PHRASE_BARS, measures)
     whole, over = divmod(measures - rest, PHRASE_BARS)
     names = ["bar"] * rest + ["phrase"] * whole + ["bar"] * over
-    # the cadence takes the last two bars, whatever they were part of
+    # The cadence takes the last two bars, whatever they are part of.
     if names[-1] == "phrase":
         return [*names[:-1], f"last_phrase_{mode}"]
     if names[-2] == "bar":
@@ -260,7 +275,7 @@ def plan_harmony(measures: int, into_phrase: int, mode: str) -> list[str]:
 
 
 def plan_melody(measures: int, beats: int) -> list[str]:
-    """Return the rules of the grammar of melody for so many bars of so many beats."""
+    """Return rules of the melody grammar for a number of bars of equal length."""
     return [f"bar_{beats}"] * (measures - 1) + [f"last_{beats}"]
 
 

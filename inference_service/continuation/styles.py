@@ -1,4 +1,4 @@
-"""The grammars, and what each style makes of them."""
+"""Load the grammars and the probabilities of each style."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEARNT: Final = (Style.POP, Style.CLASSICAL, Style.FOLK)
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """How surprising a style's own music is, in bits by the bar or by the note."""
+    """Mean and standard deviation of the surprise of a style's music, in bits per bar or note."""
 
     mean_bits: float
     deviation_bits: float
@@ -26,7 +26,7 @@ class Usual:
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """A grammar's probabilities, and how surprising what it was learnt from is."""
+    """Learnt probabilities of a grammar, and the usual surprise of music in the style."""
 
     probabilities: Probabilities
     usual: Usual
@@ -34,7 +34,7 @@ class Habit:
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A style: its harmony, by the bar, and its melody, by the note."""
+    """What has been learnt of a style: harmony (surprise per bar) and melody (per note)."""
 
     style: Style
     harmony: Habit
@@ -43,25 +43,25 @@ class Language:
 
 @cache
 def load_grammar(name: str) -> Grammar:
-    """Read the grammar of ``harmony`` or of ``melody``."""
+    """Load the grammar of ``harmony`` or ``melody``."""
     return decode_grammar((GRAMMARS / f"{name}.ebnf").read_text(encoding="utf-8"))
 
 
 @cache
 def load_language(style: Style) -> Language:
-    """Read what has been learnt of a style.
+    """Load what has been learnt of a style.
 
     Raises
     ------
     FileNotFoundError
-        If nothing has.
+        If the style has not been learnt.
     """
     text = (GRAMMARS / f"{style}.json").read_text(encoding="utf-8")
     return decode_language(style, text)
 
 
 def decode_language(style: Style, text: str) -> Language:
-    """Read what :func:`encode_language` wrote."""
+    """Parse the output of :func:`encode_language`."""
     habits = {
         name: Habit(
             decode_probabilities(load_grammar(name), rows["counts"], tuple(rows["discounts"])),
@@ -73,7 +73,7 @@ def decode_language(style: Style, text: str) -> Language:
 
 
 def encode_language(language: Language) -> str:
-    """Return a style as JSON."""
+    """Return what has been learnt of a style as JSON."""
     habits = {"harmony": language.harmony, "melody": language.melody}
     return json.dumps(
         {

@@ -1,12 +1,11 @@
-"""The accompaniment of new bars, in the texture of given ones.
+"""Accompany new bars in the texture of the given ones.
 
-A bar's pattern is what its parts play, told by the harmony: each note by its place in the bar, its
-length, and which tone of its chord it is, or how far from one. Under another chord the pattern
-sounds again: the lowest note at the tone of the same kind, so that a bass goes on its roots, those
-above it at the nearest tones of the new chord in their order, as voices are led. So blocks stay
-blocks, and arpeggios arpeggios. The bars after the join take their patterns from the given bars in
-turn, as a phrase's bars do; a bar that is divided between chords takes one that was, where there is
-one.
+The pattern of a bar is what its parts play, relative to its harmony: each note has a position, a
+length, and a chord tone that it is or lies next to. Under a new chord, the lowest note keeps its
+kind of chord tone, so that a bass continues on roots. The notes above it go to the nearest tones of
+the new chord in the same order, as in voice leading. Block chords thus stay block chords, and
+arpeggios stay arpeggios. New bars take the patterns of the last given bars in turn. A bar with
+several chords takes the pattern of a given bar with as many, if there is one.
 """
 
 from __future__ import annotations
@@ -23,15 +22,19 @@ from inference_service.continuation.scale import Harmony, Ladder
 from inference_service.music.score import ScoreNote, ScorePart
 
 PATTERN_BARS: Final = 5
+"""Number of given bars from which patterns are taken."""
 _LOWEST, _HIGHEST = 21, 108
+
+# Costs of voice leading, in semitones. Set by hand; not fitted.
 _THIRD: Final = 4
-"""Semitones that each voice goes rather than leave the third out."""
+"""Cost per voice of a chord without its third."""
 
 _UNDER: Final = 24
+"""Cost of crossing below the bass."""
 
 
 class _Change(NamedTuple):
-    """From which chord to which, and the lowest pitch struck under the first."""
+    """An old and a new chord, and the lowest pitch struck under the old one."""
 
     old: Harmony
     new: Harmony
@@ -44,18 +47,18 @@ def accompany(
     slots: Sequence[Slots],
     lengths: Sequence[int],
 ) -> list[ScorePart]:
-    """Return what the parts play in new bars, in beats from the first one's beginning.
+    """Return the parts' notes in the new bars, in beats from the start of the first.
 
     Parameters
     ----------
     parts : sequence of ScorePart
-        Those of the given score, without the melody's notes.
+        Parts of the given score, without the melody.
     analysis : Analysis
-        Of the score, with all the bars that the patterns come from.
+        Analysis of the given score.
     slots : sequence of Slots
-        The new bars' degrees.
+        Degrees of the new bars.
     lengths : sequence of int
-        Their beats.
+        Lengths of the new bars in beats.
     """
     sources = _choose_bars(parts, analysis, slots, lengths)
     made: list[list[ScoreNote]] = [[] for _ in parts]
@@ -78,13 +81,13 @@ def _choose_bars(
     slots: Sequence[Slots],
     lengths: Sequence[int],
 ) -> list[int | None]:
-    """Return, for each new bar, the given one whose pattern it takes; None for silence."""
+    """Return the index of the given bar whose pattern each new bar takes; None for silence."""
     weights = [_count(parts, analysis, index) for index in range(len(analysis.bars))]
     playing = [index for index, weight in enumerate(weights) if weight]
     if not playing:
         return [None] * len(slots)
     last = playing[-PATTERN_BARS:]
-    # the very last bar of a piece is often its close: a pattern for the end, not for the middle
+    # The last bar of a piece is often its close, whose pattern does not suit the middle of one.
     if len(last) > 1 and weights[last[-1]] < 0.6 * max(weights[index] for index in last):
         last = last[:-1]
     chosen: list[int | None] = []
@@ -103,7 +106,7 @@ def _choose_bars(
 
 
 def _find_basses(parts: Sequence[ScorePart], analysis: Analysis, index: int) -> list[int]:
-    """Return the lowest pitch that is struck under each chord of a bar; -1 where none is."""
+    """Return the lowest pitch struck under each chord of a bar; -1 if there is none."""
     bar, count = analysis.bars[index], len(analysis.slots[index])
     struck: list[list[int]] = [[] for _ in range(count)]
     for part in parts:
@@ -129,7 +132,7 @@ def _play(
     beats: int,
     basses: Sequence[int],
 ) -> list[ScoreNote]:
-    """Return a part's pattern of a given bar under new chords, in beats from the bar line."""
+    """Return a part's notes in a given bar, adapted to new chords, in beats from the bar line."""
     bar = analysis.bars[source]
     pattern = [
         replace(
@@ -165,7 +168,11 @@ def _play(
 
 
 def carry(pitches: Sequence[int], old: Harmony, new: Harmony, bass: int) -> dict[int, int]:
-    """Return where the pitches of a pattern go under a new chord.
+    """Map the pitches of a pattern to a new chord.
+
+    A bass note keeps its kind of chord tone: root to root, third to third. Other chord tones are
+    led by :func:`_lead_voices`. A non-chord tone keeps its distance, in scale steps, above the
+    chord tone below it.
 
     Parameters
     ----------
@@ -173,9 +180,7 @@ def carry(pitches: Sequence[int], old: Harmony, new: Harmony, bass: int) -> dict
         Ascending.
     old, new : Harmony
     bass : int
-        The lowest pitch of all parts: its root goes to the root, its third to the third. Other
-        chord tones are led by :func:`_lead_voices`; a foreign tone stays as many steps of the
-        scale over the chord tone below it.
+        Lowest pitch of all parts. Chord tones up to it are bass notes.
     """
     tones = [pitch for pitch in pitches if pitch in old.chord]
     ways = {pitch: _carry_bass(pitch, old, new) for pitch in tones if pitch <= bass}
@@ -198,8 +203,11 @@ def _carry_bass(pitch: int, old: Harmony, new: Harmony) -> int:
 def _lead_voices(
     pitches: Sequence[int], old: Harmony, new: Harmony, below: set[int]
 ) -> dict[int, int]:
-    """Return chord tones as far apart on the new ladder as on the old, moved as little as may be
-    with the chord's third in one of the voices."""
+    """Lead chord tones to a new chord with the least movement.
+
+    Distances in chord tones are kept. A chord without its third costs extra, as does crossing below
+    the notes in ``below``.
+    """
     rungs = [old.chord.floor(pitch) for pitch in pitches]
     nearest = new.chord.floor(new.chord.nearest(pitches[0]))
     third = _tones(new)[1]
@@ -217,7 +225,7 @@ def _lead_voices(
 
 
 def _fold(pitch: int) -> int:
-    """Bring a pitch onto the piano by octaves."""
+    """Move a pitch by octaves into the range of the piano."""
     while pitch < _LOWEST:
         pitch += 12
     while pitch > _HIGHEST:
@@ -226,12 +234,12 @@ def _fold(pitch: int) -> int:
 
 
 def _tones(harmony: Harmony) -> list[int]:
-    """Return the chord's pitch classes from its root up."""
+    """Return the pitch classes of the chord, upward from its root."""
     return sorted(harmony.chord.classes, key=lambda pc: (pc - harmony.root) % 12)
 
 
 def _until_change(slots: Slots, beats: int, place: Fraction, pitch: int, tonic: int) -> Fraction:
-    """Return how long a pitch may sound before a chord comes that lacks it."""
+    """Return the beats for which a pitch may sound until a chord without it, or the bar's end."""
     width = Fraction(beats, len(slots))
     index = int(place / width)
     for later in range(index + 1, len(slots)):
@@ -242,7 +250,7 @@ def _until_change(slots: Slots, beats: int, place: Fraction, pitch: int, tonic: 
 
 
 def _without_doubles(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
-    """Return the notes without those that would strike a pitch that is struck already."""
+    """Remove duplicates, and shorten notes whose pitch is struck again."""
     kept: dict[tuple[Fraction, int, int], ScoreNote] = {}
     for note in sorted(notes):
         kept.setdefault((note.start_beats, note.pitch, note.grace), note)

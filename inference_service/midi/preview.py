@@ -1,10 +1,9 @@
-"""A MIDI file as sound, for an ear's check of what was written: FluidSynth, then Opus in Ogg.
+"""Synthesise a MIDI file as a preview, with FluidSynth, as Opus in Ogg.
 
-FluidSynth is a program of its own, with a soundfont from the system; neither comes with this
-package, so either may be missing. It writes to a pipe that is read here, no further than the limit
-and no longer than ``TIMEOUT_S``, whatever the file asks for. The sound is mixed to one channel and
-brought to a peak of ``PEAK_DBFS``, which leaves the codec room. 48 kHz Opus in Ogg is what Telegram
-plays as a voice message.
+FluidSynth is an external program and uses a soundfont of the system; neither comes with this
+package, so either may be missing. Its output is read from a pipe, at most up to the duration limit
+and for ``TIMEOUT_S``. It is mixed to one channel and normalised to a peak of ``PEAK_DBFS``, which
+leaves headroom for the codec. Telegram plays 48 kHz Opus in Ogg as a voice message.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ SOUNDFONTS: Final = tuple(
         "sounds/sf2/TimGM6mb.sf2",
     )
 )
-"""Where Linux distributions put General MIDI sounds, the best first."""
+"""Where Linux distributions install General MIDI soundfonts, the best first."""
 
 _PROGRAM: Final = "fluidsynth"
 _GAIN: Final = 0.4
@@ -56,26 +55,26 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Synthesizer:
-    """Plays MIDI files.
+    """Renders MIDI files as sound.
 
     Attributes
     ----------
     soundfont : Path or None
-        None: the first of ``SOUNDFONTS`` that is there.
+        None means the first existing one of ``SOUNDFONTS``.
     max_duration_s : float
-        What lasts longer is faded out.
+        Longer music is cut here with a fade-out, in seconds.
     """
 
     soundfont: Path | None = None
     max_duration_s: float = 300.0
 
     def play(self, midi: bytes, report: Report = ignore) -> bytes:
-        """Return a standard MIDI file as Opus in Ogg: 48 kHz, one channel.
+        """Render a standard MIDI file as Opus in Ogg, 48 kHz, one channel.
 
         Raises
         ------
         PreviewUnavailable
-            If there is no FluidSynth, no soundfont, or no sound came.
+            If FluidSynth or a soundfont is missing, or FluidSynth fails.
         """
         program, soundfont = self.require()
         with tempfile.NamedTemporaryFile(suffix=".mid") as file:
@@ -86,12 +85,12 @@ class Synthesizer:
         return encode(played, SoundFormat.OPUS)
 
     def require(self) -> tuple[str, Path]:
-        """Return the program and the soundfont, to learn early that they are there.
+        """Return the paths of FluidSynth and the soundfont, which also checks that they exist.
 
         Raises
         ------
         PreviewUnavailable
-            If there is no FluidSynth, or no soundfont.
+            If FluidSynth or a soundfont is missing.
         """
         program = shutil.which(_PROGRAM)
         if program is None:
@@ -103,7 +102,7 @@ class Synthesizer:
         return program, soundfont
 
     def _render(self, command: list[str], report: Report) -> Samples:
-        """Return what the program plays, shape (N,), mixed to one channel."""
+        """Return the output of the program, mixed to one channel, shape (N,)."""
         limit = round(self.max_duration_s * RATE_HZ)
         blocks: list[Samples] = []
         count = 0
@@ -137,7 +136,7 @@ _ARGUMENTS: Final = (
 
 @contextmanager
 def _pipe(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program whose output is read; it ends with the block, or after ``TIMEOUT_S``."""
+    """Run a program with its output piped; kill it after the block or after ``TIMEOUT_S``."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -155,7 +154,7 @@ def _pipe(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _level(samples: Samples) -> Samples:
-    """Bring the peak to ``PEAK_DBFS``; short sounds are filled up with silence."""
+    """Normalise the peak to ``PEAK_DBFS``, and pad short sounds with silence."""
     finite = np.nan_to_num(samples, posinf=0.0, neginf=0.0)
     peak = float(np.abs(finite).max())
     if peak > 0:

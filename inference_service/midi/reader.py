@@ -1,12 +1,12 @@
-"""A standard MIDI file as a :class:`Transcription`.
+"""Read a standard MIDI file as a :class:`Transcription`.
 
-Parts are the (track, channel) pairs that hold notes; channel 10 is drums. Beats follow the tempo
-map, counted by the time signatures from the beginning; a file made without regard to beats, at
-a constant tempo, gets beats that mean as little. The key is the first signature's, C major where
-there is none, and chord labels come from markers where these can be read as such.
+Each (track, channel) pair with notes is a part; channel 10 is drums. Beats follow the tempo map and
+are counted by the time signatures from the beginning. In a file that was recorded without regard to
+its tempo, they are meaningless. The key is that of the first key signature, or C major. Markers
+that are valid chord labels become chords.
 
-The bytes are hostile: their size, their notes and their length are bounded, and whatever cannot be
-parsed is a :class:`ScoreUnreadable`.
+The input is untrusted: its size, duration and number of notes are limited, and anything that cannot
+be parsed raises :class:`ScoreUnreadable`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def decode_performance(data: bytes) -> Transcription:
     Raises
     ------
     ScoreUnreadable
-        If the bytes are no MIDI file, are damaged, or exceed the limits of this module.
+        If the file is not MIDI, is damaged, or exceeds the limits of this module.
     """
     if len(data) > MAX_BYTES:
         raise ScoreUnreadable(
@@ -86,7 +86,7 @@ def decode_performance(data: bytes) -> Transcription:
     end_ticks = max((sum(m.time for m in track) for track in midi.tracks), default=0)
     if end_ticks > MAX_QUARTERS * midi.ticks_per_beat:
         raise ScoreUnreadable(f"the MIDI file is longer than {MAX_QUARTERS} quarter notes")
-    conductor = _Conductor.listen(midi)
+    conductor = _Conductor.collect(midi)
     clock = _Clock.build(conductor.tempos, midi.ticks_per_beat)
     duration_s = clock.to_seconds(end_ticks)
     if duration_s > MAX_DURATION_S:
@@ -114,7 +114,7 @@ def decode_performance(data: bytes) -> Transcription:
 
 @dataclass
 class _Conductor:
-    """What all tracks together say of tempo, metre, key and chords, by tick."""
+    """Tempos, time signatures, markers and key of all tracks, by tick."""
 
     tempos: list[tuple[int, int]] = field(default_factory=list)
     signatures: list[tuple[int, int, int]] = field(default_factory=list)
@@ -122,27 +122,27 @@ class _Conductor:
     key: Key = Key("C", "major")  # noqa: RUF009 - immutable
 
     @classmethod
-    def listen(cls, midi: mido.MidiFile) -> _Conductor:
-        heard = cls()
+    def collect(cls, midi: mido.MidiFile) -> _Conductor:
+        conductor = cls()
         keys = []
         for tick, message in (pair for track in midi.tracks for pair in _absolute(track)):
             if message.type == "set_tempo" and message.tempo > 0:
-                heard.tempos.append((tick, message.tempo))
+                conductor.tempos.append((tick, message.tempo))
             elif message.type == "time_signature" and message.numerator > 0:
-                heard.signatures.append((tick, message.numerator, message.denominator))
+                conductor.signatures.append((tick, message.numerator, message.denominator))
             elif message.type == "key_signature":
                 keys.append((tick, message.key))
             elif message.type == "marker":
-                heard.markers.append((tick, message.text))
-        heard.tempos.sort()
-        heard.signatures.sort(key=lambda signature: signature[0])
-        heard.markers.sort()
+                conductor.markers.append((tick, message.text))
+        conductor.tempos.sort()
+        conductor.signatures.sort(key=lambda signature: signature[0])
+        conductor.markers.sort()
         if keys:
-            heard.key = _parse_key(min(keys)[1])
-        return heard
+            conductor.key = _parse_key(min(keys)[1])
+        return conductor
 
     def main_signature(self) -> tuple[int, int]:
-        """Return the signature that begins, but for a shorter bar that leads in."""
+        """Return the first time signature, or the second if the first is that of a pickup."""
         if not self.signatures:
             return 4, 4
         _, numerator, denominator = self.signatures[0]
@@ -154,13 +154,13 @@ class _Conductor:
 
 
 def _plain(denominator: int) -> int:
-    """Return the denominator, or the nearest that notation has."""
+    """Limit a denominator to those of written signatures."""
     return min(max(denominator, 1), 32)
 
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """Ticks to seconds, through the tempo map."""
+    """Conversion from ticks to seconds along the tempo map."""
 
     ticks: tuple[int, ...]
     times_s: tuple[float, ...]
@@ -186,9 +186,9 @@ def _lay_beats(
     ticks_per_quarter: int,
     end_ticks: int,
 ) -> tuple[Beat, ...]:
-    """Count beats through the time signatures, to the end of the music.
+    """Return the beats to the end of the music, numbered by the time signatures.
 
-    A single shorter bar in the beginning leads in: its beats are the last ones of a bar.
+    A single shorter bar at the beginning is a pickup: its beats are numbered as the last of a bar.
     """
     first = [] if signatures and signatures[0][0] == 0 else [(0, 4, 4)]
     changes = [*first, *signatures, (end_ticks, 0, 0)]
@@ -242,14 +242,14 @@ def _read_parts(midi: mido.MidiFile, clock: _Clock) -> tuple[Part, ...]:
 def _read_track(
     track: mido.MidiTrack, clock: _Clock
 ) -> Iterator[tuple[int, list[NoteEvent], int | None]]:
-    """Yield the channels of a track that hold notes, with these and their program.
+    """Yield channel, notes and program for each channel of a track that has notes.
 
-    A note that is struck again ends there; one that never ends, ends with the track.
+    A note that is struck again ends there. A note without an end lasts to the end of the track.
     """
     notes: dict[int, list[NoteEvent]] = {}
     programs: dict[int, int] = {}
     open_notes: dict[tuple[int, int], tuple[int, int]] = {}
-    now = 0  # the last message's tick, also after the loop
+    now = 0  # tick of the last message, also needed after the loop
 
     def close(key: tuple[int, int], tick: int) -> None:
         struck = open_notes.pop(key, None)
@@ -282,7 +282,7 @@ def _absolute(track: Iterable[mido.Message]) -> Iterator[tuple[int, mido.Message
 
 
 def _text(text: str) -> str:
-    """Undo MIDI's Latin-1 where the bytes were UTF-8."""
+    """Decode text as UTF-8 if possible; mido reads it as Latin-1."""
     try:
         return text.encode("latin-1").decode("utf-8")
     except UnicodeError:
@@ -297,7 +297,7 @@ def _parse_key(name: str) -> Key:
 def _read_chords(
     markers: Sequence[tuple[int, str]], clock: _Clock, duration_s: float
 ) -> tuple[ChordSegment, ...]:
-    """Return the markers that are chord labels, each until the next."""
+    """Return the markers that are chord labels, each lasting until the next."""
     starts = [(clock.to_seconds(tick), text) for tick, text in markers if _CHORD.match(text)]
     stops = [*(start_s for start_s, _ in starts[1:]), duration_s][: len(starts)]
     return tuple(
