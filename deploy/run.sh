@@ -6,6 +6,10 @@ cd "$(dirname "$0")/.."
 venv=${VENV:-.venv}
 mkdir -p var
 
+# Where the profile prefers a model that is not here, the first start fetches it, and shows how far
+# it is. Without a network it says what serves instead, and the service starts with that.
+"$venv/bin/notabot" models fetch >/dev/null || [ "$?" -ne 130 ] || exit 130
+
 supervise_service() {
     local service
     trap 'kill -TERM "$service" 2>/dev/null; wait "$service"; exit 0' TERM

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inference_service.engine.cache import ResultCache
 from inference_service.engine.catalog import Catalog, ModelEntry, decode_catalog
-from inference_service.engine.registry import Loader, ModelRegistry, require_fetched
+from inference_service.engine.choice import Fetch, choose, require_fetched
+from inference_service.engine.registry import Loader, ModelRegistry
 from inference_service.engine.service import Engine, UseCases
-from inference_service.errors import ModelRejected
+from inference_service.errors import ModelFetchFailed, ModelRejected
 from inference_service.music.events import Transcription
 from inference_service.music.score import Score
 from inference_service.pipeline.options import (
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from inference_service.pipeline.render import Artifact
 
 TINY: Final = "tiny"
+START_ATTEMPTS: Final = 2
+"""Connections in a row that may bring nothing of a preferred model, before another one serves."""
 
 
 def build_catalog(profile: str) -> Catalog:
@@ -106,8 +109,22 @@ def build_router(profile: str) -> Router:
     return PresetRouter(SwiftF0Tagger(), BasicPitchTagger())
 
 
+def build_fetch(settings: ModelSettings) -> Fetch:
+    """Return what fetches a model that the profile prefers, when the service starts."""
+
+    def fetch(entry: ModelEntry) -> None:
+        from model_zoo.fetch import fetch_model
+
+        fetch_model(entry, settings.weights, attempts=START_ATTEMPTS)
+
+    return fetch
+
+
 def build_stages(settings: ModelSettings) -> StageSet:
     """Return the stages for work in this process; each is loaded when it is first used.
+
+    Nothing is fetched. A stage that is used, and is not the one that the profile prefers, says so
+    on standard error.
 
     Raises
     ------
@@ -117,9 +134,13 @@ def build_stages(settings: ModelSettings) -> StageSet:
         From the stage that is used, if its weights are not there.
     """
     catalog, loader = build_catalog(settings.profile), build_loader(settings)
-    choice = catalog.choice(settings.profile, settings.overrides)
+    candidates = catalog.candidates(settings.profile, settings.overrides)
+    choice, substitutions = choose(candidates, settings.weights, _refuse)
 
     def load(task: Task) -> Component:
+        for substitution in substitutions:
+            if substitution.task is task:
+                print(f"notabot: {substitution}", file=sys.stderr)
         require_fetched(task, choice[task], settings.weights)
         return loader(task, choice[task])
 
@@ -127,6 +148,10 @@ def build_stages(settings: ModelSettings) -> StageSet:
     router: Any = _OnDemand(partial(build_router, settings.profile))
     models = {task.value: entry.id for task, entry in choice.items()}
     return StageSet(**stages, router=router, models=models)
+
+
+def _refuse(entry: ModelEntry) -> None:
+    raise ModelFetchFailed(f"`notabot models fetch {entry.name}` gets it")
 
 
 class _OnDemand:
@@ -238,7 +263,8 @@ def build_service(
     catalog = catalog or build_catalog(settings.models.profile)
     registry = ModelRegistry(
         catalog,
-        catalog.choice(settings.models.profile, settings.models.overrides),
+        catalog.candidates(settings.models.profile, settings.models.overrides),
+        build_fetch(settings.models),
         loader or build_loader(settings.models),
         lambda: build_router(settings.models.profile),
         settings.models.weights,

@@ -202,13 +202,13 @@ def build_tiny_catalog() -> Catalog:
     return Catalog(
         profiles={
             "tiny": {
-                Task.DENOISING: "no-denoising",
-                Task.SEPARATION: "mid-side",
-                **dict.fromkeys(_TAGGING, "autocorrelation"),
-                Task.CHORDS: "no-chords",
-                Task.BEATS: "steady",
-                Task.RHYTHM: "no-rhythm",
-                Task.KEY: "scale",
+                Task.DENOISING: ("no-denoising",),
+                Task.SEPARATION: ("mid-side",),
+                **dict.fromkeys(_TAGGING, ("autocorrelation",)),
+                Task.CHORDS: ("no-chords",),
+                Task.BEATS: ("steady",),
+                Task.RHYTHM: ("no-rhythm",),
+                Task.KEY: ("scale",),
             }
         },
         models=(

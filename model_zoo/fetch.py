@@ -3,26 +3,32 @@
 A download grows as ``NAME.part`` beside its place and gets its own name only when size and SHA-256
 are right, so that a file with its own name is always whole. A broken connection is taken up where
 it broke (HTTP ``Range``), a bounded number of times; a later call takes up what an earlier left.
+
+Errors name the host alone: an address may hold a password or a signature.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import time
-from collections.abc import Callable
-from http.client import HTTPException, HTTPResponse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse, InvalidURL
 from pathlib import Path
 from typing import Final
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from inference_service.engine.catalog import ModelEntry
 from inference_service.errors import ModelFetchFailed
 
 BLOCK_BYTES: Final = 1 << 18
 TIMEOUT_S: Final = 30.0
 ATTEMPTS: Final = 5
-"""In a row without a single new byte."""
+"""Connections in a row that may bring no new byte."""
 
 _RANGE_UNSATISFIABLE: Final = 416
 
@@ -34,6 +40,7 @@ def fetch(
     sha256: str,
     size_bytes: int,
     report: Callable[[int], None] = lambda bytes_done: None,
+    attempts: int = ATTEMPTS,
     pause_s: float = 1.0,
 ) -> None:
     """Download a file, unless it is there already.
@@ -49,7 +56,9 @@ def fetch(
     size_bytes : int
         Exact; not one byte more is read.
     report : callable
-        Told the bytes that are there, resumed ones included.
+        Told the number of bytes that are there, resumed ones included.
+    attempts : int
+        Connections in a row that may bring no new byte.
     pause_s : float
         Before the second attempt; twice as long before each further one.
 
@@ -59,20 +68,54 @@ def fetch(
         If the server refuses, the connection keeps breaking, or the content is another.
     """
     if urlsplit(url).scheme not in ("https", "http"):
-        raise ModelFetchFailed(f"{url} is no web address")
-    if destination.is_file() and destination.stat().st_size == size_bytes:
-        verify(destination, sha256)
-        report(size_bytes)
-        return
+        raise ModelFetchFailed(f"{destination.name} has no web address")
     destination.parent.mkdir(parents=True, exist_ok=True)
-    partial = destination.with_name(destination.name + ".part")
-    _download(url, partial, size_bytes, report, pause_s)
-    try:
-        verify(partial, sha256)
-    except ModelFetchFailed:
-        partial.unlink()
-        raise
-    partial.replace(destination)
+    with _locked(destination.parent):
+        if destination.is_file() and destination.stat().st_size == size_bytes:
+            verify(destination, sha256)
+            report(size_bytes)
+            return
+        partial = destination.with_name(destination.name + ".part")
+        _download(url, partial, size_bytes, report, attempts, pause_s)
+        try:
+            verify(partial, sha256)
+        except ModelFetchFailed:
+            partial.unlink()
+            raise
+        partial.replace(destination)
+
+
+def fetch_model(entry: ModelEntry, weights: Path, *, attempts: int = ATTEMPTS) -> None:
+    """Download what a model needs, with a progress bar where standard error is a terminal.
+
+    Parameters
+    ----------
+    entry : ModelEntry
+    weights : Path
+        Folder of the fetched weights.
+    attempts : int
+        As of :func:`fetch`.
+
+    Raises
+    ------
+    ModelFetchFailed
+        As from :func:`fetch`.
+    """
+    from tqdm import tqdm
+
+    for file in entry.published:
+        path = file.locate(weights / entry.name)
+        with tqdm(
+            total=file.size_bytes, unit="B", unit_scale=True, desc=file.name, disable=None
+        ) as bar:
+            fetch(
+                file.url,
+                path,
+                sha256=file.sha256,
+                size_bytes=file.size_bytes,
+                report=lambda done, bar=bar: bar.update(done - bar.n),  # type: ignore[misc]
+                attempts=attempts,
+            )
 
 
 def verify(path: Path, sha256: str) -> None:
@@ -91,8 +134,24 @@ def verify(path: Path, sha256: str) -> None:
         )
 
 
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder against other processes, which wait: services may share their weights."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _download(
-    url: str, partial: Path, size_bytes: int, report: Callable[[int], None], pause_s: float
+    url: str,
+    partial: Path,
+    size_bytes: int,
+    report: Callable[[int], None],
+    attempts: int,
+    pause_s: float,
 ) -> None:
     """Fill ``partial`` to its size, over as many connections as it takes."""
     failures = 0
@@ -110,10 +169,13 @@ def _download(
             elif error.code < 500:
                 raise ModelFetchFailed(f"{_host(url)} answers {error.code} for it") from error
             problem = f"{_host(url)} answers {error.code}"
+        except InvalidURL:  # whose text would be a part of the address
+            problem = "the address is not valid"
         except (OSError, HTTPException) as error:
-            problem = str(error) or type(error).__name__
+            reason = error.reason if isinstance(error, URLError) else error
+            problem = str(reason) or type(error).__name__
         failures = 0 if _size(partial) > present else failures + 1
-        if failures >= ATTEMPTS:
+        if failures >= attempts:
             raise ModelFetchFailed(f"the download from {_host(url)} failed: {problem}")
         if _size(partial) != size_bytes:
             time.sleep(pause_s * 2 ** max(0, failures - 1))
@@ -143,4 +205,5 @@ def _size(path: Path) -> int:
 
 
 def _host(url: str) -> str:
-    return urlsplit(url).netloc
+    """Host and port of an address, without a name and password."""
+    return urlsplit(url).netloc.rpartition("@")[2]

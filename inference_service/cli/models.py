@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from inference_service.cli.options import add_server_options, connect
+from inference_service.engine.choice import choose
+from inference_service.errors import ModelFetchFailed
 from inference_service.pipeline.stages import Task
 from inference_service.settings import ModelSettings, Settings
 
 if TYPE_CHECKING:
     from inference_service.cli.options import Commands
+    from inference_service.engine.catalog import Catalog
 
 
 def add_commands(commands: Commands) -> None:
@@ -22,7 +25,9 @@ def add_commands(commands: Commands) -> None:
     add_server_options(listing)
     listing.set_defaults(command=_list_models)
     fetching = actions.add_parser("fetch", help="download a model's weights")
-    fetching.add_argument("name", metavar="NAME")
+    fetching.add_argument(
+        "name", metavar="NAME", nargs="?", help="default: whatever the profile prefers"
+    )
     fetching.set_defaults(command=_fetch_model)
     using = actions.add_parser("use", help="make a running service use a model")
     using.add_argument("task", metavar="TASK")
@@ -47,14 +52,14 @@ def _local_models(settings: ModelSettings) -> list[tuple[str, ...]]:
     from inference_service.assembly import build_catalog
 
     catalog = build_catalog(settings.profile)
-    choice = catalog.choice(settings.profile, settings.overrides)
+    candidates = catalog.candidates(settings.profile, settings.overrides)
     rows: list[tuple[str, ...]] = []
     for task in Task:
         for entry in catalog.models:
             if task not in entry.tasks:
                 continue
             fetched = entry.is_fetched(settings.weights)
-            state = "default" if choice[task] is entry else "available"
+            state = "default" if candidates[task][0] is entry else "available"
             rows.append(
                 (
                     task,
@@ -80,27 +85,36 @@ def _print_table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> No
 
 
 def _fetch_model(options: argparse.Namespace, settings: Settings) -> None:
-    from tqdm import tqdm
-
     from inference_service.assembly import build_catalog
-    from model_zoo.fetch import fetch
+    from model_zoo.fetch import fetch_model
 
-    entry = build_catalog(settings.models.profile).named(options.name)
+    catalog = build_catalog(settings.models.profile)
+    if options.name is None:
+        _fetch_preferred(catalog, settings.models)
+        return
+    entry = catalog.named(options.name)
     if not entry.published:
         print(f"{entry.name} comes with its package: nothing to fetch")
         return
-    for path, file in zip(entry.paths(settings.models.weights), entry.published, strict=True):
-        with tqdm(
-            total=file.size_bytes, unit="B", unit_scale=True, desc=file.name, disable=None
-        ) as bar:
-            fetch(
-                file.url,
-                path,
-                sha256=file.sha256,
-                size_bytes=file.size_bytes,
-                report=lambda done, bar=bar: bar.update(done - bar.n),  # type: ignore[misc]
-            )
+    fetch_model(entry, settings.models.weights)
     print(f"{entry.name} is fetched")
+
+
+def _fetch_preferred(catalog: Catalog, settings: ModelSettings) -> None:
+    """Fetch what the first start would.
+
+    Raises
+    ------
+    ModelFetchFailed
+        Says which models serve instead.
+    """
+    from inference_service.assembly import build_fetch
+
+    candidates = catalog.candidates(settings.profile, settings.overrides)
+    _, substitutions = choose(candidates, settings.weights, build_fetch(settings))
+    if substitutions:
+        raise ModelFetchFailed("; ".join(map(str, substitutions)))
+    print(f"everything that the profile {settings.profile} prefers is here")
 
 
 def _use_model(options: argparse.Namespace, settings: Settings) -> None:

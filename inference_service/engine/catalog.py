@@ -7,10 +7,17 @@ import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path, PurePosixPath
-from typing import Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from inference_service.errors import ModelUnknown
 from inference_service.pipeline.stages import Task
@@ -131,10 +138,18 @@ class ModelEntry(_Strict):
         return all(file.is_present(weights / self.name) for file in self.files)
 
 
-class Catalog(_Strict):
-    """Every model, and what each profile serves."""
+def _as_names(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
 
-    profiles: Mapping[str, Mapping[Task, str]]
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_names), Field(min_length=1)]
+"""Names of models by preference; a single one may be written without brackets."""
+
+
+class Catalog(_Strict):
+    """Every model, and what each profile serves: one model a task, or several by preference."""
+
+    profiles: Mapping[str, Mapping[Task, Names]]
     models: tuple[ModelEntry, ...]
 
     @model_validator(mode="after")
@@ -145,8 +160,12 @@ class Catalog(_Strict):
         for profile, choice in self.profiles.items():
             if missing := set(Task) - set(choice):
                 raise ValueError(f"profile {profile} lacks {sorted(missing)}")
-            for task, name in choice.items():
-                self.entry(task, name)
+            for task, candidates in choice.items():
+                *_, last = (self.entry(task, name) for name in candidates)
+                if last.published:
+                    raise ValueError(
+                        f"profile {profile}: the last model for {task} needs a download"
+                    )
         return self
 
     def entry(self, task: str, name: str) -> ModelEntry:
@@ -181,19 +200,24 @@ class Catalog(_Strict):
                 return model
         raise ModelUnknown(f"no model {name!r} in the manifest", task="", model=name)
 
-    def choice(self, profile: str, overrides: Mapping[str, str]) -> dict[Task, ModelEntry]:
-        """Return the model that serves each task, the profile's or the one named instead.
+    def candidates(
+        self, profile: str, overrides: Mapping[str, str]
+    ) -> dict[Task, tuple[ModelEntry, ...]]:
+        """Return the models for each task, the preferred one first; of an override, it alone.
 
         Raises
         ------
         ModelUnknown
             If an override names no task, or no model of the task.
         """
-        choice = {task: self.entry(task, name) for task, name in self.profiles[profile].items()}
+        candidates = {
+            task: tuple(self.entry(task, name) for name in names)
+            for task, names in self.profiles[profile].items()
+        }
         for task, name in overrides.items():
             entry = self.entry(task, name)
-            choice[Task(task)] = entry
-        return choice
+            candidates[Task(task)] = (entry,)
+        return candidates
 
 
 def decode_catalog(text: str) -> Catalog:

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 import structlog
 
 from inference_service.engine.catalog import Catalog, ModelEntry
-from inference_service.errors import ModelNotFetched, ModelRejected, NotabotError, NotReady
+from inference_service.engine.choice import Fetch, choose, require_fetched
+from inference_service.errors import ModelRejected, NotabotError, NotReady
 from inference_service.pipeline.stages import Component, Router, StageSet, Task
 
 Loader = Callable[[Task, ModelEntry], Component]
@@ -55,8 +56,10 @@ class ModelRegistry:
     ----------
     catalog : Catalog
         All there are.
-    choice : mapping of Task to ModelEntry
-        What serves at first.
+    candidates : mapping of Task to tuple of ModelEntry
+        Models to begin with, the preferred one of each task first.
+    fetch : Fetch
+        Fetches preferred models that are not on this machine; runs in the loader's thread.
     loader : Loader
     build_router : callable
         Builds what tells presets apart; runs in the loader's thread.
@@ -67,13 +70,15 @@ class ModelRegistry:
     def __init__(
         self,
         catalog: Catalog,
-        choice: Mapping[Task, ModelEntry],
+        candidates: Mapping[Task, tuple[ModelEntry, ...]],
+        fetch: Fetch,
         loader: Loader,
         build_router: Callable[[], Router],
         weights: Path,
     ) -> None:
         self._catalog = catalog
-        self._choice = choice
+        self._candidates = candidates
+        self._fetch = fetch
         self._loader = loader
         self._build_router = build_router
         self._weights = weights
@@ -106,7 +111,7 @@ class ModelRegistry:
         return {} if self._stages is None else self._stages.models
 
     async def load(self) -> None:
-        """Load the first set.
+        """Load the first set, fetching preferred models that are not on this machine.
 
         Raises
         ------
@@ -167,7 +172,7 @@ class ModelRegistry:
         return not self._changing.locked()
 
     def _state(self, task: Task, entry: ModelEntry) -> ModelState:
-        first_load = self._stages is None and self._choice[task].name == entry.name
+        first_load = self._stages is None and self._candidates[task][0] is entry
         if first_load or (task, entry.name) in self._loading:
             return ModelState.LOADING
         if self.active.get(task) == entry.id:
@@ -179,13 +184,20 @@ class ModelRegistry:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
     def _load_all(self) -> StageSet:
-        for task, entry in self._choice.items():
-            require_fetched(task, entry, self._weights)
+        for task, candidates in self._candidates.items():
+            require_fetched(task, candidates[-1], self._weights)
+        choice, substitutions = choose(self._candidates, self._weights, self._fetch_preferred)
+        for substitution in substitutions:
+            _log.warning("model_substituted", reason=str(substitution))
         stages: dict[str, Any] = {
-            task.value: self._load_one(task, entry) for task, entry in self._choice.items()
+            task.value: self._load_one(task, entry) for task, entry in choice.items()
         }
-        models = {task.value: entry.id for task, entry in self._choice.items()}
+        models = {task.value: entry.id for task, entry in choice.items()}
         return StageSet(**stages, router=self._build_router(), models=models)
+
+    def _fetch_preferred(self, entry: ModelEntry) -> None:
+        _log.info("fetching_model", model=entry.id, size_bytes=entry.size_bytes)
+        self._fetch(entry)
 
     def _load_one(self, task: Task, entry: ModelEntry) -> Component:
         try:
@@ -210,24 +222,3 @@ class ModelRegistry:
                 f"{entry.id} failed on the built-in signal: {error}", task=task, model=entry.name
             ) from error
         return stage
-
-
-def require_fetched(task: Task, entry: ModelEntry, weights: Path) -> None:
-    """Raise where a model's files are not in the folder of weights.
-
-    Raises
-    ------
-    ModelNotFetched
-        Its cause says how to get them.
-    """
-    if not entry.is_fetched(weights):
-        remedy = (
-            f"`notabot models fetch {entry.name}` gets them"
-            if entry.published
-            else "the installation is incomplete"
-        )
-        raise ModelNotFetched(
-            f"the weights of {entry.name} are not on this machine; {remedy}",
-            task=task,
-            model=entry.name,
-        )

@@ -18,14 +18,17 @@ from grpc_status import rpc_status
 from notabot.v1 import models_pb2_grpc, transcription_pb2, transcription_pb2_grpc
 
 from inference_service.assembly import Pipeline, build_service
+from inference_service.engine.catalog import Catalog, PublishedFile
 from inference_service.music.events import Beat, Key, NoteEvent, Part, Transcription
 from inference_service.music.score import Score
 from inference_service.pipeline.options import ContinueOptions, Format, Preset, RenderOptions
 from inference_service.pipeline.render import Artifact
-from inference_service.pipeline.stages import StageSet
+from inference_service.pipeline.stages import StageSet, Task
 from inference_service.progress import Progress, Stage
 from inference_service.server.app import Service
 from inference_service.settings import Settings
+from inference_service.tiny import build_tiny_catalog
+from tests.unit.model_zoo.server import CONTENT, SHA256
 
 LOCAL = "127.0.0.1:0"
 
@@ -41,6 +44,15 @@ def build_settings(directory: Path, **groups: dict[str, Any]) -> Settings:
         name: {**defaults.get(name, {}), **groups.get(name, {})} for name in defaults | groups
     }
     return Settings(_env_file=None, **merged)  # type: ignore[call-arg, arg-type]
+
+
+def build_far_catalog(url: str) -> Catalog:
+    """The small models, and a separator to fetch, which the profile prefers: its name is "far"."""
+    tiny = build_tiny_catalog()
+    file = PublishedFile(url=url, sha256=SHA256, size_bytes=len(CONTENT))
+    far = tiny.named("mid-side").model_copy(update={"name": "far", "kind": "url", "files": (file,)})
+    profile = {**tiny.profiles["tiny"], Task.SEPARATION: ("far", "mid-side")}
+    return Catalog(profiles={"tiny": profile}, models=(*tiny.models, far))
 
 
 class HeldPipeline(Pipeline):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +149,23 @@ async def test_a_missing_model_ends_the_service_with_its_reason(
     process = start(NOTABOT_MODELS_PROFILE="cpu", NOTABOT_MODELS_USE="separation=htdemucs")
     assert await asyncio.to_thread(process.wait, 30) == 69
     assert "models fetch htdemucs" in (tmp_path / "log").read_text()
+
+
+@pytest.fixture
+def silent_proxy() -> Iterator[str]:
+    """Address of a proxy that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+async def test_a_service_that_fetches_a_model_answers_health_checks_and_ends_at_once(
+    start: Callable[..., Any], environment: dict[str, str], tmp_path: Path, silent_proxy: str
+) -> None:
+    process = start(
+        NOTABOT_MODELS_PROFILE="gpu", HTTPS_PROXY=silent_proxy, https_proxy=silent_proxy
+    )
+    _, status = await first_health(environment["NOTABOT_SERVER_LISTEN"], 10.0)
+    assert status == NOT_SERVING
+    await wait_until(lambda: "fetching_model" in (tmp_path / "log").read_text())
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(process.wait, 10) == 0

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+import structlog
 from notabot.v1 import models_pb2
 
+from inference_service import tiny
 from inference_service.assembly import build_loader
 from inference_service.engine.catalog import Catalog, ModelEntry, PublishedFile
 from inference_service.errors import NotReady
@@ -22,11 +24,13 @@ from inference_service.tiny import AutocorrelationTagger, build_tiny_catalog
 from tests.service.running import (
     HeldPipeline,
     Running,
+    build_far_catalog,
     last,
     read_failure,
     run_service,
     wait_until,
 )
+from tests.unit.model_zoo.server import CONTENT, Server, serve_weights
 
 
 async def activate(running: Running, task: str, model: str) -> models_pb2.ActivateResponse:
@@ -161,9 +165,9 @@ def load_odd(task: Task, model: ModelEntry) -> Component:
 
 @pytest.fixture
 def odd_catalog() -> Catalog:
-    tiny = build_tiny_catalog()
+    small = build_tiny_catalog()
     odd = [entry(name) for name in ("deaf", "garbling", "crashing", "unloadable")]
-    return Catalog(profiles=tiny.profiles, models=(*tiny.models, *odd, entry("far", (FILE,))))
+    return Catalog(profiles=small.profiles, models=(*small.models, *odd, entry("far", (FILE,))))
 
 
 @pytest.mark.parametrize(
@@ -221,3 +225,37 @@ async def test_no_exchange_before_the_first_models_are_there(
         assert (await states(running, "key")) == {"scale": models_pb2.MODEL_STATE_LOADING}
         status = await running.models.Status(models_pb2.StatusRequest())
         assert not status.ready
+
+
+@pytest.fixture
+def weights_server() -> Iterator[Server]:
+    """A server of weights."""
+    yield from serve_weights()
+
+
+async def test_the_first_start_fetches_what_the_profile_prefers(
+    settings: Settings, weights_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(tiny._STAGES, "far", tiny.MidSideSeparator())
+    catalog = build_far_catalog(weights_server.url)
+    for _ in range(2):  # the second start finds it
+        async with run_service(settings, catalog=catalog) as running:
+            assert running.service.engine.registry.active["separation"] == "far@1"
+    assert (settings.models.weights / "far" / "w.bin").read_bytes() == CONTENT
+    assert weights_server.asked == [None]
+
+
+async def test_without_the_download_another_model_serves(
+    settings: Settings, weights_server: Server
+) -> None:
+    weights_server.statuses = [404]
+    catalog = build_far_catalog(weights_server.url)
+    with structlog.testing.capture_logs() as logs:
+        async with run_service(settings, catalog=catalog) as running:
+            assert (await states(running, "separation")) == {
+                "mid-side": models_pb2.MODEL_STATE_ACTIVE,
+                "far": models_pb2.MODEL_STATE_NOT_FETCHED,
+            }
+    (line,) = [entry for entry in logs if entry["event"] == "model_substituted"]
+    assert line["reason"].startswith("separation is done by mid-side, without far: 127.0.0.1:")
+    assert line["reason"].endswith(" answers 404 for it")

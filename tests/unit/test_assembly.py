@@ -91,7 +91,7 @@ def test_an_unknown_factory_is_named(factory: str) -> None:
 @pytest.mark.parametrize("task", [Task.VOICE, Task.SONG, Task.CHORDS, Task.BEATS, Task.KEY])
 def test_the_default_models_pass_the_built_in_signal(task: Task) -> None:
     settings = ModelSettings()
-    entry = build_catalog("cpu").choice("cpu", {})[task]
+    entry = build_catalog("cpu").candidates("cpu", {})[task][0]
     check_component(task, build_loader(settings)(task, entry))
 
 
@@ -101,6 +101,20 @@ def test_stages_are_loaded_when_used(tmp_path: Path) -> None:
     assert stages.models["separation"] == "htdemucs@4"
     with pytest.raises(ModelNotFetched):
         stages.separation.separate(build_signal(), ignore)
+
+
+def test_work_without_a_service_fetches_nothing_and_says_what_serves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stages = build_stages(ModelSettings(profile="gpu", device="cpu", weights=tmp_path))
+    assert stages.models["separation"] == "notabot-vocals@2"
+    assert capsys.readouterr().err == ""
+    assert set(stages.separation.separate(build_signal(), ignore)) == {"vocals", "accompaniment"}
+    assert capsys.readouterr().err == (
+        "notabot: separation is done by notabot-vocals, without htdemucs: "
+        "`notabot models fetch htdemucs` gets it\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_heavy_is_imported_before_a_model_is_loaded() -> None:

@@ -13,16 +13,13 @@ import soundfile
 from inference_service import tiny
 from inference_service.audio.encode import SoundFormat
 from inference_service.cli.recordings import SOUND_FORMATS
-from inference_service.engine.catalog import Catalog, PublishedFile
 from inference_service.midi.writer import encode_performance
 from inference_service.music.events import Beat, NoteEvent, Rhythm, Transcription
 from inference_service.music.serialization import decode_transcription
-from inference_service.pipeline.stages import Task
-from inference_service.tiny import build_tiny_catalog
 from tests.factories import build_notes, build_scale, encode_audio
-from tests.service.running import build_transcription
+from tests.service.running import build_far_catalog, build_transcription
 from tests.unit.cli.running import run
-from tests.unit.model_zoo.server import CONTENT, SHA256, Server, serve_weights
+from tests.unit.model_zoo.server import CONTENT, Server, serve_weights
 
 
 @pytest.fixture
@@ -245,11 +242,7 @@ def test_fetching_what_comes_with_its_package(
 def test_fetching_weights(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, weights_server: Server
 ) -> None:
-    tiny = build_tiny_catalog()
-    file = PublishedFile(url=weights_server.url, sha256=SHA256, size_bytes=len(CONTENT))
-    separator = next(model for model in tiny.models if Task.SEPARATION in model.tasks)
-    far = separator.model_copy(update={"name": "far", "kind": "url", "files": (file,)})
-    catalog = Catalog(profiles=tiny.profiles, models=(*tiny.models, far))
+    catalog = build_far_catalog(weights_server.url)
     monkeypatch.setattr("inference_service.assembly.build_catalog", lambda profile: catalog)
     monkeypatch.setenv("NOTABOT_MODELS_USE", "separation=far")
     song = tmp_path / "song.wav"
@@ -261,6 +254,25 @@ def test_fetching_weights(
     (tmp_path / "weights" / "far" / "w.bin").unlink()
     weights_server.content = b"x" * len(CONTENT)
     assert run("models", "fetch", "far") == 69
+
+
+def test_fetching_what_the_profile_prefers(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    weights_server: Server,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("models", "fetch") == 0
+    assert "everything" in capsys.readouterr().out
+    catalog = build_far_catalog(weights_server.url)
+    monkeypatch.setattr("inference_service.assembly.build_catalog", lambda profile: catalog)
+    weights_server.statuses = [404]
+    assert run("models", "fetch") == 69
+    error = capsys.readouterr().err
+    assert error.startswith("notabot: separation is done by mid-side, without far: ")
+    assert error.count("\n") == 1
+    assert run("models", "fetch") == 0
+    assert (tmp_path / "weights" / "far" / "w.bin").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(

@@ -60,16 +60,24 @@ def test_published_checkpoints_are_pinned(catalog: Catalog) -> None:
         assert file.url.startswith("https://")
 
 
-def test_defaults_need_no_download(catalog: Catalog, tmp_path: Path) -> None:
+def test_a_start_without_a_network_has_all_its_models(catalog: Catalog, tmp_path: Path) -> None:
     for profile in catalog.profiles:
-        for entry in catalog.choice(profile, {}).values():
-            assert entry.is_fetched(tmp_path), (profile, entry.name)
+        for *_, last in catalog.candidates(profile, {}).values():
+            assert last.is_fetched(tmp_path), (profile, last.name)
+
+
+def test_the_profiles_differ_in_their_separator_alone(catalog: Catalog) -> None:
+    cpu, gpu = (catalog.candidates(profile, {}) for profile in ("cpu", "gpu"))
+    assert {task for task in Task if cpu[task] != gpu[task]} == {Task.SEPARATION}
+    assert [entry.name for entry in gpu[Task.SEPARATION]] == ["htdemucs", "notabot-vocals"]
+    assert gpu[Task.SEPARATION][1:] == cpu[Task.SEPARATION]
 
 
 def test_overrides(catalog: Catalog) -> None:
-    choice = catalog.choice("cpu", {"piano": "basic-pitch"})
-    assert choice[Task.PIANO].name == "basic-pitch"
-    assert choice[Task.VOICE].name == "notabot-singing"
+    candidates = catalog.candidates("gpu", {"piano": "basic-pitch", "separation": "htdemucs"})
+    assert [entry.name for entry in candidates[Task.PIANO]] == ["basic-pitch"]
+    assert [entry.name for entry in candidates[Task.SEPARATION]] == ["htdemucs"]
+    assert candidates[Task.VOICE][0].name == "notabot-singing"
 
 
 @pytest.mark.parametrize(
@@ -77,8 +85,14 @@ def test_overrides(catalog: Catalog) -> None:
 )
 def test_unknown_overrides(catalog: Catalog, task: str, name: str) -> None:
     with pytest.raises(ModelUnknown) as raised:
-        catalog.choice("cpu", {task: name})
+        catalog.candidates("cpu", {task: name})
     assert raised.value.params == {"task": task, "model": name}
+
+
+def test_a_profile_may_not_end_in_a_download(catalog: Catalog) -> None:
+    gpu = {**catalog.profiles["gpu"], Task.SEPARATION: ("notabot-vocals", "htdemucs")}
+    with pytest.raises(ValidationError, match="the last model for separation needs a download"):
+        Catalog(profiles={"gpu": gpu}, models=catalog.models)
 
 
 def test_fetched_means_whole(catalog: Catalog, tmp_path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from inference_service.assembly import build_catalog
+from inference_service.engine.catalog import PublishedFile
 from inference_service.errors import ModelFetchFailed
-from model_zoo.fetch import ATTEMPTS, fetch, verify
+from model_zoo.fetch import ATTEMPTS, fetch, fetch_model, verify
 from tests.unit.model_zoo.server import CONTENT, SHA256, Server, serve_weights
 
 
@@ -102,6 +106,55 @@ def test_a_leftover_that_is_too_long_is_thrown_away(server: Server, tmp_path: Pa
     (tmp_path / "w.bin.part").write_bytes(CONTENT + b"more")
     run(server, tmp_path / "w.bin")
     assert (tmp_path / "w.bin").read_bytes() == CONTENT
+
+
+def test_fewer_attempts_give_up_earlier(server: Server, tmp_path: Path) -> None:
+    server.statuses = [503] * 9
+    with pytest.raises(ModelFetchFailed, match="answers 503"):
+        run(server, tmp_path / "w.bin", attempts=2)
+    assert len(server.asked) == 2
+
+
+def test_two_processes_fetch_a_file_once(server: Server, tmp_path: Path) -> None:
+    with ThreadPoolExecutor() as executor:
+        for done in [executor.submit(run, server, tmp_path / "w.bin") for _ in range(4)]:
+            done.result()
+    assert (tmp_path / "w.bin").read_bytes() == CONTENT
+    assert server.asked == [None]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:secret@127.0.0.1:9/w.bin?signature=secret",
+        "http://127.0.0.1:9/w.bin?a secret",
+        "http://user:secret@127.0.0.1:9x/w.bin",
+        "ftp://user:secret@host/w.bin",
+    ],
+)
+def test_an_error_tells_no_secret_of_the_address(tmp_path: Path, url: str) -> None:
+    with pytest.raises(ModelFetchFailed) as raised:
+        fetch(url, tmp_path / "w", sha256=SHA256, size_bytes=1, attempts=1)
+    assert "secret" not in raised.value.cause
+
+
+def test_a_model_is_fetched_with_a_progress_bar(
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    separator = build_catalog("cpu").named("htdemucs")
+    file = PublishedFile(url=server.url, sha256=SHA256, size_bytes=len(CONTENT))
+    entry = separator.model_copy(update={"files": (file,)})
+    fetch_model(entry, tmp_path)
+    assert capsys.readouterr().err == ""  # no terminal
+    (path,) = entry.paths(tmp_path)
+    path.unlink()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    fetch_model(entry, tmp_path)
+    assert path.read_bytes() == CONTENT
+    assert "w.bin: 100%" in capsys.readouterr().err
 
 
 def test_nobody_there(tmp_path: Path) -> None:

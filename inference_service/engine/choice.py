@@ -1,0 +1,99 @@
+"""Which of a profile's models serve on this machine.
+
+A profile may name several models for a task, the preferred one first; the last of them needs no
+download. A preferred model whose weights are not on this machine is fetched, and where that fails,
+the next one serves. A model that the settings name has no substitute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from inference_service.engine.catalog import ModelEntry
+from inference_service.errors import ModelFetchFailed, ModelNotFetched
+from inference_service.pipeline.stages import Task
+
+Fetch = Callable[[ModelEntry], None]
+"""Fetches a model's files; raises ``ModelFetchFailed`` where it cannot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Substitution:
+    """A model that serves a task because the preferred one is not on this machine."""
+
+    task: Task
+    preferred: ModelEntry
+    used: ModelEntry
+    cause: str
+
+    def __str__(self) -> str:
+        """One line for whoever runs the service."""
+        return (
+            f"{self.task} is done by {self.used.name}, without {self.preferred.name}: {self.cause}"
+        )
+
+
+def choose(
+    candidates: Mapping[Task, tuple[ModelEntry, ...]], weights: Path, fetch: Fetch
+) -> tuple[dict[Task, ModelEntry], tuple[Substitution, ...]]:
+    """Return the model of each task, and which of them stand in for preferred ones.
+
+    Parameters
+    ----------
+    candidates : mapping of Task to tuple of ModelEntry
+        One model or more for each task, the preferred one first.
+    weights : Path
+        Folder of the fetched weights.
+    fetch : Fetch
+        Called for each preferred model that is not on this machine. The last candidate of a task is
+        never fetched, and is chosen wherever it comes to it: see :func:`require_fetched`.
+    """
+    choice: dict[Task, ModelEntry] = {}
+    substitutions: list[Substitution] = []
+    for task, (*preferred, last) in candidates.items():
+        causes: list[tuple[ModelEntry, str]] = []
+        for entry in preferred:
+            if (cause := _obtain(entry, weights, fetch)) is None:
+                choice[task] = entry
+                break
+            causes.append((entry, cause))
+        else:
+            choice[task] = last
+        substitutions += [Substitution(task, entry, choice[task], cause) for entry, cause in causes]
+    return choice, tuple(substitutions)
+
+
+def _obtain(entry: ModelEntry, weights: Path, fetch: Fetch) -> str | None:
+    """Fetch a model unless it is there; returns why that failed, or None."""
+    if entry.is_fetched(weights):
+        return None
+    try:
+        fetch(entry)
+    except ModelFetchFailed as error:
+        return error.cause
+    except OSError as error:  # a folder that cannot be written
+        return error.strerror or type(error).__name__
+    return None
+
+
+def require_fetched(task: Task, entry: ModelEntry, weights: Path) -> None:
+    """Raise if a model's files are not on this machine.
+
+    Raises
+    ------
+    ModelNotFetched
+        Its cause says how to get them.
+    """
+    if not entry.is_fetched(weights):
+        remedy = (
+            f"`notabot models fetch {entry.name}` gets them"
+            if entry.published
+            else "the installation is incomplete"
+        )
+        raise ModelNotFetched(
+            f"the weights of {entry.name} are not on this machine; {remedy}",
+            task=task,
+            model=entry.name,
+        )
