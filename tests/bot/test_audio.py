@@ -263,7 +263,7 @@ async def test_edits_are_coalesced(build_harness: Callable[..., Harness]) -> Non
     async def chatter(options: pb.TranscribeOptions, audio: bytes) -> Events:
         for step in range(100):
             yield progress(pb.STAGE_TAGGING, step / 100)
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # the time between edits is what is tested
         for event in files(1):
             yield event
         yield pb.TranscribeEvent(result=result())

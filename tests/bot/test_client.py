@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from notabot.v1 import transcription_pb2 as pb
 
+from bot.client import calls
 from bot.client.calls import ServiceClient, collect
 from bot.client.types import (
     Artifact,
@@ -169,13 +170,15 @@ async def test_nobody_there_is_tried_twice(free_port: int) -> None:
         assert 1.0 < time.monotonic() - started_s < 5.0
 
 
-async def test_a_service_that_comes_back_meanwhile_is_found(free_port: int) -> None:
+async def test_a_service_that_comes_back_meanwhile_is_found(
+    free_port: int, first_try_failed: asyncio.Event
+) -> None:
     fake = FakeService()
     async with ServiceClient(f"127.0.0.1:{free_port}") as client:
         job = asyncio.create_task(
             collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
         )
-        await asyncio.sleep(0.5)
+        await asyncio.wait_for(first_try_failed.wait(), 10)
         async with serve(fake, f"127.0.0.1:{free_port}"):
             _, artifacts = await asyncio.wait_for(job, 10)
     assert len(artifacts) == 6
@@ -219,7 +222,8 @@ async def test_silence_of_a_living_service_is_waited_out(service: tuple[FakeServ
 
     async def think(options: pb.TranscribeOptions, audio: bytes) -> Events:
         yield queued(0)
-        await asyncio.sleep(7)  # several keepalive pings
+        # Time itself is tested: several keepalive pings must have been answered meanwhile.
+        await asyncio.sleep(7)
         yield pb.TranscribeEvent(result=result())
 
     fake.transcribe = think
@@ -249,13 +253,13 @@ async def test_a_stream_without_a_result_is_a_loss(service: tuple[FakeService, s
             await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
 
 
-async def test_rendering_may_be_repeated(free_port: int) -> None:
+async def test_rendering_may_be_repeated(free_port: int, first_try_failed: asyncio.Event) -> None:
     fake = FakeService()
     async with ServiceClient(f"127.0.0.1:{free_port}") as client:
         job = asyncio.create_task(
             collect(client.render("id", OPTIONS, request_id="r"), lambda event: None)
         )
-        await asyncio.sleep(0.5)
+        await asyncio.wait_for(first_try_failed.wait(), 10)
         async with serve(fake, f"127.0.0.1:{free_port}"):
             rendered, _ = await asyncio.wait_for(job, 10)
     assert rendered.result_id == "id"
@@ -266,6 +270,20 @@ async def test_models_are_asked_with_their_own_token(service: tuple[FakeService,
     async with ServiceClient(address, token="user", admin_token="admin") as client:
         assert (await client.status(request_id="r")).device == "cpu"
         assert fake.metadata["authorization"] == "Bearer admin"
+
+
+@pytest.fixture
+def first_try_failed(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set when a call has failed and the pause before the second try begins."""
+    failed = asyncio.Event()
+    retry_pause_s = calls._retry_pause_s
+
+    def observe(*given: Any) -> float | None:
+        failed.set()
+        return retry_pause_s(*given)
+
+    monkeypatch.setattr(calls, "_retry_pause_s", observe)
+    return failed
 
 
 @pytest.fixture

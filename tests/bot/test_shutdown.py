@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import pytest
 from aiogram.methods import DeleteMessage, EditMessageText, SendMediaGroup
 from aiogram.types import Update
 from notabot.v1 import transcription_pb2 as pb
 
+from bot.jobs import RunningUpdates
 from tests.bot.conftest import Harness
 from tests.bot.service import Events, start_and_stay, succeed
 
@@ -25,7 +27,17 @@ async def _polling(harness: Harness) -> asyncio.Task[None]:
     return polling
 
 
-async def test_what_runs_is_finished(build_harness: Callable[..., Harness]) -> None:
+async def test_what_runs_is_finished(
+    build_harness: Callable[..., Harness], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draining = asyncio.Event()
+    wait = RunningUpdates.wait
+
+    async def observe(running: RunningUpdates, timeout_s: float) -> bool:
+        draining.set()
+        return await wait(running, timeout_s)
+
+    monkeypatch.setattr(RunningUpdates, "wait", observe)
     harness = build_harness(drain_s=10)
     go_on = asyncio.Event()
 
@@ -37,7 +49,7 @@ async def test_what_runs_is_finished(build_harness: Callable[..., Harness]) -> N
     harness.service.transcribe = finish_late
     polling = await _polling(harness)
     stopping = asyncio.create_task(harness.dispatcher.stop_polling())
-    await asyncio.sleep(0.1)
+    await asyncio.wait_for(draining.wait(), 5)
     assert not polling.done()
     go_on.set()
     await asyncio.wait_for(stopping, 5)

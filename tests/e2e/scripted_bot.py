@@ -34,6 +34,9 @@ from aiogram.types import (
 
 from bot.localchat.server import LocalChat
 
+go_on = asyncio.Event()
+"""Set by a test that has seen what ``/vanish`` or the button "Slow" shows in between."""
+
 HOSTILE = "<img src=x onerror=\"document.title='stolen'\"><script>document.title='stolen'</script>"
 
 
@@ -137,7 +140,6 @@ async def progress(message: Message, bot: Bot) -> None:
     await bot.send_chat_action(message.chat.id, "typing")
     status = await message.answer("0 %")
     for percent in (50, 100):
-        await asyncio.sleep(0.2)
         await status.edit_text(f"{percent} %")
 
 
@@ -151,7 +153,7 @@ async def hostile(message: Message) -> None:
 @router.message(Command("vanish"))
 async def vanish(message: Message) -> None:
     reply = await message.answer("for a moment")
-    await asyncio.sleep(0.2)
+    await go_on.wait()
     await reply.delete()
     await message.react([ReactionTypeEmoji(emoji="👌")])
 
@@ -217,7 +219,7 @@ async def press(query: CallbackQuery) -> None:
             await query.answer()
             await message.edit_text("edited", reply_markup=keyboard([("Toast", "toast")]))
         case "slow":
-            await asyncio.sleep(0.6)
+            await go_on.wait()
             await query.answer("at last")
         case "drop":
             await query.answer()
@@ -227,6 +229,7 @@ async def press(query: CallbackQuery) -> None:
 @asynccontextmanager
 async def run_scripted_bot(chat: LocalChat) -> AsyncIterator[Bot]:
     """Poll with the scripted bot until the context ends."""
+    go_on.clear()
     bot = build_bot(chat)
     dispatcher = Dispatcher()
     # A router has one parent at a time, and every test builds a dispatcher of its own.

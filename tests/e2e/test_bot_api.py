@@ -33,6 +33,7 @@ from aiohttp import ClientSession, FormData, web
 from bot.localchat.flood import FloodLimit
 from bot.localchat.methods import METHODS
 from bot.localchat.server import LocalChat, serve_localchat
+from bot.localchat.updates import UpdateQueue
 from tests.e2e.scripted_bot import build_bot, build_png, keyboard
 
 PERSON = 1
@@ -89,6 +90,20 @@ async def page(chat: LocalChat) -> AsyncIterator[PageClient]:
         client = PageClient(chat, http)
         await client.open()
         yield client
+
+
+@pytest.fixture
+def polls(monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
+    """Released by every ``getUpdates`` that reaches the server."""
+    arrived = asyncio.Semaphore(0)
+    poll = UpdateQueue.poll
+
+    async def observe(queue: UpdateQueue, **given: int) -> list[dict[str, Any]]:
+        arrived.release()
+        return await poll(queue, **given)
+
+    monkeypatch.setattr(UpdateQueue, "poll", observe)
+    return arrived
 
 
 async def refused(call: Awaitable[Any]) -> str:
@@ -321,10 +336,13 @@ async def test_commands_and_descriptions(bot: Bot) -> None:
     assert (await bot.get_my_short_description()).short_description == "Short"
 
 
-async def test_updates_wait_until_they_are_confirmed(bot: Bot, page: PageClient) -> None:
+async def test_updates_wait_until_they_are_confirmed(
+    bot: Bot, page: PageClient, polls: asyncio.Semaphore
+) -> None:
     assert await bot.get_updates() == []
+    await polls.acquire()
     waiting = asyncio.create_task(bot.get_updates(timeout=10))
-    await asyncio.sleep(0.05)
+    await polls.acquire()
     await page.act("text", text="/start now")
     first = (await asyncio.wait_for(waiting, 2))[0]
     assert first.message is not None
@@ -339,9 +357,9 @@ async def test_updates_wait_until_they_are_confirmed(bot: Bot, page: PageClient)
     assert await bot.get_updates(offset=rest[0].update_id + 1) == []
 
 
-async def test_the_newest_poller_wins(bot: Bot) -> None:
+async def test_the_newest_poller_wins(bot: Bot, polls: asyncio.Semaphore) -> None:
     older = asyncio.create_task(bot.get_updates(timeout=10))
-    await asyncio.sleep(0.05)
+    await polls.acquire()
     newer = asyncio.create_task(bot.get_updates(timeout=1))
     with pytest.raises(TelegramConflictError):
         await older
@@ -571,11 +589,11 @@ async def test_files_are_served_in_ranges_and_never_as_pages(page: PageClient) -
         assert response.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_the_server_stops_at_once_while_a_bot_polls() -> None:
+async def test_the_server_stops_at_once_while_a_bot_polls(polls: asyncio.Semaphore) -> None:
     async with serve_localchat(port=0) as chat:
         bot = build_bot(chat)
         polling = asyncio.create_task(bot.get_updates(timeout=30))
-        await asyncio.sleep(0.05)
+        await polls.acquire()
         started_s = asyncio.get_running_loop().time()
     assert await polling == []
     assert asyncio.get_running_loop().time() - started_s < 1.0

@@ -11,7 +11,7 @@ from playwright.async_api import BrowserContext, FilePayload, Route, expect
 from bot.localchat.server import LocalChat, serve_localchat
 from tests.e2e.conftest import PHONE, OpenPage, Screenshot
 from tests.e2e.page import attach, drop, messages, say
-from tests.e2e.scripted_bot import HOSTILE, build_png, run_scripted_bot
+from tests.e2e.scripted_bot import HOSTILE, build_png, go_on, run_scripted_bot
 from tests.factories import build_tone, encode_audio
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="session")]
@@ -233,6 +233,7 @@ async def test_buttons_answer_with_toasts_alerts_and_edits(open_page: OpenPage) 
     slow = page.get_by_role("button", name="Slow")
     await slow.click()
     await expect(slow).to_have_attribute("aria-busy", "true")
+    go_on.set()
     await expect(page.locator(".toast").last).to_have_text("at last")
     await expect(slow).not_to_have_attribute("aria-busy", "true")
     await page.get_by_role("button", name="Edit").click()
@@ -270,6 +271,7 @@ async def test_edits_deletions_and_reactions_show_at_once(open_page: OpenPage) -
     await expect(messages(page)).to_have_count(2)
     await say(page, "/vanish")
     await expect(messages(page)).to_have_count(4)
+    go_on.set()
     await expect(messages(page)).to_have_count(3)
     await expect(messages(page).last.locator(".reaction")).to_have_text("👌")
 

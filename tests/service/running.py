@@ -66,6 +66,7 @@ class HeldPipeline(Pipeline):
         self.release = threading.Event()
         self.began: list[str] = []
         self.ended: list[str] = []
+        self.report_count = 0
         self.stems: dict[str, bytes] = {}
         self.continued: list[tuple[Transcription | Score, ContinueOptions]] = []
 
@@ -83,6 +84,7 @@ class HeldPipeline(Pipeline):
             progress(Stage.DECODE, 0.0)
             while not self.release.wait(0.01):
                 progress(Stage.TAGGING, 0.5)
+                self.report_count += 1
             progress(Stage.TAGGING, 1.0)
         finally:
             self.ended.append(name)

@@ -80,14 +80,13 @@ async def test_a_malformed_request_id_is_replaced(running: Running, held: HeldPi
 
 async def test_positions_count_down(running: Running, held: HeldPipeline) -> None:
     calls = []
-    for name in (b"a", b"b", b"c"):
-        calls.append(running.transcribe(name))
-        await wait_until(lambda: len(running.service.engine.transcriptions) == len(calls))
+    for place, name in enumerate((b"a", b"b", b"c")):
+        calls.append(aiter(running.transcribe(name)))
+        assert (await anext(calls[-1])).queued.position == place
         await wait_until(lambda: held.began == ["a"])
-        await asyncio.sleep(0.05)
     held.release.set()
     events = await drain(calls[2])
-    assert [e.queued.position for e in events if e.HasField("queued")] == [2, 1, 0]
+    assert [e.queued.position for e in events if e.HasField("queued")] == [1, 0]
     await asyncio.gather(*map(drain, calls[:2]))
 
 
@@ -188,7 +187,7 @@ async def test_oversized_audio_is_refused_while_it_arrives(build: Callable[..., 
             while True:
                 sent += 1
                 yield transcription_pb2.TranscribeRequest(audio_chunk=b"x" * 600)
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.01)  # the pace of an upload
 
         failure = await fail(running.transcription.Transcribe(endless()))
         assert failure.status is grpc.StatusCode.INVALID_ARGUMENT
@@ -300,7 +299,7 @@ async def test_a_slow_reader_gets_the_latest_progress_only(
     async with run_service(settings, use_cases=held) as running:
         call = running.transcribe(b"a")
         await wait_until(lambda: held.began == ["a"])
-        await asyncio.sleep(0.5)
+        await wait_until(lambda: held.report_count >= 100)
         held.release.set()
         events = await drain(call)
         assert sum(e.HasField("progress") for e in events) < 30
