@@ -6,10 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
-import torch
-
 from model_zoo.training.beats.prepare import prepare
-from model_zoo.training.beats.train import TrainOptions, train
+from model_zoo.training.beats.train import OPTIONS, train
+from model_zoo.training.loop import add_arguments, read_arguments
 
 ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
@@ -25,11 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     rendering.add_argument("--hours", type=float, default=12.0)
     rendering.add_argument("--dev", action="store_true", help="the development part")
     training = commands.add_parser("train", help="learn from what was prepared")
-    training.add_argument("--minutes", type=float, default=40.0, help="in all, earlier ones too")
-    training.add_argument("--batch", type=int, default=6)
-    training.add_argument("--seed", type=int, default=0)
-    training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    training.add_argument("--out", type=Path, default=ROOT / "model_zoo/weights/beats.safetensors")
+    add_arguments(training, OPTIONS)
     options = parser.parse_args(arguments)
     if options.command == "prepare":
         prepare(
@@ -40,11 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
             say=_say,
         )
     else:
-        options.out.parent.mkdir(exist_ok=True)
-        choice = TrainOptions(
-            options.minutes, options.batch, seed=options.seed, device=options.device
-        )
-        train(options.cache, options.out, choice, _say)
+        train(options.cache, read_arguments(options, OPTIONS), _say)
 
 
 def _say(text: str) -> None:

@@ -1,57 +1,52 @@
-"""Learns beats: one process, any device, for a number of minutes; resumes where it stopped.
+"""Training of the beat network.
 
-The loss forgives a frame's shift: a beat counts by the largest output within
-:data:`TOLERANCE_FRAMES` of it, and the outputs next to it count for nothing (Foscarin, Schlüter
-and Widmer, "Beat this! Accurate beat tracking without DBN postprocessing", ISMIR 2024). The
-network that is kept is the exponential mean of the trained ones.
+The loss forgives a shift of one frame: a beat counts by the largest output within
+:data:`TOLERANCE_FRAMES` of it, and the outputs next to it are not penalised (Foscarin, Schlüter
+and Widmer, "Beat this! Accurate beat tracking without DBN postprocessing", ISMIR 2024).
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import mir_eval
 import numpy as np
 import torch
+from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.signal import find_peaks
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from inference_service.checkpoint import save_network
 from inference_service.rhythm.from_sound.features import FRAMES_PER_S
 from inference_service.rhythm.from_sound.network import BeatNet, BeatNetConfig, Logits
 from model_zoo.training.beats.dataset import Batch, Example, Pool
-from model_zoo.training.run import Run, cosine
+from model_zoo.training.loop import Options, cosine, learn, to_device
 from model_zoo.training.sources.piece import UNKNOWN
 
 TOLERANCE_FRAMES: Final = 1
 BEAT_WEIGHT: Final = 3.0
 DOWNBEAT_WEIGHT: Final = 5.0
+"""Weights of a frame with a beat or downbeat against one without."""
+
 COMPOUND_SHARE: Final = 0.1
-WARM_UP_STEPS: Final = 100
-MEAN_DECAY: Final = 0.995
-REPORT_EVERY_S: Final = 240.0
+"""Weight of the loss of "beats divide in three"."""
 
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """How to train."""
-
-    minutes: float
-    batch: int = 6
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.01
-    seed: int = 0
-    device: str = "cpu"
+OPTIONS: Final = Options(
+    minutes=40.0,
+    batch=6,
+    learning_rate=3e-3,
+    schedule=cosine,
+    warm_up_steps=100,
+    average_decay=0.995,
+    report_every_s=240.0,
+)
 
 
 def beat_loss(logits: Logits, batch: Batch) -> Tensor:
-    """Return the loss of a batch: a scalar."""
+    """Return the loss of a batch, a scalar."""
     loss = shift_tolerant_loss(logits.beat, batch.beat, batch.valid, BEAT_WEIGHT)
     loss = loss + shift_tolerant_loss(logits.downbeat, batch.downbeat, batch.valid, DOWNBEAT_WEIGHT)
     known = batch.compound != UNKNOWN
@@ -64,13 +59,13 @@ def beat_loss(logits: Logits, batch: Batch) -> Tensor:
 
 
 def shift_tolerant_loss(logits: Tensor, targets: Tensor, valid: Tensor, weight: float) -> Tensor:
-    """Return the mean cross-entropy over the frames that count.
+    """Return the weighted mean of the cross-entropies of the frames that count.
 
     Parameters
     ----------
     logits, targets, valid : torch.Tensor, shape (B, T)
     weight : float
-        Of a frame with a target against one without.
+        Weight of a frame with a target against one without.
     """
     near = _spread(logits, TOLERANCE_FRAMES)
     around = _spread(targets, 2 * TOLERANCE_FRAMES)
@@ -86,14 +81,14 @@ def _spread(values: Tensor, frames: int) -> Tensor:
 
 def train(
     cache: Path,
-    target: Path,
-    options: TrainOptions,
+    options: Options,
     say: Callable[[str], None],
     config: BeatNetConfig | None = None,
-) -> None:
-    """Train for the minutes that are left, and write the weights.
+) -> BeatNet:
+    """Train on what was prepared in a folder, until the time is spent; return the average.
 
-    Writes ``checkpoint.safetensors``, ``state.json`` and ``log.jsonl`` into the cache.
+    Writes ``beats.safetensors`` into the folder, beside the files of
+    :mod:`model_zoo.training.loop`.
 
     Raises
     ------
@@ -106,48 +101,25 @@ def train(
     dev.refresh()
     if not pool.examples:
         raise FileNotFoundError(f"nothing prepared in {cache}")
-    network = BeatNet(config or BeatNetConfig()).to(options.device)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), options.learning_rate, weight_decay=options.weight_decay
+    network = BeatNet(config or BeatNetConfig())
+
+    def compute_losses(random: Generator) -> Mapping[str, Tensor]:
+        batch = to_device(pool.draw_batch(options.batch, random), options.device)
+        return {"all": beat_loss(network(batch.features), batch)}
+
+    def evaluate_and_refresh(average: BeatNet) -> Mapping[str, float]:
+        pool.refresh()
+        return evaluate(average, dev.examples)
+
+    return learn(
+        network,
+        cache / "beats.safetensors",
+        options,
+        compute_losses,
+        evaluate_and_refresh,
+        say,
+        figures=lambda _: {"hours": round(pool.hours, 1)},
     )
-    run = Run(cache, network, optimiser)
-    progress = run.progress
-    random = np.random.default_rng(options.seed + progress.step)
-    running: dict[str, list[float]] = {}
-
-    def keep() -> None:
-        hours = round(pool.hours, 1)
-        run.report(running, evaluate(run.mean, dev.examples), say, hours=hours)
-        running.clear()
-        run.save()
-        spent = f"{progress.spent_s / 60:g}"
-        save_network(
-            run.mean,
-            target,
-            {"steps": str(progress.step), "hours": f"{hours}", "minutes": spent},
-        )
-
-    budget_s = options.minutes * 60
-    before_s, began = progress.spent_s, time.monotonic()
-    reported = began
-    while progress.spent_s < budget_s:
-        done = progress.spent_s / budget_s
-        run.set_rate(options.learning_rate * cosine(progress.step, done, WARM_UP_STEPS))
-        batch = _to(pool.draw_batch(options.batch, random), options.device)
-        network.train()
-        loss = beat_loss(network(batch.features), batch)
-        optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        run.follow(MEAN_DECAY)
-        progress.spent_s = before_s + time.monotonic() - began
-        running.setdefault("all", []).append(loss.item())
-        if time.monotonic() - reported > REPORT_EVERY_S:
-            reported = time.monotonic()
-            pool.refresh()
-            keep()
-    keep()
 
 
 def evaluate(network: BeatNet, examples: Sequence[Example]) -> dict[str, float]:
@@ -180,13 +152,3 @@ def evaluate(network: BeatNet, examples: Sequence[Example]) -> dict[str, float]:
 def _pick(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     peaks, _ = find_peaks(logits, height=0.0, distance=8)
     return np.asarray(peaks / FRAMES_PER_S, np.float64)
-
-
-def _to(batch: Batch, device: str) -> Batch:
-    return Batch(
-        batch.features.to(device),
-        batch.beat.to(device),
-        batch.downbeat.to(device),
-        batch.valid.to(device),
-        batch.compound.to(device),
-    )

@@ -1,15 +1,13 @@
-"""``python -m model_zoo.training.rhythm notes|bars``; see ``--help`` of each."""
+"""``python -m model_zoo.training.rhythm notes | bars``; see ``--help`` of each."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-import torch
-
-from model_zoo.training.rhythm.bars import train_bars
+from model_zoo.training.loop import add_arguments, read_arguments
+from model_zoo.training.rhythm import bars, notes
 from model_zoo.training.rhythm.dataset import load_pieces
-from model_zoo.training.rhythm.train import Schedule, train
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -18,28 +16,23 @@ def main(arguments: list[str] | None = None) -> None:
     common.add_argument(
         "--data", type=Path, required=True, help="with openscore_{lieder,quartets}, openewld.zip"
     )
-    common.add_argument("--out", type=Path, default=Path("var/training/rhythm"))
-    common.add_argument("--seed", type=int, default=0)
+    common.add_argument("--out", type=Path, default=Path("var/training"), help="a folder for each")
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.rhythm")
     commands = parser.add_subparsers(dest="command", required=True)
-    reading = commands.add_parser(
-        "notes",
-        parents=[common],
-        help="learn rhythm from performed notes; goes on",
-    )
-    reading.add_argument("--minutes", type=float, default=90.0, help="in all, earlier ones too")
-    reading.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    hearing = commands.add_parser(
-        "bars", parents=[common], help="learn bars from written music, on the CPU; begins anew"
-    )
-    hearing.add_argument("--minutes", type=float, default=20.0)
+    reading = commands.add_parser("notes", parents=[common], help="learn rhythm from played notes")
+    add_arguments(reading, notes.OPTIONS)
+    hearing = commands.add_parser("bars", parents=[common], help="learn bars from written music")
+    add_arguments(hearing, bars.OPTIONS)
     options = parser.parse_args(arguments)
-    pieces = load_pieces(options.data)
+    pieces, folder = load_pieces(options.data), options.out / options.command
     if options.command == "notes":
-        schedule = Schedule(options.minutes)
-        train(pieces, options.out, schedule, seed=options.seed, device=options.device)
+        notes.train_notes(pieces, folder, read_arguments(options, notes.OPTIONS), _say)
     else:
-        train_bars(pieces, options.out, options.minutes, seed=options.seed)
+        bars.train_bars(pieces, folder, read_arguments(options, bars.OPTIONS), _say)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,40 +1,66 @@
 """Training of the bar network, on written music itself: no performance is needed.
 
-What is uncertain about music whose beats were found is imitated: it may be counted at half or
-twice its values, an eighth may be lost or found, loudness may say nothing.
+The errors of located music are imitated: it may be counted at half or twice its values, an eighth
+may be lost or inserted, loudness may say nothing of the bars.
 """
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from inference_service.checkpoint import save_network
-from inference_service.rhythm.from_notes.bar_network import TICK, BarNetwork, describe_ticks
+from inference_service.rhythm.from_notes.bar_network import (
+    TICK,
+    TICK_FEATURES,
+    BarNetwork,
+    BarNetworkConfig,
+    describe_ticks,
+)
 from inference_service.rhythm.from_notes.score_network import METRES, QUARTER_PARTS
-from model_zoo.training.rhythm.dataset import ARCHIVES, IGNORED, choose_notes, is_dev
+from model_zoo.training.loop import Options, learn, linear
+from model_zoo.training.rhythm.dataset import (
+    IGNORED,
+    Pieces,
+    choose_notes,
+    draw_examples,
+    split_pieces,
+)
 from model_zoo.training.sources.scores import WrittenPiece
 
 Example = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
+Batch = tuple[Tensor, Tensor, Tensor]
 
 LENGTH_TICKS: Final = 512
+OPTIONS: Final = Options(
+    minutes=20.0,
+    batch=16,
+    learning_rate=2e-3,
+    schedule=linear,
+    warm_up_steps=100,
+    average_decay=0.998,
+    report_every_s=45.0,
+)
+
 _SLIP_CHANCE: Final = 0.002
 _METRE_WEIGHT: Final = 0.4
 _BY_LENGTH: Final = {4: (2, 4), 6: (3, 4), 8: (4, 4), 3: (3, 8), 9: (9, 8), 12: (12, 8)}
-"""The metre of a bar of so many eighths, but for 6/8."""
+"""The metre of a bar by its number of eighths, except 6/8."""
+
+_DEV_BATCHES: Final = 8
+_DEV_BATCH: Final = 16
+_DEV_SEED: Final = 20_000_000
 
 
-def draw_example(piece: WrittenPiece, rng: np.random.Generator) -> Example | None:
-    """Return features, bar lines and metres of a stretch of a piece; None where it is too short."""
+def draw_example(piece: WrittenPiece, rng: Generator) -> Example | None:
+    """Return features, bar lines and metres of a stretch of a piece; None if it is too short."""
     chosen, _ = choose_notes(piece, rng)
     if chosen is None or chosen.grace.all():
         return None
@@ -65,9 +91,9 @@ def draw_example(piece: WrittenPiece, rng: np.random.Generator) -> Example | Non
 
 
 def _slip(
-    onset: NDArray[np.float64], bars: NDArray[np.float64], rng: np.random.Generator
+    onset: NDArray[np.float64], bars: NDArray[np.float64], rng: Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return positions of notes and bar lines in 24ths; here and there an eighth goes astray."""
+    """Return positions of notes and bar lines in 24ths; now and then an eighth slips."""
     where = np.sort(rng.uniform(0, onset[-1] + 1, rng.poisson(_SLIP_CHANCE * 2 * onset[-1])))
     moved = np.concatenate([[0], rng.choice([-TICK, TICK], len(where)).cumsum()])
     positions = np.rint(onset * QUARTER_PARTS).astype(np.int64)
@@ -96,27 +122,17 @@ def _targets(
     return downbeat, metre
 
 
-def draw_batches(
-    pieces: dict[str, list[WrittenPiece]], seed: int, size: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield features, bar lines (NaN beyond the end) and metres of ``size`` stretches, for ever."""
-    rng = np.random.default_rng(seed)
-    names, shares = list(ARCHIVES), np.array(list(ARCHIVES.values()))
-    while True:
-        found: list[Example] = []
-        while len(found) < size:
-            group = pieces[names[int(rng.choice(len(names), p=shares / shares.sum()))]]
-            example = draw_example(group[int(rng.integers(len(group)))], rng)
-            if example is not None:
-                found.append(example)
-        ticks = np.zeros((size, LENGTH_TICKS, found[0][0].shape[1]), np.float32)
-        downbeat = np.full((size, LENGTH_TICKS), np.nan, np.float32)
-        metre = np.full((size, LENGTH_TICKS), IGNORED)
-        for row, (features, lines, metres) in enumerate(found):
-            ticks[row, : len(features)] = features
-            downbeat[row, : len(features)] = lines
-            metre[row, : len(features)] = metres
-        yield torch.from_numpy(ticks), torch.from_numpy(downbeat), torch.from_numpy(metre)
+def draw_batch(pieces: Pieces, random: Generator, size: int) -> Batch:
+    """Draw features, bar lines (NaN beyond the end) and metres of ``size`` stretches."""
+    found = draw_examples(pieces, random, size, draw_example)
+    ticks = np.zeros((size, LENGTH_TICKS, TICK_FEATURES), np.float32)
+    downbeat = np.full((size, LENGTH_TICKS), np.nan, np.float32)
+    metre = np.full((size, LENGTH_TICKS), IGNORED)
+    for row, (features, lines, metres) in enumerate(found):
+        ticks[row, : len(features)] = features
+        downbeat[row, : len(features)] = lines
+        metre[row, : len(features)] = metres
+    return torch.from_numpy(ticks), torch.from_numpy(downbeat), torch.from_numpy(metre)
 
 
 def compute_loss(logits: Tensor, downbeat: Tensor, metre: Tensor) -> Tensor:
@@ -130,46 +146,45 @@ def compute_loss(logits: Tensor, downbeat: Tensor, metre: Tensor) -> Tensor:
 
 
 def train_bars(
-    pieces: dict[str, list[WrittenPiece]], folder: Path, minutes: float, *, seed: int = 0
+    pieces: Pieces,
+    folder: Path,
+    options: Options,
+    say: Callable[[str], None],
+    config: BarNetworkConfig | None = None,
 ) -> BarNetwork:
-    """Train for so many minutes; write ``bars.safetensors`` and ``bars.jsonl`` into the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed)
-    network = BarNetwork()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01)
-    learnt = {k: [p for p in v if not is_dev(p)] for k, v in pieces.items()}
-    kept = {k: [p for p in v if is_dev(p)] or v for k, v in pieces.items()}
-    held_back = draw_batches(kept, 20_000_000, 16)
-    dev = [next(held_back) for _ in range(8)]
-    start_s = last_s = time.monotonic()
-    for step, (ticks, downbeat, metre) in enumerate(draw_batches(learnt, seed, 16)):
-        done = (time.monotonic() - start_s) / (60 * minutes)
-        if done >= 1:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * min(1.0, (step + 1) / 100) * (1.02 - done)
-        loss = compute_loss(network(ticks), downbeat, metre)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
-        if time.monotonic() - last_s > 45:
-            last_s = time.monotonic()
-            line = {"step": step, "seconds": round(last_s - start_s), **_measure(network, dev)}
-            with (folder / "bars.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
-            save_network(network, folder / "bars.safetensors")
-    save_network(network, folder / "bars.safetensors")
-    return network
+    """Train on written pieces until the time is spent; return the average.
+
+    Writes ``bars.safetensors`` into the folder, beside the files of
+    :mod:`model_zoo.training.loop`.
+    """
+    torch.manual_seed(options.seed)
+    learnt, held_out = split_pieces(pieces)
+    random = np.random.default_rng(_DEV_SEED)
+    dev = [draw_batch(held_out, random, _DEV_BATCH) for _ in range(_DEV_BATCHES)]
+    network = BarNetwork(config)
+
+    def compute_losses(random: Generator) -> Mapping[str, Tensor]:
+        ticks, downbeat, metre = (
+            part.to(options.device) for part in draw_batch(learnt, random, options.batch)
+        )
+        return {"all": compute_loss(network(ticks), downbeat, metre)}
+
+    return learn(
+        network,
+        folder / "bars.safetensors",
+        options,
+        compute_losses,
+        lambda average: measure(average, dev, options.device),
+        say,
+    )
 
 
-def _measure(network: BarNetwork, batches: list[tuple[Tensor, Tensor, Tensor]]) -> dict[str, float]:
-    """Return F1 of bar lines over even odds, and the share of metres, on batches."""
-    network.eval()
+def measure(network: BarNetwork, batches: Sequence[Batch], device: str) -> dict[str, float]:
+    """Return the F1 of bar lines at even odds, and the share of right metres."""
     right = found = true = metres = known = 0
     with torch.inference_mode():
         for ticks, downbeat, metre in batches:
-            logits = network(ticks)
+            logits = network(ticks.to(device)).cpu()
             said, is_line = logits[..., 0] > 0, downbeat == 1
             said &= torch.isfinite(downbeat)
             right += int((said & is_line).sum())
@@ -177,5 +192,4 @@ def _measure(network: BarNetwork, batches: list[tuple[Tensor, Tensor, Tensor]]) 
             true += int(is_line.sum())
             metres += int(((logits[..., 1:].argmax(2) == metre) & (metre != IGNORED)).sum())
             known += int((metre != IGNORED).sum())
-    network.train()
     return {"line_f1": 2 * right / max(found + true, 1), "metre": metres / max(known, 1)}

@@ -1,19 +1,21 @@
-"""Performances with the answers that the network should give, drawn for ever from a seed.
+"""Performances of written music, with the targets that the score network learns.
 
-What is played is chosen anew each time: a song's piano alone, its voice alone, or both; a quartet
-together or one of its lines; the melody of a lead sheet. Each is transposed at random.
+What is played is drawn anew for each example: a song's piano alone, its voice alone, or both; a
+quartet together or one of its lines; the melody of a lead sheet. Each is transposed at random.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -38,16 +40,21 @@ from model_zoo.training.sources.scores import WrittenPiece, parse_score, read_ar
 IGNORED: Final = -100
 MIN_NOTES: Final = 24
 ARCHIVES: Final = {"openscore_lieder": 0.7, "openscore_quartets": 0.18, "openewld": 0.12}
-"""How often a piece comes from each."""
+"""Probability that a piece is drawn from each archive."""
 
-_DEV_SHARE: Final = 20  # one piece in so many is kept for measuring
+Pieces = dict[str, list[WrittenPiece]]
+"""Pieces by archive."""
+
+E = TypeVar("E")
+
+_DEV_SHARE: Final = 20  # one piece in twenty is held out
 _SAME_METRE: Final = {(2, 2): (4, 4), (4, 8): (2, 4), (4, 2): (4, 4)}
 _INTERVAL_VALUES: Final = np.array([float(f) for f in INTERVALS])
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """B sequences of A attacks with N notes; the targets are flattened, IGNORED where unknown."""
+    """B sequences of A attacks with N notes; targets are flattened, IGNORED where unknown."""
 
     attacks: Tensor
     notes: Tensor
@@ -55,9 +62,9 @@ class Batch:
     targets: dict[str, Tensor]
 
 
-def load_pieces(folder: Path) -> dict[str, list[WrittenPiece]]:
-    """Parse the archives in the data folder; a few minutes the first time a process does it."""
-    pieces: dict[str, list[WrittenPiece]] = {}
+def load_pieces(folder: Path) -> Pieces:
+    """Parse the archives in the data folder, which takes a few minutes."""
+    pieces: Pieces = {}
     for archive in ARCHIVES:
         found = pieces.setdefault(archive, [])
         for name, text in read_archive(folder / f"{archive}.zip"):
@@ -69,27 +76,40 @@ def load_pieces(folder: Path) -> dict[str, list[WrittenPiece]]:
 
 
 def is_dev(piece: WrittenPiece) -> bool:
-    """Whether a piece is kept for measuring, by its name."""
+    """Return whether a piece is held out for evaluation, which its name decides."""
     return zlib.crc32(piece.name.encode()) % _DEV_SHARE == 0
 
 
-def draw_batches(
-    pieces: dict[str, list[WrittenPiece]], seed: int, size: int, length: int
-) -> Iterator[Batch]:
-    """Yield batches of ``size`` stretches of ``length`` attacks, for ever."""
-    rng = np.random.default_rng(seed)
+def split_pieces(pieces: Pieces) -> tuple[Pieces, Pieces]:
+    """Return the pieces to learn from, and those held out; an archive without any gives all."""
+    learnt = {name: [p for p in own if not is_dev(p)] for name, own in pieces.items()}
+    held_out = {name: [p for p in own if is_dev(p)] or own for name, own in pieces.items()}
+    return learnt, held_out
+
+
+def draw_batch(pieces: Pieces, random: Generator, size: int, length: int) -> Batch:
+    """Draw ``size`` performed stretches of ``length`` attacks."""
+    return collate(draw_examples(pieces, random, size, partial(_draw, length=length)))
+
+
+def draw_examples(
+    pieces: Pieces,
+    random: Generator,
+    size: int,
+    draw: Callable[[WrittenPiece, Generator], E | None],
+) -> list[E]:
+    """Draw pieces by the archives' shares until ``size`` of them gave an example."""
     names, shares = list(ARCHIVES), np.array(list(ARCHIVES.values()))
-    while True:
-        examples: list[Example] = []
-        while len(examples) < size:
-            group = pieces[names[int(rng.choice(len(names), p=shares / shares.sum()))]]
-            example = _draw(group[int(rng.integers(len(group)))], length, rng)
-            if example is not None:
-                examples.append(example)
-        yield collate(examples)
+    examples: list[E] = []
+    while len(examples) < size:
+        group = pieces[names[int(random.choice(len(names), p=shares / shares.sum()))]]
+        example = draw(group[int(random.integers(len(group)))], random)
+        if example is not None:
+            examples.append(example)
+    return examples
 
 
-def _draw(piece: WrittenPiece, length: int, rng: np.random.Generator) -> Example | None:
+def _draw(piece: WrittenPiece, rng: np.random.Generator, length: int) -> Example | None:
     chosen, solo = choose_notes(piece, rng)
     if chosen is None:
         return None
@@ -122,7 +142,7 @@ def choose_notes(piece: WrittenPiece, rng: np.random.Generator) -> tuple[Written
 
 
 def _excerpt(piece: WrittenPiece, notes: int, rng: np.random.Generator) -> WrittenPiece:
-    """Return some bars with about so many notes: what is cropped away need not be played."""
+    """Return some bars with about ``notes`` notes: what is cropped later need not be played."""
     if len(piece.pitch) <= notes:
         return piece
     first = piece.onset_q[int(rng.integers(0, len(piece.pitch) - notes // 2))]

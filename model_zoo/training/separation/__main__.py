@@ -12,6 +12,7 @@ from inference_service.checkpoint import load_network, read_metadata, save_netwo
 from inference_service.separation.classical import RepetSimSeparator
 from inference_service.separation.mask_network import MaskNet
 from inference_service.separation.masking import MaskingSeparator
+from model_zoo.training.loop import add_arguments, read_arguments
 from model_zoo.training.separation.evaluate import (
     evaluate,
     format_table,
@@ -21,7 +22,7 @@ from model_zoo.training.separation.evaluate import (
 )
 from model_zoo.training.separation.recordings import iterate_held_back, load_recordings
 from model_zoo.training.separation.rendered import write_songs
-from model_zoo.training.separation.train import TrainOptions, train
+from model_zoo.training.separation.train import OPTIONS, train
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "var" / "separation"
@@ -40,12 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     rendering.add_argument("--seed", type=int, default=0)
     training = commands.add_parser("train", help="mix recordings and learn from them")
     training.add_argument("--folder", type=Path, default=FOLDER)
-    training.add_argument("--minutes", type=float, default=120.0, help="in all, earlier ones too")
-    training.add_argument("--batch", type=int, default=4)
-    training.add_argument("--rate", type=float, default=2e-3)
-    training.add_argument("--seed", type=int, default=0)
-    training.add_argument("--report", type=float, default=300.0, help="seconds between reports")
-    training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add_arguments(training, OPTIONS)
     exporting = commands.add_parser("export", help="write trained weights at half the size")
     exporting.add_argument("--trained", type=Path, default=FOLDER / "separator.safetensors")
     exporting.add_argument("--target", type=Path, default=WEIGHTS)
@@ -56,19 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
         case "render":
             write_songs(options.data / "symbolic", RENDERED, options.count, options.seed, _say)
         case "train":
-            train(
-                load_recordings(options.data, RENDERED, _say),
-                options.folder,
-                TrainOptions(
-                    minutes=options.minutes,
-                    batch=options.batch,
-                    learning_rate=options.rate,
-                    seed=options.seed,
-                    device=options.device,
-                    report_every_s=options.report,
-                ),
-                _say,
-            )
+            recordings = load_recordings(options.data, RENDERED, _say)
+            train(recordings, options.folder, read_arguments(options, OPTIONS), _say)
         case "export":
             metadata = read_metadata(options.trained)
             save_network(

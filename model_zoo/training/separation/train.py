@@ -1,138 +1,104 @@
-"""Learns masks: a time budget, one process, from where the last run stopped.
+"""Training of the network that separates a singer from the band.
 
-What is learnt from is the error of the voice's spectra, which is that of the accompaniment's, too:
-their sum is the mixture's. Its energy counts by its logarithm, song by song, as the
-signal-to-distortion ratio does; its mean magnitude besides, so that what is soft counts, too.
+The loss is the error of the voice's spectra, which is also that of the accompaniment's: the two
+sum to the mixture. The error's energy counts by its logarithm, song by song, as in the
+signal-to-distortion ratio; its mean magnitude is added so that soft passages count too.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from torch import Tensor, nn
 
-from inference_service.checkpoint import save_network
 from inference_service.separation.mask_network import MaskNet, MaskNetConfig
-from model_zoo.training.run import Run, plateau
+from model_zoo.training.loop import Options, learn, plateau
 from model_zoo.training.separation.mixing import Mix, draw_mix
 from model_zoo.training.separation.recordings import Recordings, Song, as_samples
 from model_zoo.training.tagger.dev import in_bfloat16
 
-MEAN_DECAY: Final = 0.998
-WARM_UP_STEPS: Final = 50
+LENGTH_S: Final = 6.0
+"""Seconds of a mix."""
+
 SETTLING_BATCHES: Final = 25
+"""Batches from which the average's batch normalisations take their statistics."""
+
 FLOOR: Final = 1e-3
-"""Errors of 30 dB below the mixture are small enough."""
+"""Errors 30 dB below the mixture are small enough."""
 
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """How to train.
-
-    Attributes
-    ----------
-    minutes : float
-        Of this and all earlier runs that this one goes on from.
-    batch : int
-    length_s : float
-        Of a mix.
-    learning_rate, weight_decay : float
-    seed : int
-    device : str
-    report_every_s : float
-    """
-
-    minutes: float
-    batch: int = 4
-    length_s: float = 6.0
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    seed: int = 0
-    device: str = "cpu"
-    report_every_s: float = 300.0
+OPTIONS: Final = Options(
+    minutes=120.0,
+    batch=4,
+    learning_rate=2e-3,
+    schedule=plateau,
+    warm_up_steps=50,
+    average_decay=0.998,
+    report_every_s=300.0,
+    weight_decay=0.02,
+    betas=(0.9, 0.98),
+)
 
 
 def train(
     recordings: Recordings,
     folder: Path,
-    options: TrainOptions,
+    options: Options,
     say: Callable[[str], None],
     network: MaskNet | None = None,
+    length_s: float = LENGTH_S,
 ) -> MaskNet:
-    """Train for the minutes that are left; return the exponential mean of the networks.
+    """Train on mixes of recordings until the time is spent; return the average.
 
-    Writes ``checkpoint.safetensors``, ``state.json``, ``log.jsonl`` and ``separator.safetensors``
-    into the folder.
+    Writes ``separator.safetensors`` into the folder, beside the files of
+    :mod:`model_zoo.training.loop`.
     """
     torch.manual_seed(options.seed)
     device = torch.device(options.device)
-    network = (network or MaskNet(MaskNetConfig())).to(device)
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(
-        network.parameters(), options.learning_rate, (0.9, 0.98), weight_decay=options.weight_decay
+    learner = network or MaskNet(MaskNetConfig())
+    learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def compute_losses(random: Generator) -> Mapping[str, Tensor]:
+        mixes = [draw_mix(recordings, random, length_s) for _ in range(options.batch)]
+        return {"spectra": compute_loss(learner, mixes, device)}
+
+    def evaluate(average: MaskNet) -> Mapping[str, float]:
+        settle(average, recordings, options, length_s)
+        return measure(average, recordings.dev, device)
+
+    return learn(
+        learner,
+        folder / "separator.safetensors",
+        options,
+        compute_losses,
+        evaluate,
+        say,
+        figures=lambda progress: {"heard_h": round(progress.examples * length_s / 3600, 2)},
     )
-    exported = folder / "separator.safetensors"
-    run = Run(folder, network, optimiser, exported)
-    progress = run.progress
-    random = np.random.default_rng((options.seed, progress.runs))
-    running: list[float] = []
-
-    def keep() -> None:
-        settle(run.mean, recordings, options)
-        heard_h = round(progress.heard_s / 3600, 2)
-        losses = {"spectra": running} if running else {}
-        run.report(losses, measure(run.mean, recordings.dev, device), say, heard_h=heard_h)
-        running.clear()
-        run.save()
-        notes = {"steps": str(progress.step), "heard_h": f"{heard_h:.1f}"}
-        save_network(run.mean, exported, notes)
-
-    budget_s = options.minutes * 60
-    before_s, began = progress.spent_s, time.monotonic()
-    reported = began
-    while progress.spent_s < budget_s:
-        done = progress.spent_s / budget_s
-        run.set_rate(options.learning_rate * plateau(progress.step, done, WARM_UP_STEPS))
-        mixes = [draw_mix(recordings, random, options.length_s) for _ in range(options.batch)]
-        network.train()
-        loss = compute_loss(network, mixes, device)
-        optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        run.follow(MEAN_DECAY)
-        progress.heard_s += options.batch * options.length_s
-        progress.spent_s = before_s + time.monotonic() - began
-        running.append(loss.item())
-        if time.monotonic() - reported > options.report_every_s:
-            reported = time.monotonic()
-            keep()
-    keep()
-    return run.mean
 
 
-def settle(network: MaskNet, recordings: Recordings, options: TrainOptions) -> None:
-    """Give a mean network's batch normalisations statistics of its own.
+def settle(
+    network: MaskNet, recordings: Recordings, options: Options, length_s: float = LENGTH_S
+) -> None:
+    """Recompute the statistics of an averaged network's batch normalisations.
 
-    Those of the networks that it is the mean of are of other activations: with them it separates
-    worse than any of these.
+    Averaged statistics describe the activations of the networks that were averaged, not those of
+    the average: with them it separates worse than any of these networks.
     """
     normalisations = [
         m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)
     ]
     for normalisation in normalisations:
         normalisation.reset_running_stats()
-        normalisation.momentum = None  # the mean over all that is heard
+        normalisation.momentum = None  # a plain mean over all batches
     random = np.random.default_rng(options.seed)
     network.train()
     for _ in range(SETTLING_BATCHES):
-        mixes = [draw_mix(recordings, random, options.length_s) for _ in range(options.batch)]
+        mixes = [draw_mix(recordings, random, length_s) for _ in range(options.batch)]
         with torch.no_grad():
             compute_loss(network, mixes, torch.device(options.device))
     network.eval()
@@ -166,8 +132,10 @@ def _square(spectra: Tensor) -> Tensor:
 
 
 def measure(network: MaskNet, songs: Sequence[Song], device: torch.device) -> dict[str, float]:
-    """Return median signal-to-distortion ratios in decibels: plain ones, without BSS Eval's
-    filters, which forgive more."""
+    """Return median signal-to-distortion ratios in decibels.
+
+    They are plain ratios, without BSS Eval's filters, which forgive more.
+    """
     ratios: dict[str, list[float]] = {"vocals": [], "accompaniment": []}
     for song in songs:
         vocals, others = as_samples([song.vocals]), as_samples(song.instruments)

@@ -6,14 +6,13 @@ import argparse
 import os
 from pathlib import Path
 
-import torch
-
 from model_zoo.training.evaluate.sets import iterate_clips
+from model_zoo.training.loop import add_arguments, read_arguments
 from model_zoo.training.singing.dataset import load_melodies
 from model_zoo.training.singing.export import export
 from model_zoo.training.singing.prepare import prepare
 from model_zoo.training.singing.recordings import hear, take_first_half
-from model_zoo.training.singing.train import TrainOptions, train
+from model_zoo.training.singing.train import OPTIONS, train
 
 ROOT = Path(__file__).parents[3]
 CACHE = ROOT / "var" / "sung"
@@ -31,12 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     preparing.add_argument("--hours", type=float, default=12.0)
     preparing.add_argument("--dev", action="store_true", help="of the development part")
     training = commands.add_parser("train", help="learn from them")
-    training.add_argument("--minutes", type=float, default=30.0, help="in all, earlier ones too")
-    training.add_argument("--batch", type=int, default=16)
-    training.add_argument("--rate", type=float, default=3e-3)
-    training.add_argument("--seed", type=int, default=0)
-    training.add_argument("--report", type=float, default=240.0, help="seconds between reports")
-    training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add_arguments(training, OPTIONS)
     exporting = commands.add_parser("export", help="halve trained weights, choose notes' costs")
     exporting.add_argument("--trained", type=Path, help="in the cache, if left out")
     exporting.add_argument("--target", type=Path, default=WEIGHTS)
@@ -51,19 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
             symbolic = options.data / "symbolic"
             prepare(symbolic, options.cache, hours=options.hours, dev=options.dev, say=_say)
         case "train":
-            train(
-                options.cache,
-                options.cache,
-                TrainOptions(
-                    minutes=options.minutes,
-                    batch=options.batch,
-                    learning_rate=options.rate,
-                    seed=options.seed,
-                    device=options.device,
-                    report_every_s=options.report,
-                ),
-                _say,
-            )
+            train(options.cache, options.cache, read_arguments(options, OPTIONS), _say)
         case "export":
             trained = options.trained or options.cache / "singing.safetensors"
             if options.recordings:

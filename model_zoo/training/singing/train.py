@@ -1,47 +1,38 @@
-"""Learns to cut singing into notes: a time budget, from where the last run stopped."""
+"""Training of the network that cuts singing into notes."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from numpy.random import Generator
+from torch import Tensor
 from torch.nn import functional as F
 
-from inference_service.checkpoint import save_network
 from inference_service.tagger.singing.decoding import DecodingOptions
 from inference_service.tagger.singing.network import Logits, SingingNet, SingingNetConfig
-from model_zoo.training.run import Run, cosine
-from model_zoo.training.singing.dataset import Batch, Melody, draw_batch, load_melodies
+from model_zoo.training.loop import Options, cosine, learn, to_device
+from model_zoo.training.singing.dataset import Batch, draw_batch, load_melodies
 from model_zoo.training.singing.dev import measure, predict
 
-MEAN_DECAY: Final = 0.995
-WARM_UP_STEPS: Final = 100
 WEIGHTS: Final = {"onset": 10.0, "sounding": 1.0, "bend": 1.0}
-"""Of the losses: few frames hold an onset."""
+"""Weights of the losses; few frames hold an onset."""
 
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """How to train; ``minutes`` are those of this and all earlier runs that this one goes on
-    from."""
-
-    minutes: float
-    batch: int = 16
-    learning_rate: float = 3e-3
-    weight_decay: float = 0.01
-    seed: int = 0
-    device: str = "cpu"
-    report_every_s: float = 240.0
+OPTIONS: Final = Options(
+    minutes=30.0,
+    batch=16,
+    learning_rate=3e-3,
+    schedule=cosine,
+    warm_up_steps=100,
+    average_decay=0.995,
+    report_every_s=240.0,
+)
 
 
 def losses(logits: Logits, batch: Batch) -> dict[str, Tensor]:
-    """Return the losses of a batch: scalars by head."""
+    """Return the loss of each head, a scalar."""
     bend = F.smooth_l1_loss(logits.bend, batch.bend, reduction="none", beta=0.1) * batch.bent
     return {
         "onset": F.binary_cross_entropy_with_logits(logits.onset, batch.onset),
@@ -53,14 +44,14 @@ def losses(logits: Logits, batch: Batch) -> dict[str, Tensor]:
 def train(
     cache: Path,
     folder: Path,
-    options: TrainOptions,
+    options: Options,
     say: Callable[[str], None],
     config: SingingNetConfig | None = None,
 ) -> SingingNet:
-    """Train for the minutes that are left; return the mean network.
+    """Train on the melodies in ``cache`` until the time is spent; return the average.
 
-    Writes ``checkpoint.safetensors``, ``state.json``, ``log.jsonl`` and ``singing.safetensors``
-    into the folder.
+    Writes ``singing.safetensors`` into ``folder``, beside the files of
+    :mod:`model_zoo.training.loop`.
 
     Raises
     ------
@@ -70,58 +61,22 @@ def train(
     torch.manual_seed(options.seed)
     melodies, dev = load_melodies(cache / "train"), load_melodies(cache / "dev")
     hours = round(sum(melody.duration_s for melody in melodies) / 3600, 2)
-    network = SingingNet(config or SingingNetConfig()).to(options.device)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), options.learning_rate, weight_decay=options.weight_decay
-    )
-    exported = folder / "singing.safetensors"
-    run = Run(folder, network, optimiser, exported)
-    progress = run.progress
-    random = np.random.default_rng(options.seed + progress.step)
-    running: dict[str, list[float]] = {}
+    network = SingingNet(config or SingingNetConfig())
 
-    def keep() -> None:
-        run.report(running, _measure(run.mean, dev), say, hours=hours)
-        running.clear()
-        run.save()
-        save_network(run.mean, exported, {"steps": str(progress.step)})
+    def compute_losses(random: Generator) -> Mapping[str, Tensor]:
+        batch = to_device(draw_batch(melodies, options.batch, random), options.device)
+        return losses(network(batch.spectrogram, batch.contour), batch)
 
-    budget_s = options.minutes * 60
-    before_s, began = progress.spent_s, time.monotonic()
-    reported = began
-    while progress.spent_s < budget_s:
-        done = progress.spent_s / budget_s
-        run.set_rate(options.learning_rate * cosine(progress.step, done, WARM_UP_STEPS))
-        batch = _to(draw_batch(melodies, options.batch, random), options.device)
-        network.train()
-        parts = losses(network(batch.spectrogram, batch.contour), batch)
-        optimiser.zero_grad()
-        torch.autograd.backward(
-            torch.stack([WEIGHTS[name] * loss for name, loss in parts.items()]).sum()
-        )
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        run.follow(MEAN_DECAY)
-        progress.spent_s = before_s + time.monotonic() - began
-        for name, loss in parts.items():
-            running.setdefault(name, []).append(loss.item())
-        if time.monotonic() - reported > options.report_every_s:
-            reported = time.monotonic()
-            keep()
-    keep()
-    return run.mean
+    def evaluate(average: SingingNet) -> Mapping[str, float]:
+        return measure(dev, [predict(average, melody) for melody in dev], DecodingOptions())
 
-
-def _measure(network: SingingNet, dev: Sequence[Melody]) -> dict[str, float]:
-    return measure(dev, [predict(network, melody) for melody in dev], DecodingOptions())
-
-
-def _to(batch: Batch, device: str) -> Batch:
-    return Batch(
-        batch.spectrogram.to(device),
-        batch.contour.to(device),
-        batch.onset.to(device),
-        batch.sounding.to(device),
-        batch.bend.to(device),
-        batch.bent.to(device),
+    return learn(
+        network,
+        folder / "singing.safetensors",
+        options,
+        compute_losses,
+        evaluate,
+        say,
+        loss_weights=WEIGHTS,
+        figures=lambda _: {"hours": hours},
     )

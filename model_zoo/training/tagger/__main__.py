@@ -10,12 +10,13 @@ import torch
 
 from inference_service.checkpoint import load_network, read_metadata, save_network
 from inference_service.tagger.notes.network import NoteNet
+from model_zoo.training.loop import add_arguments, read_arguments
 from model_zoo.training.tagger import families
 from model_zoo.training.tagger.dataset import ExampleOptions
 from model_zoo.training.tagger.export import EXAMPLES, export
 from model_zoo.training.tagger.sample import write_samples
 from model_zoo.training.tagger.scene import SHARES
-from model_zoo.training.tagger.train import TrainOptions, train
+from model_zoo.training.tagger.train import OPTIONS, train
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "var" / "tagger"
@@ -30,13 +31,8 @@ def main(arguments: list[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train", help="render music and learn from it")
     training.add_argument("--folder", type=Path, default=FOLDER)
-    training.add_argument("--minutes", type=float, default=120.0, help="in all, earlier ones too")
-    training.add_argument("--batch", type=int, default=4)
+    add_arguments(training, OPTIONS)
     training.add_argument("--workers", type=int, default=1)
-    training.add_argument("--rate", type=float, default=2e-3)
-    training.add_argument("--seed", type=int, default=0)
-    training.add_argument("--report", type=float, default=300.0, help="seconds between reports")
-    training.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     training.add_argument("--compiled", action="store_true")
     training.add_argument(
         "--midi", type=Path, nargs="*", default=[], help="folders of MIDI and Guitar Pro files too"
@@ -61,7 +57,15 @@ def main(arguments: list[str] | None = None) -> None:
     symbolic = options.data / "symbolic"
     match options.command:
         case "train":
-            train(symbolic, options.folder, _train_options(options), _say)
+            train(
+                symbolic,
+                options.folder,
+                read_arguments(options, OPTIONS),
+                _say,
+                examples=ExampleOptions(folders=tuple(options.midi)),
+                workers=options.workers,
+                compiled=options.compiled,
+            )
         case "families":
             network = load_network(options.weights, NoteNet)
             listening = (options.minutes, options.workers, options.seed)
@@ -75,20 +79,6 @@ def main(arguments: list[str] | None = None) -> None:
             asked = (options.count, options.seed, options.kind)
             for path in write_samples(symbolic, options.folder, *asked, damage=not options.clean):
                 _say(str(path))
-
-
-def _train_options(options: argparse.Namespace) -> TrainOptions:
-    return TrainOptions(
-        minutes=options.minutes,
-        batch=options.batch,
-        workers=options.workers,
-        learning_rate=options.rate,
-        seed=options.seed,
-        device=options.device,
-        compiled=options.compiled,
-        report_every_s=options.report,
-        examples=ExampleOptions(folders=tuple(options.midi)),
-    )
 
 
 def _say(text: str) -> None:

@@ -1,10 +1,9 @@
-"""How far the network's answers are from what they should be."""
+"""The note tagger's losses."""
 
 from __future__ import annotations
 
 from typing import Final
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,15 +20,18 @@ WEIGHTS: Final = {
     "drum_onset": 2.0,
     "drum_velocity": 0.2,
 }
-"""What each head's loss counts for."""
+"""Weights of the heads' losses in their sum."""
 
 ONSET_WEIGHT: Final = 2.0
-"""Of a cell with an onset against one without: missing notes are the commoner fault."""
+"""Weight of a cell with an onset against one without: missed notes are the commoner fault."""
 
 
 def losses(logits: Logits, targets: Targets) -> dict[str, Tensor]:
-    """Return each head's loss, a scalar: cross-entropies per frame of what is told for every
-    frame, means over what they hold for of the rest."""
+    """Return the loss of each head, a scalar.
+
+    Onsets, offsets, frames and drum onsets: cross-entropy, summed over pitches, per frame.
+    Velocities, bends and families: the mean over the cells that have a target.
+    """
     return {
         "onset": _per_frame(logits.onset, targets.onset, ONSET_WEIGHT),
         "offset": _per_frame(logits.offset, targets.offset),
@@ -55,11 +57,6 @@ def losses(logits: Logits, targets: Targets) -> dict[str, Tensor]:
     }
 
 
-def total(parts: dict[str, Tensor]) -> Tensor:
-    """Return the weighted sum."""
-    return torch.stack([WEIGHTS[name] * loss for name, loss in parts.items()]).sum()
-
-
 def _per_frame(logits: Tensor, targets: Tensor, positive: float = 1.0) -> Tensor:
     weight = 1.0 + (positive - 1.0) * targets
     loss = F.binary_cross_entropy_with_logits(logits, targets, weight, reduction="sum")
@@ -67,8 +64,11 @@ def _per_frame(logits: Tensor, targets: Tensor, positive: float = 1.0) -> Tensor
 
 
 def _mean_of_families(loss: Tensor, families: Tensor) -> Tensor:
-    """Return the mean of the recordings' means, in which a family counts by the root of how much
-    of it there is: a band's few notes count as a pianist's many, its soloist is not drowned."""
+    """Return the mean over recordings of a weighted mean over families.
+
+    A family is weighted by the square root of its number of frames, so that a soloist with few
+    notes is not drowned by the band, nor a band by recordings of the piano alone.
+    """
     count = families.sum((1, 2))
     mean = (loss[..., None] * families).sum((1, 2)) / count.clamp(min=1)
     weight = count.sqrt()

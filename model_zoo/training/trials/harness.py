@@ -27,6 +27,7 @@ from inference_service.music.families import FAMILIES
 from inference_service.tagger.notes.decoding import DecodingOptions, Outputs, decode_notes
 from inference_service.tagger.notes.network import DRUMS, PITCHES
 from inference_service.tagger.notes.tagger import set_level
+from model_zoo.training.loop import descend
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.tagger.dev import begin_within
 from model_zoo.training.tagger.losses import ONSET_WEIGHT
@@ -144,10 +145,7 @@ def train(
         for group in optimiser.param_groups:
             group["lr"] = RATE * min((step + 1) / WARM_UP, max(1.0 - step / steps, 0.02))
         loss = compute_loss(network, *draw_batch(lesson, random))
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+        descend(optimiser, loss)
         course.append(loss.item())
         if (step + 1) % 100 == 0:
             say(f"  step {step + 1}: loss {np.mean(course[-50:]):.3f}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,10 +15,9 @@ import torch
 from inference_service.checkpoint import load_network
 from inference_service.rhythm.from_sound.features import FRAMES_PER_S
 from inference_service.rhythm.from_sound.network import BeatNet, BeatNetConfig, Logits
-from model_zoo.training.beats import train as training
 from model_zoo.training.beats.dataset import EXCERPT_FRAMES, Batch, Pool, load_example
 from model_zoo.training.beats.train import (
-    TrainOptions,
+    OPTIONS,
     beat_loss,
     evaluate,
     shift_tolerant_loss,
@@ -97,13 +96,13 @@ def test_a_loss_forgives_one_frame() -> None:
     assert loss[2] > 0.5
 
 
-def test_training_goes_on_and_learns(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ticking = count(step=15.0)  # so that steps, not the machine, make the minutes
-    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: next(ticking)))
+def test_training_resumes_and_learns(cache: Path) -> None:
+    ticking = count(step=30.0)  # so that steps, not the machine, make the minutes
+    options = replace(OPTIONS, batch=1, clock=lambda: next(ticking))
     weights, said = cache / "beats.safetensors", list[str]()
-    train(cache, weights, TrainOptions(1.0, batch=1), said.append, SMALL)
+    train(cache, replace(options, minutes=1.0), said.append, SMALL)
     before = load_network(weights, BeatNet)
-    train(cache, weights, TrainOptions(10.0, batch=1, learning_rate=1e-2), said.append, SMALL)
+    train(cache, replace(options, minutes=20.0, learning_rate=1e-2), said.append, SMALL)
     after = load_network(weights, BeatNet)
     assert after.config == SMALL
     first, *reports, last = (json.loads(text)["step"] for text in said)
@@ -114,7 +113,7 @@ def test_training_goes_on_and_learns(cache: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_nothing_is_learnt_from_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nothing prepared"):
-        train(tmp_path, tmp_path / "beats.safetensors", TrainOptions(0.01), lambda _: None, SMALL)
+        train(tmp_path, OPTIONS, lambda _: None, SMALL)
 
 
 @pytest.mark.parametrize(("compound", "learns"), [(1, True), (0, True), (UNKNOWN, False)])

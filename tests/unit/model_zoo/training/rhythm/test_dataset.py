@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 
 import numpy as np
 import pytest
@@ -25,9 +24,10 @@ from model_zoo.training.rhythm.dataset import (
     Example,
     collate,
     crop,
-    draw_batches,
+    draw_batch,
     is_dev,
     label,
+    split_pieces,
 )
 from model_zoo.training.rhythm.performance import Performance
 from model_zoo.training.sources.scores import WrittenPiece, parse_score
@@ -178,18 +178,26 @@ def build_pieces() -> dict[str, list[WrittenPiece]]:
     }
 
 
-def test_a_seed_is_a_sequence_of_batches() -> None:
+def test_a_seed_is_a_batch() -> None:
     pieces = build_pieces()
     assert set(pieces) == set(ARCHIVES)
-    for first, second in zip(
-        islice(draw_batches(pieces, 5, 3, 24), 3),
-        islice(draw_batches(pieces, 5, 3, 24), 3),
-        strict=True,
-    ):
-        torch.testing.assert_close(first.attacks, second.attacks)
-        torch.testing.assert_close(first.targets, second.targets)
-        assert first.attacks.shape[:2] == (3, 24)
-        assert int(first.index.max()) < 3 * 24
+    first, second, other = (
+        draw_batch(pieces, np.random.default_rng(seed), 3, 24) for seed in (5, 5, 6)
+    )
+    torch.testing.assert_close(first.attacks, second.attacks)
+    torch.testing.assert_close(first.targets, second.targets)
+    assert first.attacks.shape[:2] == (3, 24)
+    assert int(first.index.max()) < 3 * 24
+    assert not torch.equal(first.attacks, other.attacks)
+
+
+def test_held_out_pieces_are_not_learnt() -> None:
+    songs = [replace(MELODY, name=f"song {k}.mxl") for k in range(200)]
+    learnt, held_out = split_pieces({"openewld": songs, "openscore_lieder": songs[:1]})
+    assert sorted(p.name for p in learnt["openewld"] + held_out["openewld"]) == sorted(
+        p.name for p in songs
+    )
+    assert held_out["openscore_lieder"] == songs[:1], "the few there are serve for both"
 
 
 def test_one_piece_in_twenty_is_kept() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import av
@@ -26,7 +28,7 @@ from model_zoo.training.separation.recordings import (
     load_recordings,
 )
 from model_zoo.training.separation.train import (
-    TrainOptions,
+    OPTIONS,
     compute_loss,
     measure,
     settle,
@@ -120,14 +122,14 @@ def test_what_karaoke_cannot_say_does_not_count(recordings: Recordings) -> None:
     assert abs(unheard) < 0.2 * abs(heard)
 
 
-def test_training_goes_on_and_is_kept(recordings: Recordings, tmp_path: Path) -> None:
+def test_training_resumes_and_is_kept(recordings: Recordings, tmp_path: Path) -> None:
+    ticking = count(step=30.0)
     said: list[str] = []
-    for minutes in (0.02, 0.04):
-        options = TrainOptions(minutes=minutes, batch=1, length_s=0.5)
-        kept = train(recordings, tmp_path, options, said.append, MaskNet(TINY))
-    assert [json.loads(line)["minutes"] for line in said] == [0.0, 0.0]
-    first, second = (json.loads(line)["step"] for line in said)
-    assert 0 < first < second
+    for minutes in (1.0, 2.0):
+        options = replace(OPTIONS, minutes=minutes, batch=1, clock=lambda: next(ticking))
+        kept = train(recordings, tmp_path, options, said.append, MaskNet(TINY), length_s=0.5)
+    assert [json.loads(line)["step"] for line in said] == [2, 4]
+    assert json.loads(said[-1])["heard_h"] == pytest.approx(4 * 0.5 / 3600, abs=0.01)
     again = load_network(tmp_path / "separator.safetensors", MaskNet)
     torch.testing.assert_close(again.heads.weight, kept.heads.weight)
 
@@ -214,9 +216,9 @@ def test_the_statistics_of_a_settled_network_are_its_own(recordings: Recordings)
     with torch.no_grad():
         network.fold.weight.mul_(3)
     normalisation = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d))
-    settle(network, recordings, TrainOptions(minutes=0.0, batch=2, length_s=0.5))
+    settle(network, recordings, replace(OPTIONS, batch=2), 0.5)
     once = normalisation.get_buffer("running_var").clone()
     assert not torch.allclose(once, torch.ones_like(once), rtol=0.2)
     assert not network.training
-    settle(network, recordings, TrainOptions(minutes=0.0, batch=2, length_s=0.5))
+    settle(network, recordings, replace(OPTIONS, batch=2), 0.5)
     torch.testing.assert_close(normalisation.get_buffer("running_var"), once)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,7 +26,6 @@ from inference_service.tagger.singing.network import (
     SingingNetConfig,
 )
 from inference_service.tagger.singing.tagger import DECODING_KEY, load_tagger
-from model_zoo.training.singing import train as training
 from model_zoo.training.singing.dataset import (
     CONFIDENCE_ROW,
     EXCERPT_FRAMES,
@@ -38,7 +37,7 @@ from model_zoo.training.singing.dataset import (
 )
 from model_zoo.training.singing.dev import measure, predict
 from model_zoo.training.singing.export import choose, export
-from model_zoo.training.singing.train import TrainOptions, losses, train
+from model_zoo.training.singing.train import OPTIONS, losses, train
 
 SMALL = SingingNetConfig(channels=8, doublings=3)
 NOTE_S = 0.4
@@ -144,13 +143,13 @@ def test_only_bent_frames_tell_of_pitch(cache: Path) -> None:
     assert losses(Logits(blank, blank, wrong + 1.0), batch)["bend"] > 0.5
 
 
-def test_training_goes_on_and_learns(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ticking = count(step=15.0)  # so that steps, not the machine, make the minutes
-    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: next(ticking)))
+def test_training_resumes_and_learns(cache: Path) -> None:
+    ticking = count(step=30.0)  # so that steps, not the machine, make the minutes
+    options = replace(OPTIONS, batch=2, clock=lambda: next(ticking))
     said: list[str] = []
     folder = cache / "learnt"
-    begun = train(cache, folder, TrainOptions(1.0, batch=2), said.append, SMALL)
-    train(cache, folder, TrainOptions(40.0, batch=2, learning_rate=1e-2), said.append, SMALL)
+    begun = train(cache, folder, replace(options, minutes=1.0), said.append, SMALL)
+    train(cache, folder, replace(options, minutes=80.0, learning_rate=1e-2), said.append, SMALL)
     learnt = load_network(folder / "singing.safetensors", SingingNet)
     reports = [json.loads(text) for text in said]
     steps = [report["step"] for report in reports]
@@ -170,7 +169,7 @@ def test_training_goes_on_and_learns(cache: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_exported_weights_are_half_and_know_their_costs(cache: Path) -> None:
     folder = cache / "learnt"
-    train(cache, folder, TrainOptions(0.02, batch=2), lambda _: None, SMALL)
+    train(cache, folder, replace(OPTIONS, minutes=0.0), lambda _: None, SMALL)
     said: list[str] = []
     melodies = load_melodies(cache / "dev")
     export(folder / "singing.safetensors", cache / "out.safetensors", melodies, said.append)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from inference_service.tagger.notes.network import Logits
-from model_zoo.training.tagger.losses import WEIGHTS, losses, total
+from model_zoo.training.tagger.losses import WEIGHTS, losses
 from model_zoo.training.tagger.take import Take
 from model_zoo.training.tagger.targets import Targets, draw_targets
 
@@ -31,6 +31,10 @@ def answer(targets: Targets) -> Logits:
             for name in Logits._fields
         )
     )
+
+
+def total(parts: dict[str, torch.Tensor]) -> torch.Tensor:
+    return torch.stack([WEIGHTS[name] * loss for name, loss in parts.items()]).sum()
 
 
 def test_each_head_has_a_weight_and_a_finite_loss() -> None:

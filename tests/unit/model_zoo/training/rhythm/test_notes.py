@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
 
+from inference_service.checkpoint import load_network
 from inference_service.music.events import NoteEvent
 from inference_service.rhythm.from_notes.score_network import (
     Logits,
@@ -17,17 +19,14 @@ from inference_service.rhythm.from_notes.score_network import (
     ScoreNetworkConfig,
 )
 from inference_service.rhythm.from_notes.score_reader import ScoreReader
-from model_zoo.training.rhythm.dataset import IGNORED, Batch, draw_batches
-from model_zoo.training.rhythm.train import WEIGHTS, Schedule, accuracies, losses, train
+from model_zoo.training.rhythm.dataset import IGNORED, Batch, draw_batch
+from model_zoo.training.rhythm.notes import OPTIONS, WEIGHTS, accuracies, losses, train_notes
 from tests.unit.model_zoo.training.rhythm.test_dataset import build_pieces
-
-SHORT = Schedule(minutes=0.02, batch=2, length=24, log_every_s=0.2, save_every_s=0.2)
 
 
 @pytest.fixture(scope="module")
 def batch() -> Batch:
-    (only,) = islice(draw_batches(build_pieces(), 1, 3, 24), 1)
-    return only
+    return draw_batch(build_pieces(), np.random.default_rng(1), 3, 24)
 
 
 def sure_of(batch: Batch) -> Logits:
@@ -67,21 +66,20 @@ def test_what_is_not_known_costs_nothing(batch: Batch) -> None:
     assert losses(sure_of(batch), blank) == {}
 
 
-def test_training_writes_what_serves_and_goes_on(tmp_path: Path) -> None:
+def test_training_writes_what_serves_and_resumes(tmp_path: Path) -> None:
     torch.set_num_threads(1)
-    train(build_pieces(), tmp_path, SHORT)
-    first = json.loads((tmp_path / "state.json").read_text())
-    assert first["step"] >= 1
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    ticking = count(step=15.0)
+    options = replace(OPTIONS, batch=2, clock=lambda: next(ticking))
+    small = ScoreNetworkConfig(width=8, note_width=8)
+    said: list[str] = []
+    for minutes in (0.5, 2.0):
+        chosen = replace(options, minutes=minutes)
+        average = train_notes(build_pieces(), tmp_path, chosen, said.append, small, length=24)
+    lines = [json.loads(text) for text in said]
     assert set(lines[0]["loss"]) == set(lines[0]["dev"]) == set(WEIGHTS)
-    reading = ScoreReader(tmp_path / "checkpoint.safetensors").read([NoteEvent(0.0, 1.0, 60)])
+    assert lines[-1]["step"] > lines[0]["step"] > 0
+    kept = load_network(tmp_path / "rhythm.safetensors", ScoreNetwork)
+    for name, value in average.state_dict().items():
+        assert torch.equal(value, kept.state_dict()[name])
+    reading = ScoreReader(tmp_path / "rhythm.safetensors").read([NoteEvent(0.0, 1.0, 60)])
     assert reading.place.shape[0] == 1
-
-    again = train(build_pieces(), tmp_path, SHORT)  # its minutes are spent
-    assert json.loads((tmp_path / "state.json").read_text())["step"] == first["step"]
-    with safe_open(tmp_path / "checkpoint.safetensors", "pt") as file:
-        for name, value in again.state_dict().items():
-            torch.testing.assert_close(file.get_tensor(name), value)
-
-    train(build_pieces(), tmp_path, Schedule(0.03, batch=2, length=24))
-    assert json.loads((tmp_path / "state.json").read_text())["step"] > first["step"]
