@@ -1,5 +1,5 @@
 """The Telegram bot: knows Telegram and the service's protocol, never audio, numpy or torch.
 
 It keeps no results. A button carries a result's id, and the service's cache renders it again, so
-buttons outlive a restart of the bot. The one thing it remembers is who chose which language.
+buttons outlive a restart of the bot. Its only state is the language that each person chose.
 """

@@ -1,8 +1,8 @@
 """The composition root: settings, then the dispatcher, then polling or a webhook.
 
-``python -m bot`` talks to Telegram with ``BOT_TOKEN``, and without one to the embedded stand-in,
-whose chat page's address is the one line that it prints. SIGTERM and SIGINT stop taking updates,
-let what runs finish within ``BOT_DRAIN_S``, and tell the people whose requests did not.
+With ``BOT_TOKEN``, ``python -m bot`` talks to Telegram. Without one it serves the embedded chat
+page and prints its address. On SIGTERM or SIGINT the bot takes no more updates, gives running
+requests ``BOT_DRAIN_S`` to finish, and tells the people whose requests did not.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ async def serve(settings: BotSettings) -> None:
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
             await serve_webhook(bot, dispatcher, settings, stop)
         else:
-            await bot.delete_webhook()  # Telegram refuses to be polled while one is set
+            await bot.delete_webhook()  # Telegram refuses polling while a webhook is set
             await dispatcher.start_polling(bot, close_bot_session=False)
 
 
@@ -116,16 +116,16 @@ def _value(secret: SecretStr | None) -> str:
 
 
 class _WebhookHandler(SimpleRequestHandler):
-    """aiogram's handler, which leaves the session open for jobs that outlive it."""
+    """aiogram's handler, except that it leaves the session open for jobs that still run."""
 
     def verify_secret(self, telegram_secret_token: str, bot: Bot) -> bool:
-        """Compare as bytes: `compare_digest` refuses a text with other than ASCII letters."""
+        """Compare as bytes: ``compare_digest`` raises on text that is not ASCII."""
         return secrets.compare_digest(
             telegram_secret_token.encode(errors="replace"), str(self.secret_token).encode()
         )
 
     async def close(self) -> None:
-        """Leave the session to whoever made it."""
+        """Do nothing; :func:`serve` closes the session."""
 
 
 async def serve_webhook(

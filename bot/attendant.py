@@ -1,4 +1,4 @@
-"""A request that takes a while: a message that says how far it is, a way to cancel, a last word."""
+"""Long requests: a status message with progress and a cancel button, and how each one ended."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from bot.views import progress_text, queued_text, stopped_text
 
 T = TypeVar("T")
 Watch = Callable[[Queued | Progress], None]
-"""Told how far the service is."""
+"""Receives the service's progress."""
 
 logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Attendant:
-    """Sees requests through; whatever happens, the person is told."""
+    """Runs long requests and tells people how they ended."""
 
     jobs: Jobs
     flood: FloodControl
@@ -40,23 +40,23 @@ class Attendant:
         work: Callable[[StatusMessage], Coroutine[Any, Any, T]],
         deliver: Callable[[T], Awaitable[None]],
     ) -> str:
-        """Answer a request.
+        """Run a request under a status message; report success, failure and cancellation.
 
         Parameters
         ----------
         request : Request
         first_words : str
-            Of the status message.
+            The status message's first text.
         work : callable
-            Makes what was asked for; the person may cancel it. The status message is its own to
-            change, by :func:`report` for instance.
+            Returns the coroutine that does the work, which the person may cancel. It may change
+            the status message, for example through :func:`report`.
         deliver : callable
-            Sends it.
+            Sends what the work returned.
 
         Returns
         -------
         str
-            How it ended: ``done``, ``requester`` or ``shutdown`` who stopped it, or an error code.
+            ``done``, an error code, or ``requester`` or ``shutdown`` if it was stopped.
         """
         t = request.t
         status = await StatusMessage.send(
@@ -91,7 +91,7 @@ class Attendant:
 
 
 def report(status: StatusMessage, t: Translator) -> Watch:
-    """Return what lets a status message say how far the service is."""
+    """Return a function that shows the service's progress in a status message."""
 
     def watch(event: Queued | Progress) -> None:
         text = queued_text(event, t) if isinstance(event, Queued) else progress_text(event, t)

@@ -1,9 +1,9 @@
-"""What buttons carry, and what each kind under a result sends.
+"""The data of every button, and what the extra buttons under a result send.
 
-The bot is stateless, so a button holds everything that its press needs: the result's id, the view
-and the transposition that it asks for. Callback data outside a field's range does not unpack, and
-so is answered like any unknown button. ``callback_data`` has at most 64 bytes, which leaves 47 for
-the result's id.
+The bot is stateless, so a button holds everything needed to answer a press: the result's id, the
+view and the transposition. Data outside a field's range does not unpack, and the press is answered
+like that of any unknown button. Telegram allows 64 bytes for a button, which leaves 47 for the
+result's id.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MEASURES: Final = 8
 MAX_MEASURES: Final = 32
 MAX_SEED: Final = 99
 BOLDNESS_STEPS: Final = 2
-"""From the usual to the calmest, and to the boldest."""
+"""The number of steps from the default to the calmest and to the boldest."""
 
 _VIEW_CODES: Final = {
     View.FULL: "f", View.MELODY: "m", View.LEAD_SHEET: "l", View.PIANO: "p", View.CHORDS: "c",
@@ -37,7 +37,7 @@ Semitones = Annotated[int, Field(ge=-MAX_TRANSPOSITION, le=MAX_TRANSPOSITION)]
 
 
 def view_code(view: View, *, simple_chords: bool) -> str:
-    """The letter of a view, a capital where chords are simplified."""
+    """The letter of a view, upper case for simplified chords."""
     code = _VIEW_CODES[view]
     return code.upper() if simple_chords else code
 
@@ -57,7 +57,7 @@ class RenderButton(CallbackData, prefix="r"):
 
     @property
     def view(self) -> View:
-        """The view."""
+        """The view to show."""
         return _VIEWS[self.view_code.lower()]
 
     @property
@@ -67,7 +67,7 @@ class RenderButton(CallbackData, prefix="r"):
 
 
 class ListenButton(RenderButton, prefix="p"):
-    """Play what is shown."""
+    """Play the score as shown."""
 
 
 class RollButton(RenderButton, prefix="o"):
@@ -75,11 +75,11 @@ class RollButton(RenderButton, prefix="o"):
 
 
 class StemsButton(RenderButton, prefix="k"):
-    """Send what a song was separated into."""
+    """Send a song's stems."""
 
 
 class Medium(Enum):
-    """What a chat shows files as."""
+    """How a chat shows files."""
 
     PHOTO = auto()
     VOICE = auto()
@@ -88,18 +88,18 @@ class Medium(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Extra:
-    """What a button sends beside the pages, leaving the buttons where they are.
+    """Files that a button sends in addition to the score; the buttons stay where they are.
 
     Parameters
     ----------
     label : str
         Message id of the button's text.
     format : Format
-        Asked of the service.
+        The format to request from the service.
     medium : Medium
-        What the chat shows the files as.
+        How the chat shows the files.
     in_every_view : bool
-        Whether the files are the same in every view; the caption then names none.
+        Whether the files are the same in every view; the caption then names no view.
     is_offered : callable
         Whether a result has such files.
     """
@@ -122,11 +122,11 @@ EXTRAS: Final[Mapping[type[RenderButton], Extra]] = {
         is_offered=lambda result: result.preset is Preset.SONG,
     ),
 }
-"""Every such button, in the order in which they stand under a result."""
+"""Every extra by its button, in the order shown under a result."""
 
 
 class ContinueButton(RenderButton, prefix="g"):
-    """Continue a result as it is shown; ``boldness`` counts :data:`BOLDNESS_STEPS`."""
+    """Continue a result in the shown view; ``boldness`` is in [-BOLDNESS_STEPS, BOLDNESS_STEPS]."""
 
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     boldness: Annotated[int, Field(ge=-BOLDNESS_STEPS, le=BOLDNESS_STEPS)] = 0
@@ -145,7 +145,7 @@ class SimpleChordsButton(ChordsButton, prefix="d"):
 
 
 class ShownButton(CallbackData, prefix="s"):
-    """What is shown already."""
+    """Marks what is already shown."""
 
     what: str
 
@@ -157,7 +157,7 @@ class LanguageButton(CallbackData, prefix="l"):
 
     @property
     def chosen(self) -> str | None:
-        """The language; None for that of the person's Telegram."""
+        """The language; None to follow the person's Telegram."""
         return None if self.language == FOLLOW_TELEGRAM else self.language
 
 

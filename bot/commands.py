@@ -20,10 +20,10 @@ logger = structlog.get_logger(__name__)
 async def register_commands(
     bot: Bot, catalogues: TextCatalogues, admin_ids: frozenset[int]
 ) -> None:
-    """Tell Telegram the commands; the administrators' only for their own chats.
+    """Register the commands with Telegram, those of administrators for their own chats only.
 
-    A chat that Telegram does not know yet, or a Telegram that does not answer, is logged and
-    passed over: the commands work without the menu.
+    A failure, such as a chat that Telegram does not know yet, is logged: the commands work
+    without the menu.
     """
     scopes = [(BotCommandScopeDefault(), COMMANDS)] + [
         (BotCommandScopeChat(chat_id=admin_id), COMMANDS + ADMIN_COMMANDS)

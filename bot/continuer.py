@@ -1,4 +1,4 @@
-"""The use case of the continue buttons: a result goes on for some measures."""
+"""Continue a result for some measures: the work behind the continue buttons."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from bot.settings import BotSettings
 from bot.status import StatusMessage
 
 WRITTEN: Final = (Format.PNG, Format.MIDI)
-"""What a chat is sent, beside the sound where the service can play."""
+"""Formats of every continuation; sound is added if the service can synthesise it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Continuer:
-    """Answers presses on the button under a result, and on those under a continuation."""
+    """Answers the continue button under a result and the buttons under a continuation."""
 
     settings: BotSettings
     client: ServiceClient
     attendant: Attendant
 
     async def answer(self, press: Press, button: ContinueButton) -> None:
-        """Send pages, MIDI and sound of a continuation, and buttons for other ones."""
+        """Send a continuation's pages, MIDI and sound, and buttons for other continuations."""
         title = press.title
         options = ContinueOptions(
             button.measures,
@@ -63,9 +63,9 @@ class Continuer:
     async def _ask(
         self, result_id: str, options: ContinueOptions, request_id: str, watch: Watch
     ) -> list[Artifact]:
-        """Ask for sound too, and again without it if the service cannot play.
+        """Request the continuation with sound, and without it if the service has no synthesiser.
 
-        The service says so before it composes.
+        This costs no time: the service looks for a synthesiser before it composes.
         """
         try:
             return await self._compose(

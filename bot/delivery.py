@@ -1,8 +1,12 @@
-"""A result into a chat: the pages as albums, the files, and a message with the buttons.
+"""Sending results to a chat: pages as albums, files, and a message with buttons.
 
-Limits of the Bot API kept here: an album has 2 to 10 items, so a lone page goes as a photo, and a
-request has 50 MB at most, so long songs' stems go in several; albums cannot carry buttons, so these
-have a message of their own. Beyond :data:`MAX_PAGES` the chat would drown: the PDF has all pages.
+Limits of the Bot API that shape this module:
+
+- An album has 2 to 10 items, so a single page is sent as a photo.
+- An upload is limited to 50 MB, so the stems of long songs are split into several albums.
+- Albums cannot carry buttons, so the buttons have a message of their own.
+
+At most :data:`MAX_PAGES` pages are sent as pictures; the PDF has all of them.
 """
 
 from __future__ import annotations
@@ -37,11 +41,11 @@ from bot.views import (
 MAX_ALBUM_ITEMS: Final = 10
 MAX_ALBUM_BYTES: Final = 49_000_000
 UPLOAD_TIMEOUT_S: Final = 300
-"""For an album of music, which is larger than all else that is sent."""
+"""For albums of music, the largest uploads."""
 
 MAX_PAGES: Final = 20
 FILE_ORDER: Final = ("score.pdf", "score.mid", "performance.mid", "score.musicxml")
-"""In this order files go out, any other after them."""
+"""The order of files; others follow."""
 
 CONTINUATION_SOUND: Final = "continuation.ogg"
 
@@ -59,7 +63,7 @@ async def deliver(
     Raises
     ------
     aiogram.exceptions.TelegramAPIError
-        If Telegram refuses; pages that it refuses as photos are left to the PDF.
+        If Telegram refuses a message; pages refused as photos are still in the PDF.
     """
     pages = _pages(artifacts)
     text = caption(result, title, request.t)
@@ -74,12 +78,12 @@ async def deliver(
 async def send_extra(
     request: Request, extra: Extra, result: Result, artifacts: Sequence[Artifact], title: str
 ) -> None:
-    """Send what a button under a result asked for, with a caption or titles.
+    """Send the files of an extra button, with a caption or titles.
 
     Raises
     ------
     aiogram.exceptions.TelegramAPIError
-        If Telegram refuses; a photo or a voice message that it refuses goes as a file.
+        If Telegram refuses a message; refused photos and voice messages are sent as files.
     """
     if extra.medium is Medium.MUSIC:
         await _send_music(request, result, artifacts, title)
@@ -92,12 +96,12 @@ async def send_extra(
 async def send_continuation(
     request: Request, shown: ContinueButton, artifacts: Sequence[Artifact], title: str
 ) -> None:
-    """Send the pages of a continuation, its MIDI, its sound if there is one, and the buttons.
+    """Send a continuation: pages, MIDI, sound if there is any, and the buttons.
 
     Raises
     ------
     aiogram.exceptions.TelegramAPIError
-        If Telegram refuses.
+        If Telegram refuses a message.
     """
     t = request.t
     text = continuation_text(shown.measures, shown.boldness, title, t)
@@ -113,9 +117,9 @@ async def send_continuation(
 
 
 async def _send_as(request: Request, medium: Medium, file: Artifact, text: str | None) -> None:
-    """Send a photo or a voice message, as a file where Telegram refuses it.
+    """Send a photo or a voice message, or a plain file if Telegram refuses it.
 
-    It refuses voice messages to people who take none, and pictures of unusual proportions.
+    It refuses voice messages to people who do not accept them, and very long or wide photos.
     """
     bot, address = request.bot, request.target.address
     try:
@@ -134,7 +138,7 @@ async def _send_as(request: Request, medium: Medium, file: Artifact, text: str |
 async def _send_music(
     request: Request, result: Result, artifacts: Sequence[Artifact], title: str
 ) -> None:
-    """Send stems as music with titles, in the order in which they came."""
+    """Send stems as music with titles, in the order given."""
     duration_s = round(result.duration_s)
     address = {**request.target.address, "request_timeout": UPLOAD_TIMEOUT_S}
     for album in _albums(artifacts):
@@ -158,7 +162,7 @@ async def _send_music(
 
 
 def _albums(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
-    """Files in their order, together as far as an album's limits allow."""
+    """Split files into albums within Telegram's limits, in the order given."""
     albums: list[list[Artifact]] = []
     for artifact in artifacts:
         fits = (
@@ -174,12 +178,12 @@ def _albums(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
 
 
 def _file_name(title: str) -> str:
-    """A title without what file systems refuse."""
+    """Replace characters that file systems refuse."""
     return _NOT_IN_FILE_NAMES.sub("_", title)
 
 
 def ogg_duration_s(data: bytes) -> float:
-    """Length of Opus in Ogg: the last page's granule position, in 48 kHz samples (RFC 7845)."""
+    """Duration of Opus in Ogg: the last page's granule position, in 48 kHz samples (RFC 7845)."""
     page = data.rfind(b"OggS")
     if page < 0 or len(data) < page + 14:
         return 0.0
@@ -187,7 +191,7 @@ def ogg_duration_s(data: bytes) -> float:
 
 
 def _pages(artifacts: Sequence[Artifact]) -> list[Artifact]:
-    """The pages in their order."""
+    """The pages, by number."""
     numbered = [
         (int(match[1]), artifact)
         for artifact in artifacts
@@ -197,7 +201,7 @@ def _pages(artifacts: Sequence[Artifact]) -> list[Artifact]:
 
 
 async def _send_pages(request: Request, pages: Sequence[Artifact], text: str) -> None:
-    """Send pages with a caption; where there are none, or Telegram refuses them, the caption."""
+    """Send pages with a caption; the caption alone if there are none or Telegram refuses them."""
     if not pages:
         await request.say(text)
         return
@@ -226,7 +230,7 @@ async def _send_page_albums(request: Request, pages: Sequence[Artifact], text: s
 
 
 async def _send_files(request: Request, artifacts: Sequence[Artifact]) -> None:
-    """Send everything but pages and sound as files, in the order of :data:`FILE_ORDER`."""
+    """Send everything except pages and sound as files, in :data:`FILE_ORDER`."""
     files = sorted(
         (file for file in artifacts if not _is_page_or_sound(file.name)),
         key=lambda file: (*FILE_ORDER, file.name).index(file.name),

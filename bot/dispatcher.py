@@ -1,4 +1,4 @@
-"""Everything wired together, for production and tests alike."""
+"""Assembles the dispatcher, for production and tests alike."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from bot.settings import BotSettings
 from bot.transcriber import Transcriber
 
 FAREWELL_S: Final = 5.0
-"""How long stopped jobs may take to say so."""
+"""How long stopped jobs may take to tell their people."""
 
 logger = structlog.get_logger(__name__)
 
 
 def build_bot(token: str, session: BaseSession, flood: FloodControl) -> Bot:
-    """A bot that writes HTML, keeps the flood limits, and replies even to deleted messages."""
+    """Build a bot that writes HTML, keeps flood limits, and sends replies to deleted messages."""
     session.middleware(flood)
     return Bot(
         token,
@@ -45,17 +45,17 @@ def build_bot(token: str, session: BaseSession, flood: FloodControl) -> Bot:
 
 
 def build_flood_control(settings: BotSettings) -> FloodControl:
-    """The chats' turns, as set."""
+    """Build flood control from the settings."""
     return FloodControl(settings.chat_interval_s, settings.group_interval_s)
 
 
 def build_dispatcher(
     settings: BotSettings, client: ServiceClient, choices: LanguageStore, flood: FloodControl
 ) -> Dispatcher:
-    """The dispatcher with all its handlers and middlewares.
+    """Build the dispatcher with its handlers, middlewares and services.
 
-    On startup it registers the commands; on shutdown it waits for what runs, at most
-    ``settings.drain_s``, then stops the rest and lets it tell the people.
+    On startup it registers the commands. On shutdown it waits up to ``settings.drain_s`` for
+    running updates, then stops the rest, whose people are told.
     """
     catalogues = load_catalogues()
     jobs = Jobs()
@@ -93,7 +93,7 @@ def build_dispatcher(
 
 
 async def drain(running: RunningUpdates, jobs: Jobs, drain_s: float) -> None:
-    """Let what runs finish; what takes too long is stopped and tells its person."""
+    """Wait for running updates; stop those that take longer, and let them tell their people."""
     if await running.wait(drain_s):
         return
     logger.warning("stopping what still runs", jobs=len(jobs))

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, seen from the bot.
+"""Errors that the bot reports to people.
 
 The service's codes are the names of ``ErrorCode`` in ``notabot/v1/errors.proto``;
 :class:`BotErrorCode` adds those of the bot. Each code has a text in every language, under the
@@ -12,9 +12,9 @@ from enum import StrEnum
 
 
 class ServiceErrorCode(StrEnum):
-    """The codes of the service that the bot acts upon or reports in its stead.
+    """Codes of the service that the bot handles or reports itself.
 
-    Any other code needs no more than a text.
+    Every other code needs only its texts.
     """
 
     AUDIO_TOO_LARGE = "AUDIO_TOO_LARGE"
@@ -29,7 +29,7 @@ class ServiceErrorCode(StrEnum):
 
 
 class BotErrorCode(StrEnum):
-    """What only the bot can notice."""
+    """Codes of errors that only the bot can notice."""
 
     SERVICE_UNREACHABLE = "SERVICE_UNREACHABLE"
     """No connection to the service, tried twice; the request never began."""
@@ -44,7 +44,7 @@ class BotErrorCode(StrEnum):
 
 
 class BotError(Exception):
-    """Something that the person is told in words.
+    """An error that is explained to the person.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class BotError(Exception):
     params : Mapping[str, str | int | float]
         Numbers for the text: ``limit_s``, ``limit_bytes``, ``size_bytes`` and so on.
     retry_after_s : float or None
-        When it makes sense to try again, where known.
+        When to try again, if known.
     """
 
     def __init__(
@@ -73,4 +73,4 @@ class ServiceError(BotError):
 
 
 class SourceError(BotError):
-    """A message's audio cannot be taken: too large, too long, or not to be had."""
+    """A message's audio cannot be used: too large, too long, or not available."""

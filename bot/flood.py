@@ -1,9 +1,9 @@
-"""Keeping within Telegram's flood limits.
+"""Telegram's flood limits.
 
-By the Bot API's FAQ ("My bot is hitting limits"): about one message a second in a chat, and 20 a
-minute in a group. Every request that writes to a chat waits for the chat's next turn, and a request
-that Telegram still refuses with RetryAfter is sent again once the time is up. Downloads, button
-answers and deletions do not wait.
+The Bot API's FAQ ("My bot is hitting limits") allows about one message a second in a chat, and 20 a
+minute in a group. Every request that writes to a chat waits for the chat's next turn. A request
+that Telegram still refuses with RetryAfter is sent again after that time. Downloads, answers to
+buttons and deletions do not wait.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ logger = structlog.get_logger(__name__)
 
 
 class FloodControl(BaseRequestMiddleware):
-    """A session middleware that gives each chat its turns.
+    """A session middleware that spaces the requests to each chat.
 
     Parameters
     ----------
     chat_interval_s, group_interval_s : float
-        The least time from one writing request to the next, in a private chat and in a group.
+        Minimum time between two writing requests, in a private chat and in a group.
     """
 
     def __init__(self, chat_interval_s: float, group_interval_s: float) -> None:
@@ -49,7 +49,7 @@ class FloodControl(BaseRequestMiddleware):
         bot: Bot,
         method: TelegramMethod[TelegramType],
     ) -> Response[TelegramType]:
-        """Send ``method`` in its turn, again where Telegram asks to wait."""
+        """Send ``method`` in its turn, and again after RetryAfter."""
         chat_id = _paced_chat(method)
         for attempt in range(1, MAX_ATTEMPTS + 1):
             if chat_id is not None:
@@ -69,7 +69,7 @@ class FloodControl(BaseRequestMiddleware):
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def interval_s(self, chat_id: int | str) -> float:
-        """The least time between two writing requests in this chat; groups have negative ids."""
+        """Minimum time between two writing requests in this chat; groups have negative ids."""
         in_group = isinstance(chat_id, str) or chat_id < 0
         return self._group_interval_s if in_group else self._chat_interval_s
 

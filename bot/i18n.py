@@ -1,9 +1,9 @@
 """Texts in the person's language: gettext through aiogram's ``I18n``.
 
-The catalogues are the text files ``locales/LANGUAGE/LC_MESSAGES/bot.po``, compiled in memory at
-start, so that there is nothing to build and nothing stale. Message ids are names
-(``status.queued``), not English sentences: rewording English then touches one file, and a test can
-ask each catalogue for every id. Values put into a text are escaped for Telegram's HTML.
+The catalogues ``locales/LANGUAGE/LC_MESSAGES/bot.po`` are compiled in memory at start, so there are
+no compiled files to build or to go stale. Message ids are names (``status.queued``), not English
+sentences: rewording English touches one file, and a test can check each catalogue for every id.
+Values put into a text are escaped for Telegram's HTML.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def _compile(po_path: Path) -> gettext.GNUTranslations:
 
 
 def load_catalogues() -> TextCatalogues:
-    """Every language that the bot speaks."""
+    """Load the catalogues of every language."""
     return TextCatalogues(path=_LOCALES_PATH, default_locale=DEFAULT_LANGUAGE, domain=_DOMAIN)
 
 
 class Translator:
-    """One language's texts and its ways to write quantities.
+    """Texts and formats of one language.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ class Translator:
         return self(message_id) != message_id
 
     def duration(self, seconds: float) -> str:
-        """``90.0`` to "2 minutes": whole units, rounded up, as one says a limit or a wait."""
+        """``90.0`` to "2 minutes": whole units, rounded up, for limits and waits."""
         whole_s = max(1, -int(-seconds // 1))
         if whole_s < 60:
             return format_unit(whole_s, "duration-second", locale=self.language)
@@ -89,7 +89,7 @@ class Translator:
         return format_unit(-(-whole_s // 3600), "duration-hour", locale=self.language)
 
     def length(self, seconds: float) -> str:
-        """``192.3`` to "3:12": how long a recording is."""
+        """``192.3`` to "3:12": the length of a recording."""
         minutes, rest_s = divmod(round(seconds), 60)
         return f"{minutes}:{rest_s:02d}"
 

@@ -1,6 +1,6 @@
-"""What runs now: which requests, for whom, and how to stop them.
+"""Running requests: whose they are, and how to stop them.
 
-Everything here lives in memory and only for as long as the request does.
+This state lives in memory, and only as long as the request does.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Stop(Enum):
 
 
 class JobStoppedError(Exception):
-    """Raised to whoever waits for a job that was stopped."""
+    """A job was stopped while its caller waited for it."""
 
     def __init__(self, reason: Stop) -> None:
         super().__init__(reason.name)
@@ -32,7 +32,7 @@ class JobStoppedError(Exception):
 
 
 class CancelAnswer(Enum):
-    """What came of a press on a cancel button."""
+    """The outcome of a press on a cancel button."""
 
     STOPPED = auto()
     NOT_YOURS = auto()
@@ -47,12 +47,12 @@ class _Job:
 
 
 class Jobs:
-    """The running jobs by id, how many each person has, and how the finished ones ended.
+    """Running jobs by id, the number of jobs of each person, and outcomes of finished jobs.
 
     Attributes
     ----------
     outcomes : Counter
-        How many jobs ended in each way since the start: ``done``, ``cancelled``, an error code.
+        Number of jobs by outcome since the start; see :meth:`bot.attendant.Attendant.serve`.
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ class Jobs:
         Raises
         ------
         JobStoppedError
-            If one of them did.
+            If one of these ended it.
         """
         task = asyncio.create_task(work)
         job = self._jobs[job_id] = _Job(user_id, task)
@@ -98,7 +98,7 @@ class Jobs:
             del self._jobs[job_id]
 
     def cancel(self, job_id: str, user_id: int) -> CancelAnswer:
-        """Stop a job for the person who asked for it, and for nobody else."""
+        """Stop a job if it belongs to this person."""
         job = self._jobs.get(job_id)
         if job is None or job.stopped is not None or job.task.done():
             return CancelAnswer.NOT_RUNNING
@@ -108,7 +108,7 @@ class Jobs:
         return CancelAnswer.STOPPED
 
     def stop_all(self) -> None:
-        """Stop every job because the bot goes down."""
+        """Stop every job because the bot shuts down."""
         for job in self._jobs.values():
             _stop(job, Stop.SHUTDOWN)
 
@@ -120,7 +120,7 @@ def _stop(job: _Job, reason: Stop) -> None:
 
 
 class RunningUpdates:
-    """The tasks that handle an update now, so that a shutdown can wait for them."""
+    """Tasks that are handling an update, for a shutdown to wait for."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()

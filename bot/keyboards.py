@@ -34,14 +34,14 @@ _LANGUAGE_NAMES: Final = {"ru": "Русский", "en": "English"}
 
 
 def cancel_keyboard(job_id: str, t: Translator) -> InlineKeyboardMarkup:
-    """Under the status message of a running job."""
+    """The keyboard of a running job's status message."""
     return _rows([[_button(t("button.cancel"), CancelButton(job_id=job_id))]])
 
 
 def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
-    """Under a result: views, chords, transposition, extras; what is shown has a mark.
+    """The keyboard of a result: views, chords, transposition, extras; the shown view is marked.
 
-    Where no chord was heard, nothing is offered about chords.
+    Buttons about chords are left out if there are none.
     """
 
     def view(view: View) -> InlineKeyboardButton:
@@ -85,7 +85,7 @@ def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
 
 
 def continuation_keyboard(shown: ContinueButton, t: Translator) -> InlineKeyboardMarkup:
-    """Under a continuation: other ones of the same result."""
+    """The keyboard of a continuation: other continuations of the same result."""
 
     def other(label: str, **changes: int) -> InlineKeyboardButton:
         return _button(label, shown.model_copy(update=changes))
@@ -102,7 +102,7 @@ def continuation_keyboard(shown: ContinueButton, t: Translator) -> InlineKeyboar
 
 
 def language_keyboard(t: Translator) -> InlineKeyboardMarkup:
-    """Each language by its own name, and the way back."""
+    """Each language by its own name, and a button to follow Telegram's language."""
     languages = [
         _button(_LANGUAGE_NAMES[language], LanguageButton(language=language))
         for language in LANGUAGES
@@ -112,9 +112,9 @@ def language_keyboard(t: Translator) -> InlineKeyboardMarkup:
 
 
 def models_keyboard(models: Iterable[Model], t: Translator) -> InlineKeyboardMarkup | None:
-    """A button for every model that could be switched to; None if there is none.
+    """A button for each model that can be activated; None if there is none.
 
-    A name too long for a button is left to ``/use``.
+    Models whose names are too long for a button can be activated with ``/use``.
     """
     rows = []
     for model in models:
@@ -134,7 +134,7 @@ def _change(
     transpose_semitones: int | None = None,
     simple_chords: bool | None = None,
 ) -> RenderButton:
-    """Return a button's data for the result as it is shown, but for what is given."""
+    """Return data of a button that shows the result as it is, except for the arguments given."""
     is_simple = result.simple_chords if simple_chords is None else simple_chords
     shift = result.transpose_semitones if transpose_semitones is None else transpose_semitones
     return kind(

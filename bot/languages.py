@@ -1,9 +1,8 @@
-"""Who chose which language.
+"""The language of each person: chosen with ``/language``, or else that of their Telegram.
 
-A choice made with ``/language`` must survive a restart, and Telegram has nowhere to keep it. This
-is the bot's only state: one small SQLite table, a row for each person who chose, the longest
-unchanged choices forgotten beyond :data:`MAX_CHOICES`. Losing the file loses nothing but the
-choices: the bot then follows each person's Telegram language again.
+Choices must survive a restart, and Telegram has nowhere to keep them. They are the bot's only
+state: a SQLite table with a row for each person who chose. Beyond :data:`MAX_CHOICES` rows the
+oldest choices are dropped. If the file is lost, the bot follows each person's Telegram again.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ MAX_CHOICES: Final = 100_000
 
 
 class LanguageStore:
-    """The choices, in a file or, without a path, in memory.
+    """Stores choices in a file or, without a path, in memory.
 
     Parameters
     ----------
     path : Path or None
-        The file; its folder is created.
+        The file; its folder is created if it does not exist.
 
     Raises
     ------
@@ -45,14 +44,14 @@ class LanguageStore:
         )
 
     def get(self, user_id: int) -> str | None:
-        """The language that this person chose, if any."""
+        """The language that a person chose, or None."""
         row = self._database.execute(
             "SELECT language FROM languages WHERE user_id = ?", (user_id,)
         ).fetchone()
         return None if row is None else str(row[0])
 
     def choose(self, user_id: int, language: str) -> None:
-        """Remember the choice."""
+        """Store a person's choice."""
         self._database.execute(
             "INSERT OR REPLACE INTO languages VALUES (?, ?,"
             " (SELECT COALESCE(MAX(changed), 0) + 1 FROM languages))",
@@ -64,7 +63,7 @@ class LanguageStore:
         )
 
     def forget(self, user_id: int) -> None:
-        """Follow this person's Telegram language again."""
+        """Delete a person's choice."""
         self._database.execute("DELETE FROM languages WHERE user_id = ?", (user_id,))
 
     def close(self) -> None:
@@ -84,13 +83,12 @@ class LanguageStore:
 
 
 class Languages:
-    """The language that each person is answered in: the chosen one, else that of their Telegram.
+    """Finds the texts that each person is answered with.
 
     Parameters
     ----------
     catalogues : TextCatalogues
     store : LanguageStore
-        The choices.
     """
 
     def __init__(self, catalogues: TextCatalogues, store: LanguageStore) -> None:
@@ -98,11 +96,11 @@ class Languages:
         self._store = store
 
     def translator(self, user: User | None) -> Translator:
-        """The texts for a person; those of an update without one are in the default language."""
+        """Texts for a person; in the default language for an update without a person."""
         return Translator(self._catalogues, self._language(user))
 
     def choose(self, user: User, language: str | None) -> Translator:
-        """Remember a person's choice, None for their Telegram's language; return its texts."""
+        """Store a person's choice, None to follow their Telegram; return the texts to use now."""
         if language is None:
             self._store.forget(user.id)
         else:

@@ -1,8 +1,8 @@
-"""Structured logs: one JSON object a line, or readable lines on a terminal.
+"""Structured logs: a JSON object per line, or readable lines on a terminal.
 
 What people send is never logged: no texts, titles or file names. The bot's token is part of every
-Bot API address, and libraries put addresses into their exceptions, so the finished line is
-searched for anything of a token's shape, whoever wrote it.
+Bot API address, and libraries put addresses into their exceptions. So anything that looks like a
+token is removed from every finished line, including those of libraries.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TOKEN: Final = re.compile(r"\d{5,}:[A-Za-z0-9_-]{20,}")
 
 
 def redact(text: str) -> str:
-    """``text`` with everything that looks like a bot's token left out."""
+    """Replace everything in ``text`` that looks like a bot's token."""
     return _TOKEN.sub("[token]", text)
 
 
@@ -28,7 +28,7 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
 
 
 def configure_logging(level: str, stream: TextIO | None = None) -> None:
-    """Send this project's and every library's log lines to ``stream``.
+    """Send the log lines of this project and of all libraries to ``stream``.
 
     Parameters
     ----------

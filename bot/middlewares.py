@@ -1,4 +1,4 @@
-"""What surrounds every update: a request id, the person's language, their share of the work."""
+"""Middlewares: request ids, languages, request objects, and the limit of jobs per person."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ logger = structlog.get_logger(__name__)
 
 
 class RequestContext(BaseMiddleware):
-    """Gives each update a request id, logs how it went, and lets a shutdown wait for it.
+    """Gives each update a request id, logs its duration, and lets a shutdown wait for it.
 
-    The id is in every log line, goes to the service with every call, and names the job that a
-    cancel button stops.
+    The id is in every log line, is sent to the service with every call, and identifies the job
+    that a cancel button stops.
     """
 
     def __init__(self, running: RunningUpdates) -> None:
@@ -63,7 +63,7 @@ class Language(BaseMiddleware):
 class Requests(BaseMiddleware):
     """Gives handlers of messages a ``request``, and those of buttons a ``press``.
 
-    An inner middleware: it needs the request id and the language.
+    It needs the request id and the texts, so it must come after the middlewares that add them.
     """
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
@@ -79,9 +79,9 @@ class Requests(BaseMiddleware):
 
 
 class InFlightCap(BaseMiddleware):
-    """Lets a person have so many requests at once and tells them when it is too many.
+    """Limits the number of jobs that a person can have running, and tells them when it is reached.
 
-    Counts the handlers with the flag ``job`` that run now; an inner middleware, since flags are
+    Counts running handlers that have the flag ``job``. It is an inner middleware because flags are
     known only once a handler is found.
     """
 
@@ -90,7 +90,7 @@ class InFlightCap(BaseMiddleware):
         self._limit = limit
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
-        """Handle ``event``, or say why not."""
+        """Handle ``event``, or answer that there are too many jobs."""
         user: User | None = data.get("event_from_user")
         if user is None or not get_flag(data, "job"):
             return await handler(event, data)

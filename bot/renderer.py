@@ -1,4 +1,4 @@
-"""The use case of most buttons: a result that the service remembers, shown in another way."""
+"""Render a cached result again: the work behind most buttons under a result."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _ACTIONS: Final = {
     Medium.VOICE: ChatAction.UPLOAD_VOICE,
     Medium.MUSIC: ChatAction.UPLOAD_DOCUMENT,
 }
-"""What the chat says that the bot is doing meanwhile."""
+"""The chat action shown while the bot prepares a medium."""
 
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """Answers presses on the buttons under a result, one press a message at a time."""
+    """Answers the buttons under a result; each message's presses run one at a time."""
 
     settings: BotSettings
     client: ServiceClient
@@ -40,7 +40,7 @@ class Renderer:
     async def show(self, press: Press, button: RenderButton) -> None:
         """Send pages and files of another view, transposition or kind of chords.
 
-        The buttons move down to them.
+        The message with the pressed button is deleted: new buttons follow the files.
         """
 
         async def send(result: Result, files: list[Artifact]) -> None:
@@ -51,7 +51,7 @@ class Renderer:
         await self._answer(press, button, CHAT_FORMATS, words, ChatAction.UPLOAD_PHOTO, send)
 
     async def send_extra(self, press: Press, button: RenderButton) -> None:
-        """Send the extra that a kind of button stands for; the buttons stay where they are."""
+        """Send the files of an extra button; the buttons stay where they are."""
         extra = EXTRAS[type(button)]
 
         async def send(result: Result, files: list[Artifact]) -> None:
@@ -62,7 +62,7 @@ class Renderer:
         await self._answer(press, button, (extra.format,), words, action, send)
 
     async def write_chords(self, press: Press, button: ChordsButton) -> None:
-        """Send the chords as text, in the key that is shown."""
+        """Send the chords as text, in the shown key."""
         options = RenderOptions(
             transpose_semitones=button.transpose_semitones,
             formats=(Format.JSON,),
@@ -110,6 +110,6 @@ class Renderer:
     async def _render(
         self, press: Press, result_id: str, options: RenderOptions
     ) -> tuple[Result, list[Artifact]]:
-        """Ask the service; rendering is over too soon to report on."""
+        """Request a rendering; its progress is not shown."""
         events = self.client.render(result_id, options, request_id=press.id)
         return await collect(events, lambda event: None)

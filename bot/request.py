@@ -1,8 +1,7 @@
-"""A request: who asked, where the answer goes, and in which words.
+"""Requests: who asked, where the answer goes, and in which language.
 
-The middleware :class:`bot.middlewares.Requests` makes a :class:`Request` of a message and a
-:class:`Press` of a press on a button, so that a handler hands one object to the service that does
-the work.
+The middleware :class:`bot.middlewares.Requests` builds a :class:`Request` for every message and a
+:class:`Press` for every pressed button. Handlers pass it to the class that does the work.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where an answer goes: a chat, its topic, and the message that is replied to."""
+    """Where an answer goes: a chat, a topic in it, and a message to reply to."""
 
     chat_id: int
     thread_id: int | None = None
@@ -34,12 +33,12 @@ class Target:
 
     @classmethod
     def reply(cls, message: Message) -> Target:
-        """In reply to ``message``."""
+        """A reply to ``message``."""
         return cls(message.chat.id, _thread_id(message), message.message_id)
 
     @classmethod
     def beside(cls, callback: CallbackQuery) -> Target:
-        """Where the pressed button's message is, in reply to what that one replied to."""
+        """The place of the pressed button's message, in reply to what that message replied to."""
         message = callback.message
         if not isinstance(message, Message):
             return cls(message.chat.id if message is not None else callback.from_user.id)
@@ -49,14 +48,14 @@ class Target:
 
     @property
     def place(self) -> dict[str, Any]:
-        """The chat and its topic, as arguments of a sending method."""
+        """The chat and the topic, as arguments of a sending method."""
         return {"chat_id": self.chat_id, "message_thread_id": self.thread_id}
 
     @property
     def address(self) -> dict[str, Any]:
-        """The place and the reply, as arguments of a sending method.
+        """The chat, the topic and the reply, as arguments of a sending method.
 
-        A deleted original is no reason not to send.
+        The message is sent even if the one to reply to was deleted.
         """
         if self.reply_to_id is None:
             return self.place
@@ -70,7 +69,7 @@ def _thread_id(message: Message) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What answering takes.
+    """Everything needed to answer a person.
 
     Parameters
     ----------
@@ -78,9 +77,9 @@ class Request:
     target : Target
         Where the answer goes.
     person_id : int
-        Telegram's id of who asked.
+        Telegram id of the person who asked.
     id : str
-        The request id: in every log line and every call of the service, and the job's name.
+        The request id, which log lines, calls of the service and the cancel button carry.
     t : Translator
         Texts in the person's language.
     """
@@ -96,28 +95,28 @@ class Request:
         return await self.bot.send_message(text=text, reply_markup=keyboard, **self.target.address)
 
     def explain(self, error: BotError) -> str:
-        """What went wrong, in words."""
+        """The text of an error."""
         return error_text(error, self.t, self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class Press(Request):
-    """A request that came by a button."""
+    """A request made by pressing a button."""
 
     callback: CallbackQuery
 
     @property
     def buttons(self) -> tuple[str, int, int]:
-        """Names the message with the pressed button, whoever pressed it."""
+        """Key of the message with the pressed button, the same for everyone who presses."""
         message = self.callback.message
         return ("buttons", message.chat.id, message.message_id) if message else ("buttons", 0, 0)
 
     @property
     def title(self) -> str:
-        """The title of the result whose buttons the message carries; empty if there is none.
+        """The title of the result that the message's buttons belong to, or an empty string.
 
-        It stands in bold on the message's first line; if it does not, the audio that the message
-        replies to has it.
+        The title is the bold text at the start of the message, or else that of the audio that the
+        message replies to.
         """
         message = self.callback.message
         if not isinstance(message, Message):
@@ -129,24 +128,24 @@ class Press(Request):
         return source.title if source is not None else ""
 
     async def acknowledge(self, text: str | None = None) -> None:
-        """Answer the press itself, with words that pass."""
+        """Answer the press, with a short notice if ``text`` is given."""
         await self.callback.answer(text)
 
     async def report(self, error: BotError) -> None:
-        """Say what went wrong; the buttons of a result that is gone are taken away."""
+        """Send the text of an error; remove the buttons if the result has expired."""
         logger.info("press failed", code=error.code)
         await self.say(self.explain(error))
         if error.code == ServiceErrorCode.RESULT_EXPIRED:
             await self.take_buttons_away()
 
     async def take_buttons_away(self) -> None:
-        """Leave no button under the message that had the pressed one."""
+        """Remove all buttons of the message with the pressed button."""
         if isinstance(self.callback.message, Message):
             with suppress(TelegramAPIError):
                 await self.callback.message.edit_reply_markup(reply_markup=None)
 
     async def delete_message(self) -> None:
-        """Delete the message with the pressed button; one too old to delete stays."""
+        """Delete the message with the pressed button, unless it is too old to delete."""
         if self.callback.message is not None:
             with suppress(TelegramAPIError):
                 await self.bot.delete_message(self.target.chat_id, self.callback.message.message_id)

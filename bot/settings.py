@@ -1,4 +1,4 @@
-"""What an operator sets: environment variables that begin with ``BOT_``, or the same in ``.env``.
+"""Settings: environment variables that begin with ``BOT_``, also read from ``.env``.
 
 ``docs/settings.md`` lists every one. Without ``BOT_TOKEN`` the bot talks to its embedded stand-in
 for Telegram, a chat page in the browser.
@@ -16,11 +16,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from bot.client.types import Paper
 
 CLOUD_DOWNLOAD_LIMIT_BYTES = 20_000_000
-"""What a bot may download from Telegram's own servers, by the Bot API; a local server lifts it."""
+"""The Bot API's limit for downloads from Telegram's servers; a local server has none."""
 
 
 class BotSettings(BaseSettings):
-    """The bot's settings, checked at start.
+    """The bot's settings, validated at start.
 
     Raises
     ------
@@ -108,7 +108,7 @@ class BotSettings(BaseSettings):
     @field_validator("admin_ids", mode="before")
     @classmethod
     def _split_ids(cls, value: object) -> object:
-        """Accept ``12, 34``, as one writes it in a shell, and ``[12, 34]``."""
+        """Accept ``12, 34`` and ``[12, 34]``."""
         return re.findall(r"[^\s,\[\]]+", value) if isinstance(value, str) else value
 
     @field_validator("webhook_listen", "localchat_listen")
@@ -129,7 +129,7 @@ class BotSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _require_webhook_secret(self) -> Self:
-        """A webhook without a secret would take updates from anyone who finds its address."""
+        """Refuse a webhook without a secret: it would accept updates from anyone."""
         if self.webhook_url is not None:
             secret = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
             if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret):
@@ -142,13 +142,13 @@ class BotSettings(BaseSettings):
 
     @property
     def download_limit_bytes(self) -> int:
-        """The largest file that can be fetched and is accepted."""
+        """The largest file that can be downloaded and is accepted."""
         if self.api_is_local:
             return self.max_audio_bytes
         return min(self.max_audio_bytes, CLOUD_DOWNLOAD_LIMIT_BYTES)
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """``"127.0.0.1:8080"`` to host and port; brackets around an IPv6 host are taken off."""
+    """Split ``"127.0.0.1:8080"`` into host and port; remove brackets around an IPv6 host."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)

@@ -1,8 +1,8 @@
-"""Any Telegram message to audio bytes, within limits.
+"""Audio in Telegram messages: finding it, checking limits, downloading it.
 
-A voice message, a music file, a video, a video note or a document of an audio or video type, sent,
-forwarded or replied to. Size and length are checked from what Telegram tells about the file, before
-anything is downloaded; a size that Telegram does not tell is checked while downloading.
+Accepted are voice messages, music, videos, video notes, and documents of an audio or video type,
+whether sent, forwarded or replied to. Size and duration are checked before the download if Telegram
+states them; an unstated size is checked during the download.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ AUDIO_EXTENSIONS: Final = frozenset(
         *(".mkv", ".mov", ".mp4", ".webm"),
     }
 )
-"""A document with one of these names is taken for audio whatever its media type says."""
+"""Documents with these extensions are treated as audio, whatever their media type."""
 
 _AUDIO_MEDIA_TYPES: Final = ("audio/", "video/", "application/ogg", "application/x-flac")
 _NOT_AUDIO_MEDIA_TYPES: Final = ("audio/midi", "audio/x-midi", "audio/mid")
 
 
 class Media(Protocol):
-    """What carries media: a message, or the part of one that a reply quotes from another chat."""
+    """A carrier of media: a message, or the part of one that a reply quotes from another chat."""
 
     voice: Voice | None
     audio: Audio | None
@@ -48,10 +48,10 @@ class Media(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AudioSource:
-    """A file on Telegram's servers that should hold audio.
+    """A file on Telegram's servers that should contain audio.
 
-    ``title`` is empty where neither tags nor a file name give one; ``size_bytes`` and
-    ``duration_s`` are None where Telegram does not know.
+    ``title`` is empty if the file has neither tags nor a name; ``size_bytes`` and ``duration_s``
+    are None if Telegram does not state them.
     """
 
     file_id: str
@@ -61,12 +61,12 @@ class AudioSource:
 
 
 def find_source(message: Message) -> AudioSource | None:
-    """The audio in a message itself."""
+    """The audio in a message itself, or None."""
     return _source(message)
 
 
 def find_replied_source(message: Message) -> AudioSource | None:
-    """The audio in what a message replies to, in this chat or in another."""
+    """The audio in the message that ``message`` replies to, in this chat or another, or None."""
     reply: Message | ExternalReplyInfo | None = message.reply_to_message or message.external_reply
     return None if reply is None else _source(reply)
 
@@ -108,14 +108,14 @@ def _stem(file_name: str | None) -> str:
 
 
 def _clean(title: str) -> str:
-    """One line without control characters, short enough for a score's heading."""
+    """Make a single line without control characters, short enough for a score's heading."""
     printable = "".join(char if char.isprintable() else " " for char in title)
     line = re.sub(r"\s+", " ", printable).strip()
     return line if len(line) <= MAX_TITLE_CHARS else line[: MAX_TITLE_CHARS - 1].rstrip() + "…"
 
 
 def check_limits(source: AudioSource, *, max_bytes: int, max_duration_s: float) -> None:
-    """Refuse what is known to be too much.
+    """Refuse a source whose stated size or duration is over the limit.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def check_limits(source: AudioSource, *, max_bytes: int, max_duration_s: float) 
 
 
 class _BoundedBuffer(io.BytesIO):
-    """Memory that refuses to grow past a limit."""
+    """A buffer that refuses to grow past a limit."""
 
     def __init__(self, max_bytes: int) -> None:
         super().__init__()
@@ -148,12 +148,12 @@ class _BoundedBuffer(io.BytesIO):
 
 
 async def download(bot: Bot, source: AudioSource, *, max_bytes: int) -> bytes:
-    """Fetch a file into memory.
+    """Download a file into memory.
 
     Raises
     ------
     SourceError
-        ``AUDIO_TOO_LARGE``, or ``DOWNLOAD_FAILED`` if Telegram does not hand it over.
+        ``AUDIO_TOO_LARGE``, or ``DOWNLOAD_FAILED`` if Telegram does not deliver it.
     """
     try:
         file = await bot.get_file(source.file_id)
@@ -179,6 +179,6 @@ async def download(bot: Bot, source: AudioSource, *, max_bytes: int) -> bytes:
             file.file_path, destination=buffer, timeout=DOWNLOAD_TIMEOUT_S, seek=False
         )
     except (TimeoutError, aiohttp.ClientError, OSError):
-        # The cause is dropped: its text holds the file's address, and that holds the bot's token.
+        # The cause is dropped because its text contains the file's address, and so the bot's token.
         raise SourceError(BotErrorCode.DOWNLOAD_FAILED) from None
     return buffer.getvalue()

@@ -1,7 +1,7 @@
-"""One message that says how far a request is, edited as it goes.
+"""The status message of a request, edited as the request proceeds.
 
-Edits are coalesced: however often the text changes, the chat sees the newest one at most once per
-its interval, and :class:`bot.flood.FloodControl` guards the limit itself.
+Edits are coalesced: however often the text changes, the message is edited at most once per
+interval, with the newest text. :class:`bot.flood.FloodControl` enforces Telegram's limit.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ logger = structlog.get_logger(__name__)
 
 
 class StatusMessage:
-    """The message; made by :meth:`send`.
+    """A status message; :meth:`send` creates one.
 
     Parameters
     ----------
     message : Message
-        As sent.
+        The message that was sent.
     text : str
-        As sent.
+        Its text.
     keyboard : InlineKeyboardMarkup
-        Stays until the end.
+        Its keyboard, which stays until the end.
     interval_s : float
-        The least time between two edits.
+        Minimum time between two edits.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class StatusMessage:
         return cls(message, text, keyboard, interval_s)
 
     def show(self, text: str) -> None:
-        """Let the message say this, as soon as it may be edited."""
+        """Change the text at the next edit."""
         self._wanted = text
         self._changed.set()
 
     async def finish(self, text: str) -> None:
-        """Say the last word and take the button away.
+        """Show the final text and remove the keyboard.
 
-        If the message is gone, the word is said in a new one.
+        If the message is gone, the text is sent in a new one.
         """
         await self.close()
         try:
@@ -69,13 +69,13 @@ class StatusMessage:
                 await self._message.answer(text)
 
     async def remove(self) -> None:
-        """Delete the message; where Telegram does not let it go, it stays."""
+        """Delete the message, unless Telegram refuses."""
         await self.close()
         with suppress(TelegramAPIError):
             await self._message.delete()
 
     async def close(self) -> None:
-        """Leave the message as it is."""
+        """Stop editing; the message stays as it is."""
         self._editing.cancel()
         with suppress(asyncio.CancelledError):
             await self._editing
@@ -92,5 +92,5 @@ class StatusMessage:
                 await self._message.edit_text(text, reply_markup=self._keyboard)
                 self._shown = text
             except TelegramAPIError as error:
-                # A lost edit costs nothing: the next one carries newer words.
+                # A lost edit does no harm: the next one has a newer text.
                 logger.warning("status not edited", error=type(error).__name__)

@@ -1,4 +1,4 @@
-"""The bot's main use case: a recording in a message becomes a score in reply, or words why not."""
+"""Transcribe the recording in a message: the bot's main task."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from bot.status import StatusMessage
 
 @dataclass(frozen=True, slots=True)
 class Transcriber:
-    """Answers messages that hold a recording."""
+    """Answers messages that contain a recording."""
 
     settings: BotSettings
     client: ServiceClient
     attendant: Attendant
 
     async def answer(self, request: Request, source: AudioSource, preset: Preset) -> None:
-        """Check, download, transcribe, deliver; whatever happens, the person is told."""
+        """Check limits, download, transcribe, and send the score, or why there is none."""
         t, max_bytes = request.t, self.settings.download_limit_bytes
         try:
             check_limits(source, max_bytes=max_bytes, max_duration_s=self.settings.max_duration_s)

@@ -1,7 +1,7 @@
-"""What the bot says: pure functions from values to texts in Telegram's HTML.
+"""The bot's messages: pure functions from values to texts in Telegram's HTML.
 
-Limits of the Bot API kept here: 4096 characters for a message, 1024 for a caption, both counted
-without the markup, so that the texts' own length is a safe bound.
+The Bot API limits messages to 4096 characters and captions to 1024, both counted without markup;
+checking the length with markup is therefore safe.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_CAPTION_CHARS: Final = 1024
 OPENING_CHORDS: Final = 8
 DEFAULT_WAIT_S: Final = 30.0
 STEMS: Final = ("karaoke", "a-cappella", "drums", "bass", "guitar", "piano", "other")
-"""What a song is separated into, where it has a name in each language."""
+"""Stems that have a name in each language."""
 
 _BAR_CELLS: Final = 12
 _GRID_CHARS: Final = 34  # what fits a phone's width in Telegram's fixed-width type
@@ -48,14 +48,14 @@ def key_name(key: Key, t: Translator) -> str:
 
 
 def queued_text(queued: Queued, t: Translator) -> str:
-    """The status while others are served first."""
+    """Status text of a request in the queue."""
     if queued.position == 0:
         return t("status.next")
     return t.plural("status.queued", "status.queued.many", queued.position)
 
 
 def progress_text(progress: Progress, t: Translator) -> str:
-    """The status while the service works: what it does, and how far it is."""
+    """Status text of a running request: the stage and the progress."""
     label = t(f"stage.{progress.stage}") if progress.stage else t("stage.working")
     fraction = min(1.0, max(0.0, progress.fraction))
     full = round(fraction * _BAR_CELLS)
@@ -64,16 +64,16 @@ def progress_text(progress: Progress, t: Translator) -> str:
 
 
 def stopped_text(reason: Stop, t: Translator) -> str:
-    """The last word on a job that was stopped."""
+    """Final text of a job that was stopped."""
     if reason is Stop.REQUESTER:
         return t("status.cancelled")
     return error_text(BotError(BotErrorCode.BOT_STOPPING), t)
 
 
 def error_text(error: BotError, t: Translator, request_id: str = "") -> str:
-    """What happened and what to do.
+    """The text of an error: what happened and what to do.
 
-    A code without a text, from a service newer than this bot, is told as ``INTERNAL``.
+    A code without a text, from a service newer than this bot, gets that of ``INTERNAL``.
     """
     code = error.code if t.has(f"error.{error.code}") else ServiceErrorCode.INTERNAL
     limit, detail = _limit_and_detail(error.params, t)
@@ -89,7 +89,7 @@ def error_text(error: BotError, t: Translator, request_id: str = "") -> str:
 
 
 def _limit_and_detail(params: Mapping[str, str | int | float], t: Translator) -> tuple[str, str]:
-    """A limit in words, and how much what was sent has; each empty where it is not known."""
+    """The limit and the actual value as texts; "–" and an empty string if unknown."""
     limit = detail = ""
     if (limit_bytes := _number(params.get("limit_bytes"))) is not None:
         limit = t.size(limit_bytes)
@@ -103,7 +103,7 @@ def _limit_and_detail(params: Mapping[str, str | int | float], t: Translator) ->
 
 
 def _number(value: str | int | float | None) -> float | None:
-    """Parameters cross the wire as text."""
+    """Parse a parameter, which the service sends as text; None if it is not a number."""
     try:
         return None if value is None else float(value)
     except ValueError:
@@ -111,7 +111,7 @@ def _number(value: str | int | float | None) -> float | None:
 
 
 def caption(result: Result, title: str, t: Translator) -> str:
-    """What was heard, for under the pages: at most :data:`MAX_CAPTION_CHARS` characters."""
+    """Caption of the pages, at most :data:`MAX_CAPTION_CHARS` characters."""
     lines = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
     lines.append(_key_line(result, t))
     lines.append(
@@ -144,25 +144,25 @@ def _key_line(result: Result, t: Translator) -> str:
 
 
 def _model_names(models: Iterable[str]) -> str:
-    """Each model once, ``name@version`` as "name version"; cut to leave room for the rest."""
+    """Join model names, each once, ``name@version`` as "name version"; cut at 300 characters."""
     names = ", ".join(dict.fromkeys(model.replace("@", " ") for model in models))
     return names if len(names) <= 300 else names[:299] + "…"
 
 
 def pages_note(shown: int, total: int, t: Translator) -> str:
-    """Says that the chat has only the first pages."""
+    """A note that the chat shows only the first pages."""
     return t("caption.pages", shown=shown, total=total)
 
 
 def controls_text(result: Result, title: str, t: Translator) -> str:
-    """The message that carries the buttons; its first line repeats the title."""
+    """Text above a result's buttons; its first line is the title."""
     shown = t("controls.shown", view=t(f"view.{result.view}"), key=key_name(result.rendered_key, t))
     heading = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
     return "\n".join([*heading, shown])
 
 
 def continuation_text(measures: int, boldness: int, title: str, t: Translator) -> str:
-    """What a continuation is: its first line repeats the title, as the buttons need it."""
+    """Caption of a continuation; its first line is the title, which the buttons need."""
     about = t.plural("continuation.measures", "continuation.measures.many", measures)
     if boldness:
         mood = t("continuation.bolder") if boldness > 0 else t("continuation.calmer")
@@ -172,20 +172,20 @@ def continuation_text(measures: int, boldness: int, title: str, t: Translator) -
 
 
 def continuation_controls_text(measures: int, boldness: int, title: str, t: Translator) -> str:
-    """The message that carries the buttons of a continuation."""
+    """Text above a continuation's buttons."""
     question = t("continuation.otherwise")
     return f"{continuation_text(measures, boldness, title, t)}. {question}"
 
 
 def shown_caption(result: Result, title: str, t: Translator, *, with_view: bool = True) -> str:
-    """What a picture or a sound of a result is of: the title, the view and the key."""
+    """Caption of an extra file of a result: the title, the view and the key."""
     key = key_name(result.rendered_key, t)
     about = f"{t(f'view.{result.view}')}, {key}" if with_view else key
     return "\n".join(filter(None, [title and f"<b>{html.escape(title, quote=False)}</b>", about]))
 
 
 def stem_title(stem: str, title: str, t: Translator) -> str:
-    """What a player calls a stem: "Song (karaoke)"; one without a name here keeps its own."""
+    """A stem's title in a player, "Song (karaoke)"; unknown stems keep their file's name."""
     name = t(f"stem.{stem}") if stem in STEMS else stem
     return f"{title} ({name})" if title else name
 
@@ -244,7 +244,7 @@ def _blocks(lines: Sequence[str], max_chars: int) -> list[str]:
 
 
 def models_texts(models: Sequence[Model], t: Translator) -> list[str]:
-    """Every model, by task, in as many messages as they need; for administrators."""
+    """The list of models by task, as one or more messages, for administrators."""
     lines = [t("admin.models")]
     for task, group in groupby(sorted(models, key=lambda model: model.task), lambda m: m.task):
         lines += ["", f"<b>{html.escape(task)}</b>"]
@@ -262,7 +262,7 @@ def _model_line(model: Model, t: Translator) -> str:
 
 
 def status_text(status: ServiceStatus, t: Translator) -> str:
-    """How the service is; for administrators."""
+    """The service's state, for administrators."""
     device = status.device
     if status.device_memory_bytes:
         device += f", {t.size(status.device_memory_bytes)}"
@@ -289,15 +289,15 @@ def _state(status: ServiceStatus, t: Translator) -> str:
 def stats_text(
     status: ServiceStatus, running: int, outcomes: Mapping[str, int], t: Translator
 ) -> str:
-    """What was done since the start; for administrators.
+    """Numbers of requests since the start, for administrators.
 
     Parameters
     ----------
     status : ServiceStatus
     running : int
-        Jobs of this bot that run now.
+        Number of this bot's running jobs.
     outcomes : Mapping[str, int]
-        How many of this bot's jobs ended in each way.
+        Number of this bot's finished jobs by outcome.
     t : Translator
     """
     return t(

@@ -1,17 +1,17 @@
-"""The calls of ``proto/notabot/v1``, with deadlines, tokens and a second try.
+"""The calls of ``proto/notabot/v1``, with deadlines, tokens and one retry.
 
-Rules of the contract, as this side keeps them:
+The client keeps these rules:
 
 - Every call carries ``x-request-id``, a deadline, and the bearer token where one is set.
 - Errors are read from the ``google.rpc.Status`` in the trailing metadata: ``ErrorInfo`` (domain
-  ``notabot``) names the code, ``RetryInfo`` the wait. A status without them did not come from the
-  service's own code, but from the connection.
-- UNAVAILABLE is tried once more, and only if the request cannot have begun: nothing was sent yet,
-  or the service itself refused it before its first event. Calls that change nothing may be
-  repeated; for them it is enough that no event came.
-- A keepalive ping goes out every :data:`KEEPALIVE_INTERVAL_S`; a service that vanished without
-  closing its connection is noticed after at most :data:`KEEPALIVE_INTERVAL_S` +
-  :data:`KEEPALIVE_TIMEOUT_S`. The service must permit pings that often.
+  ``notabot``) names the code, ``RetryInfo`` the wait. A status without them comes from the
+  connection, not from the service's own code.
+- A call that fails as UNAVAILABLE is retried once, and only if the request cannot have begun:
+  nothing was sent, or the service refused it before its first event. Calls that change nothing are
+  retried whenever no event has arrived.
+- A keepalive ping is sent every :data:`KEEPALIVE_INTERVAL_S`. If the service vanishes without
+  closing its connection, this is noticed after at most :data:`KEEPALIVE_INTERVAL_S` +
+  :data:`KEEPALIVE_TIMEOUT_S`. The service must allow pings that often.
 """
 
 from __future__ import annotations
@@ -53,17 +53,17 @@ from bot.errors import BotErrorCode, ServiceError, ServiceErrorCode
 CHUNK_BYTES: Final = 64 * 1024
 KEEPALIVE_INTERVAL_S: Final = 1.5
 KEEPALIVE_TIMEOUT_S: Final = 3.0
-RETRY_PAUSE_S: Final = 1.2  # over the longest pause between two attempts to connect
+RETRY_PAUSE_S: Final = 1.2  # longer than max_reconnect_backoff_ms below
 MAX_RETRY_PAUSE_S: Final = 10.0
 RENDER_DEADLINE_S: Final = 120.0
 LOOK_DEADLINE_S: Final = 10.0
 ACTIVATE_DEADLINE_S: Final = 600.0
-MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024  # a long song's Result; the default of 4 MiB is tight
+MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024  # gRPC's default of 4 MiB is tight for a long song
 
 _CHANNEL_OPTIONS: Final = (
     ("grpc.keepalive_time_ms", int(KEEPALIVE_INTERVAL_S * 1000)),
     ("grpc.keepalive_timeout_ms", int(KEEPALIVE_TIMEOUT_S * 1000)),
-    # Without this one a ping may go unanswered for a minute, whatever the line above says.
+    # Without this option an unanswered ping is noticed only after a minute.
     ("grpc.http2.ping_timeout_ms", int(KEEPALIVE_TIMEOUT_S * 1000)),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_retries", 0),
@@ -74,7 +74,7 @@ _CHANNEL_OPTIONS: Final = (
 )
 
 _REFUSALS: Final = frozenset({ServiceErrorCode.NOT_READY, ServiceErrorCode.SHUTTING_DOWN})
-"""Codes with which the service says that it is there, but did not take the request."""
+"""Codes of a service that is reachable but did not accept the request."""
 
 T = TypeVar("T")
 Metadata = tuple[tuple[str, str], ...]
@@ -82,7 +82,7 @@ Metadata = tuple[tuple[str, str], ...]
 
 @dataclass(slots=True)
 class _Attempt:
-    """What is known of one try of a call."""
+    """The state of one attempt at a call."""
 
     repeatable: bool
     sent: bool = False
@@ -95,7 +95,7 @@ class _Attempt:
 
 
 class ServiceClient:
-    """Calls the service; one channel, kept open.
+    """Calls the service over one channel that stays open.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class ServiceClient:
     tls_ca_path : Path or None
         Certificates to trust; None: no TLS.
     deadline_s : float
-        For one transcription, waiting included.
+        For one transcription, including its time in the queue.
     """
 
     def __init__(
@@ -139,8 +139,8 @@ class ServiceClient:
     ) -> AsyncGenerator[Event]:
         """Send a recording; yield events until the :class:`Result`, the last one.
 
-        Closing the generator, or cancelling the task that runs it, cancels the call and so stops
-        the work on the other side.
+        Closing the generator, or cancelling the task that runs it, cancels the call and stops the
+        service's work.
 
         Raises
         ------
@@ -178,19 +178,19 @@ class ServiceClient:
     def continue_music(
         self, result_id: str, options: ContinueOptions, *, request_id: str
     ) -> AsyncGenerator[Event]:
-        """Write how a result could go on; yield artefacts and, last, the :class:`Result`.
+        """Continue a result; yield artefacts and, last, the :class:`Result`.
 
         Raises
         ------
         ServiceError
-            ``RESULT_EXPIRED`` if the service no longer has it, ``NOTHING_TO_CONTINUE`` if it says
-            too little.
+            ``RESULT_EXPIRED`` if the service no longer has it, ``NOTHING_TO_CONTINUE`` if it holds
+            too little music.
         """
         request = encode_continue_request(result_id, options)
         return self._write(self._transcription.Continue, request, request_id)
 
     async def list_models(self, *, request_id: str) -> list[Model]:
-        """Every model of the service's manifest.
+        """Return every model of the service's manifest.
 
         Raises
         ------
@@ -202,12 +202,12 @@ class ServiceClient:
         return [decode_model(model) for model in response.models]
 
     async def activate(self, task: str, model: str, *, request_id: str) -> tuple[Model, str]:
-        """Make ``model`` serve ``task``; return it and the name of the one before.
+        """Make ``model`` serve ``task``; return it and the previous model's name.
 
         Raises
         ------
         ServiceError
-            The old model goes on serving.
+            The previous model goes on serving.
         """
         response = await self._ask(
             self._models.Activate,
@@ -219,7 +219,7 @@ class ServiceClient:
         return decode_model(response.model), response.previous
 
     async def status(self, *, request_id: str) -> ServiceStatus:
-        """How the service is.
+        """Return the service's state.
 
         Raises
         ------
@@ -233,7 +233,7 @@ class ServiceClient:
     def _write(
         self, method: Callable[..., Any], request: object, request_id: str
     ) -> AsyncGenerator[Event]:
-        """The events of a call that writes files of a cached result."""
+        """Call a method that writes files of a cached result; yield its events."""
 
         def start(attempt: _Attempt) -> AsyncGenerator[Event]:
             attempt.sent = True
@@ -253,7 +253,7 @@ class ServiceClient:
         *,
         repeatable: bool = True,
     ) -> Any:
-        """The response of a unary call of ``Models``."""
+        """Call a unary method of ``Models``; return its response."""
 
         async def start(attempt: _Attempt) -> AsyncGenerator[Any]:
             attempt.sent = True
@@ -283,15 +283,15 @@ class ServiceClient:
 async def collect(
     events: AsyncGenerator[Event], watch: Callable[[Queued | Progress], None]
 ) -> tuple[Result, list[Artifact]]:
-    """Read a call to its end; return the result and its files in the order of their arrival.
+    """Read a call to its end; return the result and its files in order of arrival.
 
     Parameters
     ----------
     events : AsyncGenerator of Event
-        From :meth:`ServiceClient.transcribe` and its like; closed on the way out, which cancels
-        the call if it still runs.
+        From a method of :class:`ServiceClient`. They are always closed, which cancels a call that
+        still runs.
     watch : callable
-        Told what happens in between.
+        Called with each change of position or progress.
 
     Raises
     ------
@@ -316,7 +316,7 @@ async def collect(
 async def _try_twice(
     start: Callable[[_Attempt], AsyncGenerator[T]], *, repeatable: bool
 ) -> AsyncGenerator[T]:
-    """Yield what a call yields, and start it once more where that is safe.
+    """Yield the answers of a call, and start it a second time if it failed and that is safe.
 
     Raises
     ------
@@ -340,7 +340,7 @@ async def _try_twice(
 def _retry_pause_s(
     error: grpc.aio.AioRpcError, failure: ServiceError, attempt: _Attempt
 ) -> float | None:
-    """How long to wait before a second try; None if there must be none."""
+    """How long to wait before a retry; None if the call must not be retried."""
     refused = failure.code in _REFUSALS and not attempt.answered
     if error.code() is not grpc.StatusCode.UNAVAILABLE or not (
         refused or not attempt.may_have_begun
@@ -351,7 +351,7 @@ def _retry_pause_s(
 
 
 async def _read(call: Any, attempt: _Attempt) -> AsyncGenerator[Event]:
-    """The events of a running call; it is cancelled if they are not read to the end."""
+    """Yield the events of a running call; cancel it if they are not read to the end."""
     decoder = EventDecoder()
     try:
         await call.initial_metadata()
@@ -368,10 +368,10 @@ async def _read(call: Any, attempt: _Attempt) -> AsyncGenerator[Event]:
 async def _requests(
     first: transcription_pb2.TranscribeRequest, audio: bytes, attempt: _Attempt
 ) -> AsyncGenerator[transcription_pb2.TranscribeRequest]:
-    """The messages of a transcription.
+    """Yield the messages of a transcription.
 
-    The audio waits until the service has admitted the request: a refusal that met a message under
-    way would be lost (grpc.aio then reports INTERNAL without details).
+    Audio is sent only once the service has admitted the request: if the service refuses while a
+    message is being sent, grpc.aio loses the refusal and reports INTERNAL without details.
     """
     yield first
     await attempt.admitted.wait()

@@ -1,4 +1,4 @@
-"""Protobuf messages to the values of :mod:`bot.client.types` and back.
+"""Conversion between protobuf messages and the values of :mod:`bot.client.types`.
 
 Names of enumerations correspond by rule: ``PRESET_VOICE`` is ``Preset.VOICE``, and so on.
 """
@@ -42,14 +42,14 @@ E = TypeVar("E", bound=StrEnum)
 def encode_transcribe_options(
     preset: Preset, options: RenderOptions
 ) -> transcription_pb2.TranscribeOptions:
-    """The options of a transcription."""
+    """Encode the options of a transcription."""
     return transcription_pb2.TranscribeOptions(
         preset=_number(transcription_pb2.Preset, preset), render=encode_render_options(options)
     )
 
 
 def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOptions:
-    """How a result becomes files."""
+    """Encode how a result is written to files."""
     return transcription_pb2.RenderOptions(
         view=_number(transcription_pb2.View, options.view),
         transpose_semitones=options.transpose_semitones,
@@ -63,7 +63,7 @@ def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOpt
 def encode_continue_request(
     result_id: str, options: ContinueOptions
 ) -> transcription_pb2.ContinueRequest:
-    """How a result goes on."""
+    """Encode a request to continue a result."""
     return transcription_pb2.ContinueRequest(
         result_id=result_id,
         measures=options.measures,
@@ -75,13 +75,13 @@ def encode_continue_request(
 
 @dataclass(slots=True)
 class EventDecoder:
-    """Decodes the messages of one call, in order; puts the chunks of an artefact together."""
+    """Decodes the messages of one call, in order, and joins the chunks of each artefact."""
 
     _chunks: bytearray = field(default_factory=bytearray)
     _media_type: str = ""
 
     def decode(self, message: transcription_pb2.TranscribeEvent) -> Event | None:
-        """The event of a message; None while an artefact is incomplete."""
+        """Return the event of a message; None while an artefact is incomplete."""
         match message.WhichOneof("event"):
             case "queued":
                 return Queued(message.queued.position)
@@ -106,7 +106,7 @@ class EventDecoder:
 
 
 def decode_result(result: transcription_pb2.Result) -> Result:
-    """What was heard, and what the artefacts show of it."""
+    """Decode a result."""
     heard = _key(result.key)
     render = result.render
     return Result(
@@ -129,7 +129,7 @@ def decode_result(result: transcription_pb2.Result) -> Result:
 
 
 def decode_model(model: models_pb2.Model) -> Model:
-    """An entry of the service's manifest."""
+    """Decode a model of the service's manifest."""
     return Model(
         task=model.task,
         name=model.name,
@@ -142,7 +142,7 @@ def decode_model(model: models_pb2.Model) -> Model:
 
 
 def decode_status(status: models_pb2.StatusResponse) -> ServiceStatus:
-    """How the service is."""
+    """Decode the service's state."""
     return ServiceStatus(
         version=status.version,
         device=status.device,
@@ -161,7 +161,7 @@ def decode_status(status: models_pb2.StatusResponse) -> ServiceStatus:
 
 
 def decode_error(error: grpc.aio.AioRpcError, *, may_have_begun: bool) -> ServiceError:
-    """The service's own error where the call carries one, else what its status says.
+    """Return the error that the call carries, or else the one that its status stands for.
 
     Parameters
     ----------
@@ -194,10 +194,12 @@ def _retry_after_s(error: grpc.aio.AioRpcError) -> float | None:
 
 
 def _detail(error: grpc.aio.AioRpcError, kind: Any) -> Any:
-    """The detail of this type in the error's ``google.rpc.Status``, or None."""
+    """Return the detail of type ``kind`` in the error's ``google.rpc.Status``, or None."""
     try:
         status = rpc_status.from_call(error)
-    except ValueError:  # a Status that contradicts the call's own code is not the service's
+    except (
+        ValueError
+    ):  # the details contradict the call's own code, so the service did not write them
         return None
     for packed in status.details if status is not None else ():
         detail = kind()
@@ -211,12 +213,12 @@ def _key(key: transcription_pb2.Key) -> Key:
 
 
 def _number(kind: Any, member: StrEnum) -> Any:
-    """The number that the protobuf enumeration ``kind`` has for ``member``."""
+    """The number of ``member`` in the protobuf enumeration ``kind``."""
     return kind.Value(f"{_prefix(kind)}{member.name}")
 
 
 def _member(kind: Any, members: type[E], number: int) -> E | None:
-    """The member for a number of the protobuf enumeration ``kind``; None if unknown here."""
+    """The member for a number of the protobuf enumeration ``kind``; None if there is none."""
     value = kind.DESCRIPTOR.values_by_number.get(number)
     name = value.name.removeprefix(_prefix(kind)) if value is not None else ""
     return members.__members__.get(name)

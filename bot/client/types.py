@@ -1,7 +1,7 @@
-"""What the bot asks of the service and hears from it, as plain values.
+"""Requests to the service and its answers, as plain values.
 
 The enumerations are those of ``proto/notabot/v1``: ``Preset.VOICE`` is ``PRESET_VOICE``, and so on.
-A test holds them, and the fields of the options, equal to the contract's.
+A test checks that they, and the fields of the options, match the contract.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Preset(enum.StrEnum):
 
 
 class View(enum.StrEnum):
-    """What of the music is written down."""
+    """Which part of the music is written down, and how."""
 
     FULL = "full"
     MELODY = "melody"
@@ -34,14 +34,14 @@ class View(enum.StrEnum):
 
 
 class Paper(enum.StrEnum):
-    """What the PDF is printed on."""
+    """The paper that PDFs are laid out for."""
 
     A4 = "a4"
     LETTER = "letter"
 
 
 class Format(enum.StrEnum):
-    """A kind of file to ask for."""
+    """A format to request."""
 
     JSON = "json"
     MIDI = "midi"
@@ -54,7 +54,7 @@ class Format(enum.StrEnum):
 
 
 class Stage(enum.StrEnum):
-    """What the service does just now."""
+    """A step of the service's pipeline."""
 
     DECODE = "decode"
     TUNING = "tuning"
@@ -70,12 +70,12 @@ class Stage(enum.StrEnum):
 
 
 CHAT_FORMATS: Final = (Format.PNG, Format.PDF, Format.MIDI, Format.MUSICXML)
-"""What a chat is sent at once; the roll, the preview and the stems come when asked for."""
+"""Formats that every chat is sent; the others are sent on request."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """How a result becomes files."""
+    """How a result is written to files."""
 
     view: View = View.FULL
     transpose_semitones: int = 0
@@ -87,7 +87,7 @@ class RenderOptions:
 
 @dataclass(frozen=True, slots=True)
 class ContinueOptions:
-    """How the music goes on; ``boldness`` from -1, calmest, to 1, boldest."""
+    """How to continue a result; ``boldness`` is in [-1, 1], from calmest to boldest."""
 
     measures: int = 8
     seed: int = 0
@@ -95,20 +95,20 @@ class ContinueOptions:
     render: RenderOptions = field(default_factory=RenderOptions)
 
     def written_as(self, formats: tuple[Format, ...]) -> ContinueOptions:
-        """Return the same in other formats."""
+        """Return a copy with other formats."""
         return replace(self, render=replace(self.render, formats=formats))
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The request waits; ``position`` others are before it."""
+    """The request waits behind ``position`` others."""
 
     position: int
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """``fraction`` of the whole request is done, in [0, 1]; an unknown ``stage`` is None."""
+    """Progress of the whole request: ``fraction`` in [0, 1]; an unknown ``stage`` is None."""
 
     stage: Stage | None
     fraction: float
@@ -116,7 +116,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file of the result, whole."""
+    """A complete file of the result."""
 
     name: str
     media_type: str
@@ -150,7 +150,7 @@ class ChordSegment:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was heard, and what the artefacts show of it."""
+    """The transcription, and how its artefacts were rendered."""
 
     result_id: str
     duration_s: float
@@ -171,7 +171,7 @@ Event = Queued | Progress | Artifact | Result
 
 
 class ModelState(enum.StrEnum):
-    """Whether a model can serve."""
+    """Whether a model is available or in use."""
 
     UNKNOWN = "unknown"
     NOT_FETCHED = "not_fetched"
@@ -182,7 +182,7 @@ class ModelState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """An entry of the service's manifest."""
+    """A model of the service's manifest."""
 
     task: str
     name: str
@@ -195,7 +195,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
-    """How the service is."""
+    """The service's state."""
 
     version: str
     device: str

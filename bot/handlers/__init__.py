@@ -1,1 +1,1 @@
-"""What the bot does with each kind of update; a router for each subject."""
+"""Handlers of updates; a module and a router for each subject."""

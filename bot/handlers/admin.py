@@ -1,7 +1,7 @@
-"""Switching models and looking at the service, for administrators, in their private chats.
+"""Models, status and statistics, for administrators in their private chats.
 
-For anyone else nothing here exists: no handler matches, and the update is answered as any unknown
-command or button is.
+For anyone else no handler here matches, and the update is answered like any unknown command or
+button.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bot.views import models_texts, stats_text, status_text
 
 
 async def _is_admin(event: Message | CallbackQuery, settings: BotSettings) -> bool:
-    """A filter: an administrator's own chat with the bot."""
+    """Filter for an administrator's private chat with the bot."""
     message = event if isinstance(event, Message) else event.message
     user = event.from_user
     return (
@@ -34,7 +34,7 @@ async def _is_admin(event: Message | CallbackQuery, settings: BotSettings) -> bo
 
 
 async def on_models(message: Message, request: Request, client: ServiceClient) -> None:
-    """``/models``: the manifest, and buttons to switch."""
+    """``/models``: every model, and buttons to activate one."""
     try:
         models = await client.list_models(request_id=request.id)
     except ServiceError as error:
@@ -49,7 +49,7 @@ async def on_models(message: Message, request: Request, client: ServiceClient) -
 async def on_use(
     message: Message, command: CommandObject, request: Request, client: ServiceClient
 ) -> None:
-    """``/use TASK MODEL``."""
+    """``/use TASK MODEL``: activate a model."""
     words = (command.args or "").split()
     if len(words) != 2:
         await message.answer(request.t("admin.use.how"))
@@ -60,7 +60,7 @@ async def on_use(
 async def on_use_button(
     callback: CallbackQuery, callback_data: UseButton, press: Press, client: ServiceClient
 ) -> None:
-    """The same by a button of ``/models``."""
+    """A button of ``/models``: activate a model."""
     await press.acknowledge()
     if isinstance(callback.message, Message):
         await _activate(callback.message, callback_data, press, client)
@@ -77,7 +77,7 @@ async def on_status(message: Message, request: Request, client: ServiceClient) -
 
 
 async def on_stats(message: Message, request: Request, client: ServiceClient, jobs: Jobs) -> None:
-    """``/stats``: what was done since the start."""
+    """``/stats``: numbers of requests since the start."""
     try:
         status = await client.status(request_id=request.id)
     except ServiceError as error:
@@ -89,7 +89,7 @@ async def on_stats(message: Message, request: Request, client: ServiceClient, jo
 async def _activate(
     message: Message, wanted: UseButton, request: Request, client: ServiceClient
 ) -> None:
-    """Switch, and edit one message from "loading" to what came of it."""
+    """Activate a model; edit one message from "loading" to the outcome."""
     t, task, model = request.t, wanted.task, wanted.model
     told = await message.answer(t("admin.use.loading", task=task, model=model))
     try:

@@ -1,4 +1,4 @@
-"""A recording in, a score out."""
+"""Recordings, and the button that cancels a transcription."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.transcriber import Transcriber
 
 
 async def has_audio(message: Message) -> dict[str, Any] | bool:
-    """A filter: the message itself holds audio, given to the handler as ``source``."""
+    """Filter for messages with audio, which the handler gets as ``source``."""
     source = find_source(message)
     return {"source": source} if source is not None else False
 
@@ -50,7 +50,7 @@ async def on_audio(
 async def on_cancel(
     callback: CallbackQuery, callback_data: CancelButton, jobs: Jobs, t: Translator
 ) -> None:
-    """The cancel button: works for the person who asked, while the job runs."""
+    """The cancel button: works while the job runs, for the person who asked."""
     match jobs.cancel(callback_data.job_id, callback.from_user.id):
         case CancelAnswer.STOPPED:
             await callback.answer(t("cancel.stopped"))
@@ -64,7 +64,7 @@ def build_router() -> Router:
     """The router of this module's handlers."""
     router = Router(name="audio")
     router.message.register(on_score, Command("score"), flags={"job": True})
-    # In a group the bot takes nothing that it was not asked to take.
+    # In groups the bot transcribes only what /score asks for.
     router.message.register(
         on_audio, F.chat.type == ChatType.PRIVATE, has_audio, flags={"job": True}
     )

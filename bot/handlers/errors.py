@@ -1,4 +1,4 @@
-"""The last resort: an exception that no handler knew what to do with."""
+"""Exceptions that no handler caught."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = structlog.get_logger(__name__)
 
 
 async def on_error(event: ErrorEvent, request_id: str, t: Translator) -> None:
-    """Log it under the request id, and tell the person, with the id to ask about."""
+    """Log the exception, and tell the person the request id to ask about."""
     if isinstance(event.exception, TelegramForbiddenError):
         logger.info("the person has blocked the bot")
         return

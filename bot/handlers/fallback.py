@@ -1,6 +1,6 @@
-"""Everything that nothing else took. Registered last.
+"""Answers to everything that no other handler took. Registered last.
 
-Groups are left in peace: there the bot answers only what is addressed to it.
+In groups the bot answers only what is addressed to it.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _SENT_BY_PEOPLE = frozenset(
 
 
 async def on_unknown_command(message: Message, t: Translator) -> None:
-    """A command that does not exist, or not for this person."""
+    """A command that does not exist, or not for this person: say so."""
     await message.answer(t("unknown.command"))
 
 
 async def on_unknown_file(message: Message, t: Translator) -> None:
-    """A file that is no audio."""
+    """A file that is not audio."""
     await message.reply(t("unknown.file"))
 
 
@@ -42,7 +42,7 @@ async def on_anything_else(message: Message, t: Translator) -> None:
 
 
 async def on_unknown_button(callback: CallbackQuery, t: Translator) -> None:
-    """A button of another version, or not for this person."""
+    """A button that is out of date, or not for this person."""
     await callback.answer(t("unknown.button"))
 
 

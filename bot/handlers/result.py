@@ -1,4 +1,4 @@
-"""The buttons under a result. They work for as long as the service remembers the result."""
+"""The buttons under a result. They work as long as the service keeps the result."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def on_chords(
 async def on_continue(
     callback: CallbackQuery, callback_data: ContinueButton, press: Press, continuer: Continuer
 ) -> None:
-    """The music, some measures on."""
+    """A continuation of some measures."""
     await continuer.answer(press, callback_data)
 
 

@@ -30,19 +30,19 @@ async def on_help(message: Message, settings: BotSettings, t: Translator) -> Non
 
 
 async def on_privacy(message: Message, t: Translator) -> None:
-    """``/privacy``: what is kept."""
+    """``/privacy``: what is stored."""
     await message.answer(t("privacy"))
 
 
 async def on_language(message: Message, t: Translator) -> None:
-    """``/language``: the choice, as buttons."""
+    """``/language``: the languages, as buttons."""
     await message.answer(t("language.choose"), reply_markup=language_keyboard(t))
 
 
 async def on_language_chosen(
     callback: CallbackQuery, callback_data: LanguageButton, languages: Languages
 ) -> None:
-    """Remember the choice and confirm it in the language chosen."""
+    """Store the choice and confirm it in the chosen language."""
     chosen = languages.choose(callback.from_user, callback_data.chosen)
     await callback.answer(chosen("language.chosen"))
     if isinstance(callback.message, Message):

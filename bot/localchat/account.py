@@ -49,7 +49,7 @@ async def answer_callback_query(hub: Hub, params: Params) -> bool:
 
 
 async def get_file(hub: Hub, params: Params) -> dict[str, Any]:
-    """``getFile``: refuses what Telegram's own server would not let a bot download."""
+    """``getFile``: refuses files over Telegram's download limit for bots."""
     file = hub.files.get(params.text("file_id") or "")
     if len(file.data) > DOWNLOAD_LIMIT_BYTES:
         raise bad_request("file is too big")

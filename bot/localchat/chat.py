@@ -1,8 +1,7 @@
 """One private chat: its person, its messages, and the pages that show it.
 
-Messages are the Bot API's own ``Message`` objects and are never changed in place: an edit puts a
-new object where the old one was, so whoever holds one (a reply, an update that waits) keeps what
-was true when it was made.
+Messages are the Bot API's ``Message`` objects and are never changed in place: an edit replaces the
+object, so replies and waiting updates keep the message as it was when they were made.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ class Chat:
         return {"id": self.id, "type": "private", "first_name": self.person.first_name}
 
     def add(self, message: Message) -> None:
-        """Append a message, and let the oldest go beyond the limit."""
+        """Append a message, and drop the oldest beyond the limit."""
         self.messages[message["message_id"]] = message
         while len(self.messages) > MESSAGE_LIMIT:
             message_id, _ = self.messages.popitem(last=False)
@@ -74,14 +73,14 @@ class Chat:
         self.publish({"type": "edit", "message": message})
 
     def remove(self, message_ids: list[int]) -> list[int]:
-        """Delete messages and return the ids of those that there were."""
+        """Delete messages and return the ids of those that existed."""
         removed = [message_id for message_id in message_ids if self.messages.pop(message_id, None)]
         if removed:
             self.publish({"type": "delete", "message_ids": removed})
         return removed
 
     def react(self, message_id: int, emoji: str) -> None:
-        """Show the bot's reaction to a message; an empty one takes it away."""
+        """Show the bot's reaction to a message; an empty one removes it."""
         self.reactions.pop(message_id, None)
         if emoji:
             self.reactions[message_id] = emoji
@@ -101,7 +100,7 @@ class Chat:
         return message
 
     def publish(self, event: Event) -> None:
-        """Hand an event to every page; one that does not keep up is cut off, and comes back."""
+        """Send an event to every page; disconnect pages that do not keep up, which reconnect."""
         for queue in tuple(self._listeners):
             if queue.qsize() < _BACKLOG_LIMIT:
                 queue.put_nowait(event)
@@ -117,7 +116,7 @@ class Chat:
 
     @contextmanager
     def listen(self) -> Iterator[asyncio.Queue[Event | None]]:
-        """Receive events until the context ends; ``None`` says that no more will come."""
+        """Receive events until the context ends; ``None`` is the last."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue()
         self._listeners.add(queue)
         try:

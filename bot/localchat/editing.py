@@ -1,4 +1,4 @@
-"""Methods that change what was sent: texts, captions, files, keyboards; deletions; reactions."""
+"""Methods that edit or delete messages, or react to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DELETE_LIMIT = 100
 
 
 async def edit_message_text(hub: Hub, params: Params) -> Message:
-    """``editMessageText``; as in Telegram, a keyboard that is not given again goes."""
+    """``editMessageText``; as in Telegram, a keyboard that is not given again is removed."""
     chat, message = hub.own_message(params, "edit")
     if "text" not in message:
         raise bad_request("there is no text in the message to edit")
@@ -28,7 +28,7 @@ async def edit_message_text(hub: Hub, params: Params) -> Message:
 
 
 async def edit_message_caption(hub: Hub, params: Params) -> Message:
-    """``editMessageCaption``; none removes the caption."""
+    """``editMessageCaption``; without a caption, the old one is removed."""
     chat, message = hub.own_message(params, "edit")
     if "text" in message:
         raise bad_request("there is no caption in the message to edit")
@@ -50,13 +50,13 @@ async def edit_message_media(hub: Hub, params: Params) -> Message:
 
 
 async def edit_message_reply_markup(hub: Hub, params: Params) -> Message:
-    """``editMessageReplyMarkup``; none removes the keyboard."""
+    """``editMessageReplyMarkup``; without a keyboard, the old one is removed."""
     chat, message = hub.own_message(params, "edit")
     return _edit(hub, chat, message, frozenset(), {}, params)
 
 
 async def delete_message(hub: Hub, params: Params) -> bool:
-    """``deleteMessage``: in a private chat also the person's."""
+    """``deleteMessage``; in a private chat, also for the person's messages."""
     chat = hub.chat_of(params)
     message = chat.find(params.integer("message_id"), "delete")
     chat.remove([message["message_id"]])
@@ -64,7 +64,7 @@ async def delete_message(hub: Hub, params: Params) -> bool:
 
 
 async def delete_messages(hub: Hub, params: Params) -> bool:
-    """``deleteMessages``: up to a hundred; those that are not there are skipped."""
+    """``deleteMessages``: up to a hundred; missing ones are skipped."""
     chat = hub.chat_of(params)
     message_ids = params.sequence("message_ids") or []
     if not 1 <= len(message_ids) <= _DELETE_LIMIT:
@@ -74,9 +74,9 @@ async def delete_messages(hub: Hub, params: Params) -> bool:
 
 
 async def set_message_reaction(hub: Hub, params: Params) -> bool:
-    """``setMessageReaction`` with emoji; an empty list takes it away.
+    """``setMessageReaction`` with emoji; an empty list removes the reaction.
 
-    A ``Message`` does not tell its reactions to a bot, so they go to the page alone.
+    A ``Message`` has no reactions, so they are sent to the page alone.
     """
     chat = hub.chat_of(params)
     message = chat.find(params.integer("message_id"), "react")

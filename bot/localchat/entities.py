@@ -39,11 +39,11 @@ _OTHER_TAGS = frozenset({"a", "blockquote", "span", "tg-emoji"})
 
 _TAG = re.compile(r"""<(/?)([^\s>]*)((?:[^>"']|"[^"]*"|'[^']*')*)>""")
 _ATTRIBUTE = re.compile(r"""([^\s=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"']+)))?""")
-# Telegram knows these four names and numbers; any other "&...;" stays as it was written.
+# Telegram knows these four names and numbers; it keeps any other "&...;" as written.
 _CHARACTER = re.compile(r"&(?:lt|gt|amp|quot|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});")
 _LINK_SCHEMES = ("http://", "https://", "tg://", "mailto:", "tel:")
 
-# Order matters: where two would begin at one place, the earlier wins.
+# Order matters: of two patterns that match at the same place, the earlier wins.
 _DETECTED = re.compile(
     r"(?P<url>https?://[^\s<>\"]{1,2000}[^\s<>\".,;:!?)\]])"
     r"|(?P<email>[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[^\W\d_]{2,24})\b"
@@ -191,7 +191,7 @@ def format_text(
 
 
 def _check_given(entities: list[Any]) -> list[Entity]:
-    """Take a bot's own entities; one that is none is refused."""
+    """Check entities given by the bot; refuse malformed ones."""
     for entity in entities:
         if not isinstance(entity, dict) or not isinstance(entity.get("type"), str):
             raise bad_request("can't parse MessageEntity: type must be non-empty")

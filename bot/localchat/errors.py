@@ -1,4 +1,4 @@
-"""Failures that the stand-in answers with, in the Bot API's own form.
+"""The stand-in's error answers, in the Bot API's form.
 
 ``{"ok": false, "error_code": 400, "description": "Bad Request: ...", "parameters": {...}}``, with
 the HTTP status equal to ``error_code``: https://core.telegram.org/bots/api#making-requests.
@@ -43,12 +43,12 @@ class BotApiError(Exception):
 
 
 def bad_request(reason: str) -> BotApiError:
-    """Build the commonest refusal: code 400 and ``Bad Request: reason``."""
+    """Build an error with code 400 and ``Bad Request: reason``."""
     return BotApiError(400, f"Bad Request: {reason}")
 
 
 def too_many_requests(retry_after_s: int) -> BotApiError:
-    """Build the answer of flood control."""
+    """Build flood control's error, code 429."""
     return BotApiError(
         429, f"Too Many Requests: retry after {retry_after_s}", retry_after_s=retry_after_s
     )

@@ -1,7 +1,7 @@
 """Files that were sent in either direction, in bounded memory.
 
-When the budget is used up the oldest files go first; their messages stay, and asking for the
-file answers as Telegram does for one that is gone.
+When the budget is used up, the oldest files are dropped. Their messages stay; requests for a
+dropped file are answered as Telegram answers for a missing one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from bot.localchat.errors import bad_request
 
-# What getFile names the folders of each kind of file.
+# Folders in the paths that getFile returns, by kind of file.
 _FOLDERS = {
     "photo": "photos",
     "voice": "voice",
@@ -28,7 +28,7 @@ _SUFFIXES = {"audio/ogg": ".oga", "audio/mpeg": ".mp3", "image/jpeg": ".jpg"}
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it arrives, before it belongs to a message."""
+    """A file as received, before it belongs to a message."""
 
     data: bytes
     file_name: str
@@ -49,12 +49,12 @@ class StoredFile:
 
 
 class FileStore:
-    """All files of a run.
+    """All files of the chats.
 
     Parameters
     ----------
     budget_bytes : int
-        What all files together may take.
+        Maximum size of all files together.
     """
 
     def __init__(self, budget_bytes: int) -> None:
@@ -66,7 +66,7 @@ class FileStore:
     def add(self, upload: Upload, kind: str) -> StoredFile:
         """Keep `upload` as a file of `kind` (a key of a Telegram message, such as ``"voice"``).
 
-        The newest file always stays: the callers' limits keep it below the budget.
+        The newest file is never dropped: callers limit files to less than the budget.
         """
         self._count += 1
         suffix = (
@@ -92,12 +92,12 @@ class FileStore:
         return file
 
     def get(self, file_id: str) -> StoredFile:
-        """Return the file of that id.
+        """Return the file with this id.
 
         Raises
         ------
         BotApiError
-            400, if there is none, or none any more.
+            400, if there is none or it was dropped.
         """
         try:
             return self._files[file_id]
@@ -105,5 +105,5 @@ class FileStore:
             raise bad_request("wrong file_id or the file is temporarily unavailable") from None
 
     def find_path(self, file_path: str) -> StoredFile | None:
-        """Return the file that ``getFile`` gave that path."""
+        """Return the file with this ``getFile`` path."""
         return next((file for file in self._files.values() if file.file_path == file_path), None)

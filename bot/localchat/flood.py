@@ -1,4 +1,4 @@
-"""Flood control: how often a bot may send to one chat, or edit there.
+"""Flood control: how often a bot may send or edit messages in a chat.
 
 Telegram asks bots for about one message a second in a chat, lets short bursts pass, and answers
 429 with ``retry_after`` beyond them (https://core.telegram.org/bots/faq#broadcasting-to-users).
@@ -17,7 +17,7 @@ from bot.localchat.errors import too_many_requests
 
 @dataclass(frozen=True)
 class FloodLimit:
-    """The size of the bucket: `burst` messages at once, `rate_per_s` in the long run."""
+    """Size of the bucket: `burst` messages at once, `rate_per_s` in the long run."""
 
     rate_per_s: float = 1.0
     burst: int = 20
@@ -34,7 +34,7 @@ class FloodControl:
     limit : FloodLimit or None
         ``None`` lets everything pass.
     clock : callable
-        Monotonic seconds; tests give their own.
+        Returns monotonic seconds; tests pass their own.
     """
 
     def __init__(

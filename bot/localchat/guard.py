@@ -1,14 +1,13 @@
-"""Who may call: the same machine's bot and the page that this server gave out.
+"""Access control: only the bot and this server's own page may call.
 
-A page of another site, open in the same browser, must be able neither to drive the chat nor to
-read it:
+A page of another site that is open in the same browser must not be able to use or read the chat:
 
 - *DNS rebinding*: a ``Host`` header that does not name this server is refused.
-- *Cross-site requests*: ``Origin``, where a browser sends it, has to be this server's, and
-  ``Sec-Fetch-Site`` must not say ``cross-site`` (nor ``same-site``: another port of localhost).
-  Only following a link to the page itself is allowed; the page holds no secret.
-- What the page calls takes a secret key, new in every run, which only the page can read.
-- Nothing that is served can be framed, sniffed for another type, or run a script of its own.
+- *Cross-site requests*: ``Origin``, if the browser sends it, must be this server's, and
+  ``Sec-Fetch-Site`` must not be ``cross-site`` or ``same-site`` (another port of localhost). The
+  only exception is a link to the page itself, which contains no secret.
+- The page's calls need a secret key, new in every run, which only the page can read.
+- Headers forbid framing, sniffing for another content type, and scripts in what is served.
 
 Bot API calls are protected by the token, as with Telegram.
 """
@@ -40,7 +39,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Guard:
-    """Checks of every request.
+    """Checks every request.
 
     Parameters
     ----------
@@ -54,7 +53,7 @@ class Guard:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse strangers with 403, and add the protecting headers to every answer."""
+        """Refuse requests from elsewhere with 403, and add security headers to every answer."""
         if not self._is_ours(request):
             response: web.StreamResponse = web.Response(
                 status=403, text="This address is not served here."
@@ -66,19 +65,19 @@ class Guard:
         return response
 
     def check_key(self, request: web.Request) -> None:
-        """Demand the page's key, in a header or, for streams and files, in the query.
+        """Require the page's key, in a header or, for streams and files, in the query.
 
         Raises
         ------
         aiohttp.web.HTTPForbidden
-            If it is missing, or of an earlier run.
+            If it is missing or from an earlier run.
         """
         key = request.headers.get(KEY_HEADER) or request.query.get(KEY_QUERY, "")
         if not secrets.compare_digest(key.encode(), self.key.encode()):
             raise web.HTTPForbidden(text="The page has to be loaded again.")
 
     def protect(self, response: web.StreamResponse) -> None:
-        """Add the protecting headers to an answer; a stream needs them before it begins."""
+        """Add security headers to an answer; for a stream, before it begins."""
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
 

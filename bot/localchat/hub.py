@@ -1,6 +1,6 @@
-"""The state of one run: the bot, the two chats, files, updates, commands.
+"""The state: the bot, the two chats, files, updates, commands.
 
-Everything that the Bot API methods and the page do to that state goes through here.
+The Bot API methods and the page change the state only through this module.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bot.localchat.updates import UpdateQueue
 
 _CALLBACK_VALID_S = 60.0
 _CALLBACK_LIMIT = 1000
-# The keys of a Message that are its content: what a forward takes along.
+# Keys of a Message that hold its content, which forwarding copies.
 _CONTENT_KEYS = (
     "text",
     "entities",
@@ -40,23 +40,23 @@ _CONTENT_KEYS = (
 
 @dataclass(frozen=True)
 class PendingCallback:
-    """A button was pressed and the bot has not answered yet."""
+    """A pressed button that the bot has not answered yet."""
 
     chat: Chat
     valid_until_s: float
 
 
 class Hub:
-    """The whole state of a run.
+    """The whole state.
 
     Parameters
     ----------
     people : iterable of Person
-        Who can talk to the bot.
+        The people who can talk to the bot.
     flood_limit : FloodLimit or None
         ``None``: no flood control.
     file_budget_bytes : int
-        What all files may take in memory.
+        Maximum size of all files in memory.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Hub:
         self._chat_instance = str(secrets.randbits(62))
 
     def close(self) -> None:
-        """Let everybody who waits go; the server is going down."""
+        """End all waiting requests and streams; the server is shutting down."""
         self.updates.close()
         for chat in self.chats.values():
             chat.hang_up()
@@ -123,7 +123,7 @@ class Hub:
         Raises
         ------
         BotApiError
-            400, if that message is gone and the bot does not allow for it.
+            400, if that message does not exist and the bot does not allow sending without it.
         """
         reply = params.mapping("reply_parameters") or {}
         if not reply and params.values.get("reply_to_message_id") is None:
@@ -150,13 +150,13 @@ class Hub:
         Parameters
         ----------
         chat : Chat
-            Where to.
+            The chat to add to.
         content : dict
-            The keys of ``Message`` that say what it holds.
+            The keys of ``Message`` that hold its content.
         from_person : bool
             Whether the person wrote it, rather than the bot.
         reply_to : dict, optional
-            The message that it answers.
+            The message that it replies to.
         markup : dict, optional
             A checked inline keyboard.
 
@@ -184,7 +184,7 @@ class Hub:
         return message
 
     def forward(self, chat: Chat, original: Message) -> Message:
-        """Let the person forward one of the chat's messages to the bot."""
+        """Forward one of the chat's messages to the bot, as the person."""
         origin = original.get("forward_origin") or {
             "type": "user",
             "sender_user": original["from"],
@@ -194,7 +194,7 @@ class Hub:
         return self.post(chat, content | {"forward_origin": origin}, from_person=True)
 
     def press(self, chat: Chat, message: Message, data: str) -> str:
-        """Let the person press a button, and return the id of the callback query.
+        """Press a button as the person, and return the id of the callback query.
 
         Raises
         ------
@@ -221,7 +221,7 @@ class Hub:
         return query_id
 
     def callback_chat(self, query_id: str | None) -> Chat:
-        """Return the chat where a callback query came from.
+        """Return the chat that a callback query came from.
 
         Raises
         ------
@@ -236,12 +236,12 @@ class Hub:
         return pending.chat
 
     def about_text(self, what: str, language: str) -> str:
-        """Return the bot's name or a description of it in a language, or the default one."""
+        """Return the bot's name or description in a language, or else the default one."""
         default = str(self.bot["first_name"]) if what == "name" else ""
         return self.about.get((what, language)) or self.about.get((what, "")) or default
 
     def profile(self, chat: Chat) -> dict[str, Any]:
-        """Return what a person sees of the bot: its name, description and commands."""
+        """Return the bot's name, description and commands, as a person sees them."""
         language = chat.person.language_code
         return {
             "name": self.about_text("name", language),

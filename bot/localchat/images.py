@@ -1,7 +1,7 @@
-"""The kind and the size of a picture, read from its first bytes.
+"""The type and the dimensions of a picture, read from its header.
 
-Only what the limits of ``sendPhoto`` need: no pixel is decoded, so a hostile picture costs
-nothing. PNG: https://www.w3.org/TR/png/#11IHDR. JPEG: ITU-T T.81, annex B.
+The limits of ``sendPhoto`` need no more. No pixels are decoded, so a hostile picture does no harm.
+PNG: https://www.w3.org/TR/png/#11IHDR. JPEG: ITU-T T.81, annex B.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _JPEG_STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """What the header of a picture says."""
+    """Contents of a picture's header."""
 
     media_type: str
     width_px: int

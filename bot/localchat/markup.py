@@ -1,7 +1,7 @@
 """Inline keyboards: what Telegram accepts as ``reply_markup``.
 
-https://core.telegram.org/bots/api#inlinekeyboardmarkup. Keyboards that replace the person's own
-are not implemented, and are refused instead of being lost.
+https://core.telegram.org/bots/api#inlinekeyboardmarkup. Reply keyboards are not implemented, and
+are refused rather than dropped silently.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def check_reply_markup(markup: dict[str, Any] | None) -> dict[str, Any] | None:
     Raises
     ------
     BotApiError
-        400, with the words that Telegram has for the fault.
+        400, with Telegram's description of the fault.
     """
     if not markup or markup.get("remove_keyboard") or markup.get("force_reply"):
         return None

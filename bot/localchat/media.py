@@ -15,7 +15,7 @@ PHOTO_LIMIT_PX = 10_000
 PHOTO_LIMIT_RATIO = 20
 MEDIA_KINDS = ("photo", "voice", "audio", "video", "video_note", "document")
 
-# What a Message tells about each kind beyond the file itself; numbers default to 0 in Telegram.
+# Details of each kind in a Message; numbers default to 0 in Telegram.
 _NUMBERS = {
     "voice": ("duration",),
     "audio": ("duration",),
@@ -37,15 +37,15 @@ def take_file(files: FileStore, params: Params, source: Any, kind: str) -> Store
     params : Params
         The request, with its attached files.
     source : object
-        The parameter's value: a file id, ``attach://NAME``, or nothing if the file itself is
-        attached under the name of its kind.
+        The parameter's value: a file id, ``attach://NAME``, or None if the file is attached under
+        the name of its kind.
     kind : str
         One of ``MEDIA_KINDS``.
 
     Returns
     -------
     StoredFile
-        The file, kept from now on.
+        The file, now in the store.
 
     Raises
     ------
@@ -73,12 +73,12 @@ def take_file(files: FileStore, params: Params, source: Any, kind: str) -> Store
 
 
 def check_photo(upload: Upload) -> ImageInfo:
-    """Hold a picture against the limits of https://core.telegram.org/bots/api#sendphoto.
+    """Check a picture against the limits of https://core.telegram.org/bots/api#sendphoto.
 
     Raises
     ------
     BotApiError
-        400, with the words of Telegram.
+        400, with Telegram's description.
     """
     size_bytes = len(upload.data)
     if size_bytes > PHOTO_LIMIT_BYTES:
@@ -106,7 +106,7 @@ def describe_file(file: StoredFile, details: Mapping[str, Any]) -> dict[str, Any
     file : StoredFile
         The file.
     details : mapping
-        What the sender said about it: duration, width, height, length, performer, title.
+        The sender's details: duration, width, height, length, performer, title.
     """
     described: dict[str, Any] = {
         "file_id": file.file_id,

@@ -1,6 +1,6 @@
 """The Bot API over HTTP: ``/bot<token>/<method>`` and ``/file/bot<token>/<path>``.
 
-Method names are matched without regard to case, GET and POST are alike, and every answer is
+Method names are case-insensitive, GET and POST are equivalent, and every answer is
 ``{"ok": true, "result": ...}`` or an error object: https://core.telegram.org/bots/api.
 """
 

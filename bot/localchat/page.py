@@ -1,9 +1,9 @@
-"""What the chat page calls: session, events, and everything that the person does.
+"""The chat page's calls: session, events, and the person's actions.
 
-``GET /`` and ``/static/...`` are the page. ``GET /api/session`` gives it its key; every other
-call takes the key (see :mod:`bot.localchat.guard`) and the ``person`` who acts. ``GET
-/api/events`` is a stream of server-sent events that begins with a snapshot of the chat, so a page
-that lost the connection only has to connect again.
+``GET /`` and ``/static/...`` serve the page. ``GET /api/session`` returns its key; every other call
+needs the key (see :mod:`bot.localchat.guard`) and the ``person`` who acts. ``GET /api/events`` is a
+stream of server-sent events that begins with a snapshot of the chat, so a page that lost its
+connection only needs to reconnect.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from bot.localchat.params import Params, read_params
 from bot.localchat.sending import CAPTION_LIMIT, TEXT_LIMIT
 
 LANGUAGES = ("en", "ru")
-# A person may send more than a bot may download: the bot's refusal has to be seen, too.
+# A person may send more than a bot may download, so that the bot's refusal can be tried.
 PERSON_UPLOAD_LIMIT_BYTES = 64 * 1024 * 1024
 _STATIC = Path(__file__).parent / "static"
 _KEEPALIVE_S = 15.0
-# Bounds what half-received uploads can take.
+# Bounds the memory that unfinished uploads take.
 _PARALLEL_UPLOADS = 3
-# The only types that a browser is allowed to show; everything else is a download.
+# The only types that a browser may display; all others are downloaded.
 _INLINE_TYPES = frozenset(
     {
         "image/png",
@@ -65,7 +65,7 @@ class Page:
     hub : Hub
         The state that the page shows and changes.
     guard : Guard
-        Keeper of the key.
+        Checks the key.
     """
 
     def __init__(self, hub: Hub, guard: Guard) -> None:
@@ -116,7 +116,7 @@ class Page:
         chat = self._chat(Params(dict(request.query)))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         self._guard.protect(response)
-        # No await between the snapshot and the first event: nothing falls between the two.
+        # No await may come between listening and the snapshot: an event could be sent twice.
         with chat.listen() as events:
             event: dict[str, Any] | None = {
                 "type": "snapshot",
@@ -152,7 +152,7 @@ class Page:
         return _serve(request, file)
 
     def _action(self, act: Callable[[Chat, Params], dict[str, Any]]) -> Handler:
-        """Make a handler of something that the person does in a chat."""
+        """Wrap an action of a person in a chat as a request handler."""
 
         async def handle(request: web.Request) -> web.Response:
             self._guard.check_key(request)
@@ -226,7 +226,7 @@ class Page:
 
 
 def _serve(request: web.Request, file: StoredFile) -> web.Response:
-    """Answer with a file, or with the range of it that a player asks for."""
+    """Answer with a file, or with the range that a player requests."""
     inline = file.media_type in _INLINE_TYPES and "download" not in request.query
     headers = {
         "Accept-Ranges": "bytes",

@@ -1,8 +1,8 @@
-"""The parameters of a Bot API request, however they were sent.
+"""The parameters of a Bot API request, in any of its encodings.
 
 Telegram takes a query string, ``application/x-www-form-urlencoded``, ``application/json`` and
-``multipart/form-data`` (https://core.telegram.org/bots/api#making-requests). In the forms each
-value is text, and composite ones are JSON inside it; in a JSON body they may be either.
+``multipart/form-data`` (https://core.telegram.org/bots/api#making-requests). In the first, second
+and fourth, every value is text, and composite values are JSON text; a JSON body may hold either.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Params:
         return value if isinstance(value, str) else json.dumps(value)
 
     def integer(self, name: str) -> int | None:
-        """Return a parameter as a number; ``None`` if it is absent or is no number."""
+        """Return a parameter as a number; ``None`` if it is absent or not a number."""
         return whole_number(self.values.get(name))
 
     def flag(self, name: str) -> bool:
-        """Return a parameter as a truth value; absent is false."""
+        """Return a parameter as a boolean; false if absent."""
         return str(self.values.get(name, "")).lower() in {"true", "1", "yes"}
 
     def composite(self, name: str) -> Any:
@@ -50,7 +50,7 @@ class Params:
         Raises
         ------
         BotApiError
-            400, if it is no JSON.
+            400, if it is not JSON.
         """
         value = self.values.get(name)
         if not isinstance(value, str):
@@ -90,7 +90,7 @@ class Params:
 
 
 def whole_number(value: Any) -> int | None:
-    """Read a number as Telegram does, from JSON or from text; ``None`` for anything else."""
+    """Read an integer as Telegram does, from JSON or from text; ``None`` for anything else."""
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError):
@@ -98,12 +98,12 @@ def whole_number(value: Any) -> int | None:
 
 
 async def read_params(request: web.Request, limit_bytes: int = UPLOAD_LIMIT_BYTES) -> Params:
-    """Read a request of any of the four kinds, never more than `limit_bytes` of files.
+    """Read a request in any of the four encodings, with at most `limit_bytes` of files.
 
     Raises
     ------
     BotApiError
-        413 beyond the limit; 400 for a body that is not what it claims to be.
+        413 beyond the limit; 400 for a body that does not match its content type.
     """
     values: dict[str, Any] = dict(request.query)
     uploads: dict[str, Upload] = {}

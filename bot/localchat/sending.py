@@ -114,7 +114,7 @@ async def send_media_group(hub: Hub, params: Params) -> list[Message]:
     reply_to = hub.reply_of(chat, params)
     captions = [read_media_caption(item) for item in items]
     hub.flood.admit(chat.id, len(items))
-    # Every file is checked before the first message appears: an album comes whole or not at all.
+    # Every file is checked before the first message appears, so that no album is incomplete.
     files = [
         take_file(hub.files, params, item.get("media"), kind)
         for item, kind in zip(items, kinds, strict=True)

@@ -1,4 +1,4 @@
-"""The composition root of the local chat: one HTTP server for the bot and for the page."""
+"""Assembles the local chat: one HTTP server for the bot and for the page."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _SHUTDOWN_S = 2.0
 
 @dataclass(frozen=True)
 class LocalChat:
-    """A running local chat: what the bot and the person need to know of it.
+    """The addresses and credentials of a running local chat.
 
     Attributes
     ----------
     page_url : str
-        Where the person finds the chat.
+        Address of the chat page.
     api_base_url : str
         The Bot API, for ``TelegramAPIServer.from_base``.
     token : str
         The bot's token, new in every run.
     admin_user_id : int
-        The id of the person who may be an administrator of the bot.
+        Id of the person who is meant to be the bot's administrator.
     """
 
     page_url: str
@@ -61,20 +61,20 @@ async def serve_localchat(
     Parameters
     ----------
     host : str
-        Address to listen on. Beyond loopback, whoever reaches the port can be any person of the
-        chat: the page has no passwords.
+        Address to listen on. The page has no passwords: beyond loopback, anyone who reaches the
+        port can act as either person.
     port : int
         Port to listen on; 0 takes a free one.
     admin_user_id, guest_user_id : int
         Telegram ids of the two people of the page.
     language : str
-        ``"en"`` or ``"ru"``: what the people speak until the page says otherwise.
+        ``"en"`` or ``"ru"``: the people's language until the page changes it.
     flood_limit : FloodLimit or None
         Flood control for the bot; ``None`` for none.
     file_budget_bytes : int
-        What all files of the chat may take in memory; the oldest go first.
+        Maximum size of all files in memory; beyond it the oldest are dropped.
     allowed_hosts : collection of str
-        More names that browsers may call the server by, besides loopback and `host`.
+        Further host names that browsers may use, besides loopback and `host`.
 
     Yields
     ------
@@ -86,7 +86,7 @@ async def serve_localchat(
     OSError
         If the port is taken.
     ValueError
-        If the two people are one, or the language is unknown.
+        If the two ids are equal or not positive, or the language is unknown.
     """
     if admin_user_id == guest_user_id or min(admin_user_id, guest_user_id) <= 0:
         raise ValueError("the people of the chat need two different positive ids")

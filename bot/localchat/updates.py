@@ -1,8 +1,8 @@
-"""The queue of updates: what people did, until the bot has confirmed that it knows.
+"""The queue of updates that the bot has not confirmed yet.
 
 ``getUpdates`` semantics: https://core.telegram.org/bots/api#getupdates. An update stays until a
-later request's offset passes it; a negative offset counts from the end and forgets what is
-before; the newest of two waiting requests wins, and the older one is told of the conflict.
+later request's offset passes it. A negative offset counts from the end and drops earlier updates.
+Of two waiting requests the newer wins; the older one fails with a conflict.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FIRST_UPDATE_ID = 100_000_000
 
 
 class UpdateQueue:
-    """Updates waiting for the bot, oldest first, at most ten thousand."""
+    """Updates that wait for the bot, oldest first, at most :data:`_PENDING_LIMIT`."""
 
     def __init__(self) -> None:
         self._pending: deque[Update] = deque(maxlen=_PENDING_LIMIT)
@@ -38,7 +38,7 @@ class UpdateQueue:
 
     @property
     def allowed(self) -> list[str] | None:
-        """Kinds of updates that the bot asked for; ``None``: all."""
+        """Kinds of updates that the bot wants; ``None`` for all."""
         return None if self._allowed is None else sorted(self._allowed)
 
     def allow(self, kinds: list[Any] | None) -> None:
@@ -53,16 +53,16 @@ class UpdateQueue:
             self._wakeup.set()
 
     def confirm(self, offset: int) -> None:
-        """Forget updates before `offset`."""
+        """Drop updates before `offset`."""
         while self._pending and self._pending[0]["update_id"] < offset:
             self._pending.popleft()
 
     def clear(self) -> None:
-        """Forget everything that waits."""
+        """Drop all updates."""
         self._pending.clear()
 
     def close(self) -> None:
-        """Let every waiting request return at once; the server is going down."""
+        """End every waiting request at once; the server is shutting down."""
         self._closed = True
         self._wakeup.set()
 
@@ -81,7 +81,7 @@ class UpdateQueue:
         offset : int
             The first update wanted; 0 for the oldest, negative to count from the end.
         limit : int
-            At most so many updates, 1 to 100.
+            Maximum number of updates, 1 to 100.
         timeout_s : int
             How long to wait for the first one.
 
@@ -93,7 +93,7 @@ class UpdateQueue:
         Raises
         ------
         BotApiError
-            409, if a newer request took over.
+            409, if a newer request replaced this one.
         """
         self._poll_count += 1
         number = self._poll_count

@@ -1,10 +1,10 @@
 """Delivery of updates to a webhook: https://core.telegram.org/bots/api#setwebhook.
 
-Updates go one after another, in order, each until the bot answers with a 2xx status; between
-failures the pause doubles up to half a minute. As with a Bot API server in local mode, plain HTTP
-is allowed, and only to this machine.
+Updates are delivered one at a time, in order. Each is repeated until the bot answers with a 2xx
+status, with pauses that double up to half a minute. As with a Bot API server in local mode, plain
+HTTP is allowed; only addresses of this machine are.
 
-Deviation: a method call inside the bot's answer is not carried out.
+Deviation: a method call in the bot's answer is not executed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 
 
 class Webhook:
-    """The one webhook that a bot can have, and the task that delivers to it."""
+    """The bot's webhook, and the task that delivers updates to it."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -45,7 +45,7 @@ class Webhook:
         Raises
         ------
         BotApiError
-            400, for an address that is not this machine's, or a malformed secret.
+            400, if the address is not on this machine or the secret is malformed.
         """
         url, secret = params.text("url") or "", params.text("secret_token") or ""
         if url:
@@ -86,12 +86,12 @@ class Webhook:
         return info | self._last_error
 
     def refuse_polling(self) -> None:
-        """Refuse ``getUpdates`` beside an active webhook.
+        """Refuse ``getUpdates`` while a webhook is active.
 
         Raises
         ------
         BotApiError
-            409, while there is one.
+            409, if a webhook is active.
         """
         if self._url:
             raise BotApiError(

@@ -1,4 +1,4 @@
-// The server's side of the page: session, events, and what the person does.
+// Calls to the server: session, events, and the person's actions.
 
 const session = { key: "", runId: "", botId: 0, people: [], uploadLimit: 0, person: 0 };
 
@@ -32,7 +32,7 @@ export async function act(name, values) {
   return body.result;
 }
 
-// fetch() does not tell how much of an upload is through; XMLHttpRequest does.
+// XMLHttpRequest reports the progress of an upload; fetch() does not.
 export function upload(blob, fileName, values, { onProgress, signal }) {
   const form = new FormData();
   form.append("person", String(session.person));
@@ -60,7 +60,7 @@ export function upload(blob, fileName, values, { onProgress, signal }) {
   });
 }
 
-// Follows one person's chat and comes back by itself, also to a server that was started anew.
+// Follows one person's chat; reconnects by itself, also to a restarted server.
 export class EventFeed {
   constructor({ onEvent, onState }) {
     this.onEvent = onEvent;

@@ -1,4 +1,4 @@
-// Bot API messages to bubbles. An album's messages share one bubble.
+// Draws Bot API messages as bubbles. An album's messages share one bubble.
 
 import { fileUrl, session } from "./api.js";
 import { el, icon } from "./dom.js";

@@ -1,4 +1,4 @@
-// Everything by which the person writes: text, commands, files by menu, drop or paste.
+// The message field: text, commands, and files by menu, drop or paste.
 
 import { session } from "./api.js";
 import { byId, el } from "./dom.js";
@@ -15,7 +15,7 @@ function kindOf(file) {
   return "document";
 }
 
-// What a messenger tells about a recording before anybody downloads it.
+// Reads the details of a recording that a messenger sends along with the file.
 async function probe(file, kind) {
   if (!["audio", "voice", "video", "video_note"].includes(kind)) return {};
   const element = document.createElement(kind.startsWith("video") ? "video" : "audio");

@@ -1,7 +1,7 @@
-// The page's own words in both languages, and how they get onto the page.
+// The page's own texts in both languages, and their insertion into the page.
 //
 // Elements name their text by data-t (content), data-t-label (aria-label and tooltip) or
-// data-t-placeholder. What the bot says is the bot's business: it follows `language_code`.
+// data-t-placeholder. The bot chooses the language of its messages by `language_code`.
 
 const TEXTS = {
   en: {

@@ -1,4 +1,4 @@
-// The page's composition root: events from the server to the screen, deeds of the person back.
+// Assembles the page: shows the server's events, sends the person's actions.
 
 import { EventFeed, act, openSession, session, upload } from "./api.js";
 import { bubble, isMine, keyOf, nameOf, pendingBubble, summary } from "./bubbles.js";
@@ -19,7 +19,7 @@ const chat = byId("chat");
 const messages = new Map();
 const reactions = new Map();
 const waitingKeys = new Map();
-const earlyAnswers = new Set(); // those that overtake the reply that names their query
+const earlyAnswers = new Set(); // answers that arrive before the reply with their query id
 let pressesUnderway = 0;
 let profile = { name: "Notabot", commands: [], description: "" };
 let actionTimer = 0;
@@ -47,7 +47,7 @@ function toBottom(behavior = "instant") {
   chat.scrollTo({ top: chat.scrollHeight, behavior });
 }
 
-// Only the person's own scrolling up lets go of the newest message; growing pictures do not.
+// Only the person's scrolling stops following the newest message; growing pictures do not.
 function onScroll() {
   if (nearBottom()) sticky = true;
   else if (chat.scrollTop < lastTop - 1) sticky = false;

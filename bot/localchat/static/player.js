@@ -1,4 +1,4 @@
-// A small player for voice messages and audio: one sounds at a time; voices show their wave.
+// A player for voice messages and audio: one plays at a time; voice messages show a waveform.
 
 import { fileUrl } from "./api.js";
 import { el, icon } from "./dom.js";

@@ -1,5 +1,5 @@
-// Records a voice message. Telegram's are OGG/Opus; browsers that cannot write OGG give WebM or
-// MP4, and say so in the media type.
+// Records a voice message. Telegram's are OGG/Opus; browsers that cannot write OGG produce WebM or
+// MP4, with that media type.
 
 import { byId } from "./dom.js";
 import { formatDuration } from "./i18n.js";
@@ -29,7 +29,7 @@ export class Recorder {
     const type = TYPES.find(([name]) => window.MediaRecorder?.isTypeSupported(name));
     try {
       if (!type) throw new Error("no recorder");
-      // What cleans up speech harms music.
+      // Processing meant for speech degrades music.
       this.stream = await navigator.mediaDevices.getUserMedia({
         audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false },
       });

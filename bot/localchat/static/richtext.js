@@ -1,4 +1,4 @@
-// Text with entities to DOM nodes. Offsets count UTF-16 code units, as JavaScript's strings do.
+// Turns text with entities into DOM nodes. Offsets count UTF-16 code units, as in JavaScript.
 
 import { el } from "./dom.js";
 
@@ -57,7 +57,7 @@ function wrap(entity, text, children, onCommand) {
   }
 }
 
-// Entities come sorted, the outer before the inner, and Telegram's nest properly.
+// Entities are sorted, the outer before the inner, and always nest properly.
 function build(text, entities, start, stop, onCommand) {
   const nodes = [];
   let position = start;

@@ -1,4 +1,4 @@
-// Who am I, language and theme: chosen in the header, kept by the browser.
+// Person, language and theme: chosen in the header, stored by the browser.
 
 import { session } from "./api.js";
 import { byId } from "./dom.js";

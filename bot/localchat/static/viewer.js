@@ -1,4 +1,4 @@
-// Pages full screen: arrows or swipes turn them, a click or a key zooms, Escape closes.
+// Shows pages full screen: arrows or swipes turn them, a click or a key zooms, Escape closes.
 
 import { fileUrl } from "./api.js";
 import { byId } from "./dom.js";

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from inference_service.pipeline.options import (
     TranscribeOptions,
 )
 from inference_service.pipeline.render import Artifact
+from inference_service.progress import Stage
 from inference_service.server.convert import (
     CHUNK_BYTES,
     decode_continue_options,
@@ -47,6 +49,24 @@ OPTIONS = st.builds(
         st.sampled_from(list(Paper)),
     ),
 )
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "prefix"),
+    [
+        (Preset, transcription_pb2.Preset, "PRESET_"),
+        (View, transcription_pb2.View, "VIEW_"),
+        (Paper, transcription_pb2.Paper, "PAPER_"),
+        (Format, transcription_pb2.Format, "FORMAT_"),
+        (Style, transcription_pb2.Style, "STYLE_"),
+        (Stage, transcription_pb2.Stage, "STAGE_"),
+    ],
+)
+def test_enumerations_have_the_members_of_the_contract(
+    ours: type[StrEnum], theirs: Any, prefix: str
+) -> None:
+    names = {name.removeprefix(prefix) for name in theirs.keys()} - {"UNSPECIFIED"}  # noqa: SIM118
+    assert set(ours.__members__) == names
 
 
 @given(OPTIONS)
