@@ -273,7 +273,7 @@ class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.
         )
 
     async def wait_for_transcriptions(self, count: int) -> None:
-        """Wait until so many requests have come."""
+        """Wait until ``count`` requests have come."""
         async with asyncio.timeout(10):
             while len(self.transcriptions) < count:
                 self._arrived.clear()
