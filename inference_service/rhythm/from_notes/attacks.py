@@ -1,7 +1,7 @@
-"""Notes that begin together, and what a network is told of them.
+"""Group notes into attacks, and compute the network's input features.
 
-An attack is a run of notes, each within :data:`GAP_S` of the one before and :data:`SPAN_S` of the
-first. Arpeggios and ornaments fall apart into several attacks, which may share one written place.
+An attack is a run of notes, each within :data:`GAP_S` of the previous note and :data:`SPAN_S` of
+the first. Arpeggios and ornaments form several attacks, which may share one written position.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NOTE_FEATURES: Final = 24
 ATTACK_FEATURES: Final = 28
 
 _TIME_CENTRES: Final = np.linspace(-5.0, 2.0, 8)
-"""Centres, in octaves of seconds, of the bumps that a duration is spread over."""
+"""Centres, in octaves of seconds, of the triangular bins that encode a duration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Attacks:
     Attributes
     ----------
     onset_s : np.ndarray, shape (A,)
-        Mean onset of each attack's notes.
+        Mean onset of the notes of each attack.
     index : np.ndarray of int, shape (N,)
-        The attack of each note.
+        Index of the attack of each note.
     """
 
     onset_s: Floats
@@ -41,7 +41,7 @@ class Attacks:
 
 
 def find_attacks(onset_s: Floats) -> Attacks:
-    """Gather notes; ``onset_s`` has shape (N,) and ascends."""
+    """Group notes into attacks by their onsets, ascending, shape (N,)."""
     index = np.zeros(len(onset_s), np.int64)
     first = previous = -np.inf
     attack = -1
@@ -59,7 +59,7 @@ def find_attacks(onset_s: Floats) -> Attacks:
 def describe_notes(
     attacks: Attacks, onset_s: Floats, offset_s: Floats, pitch: Indices, velocity: Indices
 ) -> NDArray[np.float32]:
-    """Return features of each note, shape (N, NOTE_FEATURES)."""
+    """Return the features of each note, shape (N, NOTE_FEATURES)."""
     count = len(attacks.onset_s)
     index = attacks.index
     lowest = np.full(count, 128)
@@ -80,7 +80,7 @@ def describe_notes(
 def describe_attacks(
     attacks: Attacks, offset_s: Floats, pitch: Indices, velocity: Indices
 ) -> NDArray[np.float32]:
-    """Return features of each attack, shape (A, ATTACK_FEATURES)."""
+    """Return the features of each attack, shape (A, ATTACK_FEATURES)."""
     count = len(attacks.onset_s)
     gaps = np.diff(attacks.onset_s)
     before = np.concatenate([gaps[:1] if len(gaps) else [1.0], gaps])[:count]
@@ -93,7 +93,7 @@ def describe_attacks(
     np.maximum.at(loudest, attacks.index, velocity)
     released = np.zeros(count)
     np.maximum.at(released, attacks.index, offset_s)
-    still = np.maximum.accumulate(released) - attacks.onset_s  # how long something still sounds
+    still = np.maximum.accumulate(released) - attacks.onset_s  # time until the last note ends
     sizes = np.bincount(attacks.index, minlength=count)
     columns = [
         *_spread(before).T,
@@ -108,6 +108,6 @@ def describe_attacks(
 
 
 def _spread(seconds: Floats) -> Floats:
-    """Return bumps over the octaves of durations, shape (len, 8): a soft one-hot code."""
+    """Encode durations by triangular bins over octaves, a soft one-hot code, shape (len, 8)."""
     octaves = np.log2(np.clip(seconds, 0.01, 8.0))[:, None]
     return np.maximum(0.0, 1.0 - np.abs(octaves - _TIME_CENTRES[None, :]))

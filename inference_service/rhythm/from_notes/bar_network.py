@@ -1,10 +1,9 @@
-"""A network that hears bars in music whose beats are known.
+"""A network that predicts bar lines and metre for music on a grid of eighths.
 
-The music lies on a grid of eighths. A dilated convolutional network tells at each place whether a
-bar begins there, and in which metre. Its convolutions reach over dozens of bars; its normalisation
-is over the whole piece. The form is that of Bai,
-Kolter and Koltun's temporal convolutional networks (arXiv:1803.01271), as Davies and Böck use them
-for beats (EUSIPCO 2019), here over symbols.
+For each eighth, a dilated convolutional network predicts whether a bar begins there, and the metre.
+Its receptive field covers dozens of bars; its normalisation is over the whole piece. This is a
+temporal convolutional network (Bai, Kolter and Koltun, arXiv:1803.01271), as Davies and Böck use it
+for beats in audio (EUSIPCO 2019), applied to symbolic music.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ def describe_ticks(
     velocity: NDArray[np.int64],
     count: int,
 ) -> NDArray[np.float32]:
-    """Return features of ``count`` eighths, shape (count, TICK_FEATURES).
+    """Return the features of ``count`` eighths, shape (count, TICK_FEATURES).
 
     Parameters
     ----------
     positions : np.ndarray of int, shape (N,)
-        Where each note begins, in 24ths of a quarter from the first tick.
+        Onset of each note, in 24ths of a quarter from the first tick.
     lengths : np.ndarray, shape (N,)
-        How long each sounds, in quarters.
+        Duration of each note in quarter notes.
     pitch, velocity : np.ndarray of int, shape (N,)
     count : int
     """
@@ -84,7 +83,7 @@ def _lowest_around(values: Floats, reach: int) -> Floats:
 
 
 def _novelty(classes: Floats, width: int) -> Floats:
-    """Return how unlike the pitch classes of the next ``width`` ticks are to those before."""
+    """Return the cosine distance between the pitch classes of the next and last ``width`` ticks."""
     total = np.concatenate([np.zeros((1, 12)), classes.cumsum(0)])
     index = np.arange(len(classes))
     after = total[np.minimum(index + width, len(classes))] - total[index]
@@ -94,7 +93,7 @@ def _novelty(classes: Floats, width: int) -> Floats:
 
 
 def _fifths_apart(classes: Floats) -> Floats:
-    """Return the pitch classes around the circle of fifths, each tick's largest as 1."""
+    """Return the pitch classes in the order of the circle of fifths, scaled to a maximum of 1."""
     turned = classes[:, (7 * np.arange(12)) % 12]
     shown: Floats = turned / np.maximum(turned.max(1, keepdims=True), 1e-6)
     return shown
@@ -117,7 +116,7 @@ class BarNetworkConfig:
 
 
 class BarNetwork(Network):
-    """Features of eighths to the log odds of a bar line, and logits of metres."""
+    """The network, from features of eighths to log odds of bar lines and logits of metres."""
 
     config_class = BarNetworkConfig
     config: BarNetworkConfig
@@ -131,7 +130,7 @@ class BarNetwork(Network):
         self.last = nn.Conv1d(width, 1 + len(METRES), 1)
 
     def forward(self, ticks: Tensor) -> Tensor:
-        """Return logits, shape (B, T, 1 + len(METRES)), of ticks, shape (B, T, TICK_FEATURES)."""
+        """Return logits (B, T, 1 + len(METRES)) for features of ticks (B, T, TICK_FEATURES)."""
         hidden = self.first(ticks.transpose(1, 2))
         for block in self.blocks:
             hidden = block(hidden)
@@ -154,19 +153,19 @@ class _Block(nn.Module):
 
 
 class BarReader:
-    """Runs the network.
+    """Runs the bar network.
 
     Parameters
     ----------
     weights : Path
-        Of a :class:`BarNetwork`.
+        File with the weights of a :class:`BarNetwork`.
     """
 
     def __init__(self, weights: Path) -> None:
         self._network = load_network(weights, BarNetwork)
 
     def read(self, ticks: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        """Return log odds of a bar line, shape (T,), and log probabilities of metres."""
+        """Return log odds of a bar line, shape (T,), and log probabilities of the metres."""
         with torch.inference_mode():
             logits = self._network(torch.from_numpy(ticks[None]))[0]
             metre = nn.functional.log_softmax(logits[:, 1:], 1)

@@ -1,8 +1,8 @@
-"""Bar lines and metre over written positions.
+"""Find bar lines and metre, given written positions.
 
-The cheapest division of the music into bars: a bar likes to begin where a downbeat is heard,
-dislikes downbeats within, and wants the metre that is read there, and its predecessor's; a bar of
-any other length is dear, but possible, and the first may be short.
+The division into bars maximises, by dynamic programming, the log odds of bar lines and the
+log probabilities of metres from the networks. Changes of metre, and bars whose length is not that
+of their metre, are penalised, not forbidden. The first bar may be short.
 """
 
 from __future__ import annotations
@@ -19,19 +19,27 @@ from inference_service.rhythm.from_notes.score_network import METRES
 
 Floats = NDArray[np.float64]
 
+# In units of log odds, chosen on the tuning half of ASAP (docs/notation.md).
 CHANGE_COST: Final = 9.0
 ODD_BAR_COST: Final = 14.0
 METRE_WEIGHT: Final = 0.25
 _LIMIT: Final = 6.0
+"""Bound of log odds and log probabilities."""
 
 _LENGTHS: Final = tuple(8 * beats // unit for beats, unit in METRES)
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Bar lines, in 24ths of a quarter, ascending, and the metre of the whole.
+    """Bar lines and overall metre.
 
-    The first line may lie before the first attack; the last lies after the last attack.
+    Attributes
+    ----------
+    lines : tuple of int
+        Positions in 24ths of a quarter, ascending. The first may lie before the first attack; the
+        last lies after the last attack.
+    metre : tuple of int
+        Numerator and denominator.
     """
 
     lines: tuple[int, ...]
@@ -39,20 +47,20 @@ class Bars:
 
 
 def find_bars(odds: Floats, metre: Floats, first_tick: int = 0) -> Bars:
-    """Divide the music.
+    """Divide the music into bars.
 
     Parameters
     ----------
     odds : np.ndarray, shape (T,), T >= 1
         Log odds that a bar begins at each eighth.
     metre : np.ndarray, shape (T, len(METRES))
-        Log probabilities of the metre there.
+        Log probabilities of the metre at each eighth.
     first_tick : int
-        The first eighth's place, counted from position 0.
+        Position of the first eighth, in eighths.
     """
     gain = np.clip(odds, -_LIMIT, _LIMIT)
-    liking = METRE_WEIGHT * np.maximum(metre, -_LIMIT)
-    lines, metres = _divide(gain, np.concatenate([np.zeros((1, len(METRES))), liking.cumsum(0)]))
+    fit = METRE_WEIGHT * np.maximum(metre, -_LIMIT)
+    lines, metres = _divide(gain, np.concatenate([np.zeros((1, len(METRES))), fit.cumsum(0)]))
     lengths = np.bincount(metres[1:], np.diff(lines), minlength=len(METRES))
     return Bars(
         tuple(int(line + first_tick) * TICK for line in lines), METRES[int(lengths.argmax())]
@@ -60,14 +68,14 @@ def find_bars(odds: Floats, metre: Floats, first_tick: int = 0) -> Bars:
 
 
 @njit(cache=True)
-def _divide(gain: Floats, liked: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _divide(gain: Floats, fits: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return bar lines in ticks, and the metre of the bar that each ends.
 
-    ``liked`` is the running sum, from tick 0, of how well each metre fits.
+    ``fits`` is the cumulative sum, from tick 0, of the fit of each metre.
     """
-    count, metres, longest = len(gain), liked.shape[1], 12
+    count, metres, longest = len(gain), fits.shape[1], 12
     size = count + 2 * longest
-    best = np.full((size, metres), -1e18)  # up to a line at tick (row - longest)
+    best = np.full((size, metres), -1e18)  # up to a bar line at tick (row - longest)
     any_best = np.full(size, -1e18)
     any_metre = np.zeros(size, np.int64)
     came_from = np.full((size, metres), -1)
@@ -76,7 +84,7 @@ def _divide(gain: Floats, liked: Floats) -> tuple[NDArray[np.int64], NDArray[np.
         t = row - longest
         here = gain[t] if 0 <= t < count else 0.0
         for m in range(metres):
-            if t <= 0 and -t < _LENGTHS[m]:  # the upbeat is shorter than its bar
+            if t <= 0 and -t < _LENGTHS[m]:  # a pickup is shorter than a bar
                 best[row, m] = here
             for length in range(1, min(longest, row) + 1):
                 odd = length != _LENGTHS[m]
@@ -88,7 +96,7 @@ def _divide(gain: Floats, liked: Floats) -> tuple[NDArray[np.int64], NDArray[np.
                 if before < -1e17:
                     continue
                 begun = min(max(t - length, 0), count)
-                fit = liked[min(max(t, 0), count), m] - liked[begun, m]
+                fit = fits[min(max(t, 0), count), m] - fits[begun, m]
                 value = before + fit + here - (ODD_BAR_COST if odd else 0.0)
                 if value > best[row, m]:
                     best[row, m] = value

@@ -1,4 +1,4 @@
-"""Beats, bars and metre from performed notes alone."""
+"""Estimate beats, bars and metre from performed notes."""
 
 from __future__ import annotations
 
@@ -17,43 +17,55 @@ from inference_service.rhythm.from_notes.score_reader import Reading
 
 ATTACK_WEIGHT: Final = 0.6
 USUAL_ODDS: Final = 1.0
-"""What the first network adds to the second's log odds of a bar line: its own, over the usual."""
+"""To the bar network's log odds of a bar line, ``ATTACK_WEIGHT`` times those of the score network
+are added, after an offset of ``USUAL_ODDS``. These and the next ones were chosen on the tuning half
+of ASAP (docs/notation.md)."""
 
 HELD_OVER_COST: Final = 3.0
-"""Of a bar line at which nothing begins: what sounds there must be tied over it."""
+"""Cost of a bar line at which no note begins, so that notes are tied over it."""
 
 SLOWEST_BPM: Final = 45.0
 MOST_SHORTER: Final = 0.05
-"""Music whose beats are slower is written in doubled values, unless it is full of short notes."""
+"""Music with slower beats is written in doubled values, unless at least this share of its steps is
+shorter than a sixteenth."""
 
 MIN_GAP_S: Final = 0.06
-"""Two beats are never nearer."""
+"""Least distance between two beats."""
 
 
 def estimate_rhythm(
     notes: Sequence[NoteEvent], reading: Reading, bar_reader: BarReader
 ) -> Rhythm | None:
-    """Return the rhythm that the notes were read in; None where fewer than two attacks tell."""
+    """Return the rhythm of notes; None for fewer than two attacks other than ornaments.
+
+    Parameters
+    ----------
+    notes : sequence of NoteEvent
+        Sorted by onset, then pitch.
+    reading : Reading
+        Predictions of the score network for these notes.
+    bar_reader : BarReader
+    """
     main = find_main_attacks(reading)
     if len(main) < 2:
         return None
     onset_s = reading.attacks.onset_s[main]
     positions = locate(onset_s, reading.place[main], reading.interval[main], reading.tempo[main])
-    rhythm = _beat(notes, reading, main, positions, bar_reader)
+    rhythm = _build_rhythm(notes, reading, main, positions, bar_reader)
     steps = np.diff(np.unique(positions))
     if rhythm.tempo_bpm < SLOWEST_BPM and np.mean(steps < QUARTER_PARTS // 4) < MOST_SHORTER:
-        rhythm = _beat(notes, reading, main, 2 * positions, bar_reader)
+        rhythm = _build_rhythm(notes, reading, main, 2 * positions, bar_reader)
     return rhythm
 
 
-def _beat(
+def _build_rhythm(
     notes: Sequence[NoteEvent],
     reading: Reading,
     main: NDArray[np.intp],
     positions: NDArray[np.int64],
     bar_reader: BarReader,
 ) -> Rhythm:
-    """Return the rhythm of the attacks ``main`` at written positions."""
+    """Return the rhythm of the attacks ``main``, given their written positions."""
     bars = _find_bars(notes, reading, main, positions, bar_reader)
     beats = _time_beats(bars, positions, reading.attacks.onset_s[main])
     gaps = np.diff([beat.time_s for beat in beats])
@@ -71,7 +83,7 @@ def _find_bars(
     positions: NDArray[np.int64],
     bar_reader: BarReader,
 ) -> Bars:
-    """Hear bars in the located music; both networks have a say."""
+    """Find the bars by combining the predictions of both networks."""
     first_tick = int(positions[0]) // TICK
     count = int(positions[-1]) // TICK - first_tick + 1
     located = np.full(len(reading.attacks.onset_s), -1)
@@ -93,17 +105,17 @@ def _find_bars(
         count,
     )
     odds, metre = bar_reader.read(ticks)
-    heard = np.full(count, -np.inf)
+    downbeat = np.full(count, -np.inf)
     on_tick = located[main] % TICK == 0
-    np.maximum.at(heard, located[main][on_tick] // TICK, reading.downbeat[main][on_tick])
+    np.maximum.at(downbeat, located[main][on_tick] // TICK, reading.downbeat[main][on_tick])
     odds = odds + np.where(
-        np.isfinite(heard), ATTACK_WEIGHT * (heard + USUAL_ODDS), -HELD_OVER_COST
+        np.isfinite(downbeat), ATTACK_WEIGHT * (downbeat + USUAL_ODDS), -HELD_OVER_COST
     )
     return find_bars(odds, metre, first_tick)
 
 
 def find_main_attacks(reading: Reading) -> NDArray[np.intp]:
-    """Return the attacks that are more than ornaments."""
+    """Return the indices of attacks with at least one note that is not an ornament."""
     best = np.full(len(reading.attacks.onset_s), np.inf)
     np.minimum.at(best, reading.attacks.index, reading.extra)
     return np.flatnonzero(best < 0)
@@ -112,7 +124,7 @@ def find_main_attacks(reading: Reading) -> NDArray[np.intp]:
 def _time_beats(
     bars: Bars, positions: NDArray[np.int64], onset_s: NDArray[np.float64]
 ) -> tuple[Beat, ...]:
-    """Lay beats, a dotted quarter each in compound metres, through the attacks."""
+    """Return the times of the beats, which are dotted quarters in compound metres."""
     beats, unit = bars.metre
     length = 4 * QUARTER_PARTS // unit * (3 if unit == 8 and beats % 3 == 0 else 1)
     places, first = np.unique(positions, return_index=True)
@@ -121,7 +133,7 @@ def _time_beats(
     for line, following in zip(bars.lines, bars.lines[1:], strict=False):
         for position, place in enumerate(range(line, following, length), start=1):
             if following - place < length // 2 and position > 1:
-                continue  # what is left of an odd bar is no beat of its own
+                continue  # the rest of an odd bar is too short for a beat
             time_s = _time_at(place, places, times_s)
             if time_s >= -MIN_GAP_S and (not found or time_s - found[-1].time_s >= MIN_GAP_S):
                 found.append(Beat(max(time_s, 0.0), position))
@@ -129,7 +141,7 @@ def _time_beats(
 
 
 def _time_at(place: int, places: NDArray[np.int64], times_s: NDArray[np.float64]) -> float:
-    """Interpolate; beyond the ends, go on at the pace of the nearest eight attacks."""
+    """Interpolate times; beyond the ends, extrapolate at the tempo of the nearest 8 attacks."""
     if places[0] <= place <= places[-1] or len(places) < 2:
         return float(np.interp(place, places, times_s))
     near = slice(0, 8) if place < places[0] else slice(-8, None)

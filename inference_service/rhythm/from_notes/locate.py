@@ -1,14 +1,15 @@
-"""Where every attack stands in the written music: a search over places and tempi.
+"""Locate every attack in the written music, by a search over positions and tempi.
 
-A hidden Markov model over attacks. A state is the attack's place within a quarter note (one of the
-network's :data:`~.score_network.PLACES`) and the tempo around it. From one
-attack to the next the music moves on by a written interval; the interval must explain the time
-that passed at the new state's tempo, the tempo may drift, and the network's opinions of place,
-interval and tempo are taken into account. The form is that of the metrical hidden Markov models of
-Raphael, "A hybrid graphical model for rhythmic parsing" (Artificial Intelligence 137, 2002) and
-Nakamura, Yoshii and Sagayama (IEEE/ACM TASLP 25:4, 2017), with a network's likelihoods.
+A hidden Markov model over attacks. A state is the position of an attack within a quarter note (one
+of the network's :data:`~.score_network.PLACES`) and the local tempo. A transition is a written
+interval, which must explain the elapsed time at the tempo of the new state; the tempo may drift.
+Likelihoods of position, interval and tempo come from the network. The form is that of the metrical
+hidden Markov models of Raphael, "A hybrid graphical model for rhythmic parsing" (Artificial
+Intelligence 137, 2002) and Nakamura, Yoshii and Sagayama (IEEE/ACM TASLP 25:4, 2017).
 
-Where beats are known already, a place's distance from the known position takes the tempo's part.
+This serves music whose beats are unknown; where they are known, see :mod:`.placement`.
+
+Weights and spreads were chosen on the tuning half of ASAP (docs/notation.md).
 """
 
 from __future__ import annotations
@@ -34,28 +35,30 @@ PLACE_WEIGHT: Final = 1.0
 INTERVAL_WEIGHT: Final = 0.8
 TEMPO_WEIGHT: Final = 0.15
 USUAL_LOG2_S: Final = -0.74
-"""100 quarters a minute: of readings at half or twice the tempo, the more usual is preferred."""
+"""Centre of the tempo prior, in octaves of seconds per quarter: 100 quarters per minute. It decides
+between half and double tempo."""
 
 PREFERENCE_OCTAVES: Final = 0.8
 PREFERENCE_WEIGHT: Final = 0.6
+"""Width and weight of the tempo prior."""
 
 DRIFT_OCTAVES: Final = 0.12
-"""Standard deviation of the tempo's drift over a quarter."""
+"""Standard deviation of the tempo drift over a quarter note."""
 
 TIMING_S: Final = 0.025
 TIMING_SHARE: Final = 0.05
-"""An interval's timing strays by this many seconds, and this share of itself."""
+"""Standard deviation of an interval: a constant in seconds, plus a share of the interval."""
 
 LONGEST_PARTS: Final = 16 * QUARTER_PARTS
 PAUSE_COST: Final = 4.0
-"""For a silence that is longer still: whole quarters, in the tempo from before."""
+"""Cost of a longer silence, which is read as whole quarters at the tempo before it."""
 
 _REACH_BINS: Final = 5
 _NOTHING: Final = -1e18
 
 
 def _build_steps() -> NDArray[np.int64]:
-    """Intervals the search tries, in 24ths of a quarter: coarser as they grow."""
+    """Return the intervals that the search considers, in 24ths of a quarter, coarser if longer."""
     steps = [0, 3, 4, 6, 8, 9]
     steps += [s for s in range(10, 4 * QUARTER_PARTS + 1) if s % 3 == 0 or s % 4 == 0]
     steps += list(range(4 * QUARTER_PARTS + 12, LONGEST_PARTS + 1, 12))
@@ -63,7 +66,7 @@ def _build_steps() -> NDArray[np.int64]:
 
 
 def classify_steps(steps: NDArray[np.int64]) -> tuple[NDArray[np.int64], Floats]:
-    """Return each step's class of interval and the price of not being exactly that."""
+    """Return the class of each interval, and the cost of its difference from the class."""
     values = np.array([float(f) * QUARTER_PARTS for f in INTERVALS])
     classes = np.abs(steps[:, None] - values[None, :]).argmin(1)
     distance = np.abs(steps - values[classes])
@@ -84,16 +87,16 @@ _TEMPI: Final = FASTEST_LOG2_S + _BIN_OCTAVES * np.arange(TEMPO_BINS)
 
 
 def locate(onset_s: Floats, place: Floats, interval: Floats, tempo: Floats) -> NDArray[np.int64]:
-    """Return the written position of each attack, in 24ths of a quarter; the first in quarter 0.
+    """Return the written position of each attack in 24ths of a quarter, the first in quarter 0.
 
     Parameters
     ----------
     onset_s : np.ndarray, shape (A,), ascending
     place : np.ndarray, shape (A, len(PLACES))
     interval : np.ndarray, shape (A, len(INTERVALS))
-        Of attack ``i`` to ``i + 1``.
+        Interval from attack ``i`` to ``i + 1``.
     tempo : np.ndarray, shape (A, TEMPO_BINS)
-        Log probabilities.
+        This, ``place`` and ``interval`` are log probabilities.
     """
     if not len(onset_s):
         return np.zeros(0, np.int64)
@@ -126,7 +129,7 @@ def _search(
         gap_s = max(onset_s[i] - onset_s[i - 1], 1e-3)
         for p in range(places):
             for k in range(tempi):
-                # The drift is over the time that passed, in quarters of the new tempo.
+                # The tempo drifts over the elapsed time, in quarters of the new tempo.
                 quarters = min(max(gap_s / 2.0 ** _TEMPI[k], 0.1), 4.0)
                 variance = drift * drift * quarters
                 best, arg = -1e18, k
@@ -172,7 +175,7 @@ def _search(
             for k in range(tempi):
                 fresh[q, k] += place[i, q] + tempo[i, k]
                 top = max(top, fresh[q, k])
-        if top < -1e17:  # nothing explains this gap: begin anew, a quarter on
+        if top < -1e17:  # no interval explains this gap: start afresh, a quarter later
             for q in range(places):
                 for k in range(tempi):
                     fresh[q, k] = total[q, k] - 50.0
@@ -191,7 +194,7 @@ def _search(
     moves = np.zeros(count, np.int64)
     for i in range(count - 1, 0, -1):
         step = from_step[i, p, k]
-        if step < 0:  # whole quarters, as many as the time holds
+        if step < 0:  # the number of whole quarters that fits the time
             gap_s = onset_s[i] - onset_s[i - 1]
             moves[i] = 24 * max(1, round(gap_s / 2.0 ** _TEMPI[k]))
         else:

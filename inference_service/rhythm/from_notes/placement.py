@@ -1,10 +1,13 @@
-"""Performed notes to written places and lengths, along known beats.
+"""Assign written positions and durations to performed notes, given the beats.
 
-Each part is read by the network on its own. Its attacks take the places that together cost least:
-an attack's distance from where it was played, measured both against the beats and against the
-attack before, against the network's opinions of its place in the quarter and of the written
-interval that it follows. A note is then as long as the network reads it, preferring ends at which
-the music goes on.
+Each part is read by the network separately. The positions of its attacks are the best path
+(Viterbi) under the network's log probabilities of position and interval, and the squared distance
+of each attack from where it was played, relative both to the beats and to the previous attack.
+Durations follow the network's prediction and the performed duration, preferring to end where other
+notes begin.
+
+Weights and spreads were chosen on the tuning half of ASAP, those of sung parts on every other clip
+of voice_dev (docs/notation.md).
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ PLACE_WEIGHT: Final = 0.7
 INTERVAL_WEIGHT: Final = 0.8
 TIMING_S: Final = 0.03
 TIMING_QUARTERS: Final = 0.06
-"""An attack strays from its place by the larger of the two."""
+"""Standard deviation of an attack around its position: the larger of the two."""
 
 LENGTH_WEIGHT: Final = 0.8
 GOES_ON_BONUS: Final = 2.0
@@ -44,15 +47,17 @@ OWN_HAND_BONUS: Final = 2.5
 LEFT_EARLY_COST: Final = 0.4
 STAYED_COST: Final = 1.5
 MOST_RELEASE_COST: Final = 4.0
-"""Weights of a written length; the costs are a squared octave's between it and the held one."""
+"""Weights of the terms of a duration. ``LEFT_EARLY_COST`` and ``STAYED_COST`` are per squared
+octave between the performed and the written duration."""
 
 TIE_COST: Final = 3.0
+"""Cost of a tie in sung parts."""
 SIGNS: Final = (6, 8, 12, 16, 18, 24, 36, 48, 72, 96)
-"""Lengths that one note sign writes, from the 16th to the whole."""
+"""Durations that a single note can have, from the 16th to the whole note, dotted ones included."""
 
 SUNG_SHORTEST: Final = QUARTER_PARTS // 4
 SUNG_PLACES: Final = (0, 6, 8, 12, 16, 18)
-"""Nobody sings thirty-seconds that a reader wants to see."""
+"""Shortest duration, and positions, in sung parts, which are not written in 32nds."""
 
 LONGEST_LENGTH: Final = 12 * QUARTER_PARTS
 _FOLLOWING: Final = 8
@@ -61,20 +66,20 @@ _FAR: Final = 1e9
 
 
 class Reader(Protocol):
-    """What reads notes: :class:`~inference_service.rhythm.from_notes.score_reader.ScoreReader`."""
+    """Interface of :class:`~inference_service.rhythm.from_notes.score_reader.ScoreReader`."""
 
     def read(self, notes: Sequence[NoteEvent]) -> Reading:
-        """Read notes in order of onset and pitch."""
+        """Return predictions for notes, sorted by onset and pitch."""
         ...
 
 
 def place_notes(transcription: Transcription, reader: Reader) -> tuple[Placements, bool]:
-    """Place every note of every pitched part; return whether the music swings, too.
+    """Return the placement of every note of the pitched parts, and whether the music swings.
 
     Parameters
     ----------
     transcription : Transcription
-        Its beats are taken as they are.
+        Its beats are not changed.
     reader : Reader
     """
     bars = align(transcription)
@@ -88,7 +93,7 @@ def place_notes(transcription: Transcription, reader: Reader) -> tuple[Placement
 
 
 def _find_swing(transcription: Transcription, bars: BarGrid) -> float | None:
-    """Return the place in the beat of swung off-beats, as all pitched parts together have it."""
+    """Return the position in the beat of swung off-beats of all pitched parts; None if straight."""
     if bars.signature.is_compound or bars.signature.unit != 4:
         return None
     onsets_s = sorted(n.onset_s for p in transcription.parts if not p.is_drum for n in p.notes)
@@ -127,15 +132,16 @@ def _place_part(
 
 @dataclass(frozen=True, slots=True)
 class _Lattice:
-    """Attacks along the beats, in 24ths of a quarter from the first beat.
+    """Attacks and bar lines, in 24ths of a quarter from the first beat.
 
     Attributes
     ----------
     played : np.ndarray, shape (A,)
+        Performed position of each attack.
     quarter_s : np.ndarray, shape (A,)
-        A quarter's duration around each attack.
+        Local duration of a quarter in seconds.
     origin : np.ndarray of int, shape (A,)
-        The bar line from which an attack's quarters are counted.
+        Bar line from which the quarters of each attack are counted.
     lines : np.ndarray of int
         All bar lines.
     """
@@ -160,7 +166,7 @@ class _Lattice:
         return cls(beats * parts, beat_s * QUARTER_PARTS / parts, origin, all_lines)
 
     def choose(self, reading: Reading, main: NDArray[np.intp], allowed: Sequence[int]) -> Indices:
-        """Return where each of the attacks ``main`` stands, on ``allowed`` places in a quarter."""
+        """Return written positions of the attacks ``main``, on ``allowed`` places in a quarter."""
         played, origin = self.played[main], self.origin[main]
         middle = np.rint(played).astype(np.int64)
         reach = np.arange(-_CANDIDATES, _CANDIDATES + 1)
@@ -181,7 +187,7 @@ class _Lattice:
 def _cheapest(
     candidates: Indices, own: Floats, moves: Floats, played: Floats, spread: Floats
 ) -> Indices:
-    """Viterbi over each attack's candidates, which never go back."""
+    """Return the best candidate of each attack, in non-descending order (Viterbi)."""
     count, width = candidates.shape
     total = own[0].copy()
     came_from = np.zeros((count, width), np.int16)
@@ -222,13 +228,14 @@ def _choose_lengths(
     lines: Indices | None,
     swings: bool,
 ) -> Indices:
-    """Return each note's written length in 24ths of a quarter.
+    """Return the written duration of each note in 24ths of a quarter.
 
-    The candidates are the network's classes, and the attacks that follow. A note likes to end
-    where its own hand goes on, less so where the other does, and near where it was let go: the
-    finger may leave early, but seldom stays. What is sung has bar ``lines`` besides: a singer's
-    breath is no reason for a tie across one. Where the music swings, the network's opinion is not
-    asked: swung eighths mislead it.
+    Candidates are the network's classes, and durations up to the following attacks. Ends at an
+    attack get a bonus, and another one if it is of the same hand. Deviations from the performed
+    duration cost more if the note was held longer than written, as fingers often leave early but
+    seldom stay. In sung parts, ending at the bar line is another candidate and ties are penalised,
+    since a singer's breath does not justify a tie across a bar line. In swung music the network's
+    prediction is ignored, because swung eighths mislead it.
     """
     main = reading.extra <= 0
     if not main.any():
@@ -265,10 +272,10 @@ def _choose_lengths(
 
 
 def _count_ties(starts: Indices, lengths: Indices, line: Indices) -> Indices:
-    """Return how many ties each length takes, at least: at the bar line, and before it.
+    """Return a lower bound on the number of ties of each duration: across and within the bar.
 
-    Within the bar a length has a sign of its own, and begins on a beat, ends by the next one, or is
-    a quarter between two.
+    A duration within the bar needs no tie if a single note can write it, and it begins on a beat,
+    ends by the next one, or is a syncopated quarter.
     """
     begin = starts[:, None]
     crosses = (begin + lengths > line[:, None]) & (line[:, None] > begin)
@@ -281,7 +288,7 @@ def _count_ties(starts: Indices, lengths: Indices, line: Indices) -> Indices:
 
 
 def _seconds_at(positions: Indices, places: Indices, times_s: Floats) -> Floats:
-    """Return the performed time of positions; after the last attack at the last ones' pace."""
+    """Return the performed time of positions, extrapolated at the tempo of the last attacks."""
     if len(places) < 2:
         alone: Floats = times_s[0] + (positions - places[0]) / QUARTER_PARTS
         return alone

@@ -1,10 +1,10 @@
-"""A network that reads written rhythm from performed notes.
+"""A network that predicts written rhythm from performed notes.
 
-Notes are encoded one by one and pooled into their attacks; a bidirectional recurrent network runs
-along the attacks; linear heads tell, of each attack, where it stands and how the music is written,
-and of each note, how long it is written, which hand plays it, and whether it is an ornament. The
-design follows Liu, Kong, Morfi and Benetos, "Performance MIDI-to-score conversion by neural beat
-tracking" (ISMIR 2022), with attacks in the place of notes and classes of written intervals.
+Notes are encoded one by one and pooled into attacks, and a bidirectional recurrent network runs
+along the attacks. Linear heads predict for each attack its position, tempo, metre and key, and for
+each note its written duration, its hand, and whether it is an ornament. The design follows Liu,
+Kong, Morfi and Benetos, "Performance MIDI-to-score conversion by neural beat tracking" (ISMIR
+2022), but works on attacks instead of notes, and predicts classes of written intervals.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from inference_service.rhythm.from_notes.attacks import ATTACK_FEATURES, NOTE_FE
 
 QUARTER_PARTS: Final = 24
 PLACES: Final = (0, 3, 4, 6, 8, 9, 12, 15, 16, 18, 20, 21)
-"""Where in a quarter, in 24ths, an attack may stand."""
+"""Possible positions of an attack within a quarter note, in 24ths of it."""
 
 INTERVALS: Final = tuple(
     Fraction(text)
@@ -47,12 +47,12 @@ INTERVALS: Final = tuple(
         "6",
     ]
 )
-"""Written intervals and lengths in quarters; the last stands for all longer ones too."""
+"""Classes of written intervals and durations in quarter notes; the last includes longer ones."""
 
 TEMPO_BINS: Final = 40
 SLOWEST_LOG2_S: Final = 2.0
 FASTEST_LOG2_S: Final = -3.0
-"""Seconds a quarter, in octaves: from 0.125 s to 4 s."""
+"""Range of tempi in octaves of seconds per quarter: from 0.125 s to 4 s."""
 
 METRES: Final = ((2, 4), (3, 4), (4, 4), (6, 8), (3, 8), (9, 8), (12, 8))
 FIFTHS: Final = tuple(range(-7, 8))
@@ -60,20 +60,20 @@ FIFTHS: Final = tuple(range(-7, 8))
 
 @dataclass(frozen=True, slots=True)
 class Logits:
-    """What the network says of A attacks and N notes; all unnormalised.
+    """The network's outputs for A attacks and N notes, unnormalised.
 
     Attributes
     ----------
     place : Tensor, shape (A, len(PLACES))
     interval : Tensor, shape (A, len(INTERVALS))
-        Written interval to the next attack that is no ornament.
+        Written interval to the next attack that is not an ornament.
     tempo : Tensor, shape (A, TEMPO_BINS)
     beat, downbeat : Tensor, shape (A,)
     metre : Tensor, shape (A, len(METRES))
     fifths : Tensor, shape (A, len(FIFTHS))
     length : Tensor, shape (N, len(INTERVALS))
     hand, extra : Tensor, shape (N,)
-        Of the lower staff; of a grace, an ornament's or a wrong note.
+        Log odds of the lower hand, and of a grace note, an ornament or a wrong note.
     """
 
     place: Tensor
@@ -95,11 +95,11 @@ class ScoreNetworkConfig:
     Attributes
     ----------
     width : int
-        Of the recurrent state in each direction.
+        Size of the recurrent state in each direction.
     layers : int
-        Recurrent layers.
+        Number of recurrent layers.
     note_width : int
-        Of an encoded note.
+        Size of an encoded note.
     """
 
     width: int = 128
@@ -108,7 +108,7 @@ class ScoreNetworkConfig:
 
 
 class ScoreNetwork(Network):
-    """Features of attacks and notes to :class:`Logits`."""
+    """The network, from features of attacks and notes to :class:`Logits`."""
 
     config_class = ScoreNetworkConfig
     config: ScoreNetworkConfig
@@ -154,20 +154,20 @@ class ScoreNetwork(Network):
         )
 
     def forward(self, attacks: Tensor, notes: Tensor, index: Tensor) -> Logits:
-        """Read sequences of attacks.
+        """Return the outputs for sequences of attacks.
 
         Parameters
         ----------
         attacks : Tensor, shape (B, A, ATTACK_FEATURES)
         notes : Tensor, shape (N, NOTE_FEATURES)
-            The notes of all sequences, one after the other.
+            Notes of all sequences, concatenated.
         index : Tensor of int64, shape (N,)
-            Each note's place in the flattened (B * A) attacks.
+            Index of each note's attack among the flattened (B * A) attacks.
 
         Returns
         -------
         Logits
-            Of B * A attacks and N notes.
+            For B * A attacks and N notes.
         """
         batch, length, _ = attacks.shape
         encoded = self.notes(notes)
@@ -181,17 +181,17 @@ class ScoreNetwork(Network):
         context = context.reshape(batch * length, -1)
         own = self.note_own(torch.cat([encoded, notes], 1)) + self.note_context(context)[index]
         own = nn.functional.gelu(own)
-        read = {name: head(context) for name, head in self.heads.items()}
-        said = {name: head(own) for name, head in self.note_heads.items()}
+        of_attacks = {name: head(context) for name, head in self.heads.items()}
+        of_notes = {name: head(own) for name, head in self.note_heads.items()}
         return Logits(
-            place=read["place"],
-            interval=read["interval"],
-            tempo=read["tempo"],
-            beat=read["beat"].squeeze(1),
-            downbeat=read["downbeat"].squeeze(1),
-            metre=read["metre"],
-            fifths=read["fifths"],
-            length=said["length"],
-            hand=said["hand"].squeeze(1),
-            extra=said["extra"].squeeze(1),
+            place=of_attacks["place"],
+            interval=of_attacks["interval"],
+            tempo=of_attacks["tempo"],
+            beat=of_attacks["beat"].squeeze(1),
+            downbeat=of_attacks["downbeat"].squeeze(1),
+            metre=of_attacks["metre"],
+            fifths=of_attacks["fifths"],
+            length=of_notes["length"],
+            hand=of_notes["hand"].squeeze(1),
+            extra=of_notes["extra"].squeeze(1),
         )

@@ -1,4 +1,4 @@
-"""Performed notes to what the network reads in them."""
+"""Run the score network on performed notes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ Floats = NDArray[np.float64]
 
 WINDOW_ATTACKS: Final = 2048
 MARGIN_ATTACKS: Final = 128
-"""Long pieces are read in windows; what lies within a margin of a cut is read again."""
+"""Length of the windows in which long pieces are read, and their overlap on either side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Opinions about N notes, sorted by onset and pitch, in A attacks.
+    """The network's predictions for N notes, sorted by onset and pitch, in A attacks.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class Reading:
     length : np.ndarray, shape (N, classes)
         Log probabilities of written lengths.
     hand, extra : np.ndarray, shape (N,)
-        Log odds of the lower staff, and of an ornament.
+        Log odds of the lower hand, and of an ornament.
     """
 
     attacks: Attacks
@@ -60,19 +60,19 @@ class Reading:
 
 
 class ScoreReader:
-    """Runs the network.
+    """Runs the score network.
 
     Parameters
     ----------
     weights : Path
-        Of a :class:`~.score_network.ScoreNetwork`.
+        File with the weights of a :class:`~.score_network.ScoreNetwork`.
     """
 
     def __init__(self, weights: Path) -> None:
         self._network = load_network(weights, ScoreNetwork)
 
     def read(self, notes: Sequence[NoteEvent]) -> Reading:
-        """Read notes, one or more, in order of onset and pitch."""
+        """Return predictions for one or more notes, sorted by onset and pitch."""
         onset_s = np.array([n.onset_s for n in notes], float)
         offset_s = np.array([n.offset_s for n in notes], float)
         pitch = np.array([n.pitch for n in notes], np.int64)

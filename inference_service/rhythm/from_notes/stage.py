@@ -1,4 +1,4 @@
-"""The rhythm stage: performed notes to beats, and notes on beats to written places."""
+"""The rhythm stage: estimates beats from performed notes, and places notes on given beats."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ class NoteRhythmReader:
     """
 
     def __init__(self, weights: Path, bar_weights: Path) -> None:
-        # The beats of a lone performer and the places of the notes on them come of one reading.
+        # For a solo part, beats and placements are computed from one reading.
         self._read_once = lru_cache(maxsize=1)(ScoreReader(weights).read)
         self._bar_reader = BarReader(bar_weights)
-        # numba compiles the searches when they are first called: now, and not within a request.
+        # numba compiles the searches on their first call: do that now, not within a request.
         notes = tuple(NoteEvent(0.5 * index, 0.5 * index + 0.4, 60) for index in range(4))
         self.estimate(notes)
         parts = (Part("piano", "Piano", notes),)
         self.place(Transcription(2.0, 0.0, 120.0, "4/4", Key("C", "major"), parts, (), ()))
 
     def read(self, notes: Sequence[NoteEvent]) -> Reading:
-        """Read notes, one or more, in order; the latest reading is remembered."""
+        """Return predictions for one or more notes, sorted; the latest result is cached."""
         return self._read_once(tuple(notes))
 
     def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
-        """Return the rhythm of notes, sorted; None where they make fewer than two attacks."""
+        """Return the rhythm of sorted notes; None for fewer than two attacks."""
         if len(notes) < 2:
             return None
         return estimate_rhythm(notes, self.read(notes), self._bar_reader)
 
     def place(self, transcription: Transcription) -> Transcription:
-        """Return the transcription with each pitched note placed on its beats."""
+        """Return the transcription with placements for all pitched notes."""
         placements, swing = place_notes(transcription, self)
         return replace(transcription, placements=placements, swing=swing)
 

@@ -1,9 +1,11 @@
-"""Whether even eighths are played long and short.
+"""Detect swing: written even eighths that are played long and short.
 
-Jazz and its kin write even eighths and play the first of each pair longer, about two to one at
-moderate tempi (Friberg and Sundström, "Swing ratios and ensemble timing in jazz performance",
-Music Perception 19:3, 2002). A part swings where its beats, when they are divided in two, are
-nearly always so divided, and are hardly ever divided in three.
+Jazz and related styles write even eighths and play the first of each pair longer, about two to one
+at moderate tempi (Friberg and Sundström, "Swing ratios and ensemble timing in jazz performance",
+Music Perception 19:3, 2002). Music swings if nearly all of its divided beats have exactly two notes
+in about this ratio.
+
+The thresholds were set by hand; they are not fitted.
 """
 
 from __future__ import annotations
@@ -17,20 +19,22 @@ Floats = NDArray[np.float64]
 
 MIN_PAIRS: Final = 8
 LONG_SHARE: Final = (0.56, 0.74)
+"""Range of the position of a swung second eighth within the beat."""
 STRAIGHT_SHARE: Final = (0.44, 0.56)
+"""Range of the position of an even second eighth."""
 MOST_OTHERS: Final = 0.2
-"""At most this share of the divided beats may be even, dotted, or hold triplets."""
+"""Largest number of even, dotted or further divided beats, relative to the swung ones."""
 
 _ON_BEAT: Final = 0.1
 
 
 def find_swing(places: Floats) -> float | None:
-    """Return where in the beat the short eighth begins; None for straight music.
+    """Return the position in the beat of the short eighth; None for straight music.
 
     Parameters
     ----------
     places : np.ndarray, shape (A,)
-        Attacks in beats, ascending.
+        Positions of attacks in beats, ascending.
     """
     beats, phases = np.floor(places + _ON_BEAT), (places + _ON_BEAT) % 1.0 - _ON_BEAT
     off = phases > _ON_BEAT
@@ -48,7 +52,7 @@ def find_swing(places: Floats) -> float | None:
 
 
 def straighten(places: Floats, short: float) -> Floats:
-    """Return the places with ``short``, a place in the beat, moved to its middle."""
+    """Warp positions such that ``short``, a position in the beat, moves to the middle of it."""
     whole = np.floor(places)
     phase = places - whole
     first = phase / short * 0.5

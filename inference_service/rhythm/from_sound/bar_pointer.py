@@ -1,18 +1,21 @@
-"""Beats and bars from what a network says of each frame: the likeliest path of a bar pointer.
+"""Decode beats and bars from a network's activations: the most probable path of a bar pointer.
 
-The pointer moves through bars of 2, 3, 4 or 6 beats at a tempo of 40 to 240 beats a minute; it may
-change its tempo at beats, and the number of beats at bar lines, each at a price. This is the model
-of Krebs, Böck and Widmer, "An efficient state space model for joint tempo and meter tracking"
-(ISMIR 2015), whose states between beats only count frames: here they are left out, and the dynamic
-programme steps from beat to beat instead (a hidden semi-Markov model), which gives the same best
-path with a sixtieth of the states. Between frames tempi are not told apart, so that intervals that
-differ by one frame count as the same tempo.
+The pointer moves through bars of 2, 3, 4 or 6 beats at 40 to 240 beats per minute. It may change
+its tempo at beats, and the number of beats at bar lines, each at a cost. This is the model of
+Krebs, Böck and Widmer, "An efficient state space model for joint tempo and meter tracking" (ISMIR
+2015).
+Its states between beats only count frames. They are omitted here, and the dynamic programming steps
+from beat to beat instead (a hidden semi-Markov model), which yields the same best path with a
+sixtieth of the states. Intervals that differ by one frame count as the same tempo, since frames
+resolve tempi no better.
 
-With the probability ``b`` of a beat and ``d`` of a downbeat at a frame, a beat there gains
-``log(b / (1 - b))``, bounded, plus :data:`BEAT_BIAS`; and ``log r`` as a downbeat, else
-``log(1 - r)``, where ``r`` is ``d / b``. Tempi are weighed by their distance from a usual one, or
-the beat and its double would often fit alike. Constants were chosen on songs and recordings that
-no figure is stated on; see ``model_zoo/experiments/001-beats.md``.
+Given the probabilities ``b`` of a beat and ``d`` of a downbeat at a frame, a beat there gains
+``log(b / (1 - b))``, clipped, plus :data:`BEAT_BIAS`. With ``r = d / b``, it further gains
+``log r`` if it is a downbeat, else ``log(1 - r)``. A tempo prior decides between a tempo and its
+double.
+
+Constants were chosen on songs and recordings that no figure is stated for; see
+``model_zoo/experiments/001-beats.md``.
 """
 
 from __future__ import annotations
@@ -32,20 +35,20 @@ BEAT_BIAS: Final = -0.3
 MAX_LOG_ODDS: Final = 4.0
 MAX_DOWNBEAT_LOG_ODDS: Final = 4.0
 TEMPO_PRICE: Final = 50.0
-"""Of a change of tempo, times its share of the interval."""
+"""Cost of a change of tempo, times the relative change of the interval."""
 
 FRAME_PRICE: Final = 0.3
-"""Of an interval that differs by one frame: a rounding, as a rule."""
+"""Cost of a change by one frame, which is usually due to rounding."""
 
 MAX_TEMPO_CHANGE: Final = 0.25
 PRIOR_BPM: Final = 80.0
 PRIOR_OCTAVES: Final = 0.5
 PRIOR_PRICE: Final = 0.35
-"""Of a second at a tempo that lies so many octaves from the usual one."""
+"""Cost per second of a tempo that is ``PRIOR_OCTAVES`` away from ``PRIOR_BPM``."""
 
 BAR_CHANGE_PRICE: Final = 6.0
 BAR_PRICES: Final = {4: 0.0, 3: 0.0, 2: 1.6, 6: 2.0}
-"""Of a whole bar of so many beats."""
+"""Cost of a bar, by its number of beats."""
 
 NEVER: Final = -1e30
 
@@ -59,11 +62,11 @@ class BarPath:
     Attributes
     ----------
     frames : np.ndarray of int, shape (B,)
-        Increasing.
+        Frames of the beats, ascending.
     positions : np.ndarray of int, shape (B,)
-        In the bar, 1 the downbeat.
+        Positions in the bar, 1 for the downbeat.
     lengths : np.ndarray of int, shape (B,)
-        Beats of the bar that each beat is in.
+        Number of beats in the bar of each beat.
     """
 
     frames: NDArray[np.int64]
@@ -72,19 +75,19 @@ class BarPath:
 
 
 def decode_bars(beat: Activation, downbeat: Activation, frames_per_s: float) -> BarPath:
-    """Find the likeliest beats.
+    """Decode the most probable beats and bars.
 
     Parameters
     ----------
     beat, downbeat : np.ndarray, shape (T,), float in [0, 1]
-        Probabilities, the downbeats' included in the beats'.
+        Probabilities. A downbeat is also a beat.
     frames_per_s : float
 
     Returns
     -------
     BarPath
-        The first beat lies within one interval of the beginning, the last within one of the end;
-        empty where there is no room for two beats.
+        The first beat lies within one interval of the beginning, the last within one of the end.
+        Empty if there is no room for two beats.
     """
     intervals = np.arange(
         int(np.ceil(60.0 / MAX_BPM * frames_per_s)), int(60.0 / MIN_BPM * frames_per_s) + 1
@@ -102,20 +105,22 @@ def decode_bars(beat: Activation, downbeat: Activation, frames_per_s: float) -> 
 
 
 def score_beats(beat: Activation, downbeat: Activation) -> tuple[Activation, Activation]:
-    """Return what a beat at each frame gains, as any beat of the bar but the first, and as the
-    first: shapes (T,)."""
+    """Return the gain of a beat at each frame, as a beat other than the downbeat and as a downbeat.
+
+    Both arrays have shape (T,).
+    """
     likely = np.clip(beat, 1e-6, 1.0 - 1e-6)
     odds = np.clip(np.log(likely / (1.0 - likely)), -MAX_LOG_ODDS, MAX_LOG_ODDS) + BEAT_BIAS
     ratio = np.clip(downbeat / likely, 1e-6, 1.0 - 1e-6)
     tilt = np.log(ratio / (1.0 - ratio))
     tilt = np.clip(tilt, -MAX_DOWNBEAT_LOG_ODDS, MAX_DOWNBEAT_LOG_ODDS)
-    # Where no beat is, nothing tells downbeats either.
+    # Without a beat, the ratio says nothing about downbeats.
     tilt *= np.clip(likely * 4.0, 0.0, 1.0)
     return odds - np.logaddexp(0.0, tilt), odds - np.logaddexp(0.0, -tilt)
 
 
 def _tempo_prices(intervals: NDArray[np.int64], frames_per_s: float) -> NDArray[np.float64]:
-    """What it costs to follow an interval (row) by another (column)."""
+    """Return the cost of an interval (column) after another (row)."""
     change = np.abs(intervals[None, :] - intervals[:, None])
     prices = FRAME_PRICE * np.minimum(change, 1)
     prices += TEMPO_PRICE * np.maximum(change - 1, 0) / intervals[:, None]
@@ -133,15 +138,15 @@ def _find_path(
     intervals: NDArray[np.int64],
     prices: NDArray[np.float64],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Viterbi's algorithm over beats.
+    """Return frames and states of the beats on the best path (Viterbi).
 
-    ``gains`` has shape (T, S): what a beat in state s gains at frame t; a state is a beat of a
-    kind of bar, ``places`` its 0-based place. Returns the beats' frames and states.
+    A state is a beat of a bar of one of the lengths, and ``places`` its 0-based position in the
+    bar. ``gains``, shape (T, S), is the gain of a beat in state s at frame t.
     """
     frame_count, state_count = gains.shape
     tempo_count = len(intervals)
     longest = intervals[-1]
-    # leaving[t, s, i]: the best path with a beat in state s at t whose next interval is i
+    # leaving[t, s, i]: total of the best path with a beat in state s at t and next interval i
     leaving = np.full((longest + 1, state_count, tempo_count), NEVER)
     came_interval = np.zeros((frame_count, state_count, tempo_count), np.int8)
     came_state = np.zeros((frame_count, state_count, tempo_count), np.int8)

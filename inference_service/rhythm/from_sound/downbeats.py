@@ -1,11 +1,11 @@
-"""Where the bars begin, and how many beats they have.
+"""Find downbeats and metre, given beats.
 
-Every beat gets three kinds of evidence that it is a downbeat: chords that change on it, bass notes
-that begin on it, and the strength of its onset. For bars of four and of three the best path of
-positions through the beats is found by dynamic programming; a path may leave out or repeat beats
-(a singer's pause, an odd bar) at a price. The bar whose downbeats stand out more wins, four
-preferred to three: most music that is sent has four. Two is not told from four, nor 6/8 from 3/4:
-sound alone hardly says, and readers expect the longer bar.
+There are three kinds of evidence that a beat is a downbeat: chord changes, bass notes that begin on
+it, and the strength of its onset. For bars of four and of three beats, the best path of positions
+through the beats is found by dynamic programming. A path may skip or repeat positions (a singer's
+pause, an odd bar) at a cost. The metre whose downbeats stand out more wins, with a bonus for four,
+which most music has. Two beats are not distinguished from four, nor 6/8 from 3/4: the audio says
+little about it, and readers expect the longer bar.
 """
 
 from __future__ import annotations
@@ -20,18 +20,19 @@ from numpy.typing import NDArray
 from inference_service.music.events import Beat, ChordSegment, NoteEvent
 
 BASS_PITCH: Final = 50
-"""Notes below the D under middle C's octave carry the bass."""
+"""Notes below this (D3) count as bass."""
 
 NOTE_TOLERANCE_S: Final = 0.08
 CHORD_TOLERANCE_BEATS: Final = 0.35
+# These and the costs below were chosen as stated in librosa_beats.py.
 CHORD_WEIGHT: Final = 1.0
 BASS_WEIGHT: Final = 0.5
 ONSET_WEIGHT: Final = 0.5
 SLIP_PRICE: Final = 12.0
-"""In standard deviations of the evidence: about four bars' worth."""
+"""Cost of an irregular step, in standard deviations of the evidence: about that of four bars."""
 
 TIE_BREAK: Final = 1e-6
-"""Where nothing tells, the first beat is a downbeat."""
+"""Without any evidence, the first beat is a downbeat."""
 
 FOUR_BONUS: Final = 0.08
 BAR_LENGTHS: Final = (4, 3)
@@ -39,7 +40,7 @@ BAR_LENGTHS: Final = (4, 3)
 
 @dataclass(frozen=True, slots=True)
 class Metre:
-    """Beats in their places, and the bar they make."""
+    """Beats with their positions in the bar, and the time signature."""
 
     beats: tuple[Beat, ...]
     time_signature: str
@@ -56,11 +57,11 @@ def place_downbeats(
     Parameters
     ----------
     beats_s : np.ndarray, shape (B,), B >= 2
-        Increasing times.
+        Times of the beats, ascending.
     strengths : np.ndarray, shape (B,)
-        Of the onset at each beat, in any unit.
+        Strength of the onset at each beat, in any unit.
     notes, chords : sequences
-        What was heard; either may be empty.
+        Transcribed notes and chords; either may be empty.
     """
     evidence = (
         CHORD_WEIGHT * _standardise(count_chord_changes(beats_s, chords))
@@ -79,7 +80,7 @@ def place_downbeats(
 def count_chord_changes(
     beats_s: NDArray[np.float64], chords: Sequence[ChordSegment]
 ) -> NDArray[np.float64]:
-    """How surely a chord begins on each beat; less the farther away it begins."""
+    """Return the evidence of a chord change on each beat, which decreases with distance."""
     counts = np.zeros(len(beats_s))
     period_s = float(np.median(np.diff(beats_s)))
     for chord in chords[1:]:
@@ -93,7 +94,7 @@ def count_chord_changes(
 def count_bass_notes(
     beats_s: NDArray[np.float64], notes: Sequence[NoteEvent]
 ) -> NDArray[np.float64]:
-    """Seconds, at most two a note, of the bass notes that begin on each beat."""
+    """Return the duration of the bass notes that begin on each beat, in seconds, at most 2 each."""
     seconds = np.zeros(len(beats_s))
     for note in notes:
         if note.pitch >= BASS_PITCH:
@@ -107,8 +108,8 @@ def count_bass_notes(
 def find_positions(evidence: NDArray[np.float64], length: int) -> tuple[NDArray[np.intp], float]:
     """Return the best position, 0-based, of each beat in bars of ``length``, and its mean score.
 
-    A downbeat scores its evidence; the other beats of a bar score the lack of it. The path
-    advances by one each beat, or goes anywhere at :data:`SLIP_PRICE`.
+    A downbeat scores its evidence, and the other beats of a bar share its negative. The path
+    advances by one position per beat, or to any position at a cost of :data:`SLIP_PRICE`.
     """
     gains = np.tile(-evidence[:, None] / (length - 1), (1, length))
     gains[:, 0] = evidence
@@ -128,6 +129,6 @@ def find_positions(evidence: NDArray[np.float64], length: int) -> tuple[NDArray[
 
 
 def _standardise(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shift and scale to mean 0 and deviation 1; zeros where all are equal."""
+    """Scale to mean 0 and standard deviation 1; zeros if all values are equal."""
     deviation = float(values.std())
     return (values - values.mean()) / deviation if deviation > 1e-9 else np.zeros(len(values))

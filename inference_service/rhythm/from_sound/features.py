@@ -1,8 +1,7 @@
-"""What the beat network hears: the logarithm of a mel spectrogram, 50 frames a second.
+"""Input features of the beat network: a log mel spectrogram with 50 frames per second.
 
-A recording is first brought to a root mean square of :data:`LEVEL`, so that quiet and loud copies
-look alike. Frame ``t`` is centred on second ``t * HOP_S``. Spectra are computed in blocks, whose
-results equal those of the whole.
+A recording is first normalised to a root mean square of :data:`LEVEL`. Frame ``t`` is centred on
+second ``t * HOP_S``. Spectra are computed in blocks, with the same result as for the whole.
 """
 
 from __future__ import annotations
@@ -30,19 +29,20 @@ SPECTROGRAM: Final = SpectrogramConfig(
     "mel", 22_050, HOP_S, bins=96, f_min_hz=30.0, f_max_hz=10_000.0, window_s=1024 / 22_050
 )
 FLOOR: Final = 0.003
-"""The scale is linear below this magnitude; half of what a recording holds is under tenfold it."""
+"""Magnitude below which the scale is linear. The median magnitude of a recording is below ten times
+this."""
 
 LEVEL: Final = 0.1
 SILENCE: Final = 1e-4
 BLOCK_FRAMES: Final = 1500
 MARGIN_FRAMES: Final = 2
-"""A window reaches this far; SPECTROGRAM pads what is missing with zeros."""
+"""Reach of a window in frames. SPECTROGRAM pads the ends with zeros."""
 
 Features = NDArray[np.float32]
 
 
 def iterate_features(waveform: Waveform) -> Iterator[Features]:
-    """Yield blocks of ``np.ndarray, shape (F, T), float32``, adjoining, at most BLOCK_FRAMES."""
+    """Yield consecutive blocks of features, shape (F, T), float32, with T <= BLOCK_FRAMES."""
     samples = prepare_samples(waveform)
     hop = SPECTROGRAM.hop_samples
     frame_count = SPECTROGRAM.count_frames(len(samples))
@@ -60,17 +60,17 @@ def iterate_features(waveform: Waveform) -> Iterator[Features]:
 
 
 def compute_features(waveform: Waveform) -> Features:
-    """Return the features of the whole: np.ndarray, shape (F, T), float32."""
+    """Return the features of a recording, shape (F, T), float32."""
     return np.concatenate(list(iterate_features(waveform)), axis=1)
 
 
 def count_feature_frames(waveform: Waveform) -> int:
-    """Frames that a recording makes."""
+    """Return the number of frames of a recording."""
     return SPECTROGRAM.count_frames(round(waveform.duration_s * SPECTROGRAM.sample_rate_hz))
 
 
 def prepare_samples(waveform: Waveform) -> Samples:
-    """Return the mono mix at the network's rate and level: shape (N,), float32."""
+    """Return the mono mix at the network's sample rate and level, shape (N,), float32."""
     mono = resample(waveform.mono(), waveform.sample_rate_hz, SPECTROGRAM.sample_rate_hz)
     power = float(np.mean(np.square(mono, dtype=np.float64))) if len(mono) else 0.0
     level = np.sqrt(power)
@@ -80,5 +80,5 @@ def prepare_samples(waveform: Waveform) -> Samples:
 
 @cache
 def spectra() -> nn.Module:
-    """Return the module that makes features of prepared samples: ``(B, N)`` to ``(B, F, T)``."""
+    """Return the module from prepared samples ``(B, N)`` to features ``(B, F, T)``."""
     return nn.Sequential(build_spectrogram(SPECTROGRAM), LogCompression(FLOOR)).eval()

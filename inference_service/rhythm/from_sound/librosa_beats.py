@@ -1,18 +1,18 @@
-"""Beats and tempo through librosa, with downbeats from :mod:`.downbeats`.
+"""Beats and tempo with librosa, and downbeats from :mod:`.downbeats`.
 
-The onset envelope is librosa's spectral flux. One tempo is found for the whole: the period whose
-first, second and fourth multiples carry the envelope's autocorrelation (averaged over windows of
-:data:`WINDOW_S`), weighed by a prior about :data:`PRIOR_BPM` and, against half and double tempo,
-by how many beats its chords would last: about :data:`CHORD_BEATS`. librosa's dynamic programming
-(Ellis, "Beat Tracking by Dynamic Programming", JNMR 2007) then places the beats, which here reach
-from the beginning to the end of the recording.
+The onset envelope is librosa's spectral flux. A single tempo is estimated: the period whose first,
+second and fourth multiples have the greatest autocorrelation of the envelope, averaged over windows
+of :data:`WINDOW_S`. A prior is centred on :data:`PRIOR_BPM`; another one, on the median duration of
+chords in beats, centred on :data:`CHORD_BEATS`, decides between half and double tempo. librosa's
+dynamic programming (Ellis, "Beat Tracking by Dynamic Programming", JNMR 2007) then finds the beats,
+which are extended to the beginning and end of the recording.
 
-Where no pulse is to be heard, as in much unaccompanied singing, beats are a steady grid from the
-first note, at the pace that the notes' distances fit best, or :data:`FALLBACK_BPM`.
+Without a clear pulse, as in much unaccompanied singing, beats are a steady grid from the first
+note, at the tempo that fits the intervals between notes best, or :data:`FALLBACK_BPM`.
 
-Constants were chosen on the songs of POP909 that ``tests/bench`` names for it and on the real drum
-recordings among the development data; ``python -m tests.bench --only songs`` states the figures
-on other songs.
+Constants were chosen on the songs of POP909 that ``tests/bench`` reserves for tuning, and on the
+real drum recordings of the development data. ``python -m tests.bench --only songs`` measures on
+other songs.
 """
 
 from __future__ import annotations
@@ -44,10 +44,11 @@ FFT_SAMPLES: Final = 2048
 FRAMES_PER_S: Final = SAMPLE_RATE_HZ / HOP_SAMPLES
 BLOCK_FRAMES: Final = 1024
 LATENCY_S: Final = 0.04
-"""librosa's flux peaks this much after the labels' onsets, on drums as on rendered pianos."""
+"""Delay of librosa's flux behind labelled onsets, measured on drums and on rendered pianos."""
 
 SMOOTHED_BEATS: Final = 7
-"""Over so many beats a straight line is fitted, or the tempo would tremble with the frames."""
+"""Number of beats over which a line is fitted, so that rounding to frames does not show in the
+tempo."""
 
 MIN_BPM: Final = 45.0
 MAX_BPM: Final = 200.0
@@ -61,7 +62,7 @@ MULTIPLES: Final = ((1, 1.0), (2, 0.5), (4, 1.0))
 WINDOW_S: Final = 12.0
 DETREND_FRAMES: Final = 43  # one second
 MIN_ONSET_DB: Final = 0.1
-"""Flux below this is the trembling of a steady sound between frames."""
+"""Smaller flux is fluctuation of a steady sound, and is ignored."""
 
 MIN_CLARITY: Final = 0.25
 FALLBACK_BPM: Final = 120.0
@@ -70,10 +71,10 @@ Envelope = NDArray[np.float32]
 
 
 class LibrosaBeatEstimator:
-    """Finds the beats of a recording."""
+    """Estimates the rhythm of a recording with librosa."""
 
     def __init__(self) -> None:
-        # librosa compiles its tracker when first called: now, and not within the first request.
+        # librosa compiles its tracker on the first call: do that now, not within a request.
         track_beats(np.tile(np.eye(1, 22, dtype=np.float32)[0], 8), tempo_bpm=117.0)
 
     def estimate(
@@ -83,7 +84,7 @@ class LibrosaBeatEstimator:
         chords: Sequence[ChordSegment],
         report: Report,
     ) -> Rhythm:
-        """Return a rhythm that covers the waveform; a steady one where no beat is to be heard."""
+        """Return beats over the whole waveform; a steady grid if there is no clear pulse."""
         envelope = onset_envelope(waveform, report)
         tempo_bpm, clarity = estimate_tempo(envelope, chords)
         if clarity >= MIN_CLARITY:
@@ -106,7 +107,7 @@ def build(entry: ModelFiles, settings: ModelSettings) -> LibrosaBeatEstimator:
 
 
 def onset_envelope(waveform: Waveform, report: Report) -> Envelope:
-    """Return librosa's onset strength, shape (T,), a frame each 23 ms; spectra in blocks."""
+    """Return librosa's onset strength, shape (T,), with a frame every 23 ms."""
     mono = resample(waveform.mono(), waveform.sample_rate_hz, SAMPLE_RATE_HZ)
     frame_count = 1 + len(mono) // HOP_SAMPLES
     padded = np.pad(mono, FFT_SAMPLES // 2)
@@ -130,8 +131,11 @@ def _mel_powers(samples: Samples) -> NDArray[np.float32]:
 
 
 def estimate_tempo(envelope: Envelope, chords: Sequence[ChordSegment]) -> tuple[float, float]:
-    """Return the tempo in beats a minute and its clarity, the weighted mean autocorrelation at
-    the beat and its multiples: 1 for clockwork, near 0 for no pulse."""
+    """Return the tempo in beats per minute, and its clarity.
+
+    Clarity is the weighted mean autocorrelation at the beat and its multiples: 1 for a perfectly
+    regular pulse, near 0 for none.
+    """
     correlation = _autocorrelate(envelope)
     bpm = np.geomspace(MIN_BPM, MAX_BPM, 400)
     lags = 60.0 / bpm * FRAMES_PER_S
@@ -151,8 +155,10 @@ def estimate_tempo(envelope: Envelope, chords: Sequence[ChordSegment]) -> tuple[
 
 
 def _autocorrelate(envelope: Envelope) -> NDArray[np.float64]:
-    """Autocorrelation of the detrended envelope, 1 at lag 0, averaged over half-overlapping
-    windows, unbiased at long lags: shape (:data:`WINDOW_S` in frames,)."""
+    """Return the autocorrelation of the detrended envelope, 1 at lag 0, for lags up to a window.
+
+    It is averaged over half-overlapping windows of :data:`WINDOW_S`, and unbiased at long lags.
+    """
     window_frames = round(WINDOW_S * FRAMES_PER_S)
     loud = np.log1p(envelope.astype(np.float64))
     loud = np.pad(loud, (0, max(window_frames - len(loud), 0)))
@@ -172,7 +178,7 @@ def _autocorrelate(envelope: Envelope) -> NDArray[np.float64]:
 
 
 def track_beats(envelope: Envelope, tempo_bpm: float) -> NDArray[np.float64]:
-    """Return the times of the beats that librosa finds at about a tempo."""
+    """Return the times of beats near a given tempo, found by librosa."""
     _, frames = beat_track(
         onset_envelope=envelope,
         sr=SAMPLE_RATE_HZ,
@@ -191,15 +197,17 @@ def track_beats(envelope: Envelope, tempo_bpm: float) -> NDArray[np.float64]:
 
 
 def typical_period_s(beats_s: NDArray[np.float64]) -> float:
-    """Return the mean of the intervals within a quarter of their median."""
+    """Return the mean of the beat intervals that are within 25 % of their median."""
     intervals_s = np.diff(beats_s)
     median_s = np.median(intervals_s)
     return float(intervals_s[np.abs(intervals_s - median_s) <= median_s / 4].mean())
 
 
 def estimate_note_tempo(notes: Sequence[NoteEvent]) -> float:
-    """Return the tempo, 70 to 140 bpm, of whose half beats the distances between neighbouring
-    onsets are most nearly multiples; :data:`FALLBACK_BPM` for fewer than eight of them."""
+    """Return the tempo, 70 to 140 bpm, whose half beats fit the intervals between onsets best.
+
+    With fewer than eight intervals it is :data:`FALLBACK_BPM`.
+    """
     onsets_s = sorted(note.onset_s for note in notes)
     distances_s = np.array([b - a for a, b in pairwise(onsets_s) if 0.1 <= b - a <= 2.0])
     if len(distances_s) < 8:
@@ -218,7 +226,7 @@ def steady_beats(notes: Sequence[NoteEvent]) -> NDArray[np.float64]:
 
 
 def cover(beats_s: NDArray[np.float64], duration_s: float) -> NDArray[np.float64]:
-    """Continue beats, at least two, at their own pace to both ends of ``[0, duration_s]``."""
+    """Extrapolate two or more beats at their own tempo to both ends of ``[0, duration_s]``."""
     lead_s = float(np.median(np.diff(beats_s[:9])))
     tail_s = float(np.median(np.diff(beats_s[-9:])))
     before = int(beats_s[0] / lead_s)
@@ -233,7 +241,7 @@ def cover(beats_s: NDArray[np.float64], duration_s: float) -> NDArray[np.float64
 
 
 def _strengths(envelope: Envelope, beats_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the strongest onset within two frames of each beat."""
+    """Return the greatest onset strength within two frames of each beat."""
     frames = np.rint((beats_s + LATENCY_S) * FRAMES_PER_S).astype(int)
     near = np.clip(frames[:, None] + np.arange(-2, 3), 0, len(envelope) - 1)
     strengths: NDArray[np.float64] = envelope[near].max(axis=1).astype(np.float64)

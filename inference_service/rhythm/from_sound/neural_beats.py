@@ -1,9 +1,8 @@
-"""Beats, downbeats and metre by a network of our own and a bar pointer.
+"""Estimate beats, downbeats and metre with our own network and a bar pointer.
 
-:mod:`.network` tells how like a beat and a downbeat each fiftieth of a
-second is; :mod:`.bar_pointer` finds the bars that fit that best. Long
-recordings go through the network in windows whose seams do not show. Where the network hears no
-beat, beats are a steady grid, as :mod:`.librosa_beats` makes it.
+:mod:`.network` predicts beat and downbeat activations for every frame, and :mod:`.bar_pointer`
+decodes them. Long recordings are processed in windows with overlap, which does not change the
+result. Without a clear pulse, beats are a steady grid as in :mod:`.librosa_beats`.
 """
 
 from __future__ import annotations
@@ -37,29 +36,30 @@ from inference_service.settings import ModelSettings
 
 WINDOW_FRAMES: Final = 4096
 SMOOTHED_BEATS: Final = 5
-"""Over so many beats a parabola is fitted: frames are coarser than players."""
+"""Number of beats over which a parabola is fitted, to undo the rounding to frames."""
 
 MIN_CLARITY: Final = 0.2
+"""Least mean activation at the beats for a pulse. No record of how it was chosen."""
 COMPOUND_SHARE: Final = 0.5
 
 Activations = NDArray[np.float32]
-"""Shape (3, T), probabilities: a beat, a downbeat, beats that divide in three."""
+"""Probabilities of a beat, a downbeat, and beats that divide into three, shape (3, T)."""
 
 
 class NeuralBeatEstimator:
-    """Finds the beats of a recording.
+    """Estimates the rhythm of a recording with a network.
 
     Parameters
     ----------
     network : BeatNet
     device : str
-        That the network is on.
+        Device of the network.
     """
 
     def __init__(self, network: BeatNet, device: str = "cpu") -> None:
         self._network = network
         self._device = device
-        # numba compiles the decoder when it is first called: now, and not within a request.
+        # numba compiles the decoder on its first call: do that now, not within a request.
         decode_bars(np.full(100, 0.1), np.full(100, 0.05), FRAMES_PER_S)
 
     def estimate(
@@ -69,7 +69,7 @@ class NeuralBeatEstimator:
         chords: Sequence[ChordSegment],
         report: Report,
     ) -> Rhythm:
-        """Return a rhythm that covers the waveform; a steady one where no beat is to be heard."""
+        """Return beats over the whole waveform; a steady grid if there is no clear pulse."""
         activations = self.predict(waveform, report)
         path = decode_bars(
             activations[0].astype(np.float64), activations[1].astype(np.float64), FRAMES_PER_S
@@ -87,14 +87,14 @@ class NeuralBeatEstimator:
         )
 
     def predict(self, waveform: Waveform, report: Report) -> Activations:
-        """Return what the network makes of a recording."""
-        features = self._hear(waveform, report)
+        """Return the activations of a recording."""
+        features = self._compute_features(waveform, report)
         length = features.shape[1]
         context = self._network.config.context_frames
         windows = iterate_windows(length, WINDOW_FRAMES, 2 * context)
         return crossfade(self._iterate_outputs(features, windows, report), length, margin=context)
 
-    def _hear(self, waveform: Waveform, report: Report) -> Features:
+    def _compute_features(self, waveform: Waveform, report: Report) -> Features:
         blocks = []
         total = count_feature_frames(waveform)
         for number, block in enumerate(iterate_features(waveform)):
@@ -133,15 +133,15 @@ def build(entry: ModelFiles, settings: ModelSettings) -> NeuralBeatEstimator:
 
 
 def clarity(activations: Activations, path: BarPath) -> float:
-    """Return the mean probability of a beat, the best within a frame, at the decoded beats."""
+    """Return the mean beat activation at the decoded beats, the largest within one frame."""
     near = np.clip(path.frames[:, None] + np.arange(-1, 2), 0, activations.shape[1] - 1)
     return float(activations[0][near].max(axis=1).mean())
 
 
 def name_metre(path: BarPath, compound: float) -> str:
-    """Return the signature of most of the music; ``compound`` is how like threes its beats are."""
+    """Return the prevailing time signature; ``compound`` is the probability of a compound metre."""
     length = int(np.bincount(path.lengths).argmax())
-    if length == 6:  # beats that are eighths
+    if length == 6:  # the beats are eighths
         return "6/8"
     if compound > COMPOUND_SHARE and length in (2, 3):
         return f"{3 * length}/8"
@@ -149,7 +149,7 @@ def name_metre(path: BarPath, compound: float) -> str:
 
 
 def _smooth(beats_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Even out the rounding to frames, by no more than it is."""
+    """Smooth the beats, moving each by at most one frame."""
     if len(beats_s) < SMOOTHED_BEATS:
         return beats_s
     fitted = savgol_filter(beats_s, SMOOTHED_BEATS, polyorder=2)
@@ -160,6 +160,6 @@ def _smooth(beats_s: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _steady(beats_s: NDArray[np.float64]) -> Rhythm:
-    """Common time from the first beat."""
+    """Return a rhythm in common time, with a downbeat at the first beat."""
     beats = tuple(Beat(float(t), index % 4 + 1) for index, t in enumerate(beats_s))
     return Rhythm(beats, 60.0 / typical_period_s(beats_s), "4/4")
