@@ -1,4 +1,4 @@
-"""Instruments for a piece, as a MIDI file: a piano alone, a band, an orchestra's strings."""
+"""Arranges a piece as a MIDI file: for a piano alone, a band, or an orchestra's strings."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PROGRAMS: Final[dict[Role, tuple[int, ...]]] = {
 
 
 def arrange(piece: Piece, grooves: Sequence[Groove], random: Generator) -> tuple[bytes, Piece]:
-    """Return a MIDI file and what it plays."""
+    """Return a MIDI file, and the piece that it plays."""
     style = random.random()
     lines = list(piece.lines)
     alone = all(line.role == "drums" for line in lines)
@@ -91,7 +91,7 @@ def _draw_program(role: Role, random: Generator) -> int:
 
 
 def add_bass(piece: Piece, random: Generator) -> Line | None:
-    """Return a bass line below the lowest notes that sound in each part of a bar."""
+    """Return a bass line on the lowest pitch class of each beat, or of each few beats."""
     events = [line.notes for line in piece.lines if line.role != "drums" and len(line.notes)]
     if not events or len(piece.beats_s) < 4:
         return None

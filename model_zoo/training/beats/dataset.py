@@ -1,9 +1,8 @@
-"""Excerpts of the prepared pieces, spoilt a little differently each time.
+"""Excerpts of the prepared pieces, augmented at random.
 
-Spoiling works on features (:mod:`inference_service.rhythm.from_sound.features`), whose linear
-magnitudes are
-``expm1`` of them: gain, an equaliser's curve, a noise floor, a shift along the bins, missing bands
-and moments, and another tempo by interpolation along time.
+Augmentation works on features (:mod:`inference_service.rhythm.from_sound.features`), whose
+``expm1`` are linear magnitudes: gain, an equaliser's curve, a noise floor, a shift along the bins,
+masked bands and times, and another tempo by interpolation along time.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ from inference_service.rhythm.from_sound.features import FRAMES_PER_S
 EXCERPT_FRAMES: Final = 1500
 STRETCH: Final = (0.82, 1.22)
 DRONE_SHARE: Final = 0.03
-"""Of excerpts, in which one moment lasts: where nothing happens there are no beats."""
+"""Share of excerpts that hold one frame throughout: where nothing changes there are no beats."""
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A prepared piece: features of shape (F, T), float16; beats in frames."""
+    """A prepared piece: features of shape (F, T), float16; beats in frames, with fractions."""
 
     name: str
     features: NDArray[np.float16]
@@ -64,7 +63,7 @@ def load_example(path: Path) -> Example:
 
 
 class Pool:
-    """The examples of a folder; more may come while training runs."""
+    """The examples in a folder, to which :mod:`.prepare` may add while training runs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -72,7 +71,7 @@ class Pool:
         self._known: set[str] = set()
 
     def refresh(self) -> None:
-        """Load what is new."""
+        """Load the examples that were added."""
         for path in sorted(self.folder.glob("*.npz")):
             if path.name not in self._known:
                 self._known.add(path.name)
@@ -80,12 +79,12 @@ class Pool:
 
     @property
     def hours(self) -> float:
-        """Of sound."""
+        """Hours of sound."""
         frames = sum(len(example.features.T) for example in self.examples)
         return frames / FRAMES_PER_S / 3600
 
     def draw_batch(self, size: int, random: Generator) -> Batch:
-        """Draw excerpts of different pieces, spoilt."""
+        """Draw augmented excerpts, of different pieces if there are enough."""
         chosen = random.choice(len(self.examples), size, replace=len(self.examples) < size)
         excerpts = [_excerpt(self.examples[int(index)], random) for index in chosen]
         features, beat, downbeat, valid = (
@@ -107,14 +106,14 @@ def _excerpt(example: Example, random: Generator) -> tuple[NDArray[np.float32], 
         return _drone(piece, random)
     held = min(piece.shape[1], EXCERPT_FRAMES)
     features = np.zeros((len(piece), EXCERPT_FRAMES), np.float32)
-    features[:, :held] = _spoil(piece[:, :held], random)
+    features[:, :held] = _augment(piece[:, :held], random)
     frames = np.rint((example.beats - start) / stretch).astype(int)
     inside = (frames >= 0) & (frames < held)
     beat = np.zeros(EXCERPT_FRAMES, np.float32)
     downbeat, valid = beat.copy(), beat.copy()
     beat[frames[inside]] = 1.0
     downbeat[frames[inside & (example.positions == 1)]] = 1.0
-    # Before the first beat and after the last one nobody counted.
+    # Before the first beat and after the last one there are no labels.
     first, last = frames[0] - 10, frames[-1] + 10
     valid[max(first, 0) : max(min(last, held), 0)] = 1.0
     return features, beat, downbeat, valid
@@ -122,7 +121,7 @@ def _excerpt(example: Example, random: Generator) -> tuple[NDArray[np.float32], 
 
 def _drone(piece: NDArray[np.float32], random: Generator) -> tuple[NDArray[np.float32], ...]:
     moment = piece[:, [int(random.integers(piece.shape[1]))]]
-    features = _spoil(np.repeat(moment, EXCERPT_FRAMES, axis=1), random)
+    features = _augment(np.repeat(moment, EXCERPT_FRAMES, axis=1), random)
     nothing = np.zeros(EXCERPT_FRAMES, np.float32)
     return features, nothing, nothing, np.ones(EXCERPT_FRAMES, np.float32)
 
@@ -135,7 +134,7 @@ def _resample_time(features: NDArray[np.float32], length: int) -> NDArray[np.flo
     return resampled
 
 
-def _spoil(features: NDArray[np.float32], random: Generator) -> NDArray[np.float32]:
+def _augment(features: NDArray[np.float32], random: Generator) -> NDArray[np.float32]:
     bins, frames = features.shape
     if random.random() < 0.4:
         shift = int(random.integers(-4, 5))
@@ -155,13 +154,13 @@ def _spoil(features: NDArray[np.float32], random: Generator) -> NDArray[np.float
         )
         rayleigh = random.rayleigh(0.8, (bins, frames)) * floor[:, None]
         linear = np.hypot(linear, rayleigh.astype(np.float32))
-    spoilt: NDArray[np.float32] = np.log1p(linear).astype(np.float32)
+    augmented: NDArray[np.float32] = np.log1p(linear).astype(np.float32)
     if random.random() < 0.3:
         width = int(random.integers(6, 24))
         first = int(random.integers(0, bins - width))
-        spoilt[first : first + width] = 0.0
+        augmented[first : first + width] = 0.0
     if random.random() < 0.2:
         width = int(random.integers(10, 75))
         begin = int(random.integers(0, max(frames - width, 1)))
-        spoilt[:, begin : begin + width] = 0.0
-    return spoilt
+        augmented[:, begin : begin + width] = 0.0
+    return augmented

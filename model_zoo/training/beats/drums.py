@@ -1,4 +1,4 @@
-"""Drums to a piece: a drummer's performance laid over its beats, or an invented pattern."""
+"""Drum parts: a drummer's recorded performance fitted to a piece's beats, or a made-up pattern."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CRASH: Final = 49
 
 
 def add_drums(piece: Piece, grooves: Sequence[Groove], random: Generator) -> Line | None:
-    """Return a drum line that fits the piece's beats, or None where it has no steady ones."""
+    """Return a drum line that fits the piece's beats, or None if they are not steady."""
     downbeats = np.flatnonzero(piece.positions == 1)
     if len(downbeats) < 2 or len(piece.beats_s) < 8:
         return None
@@ -57,7 +57,7 @@ def _fits(groove: Groove, piece: Piece, bpm: float) -> bool:
 def _loop(
     groove: Groove, piece: Piece, downbeats: NDArray[np.intp], random: Generator
 ) -> NDArray[np.float64]:
-    """Return (beat index, key, velocity) of a groove that begins on a downbeat and repeats."""
+    """Return (beat index, key, velocity) of a recorded groove, looped from a downbeat."""
     beat_q = 4.0 / groove.unit * (3 if piece.compound == 1 else 1)
     hits = np.column_stack([groove.hits[:, 0] / beat_q, groove.hits[:, 2:4]])
     hits[:, 1] = [OTHER_DRUMS.get(int(key), key) for key in hits[:, 1]]
@@ -94,7 +94,7 @@ def _invent(piece: Piece, downbeats: NDArray[np.intp], random: Generator) -> NDA
 
 
 def _backbeat(bar: int, style: float, random: Generator) -> tuple[list[float], list[float]]:
-    """Return the bar's kicks and snares, in beats."""
+    """Return the times of a bar's kicks and of its snares, in beats."""
     if bar == 3:
         return [0.0], [1.0, 2.0] if style < 0.6 else [2.0]
     if bar == 2:

@@ -1,4 +1,4 @@
-"""Lead sheets (OpenEWLD) with an accompaniment as a pianist or a band would invent it."""
+"""Lead sheets (OpenEWLD) with an accompaniment in the patterns of pianists and bands."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from model_zoo.training.sources.piece import Line, make_line
 from model_zoo.training.sources.scores import WrittenPiece, beats_of
 
 Hit = tuple[float, float, str]
-"""Beat within the bar, length in beats, and what: ``b``ass root, ``f``ifth, ``c``hord, or the
-number of a chord's note, for arpeggios."""
+"""Beat within the bar, length in beats, and what is played: ``b`` the root in the bass, ``f`` its
+fifth, ``c`` the chord, or a digit, the index of the chord's note in an arpeggio."""
 
 
 def accompany(score: WrittenPiece, chords: list[Chord], random: Generator) -> list[Line]:
-    """Return the melody, chords and a bass, in quarters."""
+    """Return lines for the melody, the chords and a bass, with times in quarters."""
     beats_q, positions, bar_beats, compound = beats_of(score)
     melody = lines_of(score, random)[:1]
     if not chords:
@@ -63,7 +63,7 @@ def _swung(beat: float) -> float:
 
 
 def _swing_quarters(beats: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Move the middle of each beat to its last third."""
+    """Swing: move what stands at the middle of a beat to its last third."""
     whole = np.floor(beats + 1e-6)
     rest = np.clip(beats - whole, 0.0, 1.0)
     swung: NDArray[np.float64] = whole + np.where(
@@ -73,7 +73,7 @@ def _swing_quarters(beats: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def draw_pattern(bar_beats: int, compound: bool, random: Generator) -> list[Hit]:
-    """Draw what is played in each bar."""
+    """Draw the hits of a bar, which every bar repeats."""
     choices = _COMPOUND if compound else _SIMPLE
     options = choices.get(bar_beats, choices[4 if not compound else 2])
     return options[int(random.integers(len(options)))]

@@ -1,7 +1,7 @@
-"""Renders pieces and keeps their features: a file each, float16.
+"""Renders pieces and stores their features, a file for each piece, float16.
 
-Pieces are drawn without end, and kept as they come, so that training may begin on the first of
-them; a piece's number is its seed. Development pieces come from songs and scores of their own.
+Each piece is written as soon as it is rendered, so that training may start on the first of them; a
+piece's number is its seed. Development pieces come from songs and scores that training never uses.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ SHARES: Final = {
     "grooves": 0.08,
 }
 DEV_SHARE: Final = 20
-"""One score in so many is for development; of songs, see :func:`.splits.assign_song`."""
+"""One score in twenty is for development; songs are assigned by :func:`.splits.assign_song`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Corpora:
-    """What there is to render."""
+    """The music to render from."""
 
     songs: Path
     song_numbers: list[int]
@@ -57,9 +57,10 @@ class Corpora:
 
 
 def load_corpora(symbolic: Path, *, dev: bool, folders: Sequence[Path] = ()) -> Corpora:
-    """Read the archives; songs and scores of the training or the development part.
+    """Read the songs and scores of the training or the development part from the archives.
 
-    Of other ``folders``, see :func:`.catalogue.list_folder`, what passes the filters.
+    From other ``folders``, see :func:`.catalogue.list_folder`, come the pieces that pass the
+    filters.
 
     Raises
     ------
@@ -100,7 +101,7 @@ def draw_piece(corpora: Corpora, random: Generator) -> Piece:
     Raises
     ------
     ValueError
-        If the one drawn is of no use, as by an odd metre: draw again.
+        If the piece drawn cannot be used, for example because of its metre: draw again.
     """
     kind = str(random.choice(list(SHARES), p=list(SHARES.values())))
     if kind == "grooves":
@@ -116,7 +117,7 @@ def draw_piece(corpora: Corpora, random: Generator) -> Piece:
 
 
 def play_from(corpora: Corpora, kind: str, random: Generator) -> Piece:
-    """Draw one of the songs, at another tempo, or one of a kind of scores, performed; all of it.
+    """Return a whole piece: a song at a random tempo, or a score performed.
 
     Raises
     ------
@@ -136,12 +137,12 @@ def play_from(corpora: Corpora, kind: str, random: Generator) -> Piece:
 
 
 def render_piece(corpora: Corpora, random: Generator, target: Path) -> float:
-    """Render a drawn piece and keep its features; return its length in seconds.
+    """Draw and render a piece, and store its features; return its length in seconds.
 
     Raises
     ------
     ValueError
-        If the piece drawn is of no use.
+        If the piece drawn cannot be used.
     """
     piece = draw_piece(corpora, random)
     if len(piece.beats_s) < 8:
@@ -175,7 +176,7 @@ def render_piece(corpora: Corpora, random: Generator, target: Path) -> float:
 def prepare(
     symbolic: Path, cache: Path, *, hours: float, dev: bool, say: Callable[[str], None]
 ) -> None:
-    """Render until the cache's part holds so many hours."""
+    """Render until this part of the cache holds ``hours`` of sound."""
     folder = cache / ("dev" if dev else "train")
     folder.mkdir(parents=True, exist_ok=True)
     corpora = load_corpora(symbolic, dev=dev)

@@ -1,8 +1,8 @@
-"""Written music as somebody might perform it.
+"""Performs written music with a simple model of timing.
 
-Tempo is a base tempo times a smooth random course, with a slowing at the end of some phrases;
-onsets have errors of their own, chords are spread, durations are shortened, accents follow the
-bar a little. A third of all performances are deadpan, as of a computer.
+The tempo is a base tempo times a smooth random curve, slower at the end of some phrases; onsets
+have independent errors, chords are spread, durations shortened, and accents follow the bar
+slightly. A third of all performances are exact, as a computer plays.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def perform(score: WrittenPiece, lines: list[Line], random: Generator) -> Piece:
 
 
 def humanise(piece: Piece, random: Generator) -> Piece:
-    """Perform a deadpan piece, about its own tempos; return any other as it is."""
+    """Perform a piece whose timing is exact, near its own tempos; return any other as it is."""
     if not piece.deadpan:
         return piece
     beat_s = float(np.median(np.diff(piece.beats_s))) if len(piece.beats_s) > 1 else 0.5
@@ -47,9 +47,9 @@ def humanise(piece: Piece, random: Generator) -> Piece:
 
 
 def _perform(piece: Piece, beat: float, end: float, rate: float, random: Generator) -> Piece:
-    """Perform a piece whose times are in some unit, of which ``rate`` pass in a second.
+    """Perform a piece whose times are in any unit, of which ``rate`` pass in a second.
 
-    ``beat`` is the length of a beat and ``end`` that of the piece at least, in that unit.
+    In that unit, ``beat`` is the length of a beat, and ``end`` is at least the length of the piece.
     """
     deadpan = random.random() < 0.33
     grid = np.arange(0.0, end, beat / 2)
@@ -79,7 +79,7 @@ def _perform(piece: Piece, beat: float, end: float, rate: float, random: Generat
 
 
 def draw_bpm(score: WrittenPiece, beat_q: float, compound: bool, random: Generator) -> float:
-    """Draw beats a minute: plausible for the metre, and playable."""
+    """Draw beats per minute that suit the metre and are playable."""
     centre = {0.5: 150.0, 2.0: 70.0}.get(beat_q, 70.0 if compound else 100.0)
     bpm = float(centre * np.exp(random.normal(0.0, 0.3)))
     onsets_per_q = len(np.unique(np.round(score.onset_q, 3))) / max(float(score.onset_q[-1]), 1.0)
@@ -94,7 +94,7 @@ def _walk(
     deadpan: bool,
     random: Generator,
 ) -> NDArray[np.float64]:
-    """Return the seconds at each point of a grid, beginning with a short silence."""
+    """Return the time in seconds of each grid point, after a short silence."""
     log_tempo = np.zeros(count)
     if not deadpan:
         for width, depth in ((16 * bar_beats, 0.06), (2 * bar_beats, 0.03), (1, 0.008)):
@@ -113,7 +113,7 @@ def _walk(
 
 
 def lines_of(score: WrittenPiece, random: Generator) -> list[Line]:
-    """Return a line for each staff, in quarters, each at a loudness of its own."""
+    """Return a line for each staff, with times in quarters and a random loudness."""
     lines = []
     for line in staves_of(score):
         notes = line.notes.copy()

@@ -1,1 +1,1 @@
-"""Training of the network that reads rhythm from performed notes."""
+"""Training of the networks that read rhythm (:mod:`.notes`) and bars (:mod:`.bars`) from notes."""

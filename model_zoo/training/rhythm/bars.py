@@ -136,7 +136,7 @@ def draw_batch(pieces: Pieces, random: Generator, size: int) -> Batch:
 
 
 def compute_loss(logits: Tensor, downbeat: Tensor, metre: Tensor) -> Tensor:
-    """Return the loss of a batch."""
+    """Return the loss of a batch, a scalar."""
     known = torch.isfinite(downbeat)
     lines = functional.binary_cross_entropy_with_logits(logits[..., 0][known], downbeat[known])
     metres = functional.cross_entropy(

@@ -71,7 +71,7 @@ def load_pieces(folder: Path) -> Pieces:
             try:
                 found.append(parse_score(name, text))
             except ValueError:
-                continue  # a score of rests, or of words
+                continue  # a score without notes
     return pieces
 
 
@@ -164,7 +164,7 @@ def _excerpt(piece: WrittenPiece, notes: int, rng: np.random.Generator) -> Writt
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One performance, as features and targets of attacks and of notes."""
+    """A performance: features and targets of its attacks and its notes."""
 
     attacks: NDArray[np.float32]
     notes: NDArray[np.float32]
@@ -174,14 +174,14 @@ class Example:
 
 
 def label(played: Performance, shift: int = 0) -> Example:
-    """Describe a performance, moved by ``shift`` semitones, and say what is right."""
+    """Return the features and targets of a performance transposed by ``shift`` semitones."""
     pitch = played.pitch + shift
     attacks = find_attacks(played.onset_s)
     order = np.lexsort((pitch, attacks.index))
     count = len(attacks.onset_s)
     main = ~played.extra
     written_q = np.full(count, np.nan)
-    for note in order[::-1]:  # the lowest note of an attack has the last word
+    for note in order[::-1]:  # so that the lowest note of an attack decides
         if main[note]:
             written_q[attacks.index[note]] = played.onset_q[note]
     known = np.isfinite(written_q)
@@ -254,7 +254,7 @@ def _attack_targets(
 
 
 def _nearest_interval(quarters: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the class of each written interval, IGNORED where there is none for it."""
+    """Return the class of each written interval, IGNORED if it has none."""
     nearest = np.abs(quarters[:, None] - _INTERVAL_VALUES[None, :]).argmin(1)
     fits = np.abs(_INTERVAL_VALUES[nearest] - quarters) < 0.015
     longest = quarters > _INTERVAL_VALUES[-2] + 0.5
@@ -262,7 +262,7 @@ def _nearest_interval(quarters: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _local_tempo(q: NDArray[np.float64], onset_s: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Octaves of seconds a quarter around each place: the slope over two quarters either side."""
+    """Return log2 of the seconds per quarter at each place, over two quarters to either side."""
     steps, first = np.unique(q, return_index=True)
     if len(steps) < 2:
         return np.full(len(q), np.nan, np.float32)
@@ -275,7 +275,7 @@ def _local_tempo(q: NDArray[np.float64], onset_s: NDArray[np.float64]) -> NDArra
 
 
 def crop(example: Example, length: int, rng: np.random.Generator) -> Example | None:
-    """Cut out ``length`` attacks; None where there are fewer than half."""
+    """Cut out ``length`` attacks at random; None if there are fewer than half of that."""
     count = len(example.attacks)
     if count < length // 2:
         return None

@@ -1,12 +1,11 @@
-"""A model of expressive performance: written music to notes as a person would play them.
+"""A model of expressive performance: from written music to played notes.
 
-Tempo drifts as an autoregressive walk, arches over phrases, slows at ends, halts at fermatas and
-breaths; attacks of a chord spread, the melody leads; ornaments are played out; notes are held
-short, legato or by the pedal; some are wrong or missing. The magnitudes span those reported for
-pianists (Repp, "Diversity and commonality in music performance", JASA 92, 1992; Goebl, "Melody
-lead in piano performance", JASA 110, 2001; Widmer and Goebl, "Computational models of expressive
-music performance", JNMR 33:3, 2004), drawn anew for every performance. Seeded by the generator
-that the caller gives.
+The tempo drifts as an autoregressive walk, arches over phrases, slows at their ends, and halts at
+fermatas and breaths; chords are spread and the melody leads; ornaments are played out; notes are
+held short, legato or by the pedal; some are wrong or missing. Magnitudes are drawn anew for every
+performance, from ranges that span those reported for pianists (Repp, "Diversity and commonality in
+music performance", JASA 92, 1992; Goebl, "Melody lead in piano performance", JASA 110, 2001; Widmer
+and Goebl, "Computational models of expressive music performance", JNMR 33:3, 2004).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from model_zoo.training.sources.scores import MARKS, WrittenPiece
 Floats = NDArray[np.float64]
 
 STEP_Q: Final = 0.125
-"""Resolution of the tempo curve."""
+"""Resolution of the tempo curve, in quarters."""
 
 _TRILL, _MORDENT, _TURN, _TREMOLO, _ARPEGGIO, _STACCATO, _FERMATA = range(len(MARKS))
 NO_HAND: Final = -1
@@ -30,16 +29,16 @@ NO_HAND: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """N played notes, sorted by onset, with what they were written as.
+    """N played notes, sorted by onset, with the written notes behind them.
 
     Attributes
     ----------
     onset_s, offset_s : np.ndarray, shape (N,)
     pitch, velocity : np.ndarray of int, shape (N,)
     onset_q, duration_q : np.ndarray, shape (N,)
-        Written place and length of the note, or of the one that it ornaments.
+        Written place and length of the note, or of the note that it ornaments.
     extra : np.ndarray of bool, shape (N,)
-        Graces, and what an ornament adds to its note.
+        True for grace notes and for the notes that an ornament adds.
     hand : np.ndarray of int, shape (N,)
         0 upper staff, 1 lower, :data:`NO_HAND` where the music has no two staves.
     swung : bool
@@ -59,7 +58,7 @@ class Performance:
 
 
 def select(piece: WrittenPiece, keep: NDArray[np.bool_]) -> WrittenPiece:
-    """Return the piece with some of its notes."""
+    """Return the piece with the notes that ``keep`` selects."""
     return replace(
         piece,
         onset_q=piece.onset_q[keep],
@@ -123,7 +122,7 @@ def perform(piece: WrittenPiece, rng: np.random.Generator, *, solo: bool = False
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """What stays the same through a performance."""
+    """Properties that stay constant through a performance."""
 
     freedom: float
     chord_spread_s: float
@@ -156,12 +155,12 @@ class _Style:
 def _tempo_map(
     piece: WrittenPiece, style: _Style, rng: np.random.Generator, solo: bool
 ) -> tuple[tuple[Floats, Floats], bool]:
-    """Return knots (quarters, seconds) of the performance's time, and whether it swings."""
+    """Return the tempo map as knots (quarters, seconds), and whether eighths are swung."""
     stop_q = float((piece.onset_q + piece.duration_q).max()) + 4
     grid_q = np.arange(-2.0, stop_q + STEP_Q, STEP_Q)
     places = np.unique(np.round(piece.onset_q, 3))
-    density = len(places) / max(float(places[-1] - places[0]), 1.0)  # attacks a quarter
-    rate = rng.lognormal(np.log(2.6 if solo else 4.2), 0.45)  # attacks a second
+    density = len(places) / max(float(places[-1] - places[0]), 1.0)  # attacks per quarter
+    rate = rng.lognormal(np.log(2.6 if solo else 4.2), 0.45)  # attacks per second
     quarter_s = float(np.clip(density / rate, 0.2, 2.2))
     beat_q = 1.5 if piece.bar_unit[0] == 8 else 1.0
     log_tempo = style.freedom * (
@@ -202,7 +201,7 @@ def _tempo_map(
 def _walk(
     grid_q: Floats, every_q: float, deviation: float, memory: float, rng: np.random.Generator
 ) -> Floats:
-    """Return an autoregressive walk, a value ``every_q``, interpolated on the grid."""
+    """Return an autoregressive walk with a value ``every_q`` quarters, interpolated on the grid."""
     count = int((grid_q[-1] - grid_q[0]) / every_q) + 2
     noise = rng.normal(0, deviation, count)
     values = np.empty(count)
@@ -214,7 +213,7 @@ def _walk(
 
 
 def _arches(piece: WrittenPiece, grid_q: Floats, rng: np.random.Generator) -> Floats:
-    """Faster in the middle of a phrase, slower at its ends."""
+    """Return a tempo curve that is faster in the middle of a phrase and slower at its ends."""
     bars = int(rng.choice([2, 4, 4, 8]))
     edges = piece.bar_start_q[int(rng.integers(0, bars)) :: bars]
     if len(edges) < 2:
@@ -228,7 +227,7 @@ def _arches(piece: WrittenPiece, grid_q: Floats, rng: np.random.Generator) -> Fl
 def _retards(
     piece: WrittenPiece, grid_q: Floats, beat_q: float, rng: np.random.Generator
 ) -> Floats:
-    """Slowing before some bar lines."""
+    """Return a tempo curve that slows before some bar lines."""
     slower = np.zeros(len(grid_q))
     for bar_q in piece.bar_start_q[1:]:
         if rng.random() < 0.05:
@@ -244,7 +243,7 @@ def _attack_times(
     style: _Style,
     rng: np.random.Generator,
 ) -> Floats:
-    """Return when each note begins."""
+    """Return the onset of each note, in seconds."""
     placed_s = np.interp(piece.onset_q, *seconds)
     keys, attack = np.unique(np.round(piece.onset_q, 3), return_inverse=True)
     onset_s = placed_s + rng.normal(0, style.attack_noise_s, len(keys))[attack]
@@ -281,7 +280,7 @@ def _releases(
     style: _Style,
     rng: np.random.Generator,
 ) -> Floats:
-    """Return when each note ends: by the finger, or by the pedal."""
+    """Return the offset of each note, in seconds, as the finger or the pedal ends it."""
     stop_s = np.interp(piece.onset_q + piece.duration_q, *seconds)
     held = np.maximum(stop_s - onset_s, 0.03)
     part = np.clip(style.articulation + rng.normal(0, 0.12, len(held)), 0.2, 1.25)
@@ -318,7 +317,7 @@ def _velocities(piece: WrittenPiece, rng: np.random.Generator) -> Floats:
 
 
 def _ornaments(piece: WrittenPiece, table: Floats, rng: np.random.Generator) -> Floats:
-    """Play out trills and their kin: the notes that they add; their own is shortened in place."""
+    """Return the notes that trills and other ornaments add; main notes are shortened in place."""
     added: list[Floats] = []
     marked = piece.marks[:, [_TRILL, _MORDENT, _TURN, _TREMOLO]]
     for note in np.flatnonzero(marked.any(axis=1) & ~piece.grace):
@@ -359,7 +358,7 @@ def _ornaments(piece: WrittenPiece, table: Floats, rng: np.random.Generator) -> 
 
 
 def _mistakes(table: Floats, style: _Style, rng: np.random.Generator) -> Floats:
-    """Leave notes out and strike wrong ones."""
+    """Drop notes, and add wrong ones."""
     if not style.wrong:
         return table
     kept = rng.random(len(table)) >= style.wrong

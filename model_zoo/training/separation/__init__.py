@@ -1,1 +1,1 @@
-"""How the separator of our own learns: what it hears, mixed on the fly, and the loop."""
+"""Training of the network that separates a singer from a band, on mixes made on the fly."""

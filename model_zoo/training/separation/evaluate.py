@@ -1,15 +1,16 @@
 """Signal-to-distortion ratios of separators on excerpts with true stems.
 
-Two definitions, in decibels, the larger the better, the median over excerpts of each:
+Two definitions, in decibels; the median over excerpts is reported:
 
 ``bss``
-    BSS Eval version 3 as ``mir_eval.separation.bss_eval_sources`` computes it, of the channels'
-    mean over the whole excerpt: what a filter of 512 taps can mend is forgiven (Vincent, Gribonval
-    and Févotte, "Performance measurement in blind audio source separation", IEEE TASLP 2006).
+    BSS Eval version 3 as ``mir_eval.separation.bss_eval_sources`` computes it, on the channels'
+    mean over the whole excerpt: errors that a filter of 512 taps could correct are forgiven
+    (Vincent, Gribonval and Févotte, "Performance measurement in blind audio source separation",
+    IEEE TASLP 2006).
 ``plain``
-    The energy of the true stem over that of the error, both channels: nothing is forgiven.
+    The energy of the true stem over that of the error, on both channels; nothing is forgiven.
 
-Excerpts in which either stem is silent have no such ratio and are left out.
+Excerpts in which either stem is silent have no ratio and are left out.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from inference_service.progress import Report, ignore
 from model_zoo.training.separation.recordings import RATE_HZ, Song, as_samples
 
 Separate = Callable[[Waveform], Mapping[str, Waveform]]
-"""Mixture to stems, "vocals" among them; the others together are the accompaniment."""
+"""From a mixture to stems: "vocals", and others whose sum is the accompaniment."""
 
 
 class Separator(Protocol):
-    """Any of the service's."""
+    """A separator of the service."""
 
     def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
         """Return the stems."""
@@ -42,12 +43,12 @@ class Separator(Protocol):
 
 
 SILENCE: Final = 1e-4
-"""Stems whose level is below are silent."""
+"""Stems whose root mean square is below this are silent."""
 
 
 @dataclass
 class Figures:
-    """A separator's, excerpt by excerpt, in decibels; and the seconds it took and heard."""
+    """A separator's ratios in decibels by excerpt, and the seconds that it took and was given."""
 
     bss_vocals: list[float] = field(default_factory=list)
     bss_accompaniment: list[float] = field(default_factory=list)
@@ -106,15 +107,15 @@ def format_table(figures: Mapping[str, Figures]) -> str:
 
 
 def halve(mixture: Waveform) -> dict[str, Waveform]:
-    """Half the mixture for either stem: what doing nothing is worth."""
+    """Return half the mixture as either stem: the baseline of doing nothing."""
     half = Waveform(mixture.samples * np.float32(0.5), mixture.sample_rate_hz)
     return {"vocals": half, "accompaniment": half}
 
 
 def take_percussive(mixture: Waveform) -> dict[str, Waveform]:
-    """librosa's harmonic-percussive separation at a window of 370 ms, the percussive for vocals.
+    """Return the percussive part of librosa's HPSS at a window of 370 ms as the vocals.
 
-    Singing changes in so long a window, where what instruments hold does not.
+    Singing changes within so long a window; notes held by instruments do not.
     """
     spectra = librosa.stft(mixture.samples, n_fft=16384, hop_length=4096)
     _, percussive = hpss(spectra)
@@ -128,13 +129,13 @@ def take_percussive(mixture: Waveform) -> dict[str, Waveform]:
 
 
 def silently(separator: Separator) -> Separate:
-    """Return what a separator does, with nobody told how far it is."""
+    """Return a function that runs a separator without reporting progress."""
     return lambda mixture: separator.separate(mixture, ignore)
 
 
 def _compute_bss(true: Samples, found: Samples) -> tuple[float, float]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # mir_eval's, of its own future
+        warnings.simplefilter("ignore")  # mir_eval warns that it will drop this module
         ratios, *_ = mir_eval.separation.bss_eval_sources(
             true.mean(1), found.mean(1) + 1e-9, compute_permutation=False
         )

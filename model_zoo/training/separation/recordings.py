@@ -1,16 +1,15 @@
-"""Stems to learn from and to measure with, held in memory.
+"""Stems for training and evaluation, held in memory.
 
-Two collections, both for non-commercial use, neither part of the project, and a third:
+Three collections; the first two are for non-commercial use and no part of the project:
 
 ``stems_dev``
-    MUSDB18's excerpts of 7 s: a folder each, ``drums``, ``bass``, ``other`` and ``vocals``. Every
-    third folder by name is for measuring and never trained with.
+    MUSDB18's excerpts of 7 s: a folder for each, with ``drums``, ``bass``, ``other`` and
+    ``vocals``. Every third folder by name is held out and never trained on.
 ``karaoke_train``
-    MIR-1K: a file each, the accompaniment left and the singer right. Recorded at 16 kHz: above
-    8 kHz, which is nearly nothing, they say nothing about voices.
-
+    MIR-1K: a file for each clip, accompaniment on the left and singer on the right. The clips were
+    recorded at 16 kHz and hold nothing above 8 kHz, so nothing is learnt from there.
 rendered
-    What :mod:`.rendered` makes, kept as MIR-1K is.
+    The output of :mod:`.rendered`, in the format of MIR-1K.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ INSTRUMENTS: Final = ("drums", "bass", "other")
 KARAOKE_LIMIT_HZ: Final = 7_500.0
 RENDERED_LIMIT_HZ: Final = 10_000.0
 DEV_EVERY: Final = 9
-"""Of the folders to train with, so many-eth tells how learning goes and is not trained with."""
+"""Every ninth of the other folders is for evaluation during training."""
 
 Stored = NDArray[np.int16]
 
@@ -46,9 +45,9 @@ class Song:
     name : str
     vocals : np.ndarray, shape (2, N), int16
     instruments : tuple of np.ndarray, shape (2, N), int16
-        Sound together.
+        Their sum is the accompaniment.
     limit_hz : float
-        Above this the recording says nothing.
+        The recording holds nothing above this frequency.
     """
 
     name: str
@@ -59,7 +58,7 @@ class Song:
 
 @dataclass(frozen=True, slots=True)
 class Recordings:
-    """What there is, by use."""
+    """Songs by collection; ``dev`` is held out of ``bands`` for evaluation during training."""
 
     bands: tuple[Song, ...]
     karaoke: tuple[Song, ...]
@@ -68,7 +67,7 @@ class Recordings:
 
 
 def load_recordings(data: Path, rendered: Path, say: Callable[[str], None] = print) -> Recordings:
-    """Load everything that may be trained with; ``rendered`` is the folder of songs so made.
+    """Load all songs for training; ``rendered`` is the folder of rendered ones.
 
     Raises
     ------
@@ -85,14 +84,14 @@ def load_recordings(data: Path, rendered: Path, say: Callable[[str], None] = pri
 
 
 def iterate_held_back(data: Path) -> Iterator[Song]:
-    """Yield the songs of ``stems_dev`` that are for measuring alone."""
+    """Yield the songs of ``stems_dev`` that are held out."""
     for number, folder in enumerate(_folders(data)):
         if is_held_back(number):
             yield load_band(folder)
 
 
 def is_held_back(number: int) -> bool:
-    """Whether the so many-eth folder by name is for measuring alone."""
+    """Return whether the folder with this number, by name from 0, is held out."""
     return number % 3 == 2
 
 
@@ -105,7 +104,7 @@ def load_band(folder: Path) -> Song:
 
 
 def load_duo(path: Path, limit_hz: float) -> Song:
-    """Load a recording of two channels that are two sources."""
+    """Load a recording with the accompaniment on the left and the singer on the right."""
     accompaniment, singer = _load(path)
     return Song(path.stem, _double(singer), (_double(accompaniment),), limit_hz)
 

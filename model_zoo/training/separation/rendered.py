@@ -1,7 +1,7 @@
-"""Songs that nobody recorded: bands played by soundfonts and samples, sung from speech.
+"""Renders songs: bands of soundfonts and samples, with singing made from speech.
 
-Freely licensed throughout, where the recordings are not. Each is kept as MIR-1K is: the band left,
-the singer right, both of one level.
+Unlike the recordings, they are freely licensed. Each is stored as MIR-1K is: the band on the left,
+the singer on the right, both at the same level.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEVEL: Final = 0.08
 def write_songs(
     symbolic: Path, folder: Path, count: int, seed: int, say: Callable[[str], None]
 ) -> None:
-    """Write so many songs as FLAC; those that are there already are left as they are."""
+    """Write ``count`` songs as FLAC, except those that exist."""
     folder.mkdir(parents=True, exist_ok=True)
     corpora = load_corpora(symbolic, dev=False)
     for number in range(count):
@@ -41,12 +41,12 @@ def write_songs(
 
 
 def render_song(corpora: Corpora, random: Generator) -> tuple[Samples, Samples]:
-    """Render a band and its singer, shape (N,) both."""
+    """Return a rendered band and its singer, each of shape (N,)."""
     while True:
         try:
             scene = draw_scene(corpora, random, "band")
             parts = [_render_part(scene, random, sung=sung) for sung in (False, True)]
-        except ValueError:  # nobody sings, or nobody plays
+        except ValueError:  # a song without a singer or without a band
             continue
         size = max(len(part) for part in parts)
         band, singer = (np.pad(part, (0, size - len(part))) for part in parts)

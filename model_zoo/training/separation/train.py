@@ -87,7 +87,8 @@ def settle(
     """Recompute the statistics of an averaged network's batch normalisations.
 
     Averaged statistics describe the activations of the networks that were averaged, not those of
-    the average: with them it separates worse than any of these networks.
+    the average: with them it separates worse than any of these networks (experiment 008: vocals
+    1.2 dB after 20 minutes, 4.1 dB with recomputed statistics).
     """
     normalisations = [
         m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)

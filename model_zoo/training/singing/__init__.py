@@ -1,8 +1,8 @@
 """Training of the network that cuts singing into notes.
 
 ``python -m model_zoo.training.singing prepare`` renders melodies whose notes are known, ``train``
-learns from them, ``export`` ships what was learnt. In the order in which data flow:
-:mod:`.residue` leaves some of a band with a singer, :mod:`.prepare` draws melodies, makes them
-sound and keeps what the network hears of them, :mod:`.dataset` and :mod:`.train` learn, :mod:`.dev`
-measures, :mod:`.export` chooses the costs of notes.
+learns from them, ``export`` writes the weights for serving. The modules, in the order of the data:
+:mod:`.residue` imitates what a separator leaves of a band, :mod:`.prepare` draws and renders
+melodies and stores their features, :mod:`.dataset` cuts excerpts, :mod:`.train` trains,
+:mod:`.dev` evaluates, :mod:`.export` chooses the decoder's costs.
 """

@@ -1,7 +1,7 @@
-"""Excerpts of the melodies that were prepared, each heard a little differently every time.
+"""Excerpts of the prepared melodies, augmented at random.
 
-The spectrogram passes another equaliser, louder or softer, over other noise; the register is told
-wrongly by up to half an octave, so that nothing is learnt of particular pitches.
+The spectrogram is equalised, made louder or softer, and given a noise floor; the pitch that the
+network reads is shifted by up to half an octave, so that it learns nothing of particular pitches.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from inference_service.tagger.singing.features import (
 
 EXCERPT_FRAMES: Final = 750
 MAX_BEND: Final = 1.5
-"""Semitones; a frame further from its note is an error of the contour's, or a consonant."""
+"""Semitones; a frame further from its note is an error of the contour, or a consonant."""
 
 MIN_CONFIDENCE: Final = 0.3
 REGISTER: Final = 0.5
-"""Octaves by which an excerpt's pitch is told wrongly, at most."""
+"""Greatest shift of the pitch that the network reads, in octaves."""
 
 PITCH_ROW: Final = 1
 CONFIDENCE_ROW: Final = 0
@@ -40,7 +40,7 @@ CONFIDENCE_ROW: Final = 0
 
 @dataclass(frozen=True, slots=True)
 class Melody:
-    """What was prepared.
+    """A prepared melody: the network's inputs, and the notes.
 
     Attributes
     ----------
@@ -48,9 +48,9 @@ class Melody:
     spectrogram : np.ndarray, shape (F, COLUMNS * T), float16
     contour : np.ndarray, shape (R, T), float32
     pitch, confidence : np.ndarray, shape (T,), float64
-        Of the contour, MIDI numbers in fractions.
+        Of the contour; pitches are MIDI numbers with fractions.
     notes : np.ndarray, shape (N, 4)
-        Onset and offset in seconds, pitch in fractions, velocity.
+        Onset and offset in seconds, pitch with fractions, velocity.
     """
 
     kind: str
@@ -68,14 +68,14 @@ class Melody:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Excerpts.
+    """Excerpts and their targets.
 
     Attributes
     ----------
     spectrogram : Tensor, shape (B, F, COLUMNS * T)
     contour : Tensor, shape (B, R, T)
     onset : Tensor, shape (B, T)
-        Each onset's share in the two frames about it, by nearness; together 1.
+        1 for each onset, shared between the two nearest frames in proportion to nearness.
     sounding : Tensor, shape (B, T)
     bend : Tensor, shape (B, T)
         Semitones from the contour to the note, where ``bent`` is 1.
@@ -91,12 +91,12 @@ class Batch:
 
 
 def load_melodies(folder: Path) -> list[Melody]:
-    """Read all that :mod:`.prepare` wrote into a folder.
+    """Read all melodies that :mod:`.prepare` wrote into a folder.
 
     Raises
     ------
     FileNotFoundError
-        If that is nothing.
+        If there are none.
     """
     melodies = [load_melody(path) for path in sorted(folder.glob("*.npz"))]
     if not melodies:
@@ -120,7 +120,7 @@ def load_melody(path: Path) -> Melody:
 
 
 def draw_batch(melodies: Sequence[Melody], size: int, random: Generator) -> Batch:
-    """Draw excerpts of different melodies."""
+    """Draw augmented excerpts, of different melodies if there are enough."""
     chosen = random.choice(len(melodies), size, replace=len(melodies) < size)
     excerpts = [_excerpt(melodies[int(index)], random) for index in chosen]
     return Batch(*(torch.from_numpy(np.stack(parts)) for parts in zip(*excerpts, strict=True)))
@@ -129,7 +129,7 @@ def draw_batch(melodies: Sequence[Melody], size: int, random: Generator) -> Batc
 def draw_targets(
     melody: Melody, start: int, frames: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Return what the network should tell of frames from ``start`` on, as :class:`Batch` has it."""
+    """Return the targets of :class:`Batch` for the frames from ``start`` on."""
     onset, sounding, bend, bent = np.zeros((4, frames), np.float32)
     begins = melody.notes[:, 0] / HOP_S - start
     ends = melody.notes[:, 1] / HOP_S - start
@@ -153,14 +153,14 @@ def _excerpt(melody: Melody, random: Generator) -> tuple[NDArray[np.float32], ..
     held = min(total - start, EXCERPT_FRAMES)
     spectrogram = np.zeros((SPECTROGRAM.bins, COLUMNS * EXCERPT_FRAMES), np.float32)
     columns = slice(COLUMNS * start, COLUMNS * (start + held))
-    spectrogram[:, : COLUMNS * held] = _spoil(melody.spectrogram[:, columns], random)
+    spectrogram[:, : COLUMNS * held] = _augment(melody.spectrogram[:, columns], random)
     contour = np.zeros((len(melody.contour), EXCERPT_FRAMES), np.float32)
     contour[:, :held] = melody.contour[:, start : start + held]
     contour[PITCH_ROW] += contour[CONFIDENCE_ROW] * random.uniform(-REGISTER, REGISTER)
     return spectrogram, contour, *draw_targets(melody, start, EXCERPT_FRAMES)
 
 
-def _spoil(logs: NDArray[np.float16], random: Generator) -> NDArray[np.float32]:
+def _augment(logs: NDArray[np.float16], random: Generator) -> NDArray[np.float32]:
     bins, columns = logs.shape
     points = np.linspace(0, bins - 1, int(random.integers(3, 8)))
     curve_db = np.interp(np.arange(bins), points, random.uniform(-6, 6, len(points)))

@@ -1,4 +1,4 @@
-"""Figures on development melodies: F1 of onsets, with pitches, with offsets, by mir_eval."""
+"""Figures on development melodies: F1 of onsets, with pitches, and with offsets, by mir_eval."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIGURES: Final = ("onset", "pitch", "offset")
 
 
 def predict(network: SingingNet, melody: Melody) -> Outputs:
-    """Return what a network makes of a melody."""
+    """Return a network's outputs for a melody."""
     device = next(network.parameters()).device
     spectrogram = torch.from_numpy(melody.spectrogram.astype(np.float32))[None].to(device)
     with torch.inference_mode():
@@ -41,8 +41,10 @@ def predict(network: SingingNet, melody: Melody) -> Outputs:
 def measure(
     melodies: Sequence[Melody], heard: Sequence[Outputs], options: DecodingOptions
 ) -> dict[str, float]:
-    """Return the mean F1 of all melodies in which something is sung, by :data:`FIGURES`; for those
-    in which nothing is, the notes found in a minute."""
+    """Return the mean F1 scores over melodies with singing, by the names in :data:`FIGURES`.
+
+    For melodies without singing: ``stray_per_minute``, the notes found per minute.
+    """
     scores: list[list[float]] = []
     found, listened_s = 0, 0.0
     for melody, outputs in zip(melodies, heard, strict=True):

@@ -1,10 +1,10 @@
-"""Renders melodies and keeps what the network hears of them: a file each.
+"""Renders melodies and stores the network's inputs, a file for each melody.
 
-A melody of the corpora is sung (:mod:`model_zoo.training.sound.singing`), alone or over a band from
-whose mix it was taken again, or played by a wind or string instrument, since whoever records one
-voice alone may play one too; in some there is the band without a singer, in which nothing is to be
-found. Melodies are drawn without end and kept as they come, each by the seed that is its number.
-Development melodies come from pieces and speakers that are in no other.
+A melody of the corpora is either sung (:mod:`model_zoo.training.sound.singing`), alone or separated
+from a mix with a band, or played by a wind or string instrument, since people record these alone
+too. Some examples hold the remains of a band without a singer, and so no notes. Each melody is
+written as soon as it is rendered, and its number is its seed. Development melodies come from pieces
+and speakers that training never uses.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from model_zoo.training.tagger.scene import Scene, draw_scene
 Kind = Literal["alone", "band", "player", "nobody"]
 SHARES: Final[dict[Kind, float]] = {"alone": 0.62, "band": 0.24, "player": 0.1, "nobody": 0.04}
 DEV_SPEAKERS: Final = 8
-"""One speaker in so many is for development."""
+"""One speaker in eight is for development."""
 
 DAMAGED_SHARE: Final = 0.75
 STEM_STRENGTH: Final = 0.3
-"""How often a separated singer is damaged, relative to one who was recorded alone."""
+"""Probability of damage to a separated singer, relative to one who was recorded alone."""
 
 DEV_SEED: Final = 1_000_000
 BLANK: Final = np.zeros((0, 4))
@@ -53,14 +53,14 @@ Notes = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What there is to sing, and who sings."""
+    """The melodies to sing, and the speakers who sing them."""
 
     corpora: Corpora
     bank: Bank
 
 
 def load_sources(symbolic: Path, *, dev: bool) -> Sources:
-    """Read the corpora and the speakers, of the training or the development part.
+    """Read the corpora and the speakers of the training or the development part.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def load_sources(symbolic: Path, *, dev: bool) -> Sources:
 def prepare(
     symbolic: Path, cache: Path, *, hours: float, dev: bool, say: Callable[[str], None]
 ) -> None:
-    """Render until the cache's part holds so many hours."""
+    """Render until this part of the cache holds ``hours`` of sound."""
     folder = cache / ("dev" if dev else "train")
     folder.mkdir(parents=True, exist_ok=True)
     sources = load_sources(symbolic, dev=dev)
@@ -96,20 +96,20 @@ def prepare(
 
 
 def render_melody(sources: Sources, random: Generator) -> tuple[Samples, Notes, Kind]:
-    """Draw a melody and make it sound.
+    """Draw a melody and render it.
 
     Returns
     -------
     samples : np.ndarray, shape (N,), float32, at ``fluidsynth.RATE_HZ``
     notes : np.ndarray, shape (M, 4)
-        Onset and offset in seconds, pitch in fractions, velocity.
+        Onset and offset in seconds, pitch with fractions, velocity.
     kind : str
     """
     kind = list(SHARES)[int(random.choice(len(SHARES), p=list(SHARES.values())))]
     while True:
         try:
             samples, notes = _RENDERERS[kind](sources, random)
-        except ValueError:  # a piece of no use, or silent
+        except ValueError:  # a piece that cannot be used, or a silent one
             continue
         strength = 1.0 if kind in ("alone", "player") else STEM_STRENGTH
         if random.random() < DAMAGED_SHARE:
@@ -166,7 +166,7 @@ def _draw_until(
 
 
 def _end_before_next(notes: Notes) -> Notes:
-    """Return notes of which only one sounds at a time, as they are told."""
+    """Return the notes with each cut off where the next one begins."""
     ended = notes.copy()
     ended[:-1, 1] = np.minimum(ended[:-1, 1], ended[1:, 0])
     line: Notes = ended[ended[:, 1] > ended[:, 0]]

@@ -1,9 +1,9 @@
-"""Recordings of singers with labels, as melodies to choose notes' costs on.
+"""Labelled recordings of singers, on which the decoder's costs are chosen.
 
-Networks that learnt from re-pitched speech are too sure of themselves when they hear people: where
-a singer slides, they cut. What a note must be worth is therefore chosen on half of a set of
-recordings, the first by name, which keeps takes of one singer together; figures are stated on the
-other half. Weights learn from none.
+A network that learnt from re-pitched speech is overconfident on real singers and cuts notes where
+they slide. The costs of a note are therefore chosen on half of a set of recordings, the first by
+name, which keeps takes of one singer together; figures are reported on the other half too. No
+weights are learnt from these recordings.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from model_zoo.training.singing.dataset import Melody
 
 
 def hear(clips: Iterable[Clip]) -> list[Melody]:
-    """Return what the network is shown of each clip, and the notes that are in it.
+    """Return the network's inputs for each clip, with its labelled notes.
 
     Raises
     ------
     ValueError
-        If a clip's labels do not tell of notes.
+        If a clip's labels hold no notes.
     """
     tracker = SwiftF0Tagger()
     return [_hear(clip, tracker) for clip in clips]
 
 
 def take_first_half(clips: Iterable[Clip]) -> list[Clip]:
-    """Return those that costs may be chosen on."""
+    """Return the first half of the clips by name, on which costs may be chosen."""
     ordered = sorted(clips, key=lambda clip: clip.name)
     return ordered[: len(ordered) // 2]
 

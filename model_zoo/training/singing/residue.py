@@ -1,7 +1,7 @@
-"""A singer as separation leaves one: with some of the band, and without some of the voice.
+"""Imitates a separated singer: some of the band is left, some of the voice is missing.
 
-No separator is run: the masks that it would have to find are known here, and are spoilt. What is
-left of the band follows the singer's own spectrum in time and frequency, as it does in a stem.
+No separator is run: the ideal mask is computed from the two sources and then degraded. What is left
+of the band follows the singer's spectrum in time and frequency, as it does in a real stem.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from model_zoo.training.sound.fluidsynth import RATE_HZ
 
 WINDOW_S: Final = 0.07
 BALANCE_DB: Final = (-8.0, 12.0)
-"""The singer's level against the band's, in the mix."""
+"""The singer's level relative to the band's, in the mix."""
 
 BLEED_DB: Final = (-24.0, -6.0)
-"""The band's level where it is only softer, against the mix's."""
+"""The band's remaining level relative to the mix, where no mask is used."""
 
 MASKED_SHARE: Final = 0.7
-"""How often a mask is spoilt; the band is only softer otherwise."""
+"""Probability that a degraded mask is used; otherwise the band is only made softer."""
 
 BLUR: Final = (1, 9)
-"""Bins and frames over which a mask is smeared."""
+"""Range of the number of bins and frames over which a mask is blurred."""
 
 LEAK: Final = (0.0, 0.12)
-"""The least that a mask lets through."""
+"""Range of a mask's lowest value."""
 
 
 def separate_badly(singer: Samples, band: Samples, random: Generator) -> Samples:
-    """Mix a singer with a band, and take the band out again, as well as can be expected.
+    """Mix a singer with a band, and return an imperfect separation of the singer.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def separate_badly(singer: Samples, band: Samples, random: Generator) -> Samples
     Returns
     -------
     np.ndarray, shape (N,), float32
-        What is taken for the singer.
+        The singer as a separator might return one.
     """
     gain_db = float(random.uniform(*BALANCE_DB))
     band = band * np.float32(_level(singer) / max(_level(band), 1e-6) * 10 ** (-gain_db / 20))
@@ -60,7 +60,7 @@ def _mask(singer: Samples, band: Samples, random: Generator) -> Samples:
     mask = power / (power + other + 1e-9)
     width, length = (int(n) for n in random.integers(BLUR[0], BLUR[1], 2, endpoint=True))
     mask = np.clip(uniform_filter(mask, (width, length)), 0.0, 1.0)
-    # A network is wrong here and there for a while.
+    # A network errs over stretches of time, not frame by frame.
     wrong = random.random((2 + mask.shape[0] // 40, 2 + mask.shape[1] // 12))
     rows = np.linspace(0, wrong.shape[0] - 1, mask.shape[0]).astype(int)
     columns = np.linspace(0, wrong.shape[1] - 1, mask.shape[1]).astype(int)
