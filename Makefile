@@ -15,6 +15,7 @@ help:  ## List the targets
 setup:  ## Build the virtual environment with every pinned dependency
 	@deploy/setup.sh $(VENV)
 
+run demo: export EXTRAS ?= bot,service
 run: setup  ## Start the service and the bot; without BOT_TOKEN, a chat page in the browser
 	@VENV=$(VENV) deploy/run.sh
 

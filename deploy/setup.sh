@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the virtual environment: every pinned dependency, the Chordino plugin and the notation
-# fonts, which come inside wheels. Runs again only when what it installs has changed.
+# fonts, which come inside wheels. Runs again only when what it installs has changed, or when more
+# is asked for than is there.
 #
 #   deploy/setup.sh [VENV]     default: .venv
 #
@@ -8,15 +9,25 @@
 # TORCH_INDEX  where to take torch from, as in
 #              TORCH_INDEX=https://download.pytorch.org/whl/cpu, which spares machines without a
 #              GPU the gigabytes of CUDA that PyPI's own build brings
-# EXTRAS       what to install (default: bot,service,dev)
+# EXTRAS       what to install (default: bot,service,training,dev)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 venv=${1:-.venv}
-extras=${EXTRAS:-bot,service,dev}
-stamp="$venv/.notabot-$(cat pyproject.toml deploy/constraints.txt deploy/no-deps.txt deploy/setup.sh \
-    | cksum | tr ' ' '-')-${extras//,/-}"
-[ -e "$stamp" ] && exit 0
+extras=${EXTRAS:-bot,service,training,dev}
+# The stamp names what is installed: the state of the files that say it, and the extras.
+stamp="$venv/.notabot-$(cat pyproject.toml deploy/constraints.txt deploy/no-deps-*.txt deploy/setup.sh \
+    | cksum | tr ' ' '-')-"
+installed=$(compgen -G "$stamp*" || true)
+installed=-${installed#"$stamp"}-
+missing=
+for extra in ${extras//,/ }; do
+    [[ $installed == *-$extra-* ]] || missing=yes
+done
+[ -z "$missing" ] && exit 0
+for extra in ${installed//-/ }; do  # what is there stays up to date
+    [[ ,$extras, == *,$extra,* ]] || extras+=,$extra
+done
 
 find_python() {
     for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3; do
@@ -51,11 +62,24 @@ esac
 echo "Installing the pinned dependencies ($extras) ..."
 pip install --quiet --constraint deploy/constraints.txt --editable ".[$extras]"
 
+for extra in service training; do
+    case ",$extras," in
+    *,$extra,*)
+        pip install --quiet --no-deps --requirement "deploy/no-deps-$extra.txt"
+        ;;
+    esac
+done
+
 case ",$extras," in
 *,service,*)
-    pip install --quiet --no-deps --requirement deploy/no-deps.txt
+    # torchaudio's libraries are linked with CUDA's: beside a torch without CUDA they do not load,
+    # and torchaudio imports only where they are absent. What Notabot uses of it is Python.
+    if ! "$venv/bin/python" -c 'import torchaudio' 2>/dev/null; then
+        rm -f "$venv"/lib/python3.*/site-packages/torchaudio/lib/*.so
+        "$venv/bin/python" -c 'import torchaudio'
+    fi
     ;;
 esac
 
 rm -f "$venv"/.notabot-*
-touch "$stamp"
+touch "$stamp${extras//,/-}"

@@ -2,16 +2,17 @@
 
 Every kind is a ``torch.nn.Module`` that takes ``torch.Tensor, shape (B, N), float`` and returns
 magnitudes, ``torch.Tensor, shape (B, F, T), float32``, with ``T = N // hop + 1``: frame ``t`` is
-centred on sample ``t * hop``, and the signal is zero outside its ends. They come from nnAudio, the
-wavelet transform from ptwt; they hold no trainable parameters, and compute in float32 even under
-autocast, because the long kernels of the low bins lose their precision in half.
+centred on sample ``t * hop``, and the signal is zero outside its ends. The mel spectrogram comes
+from torchaudio, the others from nnAudio. They hold no trainable parameters, and compute in float32
+even under autocast, because the long kernels of the low bins lose their precision in half.
 
 Kinds
 -----
 stft
     Hann window of ``window_s``; the lowest ``bins`` bins. As ``np.abs(librosa.stft(...))``.
 mel
-    Slaney's mel filters on that. As ``librosa.feature.melspectrogram(..., power=1)``.
+    Slaney's mel filters on that. As ``librosa.feature.melspectrogram(..., power=1)``. torchaudio's
+    takes half the time of nnAudio's, which convolves where this one transforms.
 gammatone
     Slaney's fourth-order gammatone filters, equally spaced on the ERB scale, on that; unlike
     nnAudio's own scaling, each filter has gain 1 at its centre.
@@ -22,36 +23,18 @@ vqt
     Variable-Q: the same with bandwidths widened by ``gamma_hz`` (Schörkhuber et al., "A Matlab
     toolbox for efficient perfect reconstruction time-frequency transforms with log-frequency
     resolution", 2014), and so shorter kernels at low frequencies. As ``librosa.vqt``.
-cwt
-    Complex Morlet wavelets at the same frequencies as cqt. As ``np.abs(pywt.cwt(...))``, sampled
-    at the frames. Computed over pieces of the signal, some scales at a time: memory is bounded.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-import numpy as np
-import ptwt
-import pywt
 import torch
-from nnAudio.features import CQT1992v2, Gammatonegram, MelSpectrogram
-from nnAudio.features.stft import STFT
-from nnAudio.utils import create_cqt_kernels
 from torch import Tensor, nn
+from torchaudio.transforms import MelSpectrogram
 
-Kind = Literal["stft", "mel", "gammatone", "cqt", "vqt", "cwt"]
-
-WAVELET_BANDWIDTH: Final = 8.0
-"""Variance parameter of the Morlet wavelet, in periods squared: about 4 periods a wave packet."""
-
-WAVELET_HALF_SUPPORT: Final = 8.0
-"""Periods on each side, PyWavelets' own bound; the envelope has fallen to exp(-8) there."""
-
-CWT_FFT_SAMPLES: Final = 2**17
-CWT_SCALES_AT_ONCE: Final = 12
+Kind = Literal["stft", "mel", "gammatone", "cqt", "vqt"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +50,14 @@ class SpectrogramConfig:
         From frame to frame; rounded to whole samples.
     bins : int
     f_min_hz : float
-        The lowest bin's centre (cqt, vqt, cwt) or the lowest filter's beginning (mel, gammatone);
+        The lowest bin's centre (cqt, vqt) or the lowest filter's beginning (mel, gammatone);
         not for stft.
     f_max_hz : float or None
         The highest filter's end (mel, gammatone); half the sample rate where None.
     window_s : float
         Of stft, mel and gammatone; rounded to an even number of samples.
     bins_per_octave : int
-        Of cqt, vqt and cwt.
+        Of cqt and vqt.
     gamma_hz : float
         Of vqt; 0 makes it a cqt.
 
@@ -123,7 +106,7 @@ class SpectrogramConfig:
     @property
     def top_hz(self) -> float:
         """The highest frequency that the bins reach."""
-        if self.kind in ("cqt", "vqt", "cwt"):
+        if self.kind in ("cqt", "vqt"):
             return self.f_min_hz * 2 ** ((self.bins - 1) / self.bins_per_octave)
         return self.f_max_hz or self.sample_rate_hz / 2
 
@@ -134,23 +117,35 @@ class SpectrogramConfig:
 
 def build_spectrogram(config: SpectrogramConfig) -> nn.Module:
     """Return the module: ``(B, N)`` to magnitudes ``(B, F, T)``, float32; see above."""
-    if config.kind == "cwt":
-        return _WaveletTransform(config)
-    return _Float32(_build_nnaudio(config))
+    return _Float32(_build_mel(config) if config.kind == "mel" else _build_nnaudio(config))
+
+
+def _build_mel(config: SpectrogramConfig) -> nn.Module:
+    module: nn.Module = MelSpectrogram(
+        config.sample_rate_hz,
+        n_fft=config.fft_samples,
+        hop_length=config.hop_samples,
+        f_min=config.f_min_hz,
+        f_max=config.f_max_hz,
+        n_mels=config.bins,
+        power=1.0,
+        pad_mode="constant",
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    return module
 
 
 def _build_nnaudio(config: SpectrogramConfig) -> nn.Module:
+    # Imported here: nnAudio takes two seconds, and beats and singing need mel spectrograms alone.
+    from nnAudio.features import CQT1992v2, Gammatonegram
+    from nnAudio.features.stft import STFT
+
     common: dict[str, Any] = {
         "sr": config.sample_rate_hz,
         "hop_length": config.hop_samples,
         "pad_mode": "constant",
         "verbose": False,
-    }
-    filters = {
-        "n_fft": config.fft_samples,
-        "fmin": config.f_min_hz,
-        "fmax": config.f_max_hz,
-        "power": 1.0,
     }
     module: nn.Module
     match config.kind:
@@ -161,10 +156,15 @@ def _build_nnaudio(config: SpectrogramConfig) -> nn.Module:
                 output_format="Magnitude",
                 **common,
             )
-        case "mel":
-            module = MelSpectrogram(n_mels=config.bins, **filters, **common)
         case "gammatone":
-            gammatonegram = Gammatonegram(n_bins=config.bins, **filters, **common)
+            gammatonegram = Gammatonegram(
+                n_fft=config.fft_samples,
+                n_bins=config.bins,
+                fmin=config.f_min_hz,
+                fmax=config.f_max_hz,
+                power=1.0,
+                **common,
+            )
             gammatonegram.gammatone_basis *= config.fft_samples
             module = gammatonegram
         case _:
@@ -181,6 +181,8 @@ def _build_nnaudio(config: SpectrogramConfig) -> nn.Module:
 
 def _widen_bands(module: nn.Module, config: SpectrogramConfig) -> None:
     """Give a constant-Q module the kernels of a variable-Q transform."""
+    from nnAudio.utils import create_cqt_kernels
+
     kernels, module.kernel_width, lengths, _ = create_cqt_kernels(
         1.0 / (2.0 ** (1.0 / config.bins_per_octave) - 1.0),
         config.sample_rate_hz,
@@ -212,51 +214,6 @@ class _Float32(nn.Module):
         with torch.autocast(samples.device.type, enabled=False):
             spectrogram: Tensor = self.module(samples.float())
         return spectrogram
-
-
-class _WaveletTransform(nn.Module):
-    """Magnitudes of a continuous wavelet transform at the frames."""
-
-    def __init__(self, config: SpectrogramConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.wavelet = pywt.ContinuousWavelet(f"cmor{WAVELET_BANDWIDTH}-1.0")
-        octaves = np.arange(config.bins) / config.bins_per_octave
-        self.scales = config.sample_rate_hz / (config.f_min_hz * 2.0**octaves)
-
-    def forward(self, samples: Tensor) -> Tensor:
-        hop = self.config.hop_samples
-        frames = self.config.count_frames(samples.shape[-1])
-        margin = math.ceil(WAVELET_HALF_SUPPORT * self.scales[0]) + 1
-        # ptwt pads a piece and a wavelet to a power of two: fill it.
-        chunk_frames = max(1, (CWT_FFT_SAMPLES - 4 * margin) // hop)
-        with torch.autocast(samples.device.type, enabled=False):
-            # Zeros up to the last chunk's end, and as far as the longest wavelet reaches.
-            end = (frames - 1) * hop + 1 + margin
-            padded = nn.functional.pad(samples.float(), (margin, end - samples.shape[-1]))
-            chunks = [
-                self._transform(
-                    padded[
-                        :,
-                        first * hop : (min(first + chunk_frames, frames) - 1) * hop
-                        + 1
-                        + 2 * margin,
-                    ],
-                    margin,
-                )
-                for first in range(0, frames, chunk_frames)
-            ]
-        return torch.cat(chunks, dim=-1)
-
-    def _transform(self, samples: Tensor, margin: int) -> Tensor:
-        """Magnitudes at every hop from ``margin`` to ``margin`` before the end."""
-        groups = []
-        for first in range(0, len(self.scales), CWT_SCALES_AT_ONCE):
-            scales = self.scales[first : first + CWT_SCALES_AT_ONCE]
-            coefficients, _ = ptwt.cwt(samples, scales, self.wavelet)
-            frames = coefficients[..., margin : -margin : self.config.hop_samples]
-            groups.append(frames.abs().float())
-        return torch.cat(groups).transpose(0, 1)
 
 
 class LogCompression(nn.Module):

@@ -84,14 +84,15 @@ class MaskingSeparator:
         """
         rate_hz, length = mixture.sample_rate_hz, mixture.samples.shape[-1]
         own_hz = self._network.config.sample_rate_hz
-        samples = resample(mixture.samples, rate_hz, own_hz)
+        samples = resample(mixture.samples, rate_hz, own_hz, self._device)
         level = float(np.sqrt(np.mean(np.square(samples), dtype=np.float64))) if length else 0.0
         vocals = np.zeros_like(mixture.samples)
         if level > SILENCE:
             whole = -(-samples.shape[-1] // self._step) * self._step
             heard = crossfade(self._hear(samples, whole, LEVEL / level, report), whole,
                               margin=self._margin)  # fmt: skip
-            found = resample(heard[:, : samples.shape[-1]], own_hz, rate_hz)[:, :length]
+            heard = heard[:, : samples.shape[-1]]
+            found = resample(heard, own_hz, rate_hz, self._device)[:, :length]
             vocals[:, : found.shape[-1]] = found
         report(1.0)
         return {

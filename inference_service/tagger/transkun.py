@@ -4,13 +4,10 @@ TransKun 2.0.1 (Yan and Duan, "Scoring Time Intervals Using Non-Hierarchical Tra
 Automatic Piano Transcription", ISMIR 2024; package ``transkun``, MIT, weights in its wheel) scores
 every interval between two frames as a note and decodes the best path with a semi-Markov CRF.
 
-Two deviations from the package's own command line:
-
-- segments of 16 s advance by :data:`HOP_S` instead of 8 s. The decoding hands each segment's open
-  notes to the next one, so overlap buys little and costs the whole time again: on 21 recordings of
-  seven pianos, onset F1 is 0.995 with 8 s, 0.993 with 14 s and 0.992 with 15 s, in half the time;
-- torchaudio is not needed: the one thing asked of it, a bank of mel filters, is part of the
-  checkpoint.
+One deviation from the package's own command line: segments of 16 s advance by :data:`HOP_S`
+instead of 8 s. The decoding hands each segment's open notes to the next one, so overlap buys little
+and costs the whole time again: on 21 recordings of seven pianos, onset F1 is 0.995 with 8 s, 0.993
+with 14 s and 0.992 with 15 s, in half the time.
 """
 
 from __future__ import annotations
@@ -37,37 +34,6 @@ HOP_S: Final = 14.0
 HIGHEST_PITCH: Final = 108
 LOWEST_PITCH: Final = 21
 """Events below it are pedals: TransKun writes control changes as negative pitches."""
-
-
-class _MelSpectrum(architecture.MelSpectrum):  # type: ignore[misc]
-    """TransKun's front end, its filters left empty for the checkpoint to fill.
-
-    The original builds them with torchaudio, whose wheel does not load beside a CPU torch.
-    """
-
-    def __init__(
-        self,
-        windowSize: int,  # noqa: N803  the original's own names
-        f_min: float,
-        f_max: float,
-        n_mels: int,
-        fs: int,
-        nExtraWins: int = 0,  # noqa: N803
-        log: bool = False,
-        eps: float = 1e-5,
-        toMono: bool = False,  # noqa: N803
-    ) -> None:
-        nn.Module.__init__(self)
-        self.outputDim = n_mels
-        self.nChannel = nExtraWins + 1
-        self.register_buffer("freq2mels", torch.zeros(windowSize // 2 + 1, n_mels))
-        self.log = log
-        self.eps = eps
-        self.spectrogramExtractor = architecture.Spectrum(windowSize, nExtraWins)
-        self.toMono = toMono
-
-
-architecture.MelSpectrum = _MelSpectrum
 
 
 class TranskunTagger:
@@ -110,7 +76,7 @@ class TranskunTagger:
         Not reentrant: one thread owns the device. Between two reports lie at most a module of
         the network or the decoding of one segment, which is a single call of up to some seconds.
         """
-        samples = resample(waveform.samples, waveform.sample_rate_hz, self._model.fs)
+        samples = resample(waveform.samples, waveform.sample_rate_hz, self._model.fs, self._device)
         padding_s = 2 * (self._segment_s - self._hop_s)
         segments = math.ceil((waveform.duration_s + padding_s) / self._hop_s)
         self._report = report

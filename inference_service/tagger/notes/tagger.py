@@ -110,8 +110,9 @@ class TransformerTagger:
         """Return what the network makes of a recording, as float16."""
         config = self._network.config
         hop = config.spectrogram.hop_samples
-        samples = resample(waveform.mono()[None], waveform.sample_rate_hz, config.sample_rate_hz)
-        samples = set_level(samples[0], config.sample_rate_hz)
+        rate_hz = config.sample_rate_hz
+        samples = resample(waveform.mono(), waveform.sample_rate_hz, rate_hz, self._device)
+        samples = set_level(samples, rate_hz)
         samples = np.pad(samples, (LEAD_FRAMES * hop, 0))
         frames = config.spectrogram.count_frames(len(samples))
         even = frames + frames % 2

@@ -21,6 +21,4 @@ def load_extra(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise MissingExtra(
-            f"{name} is missing ({error}); EXTRAS=bot,service,dev,training make setup installs it"
-        ) from error
+        raise MissingExtra(f"{name} is missing ({error}); make setup installs it") from error

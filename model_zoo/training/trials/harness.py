@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inference_service.audio.spectrogram import Kind as SpectrogramKind
 from inference_service.audio.waveform import Samples
 from inference_service.music.families import FAMILIES
 from inference_service.tagger.notes.decoding import DecodingOptions, Outputs, decode_notes
@@ -37,6 +36,7 @@ from model_zoo.training.trials.clips import EVERY, Clip, excerpt, f1, load_clips
 from model_zoo.training.trials.network import Context, TrialNet
 from model_zoo.training.trials.report import Figures
 from model_zoo.training.trials.spectra import HOP_S, align, build
+from model_zoo.training.trials.spectra import Kind as SpectrogramKind
 
 TRAIN: Final = 240
 """Examples learnt from; dear spectrograms forbid more."""

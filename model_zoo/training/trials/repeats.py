@@ -37,7 +37,6 @@ import torch
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
-from inference_service.audio.spectrogram import Kind
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.progress import ignore
 from inference_service.tagger.notes.decoding import Outputs, apex, peaks
@@ -48,7 +47,7 @@ from model_zoo.training.sound.soundfonts import HELD_BACK_SOUNDFONT, draw_soundf
 from model_zoo.training.tagger.render import encode_tracks
 from model_zoo.training.tagger.scene import Track
 from model_zoo.training.trials.report import Figures, Ledger, digest, save_figure, to_markdown
-from model_zoo.training.trials.spectra import KINDS, build, frequencies_hz
+from model_zoo.training.trials.spectra import KINDS, Kind, build, frequencies_hz
 
 Times = NDArray[np.float64]
 

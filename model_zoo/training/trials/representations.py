@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from inference_service.audio.spectrogram import Kind
 from model_zoo.training.trials.harness import (
     TRAIN,
     list_exams,
@@ -20,7 +19,7 @@ from model_zoo.training.trials.harness import (
 )
 from model_zoo.training.trials.material import load_material
 from model_zoo.training.trials.report import Figures, Ledger, to_markdown
-from model_zoo.training.trials.spectra import measure_cost
+from model_zoo.training.trials.spectra import Kind, measure_cost
 
 ORDER: Final[tuple[Kind, ...]] = ("vqt", "stft", "mel", "gammatone", "cqt", "cwt")
 """The cheap ones first."""

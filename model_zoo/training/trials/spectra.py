@@ -13,15 +13,15 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from inference_service.audio import spectrogram
 from inference_service.audio.spectrogram import (
-    Kind,
     LogCompression,
     SpectrogramConfig,
     build_spectrogram,
@@ -29,6 +29,8 @@ from inference_service.audio.spectrogram import (
 from inference_service.audio.waveform import Samples
 from inference_service.tagger.notes.network import BINS_PER_SEMITONE, SEMITONES, NoteNetConfig
 from model_zoo.training.sound.fluidsynth import RATE_HZ
+
+Kind = spectrogram.Kind | Literal["cwt"]
 
 KINDS: Final[tuple[Kind, ...]] = ("stft", "mel", "cqt", "vqt", "gammatone", "cwt")
 HOP_S: Final = 0.02
@@ -39,11 +41,11 @@ TONE_HZ: Final = 880.0
 
 
 def configure(kind: Kind, hop_s: float = HOP_S) -> SpectrogramConfig:
-    """Return what a spectrogram of a kind computes."""
+    """Return what a spectrogram of a kind computes; wavelets have the bins of constant-Q."""
     own = NoteNetConfig().spectrogram
     logarithmic = kind in ("cqt", "vqt", "cwt")
     return SpectrogramConfig(
-        kind=kind,
+        kind="cqt" if kind == "cwt" else kind,
         sample_rate_hz=RATE_HZ,
         hop_s=hop_s,
         bins=STFT_BINS if kind == "stft" else BINS,
@@ -60,7 +62,16 @@ def build(kind: Kind, hop_s: float = HOP_S) -> nn.Module:
     All are compressed alike: a tone is as far over each one's floor as over the note tagger's.
     """
     floor = NoteNetConfig().floor * _loudest(kind) / _loudest("vqt")
-    return nn.Sequential(build_spectrogram(configure(kind, hop_s)), LogCompression(floor))
+    return nn.Sequential(_build_linear(kind, hop_s), LogCompression(floor))
+
+
+def _build_linear(kind: Kind, hop_s: float = HOP_S) -> nn.Module:
+    config = configure(kind, hop_s)
+    if kind == "cwt":
+        from model_zoo.training.trials.wavelets import WaveletTransform  # needs ptwt
+
+        return WaveletTransform(config)
+    return build_spectrogram(config)
 
 
 @cache
@@ -68,7 +79,7 @@ def _loudest(kind: Kind) -> float:
     """Magnitude of a tone of amplitude 1."""
     time_s = torch.arange(RATE_HZ) / RATE_HZ
     tone = torch.sin(2 * torch.pi * TONE_HZ * time_s)
-    return float(build_spectrogram(configure(kind))(tone[None])[0, :, 20:-20].max())
+    return float(_build_linear(kind)(tone[None])[0, :, 20:-20].max())
 
 
 def frequencies_hz(kind: Kind) -> NDArray[np.float64]:
@@ -80,7 +91,8 @@ def frequencies_hz(kind: Kind) -> NDArray[np.float64]:
     if kind == "stft":
         return fft_hz[: config.bins]
     module = build_spectrogram(config).get_submodule("module")
-    filters = np.square(getattr(module, f"{kind}_basis").numpy())
+    gains = module.get_buffer("mel_scale.fb").T if kind == "mel" else module.gammatone_basis
+    filters = np.square(np.asarray(gains))
     return np.asarray(filters @ fft_hz / filters.sum(axis=1))
 
 
@@ -101,11 +113,11 @@ def align(kind: Kind) -> NDArray[np.float32]:
 
 def measure_cost(kind: Kind, samples: Samples, repeats: int = 3) -> float:
     """Return the processor's seconds for a second of sound, the best of some runs."""
-    spectrogram, batch = build(kind), torch.from_numpy(samples)[None]
+    module, batch = build(kind), torch.from_numpy(samples)[None]
     taken = []
     for _ in range(repeats):
         began = time.process_time()
         with torch.inference_mode():
-            spectrogram(batch)
+            module(batch)
         taken.append(time.process_time() - began)
     return min(taken) * RATE_HZ / len(samples)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference_service.audio.resample import resample, resample_stream
+from inference_service.audio.resample import convert_on_device, resample, resample_stream
 from tests.factories import build_noise, build_tone
 
 
@@ -38,6 +38,24 @@ def test_channels_are_independent() -> None:
     converted = resample(tones, 44100, 22050)
     for channel, tone in zip(converted, tones, strict=True):
         np.testing.assert_array_equal(channel, resample(tone, 44100, 22050))
+
+
+@pytest.mark.parametrize(("from_hz", "to_hz"), [(44100, 16000), (16000, 44100), (44100, 48000)])
+def test_an_accelerator_converts_as_a_cpu_does(from_hz: int, to_hz: int) -> None:
+    tone = build_tone(0.45 * min(from_hz, to_hz), rate_hz=from_hz)
+    samples = np.stack([tone, build_tone(440, rate_hz=from_hz)])
+    ours, theirs = (
+        resample(samples, from_hz, to_hz),
+        convert_on_device(samples, from_hz, to_hz, "cpu"),
+    )
+    assert ours.shape == theirs.shape
+    np.testing.assert_allclose(ours[:, 500:-500], theirs[:, 500:-500], atol=2e-3)
+    np.testing.assert_allclose(ours[1, 500:-500], theirs[1, 500:-500], atol=2e-5)
+
+
+def test_an_accelerator_rejects_as_much() -> None:
+    converted = convert_on_device(build_tone(9000), 44100, 16000, "cpu")
+    assert np.abs(converted)[200:-200].max() < 1e-4
 
 
 @pytest.mark.parametrize(("from_hz", "to_hz"), [(48000, 44100), (16000, 44100), (44100, 44100)])

