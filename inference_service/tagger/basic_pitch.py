@@ -1,15 +1,15 @@
-"""Notes of any instrument, several at once, through Basic Pitch.
+"""Polyphonic notes of any instrument, through Basic Pitch.
 
-Basic Pitch (Bittner et al., "A Lightweight Instrument-Agnostic Model for Polyphonic Note
-Transcription and Multipitch Estimation", ICASSP 2022; package ``basic-pitch``, Apache 2.0). The
-wheel's ``nmp.onnx`` runs through ONNX Runtime; the package itself, which wants TensorFlow, is
-never imported. Windows and their joining follow ``basic_pitch.inference``; notes are decoded as
-``basic_pitch.note_creation.output_to_notes_polyphonic`` does, with its default thresholds, and
-the unit tests hold both against the originals. Pitch bends are left out.
+Basic Pitch is by Bittner et al., "A Lightweight Instrument-Agnostic Model for Polyphonic Note
+Transcription and Multipitch Estimation", ICASSP 2022 (package ``basic-pitch``, Apache 2.0). The
+wheel's ``nmp.onnx`` runs in ONNX Runtime; the package itself, which needs TensorFlow, is never
+imported. Windows and their joining follow ``basic_pitch.inference``. Decoding follows
+``basic_pitch.note_creation.output_to_notes_polyphonic`` with its default thresholds. The unit tests
+compare both with the originals. Pitch bends are omitted.
 
-Frames are 256 samples at 22.05 kHz. A window is 43 844 samples (172 frames); 15 frames are
-dropped at either end, so windows advance by 36 164 samples (142 frames kept, 141.27 advanced: the
-time of a frame takes that into account, as in the original).
+Frames are 256 samples at 22.05 kHz. A window has 43 844 samples (172 frames), of which 15 frames
+are dropped at either end. Windows advance by 36 164 samples: 142 frames are kept, but the advance
+is 141.27 frames, which the time of a frame takes into account as in the original.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ ADVANCE_SAMPLES: Final = WINDOW_SAMPLES - OVERLAP_FRAMES * HOP_SAMPLES
 WHOLE_FRAMES_PER_S: Final = SAMPLE_RATE_HZ // HOP_SAMPLES
 LOWEST_PITCH: Final = 21
 ALIGNMENT_S: Final = 0.0018
-"""The original's own correction per window, found by its authors by hand."""
+"""The original's correction per window, which its authors found by hand."""
 
 ONSET_THRESHOLD: Final = 0.5
 FRAME_THRESHOLD: Final = 0.3
 MIN_NOTE_FRAMES: Final = 11
 GAP_FRAMES: Final = 11
-"""A note goes on across fewer frames than this below the frame threshold."""
+"""Number of frames below the threshold after which a note ends."""
 
 Activations = NDArray[np.float32]
 
 
 class FrameNote(NamedTuple):
-    """A note in frames; ``amplitude`` is its mean activation, in [0, 1]."""
+    """A note with times in frames; ``amplitude`` is its mean activation, in [0, 1]."""
 
     start: int
     stop: int
@@ -83,7 +83,7 @@ class BasicPitchTagger:
     model_path : Path, optional
         An ONNX file of the model; by default the installed package's.
     threads : int
-        ONNX Runtime's threads.
+        Number of threads of ONNX Runtime.
     """
 
     def __init__(self, model_path: Path | None = None, threads: int = 2) -> None:
@@ -95,7 +95,7 @@ class BasicPitchTagger:
         )
 
     def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
-        """Return the notes, sorted; the model hears semitones, so ``tuning_cents`` is unused."""
+        """Return the notes, sorted; ``tuning_cents`` is unused, as the model predicts semitones."""
         frames, onsets = self.predict(waveform, report)
         times_s = frame_times_s(len(frames))
         notes = decode_notes(frames, onsets)
@@ -113,13 +113,16 @@ class BasicPitchTagger:
     def tag_parts(
         self, stems: Mapping[str, Waveform], tuning_cents: float, report: Report
     ) -> tuple[Part, ...]:
-        """Return everything as one part: the model tells no instruments, and hears no drums."""
+        """Return all notes as one part, as the model does not distinguish instruments.
+
+        The drums stem is ignored.
+        """
         pitched = [stem for name, stem in stems.items() if name != "drums"]
         notes = self.tag(mix(pitched), tuning_cents, report) if pitched else []
         return (Part("accompaniment", "Accompaniment", tuple(notes), PIANO),) if notes else ()
 
     def predict(self, waveform: Waveform, report: Report) -> tuple[Activations, Activations]:
-        """Return the activations of frames and of onsets, each of shape (T, 88), in [0, 1]."""
+        """Return the frame and onset activations, each of shape (T, 88), in [0, 1]."""
         mono = resample(waveform.mono()[None], waveform.sample_rate_hz, SAMPLE_RATE_HZ)[0]
         frames, onsets = [], []
         starts = range(0, len(mono) + OVERLAP_FRAMES // 2 * HOP_SAMPLES, ADVANCE_SAMPLES)
@@ -140,7 +143,7 @@ def build(entry: ModelFiles, settings: ModelSettings) -> BasicPitchTagger:
 
 
 def _windows(mono: Samples, starts: range) -> Iterator[Samples]:
-    """Cut windows from a signal that half an overlap of silence precedes; pad the last ones."""
+    """Yield windows of a signal that is preceded by half an overlap of silence; pad the last."""
     lead_samples = OVERLAP_FRAMES // 2 * HOP_SAMPLES
     for start in starts:
         window = np.zeros(WINDOW_SAMPLES, np.float32)
@@ -152,7 +155,7 @@ def _windows(mono: Samples, starts: range) -> Iterator[Samples]:
 
 
 def join_windows(windows: list[Activations], length_samples: int) -> Activations:
-    """Join the middles of overlapping windows: shapes (172, P) to (T, P)."""
+    """Join the middles of overlapping windows, from shapes (172, P) to (T, P)."""
     half = OVERLAP_FRAMES // 2
     joined = np.concatenate([window[half:-half] for window in windows])
     return joined[: length_samples * WHOLE_FRAMES_PER_S // SAMPLE_RATE_HZ]
@@ -161,8 +164,8 @@ def join_windows(windows: list[Activations], length_samples: int) -> Activations
 def frame_times_s(frame_count: int) -> NDArray[np.float64]:
     """Return the time of each joined frame in seconds.
 
-    A window holds 172 frames on paper and 171.27 in samples; each further window of 172 joined
-    frames therefore comes a little earlier than its frames' count says.
+    A window has 172 frames nominally, but 171.27 by its number of samples. Each further window of
+    172 joined frames is therefore a little earlier than its frame index suggests.
     """
     index = np.arange(frame_count)
     excess_s = (
@@ -177,9 +180,10 @@ def frame_times_s(frame_count: int) -> NDArray[np.float64]:
 def decode_notes(frames: Activations, onsets: Activations) -> list[FrameNote]:
     """Decode activations, each of shape (T, 88), to notes.
 
-    Notes begin at peaks of the onsets, or of sudden rises of the frames, latest first, and end
-    where the frames stay below the threshold for :data:`GAP_FRAMES`. What energy is left then
-    grows notes from its strongest frames outwards ("melodia trick").
+    Notes begin at peaks of the onset activation, or of sudden rises of the frame activation, and
+    are decoded from the latest. They end where the frame activation stays below its threshold for
+    :data:`GAP_FRAMES`. The remaining activation then yields notes that grow from its strongest
+    frames in both directions ("melodia trick").
     """
     if len(frames) < 3:
         return []
@@ -201,7 +205,7 @@ def decode_notes(frames: Activations, onsets: Activations) -> list[FrameNote]:
 
 
 def _with_sudden_rises(onsets: Activations, frames: Activations) -> Activations:
-    """Return the larger of the onsets and of the frames' rise over one and over two frames."""
+    """Return the maximum of the onsets and the scaled rise of the frames over 1 and 2 frames."""
     rise = np.zeros_like(frames)
     rise[2:] = np.minimum(frames[2:] - frames[1:-1], frames[2:] - frames[:-2])
     np.maximum(rise, 0, out=rise)
@@ -213,7 +217,7 @@ def _with_sudden_rises(onsets: Activations, frames: Activations) -> Activations:
 
 
 def _follow(energy: Activations, first: int, end: int) -> int:
-    """Return the stop of a note that goes on from ``first``, at most to ``end``."""
+    """Return the end of a note that sounds at ``first``, at most ``end``."""
     gap = 0
     position = first
     while position < end and gap < GAP_FRAMES:
@@ -223,12 +227,12 @@ def _follow(energy: Activations, first: int, end: int) -> int:
 
 
 def _erase(energy: Activations, start: int, stop: int, bin_: int) -> None:
-    """Silence a note and the semitones beside it, which leak from it."""
+    """Erase a note and the adjacent semitones, into which it leaks."""
     energy[start:stop, max(bin_ - 1, 0) : bin_ + 2] = 0
 
 
 def _notes_of_remainder(frames: Activations, remaining: Activations) -> Iterator[FrameNote]:
-    # Energy is only ever erased, so one sort serves instead of a maximum sought for each note.
+    # Energy is only erased, so sorting once replaces a search for the maximum for each note.
     seeds = np.flatnonzero(remaining > FRAME_THRESHOLD)
     strongest_first = seeds[np.argsort(-remaining.ravel()[seeds], kind="stable")]
     end = len(frames) - 1
@@ -246,7 +250,7 @@ def _notes_of_remainder(frames: Activations, remaining: Activations) -> Iterator
 
 
 def _grow(energy: Activations, positions: range) -> tuple[int, int]:
-    """Walk until a gap; return the first position not visited, and it less the gap."""
+    """Walk until a gap; return the first position not visited, and that minus the gap."""
     gap = 0
     position = positions.start
     while position in positions and gap < GAP_FRAMES:

@@ -1,19 +1,19 @@
-"""The melody of one voice, through SwiftF0.
+"""The notes of one voice, through SwiftF0.
 
 SwiftF0 (Nieradzik, "SwiftF0: Fast and Accurate Monophonic Pitch Detection", 2025; package
-``swift-f0``, MIT, weights in its wheel) gives a pitch, a confidence and a loudness every 16 ms;
-its ``segment_notes`` cuts that contour into notes by dynamic programming. This module adds
+``swift-f0``, MIT, weights in its wheel) predicts pitch, confidence and loudness every 16 ms. Its
+``segment_notes`` cuts that contour into notes by dynamic programming. This module adds
 
-- a note's whole ``pitch``, in the tuning that the singer is in: the recording's own, pulled
-  towards what was sung in the neighbourhood, since unaccompanied singers start between the keys
-  and drift. ``pitch_cents`` keeps the pitch that was really sung;
-- ``velocity`` from loudness, by the gain curve of General MIDI (40 log10(v / 127) dB), the
+- the written ``pitch``, rounded in the singer's tuning. That is the tuning of the recording, pulled
+  towards the notes nearby, since unaccompanied singers start between the keys and drift.
+  ``pitch_cents`` keeps the pitch that was sung;
+- ``velocity`` from loudness, by the gain curve of General MIDI (40 log10(v / 127) dB), with the
   loudest notes at :data:`LOUD_VELOCITY`;
-- a lower bound on a note's length, and an onset where the pitch has settled instead of where
-  voicing begins, as the labels of sung melodies have it.
+- a lower bound on durations, and onsets where the pitch has settled instead of where voicing
+  begins, as in labels of sung melodies.
 
-Constants were chosen on half of the development clips; ``python -m tests.bench --only voice``
-states the figures on the other half.
+Constants were chosen on half of the clips of voice_dev; ``python -m tests.bench --only voice``
+measures on the other half.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class SwiftF0Tagger:
     Parameters
     ----------
     threads : int
-        ONNX Runtime's threads.
+        Number of threads of ONNX Runtime.
     """
 
     def __init__(self, threads: int = 2) -> None:
@@ -66,13 +66,13 @@ class SwiftF0Tagger:
             return []
         onsets_s = np.array([note.start for note in notes])
         offsets_s = np.array([note.end for note in notes])
-        heard = np.array([frequency_to_pitch(note.pitch_hz) for note in notes])
-        # The delay never eats more than half of a note.
+        sung = np.array([frequency_to_pitch(note.pitch_hz) for note in notes])
+        # The delay is limited to half of the note.
         onsets_s = onsets_s + np.minimum(ONSET_DELAY_S, (offsets_s - onsets_s) / 2)
-        return to_events(onsets_s, offsets_s, heard, contour, tuning_cents, waveform.duration_s)
+        return to_events(onsets_s, offsets_s, sung, contour, tuning_cents, waveform.duration_s)
 
     def track(self, waveform: Waveform, report: Report) -> PitchResult:
-        """Return the pitch contour, one frame each 16 ms; the same for any chunk length."""
+        """Return the pitch contour, one frame per 16 ms. Chunks do not affect the result."""
         mono = waveform.mono()
         rate_hz = waveform.sample_rate_hz
         chunk_samples = round(CHUNK_S * rate_hz)
@@ -93,27 +93,27 @@ def build(entry: ModelFiles, settings: ModelSettings) -> SwiftF0Tagger:
 def to_events(
     onsets_s: NDArray[np.float64],
     offsets_s: NDArray[np.float64],
-    heard: NDArray[np.float64],
+    sung: NDArray[np.float64],
     contour: PitchResult,
     tuning_cents: float,
     duration_s: float,
 ) -> list[NoteEvent]:
-    """Return notes as they are written.
+    """Convert notes with fractional pitches to note events.
 
     Parameters
     ----------
-    onsets_s, offsets_s, heard : np.ndarray, shape (N,)
-        Sorted and without overlap; pitches are MIDI numbers in fractions.
+    onsets_s, offsets_s, sung : np.ndarray, shape (N,)
+        Onsets, offsets and fractional MIDI pitches, sorted and without overlap.
     contour : PitchResult
-        Of the recording: tells how loud they are.
+        Contour of the recording, for the loudness.
     tuning_cents : float
-        The recording's deviation from A440.
+        Deviation of the recording from A440.
     duration_s : float
-        Of the recording: nothing sounds longer.
+        Duration of the recording, to which offsets are limited.
     """
     if not len(onsets_s):
         return []
-    pitches = np.rint(heard - _local_tuning(onsets_s, offsets_s, heard, tuning_cents))
+    pitches = np.rint(sung - _local_tuning(onsets_s, offsets_s, sung, tuning_cents))
     velocities = _velocities(onsets_s, offsets_s, contour)
     return [
         NoteEvent(
@@ -124,7 +124,7 @@ def to_events(
             pitch_cents=float(100 * (exact - pitch)),
         )
         for onset_s, offset_s, pitch, velocity, exact in zip(
-            onsets_s, offsets_s, pitches, velocities, heard, strict=True
+            onsets_s, offsets_s, pitches, velocities, sung, strict=True
         )
         if onset_s < duration_s
     ]
@@ -133,14 +133,16 @@ def to_events(
 def _local_tuning(
     onsets_s: NDArray[np.float64],
     offsets_s: NDArray[np.float64],
-    heard: NDArray[np.float64],
+    sung: NDArray[np.float64],
     tuning_cents: float,
 ) -> NDArray[np.float64]:
-    """Semitones, within a half of the recording's tuning, by which each note's surroundings sit
-    off the keys: the circular mean of the fractions of the notes about it, longer and nearer
-    notes counting more, with the recording's tuning as a prior of :data:`TUNING_PRIOR_S`."""
+    """Return the local tuning around each note in semitones, within 0.5 of the recording's.
+
+    It is the circular mean of the fractional pitches nearby, weighted by duration and nearness. The
+    tuning of the recording is a prior with the weight of :data:`TUNING_PRIOR_S` seconds.
+    """
     prior = tuning_cents / 100
-    phasors = np.exp(2j * np.pi * (heard - prior))
+    phasors = np.exp(2j * np.pi * (sung - prior))
     middles_s = (onsets_s + offsets_s) / 2
     nearness = np.exp(-0.5 * ((middles_s[:, None] - middles_s) / TUNING_REACH_S) ** 2)
     mean = nearness @ (phasors * (offsets_s - onsets_s)) + TUNING_PRIOR_S
@@ -151,7 +153,7 @@ def _local_tuning(
 def _velocities(
     onsets_s: NDArray[np.float64], offsets_s: NDArray[np.float64], contour: PitchResult
 ) -> NDArray[np.int64]:
-    """Return MIDI velocities from each note's loudness relative to the loudest notes."""
+    """Return MIDI velocities from the loudness of each note relative to the loudest notes."""
     starts = np.searchsorted(contour.timestamps, onsets_s)
     stops = np.maximum(np.searchsorted(contour.timestamps, offsets_s), starts + 1)
     levels_db = np.array(

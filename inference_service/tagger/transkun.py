@@ -5,9 +5,9 @@ Automatic Piano Transcription", ISMIR 2024; package ``transkun``, MIT, weights i
 every interval between two frames as a note and decodes the best path with a semi-Markov CRF.
 
 One deviation from the package's own command line: segments of 16 s advance by :data:`HOP_S`
-instead of 8 s. The decoding hands each segment's open notes to the next one, so overlap buys little
-and costs the whole time again: on 21 recordings of seven pianos, onset F1 is 0.995 with 8 s, 0.993
-with 14 s and 0.992 with 15 s, in half the time.
+instead of 8 s. Decoding passes open notes on to the next segment, so a larger overlap gains little
+and doubles the time: on 21 recordings of seven pianos, onset F1 is 0.995 with 8 s, 0.993 with 14 s
+and 0.992 with 15 s, in half the time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SEGMENT_S: Final = 16.0
 HOP_S: Final = 14.0
 HIGHEST_PITCH: Final = 108
 LOWEST_PITCH: Final = 21
-"""Events below it are pedals: TransKun writes control changes as negative pitches."""
+"""Events below this are pedals: TransKun encodes control changes as negative pitches."""
 
 
 class TranskunTagger:
@@ -44,7 +44,7 @@ class TranskunTagger:
     device : str
         A torch device.
     segment_s, hop_s : float
-        How long the segments are, and by how much they advance: 0 < hop_s < segment_s.
+        Length of the segments and their advance, 0 < hop_s < segment_s.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class TranskunTagger:
         checkpoint = torch.load(folder / "2.0.pt", map_location=device, weights_only=True)
         model = architecture.TransKun(conf=config)
         model.load_state_dict(checkpoint["state_dict"])
-        model.backbone.useGradientCheckpoint = False  # it serves training alone
+        model.backbone.useGradientCheckpoint = False  # only of use in training
         self._model = model.to(device).eval()
         self._device = device
         self._segment_s = segment_s
@@ -63,18 +63,18 @@ class TranskunTagger:
         self._report: Report = ignore
         self._total_steps = 1
         self._step = 0
-        # A segment takes many seconds: every module that runs is an occasion to stop, and every
-        # layer of the encoder a step of the progress.
+        # A segment takes many seconds. Every module that runs is an occasion to cancel, and every
+        # encoder layer a step of the progress.
         for layer in self._model.backbone.encoderLayers:
             layer.register_forward_hook(self._count_step)
         for module in self._model.modules():
             module.register_forward_pre_hook(self._report_progress)
 
     def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
-        """Return the notes, sorted; the model hears keys, so ``tuning_cents`` is unused.
+        """Return the notes, sorted; ``tuning_cents`` is unused, as the model predicts keys.
 
-        Not reentrant: one thread owns the device. Between two reports lie at most a module of
-        the network or the decoding of one segment, which is a single call of up to some seconds.
+        Not reentrant: one thread owns the device. The longest time between two reports is the
+        decoding of a segment, a single call of up to some seconds.
         """
         samples = resample(waveform.samples, waveform.sample_rate_hz, self._model.fs, self._device)
         padding_s = 2 * (self._segment_s - self._hop_s)

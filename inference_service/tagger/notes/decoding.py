@@ -1,13 +1,13 @@
-"""From the network's outputs to notes.
+"""Decode the note network's outputs to notes.
 
-A note begins where its onset output peaks, at the apex of the triangle through the peak and its
-neighbours (Kong and others, "High-resolution piano transcription with pedals by regressing onset
-and offset times", IEEE TASLP 2021, equation 8); it ends where its pitch has been silent for
-:attr:`DecodingOptions.gap_frames`, or begins again. The offset output then moves the end to its own
-peak, if it has one near. Families are told by the mean over a note's first half second, among
-those that play enough of the notes to be there at all.
+A note begins at a peak of the onset activation, at the apex of the triangle through the peak and
+its neighbours (Kong and others, "High-resolution piano transcription with pedals by regressing
+onset and offset times", IEEE TASLP 2021, equation 8). It ends where the frame activation has been
+below its threshold for :attr:`DecodingOptions.gap_frames`, or where the next note of its pitch
+begins. A peak of the offset activation nearby then refines the end. The family is the one with the
+greatest mean probability over the first half second, among the families that have enough notes.
 
-Thresholds belong to weights, and are kept with them: chosen on rendered development music, never on
+Thresholds are stored with the weights. They were chosen on rendered development music, never on
 recordings that figures are stated for (``python -m model_zoo.training.tagger export``).
 """
 
@@ -26,17 +26,17 @@ from inference_service.tagger.notes.network import DRUMS, LOWEST_PITCH
 Activations = NDArray[np.floating]
 
 DECODING_KEY: Final = "decoding"
-"""Under which a weights' file keeps its :class:`DecodingOptions`, as JSON."""
+"""Metadata key of the :class:`DecodingOptions`, as JSON, in a file of weights."""
 
 DRUM_KEYS: Final = (36, 38, 42, 46, 45, 49, 51, 39)
-"""General MIDI's key of each of the network's percussion sounds; a clap for the others."""
+"""General MIDI key of each percussion sound of the network; hand clap for "other"."""
 
 _REACH_FRAMES: Final = 3
 _FAMILY_S: Final = 0.5
 
 
 class Outputs(NamedTuple):
-    """What :class:`.network.Logits` says of one recording, as probabilities.
+    """The network's outputs for one recording, as probabilities; see :class:`.network.Logits`.
 
     Attributes
     ----------
@@ -58,20 +58,21 @@ class Outputs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DecodingOptions:
-    """Thresholds.
+    """Thresholds of the decoder.
 
     Attributes
     ----------
     onset, frame, offset : float
-        Of probabilities.
+        Thresholds of activations.
     drum_onset : tuple of float
-        One for each percussion sound.
+        Threshold of each percussion sound.
     gap_frames : int
-        A note goes on across fewer frames than this below the threshold.
+        Number of frames below the threshold after which a note ends.
     min_note_s : float
-        Shorter ones are left out.
+        Shorter notes are dropped.
     family_share : float
-        A family with a smaller share of the notes is taken for another one misheard.
+        A family with a smaller share of the notes is taken to be an error, and its notes are given
+        to other families.
     """
 
     onset: float = 0.4
@@ -86,7 +87,7 @@ class DecodingOptions:
 def decode_notes(
     outputs: Outputs, frame_rate_hz: float, options: DecodingOptions | None = None
 ) -> dict[str, list[NoteEvent]]:
-    """Return each family's notes, sorted; families without any are left out."""
+    """Return the notes of each family, sorted; families without notes are omitted."""
     options = options or DecodingOptions()
     notes: list[NoteEvent] = []
     likeness: list[Activations] = []
@@ -131,14 +132,16 @@ def decode_notes(
 
 
 def settle_families(likeness: Activations, least_share: float) -> NDArray[np.intp]:
-    """Return each note's family: its likeliest among those that no smaller one's notes went to.
+    """Return the family of each note: the most probable one that has enough notes.
 
-    Families whose share of the notes is too small are dissolved, the smallest first.
+    Families whose share of the notes is too small are removed, the smallest first.
 
     Parameters
     ----------
     likeness : np.ndarray, shape (N, len(FAMILIES))
+        Probability of each family for each note.
     least_share : float
+        Least share of the notes.
 
     Returns
     -------
@@ -159,7 +162,7 @@ def settle_families(likeness: Activations, least_share: float) -> NDArray[np.int
 def decode_drums(
     outputs: Outputs, frame_rate_hz: float, options: DecodingOptions | None = None
 ) -> list[NoteEvent]:
-    """Return hits, sorted, their sounds as General MIDI's percussion keys."""
+    """Return the drum strokes, sorted, with General MIDI percussion keys as pitches."""
     options = options or DecodingOptions()
     thresholds = np.array(options.drum_onset, np.float32)
     hits = []
@@ -171,7 +174,7 @@ def decode_drums(
 
 
 def peaks(activations: Activations, threshold: float | Activations) -> NDArray[np.bool_]:
-    """Return where a course in time, shape (T, ...), is over a threshold and peaks."""
+    """Return where activations, shape (T, ...), have a local maximum in time above a threshold."""
     around = np.pad(activations, [(1, 1)] + [(0, 0)] * (activations.ndim - 1))
     found: NDArray[np.bool_] = (
         (activations >= threshold) & (activations > around[:-2]) & (activations >= around[2:])
@@ -180,7 +183,7 @@ def peaks(activations: Activations, threshold: float | Activations) -> NDArray[n
 
 
 def apex(course: Activations, peak: int) -> float:
-    """Return how many frames after a peak the triangle through it has its apex, in [-0.5, 0.5]."""
+    """Return the offset, in frames in [-0.5, 0.5], of the apex of the triangle through a peak."""
     before = float(course[peak - 1]) if peak else 0.0
     after = float(course[peak + 1]) if peak + 1 < len(course) else 0.0
     height = float(course[peak]) - min(before, after)
@@ -188,8 +191,10 @@ def apex(course: Activations, peak: int) -> float:
 
 
 def _next_silence(silent: NDArray[np.bool_], gap: int) -> NDArray[np.intp]:
-    """Return for each frame and pitch the first frame from there on at which a silence of ``gap``
-    frames begins; the end where there is none."""
+    """Return for each frame and pitch the start of the next silence of at least ``gap`` frames.
+
+    Where there is none, it is the end of the recording.
+    """
     last = len(silent)
     whole = np.pad(silent, [(0, gap - 1), (0, 0)], constant_values=True)
     for shift in range(1, gap):
@@ -200,7 +205,7 @@ def _next_silence(silent: NDArray[np.bool_], gap: int) -> NDArray[np.intp]:
 
 
 def _refine(course: Activations, stop: int, threshold: float) -> float:
-    """Return where near a stop a note ends by the offset output, or the stop itself."""
+    """Return the peak of the offset activation near ``stop``, or else ``stop`` itself."""
     first = max(stop - _REACH_FRAMES, 0)
     near = course[first : stop + _REACH_FRAMES + 1]
     if not len(near) or near.max() < threshold:

@@ -1,27 +1,27 @@
-"""The network that tags notes: which begin, sound and end in every fiftieth of a second.
+"""The network that predicts which notes begin, sound and end in every fiftieth of a second.
 
-From samples to log odds in five steps:
+It maps samples to log odds in five steps:
 
-1. A variable-Q spectrogram of three bins a semitone, in logarithms.
-2. Two convolutions, then *harmonic mixing*: every pitch hears the semitones at which its own
-   overtones lie, with weights shared by all pitches (after Wei, Li, Yu and Li, "HPPNet: Modeling
-   the harmonic structure and pitch invariance in piano transcription", ISMIR 2022, who dilate
+1. A log variable-Q spectrogram with three bins per semitone.
+2. Two convolutions, then *harmonic mixing*: every pitch receives the semitones of its own
+   harmonics, with weights shared by all pitches (after Wei, Li, Yu and Li, "HPPNet: Modeling
+   the harmonic structure and pitch invariance in piano transcription", ISMIR 2022, who use dilated
    convolutions to the same end). From here on there are 88 pitches.
-3. Residual convolutions over time and pitch: what a few frames tell, at full resolution.
-4. A transformer on patches of two frames and four pitches, and one token a frame for what has no
-   pitch. Each layer attends over time within a reach, then over the tokens of a frame (axial
-   attention; Ho and others, "Axial attention in multidimensional transformers", 2019), with rotary
-   positions in time (Su and others, "RoFormer", 2021).
-5. Its outcome is added to the convolutions' at full resolution; more of them, and the heads. That
-   of families looks at what is before and after these.
+3. Residual convolutions over time and pitch, at full resolution.
+4. A transformer on patches of two frames and four pitches, with one more token per patch of frames
+   for unpitched sound. Each layer attends over time within a reach, then over the tokens of a frame
+   (axial attention; Ho and others, "Axial attention in multidimensional transformers", 2019), with
+   rotary positions in time (Su and others, "RoFormer", 2021).
+5. The transformer's output is added to the convolutions' at full resolution and followed by more
+   convolutions and the heads. The head of families sees the features before and after these.
 
-Attention has a finite reach, and nothing else looks at the whole: an output depends on
-:attr:`NoteNetConfig.context_frames` frames about it, so that long recordings can be tagged in
-windows with the very result of the whole.
+Attention has a finite reach, and nothing else depends on the whole recording. An output depends on
+:attr:`NoteNetConfig.context_frames` frames to either side, so that long recordings can be processed
+in windows with the same result.
 
-Onsets and offsets are told as triangles about their exact times (Kong, Li, Song, Wan and Wang,
-"High-resolution piano transcription with pedals by regressing onset and offset times", IEEE TASLP
-2021), from which :mod:`.decoding` reads times between frames.
+Onsets and offsets are represented by triangles around their exact times (Kong, Li, Song, Wan and
+Wang, "High-resolution piano transcription with pedals by regressing onset and offset times", IEEE
+TASLP 2021), from which :mod:`.decoding` computes times between frames.
 """
 
 from __future__ import annotations
@@ -45,41 +45,42 @@ LOWEST_PITCH: Final = 21
 PITCHES: Final = 88
 BINS_PER_SEMITONE: Final = 3
 SEMITONES: Final = 103
-"""From A0 up: the pitches, and what is above them, up to 10 kHz."""
+"""Number of semitones of the spectrogram, from A0 up to 10 kHz."""
 
 HARMONICS: Final = (-12, 0, 12, 19, 24, 28, 31, 34, 36, 40)
 """Semitones from a pitch to an octave below it and to its harmonics 1 to 8 and 10."""
 
 DRUMS: Final = ("kick", "snare", "closed hat", "open hat", "tom", "crash", "ride", "other")
-"""What the percussion heads tell apart."""
+"""Percussion sounds that the heads distinguish."""
 
 RARE_LOGIT: Final = -4.0
+"""Initial bias of outputs for rare events."""
 _PATCH: Final = (2, 4)
 
 
 @dataclass(frozen=True, slots=True)
 class NoteNetConfig:
-    """Sizes.
+    """Configuration of the network.
 
     Attributes
     ----------
     sample_rate_hz : int
     hop_s : float
-        From frame to frame.
+        Distance of frames.
     gamma_hz : float
-        By how much the bands of the spectrogram are wider than constant-Q ones.
+        Additional bandwidth of the spectrogram's bands over constant-Q ones.
     floor : float
-        The magnitude below which the spectrogram is linear.
+        Magnitude below which the spectrogram's scale is linear.
     front_end_channels, channels : int
-        Of the first convolution, and of all others at full resolution.
+        Channels of the first convolution, and of all others at full resolution.
     width, layers, heads : int
-        Of the transformer.
+        Size of the transformer.
     reach : int
-        Patches that a layer attends to, on either side.
+        Number of patches on either side that a layer attends to.
     before, after : tuple of int
         Dilations in time of the residual convolutions before and after the transformer.
     family_width : int
-        Of the hidden layer that tells families.
+        Size of the hidden layer of the head of families.
     """
 
     sample_rate_hz: int = 22_050
@@ -116,24 +117,26 @@ class NoteNetConfig:
 
     @property
     def context_frames(self) -> int:
-        """How many frames to either side an output depends on; even, as patches are."""
+        """The number of frames to either side that an output depends on, a multiple of a patch."""
         convolutions = 2 + sum(d + 1 for d in (*self.before, *self.after)) + 1
         frames = convolutions + _PATCH[0] * (self.reach * self.layers + 1)
         return frames + frames % _PATCH[0]
 
 
 class Logits(NamedTuple):
-    """Log odds of every frame and pitch, or percussion sound, and pitches' deviation.
-
+    """The network's outputs for every frame and pitch, or percussion sound: log odds, and ``bend``.
     Attributes
     ----------
-    onset, offset, frame, velocity : torch.Tensor, shape (B, T, 88)
-        A note begins; ends; sounds; how hard it was struck, of 127, where one begins.
+    onset, offset, frame : torch.Tensor, shape (B, T, 88)
+        A note begins, ends, sounds.
+    velocity : torch.Tensor, shape (B, T, 88)
+        Velocity as a share of 127, valid at onsets.
     bend : torch.Tensor, shape (B, T, 88)
-        Semitones by which what sounds is sharp; not log odds.
+        Deviation of the sounding pitch in semitones, positive if sharp.
     family : torch.Tensor, shape (B, T, 88, len(FAMILIES))
-        A note of this family sounds, given that any does.
+        A note of the family sounds, given that a note sounds.
     drum_onset, drum_velocity : torch.Tensor, shape (B, T, len(DRUMS))
+        A stroke begins, and its velocity.
     """
 
     onset: Tensor
@@ -146,18 +149,21 @@ class Logits(NamedTuple):
     drum_velocity: Tensor
 
 
-class Heard(NamedTuple):
-    """What the heads are told, frames padded to whole patches.
+class HeadInputs(NamedTuple):
+    """The inputs of the heads, with frames padded to whole patches.
 
     Attributes
     ----------
     pitches : torch.Tensor, shape (B, C, T, 88)
+        Features after the last convolutions.
     places : torch.Tensor, shape (B, 2 C, T, 88)
-        The same, and what it was made of.
+        Features after and before the last convolutions.
     noises : torch.Tensor, shape (B, W, T)
+        Features of each frame's whole spectrum.
     unpitched : torch.Tensor, shape (B, T / 2, W)
+        The transformer's tokens for unpitched sound.
     frames : int
-        That are of the recording.
+        Number of frames without padding.
     """
 
     pitches: Tensor
@@ -204,27 +210,27 @@ class NoteNet(Network):
             nn.Conv2d(config.family_width, len(FAMILIES), 1),
         )
         self.drum_heads = _DrumHeads(config.width)
-        with torch.no_grad():  # what is rare begins improbable
+        with torch.no_grad():  # rare events are improbable at first
             for head, rare in ((self.heads, 3), (self.drum_heads.heads, len(DRUMS))):
                 if head.bias is not None:
                     head.bias[:rare] = RARE_LOGIT
 
     @property
     def kernel_samples(self) -> int:
-        """Samples that a frame's spectrum is computed from."""
+        """Number of samples from which a frame's spectrum is computed."""
         return int(self.spectrogram.get_submodule("module").kernel_width)  # type: ignore[arg-type]
 
     def forward(self, samples: Tensor) -> Logits:
-        heard = self.hear(samples)
-        notes = self.heads(heard.pitches).permute(0, 2, 3, 1)[:, : heard.frames].float()
-        families = self.families(heard.places).permute(0, 2, 3, 1)[:, : heard.frames].float()
-        drums = self.drum_heads(heard.noises, heard.unpitched)[:, : heard.frames].float()
+        inputs = self.compute_head_inputs(samples)
+        notes = self.heads(inputs.pitches).permute(0, 2, 3, 1)[:, : inputs.frames].float()
+        families = self.families(inputs.places).permute(0, 2, 3, 1)[:, : inputs.frames].float()
+        drums = self.drum_heads(inputs.noises, inputs.unpitched)[:, : inputs.frames].float()
         onset, offset, frame, velocity, bend = notes.unbind(-1)
         drum_onset, drum_velocity = drums.chunk(2, -1)
         return Logits(onset, offset, frame, velocity, bend, families, drum_onset, drum_velocity)
 
-    def hear(self, samples: Tensor) -> Heard:
-        """Return what the heads are told of samples ``(B, N)``."""
+    def compute_head_inputs(self, samples: Tensor) -> HeadInputs:
+        """Return the inputs of the heads for samples ``(B, N)``."""
         with torch.no_grad():
             magnitudes = self.compression(self.spectrogram(samples))
         frames = magnitudes.shape[-1]
@@ -243,11 +249,11 @@ class NoteNet(Network):
         pitched, unpitched = tokens[:, :, :-1], tokens[:, :, -1]
         before = pitches + self.spread(pitched.permute(0, 3, 1, 2))
         after = self.after(before)
-        return Heard(after, torch.cat([after, before], 1), noises, unpitched, frames)
+        return HeadInputs(after, torch.cat([after, before], 1), noises, unpitched, frames)
 
 
 class _ChannelNorm(nn.LayerNorm):
-    """Layer normalisation of the channels of ``(B, C, T, P)``, at each place by itself."""
+    """Layer normalisation over the channels of ``(B, C, T, P)``, at each frame and pitch."""
 
     def forward(self, x: Tensor) -> Tensor:
         normal: Tensor = super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
@@ -255,7 +261,7 @@ class _ChannelNorm(nn.LayerNorm):
 
 
 class _HarmonicMixing(nn.Module):
-    """Semitones ``(B, C, T, 103)`` to pitches ``(B, C, T, 88)``: each hears its harmonics."""
+    """Mix the semitones of each pitch's harmonics: ``(B, C, T, 103)`` to ``(B, C, T, 88)``."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -271,7 +277,7 @@ class _HarmonicMixing(nn.Module):
 
 
 class _Residual(nn.Module):
-    """Two convolutions past which their input is added."""
+    """A residual block of two convolutions."""
 
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
@@ -285,7 +291,7 @@ class _Residual(nn.Module):
 
 
 class _Unpitched(nn.Module):
-    """What each frame's whole spectrum tells: semitones ``(B, C, T, 103)`` to ``(B, W, T)``."""
+    """Summarise the whole spectrum of each frame: ``(B, C, T, 103)`` to ``(B, W, T)``."""
 
     def __init__(self, channels: int, width: int, bands: int = 12) -> None:
         super().__init__()
@@ -315,12 +321,12 @@ class _Transformer(nn.Module):
         tokens = tokens + self.place
         for layer in self.layers:
             tokens = layer(tokens)
-        told: Tensor = self.norm(tokens)
-        return told
+        normal: Tensor = self.norm(tokens)
+        return normal
 
 
 class _AxialLayer(nn.Module):
-    """Attention over time, over a frame's tokens, and a step of its own for each."""
+    """Attention over time, attention over the tokens of a frame, and a feed-forward layer."""
 
     def __init__(self, config: NoteNetConfig) -> None:
         super().__init__()
@@ -341,9 +347,9 @@ class _AxialLayer(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Attention along the last axis but one of ``(B, X, L, W)``.
+    """Self-attention along the axis ``L`` of ``(B, X, L, W)``.
 
-    With a reach, that axis is time: positions are rotary, and what is further away is not heard.
+    With a reach, this axis is time: positions are rotary, and tokens further away are masked.
     """
 
     def __init__(self, config: NoteNetConfig, reach: int | None = None) -> None:
@@ -361,16 +367,18 @@ class _Attention(nn.Module):
         )
         query, key, value = projected.permute(2, 0, 3, 1, 4)
         if self.reach is None:
-            heard = _attend(query, key, value)
+            mixed = _attend(query, key, value)
         else:
-            heard = _attend_near(_rotate(query), _rotate(key), value, self.reach)
-        left: Tensor = self.leave(heard.transpose(1, 2).reshape(batch, rows, length, width))
+            mixed = _attend_near(_rotate(query), _rotate(key), value, self.reach)
+        left: Tensor = self.leave(mixed.transpose(1, 2).reshape(batch, rows, length, width))
         return left
 
 
 def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Scaled dot-product attention; torch's own takes three times as long for short rows on CPUs,
-    and in training."""
+    """Scaled dot-product attention.
+
+    torch's own takes three times as long for short sequences on CPUs, and in training.
+    """
     likeness = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
     if mask is not None:
         likeness = likeness.masked_fill(mask, float("-inf"))
@@ -380,7 +388,7 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = Non
 
 
 def _attend_near(query: Tensor, key: Tensor, value: Tensor, reach: int) -> Tensor:
-    """Attention of ``(..., L, W)`` within a reach, in time and memory that grow with ``L`` alone.
+    """Local attention on ``(..., L, W)``, linear in ``L`` in time and memory.
 
     Blocks as long as the reach attend to themselves and to the blocks on either side.
     """
@@ -400,7 +408,7 @@ def _attend_near(query: Tensor, key: Tensor, value: Tensor, reach: int) -> Tenso
 
 
 def _rotate(vectors: Tensor) -> Tensor:
-    """Turn each pair of a vector's values by its position times the pair's own angle."""
+    """Apply rotary positions: rotate each pair of values by the position times the pair's rate."""
     length, size = vectors.shape[-2:]
     position = torch.arange(length, device=vectors.device, dtype=torch.float32)
     rate = 100.0 ** (-torch.arange(0, size, 2, device=vectors.device) / size)
@@ -411,7 +419,7 @@ def _rotate(vectors: Tensor) -> Tensor:
 
 
 class _DrumHeads(nn.Module):
-    """What each frame tells, and what its patch was told, to percussion."""
+    """The percussion heads, from features of each frame and the token of its patch."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -419,7 +427,7 @@ class _DrumHeads(nn.Module):
         self.mix = nn.Conv1d(width, width, 3, padding=1)
         self.heads = nn.Conv1d(width, 2 * len(DRUMS), 1)
 
-    def forward(self, noises: Tensor, told: Tensor) -> Tensor:
-        both = F.relu(noises + self.spread(told.transpose(1, 2)))
-        heard: Tensor = self.heads(F.relu(both + self.mix(both))).transpose(1, 2)
-        return heard
+    def forward(self, noises: Tensor, tokens: Tensor) -> Tensor:
+        both = F.relu(noises + self.spread(tokens.transpose(1, 2)))
+        logits: Tensor = self.heads(F.relu(both + self.mix(both))).transpose(1, 2)
+        return logits

@@ -1,10 +1,9 @@
-"""Notes of any instruments and percussion, by the network of our own.
+"""Notes of any instruments and percussion, with our own network.
 
-:mod:`.network` tells what begins, sounds and ends in every frame; :mod:`.decoding` makes notes of
-that. Recordings of any length go through the network in windows: of each only the frames are kept
-that lie :attr:`~.network.NoteNetConfig.context_frames` from its cut ends, on
-which nothing outside the window can tell; so the result is the whole's, without seams, in memory
-that grows by 3 kB a frame.
+:mod:`.network` predicts which notes begin, sound and end in every frame, and :mod:`.decoding`
+converts this to notes. Long recordings are processed in windows. Frames closer than
+:attr:`~.network.NoteNetConfig.context_frames` to a cut are discarded, so that the result is the
+same as for the whole. Memory grows by 3 kB per frame.
 """
 
 from __future__ import annotations
@@ -40,13 +39,15 @@ from inference_service.tagger.notes.network import Logits, NoteNet
 DRUMS_ID: Final = "drums"
 WINDOW_S: Final = 20.0
 LEVEL_DB: Final = -20.0
-"""Recordings are brought to this loudness, the middle of what the network was trained on."""
+"""Level to which recordings are normalised, near the middle of the range used in training."""
 
 LEAST_HITS_PER_S: Final = 0.5
-"""A stroke here and there is no drummer, but a knock that was taken for one."""
+"""With fewer drum strokes per second there is no drums part, as single strokes are usually other
+knocks. Set by hand; not fitted."""
 
 LEAD_FRAMES: Final = 10
-"""Of silence before a recording: what sounds from its first sample on begins there."""
+"""Frames of silence put before a recording, so that notes from its first sample on have an onset.
+"""
 
 _BLOCK_S: Final = 0.5
 _LOUD_PERCENTILE: Final = 75.0
@@ -59,12 +60,12 @@ class TransformerTagger:
     Parameters
     ----------
     network : NoteNet
-        Ready to run, on ``device``.
+        In evaluation mode, on ``device``.
     device : str
     options : DecodingOptions, optional
-        Kept as the attribute of this name.
+        Also an attribute.
     window_s : float
-        Length of a window, without the context about it.
+        Length of a window in seconds, without the context on either side.
     """
 
     def __init__(
@@ -78,20 +79,20 @@ class TransformerTagger:
         self._device = device
         self.options = options or DecodingOptions()
         config = network.config
-        # Frames at a window's ends lack sound that their spectrum reaches into.
+        # The spectrum of frames near the ends of a window reaches beyond it.
         reach_frames = -(-network.kernel_samples // 2 // config.spectrogram.hop_samples)
         self._margin = config.context_frames + reach_frames + reach_frames % 2
         self._window_frames = 2 * round(window_s * config.frame_rate_hz / 2) + 2 * self._margin
 
     def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
-        """Return all pitched notes, sorted; the network hears the tuning by itself."""
+        """Return all pitched notes, sorted; ``tuning_cents`` is unused."""
         found = decode_notes(self.predict(waveform, report), self._frame_rate_hz, self.options)
         return sorted(note for notes in found.values() for note in notes)
 
     def tag_parts(
         self, stems: Mapping[str, Waveform], tuning_cents: float, report: Report
     ) -> tuple[Part, ...]:
-        """Return a part for each family of instruments that is heard, and one of percussion."""
+        """Return a part for each detected family of instruments, and one for percussion."""
         outputs = self.predict(mix(stems.values()), report)
         parts = [
             Part(family, family.capitalize(), tuple(notes), program_of(family))
@@ -107,7 +108,7 @@ class TransformerTagger:
         return self._network.config.frame_rate_hz
 
     def predict(self, waveform: Waveform, report: Report) -> Outputs:
-        """Return what the network makes of a recording, as float16."""
+        """Return the network's outputs for a recording, as float16."""
         config = self._network.config
         hop = config.spectrogram.hop_samples
         rate_hz = config.sample_rate_hz
@@ -131,10 +132,10 @@ class TransformerTagger:
     def _run(
         self, samples: Samples, windows: Sequence[Window], report: Report
     ) -> Iterator[tuple[Window, list[NDArray[np.float16]]]]:
-        """Yield the network's outputs on each window.
+        """Yield the network's outputs for each window.
 
-        One by one: a window's outputs are the same to the last bit whatever else there is, which
-        they would not be in batches.
+        Windows are not batched, so that the outputs of a window are bit-identical whatever the rest
+        of the recording.
         """
         hop = self._network.config.spectrogram.hop_samples
         for number, window in enumerate(windows):
@@ -146,7 +147,10 @@ class TransformerTagger:
 
 
 def to_probabilities(logits: Logits) -> list[NDArray[np.float16]]:
-    """Return the first recording's outputs, each ``(T, ...)``, deviations of pitch as they are."""
+    """Return the outputs for the first recording of a batch as probabilities, each ``(T, ...)``.
+
+    ``bend``, in semitones, is kept as it is.
+    """
     return [
         _to_half(values[0] if name == "bend" else torch.sigmoid(values[0]))
         for name, values in logits._asdict().items()
@@ -159,7 +163,7 @@ def _to_half(values: Tensor) -> NDArray[np.float16]:
 
 
 def set_level(samples: Samples, sample_rate_hz: int) -> Samples:
-    """Bring the louder parts of a recording to :data:`LEVEL_DB`; silence stays silent."""
+    """Scale a recording such that its louder parts are at :data:`LEVEL_DB`; keep silence."""
     block = round(_BLOCK_S * sample_rate_hz)
     count = max(len(samples) // block, 1)
     energy = np.square(samples[: count * block], dtype=np.float64)
@@ -173,7 +177,7 @@ def set_level(samples: Samples, sample_rate_hz: int) -> Samples:
 
 
 def load_tagger(weights: Path, device: str = "cpu") -> TransformerTagger:
-    """Build a tagger from weights, with the thresholds that were chosen for them.
+    """Load a tagger, with the thresholds stored with its weights.
 
     Raises
     ------

@@ -1,18 +1,19 @@
-"""From what the network tells of every frame to notes.
+"""Decode the singing network's frame-wise outputs to notes.
 
-A recording is a row of notes and rests. Of all such rows the one is taken whose sum is highest of
+A recording is a sequence of notes and rests. Dynamic programming over two states finds the sequence
+with the greatest sum of
 
-- the log odds of sounding of every frame in a note, and :attr:`DecodingOptions.sounding` each;
-- for every note the log odds of an onset where it begins, and :attr:`DecodingOptions.entry` after a
-  rest, or :attr:`DecodingOptions.renewal` right after another note,
+- for every frame in a note, its log odds of sounding plus :attr:`DecodingOptions.sounding`;
+- for every note, the log odds of an onset at its first frame, plus :attr:`DecodingOptions.entry`
+  after a rest or :attr:`DecodingOptions.renewal` directly after another note.
 
-found exactly by dynamic programming over two states. An onset's odds are those of all the
-probability within :data:`ONSET_REACH` frames of a local maximum; elsewhere nothing begins, but for
-what sounds from the first frame on. Where between frames an onset lies, its neighbours tell.
+The probability of an onset is collected at local maxima, from :data:`ONSET_REACH` frames to either
+side. Notes begin nowhere else, except for one that sounds from the first frame on. The onset time
+is interpolated between frames from the neighbours of the maximum.
 
-A note's pitch is the median of what its frames tell, weighed by the contour's confidence and by how
-surely they sound: the network moves each frame's pitch to the note's own, so that vibrato, scoops
-and glides do not count as they stand.
+The pitch of a note is the median over its frames, weighted by the contour's confidence and the
+probability of sounding. Each frame's pitch is first corrected by the network's ``bend`` towards the
+pitch of the note, which removes vibrato, scoops and glides.
 """
 
 from __future__ import annotations
@@ -35,16 +36,17 @@ Course = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class DecodingOptions:
-    """What notes cost; chosen on development music when weights are exported.
+    """Costs of the decoder. Those of our weights are stored with them, and were chosen on half of
+    the recordings of voice_dev (model_zoo/experiments/010-sung-notes.md).
 
     Attributes
     ----------
     entry, renewal : float
-        Added to an onset's log odds, after a rest and after a note.
+        Added to the log odds of an onset, after a rest and after a note.
     sounding : float
-        Added to every frame's log odds of sounding.
+        Added to the log odds of sounding of every frame.
     min_note_s : float
-        Shorter notes are left out.
+        Shorter notes are dropped.
     """
 
     entry: float = 1.0
@@ -54,14 +56,14 @@ class DecodingOptions:
 
 
 class Outputs(NamedTuple):
-    """What the network tells of a recording: each ``np.ndarray, shape (T,)``.
+    """The network's outputs for a recording, each of shape (T,).
 
     Attributes
     ----------
     onset, sounding : np.ndarray
         Probabilities.
     bend : np.ndarray
-        Semitones from the contour's pitch to the note's.
+        Semitones from the contour's pitch to that of the note.
     """
 
     onset: Course
@@ -70,7 +72,7 @@ class Outputs(NamedTuple):
 
 
 class SungNote(NamedTuple):
-    """A note; ``pitch`` is a MIDI number in fractions."""
+    """A sung note; ``pitch`` is a fractional MIDI number."""
 
     onset_s: float
     offset_s: float
@@ -86,7 +88,7 @@ def decode_notes(
     ----------
     outputs : Outputs
     pitch, confidence : np.ndarray, shape (T,)
-        Of the contour; MIDI numbers in fractions.
+        Pitch (fractional MIDI number) and confidence of the contour.
     options : DecodingOptions
     """
     onset, shift = gather_onsets(outputs.onset)
@@ -105,16 +107,23 @@ def decode_notes(
         if offset_s - onset_s < options.min_note_s or not weight[start:stop].any():
             continue
         own = slice(start, stop)
-        heard = _weighted_median(pitch[own] + outputs.bend[own], weight[own])
+        median = _weighted_median(pitch[own] + outputs.bend[own], weight[own])
         if notes and notes[-1].offset_s > onset_s:
             notes[-1] = notes[-1]._replace(offset_s=onset_s)
-        notes.append(SungNote(onset_s, offset_s, heard))
+        notes.append(SungNote(onset_s, offset_s, median))
     return notes
 
 
 def gather_onsets(onset: Course) -> tuple[Course, Course]:
-    """Return at each local maximum the probability about it, else 0, and by how many frames its
-    centre of mass lies later."""
+    """Collect the probability of onsets at local maxima.
+
+    Returns
+    -------
+    gathered : np.ndarray, shape (T,)
+        Sum of the probability around each local maximum, at most 1; 0 elsewhere.
+    shift : np.ndarray, shape (T,)
+        Frames from a local maximum to its centre of mass.
+    """
     frames = len(onset)
     padded = np.pad(onset, ONSET_REACH)
     about = np.lib.stride_tricks.sliding_window_view(padded, 2 * ONSET_REACH + 1)
@@ -134,12 +143,12 @@ def _log_odds(probability: Course) -> Course:
 
 @njit(cache=True)
 def _segment(entry: Course, renewal: Course, sounding: Course) -> NDArray[np.int64]:
-    """Return the first frame and the frame after the last of each note: shape (N, 2)."""
+    """Return the first frame and the frame after the last of each note, shape (N, 2)."""
     frames = len(sounding)
     rested = np.zeros(frames + 1)
     held = np.full(frames + 1, NOWHERE)
-    ended = np.zeros(frames + 1, np.bool_)  # whether a note comes right before a rest
-    source = np.zeros(frames, np.int64)  # what a sounding frame is: held on, after a rest, renewed
+    ended = np.zeros(frames + 1, np.bool_)  # whether a note ends directly before a rest
+    source = np.zeros(frames, np.int64)  # of a sounding frame: 0 held, 1 after a rest, 2 renewed
     for t in range(frames):
         first = 0.0 if t == 0 and sounding[0] > 0.0 else NOWHERE
         enter = rested[t] + max(entry[t], first)

@@ -1,23 +1,21 @@
-"""What the network of sung notes hears: a pitch contour, and a mel spectrogram twice as fast.
+"""Input features of the singing network: a pitch contour, and a mel spectrogram at twice its rate.
 
-Time is counted in SwiftF0's frames, :data:`HOP_S` apart: frame ``t`` is centred on second
-``t * HOP_S``, and columns ``2 * t`` and ``2 * t + 1`` of the spectrogram on that and half a hop
-later. A recording is first brought to a level at which its loud moments are :data:`LOUD_DB`, so
-that quiet and loud copies look alike. Spectra are computed in blocks, whose results equal those of
-the whole.
+Frames are those of SwiftF0, :data:`HOP_S` apart. Frame ``t`` is centred on second ``t * HOP_S``;
+columns ``2 * t`` and ``2 * t + 1`` of the spectrogram are centred on that and half a hop later. A
+recording is first normalised such that its loud moments are at :data:`LOUD_DB`. Spectra are
+computed in blocks, with the same result as for the whole.
 
 Rows of the contour's features
 ------------------------------
 confidence
-    SwiftF0's, 0 to 1.
+    Confidence of SwiftF0, 0 to 1.
 pitch
-    Octaves about middle C, times the confidence.
+    Octaves from middle C, times the confidence.
 loudness
-    Tens of decibels below the loud moments.
+    Level relative to the loud moments, in tens of decibels.
 steps
-    By how many semitones the pitch of frames :data:`LAGS` away differs, at most
-    :data:`WIDEST_STEP`, times the lesser confidence: glides, vibrato and notes to come, whatever
-    the register.
+    Semitones to the pitch of the frames :data:`LAGS` away, clipped to :data:`WIDEST_STEP`, times
+    the lesser confidence. They show glides, vibrato and coming notes in any register.
 """
 
 from __future__ import annotations
@@ -43,13 +41,13 @@ RATE_HZ: Final = 16_000
 HOP_SAMPLES: Final = 256
 HOP_S: Final = HOP_SAMPLES / RATE_HZ
 COLUMNS: Final = 2
-"""Of the spectrogram, in a frame."""
+"""Number of columns of the spectrogram per frame."""
 
 SPECTROGRAM: Final = SpectrogramConfig(
     "mel", RATE_HZ, HOP_S / COLUMNS, bins=64, f_min_hz=60.0, f_max_hz=7_600.0, window_s=0.032
 )
 FLOOR: Final = 0.002
-"""The scale is linear below this magnitude, some 50 dB under a loud vowel's formants."""
+"""Magnitude below which the scale is linear, some 50 dB below the formants of a loud vowel."""
 
 LOUD_DB: Final = -15.0
 LOUD_PERCENTILE: Final = 95.0
@@ -63,25 +61,25 @@ LOWEST_DB: Final = -60.0
 
 BLOCK_FRAMES: Final = 2000
 _MARGIN_COLUMNS: Final = 2
-"""A window reaches this far."""
+"""Reach of a window in columns."""
 
 Features = NDArray[np.float32]
 
 
 def pitches(contour: PitchResult) -> NDArray[np.float64]:
-    """Return each frame's pitch, a MIDI number in fractions: shape (T,)."""
-    heard: NDArray[np.float64] = A4_PITCH + 12 * np.log2(np.maximum(contour.pitch_hz, 1.0) / A4_HZ)
-    return heard
+    """Return the pitch of each frame as a fractional MIDI number, shape (T,)."""
+    found: NDArray[np.float64] = A4_PITCH + 12 * np.log2(np.maximum(contour.pitch_hz, 1.0) / A4_HZ)
+    return found
 
 
 def gain_db(contour: PitchResult) -> float:
-    """Return what brings a recording's loud moments to :data:`LOUD_DB`."""
+    """Return the gain in decibels that brings the loud moments to :data:`LOUD_DB`."""
     loud = float(np.percentile(contour.loudness_db, LOUD_PERCENTILE))
     return min(LOUD_DB - loud, MAX_GAIN_DB)
 
 
 def describe_contour(contour: PitchResult) -> Features:
-    """Return the contour's features: shape (CONTOUR_ROWS, T), float32."""
+    """Return the features of the contour, shape (CONTOUR_ROWS, T), float32."""
     confidence, pitch = contour.confidence, pitches(contour)
     level_db = np.maximum(contour.loudness_db + gain_db(contour) - LOUD_DB, LOWEST_DB)
     frames = np.arange(len(pitch))
@@ -94,15 +92,15 @@ def describe_contour(contour: PitchResult) -> Features:
 
 
 def compute_spectrogram(samples: Samples, gain: float, frames: int) -> Features:
-    """Return logarithms of mel magnitudes.
+    """Return the log mel spectrogram.
 
     Parameters
     ----------
     samples : np.ndarray, shape (N,), float32, at :data:`RATE_HZ`
     gain : float
-        In decibels, as :func:`gain_db` has it.
+        Gain in decibels, from :func:`gain_db`.
     frames : int
-        Of the contour.
+        Number of frames of the contour.
 
     Returns
     -------
@@ -116,7 +114,7 @@ def compute_spectrogram(samples: Samples, gain: float, frames: int) -> Features:
 
 
 def compute_columns(samples: Samples, gain: float, start: int, stop: int) -> Features:
-    """Return the columns of frames ``start`` to ``stop``, as :func:`compute_spectrogram`."""
+    """Return the columns of frames ``start`` to ``stop`` of :func:`compute_spectrogram`."""
     hop = SPECTROGRAM.hop_samples
     first = COLUMNS * start - _MARGIN_COLUMNS
     last = COLUMNS * stop - 1 + _MARGIN_COLUMNS

@@ -86,9 +86,9 @@ class SingingNet(Network):
         self.head = nn.Conv1d(config.channels, len(Logits._fields), 1)
 
     def forward(self, spectrogram: Tensor, contour: Tensor) -> Logits:
-        heard = self.spectrum(self.scale(spectrogram)) + self.contour(contour)
-        told = self.head(nn.functional.relu(self.stack(heard)))
-        return Logits(*told.unbind(1))
+        hidden = self.spectrum(self.scale(spectrogram)) + self.contour(contour)
+        logits = self.head(nn.functional.relu(self.stack(hidden)))
+        return Logits(*logits.unbind(1))
 
 
 class _DilatedLayer(nn.Module):

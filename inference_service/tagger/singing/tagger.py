@@ -1,12 +1,12 @@
-"""The melody of one voice, by SwiftF0's contour and a network of our own that cuts it into notes.
+"""The notes of one voice, from SwiftF0's pitch contour and a network of our own.
 
-SwiftF0 follows the pitch (:mod:`..swift_f0`); :mod:`.network` hears the contour and a
-spectrogram, in which vowels and consonants are to be told apart, and :mod:`.decoding` makes
-notes of what it tells. Written pitches, tuning and velocities are those of :mod:`..swift_f0`.
+SwiftF0 tracks the pitch (:mod:`..swift_f0`). From the contour and a spectrogram, which shows vowels
+and consonants, :mod:`.network` predicts onsets and sounding frames, and :mod:`.decoding` converts
+these to notes. Written pitches, tuning and velocities are computed as in :mod:`..swift_f0`.
 
-Recordings of any length go through the network in windows: of each only the frames are kept that
-lie :attr:`~.network.SingingNetConfig.context_frames` from its cut ends, so that the result
-is the whole's, without seams.
+Long recordings are processed in windows. Frames closer than
+:attr:`~.network.SingingNetConfig.context_frames` to a cut are discarded, so that the result is the
+same as for the whole.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from inference_service.tagger.swift_f0 import SwiftF0Tagger, to_events
 DECODING_KEY: Final = "decoding"
 WINDOW_FRAMES: Final = 4096
 TRACKING_SHARE: Final = 0.7
-"""Of the time, for the pitch contour."""
+"""Share of the progress that is reported for pitch tracking."""
 
 
 class SingingTagger:
@@ -52,11 +52,11 @@ class SingingTagger:
     Parameters
     ----------
     network : SingingNet
-        Ready to run, on ``device``.
+        In evaluation mode, on ``device``.
     device : str
     options : DecodingOptions, optional
     threads : int
-        ONNX Runtime's threads.
+        Number of threads of ONNX Runtime.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class SingingTagger:
         self._device = device
         self._options = options or DecodingOptions()
         self._tracker = SwiftF0Tagger(threads)
-        # numba compiles the decoder when it is first called: now, and not within a request.
+        # numba compiles the decoder on its first call: do that now, not within a request.
         silence = Outputs(*np.zeros((len(Outputs._fields), 2)))
         decode_notes(silence, np.zeros(2), np.zeros(2), self._options)
 
@@ -84,25 +84,25 @@ class SingingTagger:
             samples, contour, lambda f: report(TRACKING_SHARE + (1 - TRACKING_SHARE) * f)
         )
         notes = decode_notes(outputs, pitches(contour), contour.confidence, self._options)
-        onsets_s, offsets_s, heard = np.array(notes, float).reshape(-1, 3).T
+        onsets_s, offsets_s, sung = np.array(notes, float).reshape(-1, 3).T
         report(1.0)
-        return to_events(onsets_s, offsets_s, heard, contour, tuning_cents, waveform.duration_s)
+        return to_events(onsets_s, offsets_s, sung, contour, tuning_cents, waveform.duration_s)
 
     def predict(self, samples: Samples, contour: PitchResult, report: Report) -> Outputs:
-        """Return what the network makes of a recording.
+        """Return the network's outputs for a recording.
 
         Parameters
         ----------
         samples : np.ndarray, shape (N,), float32, at ``features.RATE_HZ``
         contour : PitchResult
-            Of the same.
+            Contour of the same recording.
         report : Report
         """
         frames = len(contour.timestamps)
         context = self._network.config.context_frames
         windows = iterate_windows(frames, WINDOW_FRAMES, 2 * context)
-        told = crossfade(self._run(samples, contour, windows, report), frames, margin=context)
-        return Outputs(*told.astype(np.float64))
+        rows = crossfade(self._run(samples, contour, windows, report), frames, margin=context)
+        return Outputs(*rows.astype(np.float64))
 
     def _run(
         self, samples: Samples, contour: PitchResult, windows: Iterator[Window], report: Report
@@ -122,9 +122,9 @@ class SingingTagger:
 
 
 def to_outputs(logits: Logits) -> NDArray[np.float32]:
-    """Return the first recording's rows of :class:`.decoding.Outputs`."""
-    told = torch.stack([logits.onset.sigmoid(), logits.sounding.sigmoid(), logits.bend])[:, 0]
-    rows: NDArray[np.float32] = told.float().cpu().numpy()
+    """Return the rows of :class:`.decoding.Outputs` for the first recording of a batch."""
+    outputs = torch.stack([logits.onset.sigmoid(), logits.sounding.sigmoid(), logits.bend])[:, 0]
+    rows: NDArray[np.float32] = outputs.float().cpu().numpy()
     return rows
 
 

@@ -45,7 +45,7 @@ class Notes(NamedTuple):
     Attributes
     ----------
     places : np.ndarray, shape (N, FRAMES, 2 C), float16
-        As :attr:`inference_service.tagger.notes.network.Heard.places`.
+        As :attr:`inference_service.tagger.notes.network.HeadInputs.places`.
     family : np.ndarray of int, shape (N,)
     weight : np.ndarray, shape (N,), float32
         The root of how many of its family the example has, shared out among these.
@@ -91,15 +91,15 @@ def collect(
 def hear_notes(network: NoteNet, take: Take) -> Notes:
     """Return what the network hears of the notes that begin within a take."""
     with torch.inference_mode():
-        heard = network.hear(torch.from_numpy(take.samples)[None])
-    places = heard.places[0].permute(1, 2, 0)
+        inputs = network.compute_head_inputs(torch.from_numpy(take.samples)[None])
+    places = inputs.places[0].permute(1, 2, 0)
     rate_hz = network.config.frame_rate_hz
     notes = within_range(take.notes)
-    notes = notes[(notes[:, ONSET] >= 0) & (notes[:, ONSET] * rate_hz < heard.frames - FRAMES)]
+    notes = notes[(notes[:, ONSET] >= 0) & (notes[:, ONSET] * rate_hz < inputs.frames - FRAMES)]
     first = np.round(notes[:, ONSET] * rate_hz).astype(int)
     last = np.round(np.minimum(notes[:, OFFSET], notes[:, ONSET] + EARLY_S) * rate_hz).astype(int)
     spread = np.linspace(0.0, 0.85, FRAMES) * np.maximum(last - first, 1)[:, None]
-    frames = np.minimum(first[:, None] + spread.astype(int), heard.frames - 1)
+    frames = np.minimum(first[:, None] + spread.astype(int), inputs.frames - 1)
     pitches = np.round(notes[:, PITCH]).astype(int)[:, None] - LOWEST_PITCH
     family = notes[:, FAMILY].astype(np.int64)
     count = np.bincount(family, minlength=len(FAMILIES))

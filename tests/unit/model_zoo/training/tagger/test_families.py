@@ -41,7 +41,12 @@ def test_each_note_is_heard_where_it_sounds() -> None:
     )
     notes = hear_notes(network, take)
     with torch.inference_mode():
-        places = network.hear(torch.from_numpy(take.samples)[None]).places[0].half().numpy()
+        places = (
+            network.compute_head_inputs(torch.from_numpy(take.samples)[None])
+            .places[0]
+            .half()
+            .numpy()
+        )
     assert notes.family.tolist() == [ORGAN, ORGAN, WINDS]
     assert notes.weight == pytest.approx([2**-0.5, 2**-0.5, 1.0])
     for row, (frames, pitch) in enumerate(
