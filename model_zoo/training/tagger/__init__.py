@@ -1,8 +1,9 @@
 """Training of the network that tags notes.
 
-``python -m model_zoo.training.tagger train`` renders music and learns from it at once;
-``sample`` renders one example to hear and to look at. In the order in which data flow:
-:mod:`.scene` chooses music and who plays it, :mod:`.take` makes it sound and says exactly what
-sounded, :mod:`.dataset` cuts, damages and batches it in processes of its own, :mod:`.targets`
-draws what the network should answer, :mod:`.losses` compares, :mod:`.train` learns.
+``python -m model_zoo.training.tagger train`` renders music and learns from it in one run;
+``sample`` writes rendered examples to listen to and look at. The modules, in the order of the data:
+:mod:`.scene` chooses music and instruments, :mod:`.render` turns a scene into sound with exact
+labels (:mod:`.take`), :mod:`.dataset` cuts and damages it in worker processes, :mod:`.targets`
+draws the targets, :mod:`.losses` holds the losses, :mod:`.train` trains, :mod:`.families` trains
+the head of families alone, :mod:`.export` and :mod:`.thresholds` prepare weights for serving.
 """

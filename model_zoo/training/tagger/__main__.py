@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     training.add_argument(
         "--midi", type=Path, nargs="*", default=[], help="folders of MIDI and Guitar Pro files too"
     )
-    telling = commands.add_parser("families", help="learn the head that tells families alone")
+    telling = commands.add_parser("families", help="learn the head of families alone")
     telling.add_argument("--folder", type=Path, default=FOLDER / "families")
     telling.add_argument("--weights", type=Path, default=WEIGHTS, help="exported; changed in place")
     telling.add_argument("--minutes", type=float, default=60.0, help="of listening; 0: learn only")

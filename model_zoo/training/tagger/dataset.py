@@ -1,10 +1,10 @@
-"""Takes without end, rendered by processes of their own: the same for the same seed.
+"""An endless stream of examples, rendered by worker processes; a seed determines it.
 
-A worker keeps a shelf of dry takes, part of it filled before the first example. For each example it
-cuts one of them at random, detunes and damages it; as it goes on it renders new takes, and each
-replaces the oldest. Synthesis is cheap beside learning: most of each take is never heard, so that
-examples differ in their music and instruments. Examples are taken from the workers in turn, so that
-their order does not hang on who was faster.
+A worker keeps a shelf of dry takes, partly filled before the first example. For each example it
+cuts one of them at random, detunes and damages it; meanwhile it renders new takes, which replace
+the oldest. Rendering is cheap beside learning, so most of each take is never used and examples
+differ in their music and instruments. Examples are taken from the workers in turn, so that their
+order does not depend on the workers' speed.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ from model_zoo.training.tagger.take import OFFSET, PITCH, Take, cut
 
 SHELF: Final = 64
 BEGINNING: Final = 32
-"""Takes on the shelf before the first example: from fewer, batches would be all alike."""
+"""Takes on the shelf before the first example. A run that began with one take only got worse
+(experiment 004, second run)."""
 
 USES: Final = 0.35
-"""How much of a take is heard, about: with more of each, training fits the takes on the shelf."""
+"""Seconds of examples per second of rendered take. More makes training fit the takes on the shelf;
+a fifth made training wait for rendering (experiment 004, second and fifth run)."""
 
 QUEUE: Final = 48
 CLEAN_SHARE: Final = 0.25
@@ -42,16 +44,16 @@ LEVEL_DB: Final = (-30.0, -12.0)
 
 @dataclass(frozen=True, slots=True)
 class ExampleOptions:
-    """What examples are like, and what they are drawn from.
+    """Length and kinds of examples.
 
     Attributes
     ----------
     length_s : float
     damage : bool
     folders : tuple of Path
-        Of music, beside the archives.
+        Folders of music to use beside the archives.
     shares : mapping of str to float
-        How often each kind of scene is drawn.
+        Probability of each kind of scene.
     """
 
     length_s: float = 4.8
@@ -63,12 +65,12 @@ class ExampleOptions:
 def iterate_examples(
     symbolic: Path, seed: int, workers: int, options: ExampleOptions
 ) -> Iterator[Take]:
-    """Yield examples without end, rendered by so many processes.
+    """Yield examples for ever, rendered by ``workers`` processes.
 
     Raises
     ------
     RuntimeError
-        If a worker fails; with its traceback.
+        With the traceback of a worker that failed.
     """
     context = multiprocessing.get_context("fork")
     queues: list[Queue[Take | str]] = [context.Queue(QUEUE) for _ in range(workers)]
@@ -98,14 +100,14 @@ def _work(
         corpora = load_corpora(symbolic, dev=False, folders=options.folders)
         for example in make_examples(corpora, random, options):
             queue.put(example)
-    except Exception:  # whatever it was, the trainer shall know
+    except Exception:  # passed on to the training process
         queue.put(traceback.format_exc())
 
 
 def make_examples(
     corpora: Corpora, random: Generator, options: ExampleOptions, beginning: int = BEGINNING
 ) -> Iterator[Take]:
-    """Yield examples without end."""
+    """Yield examples for ever."""
     shelf: list[Take] = []
     heard_s, rendered_s = 0.0, 0.0
     while True:
@@ -122,7 +124,7 @@ def make_examples(
 
 
 def render_take(corpora: Corpora, random: Generator, shares: Mapping[Kind, float] = SHARES) -> Take:
-    """Render a scene; another one where that which was drawn is of no use."""
+    """Draw scenes until one can be rendered, and return it."""
     while True:
         try:
             return render(draw_scene(corpora, random, shares=shares), random)
@@ -131,7 +133,7 @@ def render_take(corpora: Corpora, random: Generator, shares: Mapping[Kind, float
 
 
 def make_example(take: Take, random: Generator, options: ExampleOptions) -> Take:
-    """Cut, detune and damage a take."""
+    """Return a random excerpt of a take, detuned and damaged."""
     start_s = float(random.uniform(-0.3, max(take.duration_s - options.length_s, 0.0)))
     example = cut(take, max(start_s, 0.0), options.length_s * 1.06)
     if random.random() < DETUNED_SHARE:
@@ -147,7 +149,7 @@ def make_example(take: Take, random: Generator, options: ExampleOptions) -> Take
 
 
 def _detune(take: Take, cents: float) -> Take:
-    """Play the tape faster, or slower."""
+    """Resample, which changes pitch and speed together."""
     samples, factor = detune(take.samples, cents)
     notes, drums, beats = take.notes.copy(), take.drums.copy(), take.beats * [factor, 1.0]
     notes[:, : OFFSET + 1] *= factor

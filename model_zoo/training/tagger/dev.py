@@ -1,4 +1,4 @@
-"""Figures on development examples, while training goes on."""
+"""Evaluation on development examples during training."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ _COUNTED: Final = ("note", "note_offset", "family", "drum")
 
 
 def measure(network: NoteNet, examples: Sequence[Take], device: torch.device) -> dict[str, float]:
-    """Return the mean losses, and F1 pooled over examples: notes, notes with offsets, notes with
-    their families, drums."""
+    """Return mean losses, and F1 scores pooled over examples.
+
+    The scores: notes, notes with offsets, notes with families, and drums.
+    """
     rate_hz = network.config.frame_rate_hz
     found: dict[str, list[float]] = {}
     counts = np.zeros((len(_COUNTED), 3))
@@ -47,14 +49,16 @@ def measure(network: NoteNet, examples: Sequence[Take], device: torch.device) ->
 
 
 def in_bfloat16(device: torch.device) -> torch.autocast:
-    """Compute in bfloat16 where the device has instructions for it; CPUs without emulate it, and
-    take seven times as long as in float32."""
+    """Return a context that computes in bfloat16 if the device has instructions for it.
+
+    CPUs without them emulate bfloat16, which takes seven times as long as float32.
+    """
     able = device.type != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
     return torch.autocast(device.type, torch.bfloat16, enabled=able)
 
 
 def to_outputs(logits: Logits) -> Outputs:
-    """Return the first recording of a batch, as probabilities."""
+    """Return the outputs for the first recording of a batch, as probabilities."""
     return Outputs(
         *(
             (values if name == "bend" else torch.sigmoid(values))[0].float().cpu().numpy()
@@ -69,7 +73,7 @@ def begin_within(labels: NDArray[np.float64], length_s: float) -> NDArray[np.flo
 
 
 def _count(take: Take, outputs: Outputs, rate_hz: float) -> NDArray[np.float64]:
-    """Return how many were matched, told and true, a row for each of ``_COUNTED``."""
+    """Return the numbers of matched, predicted and true notes, a row for each of ``_COUNTED``."""
     by_family = decode_notes(outputs, rate_hz)
     notes = [note for family in by_family.values() for note in family]
     families = [FAMILIES.index(family) for family, own in by_family.items() for _ in own]
@@ -91,7 +95,7 @@ def _count(take: Take, outputs: Outputs, rate_hz: float) -> NDArray[np.float64]:
 
 
 def to_rows(notes: Sequence[NoteEvent]) -> NDArray[np.float64]:
-    """Return onsets, offsets and pitches as heard, shape (N, 3)."""
+    """Return onset, offset and sounding pitch of notes, shape (N, 3)."""
     rows = [(n.onset_s, n.offset_s, n.pitch + n.pitch_cents / 100) for n in notes]
     return np.array(rows, float).reshape(-1, 3)
 
@@ -99,7 +103,7 @@ def to_rows(notes: Sequence[NoteEvent]) -> NDArray[np.float64]:
 def match_notes(
     true: NDArray[np.float64], told: NDArray[np.float64], offset_ratio: float | None
 ) -> list[tuple[int, int]]:
-    """Return pairs of rows that mir_eval matches; offsets count where a ratio is given."""
+    """Return pairs of rows that mir_eval matches; offsets must match too if a ratio is given."""
     if not len(true) or not len(told):
         return []
     hz = [440.0 * 2.0 ** ((rows[:, 2] - 69) / 12) for rows in (true, told)]

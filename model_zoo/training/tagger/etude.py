@@ -1,7 +1,7 @@
-"""Invented piano music of what corpora of songs lack: runs, arpeggios, trills, repeated notes.
+"""Random piano music with what corpora of songs lack: runs, arpeggios, trills, repeated notes.
 
-Each hand strings textures together, a few seconds of each, over one harmony at a time. It is not
-meant to be listened to.
+Each hand plays one texture after another for a few seconds each, in one scale throughout. It is
+training material, not music to listen to.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def compose_etude(length_s: float, random: Generator) -> NDArray[np.float64]:
         now_s = float(random.uniform(0.1, 0.6))
         while now_s < length_s:
             span_s = min(float(random.uniform(1.0, 5.0)), length_s - now_s)
-            if random.random() > 0.12:  # or a rest
+            if random.random() > 0.12:  # else a rest
                 texture = _TEXTURES[int(random.integers(len(_TEXTURES)))]
                 loud = float(random.uniform(35, 105))
                 played = texture(scale[(scale >= low) & (scale <= high)], span_s, random)

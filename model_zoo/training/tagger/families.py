@@ -1,8 +1,9 @@
-"""Learns the head that tells families, alone, from what the rest of the network hears of notes.
+"""Trains the head of instrument families alone, on features from the rest of the network.
 
-The head is small and what it is told is costly: so what the network hears of each note is kept, and
-learnt from over and over. Music is drawn by :data:`SHARES`, in which families other than the piano
-have more room than in all training.
+The head is small but its features are costly, so the features of each note are stored and learnt
+from in several epochs. Training takes a minute or two, and is neither averaged nor resumed, so it
+does not use :mod:`model_zoo.training.loop`. Music is drawn by :data:`SHARES`, with fewer pianos
+than in the training of the whole network.
 """
 
 from __future__ import annotations
@@ -30,25 +31,26 @@ from model_zoo.training.tagger.targets import within_range
 SHARES: Final[dict[Kind, float]] = {"piano": 0.08, "band": 0.47, "guitar": 0.07, "chamber": 0.38}
 LENGTH_S: Final = 9.6
 FRAMES: Final = 4
-"""How many of a note's frames are kept, spread over its first :data:`EARLY_S`."""
+"""Frames stored of each note, spread over its first :data:`EARLY_S` seconds."""
 
 EARLY_S: Final = 0.5
 KEPT_TOGETHER: Final = 100
-"""Examples in a file."""
+"""Examples stored in a file."""
 
 BATCH: Final = 512
 
 
 class Notes(NamedTuple):
-    """What the network hears of notes.
+    """Features of notes.
 
     Attributes
     ----------
     places : np.ndarray, shape (N, FRAMES, 2 C), float16
-        As :attr:`inference_service.tagger.notes.network.HeadInputs.places`.
+        :attr:`inference_service.tagger.notes.network.HeadInputs.places` at the notes.
     family : np.ndarray of int, shape (N,)
     weight : np.ndarray, shape (N,), float32
-        The root of how many of its family the example has, shared out among these.
+        ``n ** -0.5`` for n notes of its family in the example, so that the family's notes together
+        weigh the root of their number.
     """
 
     places: NDArray[np.float16]
@@ -58,7 +60,7 @@ class Notes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """How to learn from what was heard."""
+    """How to train the head."""
 
     epochs: int = 15
     learning_rate: float = 3e-3
@@ -75,7 +77,7 @@ def collect(
     seed: int,
     say: Callable[[str], None],
 ) -> None:
-    """Render music for so many minutes; keep in a folder what the network hears of its notes."""
+    """Render music for a number of minutes, and store the features of its notes in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     options = ExampleOptions(length_s=LENGTH_S, shares=SHARES)
     examples = iterate_examples(symbolic, seed, workers, options)
@@ -89,7 +91,7 @@ def collect(
 
 
 def hear_notes(network: NoteNet, take: Take) -> Notes:
-    """Return what the network hears of the notes that begin within a take."""
+    """Return the features of the notes that begin within a take."""
     with torch.inference_mode():
         inputs = network.compute_head_inputs(torch.from_numpy(take.samples)[None])
     places = inputs.places[0].permute(1, 2, 0)
@@ -111,18 +113,18 @@ def hear_notes(network: NoteNet, take: Take) -> Notes:
 
 
 def join(parts: Iterable[Notes]) -> Notes:
-    """Return the notes of all."""
+    """Concatenate features."""
     places, family, weight = zip(*parts, strict=True)
     return Notes(np.concatenate(places), np.concatenate(family), np.concatenate(weight))
 
 
 def load(folder: Path) -> Notes:
-    """Return what :func:`collect` kept.
+    """Return the features that :func:`collect` stored.
 
     Raises
     ------
     FileNotFoundError
-        If it kept nothing.
+        If there are none.
     """
     paths = sorted(folder.glob("*.npz"))
     if not paths:
@@ -137,7 +139,7 @@ def load(folder: Path) -> Notes:
 def fit(
     network: NoteNet, notes: Notes, say: Callable[[str], None], options: FitOptions | None = None
 ) -> None:
-    """Learn the head anew, in place."""
+    """Train the head from new random weights, in place."""
     options = options or FitOptions()
     torch.manual_seed(options.seed)
     head = network.families

@@ -1,4 +1,4 @@
-"""A scene to a :class:`Take`: who plays what on which instruments, mixed."""
+"""Renders a scene to a :class:`Take`: chooses a sound for each track, plays it, and mixes."""
 
 from __future__ import annotations
 
@@ -39,28 +39,30 @@ from model_zoo.training.tagger.take import (
 )
 
 KITS: Final = (0, 0, 0, 8, 16, 24, 25, 32, 40)
-"""General MIDI's drum kits, by program, and how often each is taken."""
+"""General MIDI's drum kits by program; a kit named three times is drawn three times as often."""
 
 TAIL_S: Final = 2.0
 SUNG_SHARE: Final = 0.9
 SAMPLED_SHARE: Final = 0.45
 KIT_SHARE: Final = 0.6
-"""How often singing is sung, instruments that have a bank are played by it, and drums by a kit."""
+"""Probability that a vocal part is sung, that a part with a bank of samples is played by it, and
+that drums are played by a sampled kit; otherwise a soundfont plays."""
 
 VARIED_SHARE: Final = 0.3
-"""How often a part is given to another instrument of its family."""
+"""Probability that a part is given to another instrument of its family."""
 
 COLOURED_SHARE: Final = 0.6
 STRETCHED_SHARE: Final = 0.4
 STRETCH_SEMITONES: Final = 4
-"""How many instruments are recorded unevenly; how many of a soundfont's play the samples of other
-pitches, and by how far: which makes them smaller or larger."""
+"""Probability that a track is filtered; probability that a soundfont's instrument plays the samples
+of other pitches, which makes it sound smaller or larger, and by how many semitones at most. The
+fifth run of experiment 004 introduced them together with loss weights for soloists."""
 
 _COARSE_TUNING: Final = ((101, 0), (100, 2))
-"""Controllers that name MIDI's registered parameter 2."""
+"""Controllers that select MIDI's registered parameter 2, coarse tuning."""
 
 _PITCHED: Final = tuple(program for program in range(104) if program not in (47, 55))
-"""Programs of General MIDI but timpani, orchestra hits, and what comes after the synthesisers."""
+"""General MIDI programs up to the synthesisers, without timpani and orchestra hits."""
 
 _RELATIVES: Final = {
     family: tuple(program for program in _PITCHED if family_of(program) == family)
@@ -78,18 +80,20 @@ _SOUNDS: Final[dict[str, tuple[int, ...]]] = {
     "ride": (51, 53, 59),
 }
 DRUM_INDEX: Final = {key: DRUMS.index(name) for name, keys in _SOUNDS.items() for key in keys}
-"""General MIDI's percussion keys to the network's sounds; the others are "other"."""
+"""Index of the network's percussion sound by General MIDI key; all other keys are "other"."""
 
 
 def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Take:
-    """Make a scene sound: singers sing, some instruments are played by samples, the others each by
-    a soundfont; some are others of their family, and most are recorded unevenly. A soundfont that
-    is given plays everything, as it is written.
+    """Render a scene, each track on a sound drawn at random.
+
+    Voices are sung, other tracks are played by samples or by a soundfont; some tracks are given to
+    another instrument of the family, and most are filtered. If a soundfont is given, it plays
+    everything as written.
 
     Raises
     ------
     ValueError
-        If nothing is to be heard, or a pitch is beyond all keys.
+        If the result is silent, or a pitch is outside MIDI's range.
     FileNotFoundError
         If no soundfont is installed.
     """
@@ -109,7 +113,7 @@ def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Ta
 
 
 def vary(track: Track, random: Generator) -> Track:
-    """Give a part to another instrument of its family, now and then, and move it into its range."""
+    """Give a part to another instrument of its family, at random, and move it into its range."""
     others = _RELATIVES.get(family_of(track.program), ())
     if track.is_drum or not others or random.random() > VARIED_SHARE:
         return track
@@ -118,7 +122,7 @@ def vary(track: Track, random: Generator) -> Track:
 
 
 def _play(track: Track, length_s: float, random: Generator) -> Take:
-    """Play a track on whatever can, drawn at random."""
+    """Play a track on a sound drawn from those that suit it."""
     if track.is_drum:
         kit = _draw_kit(random)
         if kit is not None:
@@ -135,7 +139,7 @@ def _play(track: Track, length_s: float, random: Generator) -> Take:
 
 
 def _colour(take: Take, random: Generator) -> Take:
-    """Record a stem unevenly: there are more pianos than those that samples were taken of."""
+    """Filter a track by a random smooth curve, to imitate other instruments and microphones."""
     if not len(take.samples) or random.random() > COLOURED_SHARE:
         return take
     curve = draw_curve(random, float(random.uniform(3.0, 10.0)), int(random.integers(3, 9)))
@@ -143,13 +147,13 @@ def _colour(take: Take, random: Generator) -> Take:
 
 
 def _draw_gain(take: Take, random: Generator) -> float:
-    """Bring a stem to a like loudness, give or take some decibels."""
+    """Return the gain that gives a track a common loudness within a few decibels."""
     level = float(np.sqrt(np.mean(np.square(take.samples)))) if len(take.samples) else 0.0
     return 0.05 * 10 ** (random.uniform(-7, 5) / 20) / max(level, 1e-4)
 
 
 def _cut_off(take: Take, length_s: float) -> Take:
-    """End everything with the take."""
+    """Return a take cut off at a length."""
     notes = take.notes[take.notes[:, ONSET] < length_s].copy()
     notes[:, OFFSET] = np.minimum(notes[:, OFFSET], length_s)
     return Take(take.samples[: round(length_s * RATE_HZ)], notes, take.drums)
@@ -157,7 +161,7 @@ def _cut_off(take: Take, length_s: float) -> Take:
 
 @cache
 def _can_sing() -> bool:
-    """Whether the singers' syllables, and what sings them, are at hand."""
+    """Return whether the singers' syllables and pyworld are installed."""
     return BANK.exists() and find_spec("pyworld") is not None
 
 
@@ -170,7 +174,7 @@ def _instrument(bank: Bank) -> Instrument | None:
 
 
 def _draw_bank(program: int, random: Generator) -> Bank | None:
-    """Draw a bank for a program among those fetched; None for a soundfont's instrument."""
+    """Draw a bank of samples for a program; None if a soundfont is to play."""
     fitting = [b for b in BANKS if program in b.programs and _instrument(b) is not None]
     if not fitting or random.random() > SAMPLED_SHARE:
         return None
@@ -178,7 +182,7 @@ def _draw_bank(program: int, random: Generator) -> Bank | None:
 
 
 def _draw_kit(random: Generator) -> str | None:
-    """Draw a drum kit among those kept; None for a soundfont's."""
+    """Draw a sampled drum kit; None if a soundfont is to play."""
     try:
         return draw_kit(random) if random.random() < KIT_SHARE else None
     except FileNotFoundError:
@@ -206,7 +210,7 @@ def _by_samples(track: Track, bank: Bank, length_s: float, random: Generator) ->
 def _by_soundfont(
     tracks: Sequence[Track], soundfont: Path, random: Generator, stretch: int = 0
 ) -> Take:
-    """Play tracks on a soundfont's instruments, on samples of pitches so many semitones lower."""
+    """Play tracks on a soundfont, with the samples of pitches ``stretch`` semitones lower."""
     midi = encode_tracks(tracks, random, stretch)
     reverb, chorus = random.random() < 0.4, random.random() < 0.25
     samples = synthesise(midi, soundfont, reverb=reverb, chorus=chorus)
@@ -241,15 +245,15 @@ def label_drums(hits: Labels) -> Labels:
 
 
 def encode_tracks(tracks: Sequence[Track], random: Generator, stretch: int = 0) -> bytes:
-    """Return a MIDI file in which a second has ``TICKS_PER_S`` ticks.
+    """Return a MIDI file with ``TICKS_PER_S`` ticks per second.
 
-    Keys, but those of drums, lie ``stretch`` semitones lower than what sounds, by MIDI's coarse
-    tuning.
+    Except for drums, keys are ``stretch`` semitones lower than the pitches that sound, which MIDI's
+    coarse tuning makes up for.
 
     Raises
     ------
     ValueError
-        If there are no such keys.
+        If a key would be outside MIDI's range.
     """
     midi = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_S)
     midi.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)]))

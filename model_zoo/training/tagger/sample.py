@@ -1,4 +1,4 @@
-"""What training hears, to listen to and to look at.
+"""Writes rendered examples to listen to and look at.
 
 Each sample is a sound file, its labels as JSON, and a picture: the network's own spectrogram with
 the notes drawn into it in a colour for each family, the percussion below, beats as lines.
@@ -51,7 +51,7 @@ def write_samples(
 ) -> Iterator[Path]:
     """Render samples into a folder; yield the sound files as they are written.
 
-    The same for the same arguments.
+    The same arguments give the same samples.
     """
     folder.mkdir(parents=True, exist_ok=True)
     corpora = load_corpora(symbolic, dev=False)
@@ -72,12 +72,12 @@ def _draw(corpora: Corpora, random: np.random.Generator, kind: Kind | None) -> t
         try:
             scene = draw_scene(corpora, random, kind)
             return scene, render(scene, random)
-        except ValueError:  # a piece that is of no use
+        except ValueError:  # a piece that cannot be used
             continue
 
 
 def to_json(scene: Scene, take: Take) -> dict[str, Any]:
-    """Return what is known of a sample."""
+    """Return a sample's labels as JSON."""
     return {
         "piece": scene.name,
         "kind": scene.kind,

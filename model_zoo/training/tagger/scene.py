@@ -1,7 +1,7 @@
-"""What is played, and by whom: a pianist, a band, a quartet, a singer, a drummer.
+"""Draws scenes: what is played, and by which instruments.
 
-A scene is drawn for a seed from the corpora and from invented music. It fixes every note and every
-instrument, but makes no sound yet.
+A scene is a pianist, a band, a quartet, a singer, a guitarist or a drummer, with music from the
+corpora or invented. It fixes every note and every instrument, but no sound.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SHARES: Final[dict[Kind, float]] = {
     "chamber": 0.18,
 }
 OTHERS_SHARE: Final = 0.3
-"""How often a scene is of the folders' pieces, where there are any."""
+"""Probability that a scene uses a piece of the additional folders, if there are any."""
 
 LENGTH_S: Final = (25.0, 45.0)
 PIANOS: Final = (0, 0, 0, 0, 1, 1, 2, 3)
@@ -56,7 +56,7 @@ RANGES: Final[dict[int, tuple[int, int]]] = {
     58: (28, 58), 60: (40, 77), 64: (56, 87), 65: (49, 80), 66: (44, 75), 67: (36, 69),
     68: (58, 91), 70: (34, 72), 71: (50, 91), 72: (74, 103), 73: (60, 96), 74: (60, 96),
 }  # fmt: skip
-"""Lowest and highest pitch of instruments that have narrow ones, by program."""
+"""Lowest and highest pitch, by program, of instruments with a narrow range."""
 
 GUITAR_RANGE: Final = (40, 88)
 BASS_RANGE: Final = (28, 60)
@@ -65,12 +65,12 @@ _ETUDE: Final = Piece("etude", (), np.zeros(0), np.zeros(0, np.int64), bar_beats
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What one instrument plays.
+    """The notes of one instrument.
 
     Attributes
     ----------
     program : int
-        General MIDI, 0-based; of a drum kit, 0.
+        General MIDI, 0-based; 0 for a drum kit.
     notes : np.ndarray, shape (N, 4), sorted by onset
     pedal : np.ndarray, shape (K, 2)
     is_drum : bool
@@ -84,19 +84,19 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything that is played, within ``length_s``.
+    """Everything that is played within ``length_s``.
 
     Attributes
     ----------
     name : str
-        Of the piece.
+        The piece's.
     kind : str
     tracks : tuple of Track
     length_s : float
     beats : np.ndarray, shape (B, 2)
-        Time in seconds, and place in the bar, 1 the downbeat; none where nobody counted.
+        Time in seconds and position in the bar, 1 for the downbeat; empty if unknown.
     chords : tuple of ChordSegment
-        None where the source names none.
+        Empty if unknown.
     key : Key or None
     """
 
@@ -115,12 +115,12 @@ def draw_scene(
     kind: Kind | None = None,
     shares: Mapping[Kind, float] = SHARES,
 ) -> Scene:
-    """Draw a scene, of a kind if one is given, else of one drawn by its share.
+    """Draw a scene, of the kind given, or else of a kind drawn by ``shares``.
 
     Raises
     ------
     ValueError
-        If the piece that was drawn is of no use: draw again.
+        If the piece drawn cannot be used: draw again.
     """
     if kind is None and corpora.others and random.random() < OTHERS_SHARE:
         return _draw_other(corpora, random)
@@ -139,7 +139,7 @@ def _build_scene(piece: Piece, kind: Kind, tracks: list[Track], length_s: float)
 
 
 def _draw_other(corpora: Corpora, random: Generator) -> Scene:
-    """Draw an excerpt of a piece that names its instruments, performed if nobody played it."""
+    """Draw an excerpt of a piece with instruments, performed if its timing is exact."""
     piece = corpora.others[int(random.integers(len(corpora.others)))]
     length_s = float(random.uniform(*LENGTH_S))
     piece = change_tempo(piece, float(random.uniform(0.85, 1.15)))
@@ -284,7 +284,7 @@ def _join(lines: list[Line]) -> NDArray[np.float64]:
 
 
 def _one_voice(notes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the highest of notes that begin together, each ended by the next one."""
+    """Return the highest of the notes that begin together, each cut off by the next one."""
     order = np.lexsort((-notes[:, PITCH], np.round(notes[:, ONSET], 2)))
     line = notes[order]
     first = np.diff(np.round(line[:, ONSET], 2), prepend=-1.0) > 0.04
@@ -295,7 +295,7 @@ def _one_voice(notes: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _strum(notes: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
-    """Spread chords upwards, some downwards."""
+    """Spread chords upwards, or a third of them downwards."""
     strummed = notes.copy()
     step_s = random.uniform(0.0, 0.022)
     for onset_s in np.unique(np.round(notes[:, ONSET], 2)):
@@ -309,7 +309,7 @@ def _strum(notes: NDArray[np.float64], random: Generator) -> NDArray[np.float64]
 
 
 def fit(track: Track) -> Track:
-    """Move a track by octaves into its instrument's range; leave out what is outside still."""
+    """Move a track by octaves into its instrument's range; drop notes still outside."""
     low, high = RANGES.get(track.program, (21, 108))
     if 24 <= track.program < 32:
         low, high = GUITAR_RANGE
@@ -332,7 +332,7 @@ def fit(track: Track) -> Track:
 
 
 def _finish(track: Track, random: Generator) -> Track:
-    """Shape the dynamics: a slow course over the whole, and a random level and range."""
+    """Redraw velocities: a slow random curve, a random level and a random range."""
     notes = track.notes.copy()
     grid = gaussian_filter1d(random.standard_normal(64), 3)
     grid = grid / (grid.std() + 1e-9) * random.uniform(0, 14)
@@ -353,7 +353,7 @@ def _no_pedal() -> NDArray[np.float64]:
 def _invent_pedal(
     notes: NDArray[np.float64], length_s: float, random: Generator
 ) -> NDArray[np.float64]:
-    """Press after every so many seconds' attack, release at the next: syncopated pedalling."""
+    """Return syncopated pedalling: released at an attack now and then, pressed just after it."""
     period_s = random.uniform(0.5, 2.5)
     times = np.arange(0.2, length_s, period_s) + random.normal(0, 0.03)
     times = times[: max(len(times) - 1, 0)]

@@ -1,4 +1,4 @@
-"""Sound, and exactly what sounded in it."""
+"""A recording with exact labels, and operations on both."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Take:
     samples : np.ndarray, shape (N,), float32
         At ``RATE_HZ``.
     notes : np.ndarray, shape (M, 5)
-        Onset and offset in seconds, the pitch that sounded (a MIDI number, in fractions), velocity
-        1-127 (of a rendered scene, as :func:`centre_velocities` has it), index of the family;
-        sorted by onset.
+        Onset and offset in seconds, sounding pitch (a MIDI number with fractions), velocity 1-127
+        (of rendered scenes: after :func:`centre_velocities`), index of the family; sorted by
+        onset.
     drums : np.ndarray, shape (K, 3)
         Onset in seconds, index of the percussion sound, velocity; sorted by onset.
     beats : np.ndarray, shape (B, 2)
-        Time in seconds, and place in the bar, 1 the downbeat; none where nobody counted.
+        Time in seconds and position in the bar, 1 for the downbeat; empty if unknown.
     chords : tuple of ChordSegment
-        None where nobody named them.
+        Empty if unknown.
     key : Key or None
     """
 
@@ -61,7 +61,7 @@ class Take:
 
 
 def cut(take: Take, start_s: float, length_s: float) -> Take:
-    """Return an excerpt, with times from its start; notes that sound before it begin before 0."""
+    """Return an excerpt with times from its start; notes already sounding have negative onsets."""
     first = round(start_s * RATE_HZ)
     samples = take.samples[first : first + round(length_s * RATE_HZ)]
     notes, drums, beats = take.notes.copy(), take.drums.copy(), take.beats - [start_s, 0.0]
@@ -79,7 +79,7 @@ def cut(take: Take, start_s: float, length_s: float) -> Take:
 
 
 def mix(takes: list[Take], gains: list[float]) -> Take:
-    """Return takes that sound together, the shorter ones followed by silence."""
+    """Return the sum of takes; shorter ones are padded with silence."""
     samples = np.zeros(max(len(take.samples) for take in takes), np.float32)
     for take, gain in zip(takes, gains, strict=True):
         samples[: len(take.samples)] += np.float32(gain) * take.samples
@@ -93,9 +93,9 @@ def mix(takes: list[Take], gains: list[float]) -> Take:
 
 
 def centre_velocities(notes: Labels) -> Labels:
-    """Return notes whose velocities tell how loud each is beside the others of its family.
+    """Return notes with velocities relative to the mean of their family.
 
-    How hard a whole part was played is not to be heard in a mix, at whatever level it is recorded.
+    A mix does not reveal how hard a whole part was played, since parts are mixed at any level.
     """
     centred = notes.copy()
     for family in np.unique(notes[:, FAMILY]):
@@ -108,13 +108,13 @@ def centre_velocities(notes: Labels) -> Labels:
 def hold_by_pedal(notes: Labels, pedal: Labels) -> Labels:
     """Return notes that last while the pedal holds them, or until their key is struck again.
 
-    Where it is never released, they have no end: ``inf``.
+    Notes held by a pedal that is never released end at ``inf``.
 
     Parameters
     ----------
     notes : np.ndarray, shape (N, 4), sorted by onset
     pedal : np.ndarray, shape (K, 2)
-        Time in seconds and value; pressed from 64 on, as General MIDI has it.
+        Time in seconds and value; pressed from 64 up, as in General MIDI.
     """
     held = notes.copy()
     if len(pedal):
@@ -128,12 +128,12 @@ def hold_by_pedal(notes: Labels, pedal: Labels) -> Labels:
 
 
 def end_at_repeats(notes: Labels) -> Labels:
-    """Return notes that end where their pitch begins again; of two at once, the longer one."""
+    """Return notes that end where their pitch begins again; of two at once, only the longer."""
     order = np.lexsort((-notes[:, OFFSET], notes[:, ONSET], notes[:, PITCH]))
     ended = notes[order].copy()
     again = np.flatnonzero(ended[1:, PITCH] == ended[:-1, PITCH])
     ended[again, OFFSET] = np.minimum(ended[again, OFFSET], ended[again + 1, ONSET])
-    # a key struck twice at once sounds once
+    # two notes of one key at once make one sound
     same = np.zeros(len(ended), bool)
     same[again + 1] = ended[again + 1, ONSET] - ended[again, ONSET] < 1e-3
     ended[again, OFFSET] = np.where(

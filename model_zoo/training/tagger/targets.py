@@ -1,8 +1,8 @@
-"""What the network should answer: labels drawn as pictures of frames and pitches.
+"""Targets of the note tagger, for each frame and pitch.
 
-An onset at time ``t`` is a triangle of :data:`TRIANGLE_FRAMES` to either side of it (Kong and
+An onset at time ``t`` is a triangle that reaches :data:`TRIANGLE_FRAMES` to either side (Kong and
 others, "High-resolution piano transcription with pedals by regressing onset and offset times",
-IEEE TASLP 2021), so that two neighbouring frames tell where between them it lies.
+IEEE TASLP 2021), so that the values of two neighbouring frames give the time between them.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ TRIANGLE_FRAMES: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """As :class:`inference_service.tagger.notes.network.Logits`, in [0, 1], and what counts.
+    """Targets for :class:`inference_service.tagger.notes.network.Logits`, and where they hold.
 
     Attributes
     ----------
     onset, offset, frame, velocity, bend : torch.Tensor, shape (B, T, 88)
-        ``velocity`` holds where ``struck``, ``bend`` where ``frame``.
+        In [0, 1], but ``bend``. ``velocity`` is known where ``struck``, ``bend`` where ``frame``.
     family : torch.Tensor, shape (B, T, 88, len(FAMILIES))
-        Holds where ``frame``.
+        Known where ``frame``.
     struck : torch.Tensor of bool, shape (B, T, 88)
     drum_onset, drum_velocity : torch.Tensor, shape (B, T, len(DRUMS))
     drum_struck : torch.Tensor of bool, the same shape
@@ -60,12 +60,12 @@ class Targets:
     drum_struck: Tensor
 
     def to(self, device: str) -> Targets:
-        """Return the same on a device."""
+        """Return the targets on a device."""
         return Targets(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def draw_targets(takes: Sequence[Take], frames: int, frame_rate_hz: float) -> Targets:
-    """Draw the labels of takes of equal length."""
+    """Return the targets of takes of equal length."""
     shape = (len(takes), frames, PITCHES)
     onset, offset, frame, velocity, bend = np.zeros((5, *shape), np.float32)
     family = np.zeros((*shape, len(FAMILIES)), np.float32)
@@ -101,7 +101,7 @@ def draw_targets(takes: Sequence[Take], frames: int, frame_rate_hz: float) -> Ta
 
 
 def within_range(notes: Labels) -> Labels:
-    """Return the notes of the piano's range."""
+    """Return the notes within the piano's range."""
     pitch = np.round(notes[:, PITCH])
     return notes[(pitch >= LOWEST_PITCH) & (pitch < LOWEST_PITCH + PITCHES)]
 

@@ -1,8 +1,8 @@
-"""Chooses the decoding's thresholds on rendered development music.
+"""Chooses the decoder's thresholds on rendered development music.
 
-One after another, each with those before it: onsets by the notes' F1; then frames, offsets and
-gaps by the F1 of notes with offsets; each percussion sound's by its own F1. Counts are pooled over
-examples that neither training nor its reports have heard.
+They are chosen in turn, each given those before it: the onset threshold by the F1 of notes; frame,
+offset and gap thresholds by the F1 of notes with offsets; each percussion sound's by its own F1.
+Counts are pooled over examples that neither training nor its evaluation used.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ Heard = tuple[Take, Outputs]
 
 
 def draw_examples(symbolic: Path, count: int) -> Iterable[Take]:
-    """Yield examples of development music, other ones than training reports on."""
+    """Yield examples of development music, none of which training evaluates on."""
     random = np.random.default_rng(SEED)
     corpora = load_corpora(symbolic, dev=True)
     for _ in range(count):
@@ -56,7 +56,7 @@ def draw_examples(symbolic: Path, count: int) -> Iterable[Take]:
 
 
 def hear(network: NoteNet, takes: Iterable[Take]) -> Iterable[Heard]:
-    """Yield takes, less what they lack of notes that begin outside, with the network's outputs."""
+    """Yield takes, without the notes that begin outside, with the network's outputs."""
     for take in takes:
         with torch.inference_mode(), in_bfloat16(torch.device("cpu")):
             outputs = to_outputs(network(torch.from_numpy(take.samples)[None]))
@@ -66,7 +66,7 @@ def hear(network: NoteNet, takes: Iterable[Take]) -> Iterable[Heard]:
 
 
 def choose(heard: Sequence[Heard], rate_hz: float, say: Callable[[str], None]) -> DecodingOptions:
-    """Return the thresholds that serve best."""
+    """Return the best thresholds."""
     options = DecodingOptions()
 
     def best(name: str, values: Sequence[float], offset_ratio: float | None) -> DecodingOptions:

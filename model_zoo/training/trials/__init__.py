@@ -1,7 +1,7 @@
-"""Numbered experiments about the note tagger: what it should see, hear and be made of.
+"""Numbered experiments for the note tagger: spectrograms, architectures, augmentation, noise.
 
 ``python -m model_zoo.training.trials NAME`` runs one, prints its table as Markdown and draws its
-plot; the records in ``model_zoo/experiments`` say what was found. :mod:`.material` holds what small
-networks learn from, :mod:`.clips` the recordings that are measured on, :mod:`.network` and
+plot; the records in ``model_zoo/experiments`` hold the results. :mod:`.material` holds the training
+examples of the small networks, :mod:`.clips` the recordings for evaluation, :mod:`.network` and
 :mod:`.harness` the networks and their training.
 """

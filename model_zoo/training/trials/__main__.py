@@ -1,7 +1,7 @@
 """``python -m model_zoo.training.trials NAME``; see ``--help``.
 
-What was measured is kept in the folder, so that a trial that was stopped goes on from there, and
-weights that were heard are not heard again.
+Results are stored in the folder as they come, so that an interrupted trial resumes and weights that
+were measured are not measured again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which architecture looks over time: convolutions, a GRU, attention, alike in size and cost."""
+"""Compares architectures over time at like size and cost: convolutions, a GRU, attention."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ from model_zoo.training.trials.representations import EXAMS
 
 
 def run(data: Path, folder: Path, steps: int, seeds: int, say: Callable[[str], None]) -> None:
-    """Train and measure what is not yet kept, on variable-Q spectra; print the table."""
+    """Train and measure what is not yet stored, on variable-Q spectra; print the table."""
     takes, dev = load_material(data / "symbolic", folder, say)
     takes, listed = takes[:TRAIN], list_exams(dev, data)
     ledger = Ledger(folder / "architectures.json")
-    known = Ledger(folder / "representations.json")  # its networks on variable-Q spectra are cnn's
+    known = Ledger(
+        folder / "representations.json"
+    )  # its networks on variable-Q spectra are the "cnn" ones
     spectra = see("vqt", [take.samples for take in takes], folder / "vqt-train.npz")
     lesson, exams = prepare_lesson(takes, spectra), prepare_exams("vqt", listed, folder)
 

@@ -1,8 +1,8 @@
-"""What each kind of damage to the examples is worth: all but one of them, all, and none.
+"""Measures each kind of damage to the examples: all kinds but one, all, and none.
 
-Each example is damaged once and kept so for the whole run: a step's random numbers are its own, so
-that leaving one out changes nothing else. A quarter of the examples stays clean, as in the note
-tagger's training. Detuning is part of how examples are cut, and in all runs.
+Each example is damaged once and stays so for the whole run. Every kind draws from a generator of
+its own, so that leaving one out changes nothing else. A quarter of the examples stays clean, as in
+the note tagger's training. Detuning belongs to the cutting of examples and is in all runs.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ SEED: Final = 5
 
 
 def run(data: Path, folder: Path, steps: int, seeds: int, say: Callable[[str], None]) -> None:
-    """Train and measure what is not yet kept; print the table.
+    """Train and measure what is not yet stored; print the table.
 
-    Several seeds take turns, so that whatever there is when it is stopped compares all runs.
+    Each seed goes through all runs before the next, so that partial results compare them all.
     """
     takes, dev = load_material(data / "symbolic", folder, say)
     takes, listed = takes[:TRAIN], list_exams(dev, data)
@@ -80,7 +80,7 @@ def run(data: Path, folder: Path, steps: int, seeds: int, say: Callable[[str], N
 
 
 def damage(takes: Sequence[Take], without: Collection[Step]) -> list[Samples]:
-    """Return the sound of takes, most of them damaged, each as loud as it was."""
+    """Return the samples of takes, most of them damaged, at their former loudness."""
     sounds = []
     for number, take in enumerate(takes):
         random = np.random.default_rng((SEED, number))

@@ -1,8 +1,8 @@
-"""Real recordings with labels, to measure on and never to choose by.
+"""Labelled real recordings for evaluation; nothing is chosen on them.
 
-Of the development sets every third clip of pianos, every sixth of voices and both of guitars; F1
-as mir_eval's defaults have it (onsets within 50 ms, pitches within 50 cents; offsets within 20 % of
-a note or 50 ms), the mean over clips.
+They are every third clip of pianos, every sixth of voices and both of guitars in the development
+sets. The score is the mean over clips of F1 with mir_eval's defaults: onsets within 50 ms, pitches
+within 50 cents, offsets within 20 % of a note's length or 50 ms.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Clip:
     kind, name : str
     samples : np.ndarray, shape (N,), float32, at ``RATE_HZ``
     notes : np.ndarray, shape (M, 3)
-        Onset and offset in seconds, MIDI pitch, in fractions where it was labelled so.
+        Onset and offset in seconds, MIDI pitch, with fractions if the labels have them.
     """
 
     kind: Kind
@@ -49,12 +49,12 @@ class Clip:
 
     @property
     def waveform(self) -> Waveform:
-        """The sound, as taggers take it."""
+        """The samples as a waveform."""
         return Waveform(self.samples[None], RATE_HZ)
 
 
 def load_clips(data: Path, kind: Kind) -> list[Clip]:
-    """Read the clips of a kind that are measured on.
+    """Read the clips of a kind.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def load_clips(data: Path, kind: Kind) -> list[Clip]:
 
 
 def excerpt(clip: Clip, length_s: float) -> Clip:
-    """Return so much of a clip from shortly before its first note; cut notes end with it."""
+    """Return ``length_s`` of a clip from shortly before its first note; cut notes end with it."""
     start_s = max(float(clip.notes[:, 0].min()) - LEAD_IN_S, 0.0)
     first = round(start_s * RATE_HZ)
     samples = clip.samples[first : first + round(length_s * RATE_HZ)]
@@ -80,7 +80,7 @@ def excerpt(clip: Clip, length_s: float) -> Clip:
 
 
 def f1(clip: Clip, told: Rows | Sequence[NoteEvent], offset_ratio: float | None = None) -> float:
-    """Return a clip's F1; offsets count where a ratio is given."""
+    """Return a clip's F1; offsets must match too if a ratio is given."""
     rows = told if isinstance(told, np.ndarray) else to_rows(told)
     matched = len(match_notes(clip.notes, rows, offset_ratio))
     return 2 * matched / max(len(rows) + len(clip.notes), 1)
@@ -98,7 +98,7 @@ def _read_table(suffix: str) -> Callable[[Path], Rows]:
 
 
 def _read_jams(path: Path) -> Rows:
-    """GuitarSet keeps a track of notes for each string."""
+    """Read GuitarSet's labels, which have a track of notes for each string."""
     annotations = json.loads(path.with_name(f"{path.stem.removesuffix('_mic')}.jams").read_text())
     rows = [
         (note["time"], note["time"] + note["duration"], note["value"])

@@ -1,10 +1,12 @@
-"""Trains small networks of notes alike, and measures them on rendered and on real music.
+"""Trains small note networks under equal conditions, and measures them on rendered and real music.
 
-Spectra of all sound are computed once and kept in the folder; a step draws :data:`BATCH` excerpts
-of :data:`CROP_FRAMES` from them. So that a trial is fair, everything but what it compares is the
-same: examples, their order, steps, rate, decoding. The onset threshold is chosen on a third of the
-rendered development examples, the rest of which are reported on; real recordings are only
-measured.
+Spectra of all examples are computed once and stored in the folder; a step draws :data:`BATCH`
+excerpts of :data:`CROP_FRAMES` from them. Everything but what a trial compares is the same:
+examples, their order, the number of steps, learning rate, decoding. The onset threshold is chosen
+on a third of the rendered development examples; figures are for the others and for real recordings.
+
+A trial takes a fixed number of steps and keeps the last network, so it does not use ``learn`` of
+:mod:`model_zoo.training.loop`.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ from model_zoo.training.trials.spectra import HOP_S, align, build
 from model_zoo.training.trials.spectra import Kind as SpectrogramKind
 
 TRAIN: Final = 240
-"""Examples learnt from; dear spectrograms forbid more."""
+"""Number of training examples, limited by the cost of the slower spectrograms."""
 
 CHOOSE: Final = 20
 EXCERPT_S: Final = 8.0
@@ -57,7 +59,7 @@ Spectra = NDArray[np.float16]
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What is learnt from: spectra ``(N, 309, T)`` and targets ``(N, T, 88)``, float16."""
+    """Training examples: spectra ``(N, 309, T)`` and targets ``(N, T, 88)``, float16."""
 
     spectra: Spectra
     onset: Spectra
@@ -66,7 +68,7 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Exam:
-    """What is measured on: clips of a kind, and their spectra ``(309, T)``."""
+    """Evaluation data: clips of a kind, and their spectra ``(309, T)``."""
 
     clips: Sequence[Clip]
     spectra: Sequence[Spectra]
@@ -75,7 +77,7 @@ class Exam:
 def see(
     kind: SpectrogramKind, sounds: Sequence[Samples], kept: Path | None = None
 ) -> list[Spectra]:
-    """Return aligned spectra ``(309, T)`` of sounds, or read them from a file that keeps them."""
+    """Return aligned spectra ``(309, T)`` of sounds, stored in a file if one is named."""
     if kept is not None and kept.exists():
         with np.load(kept) as file:
             return [file[str(number)] for number in range(len(sounds))]
@@ -93,7 +95,7 @@ def see(
 
 
 def prepare_lesson(takes: Sequence[Take], spectra: Sequence[Spectra]) -> Lesson:
-    """Draw the targets of takes whose spectra are given."""
+    """Return training examples from takes and their spectra."""
     onsets, frames = [], []
     for take, spectrum in zip(takes, spectra, strict=True):
         targets = draw_targets([take], spectrum.shape[1], FRAME_RATE_HZ)
@@ -103,8 +105,7 @@ def prepare_lesson(takes: Sequence[Take], spectra: Sequence[Spectra]) -> Lesson:
 
 
 def list_exams(dev: Sequence[Take], data: Path) -> dict[str, list[Clip]]:
-    """Return what is measured on: rendered examples, and excerpts of real recordings that there
-    are."""
+    """Return the clips to measure on: rendered ones, and excerpts of the real ones in ``data``."""
     exams = {"rendered": [_to_clip(take) for take in dev]}
     for kind in EVERY:
         if (data / f"{kind}_dev").is_dir():
@@ -118,7 +119,7 @@ def list_exams(dev: Sequence[Take], data: Path) -> dict[str, list[Clip]]:
 def prepare_exams(
     kind: SpectrogramKind, exams: dict[str, list[Clip]], folder: Path
 ) -> dict[str, Exam]:
-    """Compute the exams' spectra, or read them."""
+    """Compute the exams' spectra, or read stored ones."""
     return {
         name: Exam(clips, see(kind, [c.samples for c in clips], folder / f"{kind}-{name}.npz"))
         for name, clips in exams.items()
@@ -127,14 +128,14 @@ def prepare_exams(
 
 def _to_clip(take: Take) -> Clip:
     notes = begin_within(within_range(take.notes), take.duration_s)[:, :3].copy()
-    notes[:, 2] = np.rint(notes[:, 2])  # the small networks tell no deviations
+    notes[:, 2] = np.rint(notes[:, 2])  # the small networks predict whole semitones
     return Clip("rendered", "", take.samples, notes)
 
 
 def train(
     lesson: Lesson, context: Context, steps: int, seed: int, say: Callable[[str], None]
 ) -> tuple[TrialNet, Figures]:
-    """Train a network; return it, with its loss at the end and the processor's seconds a step."""
+    """Train a network; return it, with its final loss and the CPU seconds per step."""
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     network = TrialNet(context)
@@ -155,7 +156,7 @@ def train(
 
 
 def draw_batch(lesson: Lesson, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Return excerpts of examples: spectra, onsets and frames."""
+    """Draw excerpts of examples: spectra, onsets and frames."""
     count, _, frames = lesson.spectra.shape
     length = min(CROP_FRAMES, frames)
     spectra, onsets, sounding = [], [], []
@@ -169,7 +170,7 @@ def draw_batch(lesson: Lesson, random: np.random.Generator) -> tuple[Tensor, Ten
 
 
 def compute_loss(network: nn.Module, spectra: Tensor, onset: Tensor, frame: Tensor) -> Tensor:
-    """Return cross-entropies of onsets and frames, weighted as the note tagger's."""
+    """Return the weighted cross-entropy of onsets and frames, with the note tagger's weights."""
     told_onset, told_frame = network(spectra)
     weight = 1.0 + (ONSET_WEIGHT - 1.0) * onset
     count = onset.shape[0] * onset.shape[1]
@@ -179,8 +180,10 @@ def compute_loss(network: nn.Module, spectra: Tensor, onset: Tensor, frame: Tens
 
 
 def measure(network: TrialNet, exams: dict[str, Exam]) -> Figures:
-    """Return the mean F1 on each exam, without and with offsets, at thresholds chosen on a third of
-    the rendered one."""
+    """Return the mean F1 on each exam, without and with offsets.
+
+    The onset threshold is chosen on a third of the rendered exam, which the figures leave out.
+    """
     heard = {
         name: [hear(network, spectrum) for spectrum in exam.spectra] for name, exam in exams.items()
     }
@@ -205,7 +208,7 @@ def measure(network: TrialNet, exams: dict[str, Exam]) -> Figures:
 
 
 def hear(network: TrialNet, spectrum: Spectra) -> Outputs:
-    """Return what a network makes of a spectrum, in the form that notes are decoded from."""
+    """Return a network's outputs for a spectrum, in the form that the decoder takes."""
     with torch.inference_mode():
         onset, frame = network(torch.from_numpy(spectrum).float()[None])
     frames = onset.shape[1]
@@ -217,7 +220,7 @@ def hear(network: TrialNet, spectrum: Spectra) -> Outputs:
 
 
 def summarise(runs: Sequence[Figures], name: str) -> str:
-    """Return the mean of a figure over runs, and where there are several their range."""
+    """Return the mean of a figure over runs, and half its range if there are several."""
     values = [run[name] for run in runs if name in run]
     if not values:
         return ""

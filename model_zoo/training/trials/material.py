@@ -1,6 +1,6 @@
-"""A fixed set of dry examples, rendered once: every trial learns from and is measured on the same.
+"""A fixed set of dry examples, rendered once, which every trial trains and is measured on.
 
-Kept in a folder as ``train.npz`` and ``dev.npz``: samples as float16, and labels one after another
+Stored in a folder as ``train.npz`` and ``dev.npz``: samples as float16, and concatenated labels
 with their counts.
 """
 
@@ -31,7 +31,7 @@ DRY: Final = ExampleOptions(length_s=4.8, damage=False)
 def load_material(
     symbolic: Path, folder: Path, say: Callable[[str], None]
 ) -> tuple[list[Take], list[Take]]:
-    """Return the training and the development examples, rendered if they are not there yet."""
+    """Return the training and the development examples, rendered if they are not stored yet."""
     train, dev = folder / "train.npz", folder / "dev.npz"
     if not dev.exists():
         random = np.random.default_rng(SEED + 1)

@@ -1,23 +1,23 @@
-"""Noise, and what cleaning before the network does: note F1 by signal-to-noise ratio.
+"""Note F1 by signal-to-noise ratio, with and without denoising before the network.
 
-White noise, pink noise and the babble of six speakers (Flite's voices, sentences of their own) are
-mixed into excerpts of real recordings at exact ratios of mean power. What comes out is tagged as it
-is, or after
+White noise, pink noise and the babble of six speakers (Flite's voices, each with a sentence of its
+own) are mixed into excerpts of real recordings at exact ratios of mean power. The mixture is tagged
+as it is, or after
 
 gate
-    noisereduce's spectral gating, the noise taken for stationary (Sainburg, Thielk and Gentner,
+    noisereduce's stationary spectral gating (Sainburg, Thielk and Gentner,
     "Finding, visualizing, and quantifying latent structure across diverse animal vocal
     repertoires", 2020), with the package's defaults;
 adaptive gate
-    the same with a noise floor that follows the sound;
+    the same with a noise floor that adapts over time;
 band-pass
     a Butterworth filter of fourth order, 60 to 5000 Hz, forwards and backwards;
 high-pass
     the same from 60 Hz up.
 
-On voices, notes by fundamental frequency alone stand beside the network: SwiftF0 as the service
-uses it, and pYIN (Mauch and Dixon, "pYIN: A fundamental frequency estimator using probabilistic
-threshold distributions", ICASSP 2014) with runs of one semitone for notes.
+On voices, two taggers from fundamental frequency alone are compared with the network: SwiftF0 as
+the service uses it, and pYIN (Mauch and Dixon, "pYIN: A fundamental frequency estimator using
+probabilistic threshold distributions", ICASSP 2014) with runs of one semitone for notes.
 """
 
 from __future__ import annotations
@@ -83,11 +83,11 @@ MIN_NOTE_S: Final = 0.06
 
 
 Found = dict[tuple[str, Kind, str, str, str], Figures]
-"""By hearer, kind of clips, noise, ratio and cleaner."""
+"""Figures by hearer, kind of clips, noise, ratio and cleaner."""
 
 
 def run(data: Path, folder: Path, plots: Path, weights: Path, say: Callable[[str], None]) -> None:
-    """Measure what is not yet kept; print tables, draw the plot."""
+    """Measure what is not yet stored; print the tables and draw the plot."""
     ledger = Ledger(folder / "noise.json")
     clips = {
         kind: [excerpt(clip, EXCERPT_S) for clip in load_clips(data, kind)[:count]]
@@ -115,8 +115,7 @@ def run(data: Path, folder: Path, plots: Path, weights: Path, say: Callable[[str
 
 
 def list_conditions() -> Iterator[tuple[str, Kind, str, str, str]]:
-    """Yield hearer, kind of clips, noise, ratio and cleaner of everything that is measured; first
-    what is not cleaned."""
+    """Yield hearer, clips, noise, ratio and cleaner of every measurement, uncleaned first."""
     for cleaner in CLEANERS:
         for hearer, kind in HEARERS:
             if hearer == "pYIN" and cleaner != "none":
@@ -129,7 +128,7 @@ def list_conditions() -> Iterator[tuple[str, Kind, str, str, str]]:
 
 
 def write_tables(found: Found) -> Iterator[str]:
-    """Yield a table of every hearer without cleaning, and one of what cleaning changes."""
+    """Yield a table of every hearer without cleaning, and one of the changes by cleaning."""
     rows: list[list[str | float]] = []
     cases = {(hearer, kind, noise) for hearer, kind, noise, *_ in found if noise != "none"}
     for hearer, kind, noise in sorted(cases, key=lambda c: (c[1], c[0], c[2])):
@@ -211,12 +210,12 @@ def measure(hear: Hear, clips: Sequence[Clip], noise: str, snr: str, cleaner: st
 
 
 def make(noise: str, count: int, random: Generator) -> Samples:
-    """Make so many samples of a noise.
+    """Return ``count`` samples of a noise.
 
     Raises
     ------
     FileNotFoundError
-        If people are to talk, and Flite is not installed.
+        If the noise is babble and Flite is not installed.
     """
     if noise == "babble":
         return make_babble(count, random)
@@ -224,7 +223,7 @@ def make(noise: str, count: int, random: Generator) -> Samples:
 
 
 def make_babble(count: int, random: Generator) -> Samples:
-    """Let six speakers talk at once, each from a place in their sentence drawn at random."""
+    """Return six speakers at once, each from a random place in a sentence."""
     babble = np.zeros(count, np.float32)
     for speaker, sentence in zip(SPEAKERS, SENTENCES, strict=True):
         speech = _speak(speaker, sentence)
@@ -283,7 +282,7 @@ def hear_by_pyin(samples: Samples) -> Rows:
 
 
 def segment(contour: Rows, hop_s: float) -> Rows:
-    """Cut a contour, MIDI numbers or NaN where nothing sounds, into notes: shape (N, 3)."""
+    """Cut a contour (MIDI numbers, NaN for silence) into notes, shape (N, 3)."""
     sounding = ~np.isnan(contour)
     if not sounding.any():
         return np.zeros((0, 3))

@@ -1,25 +1,24 @@
-"""Fast repeated notes of one pitch: the shortest interval that is recovered, and by what.
+"""The shortest interval between repeated notes of one pitch that each method recovers.
 
 A recording repeats one pitch :data:`REPETITIONS` times at each of :data:`INTERVALS_MS`, over a
-held tone a minor sixth below, on a piano and on a nylon-string guitar of a soundfont that nothing
-was trained with. An interval is recovered where nine tenths of its repetitions are found, each
-within a third of the interval and no more than 25 ms, with at most a third as many found that are
-none.
+held tone a minor sixth below, on a piano and on a nylon-string guitar of a soundfont that no model
+was trained on. An interval counts as recovered if nine tenths of its repetitions are found, each
+within a third of the interval and within 25 ms, and if false onsets number at most a third of the
+repetitions.
 
 Onsets are found by
 
 spectral flux
-    of each spectrogram: what the logarithms rise by within 10 ms, or one frame where that is
-    longer, over the note's own bins and those of its next four harmonics. Told is what is greatest
-    within 15 ms, over a share of what is greatest within 0.3 s and over a twentieth of the greatest
-    of all. The share, and by how much a spectrogram tells onsets early or late throughout, are
-    chosen together on recordings of other pitches by a soundfont of training's, which the figures
-    leave out;
+    of each spectrogram: the rise of its logarithms within 10 ms, or one frame if that is longer,
+    summed over the bins of the note and of its next four harmonics. An onset is a maximum within
+    15 ms that exceeds a share of the maximum within 0.3 s and a twentieth of the overall maximum.
+    The share, and each spectrogram's constant delay, are chosen together on recordings of other
+    pitches by a soundfont that training uses, which the figures leave out;
 onset head, frame head
-    of the note tagger, at its own thresholds: peaks of the one, or where the other goes from
-    silence to sound.
+    of the note tagger, at its own thresholds: peaks of the former, rises of the latter from
+    silence.
 
-A frame of a longer hop is one of a shorter hop, so that each spectrogram is computed once.
+Frames of a longer hop are a subset of those of a shorter one, so each spectrogram is computed once.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ HELD_BELOW: Final = 8
 PAUSE_S: Final = 0.5
 HELD_BEFORE_S: Final = 0.2
 RELEASED_SHARE: Final = 0.85
-"""Of an interval that a key is down."""
+"""Share of an interval during which the key is down."""
 
 PROGRAMS: Final = {"piano": 0, "guitar": 24}
 PITCHES: Final = (36, 60, 84)
@@ -77,7 +76,7 @@ RECOVERED: Final = 0.9
 EXTRA: Final = 1 / 3
 
 PICTURED: Final = (60, 80)
-"""Pitch and interval in milliseconds of the picture."""
+"""Pitch, and interval in milliseconds, of the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +96,10 @@ class Repeats:
     onsets_s: dict[int, Times]
 
     def group(self, interval_ms: int) -> tuple[float, float]:
-        """Return from when to when an interval's repetitions are counted: not so far that the held
-        tone's own onset would be among them."""
+        """Return the time span in which an interval's repetitions are counted.
+
+        It leaves out the held tone's own onset.
+        """
         onsets_s = self.onsets_s[interval_ms]
         return float(onsets_s[0]) - HELD_BEFORE_S / 2, float(onsets_s[-1]) + HELD_BEFORE_S / 2
 
@@ -136,7 +137,7 @@ def render(pitch: int, program: int, soundfont: Path) -> Repeats:
 
 
 def count(repeats: Repeats, interval_ms: int, told_s: Times) -> tuple[int, int]:
-    """Return how many repetitions at an interval were found, and how many that are none."""
+    """Return the numbers of repetitions found and of false onsets at an interval."""
     begin_s, end_s = repeats.group(interval_ms)
     told_s = np.sort(told_s[(told_s >= begin_s) & (told_s < end_s)])
     tolerance_s = min(TOLERANCE_S, interval_ms / 3000)
@@ -150,9 +151,9 @@ def shortest(counts: dict[int, tuple[int, int]], true: int) -> int | None:
     Parameters
     ----------
     counts : dict
-        By interval, how many were found, and found that are none.
+        Numbers of repetitions found and of false onsets, by interval.
     true : int
-        How many there are at each.
+        Number of repetitions at each interval.
     """
     recovered = [
         interval_ms
@@ -163,14 +164,14 @@ def shortest(counts: dict[int, tuple[int, int]], true: int) -> int | None:
 
 
 def compute_flux(spectrum: NDArray[np.float32], hop_s: float) -> Times:
-    """Return by how much bins rise in all: ``(F, T)`` to ``(T,)``."""
+    """Return the summed rise of bins, from ``(F, T)`` to ``(T,)``."""
     lag = max(round(LAG_S / hop_s), 1)
     rise = np.maximum(spectrum[:, lag:] - spectrum[:, :-lag], 0.0).sum(axis=0)
     return np.pad(rise, (lag, 0)).astype(float)
 
 
 def find_bins(kind: Kind, pitch: int) -> NDArray[np.bool_]:
-    """Return which bins are near a pitch or its next harmonics: at each at least the nearest."""
+    """Return the bins near a pitch and its next harmonics, at least the nearest one for each."""
     centres_hz = frequencies_hz(kind)
     own = np.zeros(len(centres_hz), bool)
     for harmonic in range(1, HARMONICS + 1):
@@ -200,7 +201,7 @@ def find_by_flux(seen: Seen, hop_samples: int, share: float) -> Times:
 def find_by_onset_head(
     outputs: Outputs, pitch: int, threshold: float, frame_rate_hz: float
 ) -> Times:
-    """Return where the onset output of a pitch peaks."""
+    """Return the times of peaks in the onset output of a pitch."""
     course = outputs.onset[:, pitch - LOWEST_PITCH].astype(np.float32)
     frames = np.flatnonzero(peaks(course, threshold)).tolist()
     return np.array([frame + apex(course, frame) for frame in frames]) / frame_rate_hz
@@ -209,13 +210,13 @@ def find_by_onset_head(
 def find_by_frame_head(
     outputs: Outputs, pitch: int, threshold: float, frame_rate_hz: float
 ) -> Times:
-    """Return where the frame output of a pitch goes from silence to sound."""
+    """Return the times at which the frame output of a pitch rises above its threshold."""
     sounding = outputs.frame[:, pitch - LOWEST_PITCH] >= threshold
     return np.flatnonzero(sounding & ~np.pad(sounding, (1, 0))[:-1]) / frame_rate_hz
 
 
 def run(folder: Path, plots: Path, weights: Path, say: Callable[[str], None]) -> None:
-    """Measure what is not yet kept; print tables, draw the pictures.
+    """Measure what is not yet stored; print the tables and draw the pictures.
 
     Raises
     ------
@@ -247,11 +248,11 @@ def run(folder: Path, plots: Path, weights: Path, say: Callable[[str], None]) ->
 
 
 Heard = dict[tuple[int, int], Repeats]
-"""By pitch and program."""
+"""Recordings by pitch and program."""
 
 
 def _measure_flux(kind: Kind, heard: Heard, chosen_font: Path, folder: Path) -> Figures:
-    """Return counts as ``"HOP PITCH INTERVAL found"`` and ``extra``, programs together."""
+    """Return counts by ``"HOP PITCH INTERVAL found"`` and ``extra``, summed over programs."""
     choosing = [
         render(pitch, program, chosen_font)
         for pitch, program in product(CHOSEN_ON, PROGRAMS.values())
@@ -269,7 +270,7 @@ def _measure_flux(kind: Kind, heard: Heard, chosen_font: Path, folder: Path) -> 
 
 
 def _see(kind: Kind, recordings: Sequence[Repeats], kept: Path) -> list[Seen]:
-    """Compute the notes' own bins of recordings, or read them from a file."""
+    """Compute the notes' bins in recordings' spectra, or read stored ones."""
     if not kept.exists():
         spectrogram = build(kind, HOP_SAMPLES[0] / RATE_HZ)
         spectra = {}
@@ -284,7 +285,7 @@ def _see(kind: Kind, recordings: Sequence[Repeats], kept: Path) -> list[Seen]:
 
 
 def choose(seen: Sequence[Seen], hop_samples: int) -> tuple[float, float]:
-    """Return the share and the lateness with the most repetitions found, less what is none."""
+    """Return the share and the delay with the most repetitions found minus false onsets."""
 
     def count_right(share: float, late_s: float) -> int:
         right = 0
@@ -359,7 +360,7 @@ _NOTES: Final = {36: "C2", 48: "C3", 60: "C4", 72: "C5", 84: "C6"}
 
 
 def draw_picture(repeats: Repeats, tagger: TransformerTagger, path: Path) -> None:
-    """Draw the six spectrograms of a repeated note, their fluxes below, the network beside them."""
+    """Draw the six spectrograms of a repeated note above their fluxes, beside the network's."""
     from matplotlib.figure import Figure
 
     begin_s = float(repeats.onsets_s[PICTURED[1]][0]) - 0.1
@@ -412,7 +413,7 @@ def draw_picture(repeats: Repeats, tagger: TransformerTagger, path: Path) -> Non
 
 
 def draw_curves(found: dict[str, Figures], path: Path) -> None:
-    """Draw the share of repetitions that are found by interval."""
+    """Draw the share of repetitions found, by interval."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9.5, 3.4), layout="constrained")

@@ -1,4 +1,4 @@
-"""Figures that are kept as they come, so that a trial that was stopped goes on; tables, plots."""
+"""Stored figures, from which an interrupted trial resumes; tables and plots."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLOURS: Final = 64
 
 
 class Ledger:
-    """Figures by name, in a JSON file, which several trials may write to in turn.
+    """Figures by name in a JSON file, which several trials may write to in turn.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Ledger:
         self._path = path
 
     def get(self, name: str, compute: Callable[[], Figures]) -> Figures:
-        """Return what is kept under a name; computed, and kept, where nothing is."""
+        """Return the figures stored under a name, or else compute and store them."""
         if name not in self._read():
             figures = compute()
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ class Ledger:
 
 
 def digest(path: Path) -> str:
-    """Return the first figures of a file's SHA-256, to know weights by."""
+    """Return the first digits of a file's SHA-256, which identify weights."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
 
 
@@ -57,7 +57,7 @@ def to_markdown(header: Sequence[str], rows: Sequence[Sequence[str | float]]) ->
 
 
 def save_figure(figure: Figure, path: Path, dpi: int) -> None:
-    """Write a plot as a PNG file of few colours, which is a small one."""
+    """Write a plot as a PNG file with few colours, which keeps it small."""
     from PIL import Image
 
     drawn = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Which spectrogram: notes heard from each at equal budget, and what each costs to compute."""
+"""Compares spectrograms: note F1 of equal networks, and the cost of computing each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from model_zoo.training.trials.report import Figures, Ledger, to_markdown
 from model_zoo.training.trials.spectra import Kind, measure_cost
 
 ORDER: Final[tuple[Kind, ...]] = ("vqt", "stft", "mel", "gammatone", "cqt", "cwt")
-"""The cheap ones first."""
+"""Spectrograms in the order of cost."""
 
 EXAMS: Final = ("rendered", "piano", "voice", "guitar")
 
@@ -35,7 +35,7 @@ def run(
     kinds: Sequence[Kind],
     say: Callable[[str], None],
 ) -> None:
-    """Train and measure what is not yet kept; print the table."""
+    """Train and measure what is not yet stored; print the table."""
     takes, dev = load_material(data / "symbolic", folder, say)
     takes, listed = takes[:TRAIN], list_exams(dev, data)
     ledger = Ledger(folder / "representations.json")

@@ -1,12 +1,11 @@
-"""The six spectrograms that are compared, each as a network of notes would use it.
+"""The six spectrograms that are compared, each configured for a note network.
 
-Those with logarithmic frequencies have three bins a semitone from A0 to 10 kHz, so that the middle
-one of each semitone lies on its pitch; mel and gammatone have as many filters over the same range.
-STFT, mel and gammatone have a window of 93 ms, which tells 11 Hz apart. ``vqt`` has the note
-tagger's own bandwidths.
+Those with logarithmic frequencies have three bins per semitone from A0 to 10 kHz, the middle one of
+which lies on the pitch; mel and gammatone have as many filters over the same range. STFT, mel and
+gammatone have a window of 93 ms, a resolution of 11 Hz. ``vqt`` has the note tagger's bandwidths.
 
-For networks all are read at the same 309 frequencies (:func:`align`), so that one network, with as
-many parameters, learns from each: what differs is what they resolve in frequency and in time.
+All are read at the same 309 frequencies (:func:`align`), so that the same network learns from each
+and only their resolution in frequency and time differs.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ TONE_HZ: Final = 880.0
 
 
 def configure(kind: Kind, hop_s: float = HOP_S) -> SpectrogramConfig:
-    """Return what a spectrogram of a kind computes; wavelets have the bins of constant-Q."""
+    """Return the configuration of a kind of spectrogram; wavelets have the bins of constant-Q."""
     own = NoteNetConfig().spectrogram
     logarithmic = kind in ("cqt", "vqt", "cwt")
     return SpectrogramConfig(
@@ -57,9 +56,9 @@ def configure(kind: Kind, hop_s: float = HOP_S) -> SpectrogramConfig:
 
 
 def build(kind: Kind, hop_s: float = HOP_S) -> nn.Module:
-    """Return the spectrogram in logarithms: ``(B, N)`` to ``(B, F, T)``.
+    """Return a module for logarithmic spectra: ``(B, N)`` to ``(B, F, T)``.
 
-    All are compressed alike: a tone is as far over each one's floor as over the note tagger's.
+    Floors are scaled so that a tone exceeds each by as much as the note tagger's.
     """
     floor = NoteNetConfig().floor * _loudest(kind) / _loudest("vqt")
     return nn.Sequential(_build_linear(kind, hop_s), LogCompression(floor))
@@ -76,14 +75,14 @@ def _build_linear(kind: Kind, hop_s: float = HOP_S) -> nn.Module:
 
 @cache
 def _loudest(kind: Kind) -> float:
-    """Magnitude of a tone of amplitude 1."""
+    """Return the magnitude of a tone of amplitude 1."""
     time_s = torch.arange(RATE_HZ) / RATE_HZ
     tone = torch.sin(2 * torch.pi * TONE_HZ * time_s)
     return float(_build_linear(kind)(tone[None])[0, :, 20:-20].max())
 
 
 def frequencies_hz(kind: Kind) -> NDArray[np.float64]:
-    """Return the bins' centres, shape (F,); of filters, the centre of their power."""
+    """Return the centres of the bins, shape (F,); for filters, the centre of their power."""
     config = configure(kind)
     if kind in ("cqt", "vqt", "cwt"):
         return config.f_min_hz * 2.0 ** (np.arange(config.bins) / config.bins_per_octave)
@@ -98,10 +97,10 @@ def frequencies_hz(kind: Kind) -> NDArray[np.float64]:
 
 @cache
 def align(kind: Kind) -> NDArray[np.float32]:
-    """Return weights, shape (BINS, F), that read a spectrogram at three points a semitone.
+    """Return weights, shape (BINS, F), that read a spectrogram at three points per semitone.
 
-    Each point takes the mean of the bins about it: as far as its neighbours, or, where bins are
-    wider apart than that, a value between the two nearest.
+    Each point is the weighted mean of the bins between its neighbours, or, where bins are further
+    apart than points, interpolated between the two nearest bins.
     """
     centres_hz, wanted_hz = frequencies_hz(kind), frequencies_hz("vqt")
     apart_hz = np.maximum(np.gradient(wanted_hz), np.interp(
@@ -112,7 +111,7 @@ def align(kind: Kind) -> NDArray[np.float32]:
 
 
 def measure_cost(kind: Kind, samples: Samples, repeats: int = 3) -> float:
-    """Return the processor's seconds for a second of sound, the best of some runs."""
+    """Return the CPU seconds per second of sound, the best of some runs."""
     module, batch = build(kind), torch.from_numpy(samples)[None]
     taken = []
     for _ in range(repeats):
