@@ -1,21 +1,20 @@
 #!/usr/bin/env bash
 # Builds the virtual environment: every pinned dependency, the Chordino plugin and the notation
-# fonts, which come inside wheels. Runs again only when what it installs has changed, or when more
-# is asked for than is there.
+# fonts, which come inside wheels. Does nothing if the requested extras are installed and up to date.
 #
 #   deploy/setup.sh [VENV]     default: .venv
 #
-# PYTHON       the interpreter to build on (default: the first of python3.11 ... python3)
-# TORCH_INDEX  where to take torch from, as in
-#              TORCH_INDEX=https://download.pytorch.org/whl/cpu, which spares machines without a
-#              GPU the gigabytes of CUDA that PyPI's own build brings
+# PYTHON       the interpreter to use (default: the first of python3.11 ... python3)
+# TORCH_INDEX  the index to install torch from. On a machine without a GPU,
+#              TORCH_INDEX=https://download.pytorch.org/whl/cpu saves the gigabytes of CUDA that
+#              PyPI's own build contains
 # EXTRAS       what to install (default: bot,service,training,dev)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 venv=${1:-.venv}
 extras=${EXTRAS:-bot,service,training,dev}
-# The stamp names what is installed: the state of the files that say it, and the extras.
+# The name of the stamp holds a checksum of the files that define what is installed, and the extras.
 stamp="$venv/.notabot-$(cat pyproject.toml deploy/constraints.txt deploy/no-deps-*.txt deploy/setup.sh \
     | cksum | tr ' ' '-')-"
 installed=$(compgen -G "$stamp*" || true)
@@ -25,7 +24,7 @@ for extra in ${extras//,/ }; do
     [[ $installed == *-$extra-* ]] || missing=yes
 done
 [ -z "$missing" ] && exit 0
-for extra in ${installed//-/ }; do  # what is there stays up to date
+for extra in ${installed//-/ }; do  # keep what is installed up to date
     [[ ,$extras, == *,$extra,* ]] || extras+=,$extra
 done
 
@@ -52,7 +51,7 @@ pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 
 case ",$extras," in
 *,service,*)
-    # torch first and alone: a range asked for by another package would take its newest build.
+    # torch first and alone: another package's open range would install its newest build.
     echo "Installing torch ..."
     pip install --quiet --constraint deploy/constraints.txt \
         ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} torch
@@ -72,8 +71,8 @@ done
 
 case ",$extras," in
 *,service,*)
-    # torchaudio's libraries are linked with CUDA's: beside a torch without CUDA they do not load,
-    # and torchaudio imports only where they are absent. What Notabot uses of it is Python.
+    # torchaudio's libraries are linked with CUDA. Beside a torch without CUDA they do not load, and
+    # torchaudio imports only if they are absent. Notabot uses only its Python code.
     if ! "$venv/bin/python" -c 'import torchaudio' 2>/dev/null; then
         rm -f "$venv"/lib/python3.*/site-packages/torchaudio/lib/*.so
         "$venv/bin/python" -c 'import torchaudio'
