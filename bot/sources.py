@@ -11,7 +11,7 @@ import io
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Final, Protocol
+from typing import Final
 
 import aiohttp
 from aiogram import Bot
@@ -36,14 +36,8 @@ _AUDIO_MEDIA_TYPES: Final = ("audio/", "video/", "application/ogg", "application
 _NOT_AUDIO_MEDIA_TYPES: Final = ("audio/midi", "audio/x-midi", "audio/mid")
 
 
-class Media(Protocol):
-    """A carrier of media: a message, or the part of one that a reply quotes from another chat."""
-
-    voice: Voice | None
-    audio: Audio | None
-    video: Video | None
-    video_note: VideoNote | None
-    document: Document | None
+Media = Message | ExternalReplyInfo
+"""A carrier of media: a message, or the part of one that a reply quotes from another chat."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     options = build_parser().parse_args(arguments)
     try:
-        settings = Settings()  # type: ignore[call-arg]
+        settings = Settings()
         command: Callable[[argparse.Namespace, Settings], None] = options.command
         command(options, settings)
     except NotabotError as error:

@@ -95,7 +95,7 @@ def notate(performance: bytes) -> tuple[bytes, tuple[Beat, ...]]:
 
 @cache
 def _stages() -> StageSet:
-    settings = Settings()  # type: ignore[call-arg]
+    settings = Settings()
     return build_stages(settings.models)
 
 

@@ -13,7 +13,7 @@ from inference_service.midi.writer import encode_performance
 from inference_service.music.events import NoteEvent
 from model_zoo.training.evaluate.metrics import as_heard
 from tests.bench import __main__ as bench
-from tests.bench import asap, notation, peers
+from tests.bench import asap, notation, peers, voice
 from tests.bench.table import Row, format_table
 from tests.bench.voice import as_written, score_written
 from tests.bench.written import (
@@ -55,7 +55,7 @@ def test_a_missed_target_fails(
     measured: float,
     code: int,
 ) -> None:
-    monkeypatch.setattr(bench.voice, "smoke", lambda: iter([Row("figure", measured, 0.65)]))
+    monkeypatch.setattr(voice, "smoke", lambda: iter([Row("figure", measured, 0.65)]))
     assert bench.main(["--smoke", "--only", "voice"]) == code
     assert ("MISSED" in capsys.readouterr().out) == bool(code)
 

@@ -80,7 +80,7 @@ def queued(position: int) -> pb.TranscribeEvent:
     return pb.TranscribeEvent(queued=pb.Queued(position=position))
 
 
-def progress(stage: pb.Stage.ValueType, overall: float) -> pb.TranscribeEvent:
+def progress(stage: pb.Stage, overall: float) -> pb.TranscribeEvent:
     """A StageProgress event."""
     return pb.TranscribeEvent(
         progress=pb.StageProgress(stage=stage, stage_fraction=0.5, overall_fraction=overall)
@@ -298,8 +298,8 @@ class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.
 async def serve(service: FakeService, address: str = "127.0.0.1:0") -> AsyncIterator[str]:
     """Serve on a free port of this machine; yield the address."""
     server = grpc.aio.server(options=SERVER_OPTIONS)
-    transcription_pb2_grpc.add_TranscriptionServicer_to_server(service, server)
-    models_pb2_grpc.add_ModelsServicer_to_server(service, server)
+    transcription_pb2_grpc.add_TranscriptionServicer_to_server(service, server)  # type: ignore[no-untyped-call]
+    models_pb2_grpc.add_ModelsServicer_to_server(service, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port(address)
     await server.start()
     try:

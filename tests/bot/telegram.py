@@ -28,10 +28,14 @@ from aiogram.methods import (
 )
 from aiogram.types import (
     Audio,
+    BufferedInputFile,
     CallbackQuery,
     Chat,
     File,
     InlineKeyboardMarkup,
+    InputFile,
+    InputMediaAudio,
+    MediaUnion,
     Message,
     MessageEntity,
     Update,
@@ -99,7 +103,7 @@ class RecordingSession(BaseSession):
                 return [self._message(bot, method.chat_id, text="media") for _ in method.media]
         return True
 
-    def _message(self, bot: Bot, chat_id: Any, text: str) -> Message:
+    def _message(self, bot: Bot, chat_id: Any, text: str | None) -> Message:
         self._message_id += 1
         return Message(
             message_id=self._message_id,
@@ -157,6 +161,38 @@ class RecordingSession(BaseSession):
             for _, method in self.requests
             if isinstance(method, SendMessage | EditMessageText | AnswerCallbackQuery)
         ]
+
+
+def text_of(method: SendMessage | EditMessageText | AnswerCallbackQuery) -> str:
+    """What is said; there must be something."""
+    assert method.text is not None
+    return method.text
+
+
+def caption_of(sent: SendPhoto | SendVoice | MediaUnion) -> str:
+    """What is written below a picture, a sound or a file; there must be something."""
+    assert sent.caption is not None
+    return sent.caption
+
+
+def file_of(media: InputFile | str) -> BufferedInputFile:
+    """The uploaded file, where Telegram would also take an id or an address."""
+    assert isinstance(media, BufferedInputFile)
+    return media
+
+
+def tracks_of(album: SendMediaGroup) -> list[InputMediaAudio]:
+    """The members of an album of sounds."""
+    tracks = [track for track in album.media if isinstance(track, InputMediaAudio)]
+    assert len(tracks) == len(album.media)
+    return tracks
+
+
+def replied_to(method: SendMessage | SendPhoto | SendMediaGroup) -> int:
+    """The id of the message that this one answers; there must be one."""
+    assert method.reply_parameters is not None
+    assert method.reply_parameters.message_id is not None
+    return method.reply_parameters.message_id
 
 
 class Person:

@@ -12,7 +12,7 @@ from bot.commands import ADMIN_COMMANDS, register_commands
 from bot.i18n import TextCatalogues
 from tests.bot.conftest import ADMIN_ID, Harness
 from tests.bot.service import RefusalError
-from tests.bot.telegram import buttons
+from tests.bot.telegram import buttons, text_of
 
 
 async def test_models_are_listed_with_buttons(harness: Harness) -> None:
@@ -37,7 +37,7 @@ async def test_use(harness: Harness) -> None:
     await admin.say("/use voice pesto")
 
     assert harness.service.activations == [("voice", "pesto")]
-    assert "теперь работает pesto" in harness.session.sent(EditMessageText)[-1].text
+    assert "теперь работает pesto" in text_of(harness.session.sent(EditMessageText)[-1])
     await admin.say("/use voice")
     assert "/use ЗАДАЧА МОДЕЛЬ" in harness.session.texts()[-1]
 
@@ -48,7 +48,7 @@ async def test_a_refused_model_is_explained(harness: Harness) -> None:
     )
     await harness.person(ADMIN_ID).say("/use separation htdemucs")
 
-    assert "notabot models fetch htdemucs" in harness.session.sent(EditMessageText)[-1].text
+    assert "notabot models fetch htdemucs" in text_of(harness.session.sent(EditMessageText)[-1])
 
 
 async def test_status_and_stats(harness: Harness) -> None:

@@ -27,6 +27,7 @@ from aiogram.types import (
     Message,
     MessageOriginUser,
     PhotoSize,
+    User,
     Video,
     VideoNote,
 )
@@ -45,7 +46,7 @@ from tests.bot.service import (
     service_process,
     start_and_stay,
 )
-from tests.bot.telegram import AUDIO, NOW, buttons, received, voice
+from tests.bot.telegram import AUDIO, NOW, buttons, caption_of, file_of, received, text_of, voice
 
 GROUP_ID = -100123
 
@@ -64,7 +65,7 @@ SOURCES = {
     "forwarded": {
         "voice": voice(),
         "forward_origin": MessageOriginUser(
-            date=NOW, sender_user={"id": 8, "is_bot": False, "first_name": "Bob"}
+            date=NOW, sender_user=User(id=8, is_bot=False, first_name="Bob")
         ),
     },
 }
@@ -78,15 +79,15 @@ async def test_every_kind_of_recording_becomes_a_score(
 
     assert [audio for _, audio in harness.service.transcriptions] == [AUDIO]
     pages, documents = harness.session.sent(SendMediaGroup)
-    assert [item.media.filename for item in pages.media] == ["score-1.png", "score-2.png"]
-    assert pages.media[1].media.data == b"score-2.png" * 3
-    assert [item.media.filename for item in documents.media] == [
+    assert [file_of(item.media).filename for item in pages.media] == ["score-1.png", "score-2.png"]
+    assert file_of(pages.media[1].media).data == b"score-2.png" * 3
+    assert [file_of(item.media).filename for item in documents.media] == [
         "score.pdf",
         "score.mid",
         "performance.mid",
         "score.musicxml",
     ]
-    caption = pages.media[0].caption
+    caption = caption_of(pages.media[0])
     for part in ["A minor", "120", "4/4", "Am · F · C · G/B", "swift-f0 0.3.0", "chordino 1.1"]:
         assert part in caption
     status, controls = harness.session.sent(SendMessage)
@@ -110,13 +111,13 @@ async def test_the_score_is_titled_after_the_file(
 
     [(options, _)] = harness.service.transcriptions
     assert options.render.title == title
-    assert title in harness.session.sent(SendMediaGroup)[0].media[0].caption
+    assert title in caption_of(harness.session.sent(SendMediaGroup)[0].media[0])
 
 
 async def test_titles_are_escaped(harness: Harness) -> None:
     await harness.person().say(audio=_file(Audio, duration=5, title="<b>Tom & Jerry"))
 
-    caption = harness.session.sent(SendMediaGroup)[0].media[0].caption
+    caption = caption_of(harness.session.sent(SendMediaGroup)[0].media[0])
     assert "&lt;b&gt;Tom &amp; Jerry" in caption
 
 
@@ -132,7 +133,7 @@ async def test_score_in_reply_to_a_recording(harness: Harness) -> None:
 
 
 async def test_score_in_reply_to_a_recording_of_another_chat(harness: Harness) -> None:
-    origin = MessageOriginUser(date=NOW, sender_user={"id": 8, "is_bot": False, "first_name": "B"})
+    origin = MessageOriginUser(date=NOW, sender_user=User(id=8, is_bot=False, first_name="B"))
 
     await harness.person().say(
         "/score", external_reply=ExternalReplyInfo(origin=origin, voice=voice())
@@ -213,7 +214,7 @@ async def test_a_failed_download_is_told(harness: Harness, failure: Exception, w
     harness.session.failures[GetFile].append(failure)
     await harness.person().say_voice()
 
-    assert words in harness.session.sent(EditMessageText)[-1].text
+    assert words in text_of(harness.session.sent(EditMessageText)[-1])
     assert harness.session.sent(EditMessageText)[-1].reply_markup is None
 
 
@@ -249,7 +250,7 @@ async def test_the_status_message_tells_the_stages(harness: Harness) -> None:
     await harness.session.wait_for(EditMessageText, "Перед вами в очереди 2 записи", 3)
     steps[0].set()
     edit = await harness.session.wait_for(EditMessageText, "Разделяю голос и инструменты")
-    assert "25 %" in edit.text
+    assert "25 %" in text_of(edit)
     assert list(buttons(edit)) == ["Отменить"]
     steps[1].set()
     await harness.session.wait_for(EditMessageText, "90 %")
@@ -317,8 +318,10 @@ async def test_many_pages_are_several_albums(
     ]
     assert [len(group.media) for group in groups] == albums
     assert len(harness.session.sent(SendPhoto)) == singles
-    assert groups[0].media[9].media.filename == "score-10.png", "pages are in order of number"
-    assert (f"first 20 of {pages} pages" in groups[0].media[0].caption) is note
+    assert file_of(groups[0].media[9].media).filename == "score-10.png", (
+        "pages are in order of number"
+    )
+    assert (f"first 20 of {pages} pages" in caption_of(groups[0].media[0])) is note
 
 
 async def test_pages_that_telegram_refuses_do_not_lose_the_files(harness: Harness) -> None:
@@ -357,7 +360,7 @@ async def test_errors_of_the_service_are_told(
 
     last = harness.session.sent(EditMessageText)[-1]
     for word in words:
-        assert word in last.text
+        assert word in text_of(last)
     assert last.reply_markup is None
     assert len(harness.service.transcriptions) == 1
 
@@ -381,7 +384,7 @@ async def test_out_of_time(build_harness: Callable[..., Harness]) -> None:
     harness.service.transcribe = start_and_stay
     await harness.person().say_voice()
 
-    assert "Time ran out" in harness.session.sent(EditMessageText)[-1].text
+    assert "Time ran out" in text_of(harness.session.sent(EditMessageText)[-1])
     await asyncio.wait_for(harness.service.cancelled.wait(), 5)
 
 
@@ -462,8 +465,8 @@ async def test_an_unforeseen_failure_is_told_with_a_code(
     monkeypatch.setattr("bot.transcriber.deliver", broken)
     await harness.person().say_voice()
 
-    assert (
-        harness.service.metadata["x-request-id"] in harness.session.sent(EditMessageText)[-1].text
+    assert harness.service.metadata["x-request-id"] in text_of(
+        harness.session.sent(EditMessageText)[-1]
     )
 
 
@@ -473,7 +476,7 @@ async def test_no_service_is_told_soon(build_harness: Callable[..., Harness]) ->
     await harness.person().say_voice()
 
     assert time.monotonic() - started_s < 5
-    assert "does not answer" in harness.session.sent(EditMessageText)[-1].text
+    assert "does not answer" in text_of(harness.session.sent(EditMessageText)[-1])
 
 
 async def test_the_controls_title_comes_back_with_a_press(harness: Harness) -> None:

@@ -23,7 +23,7 @@ from bot.buttons import ContinueButton
 from bot.keyboards import continuation_keyboard
 from tests.bot.conftest import Harness
 from tests.bot.service import Events, RefusalError, go_on, progress
-from tests.bot.telegram import Person, buttons, received
+from tests.bot.telegram import Person, buttons, caption_of, file_of, received, replied_to, text_of
 
 RESULT_ID = "0123456789abcdef0123456789abcdef"
 
@@ -44,11 +44,11 @@ async def test_a_result_goes_on_as_page_midi_and_sound(harness: Harness) -> None
     assert (request.result_id, request.measures, request.seed) == (RESULT_ID, 8, 0)
     assert set(request.render.formats) == {pb.FORMAT_PNG, pb.FORMAT_MIDI, pb.FORMAT_PREVIEW}
     [page] = harness.session.sent(SendPhoto)
-    assert "Continuation: 8 measures" in page.caption
+    assert "Continuation: 8 measures" in caption_of(page)
     [midi] = harness.session.sent(SendDocument)
-    assert midi.document.filename == "continuation.mid"
+    assert file_of(midi.document).filename == "continuation.mid"
     [sound] = harness.session.sent(SendVoice)
-    assert sound.voice.filename == "continuation.ogg"
+    assert file_of(sound.voice).filename == "continuation.ogg"
     assert controls.text.endswith("Continuation: 8 measures. Shall it go on another way?")
     assert set(buttons(controls)) == {"Another one", "Calmer", "Bolder", "Longer"}
 
@@ -105,9 +105,9 @@ async def test_a_message_says_how_far_it_is_until_it_is_done(harness: Harness) -
     harness.session.requests.clear()
     pressed = asyncio.create_task(person.press(buttons(controls)["✎ Continue"], shown))
     edited = await harness.session.wait_for(EditMessageText, "Composing")
-    assert "50%" in edited.text
+    assert "50%" in text_of(edited)
     [status] = harness.session.sent(SendMessage)
-    assert status.reply_parameters.message_id == original.message_id
+    assert replied_to(status) == original.message_id
     await person.press(buttons(controls)["✎ Continue"], shown)
     assert "Already at it" in harness.session.texts()[-1]
     go_ahead.set()
@@ -244,4 +244,4 @@ async def test_strange_numbers_are_answered(harness: Harness, data: str) -> None
     person, controls = await _continue(harness)
     await person.press(data, received(controls, person))
     assert len(harness.service.continuations) == 1
-    assert "no longer works" in harness.session.sent(AnswerCallbackQuery)[-1].text
+    assert "no longer works" in text_of(harness.session.sent(AnswerCallbackQuery)[-1])

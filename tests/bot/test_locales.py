@@ -46,7 +46,7 @@ def _texts(language: str) -> dict[str, tuple[str, ...]]:
     for message in _catalogue(language):
         if message.id:
             key = message.id if isinstance(message.id, str) else message.id[0]
-            text = message.string
+            text = message.string or ""
             texts[key] = (text,) if isinstance(text, str) else tuple(text)
     return texts
 

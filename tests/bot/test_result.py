@@ -24,7 +24,18 @@ from notabot.v1 import transcription_pb2 as pb
 from bot import delivery
 from tests.bot.conftest import Harness
 from tests.bot.service import OGG, Events, RefusalError, artifact, render_again, result
-from tests.bot.telegram import Person, audio, buttons, received, voice
+from tests.bot.telegram import (
+    Person,
+    audio,
+    buttons,
+    caption_of,
+    file_of,
+    received,
+    replied_to,
+    text_of,
+    tracks_of,
+    voice,
+)
 
 RESULT_ID = "0123456789abcdef0123456789abcdef"
 
@@ -56,7 +67,7 @@ async def test_a_view_sends_new_pages_files_and_buttons(harness: Harness) -> Non
     pages, files = harness.session.sent(SendMediaGroup)
     assert len(pages.media) == 2
     assert len(files.media) == 4
-    assert pages.reply_parameters.message_id == original.message_id
+    assert replied_to(pages) == original.message_id
     [renewed] = harness.session.sent(SendMessage)
     assert "• Lead sheet" in buttons(renewed)
     assert "Full score" in buttons(renewed)
@@ -72,8 +83,8 @@ async def test_transposition_adds_up_and_goes_back(harness: Harness) -> None:
         controls = harness.session.sent(SendMessage)[-1]
 
     assert harness.service.renders[-1].render.transpose_semitones == 2
-    assert "B minor" in controls.text
-    caption = harness.session.sent(SendMediaGroup)[-2].media[0].caption
+    assert "B minor" in text_of(controls)
+    caption = caption_of(harness.session.sent(SendMediaGroup)[-2].media[0])
     assert "recorded in A minor, moved by +2" in caption
     assert "Bm · G · D · A/C♯" in caption
     await person.press(buttons(controls)["Original key: A minor"], received(controls, person))
@@ -127,7 +138,11 @@ async def test_a_file_of_a_new_kind_comes_after_those_known(harness: Harness) ->
     await person.press(buttons(controls)["Melody"], received(controls, person))
 
     files = harness.session.sent(SendMediaGroup)[-1]
-    assert [item.media.filename for item in files.media] == ["score.pdf", "score.mid", "score.tab"]
+    assert [file_of(item.media).filename for item in files.media] == [
+        "score.pdf",
+        "score.mid",
+        "score.tab",
+    ]
 
 
 async def test_the_roll_comes_as_a_photo(harness: Harness) -> None:
@@ -139,8 +154,8 @@ async def test_the_roll_comes_as_a_photo(harness: Harness) -> None:
 
     assert list(harness.service.renders[-1].render.formats) == [pb.FORMAT_ROLL]
     [photo] = harness.session.sent(SendPhoto)
-    assert "A minor" in photo.caption
-    assert photo.reply_parameters.message_id == original.message_id
+    assert "A minor" in caption_of(photo)
+    assert replied_to(photo) == original.message_id
     assert not harness.session.sent(SendMessage), "the buttons stay where they are"
     assert not harness.session.sent(DeleteMessage)
 
@@ -156,8 +171,8 @@ async def test_the_score_is_played_as_a_voice_message(harness: Harness) -> None:
     assert request.view == pb.VIEW_PIANO
     [sound] = harness.session.sent(SendVoice)
     assert sound.duration == 12
-    assert sound.voice.filename == "preview.ogg"
-    assert "Piano, A minor" in sound.caption
+    assert file_of(sound.voice).filename == "preview.ogg"
+    assert "Piano, A minor" in caption_of(sound)
 
 
 async def sing(options: pb.TranscribeOptions, audio: bytes) -> Events:
@@ -178,12 +193,14 @@ async def test_a_song_comes_apart(harness: Harness) -> None:
 
     assert list(harness.service.renders[-1].render.formats) == [pb.FORMAT_STEMS]
     [album] = harness.session.sent(SendMediaGroup)
-    titles = [track.title for track in album.media]
+    titles = [track.title for track in tracks_of(album)]
     # What has no name in the language keeps its own.
     assert titles == [f"Recording ({name})" for name in ("karaoke", "a cappella", "theremin")]
-    assert [track.media.filename for track in album.media] == [f"{name}.mp3" for name in titles]
-    assert {track.duration for track in album.media} == {8}
-    assert album.reply_parameters.message_id == original.message_id
+    assert [file_of(track.media).filename for track in album.media] == [
+        f"{name}.mp3" for name in titles
+    ]
+    assert {track.duration for track in tracks_of(album)} == {8}
+    assert replied_to(album) == original.message_id
     assert not harness.session.sent(DeleteMessage), "the buttons stay where they are"
 
 
@@ -200,7 +217,7 @@ async def test_long_stems_go_in_several_messages(
     [album] = harness.session.sent(SendMediaGroup)
     [last] = harness.session.sent(SendAudio)
     assert len(album.media) == 2
-    assert "theremin" in last.title
+    assert "theremin" in (last.title or "")
     assert last.duration == 8
 
 
@@ -214,8 +231,8 @@ async def test_a_title_that_is_no_file_name(harness: Harness) -> None:
     await person.press(buttons(controls)["♪ Karaoke and voice"], shown)
 
     [album] = harness.session.sent(SendMediaGroup)
-    assert album.media[0].title == 'AC/DC: "T.N.T." (karaoke)'
-    assert album.media[0].media.filename == "AC_DC_ _T.N.T._ (karaoke).mp3"
+    assert tracks_of(album)[0].title == 'AC/DC: "T.N.T." (karaoke)'
+    assert file_of(album.media[0].media).filename == "AC_DC_ _T.N.T._ (karaoke).mp3"
 
 
 async def test_a_lone_voice_has_nothing_to_take_apart(harness: Harness) -> None:
@@ -239,12 +256,15 @@ async def test_who_takes_no_voice_messages_gets_a_file(harness: Harness) -> None
     person, controls = await _controls(harness)
     shown = received(controls, person)
     for label, kind in (("▶ Listen", SendVoice), ("Piano roll", SendPhoto)):
-        method = kind.model_construct()
-        refusal = TelegramBadRequest(method=method, message="VOICE_MESSAGES_FORBIDDEN")
+        anything = SendMessage(chat_id=1, text="x")
+        refusal = TelegramBadRequest(method=anything, message="VOICE_MESSAGES_FORBIDDEN")
         harness.session.failures[kind].append(refusal)
         await person.press(buttons(controls)[label], shown)
     preview, roll = harness.session.sent(SendDocument)
-    assert (preview.document.filename, roll.document.filename) == ("preview.ogg", "roll.png")
+    assert (file_of(preview.document).filename, file_of(roll.document).filename) == (
+        "preview.ogg",
+        "roll.png",
+    )
 
 
 async def test_a_service_that_cannot_play_says_so(harness: Harness) -> None:

@@ -13,6 +13,7 @@ from notabot.v1 import transcription_pb2 as pb
 from bot.jobs import RunningUpdates
 from tests.bot.conftest import Harness
 from tests.bot.service import Events, start_and_stay, succeed
+from tests.bot.telegram import text_of
 
 
 async def _polling(harness: Harness) -> asyncio.Task[None]:
@@ -68,7 +69,7 @@ async def test_what_takes_too_long_is_told(build_harness: Callable[..., Harness]
     await asyncio.wait_for(polling, 5)
 
     last = harness.session.sent(EditMessageText)[-1]
-    assert "being restarted" in last.text
+    assert "being restarted" in text_of(last)
     assert last.reply_markup is None
     await asyncio.wait_for(harness.service.cancelled.wait(), 5)
 

@@ -6,7 +6,7 @@ import pytest
 from aiogram.methods import EditMessageText, SendMessage
 
 from tests.bot.conftest import Harness
-from tests.bot.telegram import buttons
+from tests.bot.telegram import buttons, text_of
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ async def test_a_chosen_language_stays_over_a_restart(harness: Harness) -> None:
     await person.say("/language")
     choice = buttons(harness.session.sent(SendMessage)[-1])
     await person.press(choice["Русский"])
-    assert harness.session.sent(EditMessageText)[-1].text.startswith("Здравствуйте")
+    assert text_of(harness.session.sent(EditMessageText)[-1]).startswith("Здравствуйте")
 
     again = harness.restarted()
     await again.person(language="en").say("/start")

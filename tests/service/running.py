@@ -43,7 +43,7 @@ def build_settings(directory: Path, **groups: dict[str, Any]) -> Settings:
     merged = {
         name: {**defaults.get(name, {}), **groups.get(name, {})} for name in defaults | groups
     }
-    return Settings(_env_file=None, **merged)  # type: ignore[call-arg, arg-type]
+    return Settings(_env_file=None, **merged)  # type: ignore[arg-type]
 
 
 def build_far_catalog(url: str) -> Catalog:

@@ -32,8 +32,8 @@ GROWTH_LIMIT_BYTES = 250_000_000
 
 async def send(stub: Any, data: bytes) -> str:
     """Send a file; return ``RESULT`` or the error's documented code."""
-    options = {"preset": transcription_pb2.PRESET_AUTO, "formats": [transcription_pb2.FORMAT_JSON]}
-    call = stub.Transcribe(iter(messages(data, **options)), timeout=TIMEOUT_S)
+    sent = messages(data, transcription_pb2.PRESET_AUTO, formats=[transcription_pb2.FORMAT_JSON])
+    call = stub.Transcribe(iter(sent), timeout=TIMEOUT_S)
     try:
         result = await last(call)
     except grpc.aio.AioRpcError as error:

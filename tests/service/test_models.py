@@ -34,7 +34,9 @@ from tests.unit.model_zoo.server import CONTENT, Server, serve_weights
 
 
 async def activate(running: Running, task: str, model: str) -> models_pb2.ActivateResponse:
-    return await running.models.Activate(models_pb2.ActivateRequest(task=task, model=model))
+    request = models_pb2.ActivateRequest(task=task, model=model)
+    response: models_pb2.ActivateResponse = await running.models.Activate(request)
+    return response
 
 
 async def refuse(running: Running, task: str, model: str) -> Any:
@@ -182,7 +184,7 @@ def odd_catalog() -> Catalog:
 async def test_a_bad_model_leaves_the_old_one_serving(
     settings: Settings, held: HeldPipeline, odd_catalog: Catalog, model: str, why: str
 ) -> None:
-    overrides = {"catalog": odd_catalog, "loader": load_odd, "use_cases": held}
+    overrides: dict[str, Any] = {"catalog": odd_catalog, "loader": load_odd, "use_cases": held}
     async with run_service(settings, **overrides) as running:
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await activate(running, "voice", model)
@@ -205,7 +207,7 @@ def place_weights(path: Path) -> None:
 async def test_weights_that_are_not_fetched(
     settings: Settings, held: HeldPipeline, odd_catalog: Catalog
 ) -> None:
-    overrides = {"catalog": odd_catalog, "loader": load_odd, "use_cases": held}
+    overrides: dict[str, Any] = {"catalog": odd_catalog, "loader": load_odd, "use_cases": held}
     async with run_service(settings, **overrides) as running:
         assert (await states(running, "voice"))["far"] == models_pb2.MODEL_STATE_NOT_FETCHED
         failure = await refuse(running, "voice", "far")

@@ -24,7 +24,8 @@ from tests.service.running import (
 
 async def transcribe(running: Running, **render: Any) -> transcription_pb2.Result:
     call = running.transcription.Transcribe(iter(messages(b"a", **render)))
-    return (await last(call)).result
+    result: transcription_pb2.Result = (await last(call)).result
+    return result
 
 
 async def render(running: Running, result_id: str, **options: Any) -> list[Any]:

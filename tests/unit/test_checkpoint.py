@@ -24,7 +24,7 @@ from inference_service.errors import ModelRejected
 
 @dataclass(frozen=True, slots=True)
 class SmallConfig:
-    sizes: tuple[int, ...] = (3, 4)
+    sizes: tuple[int, int] = (3, 4)
     name: str = "small"
 
 

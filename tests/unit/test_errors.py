@@ -9,7 +9,7 @@ from inference_service.cli.exits import EXIT_CODES
 from inference_service.errors import ERRORS, ErrorKind, NotabotError
 from inference_service.server.convert.errors import STATUS_CODES
 
-PUBLISHED = {}
+PUBLISHED: dict[str, tuple[str, int]] = {}
 """What clients already know. A new error need not be added, but none of these may change."""
 
 

@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 def load(monkeypatch: pytest.MonkeyPatch, **environment: str) -> Settings:
     for name, value in environment.items():
         monkeypatch.setenv(f"NOTABOT_{name}", value)
-    return Settings(_env_file=None)  # type: ignore[call-arg]
+    return Settings(_env_file=None)
 
 
 def table_rows(model: type[BaseModel], prefix: str) -> Iterator[str]:

@@ -14,7 +14,8 @@ RATE_HZ = 44100
 
 
 def _clean(samples: Samples, rate_hz: int = RATE_HZ) -> Samples:
-    return BandPass().clean(Waveform(np.atleast_2d(samples), rate_hz)).samples[0]
+    cleaned: Samples = BandPass().clean(Waveform(np.atleast_2d(samples), rate_hz)).samples[0]
+    return cleaned
 
 
 def _level(samples: Samples) -> float:

@@ -22,7 +22,7 @@ RATE_HZ = 44100
 
 def _tone(channels: int, rate_hz: int = RATE_HZ) -> Waveform:
     tone = build_tone(440.0, 3.3, rate_hz=rate_hz, amplitude=0.3)
-    return Waveform(np.stack([tone, tone / 2][:channels]), rate_hz)
+    return Waveform(np.stack([tone, tone * np.float32(0.5)][:channels]), rate_hz)
 
 
 @pytest.mark.parametrize("kind", SoundFormat)

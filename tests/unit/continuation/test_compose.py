@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 
 from inference_service.continuation import compose
+from inference_service.continuation.analysis import analyse
 from inference_service.continuation.compose import Continuation, continue_music
 from inference_service.continuation.options import ContinuationOptions, Style
 from inference_service.errors import Cancelled, InvalidOptions, NothingToContinue
@@ -146,7 +147,7 @@ def test_a_budget_of_time_ends_the_search() -> None:
 
 
 def test_the_style_is_the_one_that_the_chords_are_likeliest_in() -> None:
-    analysis = compose.analyse(SONG, sing(SONG))
+    analysis = analyse(SONG, sing(SONG))
     assert compose.choose_language(analysis, Style.POP).style is Style.POP
     assert compose.choose_language(analysis, Style.AUTO).style in Style
 

@@ -24,7 +24,7 @@ def server() -> Iterator[Server]:
 
 
 def run(server: Server, destination: Path, **changes: Any) -> None:
-    expected = {"sha256": SHA256, "size_bytes": len(CONTENT), "pause_s": 0.0}
+    expected: dict[str, Any] = {"sha256": SHA256, "size_bytes": len(CONTENT), "pause_s": 0.0}
     fetch(server.url, destination, **(expected | changes))
 
 

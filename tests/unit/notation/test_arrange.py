@@ -99,7 +99,9 @@ def test_marks_follow_the_melody_that_begins_later() -> None:
 
 @pytest.mark.parametrize("view", list(View))
 def test_nothing_but_drums_or_nothing_at_all_still_arranges(view: View) -> None:
-    for parts in ({}, {"vocals": []}, {"drums": [(0.0, 1.0, 36)]}):
+    performances: list[dict[str, list[tuple[float, float, int]]]]
+    performances = [{}, {"vocals": []}, {"drums": [(0.0, 1.0, 36)]}]
+    for parts in performances:
         arranged = arrange(quantize(perform(parts), ""), view)
         assert arranged.bars()
         assert arranged.parts

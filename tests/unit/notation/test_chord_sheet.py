@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -34,7 +35,7 @@ def draw(
     page: Page = PHONE,
     title: str = "Осенние листья",
     marks: Sequence[tuple[float, str]] = (),
-    **options,  # type: ignore[no-untyped-def]
+    **options: Any,
 ) -> list[str]:
     stop = int(max((stop for _, stop, _ in chords), default=4))
     notes = [(float(k), 1.0, 60) for k in range(stop)]
@@ -101,7 +102,7 @@ def test_hostile_lengths_are_cut() -> None:
 
 @pytest.mark.parametrize("title", ["", "x" * 200, "слово " * 33, "a <b> & c"])
 @pytest.mark.parametrize("options", [{}, {"time_signature": "7/8", "pickup_beats": 2}])
-def test_anything_becomes_a_page(title: str, options: dict[str, object]) -> None:
+def test_anything_becomes_a_page(title: str, options: dict[str, Any]) -> None:
     for chords in ([], every_bar(3)):
         for svg in draw(chords, title=title, **options):
             ElementTree.fromstring(svg)

@@ -109,5 +109,7 @@ def test_values_fill_the_span_without_a_gap(
         assert played * (Fraction(3, 2) if value.is_triplet else 1) == written
 
 
-WHOLES = {"breve": Fraction(1, 2), "whole": 1, "half": 2, "quarter": 4, "eighth": 8, "16th": 16,
-          "32nd": 32, "64th": 64}  # fmt: skip
+WHOLES: dict[str, int | Fraction] = {
+    "breve": Fraction(1, 2), "whole": 1, "half": 2, "quarter": 4, "eighth": 8, "16th": 16,
+    "32nd": 32, "64th": 64,
+}  # fmt: skip

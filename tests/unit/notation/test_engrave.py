@@ -9,6 +9,7 @@ import struct
 import threading
 from functools import cache
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pypdf
@@ -183,7 +184,8 @@ def test_a_pdf_carries_its_fonts() -> None:
 
 def _fonts(page: pypdf.PageObject) -> list[pypdf.generic.DictionaryObject]:
     """Return the descriptors of a page's fonts, those inside its pictures too."""
-    found, resources = [], [page["/Resources"].get_object()]
+    found: list[pypdf.generic.DictionaryObject] = []
+    resources: list[Any] = [page["/Resources"]]
     while resources:
         resource = resources.pop().get_object()
         for font in resource.get("/Font", {}).values():

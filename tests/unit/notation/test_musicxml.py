@@ -131,7 +131,7 @@ def test_small_performances_are_valid(name: str, view: View) -> None:
 
 def validate(musicxml: bytes) -> None:
     error = next(schema().iter_errors(musicxml.decode().split("?>", 1)[1]), None)
-    assert error is None, f"{error.path}: {error.reason}"  # type: ignore[union-attr]
+    assert error is None, f"{error.path}: {error.reason}"
 
 
 @pytest.mark.parametrize("signature", ["4/4", "3/4", "6/8", "7/8", "2/2", "5/4"])

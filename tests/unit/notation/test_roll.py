@@ -115,7 +115,7 @@ def test_long_pieces_keep_a_shape_for_a_chat() -> None:
 
 
 GENERATOR = random.Random(2)
-ANYTHING = {
+ANYTHING: dict[str, dict[str, list[tuple[float, float, int]]]] = {
     "nothing": {},
     "an empty part": {"vocals": []},
     "one note": {"vocals": [(1.0, 1.0, 60)]},

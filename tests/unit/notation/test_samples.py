@@ -8,8 +8,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from inference_service.audio.decode import AudioLimits, decode
+from inference_service.audio.waveform import Samples
 from inference_service.progress import ignore
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
@@ -50,8 +52,9 @@ def test_the_script_makes_them_again(name: str) -> None:
     assert np.corrcoef(heard[:length], expected[:length])[0, 1] > 0.99
 
 
-def loudness(samples: np.ndarray, rate_hz: int) -> np.ndarray:
+def loudness(samples: Samples, rate_hz: int) -> NDArray[np.float64]:
     """Root mean square of each 50 ms."""
     frame = rate_hz // 20
     frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
-    return np.sqrt((frames.astype(np.float64) ** 2).mean(axis=1))
+    energies: NDArray[np.float64] = (frames.astype(np.float64) ** 2).mean(axis=1)
+    return np.sqrt(energies)

@@ -34,9 +34,12 @@ def test_the_samples_are_what_they_are(router: Router, preset: Preset) -> None:
 
 def test_a_singer_over_chords_and_drums_is_a_song(router: Router) -> None:
     voice = sing(build_scale()).mono()
-    chords = sum(
-        build_notes(build_scale(tuple(p + step for p in (48, 53, 55, 48) * 2))).mono()
-        for step in (0, 4, 7)
+    chords = np.sum(
+        [
+            build_notes(build_scale(tuple(p + step for p in (48, 53, 55, 48) * 2))).mono()
+            for step in (0, 4, 7)
+        ],
+        axis=0,
     )
     length = min(len(voice), len(chords))
     beats = build_noise(length / RATE_HZ, amplitude=0.6)[:length]

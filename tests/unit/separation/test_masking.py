@@ -80,8 +80,8 @@ def test_windows_leave_no_trace(network: MaskNet) -> None:
 
 
 def test_what_is_twice_as_loud_is_heard_alike(network: MaskNet) -> None:
-    soft, _ = _separate(network, build_noise(1.0) / 4)
-    loud, _ = _separate(network, build_noise(1.0) / 2)
+    soft, _ = _separate(network, build_noise(1.0) * np.float32(0.25))
+    loud, _ = _separate(network, build_noise(1.0) * np.float32(0.5))
     np.testing.assert_allclose(loud, 2 * soft, atol=1e-6)
 
 

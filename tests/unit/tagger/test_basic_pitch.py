@@ -45,7 +45,7 @@ def build_activations(seed: int, frame_count: int = 400) -> tuple[Activations, A
     frames = generator.uniform(0.0, 0.2, (frame_count, 88))
     onsets = generator.uniform(0.0, 0.2, (frame_count, 88))
     for _ in range(60):
-        start, bin_ = generator.integers(0, frame_count - 40), generator.integers(0, 88)
+        start, bin_ = int(generator.integers(0, frame_count - 40)), int(generator.integers(0, 88))
         length = generator.integers(4, 60)
         level = generator.uniform(0.25, 1.0)
         frames[start : start + length, bin_] = level * generator.uniform(0.8, 1.0)

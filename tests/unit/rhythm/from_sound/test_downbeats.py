@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from inference_service.music.events import ChordSegment, NoteEvent
 from inference_service.rhythm.from_sound.downbeats import (
@@ -13,7 +14,7 @@ from inference_service.rhythm.from_sound.downbeats import (
     place_downbeats,
 )
 
-BEATS_S = np.arange(48) * 0.5
+BEATS_S: NDArray[np.float64] = np.arange(48, dtype=np.float64) * 0.5
 
 
 def chords_every(beats: int, first: int = 0) -> list[ChordSegment]:

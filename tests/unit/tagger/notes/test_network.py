@@ -55,7 +55,7 @@ def test_nothing_beyond_its_context_matters(network: NoteNet) -> None:
 def test_every_weight_learns(network: NoteNet) -> None:
     network.train()
     logits = network(torch.randn(2, 441 * 20) * 0.1)
-    torch.stack([values.square().mean() for values in logits]).sum().backward()
+    torch.stack([values.square().mean() for values in logits]).sum().backward()  # type: ignore[no-untyped-call]
     assert not [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
 
 

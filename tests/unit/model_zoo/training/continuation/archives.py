@@ -89,10 +89,10 @@ def harmony(root: str, kind: str) -> str:
     return f"<harmony><root>{step}{alter}</root><kind>{kind}</kind></harmony>"
 
 
-def meter(beats: int, unit: int, **more: int) -> str:
+def meter(beats: int, unit: int, *, fifths: int = 0, staves: int = 1) -> str:
     """Attributes with a time signature."""
     time = f"<time><beats>{beats}</beats><beat-type>{unit}</beat-type></time>"
-    return attributes(time, **more)
+    return attributes(time, fifths=fifths, staves=staves)
 
 
 def sheet(

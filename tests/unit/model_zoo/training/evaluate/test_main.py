@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from model_zoo.training.evaluate import __main__ as command
+from model_zoo.training.evaluate import speed
 from model_zoo.training.evaluate.speed import Agreement, Speed
 from tests.factories import build_notes, build_scale
 
@@ -76,8 +77,8 @@ def test_speed_is_a_section_of_its_own(
     (tmp_path / "piano_dev").mkdir()
     (tmp_path / "piano_dev" / "a.flac").write_bytes(clip.read_bytes())
     heard = [Speed("notabot-notes", 60.0, 0.05, 0.5), Speed("notabot-notes", 600.0, 0.2, 0.8)]
-    monkeypatch.setattr(command.speed, "measure_speed", lambda *_: iter(heard))
-    monkeypatch.setattr(command.speed, "check_agreement", lambda *_: Agreement(9, True, 0))
+    monkeypatch.setattr(speed, "measure_speed", lambda *_: iter(heard))
+    monkeypatch.setattr(speed, "check_agreement", lambda *_: Agreement(9, True, 0))
     target = tmp_path / "figures.json"
     arguments = ["speed", "--weights", str(weights), "--data", str(tmp_path), "--json", str(target)]
     assert command.main(arguments) == 1

@@ -21,6 +21,7 @@ from model_zoo.training.sound.soundfonts import HELD_BACK_SOUNDFONT
 from model_zoo.training.tagger.render import render
 from model_zoo.training.tagger.scene import Scene, Track
 from model_zoo.training.tagger.take import Take
+from tests.unit.model_zoo.training.evaluate.tags import notes_of, strokes_of
 
 JAMS = {
     "annotations": [
@@ -51,7 +52,7 @@ def test_maps(tmp_path: Path) -> None:
     )
     (clip,) = iterate_clips("piano_dev", tmp_path)
     assert clip.name == "a"
-    assert clip.labels.notes.tolist() == [
+    assert notes_of(clip.labels).tolist() == [
         [0.5, 1.25, 38, 53, family("piano")],
         [0.75, 1.0, 60, 90, family("piano")],
     ]
@@ -63,7 +64,7 @@ def test_ssvd(tmp_path: Path) -> None:
     write_sound(tmp_path / "voice_dev" / "1.flac")
     (tmp_path / "voice_dev" / "1.txt").write_text("0.13 0.25 51.06\n")
     (clip,) = iterate_clips("voice_dev", tmp_path)
-    onset_s, offset_s, pitch, velocity, sung = clip.labels.notes[0]
+    onset_s, offset_s, pitch, velocity, sung = notes_of(clip.labels)[0]
     assert (onset_s, offset_s, pitch, sung) == (0.13, 0.25, 51.06, family("voice"))
     assert np.isnan(velocity)
 
@@ -82,7 +83,7 @@ def test_mixes_are_melodies_over_held_back_bands(tmp_path: Path) -> None:
     mix = clip.load()
     assert mix.samples.shape == (2, 3 * 44_100)
     np.testing.assert_array_equal(again.load().samples, mix.samples)
-    assert clip.labels.notes[0, 2] == 51.06
+    assert notes_of(clip.labels)[0, 2] == 51.06
     spectrum = np.abs(np.fft.rfft(mix.samples[0, 44_100 // 2 : -44_100 // 2]))
     melody, bass = spectrum[2 * 440], spectrum[2 * 100]
     assert bass / melody == pytest.approx(1.0, abs=0.15), "of one level, over and over"
@@ -106,8 +107,8 @@ def test_guitarset_joins_the_strings(tmp_path: Path) -> None:
     (tmp_path / "guitar_dev" / "00_comp.jams").write_text(json.dumps(JAMS))
     (clip,) = iterate_clips("guitar_dev", tmp_path)
     assert clip.name == "00_comp"
-    assert clip.labels.notes[:, :3].tolist() == [[1.0, 1.25, 51.5], [2.0, 2.5, 44.25]]
-    assert set(clip.labels.notes[:, 4]) == {family("guitar")}
+    assert notes_of(clip.labels)[:, :3].tolist() == [[1.0, 1.25, 51.5], [2.0, 2.5, 44.25]]
+    assert set(notes_of(clip.labels)[:, 4]) == {family("guitar")}
 
 
 def test_mdb_drums_has_five_classes(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_mdb_drums_has_five_classes(tmp_path: Path) -> None:
     )
     (clip,) = iterate_clips("drums_dev", tmp_path)
     assert clip.labels.notes is None
-    named = [(t, DRUM_CLASSES[int(kind)]) for t, kind in clip.labels.strokes.tolist()]
+    named = [(t, DRUM_CLASSES[int(kind)]) for t, kind in strokes_of(clip.labels).tolist()]
     assert named == [(0.01, "TT"), (0.4, "CY"), (0.52, "SD")]
 
 
@@ -140,7 +141,7 @@ def test_a_folder_of_sounds_and_midi(tmp_path: Path) -> None:
     write_sound(tmp_path / "without-labels.wav")
     (clip,) = iterate_clips(f"folder:{tmp_path}", tmp_path)
     np.testing.assert_allclose(
-        clip.labels.notes,
+        notes_of(clip.labels),
         [
             [0.0, 0.75, 60, 90, family("piano")],  # held by the pedal
             [0.25, 0.5, 40, 70, family("bass")],
@@ -148,7 +149,7 @@ def test_a_folder_of_sounds_and_midi(tmp_path: Path) -> None:
         ],
         atol=2e-3,
     )
-    assert clip.labels.strokes[:, 1].tolist() == [
+    assert strokes_of(clip.labels)[:, 1].tolist() == [
         DRUM_CLASSES.index("KD"),
         DRUM_CLASSES.index("HH"),
     ]
@@ -164,9 +165,9 @@ def test_published_recordings(tmp_path: Path) -> None:
     )
     (clip,) = iterate_clips(f"maps:{tmp_path}", tmp_path)
     assert clip.name == "MAPS_MUS-bach_ENSTDkCl"
-    assert clip.labels.notes[:, :3].tolist() == [[0.25, 1.0, 48], [0.5, 0.75, 60]]
-    assert np.isnan(clip.labels.notes[:, 3]).all()  # nobody measured velocities
-    assert set(clip.labels.notes[:, 4]) == {family("piano")}
+    assert notes_of(clip.labels)[:, :3].tolist() == [[0.25, 1.0, 48], [0.5, 0.75, 60]]
+    assert np.isnan(notes_of(clip.labels)[:, 3]).all()  # nobody measured velocities
+    assert set(notes_of(clip.labels)[:, 4]) == {family("piano")}
 
 
 def test_what_was_trained_on_is_left_out(tmp_path: Path) -> None:
@@ -179,8 +180,8 @@ def test_what_was_trained_on_is_left_out(tmp_path: Path) -> None:
         )
     (clip,) = iterate_clips(f"musicnet:{tmp_path}", tmp_path)
     assert clip.name.endswith("test")
-    np.testing.assert_allclose(clip.labels.notes[:, :3], [[0.1, 0.5, 67]])
-    assert clip.labels.notes[0, 4] == family("strings")
+    np.testing.assert_allclose(notes_of(clip.labels)[:, :3], [[0.1, 0.5, 67]])
+    assert notes_of(clip.labels)[0, 4] == family("strings")
 
 
 def test_what_is_absent_is_named(tmp_path: Path) -> None:
@@ -199,18 +200,18 @@ def test_parts_become_tags() -> None:
             Part("drums", "Drums", (NoteEvent(0.2, 0.3, 39), NoteEvent(0.4, 0.5, 38)), None, True),
         ]
     )
-    assert tags.notes.tolist() == [
+    assert notes_of(tags).tolist() == [
         [0.5, 2.0, 40.0, 60.0, family("bass")],
         [1.0, 2.0, 60.25, 70.0, family("guitar")],
     ]
-    assert tags.strokes.tolist() == [[0.4, DRUM_CLASSES.index("SD")]]
-    assert [len(rows) for rows in (from_parts([]).notes, from_parts([]).strokes)] == [0, 0]
+    assert strokes_of(tags).tolist() == [[0.4, DRUM_CLASSES.index("SD")]]
+    assert [len(rows) for rows in (notes_of(from_parts([])), strokes_of(from_parts([])))] == [0, 0]
 
 
 def test_takes_and_keys_agree_on_drums() -> None:
     kinds = np.array([[0.1 * k, k, 90] for k in range(8)], float)
     tags = from_take(Take(np.zeros(100, np.float32), np.zeros((0, 5)), kinds))
-    named = [DRUM_CLASSES[int(kind)] for kind in tags.strokes[:, 1]]
+    named = [DRUM_CLASSES[int(kind)] for kind in strokes_of(tags)[:, 1]]
     assert named == ["KD", "SD", "HH", "HH", "TT", "CY", "CY"]
     assert len(CLASS_OF_KEY) == 20
     assert to_strokes([1.0], [37]).shape == (0, 2)
@@ -231,8 +232,8 @@ def test_the_soundfont_that_is_given_plays_everything() -> None:
     assert first.duration_s <= 3.0 + 1 / RATE_HZ
     assert np.abs(first.samples[: round(0.15 * RATE_HZ)]).max() < 0.01
     labels = from_take(first)
-    np.testing.assert_allclose(labels.notes[:, :4], [[0.2, 0.8, 60, 80], [0.2, 0.8, 67, 80]])
-    assert labels.strokes.tolist() == [[0.5, DRUM_CLASSES.index("SD")]]
+    np.testing.assert_allclose(notes_of(labels)[:, :4], [[0.2, 0.8, 60, 80], [0.2, 0.8, 67, 80]])
+    assert strokes_of(labels).tolist() == [[0.5, DRUM_CLASSES.index("SD")]]
 
 
 def test_the_development_recordings_are_read(data_dir: Path) -> None:

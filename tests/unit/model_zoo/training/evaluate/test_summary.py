@@ -8,6 +8,7 @@ import pytest
 from model_zoo.training.evaluate.metrics import DRUM_CLASSES, UNKNOWN, Tags
 from model_zoo.training.evaluate.summary import bootstrap, compare, f1_of, summarise
 from model_zoo.training.evaluate.targets import judge
+from tests.unit.model_zoo.training.evaluate.tags import notes_of
 
 LABELS = Tags(
     np.array([[0, 0.5, 60, 80, 0], [1, 1.5, 62, 70, 0], [2, 2.5, 64, 60, 3]], float),
@@ -19,7 +20,7 @@ NONE = np.zeros((0, 5))
 def test_only_what_both_listened_for_is_compared() -> None:
     everything = compare(LABELS, LABELS)
     assert set(everything.scores) == {"onset", "pitch", "offset", "velocity"}
-    notes = LABELS.notes.copy()
+    notes = notes_of(LABELS).copy()
     notes[:, 3], notes[:, 4] = np.nan, UNKNOWN
     plain = compare(LABELS, Tags(notes))
     assert set(plain.scores) == {"onset", "pitch", "offset"}
@@ -29,7 +30,7 @@ def test_only_what_both_listened_for_is_compared() -> None:
 
 
 def test_f1_of_notes_is_a_mean_over_clips() -> None:
-    half = Tags(LABELS.notes[:1])
+    half = Tags(notes_of(LABELS)[:1])
     clips = {
         "a": compare(LABELS, LABELS),
         "b": compare(LABELS, half),
@@ -42,13 +43,14 @@ def test_f1_of_notes_is_a_mean_over_clips() -> None:
 
 
 def test_families_and_drums_are_of_all_clips_together() -> None:
-    wrong = LABELS.notes.copy()
+    wrong = notes_of(LABELS).copy()
     wrong[0, 4] = 3
     drums = np.array([[0.0, 0], [1.0, 0], [1.5, 2]])
     told = Tags(wrong, drums)
     summary = summarise({"a": compare(LABELS, told), "b": compare(LABELS, LABELS)})
     assert summary.figures["family"].value == pytest.approx(5 / 6)
     counts = summary.total("drums")
+    assert counts is not None
     assert counts[: len(DRUM_CLASSES)].tolist() == [
         [4, 4, 4], [2, 2, 4], [0, 1, 0], [0, 0, 0], [0, 0, 0],
     ]  # fmt: skip
@@ -67,7 +69,7 @@ def test_f1_of_nothing_is_nothing() -> None:
 
 def test_targets_are_fixed_or_above_a_peer() -> None:
     right = summarise({"a": compare(LABELS, LABELS)})
-    poor = summarise({"a": compare(LABELS, Tags(LABELS.notes[:1]))})
+    poor = summarise({"a": compare(LABELS, Tags(notes_of(LABELS)[:1]))})
     pitch, family = judge("rendered", {"notabot-notes": right, "basic-pitch": poor})
     assert (pitch.measured, pitch.bound) == (1.0, pytest.approx(0.65))
     assert pitch.met

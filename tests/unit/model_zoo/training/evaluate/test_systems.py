@@ -12,6 +12,7 @@ from inference_service.audio.waveform import Waveform
 from model_zoo.training.evaluate.metrics import Tags
 from model_zoo.training.evaluate.systems import PEERS, PEERS_OF, Hear, keep
 from tests.factories import build_scale, sing
+from tests.unit.model_zoo.training.evaluate.tags import notes_of
 
 NOTES = np.array([[0.1, 0.5, 60.25, np.nan, -1]])
 
@@ -60,7 +61,7 @@ def test_versions_follow_packages_and_our_code() -> None:
 @pytest.mark.parametrize("name", ["swift-f0", "voice-preset", "basic-pitch"])
 def test_peers_hear_a_scale(name: str) -> None:
     scale = build_scale()
-    notes = PEERS[name].load("cpu", 1)(sing(scale)).notes
+    notes = notes_of(PEERS[name].load("cpu", 1)(sing(scale)))
     assert notes.shape[1] == 5
     sung = np.array([note.pitch for note in scale])
     assert np.isin(sung, np.rint(notes[:, 2])).mean() > 0.8

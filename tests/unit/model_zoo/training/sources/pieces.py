@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from model_zoo.training.sources.piece import Line, Piece, Role, make_line
 
@@ -35,4 +36,5 @@ def piece(*lines: Line, beat_s: float = 0.5, name: str = "piece") -> Piece:
     """A piece in four, with beats to its end."""
     end_s = max((float(each.notes[:, 1].max()) for each in lines if len(each.notes)), default=0.0)
     count = int(end_s / beat_s) + 1
-    return Piece(name, lines, np.arange(count) * beat_s, np.arange(count) % 4 + 1, bar_beats=4)
+    beats_s: NDArray[np.float64] = np.arange(count, dtype=np.float64) * beat_s
+    return Piece(name, lines, beats_s, np.arange(count) % 4 + 1, bar_beats=4)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from model_zoo.training.sources.filters import (
     Known,
@@ -159,7 +160,8 @@ def test_drums_in_octaves_are_no_doubles() -> None:
 
 
 def test_beats_of_another_tempo_are_forgotten() -> None:
-    music = replace(piece(tune(count=300)), beats_s=np.arange(200) * 0.447)
+    beats_s: NDArray[np.float64] = np.arange(200, dtype=np.float64) * 0.447
+    music = replace(piece(tune(count=300)), beats_s=beats_s)
     assert concentration(music) < 0.15
     assert not len(drop_unheard_beats(music).beats_s)
     assert not len(drop_unheard_beats(music).positions)

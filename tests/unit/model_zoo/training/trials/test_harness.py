@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from inference_service.audio.spectrogram import Kind
 from inference_service.tagger.notes.network import BINS_PER_SEMITONE, LOWEST_PITCH
 from model_zoo.training.sound.damage import PROBABILITIES
 from model_zoo.training.sound.fluidsynth import RATE_HZ
@@ -16,7 +17,7 @@ from model_zoo.training.trials import augmentation, harness
 from model_zoo.training.trials.clips import Clip, excerpt, f1
 from model_zoo.training.trials.harness import Exam, Lesson
 from model_zoo.training.trials.material import load_takes, save_takes
-from model_zoo.training.trials.network import CONTEXTS, TrialNet, count_parameters
+from model_zoo.training.trials.network import CONTEXTS, Context, TrialNet, count_parameters
 from model_zoo.training.trials.report import Ledger, to_markdown
 from model_zoo.training.trials.spectra import BINS, align, frequencies_hz
 
@@ -63,7 +64,7 @@ def test_targets_lie_where_notes_are(takes: list[Take], lesson: Lesson) -> None:
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_a_context_hears_beyond_its_frame_and_keeps_the_length(context: str) -> None:
+def test_a_context_hears_beyond_its_frame_and_keeps_the_length(context: Context) -> None:
     network = TrialNet(context).eval()
     spectra = torch.rand(1, BINS, 30)
     changed = spectra.clone()
@@ -81,7 +82,7 @@ def test_contexts_are_of_equal_size() -> None:
 
 
 @pytest.mark.parametrize("kind", ["stft", "mel", "gammatone", "vqt"])
-def test_spectra_are_read_at_the_same_frequencies(kind: str) -> None:
+def test_spectra_are_read_at_the_same_frequencies(kind: Kind) -> None:
     weights = align(kind)
     assert weights.shape == (BINS, len(frequencies_hz(kind)))
     read_hz = weights @ frequencies_hz(kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from inference_service.audio.spectrogram import Kind
 from inference_service.tagger.notes.decoding import Outputs
 from inference_service.tagger.notes.network import LOWEST_PITCH, PITCHES
 from model_zoo.training.sound.fluidsynth import RATE_HZ
@@ -82,7 +83,7 @@ def test_the_lateness_of_a_spectrum_is_chosen_with_its_share() -> None:
 
 
 @pytest.mark.parametrize("kind", ["stft", "mel", "gammatone", "vqt"])
-def test_own_bins_lie_at_the_harmonics(kind: str) -> None:
+def test_own_bins_lie_at_the_harmonics(kind: Kind) -> None:
     own = repeats.find_bins(kind, 69)
     centres_hz = frequencies_hz(kind)[own]
     harmonic = np.maximum(np.round(centres_hz / 440.0), 1)
