@@ -1,22 +1,22 @@
-"""The network that tells a singer from the band: how much of each bin of a spectrum is voice.
+"""The network that predicts how much of each bin of a spectrogram is the singer's.
 
-Samples of two channels become spectra of a window of 93 ms, these the magnitudes of the middle
-(L + R), the side (L - R), the left and the right; outcome are two masks in [0, 1], for the middle
-and for the side, of which the voice's spectra are the products. Where voices stand in the stereo
-image and which partials they own are both in the input; phases are the mixture's.
+The input is the magnitudes of the middle (L + R), the side (L - R), the left and the right, from
+spectra with a window of 93 ms. The outputs are two masks in [0, 1], which multiply the spectra of
+the middle and of the side; phases are the mixture's. The input so holds both a voice's position in
+the stereo image and its partials.
 
-A U-Net of *time-frequency convolutions* whose blocks also see a frame's whole spectrum through a
-narrow waist, the *time-distributed fully-connected* layers of Choi, Kim, Chung, Lee and Jung,
-"Investigating U-Nets with various intermediate blocks for spectrogram-based singing voice
+The network is a U-Net of *time-frequency convolutions* whose blocks also see the whole spectrum of
+a frame through a bottleneck, the *time-distributed fully-connected* layers of Choi, Kim, Chung, Lee
+and Jung, "Investigating U-Nets with various intermediate blocks for spectrogram-based singing voice
 separation" (ISMIR 2020).
 
-Deviations: masks instead of spectra, which learn from little data; additions instead of
-concatenations across the U; four neighbouring bins are folded into channels at the start and
-unfolded at the end, and above 11 kHz the highest masks below go on, for two CPU cores' sake.
+Deviations: masks instead of spectra, which need less data; additions instead of concatenations
+across the U; and, to run on two CPU cores, four neighbouring bins are folded into channels at the
+start and unfolded at the end, and bins above 11 kHz take the mean of the highest masks below.
 
-An output frame depends on :attr:`MaskNetConfig.context_frames` frames to either side, and on where
-the window begins modulo :attr:`MaskNetConfig.stride_frames`: windows that respect both give the
-very result of the whole.
+An output frame depends on :attr:`MaskNetConfig.context_frames` frames to either side, and on the
+window's start modulo :attr:`MaskNetConfig.stride_frames`: windows that respect both give the same
+result as the whole recording.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from torch.nn import functional as F
 from inference_service.checkpoint import Network
 
 VIEWS: Final = 4
-"""The middle, the side, the left, the right."""
+"""Number of input spectra: middle, side, left and right."""
 
 COMPRESSION: Final = 0.3
-"""The exponent that brings magnitudes nearer to loudness."""
+"""Exponent of the magnitudes, which brings them closer to loudness."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,15 @@ class MaskNetConfig:
     Attributes
     ----------
     sample_rate_hz, fft_samples, hop_samples : int
-        Of the spectra; Hann windows.
+        Parameters of the spectra, which use Hann windows.
     bins : int
-        Those that have masks of their own; the others have the highest of these.
+        Number of bins with masks of their own, from the lowest.
     fold : int
-        Bins that share a place.
+        Neighbouring bins that are folded into channels.
     channels : tuple of int
-        At each depth of the U, from the finest.
+        Channels at each depth of the U, from the finest.
     waist : int
-        By how much a frame's whole spectrum is narrowed.
+        Factor by which the bottleneck narrows a frame's spectrum.
     """
 
     sample_rate_hz: int = 44_100
@@ -66,13 +66,13 @@ class MaskNetConfig:
 
     @property
     def stride_frames(self) -> int:
-        """Frames that the deepest layer takes for one."""
+        """Number of frames in one frame of the deepest layer."""
         return int(2 ** (len(self.channels) - 1))
 
     @property
     def context_frames(self) -> int:
-        """How many frames to either side an output depends on, rounded up to whole strides."""
-        convolutions = 4  # of a block, each a frame to either side
+        """The number of frames to either side that an output depends on, in whole strides."""
+        convolutions = 4  # in a block, each of which sees one frame to either side
         frames, stride = 2, 1
         for depth in range(len(self.channels)):
             deepest = depth == len(self.channels) - 1
@@ -82,7 +82,7 @@ class MaskNetConfig:
 
 
 class MaskNet(Network):
-    """Samples ``(B, 2, N)`` to masks ``(B, 2, T, F)`` of middle and side, T = N // hop + 1."""
+    """Spectra ``(B, 2, T, F)`` of middle and side to masks of the same shape."""
 
     config_class = MaskNetConfig
     config: MaskNetConfig
@@ -113,7 +113,7 @@ class MaskNet(Network):
         self.heads = nn.Conv2d(2 * VIEWS, 2, 3, padding=1)
 
     def transform(self, samples: Tensor) -> Tensor:
-        """Samples ``(B, 2, N)`` to complex spectra ``(B, 2, T, F)`` of middle and side."""
+        """Return complex spectra ``(B, 2, T, F)`` of middle and side, T = N // hop + 1."""
         left, right = samples.unbind(1)
         both = torch.stack([(left + right) / 2, (left - right) / 2], 1)
         spectra = torch.stft(
@@ -127,7 +127,7 @@ class MaskNet(Network):
         return spectra.reshape(*both.shape[:2], *spectra.shape[1:]).transpose(2, 3)
 
     def restore(self, spectra: Tensor, length: int) -> Tensor:
-        """Return the samples ``(B, 2, length)`` of spectra of middle and side."""
+        """Return samples ``(B, 2, length)`` from spectra of middle and side."""
         samples = torch.istft(
             spectra.transpose(2, 3).flatten(0, 1),
             self.config.fft_samples,
@@ -158,7 +158,7 @@ class MaskNet(Network):
         return torch.cat([masks, highest.expand(-1, -1, -1, above)], -1)
 
     def _view(self, spectra: Tensor) -> Tensor:
-        """Spectra ``(B, 2, T, F)`` to compressed magnitudes ``(B, 4, T, bins)``."""
+        """Return compressed magnitudes ``(B, 4, T, bins)`` of spectra ``(B, 2, T, F)``."""
         middle, side = spectra[..., : self.config.bins].unbind(1)
         views = torch.stack([middle, side, middle + side, middle - side], 1).abs()
         views = (views + 1e-5) ** COMPRESSION
@@ -168,7 +168,7 @@ class MaskNet(Network):
 
 
 class _Block(nn.Module):
-    """Convolutions, the whole spectrum of each frame, convolutions: ``(B, C, T, P)``."""
+    """Convolutions, the bottleneck over each frame's spectrum, convolutions: ``(B, C, T, P)``."""
 
     def __init__(self, channels: int, places: int, waist: int) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ class _Block(nn.Module):
 
 
 class _Convolutions(nn.Module):
-    """Two convolutions past which their input is added."""
+    """A residual block of two convolutions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
