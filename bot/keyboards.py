@@ -29,7 +29,6 @@ from bot.client.types import Model, ModelState, Result, View
 from bot.i18n import LANGUAGES, Translator
 from bot.views import key_name
 
-_NO_CHORDS: Final = frozenset({"N", "X", ""})
 _LANGUAGE_NAMES: Final = {"ru": "Русский", "en": "English"}
 
 
@@ -60,7 +59,7 @@ def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
     if shown < MAX_TRANSPOSITION:
         moves.append(shift(t("button.higher"), shown + 1))
     rows = [[view(View.MELODY), view(View.LEAD_SHEET)], [view(View.PIANO), view(View.FULL)]]
-    has_chords = any(chord.label not in _NO_CHORDS for chord in result.chords)
+    has_chords = any(chord.text for chord in result.chords)
     if has_chords:
         wanted = not result.simple_chords
         label = t("button.simple_chords") if wanted else t("button.full_chords")

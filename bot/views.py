@@ -15,7 +15,16 @@ from typing import Final
 from babel.dates import format_timedelta
 
 from bot import chords
-from bot.client.types import Key, Model, ModelState, Progress, Queued, Result, ServiceStatus
+from bot.client.types import (
+    ChordSegment,
+    Key,
+    Model,
+    ModelState,
+    Progress,
+    Queued,
+    Result,
+    ServiceStatus,
+)
 from bot.errors import BotError, BotErrorCode, ServiceErrorCode
 from bot.i18n import Translator
 from bot.jobs import Stop
@@ -114,17 +123,9 @@ def caption(result: Result, title: str, t: Translator) -> str:
     """Caption of the pages, at most :data:`MAX_CAPTION_CHARS` characters."""
     lines = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
     lines.append(_key_line(result, t))
-    lines.append(
-        t("caption.rhythm", tempo=round(result.tempo_bpm), metre=result.time_signature or "4/4")
-    )
-    names = chords.opening(
-        result.chords,
-        result.rendered_key,
-        OPENING_CHORDS,
-        transpose_semitones=result.transpose_semitones,
-    )
-    if names:
-        lines.append(t("caption.chords", chords=" · ".join(names)))
+    lines.append(t("caption.rhythm", tempo=round(result.tempo_bpm), metre=result.time_signature))
+    if names := chords.opening(result.chords, OPENING_CHORDS):
+        lines.append(t("caption.chords", chords=html.escape(" · ".join(names), quote=False)))
     lines.append(
         t("caption.models", models=_model_names(name for _, name in sorted(result.models.items())))
     )
@@ -195,20 +196,16 @@ def chords_texts(result: Result, title: str, t: Translator) -> list[str]:
 
     In the key that ``result`` is shown in. Empty if no chord was heard.
     """
-    key, shift = result.rendered_key, result.transpose_semitones
-    named = [
-        (chord.start_s, chords.chord_name(chord.label, key, transpose_semitones=shift))
-        for chord in result.chords
-    ]
-    if all(name == chords.NO_CHORD for _, name in named):
+    if not any(chord.text for chord in result.chords):
         return []
-    bars = chords.bars(result.chords, result.beats, key, transpose_semitones=shift)
-    lines = _grid(bars, t) if bars else _list(named, t)
-    heading = t("chords.heading", key=key_name(key, t))
+    bars = chords.bars(result.chords, result.beats)
+    lines = _grid(bars, t) if bars else _list(result.chords, t)
+    heading = t("chords.heading", key=key_name(result.rendered_key, t))
     if title:
         heading = f"<b>{html.escape(title, quote=False)}</b>\n{heading}"
     blocks = _blocks(lines, MAX_MESSAGE_CHARS - len(heading) - len("\n"))
-    return [f"{heading}\n<pre>{blocks[0]}</pre>", *(f"<pre>{block}</pre>" for block in blocks[1:])]
+    first, *others = (f"<pre>{html.escape(block, quote=False)}</pre>" for block in blocks)
+    return [f"{heading}\n{first}", *others]
 
 
 def _grid(bars: Sequence[chords.Bar], t: Translator) -> list[str]:
@@ -226,10 +223,10 @@ def _grid(bars: Sequence[chords.Bar], t: Translator) -> list[str]:
     return lines
 
 
-def _list(named: Sequence[tuple[float, str]], t: Translator) -> list[str]:
+def _list(segments: Sequence[ChordSegment], t: Translator) -> list[str]:
     """A line for each change, where there are no bars."""
-    changes = [next(group) for _, group in groupby(named, key=lambda item: item[1])]
-    return [f"{t.length(start_s):>5} {name}" for start_s, name in changes]
+    changes = [next(group) for _, group in groupby(segments, key=lambda chord: chord.text)]
+    return [f"{t.length(chord.start_s):>5} {chord.text or chords.NO_CHORD}" for chord in changes]
 
 
 def _blocks(lines: Sequence[str], max_chars: int) -> list[str]:

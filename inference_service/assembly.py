@@ -41,7 +41,7 @@ from inference_service.settings import AudioSettings, ModelSettings, PreviewSett
 if TYPE_CHECKING:
     from inference_service.audio.decode import AudioLimits
     from inference_service.audio.waveform import Waveform
-    from inference_service.pipeline.render import Artifact
+    from inference_service.pipeline.render import Artifact, Rendering
 
 TINY: Final = "tiny"
 START_ATTEMPTS: Final = 2
@@ -211,7 +211,7 @@ class Pipeline:
         options: RenderOptions,
         progress: Progress,
         kept: Mapping[str, bytes],
-    ) -> list[Artifact]:
+    ) -> Rendering:
         """Write the files of a transcription."""
         from inference_service.midi.preview import Synthesizer
         from inference_service.pipeline.render import render
@@ -220,16 +220,24 @@ class Pipeline:
         return render(transcription, options, progress, synthesizer, kept)
 
     def continue_music(
-        self, music: Transcription | Score, options: ContinueOptions, progress: Progress
-    ) -> list[Artifact]:
+        self, music: Transcription, options: ContinueOptions, progress: Progress
+    ) -> Rendering:
         """Write the files of a continuation."""
         from inference_service.midi.preview import Synthesizer
-        from inference_service.pipeline.continuation import continue_score, continue_transcription
+        from inference_service.pipeline.continuation import continue_transcription
 
         synthesizer = Synthesizer(self._preview.soundfont, self._preview.max_duration_s)
-        if isinstance(music, Transcription):
-            return continue_transcription(music, options, progress, synthesizer)
-        return continue_score(music, options, progress, synthesizer)
+        return continue_transcription(music, options, progress, synthesizer)
+
+    def continue_score(
+        self, score: Score, options: ContinueOptions, progress: Progress
+    ) -> list[Artifact]:
+        """Write the files of a continuation of written music."""
+        from inference_service.midi.preview import Synthesizer
+        from inference_service.pipeline.continuation import continue_score
+
+        synthesizer = Synthesizer(self._preview.soundfont, self._preview.max_duration_s)
+        return continue_score(score, options, progress, synthesizer)
 
 
 def build_limits(audio: AudioSettings) -> AudioLimits:

@@ -107,18 +107,17 @@ class EventDecoder:
 
 def decode_result(result: transcription_pb2.Result) -> Result:
     """Decode a result."""
-    heard = _key(result.key)
     render = result.render
     return Result(
         result_id=result.result_id,
         duration_s=result.duration_s,
         tempo_bpm=result.tempo_bpm,
         time_signature=result.time_signature,
-        key=heard,
-        rendered_key=_key(result.rendered_key) if result.HasField("rendered_key") else heard,
+        key=_key(result.key),
+        rendered_key=_key(result.rendered_key),
         beats=tuple(Beat(beat.time_s, beat.position) for beat in result.beats),
         chords=tuple(
-            ChordSegment(chord.start_s, chord.end_s, chord.label) for chord in result.chords
+            ChordSegment(chord.start_s, chord.end_s, chord.text) for chord in result.chords
         ),
         models=dict(result.models),
         preset=_member(transcription_pb2.Preset, Preset, result.preset) or Preset.AUTO,

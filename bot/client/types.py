@@ -125,7 +125,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key: a tonic such as ``"F#"`` or ``"Bb"``, and a mode."""
+    """A key: a tonic as it is written, such as ``"F#"`` or ``"Bb"``, and a mode."""
 
     tonic: str
     mode: Mode
@@ -141,16 +141,20 @@ class Beat:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ChordSegment:
-    """A chord in Harte syntax, ``N`` for none."""
+    """A chord; ``text`` is its name as the pages write it, ``"E7/G♯"``, empty for none."""
 
     start_s: float
     end_s: float
-    label: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The transcription, and how its artefacts were rendered."""
+    """The transcription, and how its artefacts were rendered.
+
+    ``key`` is the key as heard, ``rendered_key`` the one that the artefacts are in. Tempo, time
+    signature and chords are written as in the artefacts.
+    """
 
     result_id: str
     duration_s: float

@@ -84,8 +84,8 @@ def _transcribe_locally(
     stages = build_stages(settings.models)
     kept: dict[str, bytes] = {}
     transcription = pipeline.transcribe(data, wanted.preset, stages, progress, kept)
-    artifacts = pipeline.render(transcription, wanted.render, progress, kept)
-    return [(artifact.name, artifact.data) for artifact in artifacts]
+    rendering = pipeline.render(transcription, wanted.render, progress, kept)
+    return [(file.name, file.data) for file in rendering.artifacts]
 
 
 def _separate(options: argparse.Namespace, settings: Settings) -> None:

@@ -121,8 +121,8 @@ def _notate(options: argparse.Namespace, settings: Settings) -> None:
         stages = build_stages(settings.models)
         performance = pipeline.read_performance(performance, options.rhythm, stages)
         progress = metered(report, build_render_meter())
-        artifacts = pipeline.render(performance, wanted, progress, {})
-    write_files(options.out, [(artifact.name, artifact.data) for artifact in artifacts])
+        rendering = pipeline.render(performance, wanted, progress, {})
+    write_files(options.out, [(file.name, file.data) for file in rendering.artifacts])
 
 
 def _continue(options: argparse.Namespace, settings: Settings) -> None:
@@ -161,8 +161,11 @@ def _continue_locally(
         wanted = replace(wanted, render=replace(wanted.render, title=music.title))
     progress = metered(portion(report, _HEARD, 1.0), build_continuation_meter())
     pipeline = Pipeline(settings.audio, settings.preview)
-    artifacts = pipeline.continue_music(music, wanted, progress)
-    return [(artifact.name, artifact.data) for artifact in artifacts]
+    if isinstance(music, Score):
+        files = pipeline.continue_score(music, wanted, progress)
+    else:
+        files = list(pipeline.continue_music(music, wanted, progress).artifacts)
+    return [(file.name, file.data) for file in files]
 
 
 def _continue_remotely(

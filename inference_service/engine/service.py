@@ -39,7 +39,8 @@ from inference_service.pipeline.stages import StageSet
 from inference_service.progress import Progress
 
 if TYPE_CHECKING:  # the real import takes seconds, and the server answers before
-    from inference_service.pipeline.render import Artifact
+    from inference_service.pipeline.render import Artifact, Rendering
+    from inference_service.pipeline.shown import Shown
 
 _log = structlog.get_logger()
 
@@ -70,13 +71,13 @@ class UseCases(Protocol):
         options: RenderOptions,
         progress: Progress,
         kept: Mapping[str, bytes],
-    ) -> list[Artifact]:
+    ) -> Rendering:
         """Write the files of a transcription."""
         ...
 
     def continue_music(
         self, music: Transcription, options: ContinueOptions, progress: Progress
-    ) -> list[Artifact]:
+    ) -> Rendering:
         """Write the files of how the music could go on."""
         ...
 
@@ -88,6 +89,7 @@ class Rendered:
     result_id: str
     transcription: Transcription
     options: RenderOptions
+    shown: Shown
     artifacts: tuple[Artifact, ...]
 
 
@@ -197,10 +199,12 @@ class Engine:
             return self._use_cases.transcribe(data, options.preset, stages, progress, kept)
 
         def write(progress: Progress) -> Rendered:
-            artifacts = self._use_cases.render(transcription, options.render, progress, kept)
+            written = self._use_cases.render(transcription, options.render, progress, kept)
             result = CachedResult(transcription, options.render.title)
             result_id = self._cache.put(result, kept)
-            return Rendered(result_id, transcription, options.render, tuple(artifacts))
+            return Rendered(
+                result_id, transcription, options.render, written.shown, written.artifacts
+            )
 
         start_s = time.monotonic()
         async with self._device.submit(Job(hear, meter, deadline_s)) as job:
@@ -242,8 +246,10 @@ class Engine:
             cached = self._cache.get(result_id)
             titled = replace(options, title=options.title or cached.title)
             kept = self._cache.get_stems(result_id) if Format.STEMS in titled.formats else {}
-            artifacts = self._use_cases.render(cached.transcription, titled, progress, kept)
-            return Rendered(result_id, cached.transcription, titled, tuple(artifacts))
+            written = self._use_cases.render(cached.transcription, titled, progress, kept)
+            return Rendered(
+                result_id, cached.transcription, titled, written.shown, written.artifacts
+            )
 
         return self._engrave(Job(write, build_render_meter(), deadline_s))
 
@@ -264,8 +270,10 @@ class Engine:
             cached = self._cache.get(result_id)
             titled = replace(options.render, title=options.render.title or cached.title)
             asked = replace(options, render=titled)
-            artifacts = self._use_cases.continue_music(cached.transcription, asked, progress)
-            return Rendered(result_id, cached.transcription, titled, tuple(artifacts))
+            written = self._use_cases.continue_music(cached.transcription, asked, progress)
+            return Rendered(
+                result_id, cached.transcription, titled, written.shown, written.artifacts
+            )
 
         return self._engrave(Job(write, build_continuation_meter(), deadline_s))
 

@@ -3,7 +3,7 @@
 Each (track, channel) pair with notes is a part; channel 10 is drums. Beats follow the tempo map and
 are counted by the time signatures from the beginning. In a file that was recorded without regard to
 its tempo, they are meaningless. The key is that of the first key signature, or C major. Markers
-that are valid chord labels become chords.
+that name chords, as lead sheets do or in Harte syntax, become chords.
 
 The input is untrusted: its size, duration and number of notes are limited, and anything that cannot
 be parsed raises :class:`ScoreUnreadable`.
@@ -12,7 +12,6 @@ be parsed raises :class:`ScoreUnreadable`.
 from __future__ import annotations
 
 import math
-import re
 import struct
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +24,7 @@ import mido
 from mido.midifiles.meta import KeySignatureError
 
 from inference_service.errors import ScoreUnreadable
+from inference_service.music.chord_names import read_chord
 from inference_service.music.events import (
     Beat,
     ChordSegment,
@@ -45,7 +45,6 @@ MAX_QUARTERS: Final = 100_000
 
 _DRUM_CHANNEL: Final = 9
 _DEFAULT_TEMPO_US: Final = 500_000
-_CHORD: Final = re.compile(r"^(N|[A-G][#b]{0,2}(:[a-z0-9]*(\([^()]*\))?)?(/[#b]*\d{1,2})?)$")
 _UNPARSABLE: Final = (
     EOFError, ValueError, OSError, LookupError, TypeError, ArithmeticError, struct.error,
     KeySignatureError,
@@ -297,8 +296,9 @@ def _parse_key(name: str) -> Key:
 def _read_chords(
     markers: Sequence[tuple[int, str]], clock: _Clock, duration_s: float
 ) -> tuple[ChordSegment, ...]:
-    """Return the markers that are chord labels, each lasting until the next."""
-    starts = [(clock.to_seconds(tick), text) for tick, text in markers if _CHORD.match(text)]
+    """Return the markers that name chords, each lasting until the next."""
+    named = ((tick, read_chord(_text(text))) for tick, text in markers)
+    starts = [(clock.to_seconds(tick), label) for tick, label in named if label is not None]
     stops = [*(start_s for start_s, _ in starts[1:]), duration_s][: len(starts)]
     return tuple(
         ChordSegment(start_s, stop_s, label)

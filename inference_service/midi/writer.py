@@ -1,9 +1,9 @@
 """Write performances and scores as standard MIDI files, format 1.
 
-Track 0 is the conductor track: tempo, time and key signatures, chord labels as markers, and
-rehearsal marks as markers in brackets, which distinguish the mark A from the chord. One track per
-part follows, with its name and program. Each has a channel of its own as long as MIDI's fifteen
-pitched channels last; drums are on channel 10.
+Track 0 is the conductor track: tempo, time and key signatures, the written names of chords as
+markers, and rehearsal marks as markers in brackets, which distinguish the mark A from the chord.
+One track per part follows, with its name and program. Each has a channel of its own as long as
+MIDI's fifteen pitched channels last; drums are on channel 10.
 
 A performance keeps its timing to the millisecond and is still aligned with bars. Its tempo map has
 one tempo per beat, computed from the time that the map has reached, so that rounding errors do not
@@ -24,6 +24,7 @@ from typing import Final
 
 import mido
 
+from inference_service.music.chord_names import NO_CHORD_TEXT, write_label, write_segment
 from inference_service.music.events import Key, NoteEvent, Transcription
 from inference_service.music.metre import BarGrid, TimeSignature, align
 from inference_service.music.pitch import build_key, key_fifths, pitch_class
@@ -78,7 +79,10 @@ def encode_performance(transcription: Transcription) -> bytes:
         *_time_signatures(tempo_map.bar_ticks(bars), bars.signature),
         (0, _key_message(transcription.key)),
         *(
-            (tempo_map.to_ticks(chord.start_s), mido.MetaMessage("marker", text=chord.label))
+            (
+                tempo_map.to_ticks(chord.start_s),
+                _chord_message(write_segment(chord, transcription.key)),
+            )
             for chord in transcription.chords
         ),
     ]
@@ -118,7 +122,10 @@ def encode_score(score: Score) -> bytes:
             for change in score.key_changes
         ),
         *(
-            (ticks(chord.start_beats), mido.MetaMessage("marker", text=chord.label))
+            (
+                ticks(chord.start_beats),
+                _chord_message(write_label(chord.label, score.key_at(chord.start_beats))),
+            )
             for chord in score.chords
         ),
         *(
@@ -276,6 +283,10 @@ def _key_message(key: Key) -> mido.MetaMessage:
         fifths = key_fifths(build_key(pitch_class(key.tonic), key.mode))
     names = _MINOR_KEYS if key.mode == "minor" else _MAJOR_KEYS
     return mido.MetaMessage("key_signature", key=names[fifths + _MOST_FIFTHS])
+
+
+def _chord_message(name: str) -> mido.MetaMessage:
+    return mido.MetaMessage("marker", text=name or NO_CHORD_TEXT)
 
 
 def _encode(

@@ -79,12 +79,15 @@ class Rhythm:
 class ChordSegment:
     """A chord from ``start_s`` to ``end_s``.
 
-    ``label`` is in Harte syntax; ``NO_CHORD`` means that no chord sounds.
+    ``label`` is in Harte syntax; ``NO_CHORD`` means that no chord sounds. ``text`` is the chord's
+    name as the pages write it, ``"E7/G♯"``: empty for no chord, and until notation has decided in
+    which key the chord stands.
     """
 
     start_s: float
     end_s: float
     label: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

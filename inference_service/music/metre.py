@@ -45,6 +45,11 @@ class TimeSignature:
         """Whether beats are grouped in threes: 6/8, 9/8, 12/8, 6/16 ..., also 6/4."""
         return self.beats % 3 == 0 and self.beats > 3
 
+    @property
+    def pulse_beats(self) -> int:
+        """Beats in a pulse, what is tapped and what a metronome mark counts: 3 if compound."""
+        return 3 if self.is_compound else 1
+
     def __str__(self) -> str:
         return f"{self.beats}/{self.unit}"
 
@@ -84,6 +89,11 @@ class BarGrid:
     signature: TimeSignature
     downbeats: tuple[int, ...]
     tempo_bpm: float
+
+    @property
+    def pulse_bpm(self) -> float:
+        """Pulses a minute: beats, or threes of them in compound metres."""
+        return self.tempo_bpm / self.signature.pulse_beats
 
     def bar_starts(self, start_beats: float, stop_beats: float) -> list[int]:
         """Bar lines from the last one at or before ``start_beats`` to the first at or after

@@ -10,7 +10,7 @@ import math
 import re
 from typing import Final
 
-from inference_service.music.events import ChordSegment, Key, Mode
+from inference_service.music.events import Key, Mode
 
 A4_HZ: Final = 440.0
 A4_PITCH: Final = 69
@@ -24,8 +24,10 @@ _TONICS: Final[dict[Mode, tuple[str, ...]]] = {
     "minor": ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
 }
 _LINE: Final = "FCGDAEB"
-_SHARP_NAMES: Final = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-_FLAT_NAMES: Final = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+
+FEWEST_FIFTHS: Final = -8
+MOST_FIFTHS: Final = 12
+"""From F flat to B sharp on the line of fifths: the names with at most one accidental."""
 
 
 def frequency_to_pitch(f0_hz: float, tuning_cents: float = 0.0) -> float:
@@ -81,10 +83,30 @@ def transpose_key(key: Key, semitones: int) -> Key:
     return build_key(pitch_class(key.tonic) + semitones, key.mode)
 
 
+def single_accidental(fifths: int) -> int:
+    """Replace a position on the line of fifths by its enharmonic if it has a double accidental."""
+    if fifths < FEWEST_FIFTHS:
+        return fifths + 12
+    return fifths - 12 if fifths > MOST_FIFTHS else fifths
+
+
+def place_in_key(pitch: int, key: Key) -> int:
+    """Position of a pitch on the line of fifths as a degree of a key.
+
+    Of its enharmonic names, the one between five fifths below the tonic (the lowered second) and
+    six above (the raised fourth). Keys with many accidentals reach double ones.
+    """
+    lowest = fifths_of(key.tonic) - 5
+    return lowest + (pitch * 7 - lowest) % 12
+
+
 def pitch_class_name(pc: int, key: Key) -> str:
-    """Name a pitch class, with flats if the key's signature has flats, else with sharps."""
-    names = _FLAT_NAMES if key_fifths(key) < 0 else _SHARP_NAMES
-    return names[pc % 12]
+    """Name of a pitch class in a key, for instance of a chord's root; never a double accidental.
+
+    >>> [pitch_class_name(8, Key(tonic, "minor")) for tonic in ("A", "C")]
+    ['G#', 'Ab']
+    """
+    return name_of(single_accidental(place_in_key(pc, key)))
 
 
 def transpose_chord_label(label: str, semitones: int, key: Key) -> str:
@@ -94,13 +116,3 @@ def transpose_chord_label(label: str, semitones: int, key: Key) -> str:
         return label
     root = pitch_class_name(pitch_class(match.group()) + semitones, key)
     return root + label[match.end() :]
-
-
-def transpose_chords(
-    chords: tuple[ChordSegment, ...], semitones: int, key: Key
-) -> tuple[ChordSegment, ...]:
-    """Transpose chord segments; ``key`` is the key after transposition."""
-    return tuple(
-        ChordSegment(c.start_s, c.end_s, transpose_chord_label(c.label, semitones, key))
-        for c in chords
-    )

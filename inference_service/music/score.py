@@ -164,6 +164,11 @@ class Score:
         return parse_time_signature(self.time_signature)
 
     @property
+    def pulse_bpm(self) -> float:
+        """Pulses a minute: beats, or threes of them in compound metres."""
+        return self.tempo_bpm / self.signature.pulse_beats
+
+    @property
     def stop_beats(self) -> Fraction:
         """Where the last note ends."""
         return max((n.stop_beats for part in self.parts for n in part.notes), default=Fraction(0))

@@ -14,10 +14,11 @@ from itertools import pairwise
 from typing import Final
 from xml.etree import ElementTree
 
+from inference_service.music.chords import parse_chord
 from inference_service.music.events import NO_CHORD
 from inference_service.music.pitch import pitch_class
 from inference_service.music.score import Bar, Score, ScoreChord, ScoreNote, ScorePart
-from inference_service.notation.chords import parse_chord
+from inference_service.notation.keys import find_key_changes
 from inference_service.notation.musicxml import encode_musicxml
 from inference_service.progress import Report, ignore
 
@@ -52,7 +53,11 @@ class ChartBar:
 
 
 def build_chart(score: Score) -> Score:
-    """Return the score with one part, which plays the chords and strikes them anew in each bar."""
+    """Return the score with one part, which plays the chords and strikes them anew in each bar.
+
+    It has the changes of key that the other views have, so that chords are spelt as there.
+    """
+    score = find_key_changes(score)
     spans = list(_spans(score))
     sounding = max((stop for _, stop, label in spans if label != NO_CHORD), default=Fraction(0))
     frame = replace(
@@ -165,11 +170,8 @@ def encode_chart(chart: Score, report: Report = ignore) -> bytes:
 
 
 def _pulses(bar: Bar) -> list[tuple[Fraction, Fraction]]:
-    """Return starts and stops of a bar's pulses, counted from its end.
-
-    A pulse is one beat, or three in compound metres.
-    """
-    step = Fraction(3 if bar.signature.is_compound else 1)
+    """Return starts and stops of a bar's pulses, counted from its end."""
+    step = Fraction(bar.signature.pulse_beats)
     lines = [bar.stop_beats]
     while lines[-1] > bar.start_beats:
         lines.append(max(lines[-1] - step, bar.start_beats))

@@ -16,11 +16,16 @@ from fractions import Fraction
 from typing import Final
 from xml.sax.saxutils import escape
 
+from inference_service.music.chord_names import (
+    NO_CHORD_TEXT,
+    with_signs,
+    write_chord,
+    write_key,
+)
 from inference_service.music.events import Key
 from inference_service.music.metre import TimeSignature
 from inference_service.music.score import Score
 from inference_service.notation.chart import ChartBar, chart_bars
-from inference_service.notation.chord_names import write_chord, write_key
 from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, text_width
 from inference_service.notation.mei import TITLE_LINES
 from inference_service.notation.page import MAX_PAGES, Page
@@ -70,7 +75,7 @@ class _Run:
         return text_width(self.text, self.size, is_bold=True)
 
 
-def draw_chord_sheet(chart: Score, page: Page) -> list[str]:
+def draw_chord_sheet(chart: Score, page: Page, key: Key) -> list[str]:
     """Draw a chart.
 
     Parameters
@@ -78,6 +83,8 @@ def draw_chord_sheet(chart: Score, page: Page) -> list[str]:
     chart : Score
         From :func:`~inference_service.notation.chart.build_chart`.
     page : Page
+    key : Key
+        The key of the whole, told in the header; chords are spelt in that in force.
 
     Returns
     -------
@@ -85,7 +92,7 @@ def draw_chord_sheet(chart: Score, page: Page) -> list[str]:
         SVG documents of the page's size, at least one and at most ``MAX_PAGES``.
     """
     rows = _rows(chart_bars(chart))
-    header, header_px = _draw_header(chart, page)
+    header, header_px = _draw_header(chart, page, key)
     pages: list[str] = []
     top = page.margin_px + header_px
     drawn = [header]
@@ -119,7 +126,7 @@ def _document(drawn: Sequence[str], width_px: int, height_px: int) -> str:
     )
 
 
-def _draw_header(score: Score, page: Page) -> tuple[str, int]:
+def _draw_header(score: Score, page: Page, key: Key) -> tuple[str, int]:
     """Return the title, tempo and key, and their height."""
     title = textwrap.wrap(
         score.title, _TITLE_CHARS, max_lines=TITLE_LINES, placeholder=" …", break_long_words=True
@@ -131,18 +138,17 @@ def _draw_header(score: Score, page: Page) -> tuple[str, int]:
         top += _TITLE_PX * 0.2
     top += _LABEL_PX * 1.2
     drawn.append(_draw_tempo(score, page.margin_px + _GUTTER_PX, top))
-    key = f"Key: {write_key(score.key)}"
-    drawn.append(_text(key, page.width_px - page.margin_px, top, _LABEL_PX, anchor="end"))
+    told = f"Key: {write_key(key)}"
+    drawn.append(_text(told, page.width_px - page.margin_px, top, _LABEL_PX, anchor="end"))
     return "".join(drawn), round(top + _LABEL_PX * 1.1) - page.margin_px
 
 
 def _draw_tempo(score: Score, x: float, baseline: float) -> str:
-    signature, beats_per_minute = score.signature, score.tempo_bpm
+    signature = score.signature
     sign = _METRONOME.get(signature.unit, _METRONOME[4])
     if signature.is_compound:  # three beats are a dotted note of twice their value
         sign = _METRONOME.get(signature.unit // 2, _METRONOME[4]) + _METRONOME_DOT
-        beats_per_minute /= 3
-    tempo = f" = {round(beats_per_minute)}"
+    tempo = f" = {round(score.pulse_bpm)}"
     return (
         f'<text x="{x:.1f}" y="{baseline:.1f}" font-family="{TEXT_FAMILY}" '
         f'font-size="{_LABEL_PX}"><tspan font-family="{MUSIC_FAMILY}">{sign}</tspan>'
@@ -289,14 +295,14 @@ def _chord_runs(label: str, key: Key) -> list[_Run]:
     """Return a chord's name as runs: the root large, the rest smaller, figures raised."""
     name = write_chord(label, key)
     if name is None:
-        return [_Run("N.C.", 0.72)]
+        return [_Run(NO_CHORD_TEXT, 0.72)]
     suffix = name.suffix
     minor = "m" if suffix.startswith("m") and not suffix.startswith("maj") else ""
     runs = [
-        _Run(name.root),
+        _Run(with_signs(name.root)),
         _Run(minor, 0.8),
         _Run(suffix.removeprefix(minor), 0.62, 0.26),
-        _Run(name.bass, 0.8),
+        _Run(f"/{with_signs(name.bass)}" if name.bass else "", 0.8),
     ]
     return [run for run in runs if run.text]
 

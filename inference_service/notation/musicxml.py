@@ -10,6 +10,7 @@ Chord symbols, rehearsal marks and the tempo are in the first part. Voice 2 omit
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -42,9 +43,10 @@ from music21 import (
 )
 from music21.musicxml.m21ToXml import ScoreExporter
 
-from inference_service.music.events import NO_CHORD
+from inference_service.music.chord_names import NO_CHORD_TEXT, write_chord
+from inference_service.music.events import Key
 from inference_service.music.metre import TimeSignature
-from inference_service.music.pitch import fifths_of, key_fifths, name_of, pitch_class
+from inference_service.music.pitch import key_fifths
 from inference_service.music.score import Bar, Score, ScoreNote, ScorePart
 from inference_service.notation.bars import (
     Accidental,
@@ -56,7 +58,6 @@ from inference_service.notation.bars import (
     missing_beats,
     shown_accidentals,
 )
-from inference_service.notation.chords import parse_chord
 from inference_service.notation.clefs import Clef, OctaveLine, choose_clefs, find_octave_lines
 from inference_service.notation.durations import NoteValue
 from inference_service.notation.names import full_name, short_name
@@ -64,10 +65,8 @@ from inference_service.notation.percussion import CROSS_HEADS, OTHER_PLACE, STAF
 from inference_service.notation.quantize import chord_at
 from inference_service.notation.spelling import (
     PitchName,
-    single_accidental,
     spell,
     spell_by_neighbours,
-    spell_class,
 )
 from inference_service.progress import Report, ignore
 
@@ -216,11 +215,14 @@ class _StaffWriter:
             measure.insert(0, _tempo_mark(self.score))
 
     def _insert_chord_symbols(self, measure: stream.Measure, bar: Bar) -> None:
-        for symbol in self.score.chords:
-            if bar.start_beats <= symbol.start_beats < bar.stop_beats:
-                written = _chord_symbol(symbol.label, self.score.key_at(symbol.start_beats))
-                if written is not None:
-                    measure.insert(_quarters(symbol.start_beats - bar.start_beats, bar), written)
+        chords = self.score.chords
+        first, stop = (
+            bisect_left(chords, place, key=lambda chord: chord.start_beats)
+            for place in (bar.start_beats, bar.stop_beats)
+        )
+        for symbol in chords[first:stop]:
+            written = _chord_symbol(symbol.label, self.score.key_at(symbol.start_beats))
+            measure.insert(_quarters(symbol.start_beats - bar.start_beats, bar), written)
 
     def _put_under_line(self, event: Event, written: note.GeneralNote) -> None:
         if not event.notes:
@@ -402,11 +404,9 @@ def _adjoining(line: Sequence[Event]) -> Iterator[list[int]]:
 def _tempo_mark(score: Score) -> tempo.MetronomeMark:
     signature = score.signature
     beat = duration.Duration(signature.beat_quarters)
-    beats_per_minute = score.tempo_bpm
     if signature.is_compound:
         beat = duration.Duration(signature.beat_quarters * 3)
-        beats_per_minute /= 3
-    return tempo.MetronomeMark(number=round(beats_per_minute), referent=beat)
+    return tempo.MetronomeMark(number=round(score.pulse_bpm), referent=beat)
 
 
 def _rehearsal_mark(text: str) -> expressions.RehearsalMark:
@@ -416,22 +416,19 @@ def _rehearsal_mark(text: str) -> expressions.RehearsalMark:
     return written
 
 
-def _chord_symbol(label: str, in_key: Any) -> harmony.ChordSymbol | None:
-    """Build a chord symbol or "N.C."; return None for an invalid label."""
-    if label == NO_CHORD:
-        return harmony.NoChord()
-    name = parse_chord(label)
+def _chord_symbol(label: str, in_key: Key) -> harmony.ChordSymbol:
+    """Build a chord symbol, or "N.C."."""
+    name = write_chord(label, in_key)
     if name is None:
-        return None
-    root = spell_class(pitch_class(name.root), in_key)
-    bass = name_of(single_accidental(fifths_of(root) + (name.bass_fifths or 0)))
-    return harmony.ChordSymbol(
-        root=_music21_name(root),
-        bass=_music21_name(bass),
-        kind=name.kind,
-        kindStr=name.text,
+        return harmony.NoChord(kindStr=NO_CHORD_TEXT)
+    written = harmony.ChordSymbol(
+        root=_music21_name(name.root),
+        bass=_music21_name(name.bass or name.root),
         updatePitches=False,
     )
+    # Given a kind, the constructor would work out pitches, which takes 20 times longer.
+    written.chordKind, written.chordKindStr = name.kind, name.suffix
+    return written
 
 
 def _music21_name(name: str) -> str:

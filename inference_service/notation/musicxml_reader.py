@@ -30,6 +30,7 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 from inference_service.errors import ScoreUnreadable
+from inference_service.music.chords import label_chord
 from inference_service.music.events import NO_CHORD, Key
 from inference_service.music.part_ids import build_part_id
 from inference_service.music.pitch import name_of, pitch_class, transpose_chord_label
@@ -44,7 +45,6 @@ from inference_service.music.score import (
     TimeChange,
     fold_pitch,
 )
-from inference_service.notation.chords import label_chord
 from inference_service.notation.keys import likelier_key
 from inference_service.notation.partwise import (
     JoinedNote,

@@ -89,7 +89,24 @@ _SCOTCH_SNAP_COST: Final = 1.5
 _FORBIDDEN: Final = 1e9
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenPerformance:
+    """The score of a performance, and the position in it of each of the performance's chords.
+
+    ``chord_starts_beats`` is parallel to the chords of the performance. The score itself has only
+    those that are long enough to be written.
+    """
+
+    score: Score
+    chord_starts_beats: tuple[Fraction, ...]
+
+
 def quantize(transcription: Transcription, title: str) -> Score:
+    """Quantise a transcription and return its score alone; see :func:`write_performance`."""
+    return write_performance(transcription, title).score
+
+
+def write_performance(transcription: Transcription, title: str) -> WrittenPerformance:
     """Quantise a transcription.
 
     Parameters
@@ -102,9 +119,9 @@ def quantize(transcription: Transcription, title: str) -> Score:
 
     Returns
     -------
-    Score
-        All notes of the performance, each part in one voice. Notes of equal pitch that fall on the
-        same position are merged.
+    WrittenPerformance
+        The score has all notes of the performance, each part in one voice. Notes of equal pitch
+        that fall on the same position are merged.
     """
     bars = align(transcription)
     given = transcription.placements or ((),) * len(transcription.parts)
@@ -115,7 +132,8 @@ def quantize(transcription: Transcription, title: str) -> Score:
     starts = [note.start_beats for _, notes in parts for note in notes]
     stops = [note.stop_beats for _, notes in parts for note in notes]
     layout = _lay_out(bars, min(starts, default=Fraction(0)), max(stops, default=Fraction(0)))
-    return Score(
+    chord_starts = _place_chords(transcription.chords, bars, layout)
+    score = Score(
         title=title,
         tempo_bpm=bars.tempo_bpm,
         time_signature=str(bars.signature),
@@ -130,11 +148,12 @@ def quantize(transcription: Transcription, title: str) -> Score:
             )
             for part, notes in parts
         ),
-        chords=_quantize_chords(transcription.chords, bars, layout),
+        chords=_write_chords(transcription.chords, chord_starts),
         pickup_beats=layout.pickup_beats,
         time_changes=layout.time_changes,
         swing=transcription.swing,
     )
+    return WrittenPerformance(score, chord_starts)
 
 
 def _writable(key: Key) -> Key:
@@ -395,18 +414,24 @@ def _shift(notes: Sequence[ScoreNote], origin_beats: int) -> list[ScoreNote]:
 # Chords
 
 
-def _quantize_chords(
+def _place_chords(
     chords: Sequence[ChordSegment], bars: BarGrid, layout: _Layout
-) -> tuple[ScoreChord, ...]:
-    """Move chord changes to the nearest beats; of several on one beat, the last is kept.
+) -> tuple[Fraction, ...]:
+    """Move chord changes to the nearest beats.
 
     A chord that begins before the score is moved to its start.
     """
-    start = -layout.pickup_beats
+    beats = (round(bars.grid.to_beats(chord.start_s)) - layout.origin_beats for chord in chords)
+    return tuple(max(Fraction(beat), -layout.pickup_beats) for beat in beats)
+
+
+def _write_chords(
+    chords: Sequence[ChordSegment], starts: Sequence[Fraction]
+) -> tuple[ScoreChord, ...]:
+    """Write each chord where it begins; of several on one beat, the last is kept."""
     labels: dict[Fraction, str] = {}
-    for chord in sorted(chords):
-        beat = Fraction(round(bars.grid.to_beats(chord.start_s)) - layout.origin_beats)
-        labels[max(beat, start)] = chord.label
+    for chord, start in sorted(zip(chords, starts, strict=True)):
+        labels[start] = chord.label
     written: list[ScoreChord] = []
     for beat, label in sorted(labels.items()):
         in_force = written[-1].label if written else NO_CHORD

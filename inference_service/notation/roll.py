@@ -17,9 +17,9 @@ from math import ceil
 from typing import Final
 from xml.sax.saxutils import escape
 
-from inference_service.music.events import NoteEvent, Part, Transcription
+from inference_service.music.chord_names import write_key, write_segment
+from inference_service.music.events import Key, NoteEvent, Part, Transcription
 from inference_service.music.metre import BarGrid, align
-from inference_service.notation.chord_names import write_chord, write_key
 from inference_service.notation.fonts import TEXT_FAMILY, text_width
 
 WIDTH_PX: Final = 1600
@@ -134,7 +134,7 @@ def draw_roll(transcription: Transcription, title: str = "") -> str:
     bars = align(transcription)
     parts = [part for part in transcription.parts if part.notes]
     colours = _colours(parts)
-    header, header_px = _draw_header(transcription, parts, colours, title)
+    header, header_px = _draw_header(transcription.key, bars, parts, colours, title)
     room_px = MAX_HEIGHT_PX - header_px - _MARGIN_PX
     for chord_lanes in range(_CHORD_LANES + 1):
         plan = _plan(bars, parts, room_px, chord_lanes)
@@ -269,7 +269,7 @@ def _place_chords(
     ends = [[0.0] * plan.chord_lanes for _ in plan.rows]
     is_complete = True
     for chord in transcription.chords:
-        name = "".join(write_chord(chord.label, transcription.key) or ())
+        name = write_segment(chord, transcription.key)
         start, stop = (_to_half(bars.grid.to_beats(s)) for s in (chord.start_s, chord.end_s))
         if not name or stop <= start:
             continue
@@ -301,13 +301,10 @@ def _colours(parts: Sequence[Part]) -> list[str]:
 
 
 def _draw_header(
-    transcription: Transcription, parts: Sequence[Part], colours: Sequence[str], title: str
+    key: Key, bars: BarGrid, parts: Sequence[Part], colours: Sequence[str], title: str
 ) -> tuple[str, float]:
     """Return the header (title, key, tempo, legend) and the height at which the rows begin."""
-    facts = (
-        f"{write_key(transcription.key)} · {transcription.time_signature} · "
-        f"{round(transcription.tempo_bpm)} bpm"
-    )
+    facts = f"{write_key(key)} · {bars.signature} · {round(bars.pulse_bpm)} bpm"
     baseline = _MARGIN_PX + _TITLE_PX * 0.8
     room = WIDTH_PX - _LEFT_PX - _RIGHT_PX - text_width(facts, _LEGEND_PX) - 40
     drawn = [

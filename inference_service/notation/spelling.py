@@ -28,19 +28,23 @@ from typing import Final
 
 import numpy as np
 
+from inference_service.music.chords import ChordName, parse_chord
 from inference_service.music.events import Key
-from inference_service.music.pitch import fifths_of, key_fifths, name_of, pitch_class
-from inference_service.notation.chords import ChordName, parse_chord
+from inference_service.music.pitch import (
+    FEWEST_FIFTHS,
+    MOST_FIFTHS,
+    fifths_of,
+    key_fifths,
+    name_of,
+    pitch_class,
+    place_in_key,
+    single_accidental,
+)
 
 LOWEST_OCTAVE: Final = 0
 """Lowest octave in MusicXML. MIDI's lower pitches, below 16 Hz, are written an octave higher."""
 
 _STEP_SEMITONES: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_FEWEST_FIFTHS: Final = -8
-_MOST_FIFTHS: Final = 12
-"""From F flat to B sharp, the names with single accidentals. The leading note of G sharp minor
-lies one fifth beyond."""
-
 
 _LETTERS: Final = "CDEFGAB"
 _LETTER_SEMITONES: Final = np.array([_STEP_SEMITONES[letter] for letter in _LETTERS])
@@ -62,13 +66,6 @@ class PitchName:
     step: str
     alter: int
     octave: int
-
-
-def single_accidental(fifths: int) -> int:
-    """Replace a position on the line of fifths by its enharmonic if it has a double accidental."""
-    if fifths < _FEWEST_FIFTHS:
-        return fifths + 12
-    return fifths - 12 if fifths > _MOST_FIFTHS else fifths
 
 
 def spell_by_neighbours(pitches: Sequence[int], keys: Sequence[Key]) -> list[int | None]:
@@ -149,11 +146,6 @@ def spell(
     return PitchName(name[0], alter, max(octave, LOWEST_OCTAVE))
 
 
-def spell_class(pc: int, key: Key) -> str:
-    """Return the name of a pitch class in a key, for instance of a chord's root."""
-    return name_of(_key_fifths(pc, key))
-
-
 def _step_fifths(pitch: int, key: Key, next_pitch: int | None) -> int | None:
     """Spell a lowered degree that steps up as the raised degree below; None for other notes."""
     fifths = _key_fifths(pitch, key)
@@ -161,7 +153,7 @@ def _step_fifths(pitch: int, key: Key, next_pitch: int | None) -> int | None:
     if not is_lowered or next_pitch is None or next_pitch - pitch != 1:
         return None
     raised = fifths + 12
-    return raised if raised <= _MOST_FIFTHS else None
+    return raised if raised <= MOST_FIFTHS else None
 
 
 def _key_fifths(pitch: int, key: Key) -> int:
@@ -169,9 +161,8 @@ def _key_fifths(pitch: int, key: Key) -> int:
 
     F double sharp, the leading note of G sharp minor, is the exception.
     """
-    lowest = fifths_of(key.tonic) - 5
-    fifths = lowest + (pitch * 7 - lowest) % 12
-    return fifths if fifths == _MOST_FIFTHS + 1 else single_accidental(fifths)
+    fifths = place_in_key(pitch, key)
+    return fifths if fifths == MOST_FIFTHS + 1 else single_accidental(fifths)
 
 
 def _chord_fifths(pitch: int, key: Key, label: str) -> int | None:
@@ -182,6 +173,6 @@ def _chord_fifths(pitch: int, key: Key, label: str) -> int | None:
     root = _key_fifths(pitch_class(chord.root), key)
     for interval in chord.fifths:
         fifths = root + interval
-        if (fifths * 7 - pitch) % 12 == 0 and _FEWEST_FIFTHS <= fifths <= _MOST_FIFTHS:
+        if (fifths * 7 - pitch) % 12 == 0 and FEWEST_FIFTHS <= fifths <= MOST_FIFTHS:
             return fifths
     return None

@@ -12,9 +12,15 @@ from inference_service.midi.preview import Synthesizer
 from inference_service.music.events import Transcription
 from inference_service.music.score import Score
 from inference_service.notation.melody import find_melody
-from inference_service.notation.quantize import quantize
+from inference_service.notation.quantize import write_performance
 from inference_service.pipeline.options import ContinueOptions, Format
-from inference_service.pipeline.render import Artifact, Names, write_score
+from inference_service.pipeline.render import (
+    Artifact,
+    Names,
+    Rendering,
+    write_score,
+)
+from inference_service.pipeline.shown import show
 from inference_service.progress import Progress, Stage
 
 NAME: Final = "continuation"
@@ -25,10 +31,12 @@ def continue_transcription(
     options: ContinueOptions,
     progress: Progress,
     synthesizer: Synthesizer = Synthesizer(),  # noqa: B008 - immutable
-) -> list[Artifact]:
-    """Continue what was heard; see :func:`continue_score`."""
-    score = quantize(transcription, options.render.title)
-    return continue_score(score, options, progress, synthesizer)
+) -> Rendering:
+    """Continue what was heard; see :func:`continue_score`. What is shown is said of the given."""
+    written = write_performance(transcription, options.render.title)
+    artifacts = continue_score(written.score, options, progress, synthesizer)
+    shown = show(written, transcription.chords, options.render)
+    return Rendering(shown, tuple(artifacts))
 
 
 def continue_score(

@@ -12,21 +12,21 @@ from inference_service.audio.encode import MEDIA_TYPES, SoundFormat
 from inference_service.errors import StemsUnavailable
 from inference_service.midi.preview import Synthesizer
 from inference_service.midi.writer import encode_performance, encode_score
-from inference_service.music.events import Transcription
-from inference_service.music.pitch import transpose_chords, transpose_key
+from inference_service.music.chords import simplify_chords
+from inference_service.music.events import Key, Transcription
 from inference_service.music.score import Score, fold_pitch, transpose_score
 from inference_service.music.serialization import encode_transcription
 from inference_service.notation.arrange import arrange
 from inference_service.notation.chart import build_chart, encode_chart
 from inference_service.notation.chord_sheet import draw_chord_sheet
-from inference_service.notation.chords import simplify_chords, simplify_label
 from inference_service.notation.engrave import engrave, rasterize, write_pdf
 from inference_service.notation.musicxml import encode_musicxml
 from inference_service.notation.page import PHONE, PRINTED, Page
-from inference_service.notation.quantize import quantize
+from inference_service.notation.quantize import WrittenPerformance, write_performance
 from inference_service.notation.roll import draw_roll
 from inference_service.notation.views import View
 from inference_service.pipeline.options import Format, RenderOptions
+from inference_service.pipeline.shown import Shown, show
 from inference_service.pipeline.stems import KeptStems, export
 from inference_service.progress import Progress, Stage
 
@@ -40,13 +40,21 @@ class Artifact:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """The files of a request, and what is said of the piece beside them."""
+
+    shown: Shown
+    artifacts: tuple[Artifact, ...]
+
+
 def render(
     transcription: Transcription,
     options: RenderOptions,
     progress: Progress,
     synthesizer: Synthesizer = Synthesizer(),  # noqa: B008 - immutable
     stems: KeptStems = MappingProxyType({}),
-) -> list[Artifact]:
+) -> Rendering:
     """Write the files that ``options`` asks for: the pages first, then the other formats.
 
     A transposition, and simple chords, apply to the score, its MIDI and all pictures;
@@ -59,8 +67,14 @@ def render(
     StemsUnavailable
         If stems are asked for, and none are kept.
     """
-    files = list(_artifacts(transcription, options, progress, synthesizer))
-    return files + _export_stems(stems, progress) if Format.STEMS in options.formats else files
+    if options.formats != {Format.STEMS}:
+        progress(Stage.NOTATION, 0.0)
+    written = write_performance(transcription, options.title)
+    shown = show(written, transcription.chords, options)
+    files = list(_artifacts(transcription, written, shown, options, progress, synthesizer))
+    if Format.STEMS in options.formats:
+        files += _export_stems(stems, progress)
+    return Rendering(shown, tuple(files))
 
 
 def _export_stems(stems: KeptStems, progress: Progress) -> list[Artifact]:
@@ -72,6 +86,8 @@ def _export_stems(stems: KeptStems, progress: Progress) -> list[Artifact]:
 
 def _artifacts(
     transcription: Transcription,
+    written: WrittenPerformance,
+    shown: Shown,
     options: RenderOptions,
     progress: Progress,
     synthesizer: Synthesizer,
@@ -79,14 +95,14 @@ def _artifacts(
     wanted = options.formats
     if wanted == {Format.STEMS}:
         return
-    progress(Stage.NOTATION, 0.0)
-    yield from write_score(
-        quantize(transcription, options.title), options, progress, synthesizer, SCORE_NAMES
-    )
+    yield from write_score(written.score, options, progress, synthesizer, SCORE_NAMES)
     if Format.ROLL in wanted:
-        roll = draw_roll(_shown(transcription, options), options.title)
-        yield Artifact("roll.png", "image/png", rasterize(roll))
+        transposed = _transpose(transcription, options.transpose_semitones, shown)
+        yield Artifact("roll.png", "image/png", rasterize(draw_roll(transposed, options.title)))
     progress(Stage.ENGRAVING, 1.0)
+    if wanted & {Format.MIDI, Format.JSON}:
+        as_heard = show(written, transcription.chords, RenderOptions())
+        transcription = replace(transcription, chords=as_heard.name(transcription.chords))
     if Format.MIDI in wanted:
         yield Artifact("performance.mid", "audio/midi", encode_performance(transcription))
     if Format.JSON in wanted:
@@ -125,7 +141,7 @@ def write_score(
     is_chart = options.view is View.CHORDS
     score = build_chart(written) if is_chart else arrange(written, options.view)
     if wanted & {Format.MUSICXML, Format.PNG, Format.PDF}:
-        yield from _pages(score, options, progress, names.score)
+        yield from _pages(score, written.key, options, progress, names.score)
     if Format.PREVIEW in wanted:
         preview = synthesizer.play(encode_score(score), partial(progress, Stage.ENGRAVING))
         yield Artifact(f"{names.preview}.ogg", "audio/ogg", preview)
@@ -133,13 +149,8 @@ def write_score(
         yield Artifact(f"{names.score}.mid", "audio/midi", encode_score(score))
 
 
-def _shown(transcription: Transcription, options: RenderOptions) -> Transcription:
-    """Return the performance transposed, with the chords that are asked for."""
-    semitones = options.transpose_semitones
-    key = transpose_key(transcription.key, semitones)
-    chords = transpose_chords(transcription.chords, semitones, key)
-    if options.simple_chords:
-        chords = tuple(replace(c, label=simplify_label(c.label)) for c in chords)
+def _transpose(transcription: Transcription, semitones: int, shown: Shown) -> Transcription:
+    """Return the performance transposed, with key and chords as they are shown."""
     parts = tuple(
         part
         if part.is_drum
@@ -149,20 +160,25 @@ def _shown(transcription: Transcription, options: RenderOptions) -> Transcriptio
         )
         for part in transcription.parts
     )
-    return replace(transcription, key=key, chords=chords, parts=parts)
+    return replace(
+        transcription, key=shown.key, chords=shown.name(transcription.chords), parts=parts
+    )
 
 
 def _pages(
-    score: Score, options: RenderOptions, progress: Progress, name: str
+    score: Score, key: Key, options: RenderOptions, progress: Progress, name: str
 ) -> Iterator[Artifact]:
+    """Write pages and MusicXML of an arranged score or chart; ``key`` is that of the whole."""
     wanted = options.formats
     is_chart = options.view is View.CHORDS
-    encode = encode_chart if is_chart else encode_musicxml
-    musicxml = encode(score, lambda fraction: progress(Stage.NOTATION, fraction))
+    musicxml = b""
+    if not is_chart or Format.MUSICXML in wanted:  # a chord sheet is drawn without it
+        encode = encode_chart if is_chart else encode_musicxml
+        musicxml = encode(score, lambda fraction: progress(Stage.NOTATION, fraction))
     progress(Stage.NOTATION, 1.0)
 
     def lay_out(page: Page) -> list[str]:
-        return draw_chord_sheet(score, page) if is_chart else engrave(musicxml, page)
+        return draw_chord_sheet(score, page, key) if is_chart else engrave(musicxml, page)
 
     if Format.PNG in wanted:
         svgs = lay_out(PHONE)

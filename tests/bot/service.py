@@ -99,9 +99,11 @@ def result(render: pb.RenderOptions | None = None, **changes: Any) -> pb.Result:
     """A result: four bars of A minor in 4/4, in whatever rendering was asked for."""
     render = render or pb.RenderOptions()
     labels = ["A:min", "F:maj", "C:maj", "G:maj/3"]
+    texts = {0: ["Am", "F", "C", "G/B"], 2: ["Bm", "G", "D", "A/C♯"]}
+    written = texts.get(render.transpose_semitones, texts[0])
     chords = [
-        pb.ChordSegment(start_s=2.0 * bar, end_s=2.0 * bar + 2.0, label=label)
-        for bar, label in enumerate(labels)
+        pb.ChordSegment(start_s=2.0 * bar, end_s=2.0 * bar + 2.0, label=label, text=text)
+        for bar, (label, text) in enumerate(zip(labels, written, strict=True))
     ]
     beats = [pb.Beat(time_s=0.5 * beat, position=beat % 4 + 1) for beat in range(16)]
     names = ["A", "Bb", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#"]

@@ -96,7 +96,7 @@ def test_simple_chords_stay_until_taken_back(view: View, english: Translator) ->
 
 
 def test_nothing_about_chords_where_none_were_heard(t: Translator) -> None:
-    for chords in ((), (ChordSegment(0.0, 9.0, "N"),)):
+    for chords in ((), (ChordSegment(0.0, 9.0, ""),)):
         silent = dataclasses.replace(RESULT, chords=chords)
         labels = [b.text for row in result_keyboard(silent, t).inline_keyboard for b in row]
         about = ["view.chords", "button.simple_chords", "button.full_chords", "button.chords"]

@@ -26,7 +26,7 @@ RESULT = Result(
     key=Key("C#", "minor"),
     rendered_key=Key("C#", "minor"),
     beats=tuple(Beat(0.5 * index, index % 3 + 1) for index in range(12)),
-    chords=(ChordSegment(0.0, 3.0, "C#:min"), ChordSegment(3.0, 6.0, "G#:7")),
+    chords=(ChordSegment(0.0, 3.0, "C♯m"), ChordSegment(3.0, 6.0, "G♯7")),
     models={"voice": "swift-f0@0.3.0"},
     preset=Preset.VOICE,
     view=View.FULL,
@@ -68,7 +68,7 @@ def test_caption_in_russian(russian: Translator) -> None:
 
 def test_a_caption_always_fits(t: Translator) -> None:
     chords = tuple(
-        ChordSegment(index, index + 1.0, f"{letter}#:minmaj7/b7")
+        ChordSegment(index, index + 1.0, f"{letter}♯m(maj7)/{letter}♯")
         for index, letter in enumerate("CDFGAC")
     )
     crowded = dataclasses.replace(
@@ -91,7 +91,7 @@ def test_a_grid_of_chords_fits_a_phone(t: Translator) -> None:
 def test_a_long_song_takes_several_messages(english: Translator) -> None:
     bar_count = 1200
     chords = tuple(
-        ChordSegment(2.0 * bar, 2.0 * bar + 2, "F#:minmaj7/b3" if bar % 2 else "C")
+        ChordSegment(2.0 * bar, 2.0 * bar + 2, "F♯m(maj7)/A" if bar % 2 else "C")
         for bar in range(bar_count)
     )
     beats = tuple(Beat(0.5 * beat, beat % 4 + 1) for beat in range(4 * bar_count))
@@ -112,7 +112,7 @@ def test_chords_without_bars_are_listed(english: Translator) -> None:
 
 
 def test_no_chords(english: Translator) -> None:
-    silent = dataclasses.replace(RESULT, chords=(ChordSegment(0.0, 9.0, "N"),))
+    silent = dataclasses.replace(RESULT, chords=(ChordSegment(0.0, 9.0, ""),))
     assert chords_texts(silent, "", english) == []
 
 

@@ -20,9 +20,10 @@ from notabot.v1 import models_pb2_grpc, transcription_pb2, transcription_pb2_grp
 from inference_service.assembly import Pipeline, build_service
 from inference_service.engine.catalog import Catalog, PublishedFile
 from inference_service.music.events import Beat, Key, NoteEvent, Part, Transcription
-from inference_service.music.score import Score
+from inference_service.notation.quantize import write_performance
 from inference_service.pipeline.options import ContinueOptions, Format, Preset, RenderOptions
-from inference_service.pipeline.render import Artifact
+from inference_service.pipeline.render import Artifact, Rendering
+from inference_service.pipeline.shown import show
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.progress import Progress, Stage
 from inference_service.server.app import Service
@@ -68,7 +69,7 @@ class HeldPipeline(Pipeline):
         self.ended: list[str] = []
         self.report_count = 0
         self.stems: dict[str, bytes] = {}
-        self.continued: list[tuple[Transcription | Score, ContinueOptions]] = []
+        self.continued: list[tuple[Transcription, ContinueOptions]] = []
 
     def transcribe(
         self,
@@ -97,25 +98,33 @@ class HeldPipeline(Pipeline):
         options: RenderOptions,
         progress: Progress,
         kept: Mapping[str, bytes],
-    ) -> list[Artifact]:
+    ) -> Rendering:
         progress(Stage.NOTATION, 1.0)
-        title = options.title.encode()
         if options.formats == {Format.STEMS}:
-            return [Artifact(name, "audio/ogg", stem) for name, stem in sorted(kept.items())]
-        return [
-            Artifact("title.txt", "text/plain", title),
-            Artifact("empty.txt", "text/plain", b""),
-        ]
+            files = [Artifact(name, "audio/ogg", stem) for name, stem in sorted(kept.items())]
+        else:
+            files = [
+                Artifact("title.txt", "text/plain", options.title.encode()),
+                Artifact("empty.txt", "text/plain", b""),
+            ]
+        return _render(transcription, options, *files)
 
     def continue_music(
-        self, music: Transcription | Score, options: ContinueOptions, progress: Progress
-    ) -> list[Artifact]:
+        self, music: Transcription, options: ContinueOptions, progress: Progress
+    ) -> Rendering:
         """Record what was requested."""
         for done in (0.0, 0.5, 1.0):
             progress(Stage.CONTINUATION, done)
         self.continued.append((music, options))
         title = options.render.title.encode()
-        return [Artifact("continuation.mid", "audio/midi", title)]
+        return _render(music, options.render, Artifact("continuation.mid", "audio/midi", title))
+
+
+def _render(
+    transcription: Transcription, options: RenderOptions, *artifacts: Artifact
+) -> Rendering:
+    written = write_performance(transcription, options.title)
+    return Rendering(show(written, transcription.chords, options), artifacts)
 
 
 def build_transcription(models: dict[str, str] | None = None) -> Transcription:

@@ -16,9 +16,8 @@ from inference_service.engine.registry import ModelState, ModelStatus
 from inference_service.engine.service import Rendered
 from inference_service.engine.worker import Position
 from inference_service.errors import InvalidOptions
+from inference_service.music.chords import simplify_label
 from inference_service.music.events import ChordSegment, Key, Part
-from inference_service.music.pitch import transpose_key
-from inference_service.notation.chords import simplify_label
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
@@ -185,26 +184,26 @@ def encode_artifact(artifact: Artifact) -> Iterator[transcription_pb2.Transcribe
 
 
 def encode_result(rendered: Rendered) -> transcription_pb2.TranscribeEvent:
-    """Write the end of a request."""
-    heard = rendered.transcription
+    """Write the end of a request: what was heard, in the words that its pages use."""
+    heard, shown = rendered.transcription, rendered.shown
     result = transcription_pb2.Result(
         result_id=rendered.result_id,
         duration_s=heard.duration_s,
         tuning_cents=heard.tuning_cents,
-        tempo_bpm=heard.tempo_bpm,
-        time_signature=heard.time_signature,
+        tempo_bpm=shown.tempo_bpm,
+        time_signature=shown.time_signature,
         key=_encode_key(heard.key),
         parts=[_encode_part(part) for part in heard.parts],
         beats=[
             transcription_pb2.Beat(time_s=beat.time_s, position=beat.position)
             for beat in heard.beats
         ],
-        chords=_encode_chords(heard.chords, is_simple=rendered.options.simple_chords),
+        chords=_encode_chords(shown.name(heard.chords), is_simple=rendered.options.simple_chords),
         models=dict(heard.models),
         timings_s=dict(heard.timings_s),
         preset=_preset_number(Preset(heard.preset)),
         render=encode_render_options(rendered.options),
-        rendered_key=_encode_key(transpose_key(heard.key, rendered.options.transpose_semitones)),
+        rendered_key=_encode_key(shown.key),
     )
     return transcription_pb2.TranscribeEvent(result=result)
 
@@ -260,6 +259,7 @@ def _encode_chords(
             start_s=chord.start_s,
             end_s=chord.end_s,
             label=simplify_label(chord.label) if is_simple else chord.label,
+            text=chord.text,
         )
         for chord in chords
     ]

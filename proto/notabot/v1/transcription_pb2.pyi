@@ -295,11 +295,13 @@ class Beat(_message.Message):
     def __init__(self, time_s: _Optional[float] = ..., position: _Optional[int] = ...) -> None: ...
 
 class ChordSegment(_message.Message):
-    __slots__ = ("start_s", "end_s", "label")
+    __slots__ = ("start_s", "end_s", "label", "text")
     START_S_FIELD_NUMBER: _ClassVar[int]
     END_S_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
     start_s: float
     end_s: float
     label: str
-    def __init__(self, start_s: _Optional[float] = ..., end_s: _Optional[float] = ..., label: _Optional[str] = ...) -> None: ...
+    text: str
+    def __init__(self, start_s: _Optional[float] = ..., end_s: _Optional[float] = ..., label: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...

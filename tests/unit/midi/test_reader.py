@@ -92,6 +92,22 @@ def test_beats_key_and_chords_come_back() -> None:
     )
 
 
+def test_markers_name_chords_as_lead_sheets_or_labels_do() -> None:
+    midi = mido.MidiFile(ticks_per_beat=480, charset="utf-8")
+    texts = ["F♯m7♭5/A", "Bbmaj7", "E:7/3", "G#m7b5", "[A]", "Verse", "C" * 100_000, "N.C."]
+    midi.tracks.append(
+        mido.MidiTrack(
+            [
+                mido.MetaMessage("marker", text=text, time=480 * (k > 0))
+                for k, text in enumerate(texts)
+            ]
+            + [mido.MetaMessage("end_of_track", time=480)]
+        )
+    )
+    labels = [chord.label for chord in decode_performance(save(midi)).chords]
+    assert labels == ["F#:hdim7/b3", "Bb:maj7", "E:7/3", "G#:hdim7", "N"]
+
+
 def test_a_written_score_reads_as_the_same_score() -> None:
     performance = perform(
         {"vocals": [(1, 1, 67), (2, 1.5, 72), (3.5, 0.5, 71), (4, 2, 69)]},

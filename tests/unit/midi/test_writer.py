@@ -128,14 +128,16 @@ def test_every_pitched_part_has_a_channel_and_drums_have_the_tenth() -> None:
 
 def test_names_programs_key_and_chords_are_written() -> None:
     performance = perform(
-        {"vocals": [(0, 4, 60)]}, key=Key("Eb", "minor"), chords=[(0, 4, "Eb:min7")]
+        {"vocals": [(0, 4, 60)]},
+        key=Key("Eb", "minor"),
+        chords=[(0, 2, "D#:min7/b3"), (2, 4, "N")],
     )
     part = replace(performance.parts[0], name="Голос")
     midi = read(encode_performance(replace(performance, parts=(part,))))
     assert midi.tracks[1].name == "Голос"
     assert [m.program for m in midi.tracks[1] if m.type == "program_change"] == [52]
     assert [m.key for _, m in conductor(midi, "key_signature")] == ["Ebm"]
-    assert [m.text for _, m in conductor(midi, "marker")] == ["Eb:min7"]
+    assert [m.text for _, m in conductor(midi, "marker")] == ["E♭m7/G♭", "N.C."]
 
 
 def test_a_key_with_too_many_accidentals_is_written_as_its_equal() -> None:

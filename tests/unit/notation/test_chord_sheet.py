@@ -41,7 +41,7 @@ def draw(
     notes = [(float(k), 1.0, 60) for k in range(stop)]
     score = quantize(perform({"piano": notes}, chords=chords, **options), title)
     marked = replace(score, marks=tuple(ScoreMark(Fraction(at), text) for at, text in marks))
-    return draw_chord_sheet(build_chart(marked), page)
+    return draw_chord_sheet(build_chart(marked), page, marked.key)
 
 
 def every_bar(count: int, beats: int = 4) -> list[tuple[float, float, str]]:

@@ -12,7 +12,6 @@ from inference_service.notation.spelling import (
     PitchName,
     spell,
     spell_by_neighbours,
-    spell_class,
 )
 
 C, A_MINOR = Key("C", "major"), Key("A", "minor")
@@ -76,7 +75,6 @@ def test_a_name_sounds_as_its_pitch(pitch: int, tonic: int, mode: str) -> None:
 
 def test_the_line_of_fifths_has_names() -> None:
     assert all(fifths_of(name_of(place)) == place for place in range(-15, 20))
-    assert spell_class(1, Key("Ab", "major")) == "Db"
 
 
 def names(pitches: list[int], key: Key) -> list[str | None]:

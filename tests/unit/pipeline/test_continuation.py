@@ -54,8 +54,8 @@ def measures(musicxml: bytes) -> int:
 def test_what_was_heard_goes_on(heard: Transcription) -> None:
     stages: list[tuple[Stage, float]] = []
     asked = ask(Format.PNG, Format.PDF, Format.MUSICXML, Format.MIDI, title="A tune")
-    artifacts = continue_transcription(heard, asked, lambda *told: stages.append(told))
-    made = {artifact.name: artifact.data for artifact in artifacts}
+    rendering = continue_transcription(heard, asked, lambda *told: stages.append(told))
+    made = {artifact.name: artifact.data for artifact in rendering.artifacts}
     assert list(made) == [
         "continuation-1.png",
         "continuation.pdf",
@@ -73,7 +73,7 @@ def test_what_was_heard_goes_on(heard: Transcription) -> None:
 
 def test_alternatives_have_names_of_their_own(heard: Transcription) -> None:
     asked = ask(Format.MIDI, Format.MUSICXML, alternatives=2, context_measures=0)
-    made = continue_transcription(heard, asked, ignore_stage)
+    made = continue_transcription(heard, asked, ignore_stage).artifacts
     assert [artifact.name for artifact in made] == [
         "continuation.musicxml",
         "continuation.mid",
@@ -89,7 +89,7 @@ def test_alternatives_have_names_of_their_own(heard: Transcription) -> None:
 
 def test_the_same_seed_writes_the_same_and_another_another(heard: Transcription) -> None:
     first, again, other = (
-        continue_transcription(heard, ask(Format.MIDI, seed=seed), ignore_stage)[0].data
+        continue_transcription(heard, ask(Format.MIDI, seed=seed), ignore_stage).artifacts[0].data
         for seed in (1, 1, 2)
     )
     assert first == again
@@ -98,7 +98,7 @@ def test_the_same_seed_writes_the_same_and_another_another(heard: Transcription)
 
 def test_views_and_transposition_hold_for_the_new_bars(heard: Transcription) -> None:
     asked = ask(Format.MUSICXML, view=View.LEAD_SHEET)
-    made = continue_transcription(heard, asked, ignore_stage)[0].data
+    made = continue_transcription(heard, asked, ignore_stage).artifacts[0].data
     assert made.count(b"<score-part ") == 1
     assert made.count(b"<harmony") >= 8
 
@@ -119,7 +119,8 @@ def test_the_sound_is_that_of_the_written_bars(heard: Transcription) -> None:
         def play(self, midi: bytes, report: Report = ignore) -> bytes:
             return midi
 
-    made = continue_transcription(heard, ask(Format.PREVIEW, Format.MIDI), ignore_stage, Echo())
+    asked = ask(Format.PREVIEW, Format.MIDI)
+    made = continue_transcription(heard, asked, ignore_stage, Echo()).artifacts
     assert [artifact.name for artifact in made] == ["continuation.ogg", "continuation.mid"]
     assert made[0].data == made[1].data
 

@@ -33,7 +33,8 @@ def files(transcription: Transcription, options: RenderOptions) -> dict[str, byt
         assert stage in (Stage.NOTATION, Stage.ENGRAVING)
         assert 0.0 <= fraction <= 1.0
 
-    return {artifact.name: artifact.data for artifact in render(transcription, options, progress)}
+    rendering = render(transcription, options, progress)
+    return {artifact.name: artifact.data for artifact in rendering.artifacts}
 
 
 def only(*formats: Format, **options) -> RenderOptions:  # type: ignore[no-untyped-def]
@@ -97,8 +98,8 @@ class Recorder(Synthesizer):
 
 def test_the_preview_plays_the_score(song: Transcription) -> None:
     options = only(Format.PREVIEW, Format.MIDI, view=View.CHORDS)
-    artifacts = render(song, options, lambda stage, fraction: None, Recorder())
-    made = {artifact.name: artifact for artifact in artifacts}
+    rendering = render(song, options, lambda stage, fraction: None, Recorder())
+    made = {artifact.name: artifact for artifact in rendering.artifacts}
     assert made["preview.ogg"].data == b"sound"
     assert made["preview.ogg"].media_type == "audio/ogg"
     assert Recorder.played == [made["score.mid"].data]

@@ -1,8 +1,9 @@
 """Conversion between Harte labels and the chord symbols of lead sheets and MusicXML.
 
 Labels follow Harte et al., "Symbolic representation of musical chords" (ISMIR 2005):
-``ROOT[:QUALITY][(DEGREES)][/BASS]``. The written text follows common lead sheets (Am7, Cmaj7,
-Bm7♭5); the kind is one of MusicXML's ``kind-value``.
+``ROOT[:QUALITY][(DEGREES)][/BASS]``. The written text follows common lead sheets (m7, maj7,
+m7♭5); the kind is one of MusicXML's ``kind-value``.
+:mod:`~inference_service.music.chord_names` names whole chords in a key.
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ _QUALITIES: Final[dict[str, tuple[str, str, tuple[int, ...]]]] = {
     "5": ("power", "5", (0, 1)),
     "1": ("power", "5", (0,)),
 }
+
+KINDS_BY_TEXT: Final = {text.replace("♭", "b"): kind for kind, text, _ in _QUALITIES.values()}
+"""MusicXML's kind by the written text, with letters for accidentals."""
 
 _SHORTHANDS: Final = {kind: short for short, (kind, _, _) in reversed(_QUALITIES.items())}
 

@@ -6,14 +6,14 @@ from fractions import Fraction
 
 import pytest
 
-from inference_service.music.pitch import fifths_of, name_of
-from inference_service.music.score import ScoreChord
-from inference_service.notation.chords import (
+from inference_service.music.chords import (
     label_chord,
     parse_chord,
     simplify_chords,
     simplify_label,
 )
+from inference_service.music.pitch import fifths_of, name_of
+from inference_service.music.score import ScoreChord
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,68 @@
+"""What is said of a piece beside its pages: key, metre, tempo and chords, in the pages' terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inference_service.music.chord_names import write_label
+from inference_service.music.chords import simplify_label
+from inference_service.music.events import ChordSegment, Key
+from inference_service.music.pitch import transpose_chord_label
+from inference_service.music.score import transpose_score
+from inference_service.notation.keys import find_key_changes
+from inference_service.notation.quantize import WrittenPerformance
+from inference_service.pipeline.options import RenderOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a reader is told of a piece.
+
+    Attributes
+    ----------
+    key : Key
+        The key of the whole, after transposition.
+    time_signature : str
+        The metre of the whole, which the score begins with unless its first bar departs from it.
+    tempo_bpm : float
+        Pulses per minute, as the metronome mark counts them: dotted notes in compound metres.
+    chord_texts : tuple of str
+        The written name of each chord of the performance, transposed and simplified as asked for;
+        empty for no chord. Each is spelt in the key in force where the chord begins.
+    """
+
+    key: Key
+    time_signature: str
+    tempo_bpm: float
+    chord_texts: tuple[str, ...]
+
+    def name(self, chords: tuple[ChordSegment, ...]) -> tuple[ChordSegment, ...]:
+        """Return the performance's chords with their texts."""
+        return tuple(
+            ChordSegment(chord.start_s, chord.end_s, chord.label, text)
+            for chord, text in zip(chords, self.chord_texts, strict=True)
+        )
+
+
+def show(
+    written: WrittenPerformance, chords: tuple[ChordSegment, ...], options: RenderOptions
+) -> Shown:
+    """Say what there is to say of a piece.
+
+    Parameters
+    ----------
+    written : WrittenPerformance
+    chords : tuple of ChordSegment
+        Those of the performance.
+    options : RenderOptions
+        Of these, the transposition, and whether chords are simplified.
+    """
+    semitones = options.transpose_semitones
+    score = transpose_score(written.score, semitones)
+    keyed = find_key_changes(score)
+    texts = []
+    for chord, start_beats in zip(chords, written.chord_starts_beats, strict=True):
+        key = keyed.key_at(start_beats)
+        label = transpose_chord_label(chord.label, semitones, key)
+        texts.append(write_label(simplify_label(label) if options.simple_chords else label, key))
+    return Shown(score.key, str(score.signature), score.pulse_bpm, tuple(texts))
