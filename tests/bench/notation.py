@@ -88,9 +88,9 @@ def notate(performance: bytes) -> tuple[bytes, tuple[Beat, ...]]:
     transcription = read_performance(
         decode_performance(performance), RhythmSource.AUTO, stages.rhythm, stages.key
     )
-    files = render(transcription, RenderOptions(formats=frozenset({Format.MUSICXML})), _unheard)
-    musicxml = next(file.data for file in files if file.name.endswith(".musicxml"))
-    return musicxml, tuple(transcription.beats)
+    wanted = RenderOptions(formats=frozenset({Format.MUSICXML}))
+    (page,) = render(transcription, wanted, _unheard).artifacts
+    return page.data, tuple(transcription.beats)
 
 
 @cache
