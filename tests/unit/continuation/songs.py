@@ -1,4 +1,4 @@
-"""A small song to go on from."""
+"""A small song to continue."""
 
 from __future__ import annotations
 

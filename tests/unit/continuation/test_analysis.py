@@ -1,4 +1,4 @@
-"""What a piece tells about how it could go on."""
+"""Analysis of a piece for its continuation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Music that goes on."""
+"""Composing continuations."""
 
 from __future__ import annotations
 
@@ -128,11 +128,11 @@ def test_melodies_stay_in_their_register() -> None:
     assert max(new) <= max(given) + 5
 
 
-def test_progress_is_told_and_the_search_can_be_stopped() -> None:
-    told: list[float] = []
-    continue_music(SONG, sing(SONG), QUICK, told.append)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+def test_progress_is_reported_and_the_search_can_be_cancelled() -> None:
+    reported: list[float] = []
+    continue_music(SONG, sing(SONG), QUICK, reported.append)
+    assert reported == sorted(reported)
+    assert reported[-1] == 1.0
 
     def stop(done: float) -> None:
         raise Cancelled("nobody waits")

@@ -1,4 +1,4 @@
-"""Chords as degrees, and what degrees do."""
+"""Chords as degrees, and their functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The search: it finds what is fit, learns from it, and does the same for the same seed."""
+"""The evolutionary search: it finds fit sentences, learns from them, and is reproducible."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPTIONS = EvolutionOptions(population=40, generations=25, codons=40)
 
 
 def likeness(derivation: Derivation) -> float:
-    """How many letters are right, less those that are missing or too many."""
+    """Return the number of right letters, minus those missing or surplus."""
     words = derivation.words
     right = sum(found == wanted for found, wanted in zip(words, TARGET, strict=False))
     return right - abs(len(words) - len(TARGET))

@@ -1,4 +1,4 @@
-"""Each term of the fitness tells better from worse."""
+"""Each term of the fitness distinguishes better from worse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grammars as text, their sentences, and the parser that reads them back."""
+"""Grammars, their probabilities, and the parser."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_long_sentences_neither_vanish_nor_overflow() -> None:
     reading = parser.read(["I", "V", "I"] * 400)
     assert reading.is_sentence
     assert len(reading.choices) == 4 * 400
-    each_bits = 1 + 1 + log2(3) + 1  # whether it is the last, no middle, the opening, the cadence
+    each_bits = 1 + 1 + log2(3) + 1  # last phrase or not, no middle, the opening, the cadence
     assert sum(reading.surprise_bits) == pytest.approx(400 * each_bits)
 
 
@@ -168,7 +168,7 @@ def test_a_choice_hangs_on_the_words_before_it() -> None:
 def test_unseen_contexts_fall_back_on_shorter_ones() -> None:
     grammar = decode_grammar('s = w { w } ; w / 2 = "x" | "y" | "z" ;')
     learnt = learn_probabilities(grammar, [Choice("w", ("x", "y"), 0)] * 9)
-    # in shorter contexts "x" came after one longer one; each count gives up a half
+    # In shorter contexts "x" occurs after one longer context; each count is discounted by a half.
     unseen = (1 - 0.5) + 0.5 / 3
     after_y = (1 - 0.5) + 0.5 * unseen
     assert learnt.of("w", ["z", "z"])[0] == pytest.approx(unseen)
@@ -179,7 +179,7 @@ def test_unseen_contexts_fall_back_on_shorter_ones() -> None:
 
 
 def test_what_comes_after_many_contexts_is_likelier_after_a_new_one() -> None:
-    # "y" is oftener, but always after the same two words
+    # "y" is more frequent, but always after the same two words.
     grammar = decode_grammar('s = w { w } ; w / 2 = "x" | "y" | "z" ;')
     few = [Choice("w", (first, second), 0) for first in "xyz" for second in "xyz"]
     learnt = learn_probabilities(grammar, [*few, *[Choice("w", ("x", "y"), 1)] * 50])

@@ -1,4 +1,4 @@
-"""Bars of chords as words, and back."""
+"""Conversion between bars of chords and words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bars of melody as words, and back."""
+"""Conversion between bars of melody and words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accompaniments carried to other chords."""
+"""Accompaniments adapted to other chords."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Previews: what comes out of the synthesiser, within which limits, and what is missing."""
+"""Previews: the synthesised sound, its limits, and missing programs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def decode(ogg: bytes) -> tuple[av.AudioStream, NDArray[np.float32]]:
 
 
 def program(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
-    """Put a program in fluidsynth's place."""
+    """Replace fluidsynth by a script."""
     path = folder / "fluidsynth"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
@@ -54,13 +54,13 @@ def test_a_scale_is_heard() -> None:
 
 @NEEDS_SOUND
 def test_a_long_piece_is_faded_out() -> None:
-    heard: list[float] = []
+    reported: list[float] = []
     long = encode_performance(perform({"piano": [(k, 1.0, 60) for k in range(400)]}))
-    _, samples = decode(Synthesizer(max_duration_s=5.0).play(long, heard.append))
+    _, samples = decode(Synthesizer(max_duration_s=5.0).play(long, reported.append))
     assert len(samples) / 48000 == pytest.approx(5.0, abs=0.05)
     assert np.abs(samples[-2400:]).max() < 0.05
-    assert heard == sorted(heard)
-    assert heard[-1] == 1.0
+    assert reported == sorted(reported)
+    assert reported[-1] == 1.0
 
 
 @NEEDS_SOUND

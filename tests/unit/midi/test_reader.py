@@ -1,4 +1,4 @@
-"""MIDI files read back, and MIDI files that should not be."""
+"""Reading MIDI: our own files round-trip, and invalid files are refused."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from inference_service.notation.quantize import quantize
 from tests.factories import perform
 
 TICK_S = 0.0016
-"""Above half a tick at the slowest beat below."""
+"""A little more than half a tick at the slowest tempo below."""
 
 
 @st.composite
 def performances(draw: st.DrawFn):  # type: ignore[no-untyped-def]
-    """Up to four parts without a key struck twice at once, over an unsteady beat."""
+    """Draw up to four parts over an unsteady beat, without overlaps on a key."""
     intervals = draw(st.lists(st.floats(0.2, 1.4), min_size=1, max_size=12))
     first_s = draw(st.floats(0.0, 2.0))
     times_s = [first_s]

@@ -1,4 +1,4 @@
-"""Performances and scores as MIDI: what a sequencer finds in them."""
+"""Performances and scores written as MIDI."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def conductor(midi: mido.MidiFile, kind: str) -> list[tuple[int, mido.Message]]:
 
 
 def wandering(seed: int = 3, first_s: float = 0.37) -> Transcription:
-    """A performance whose tempo wanders between 50 and 110 bpm, with a pickup of two beats."""
+    """Return a performance with a tempo between 50 and 110 bpm and a pickup of two beats."""
     generator = random.Random(seed)
     times_s = [first_s]
     for _ in range(60):
@@ -65,9 +65,9 @@ def test_rendered_seconds_are_the_performances_own() -> None:
         now_s += message.time
         if message.type == "note_on":
             played.append((now_s, message.note))
-    heard = sorted((n.onset_s, n.pitch) for n in performance.parts[0].notes)
-    assert len(played) == len(heard)
-    for (played_s, _), (onset_s, _) in zip(played, heard, strict=True):
+    performed = sorted((n.onset_s, n.pitch) for n in performance.parts[0].notes)
+    assert len(played) == len(performed)
+    for (played_s, _), (onset_s, _) in zip(played, performed, strict=True):
         assert abs(played_s - onset_s) < 0.002
 
 

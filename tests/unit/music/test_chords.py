@@ -1,4 +1,4 @@
-"""Harte labels as lead sheets write them."""
+"""Harte labels and the chord symbols of lead sheets."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ CHORDS = [(0.0, 4.0, "C:maj"), (4.0, 12.0, "F:maj")]
 
 
 def song() -> Score:
-    """Vocals that enter in the second bar, over a piano and drums."""
+    """Return vocals that enter in the second bar, over a piano and drums."""
     vocals = [(4 + k, 1, 60 + k) for k in range(4)]
     piano = [(k, 1, pitch) for k in range(8) for pitch in (40, 47, 64, 67)]
     drums = [(k / 2, 0.1, 42) for k in range(16)]

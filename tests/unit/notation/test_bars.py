@@ -1,4 +1,4 @@
-"""One voice, bar by bar."""
+"""One voice of a staff as note values, bar by bar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A chart: its bars, what is played, and its MusicXML."""
+"""Chord charts: their bars, their notes, and their MusicXML."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def chart(chords: Sequence[tuple[float, float, str]], beats: int = 16, **options
 
 
 def read(score: Score) -> list[str]:
-    """The bars as text: names with their places, % for a repetition."""
+    """Return the bars as text: names with their positions, % for a repeated bar."""
     return [
         "%" if bar.repeats else " ".join(f"{label}@{place}" for place, label in bar.chords)
         for bar in chart_bars(score)

@@ -1,4 +1,4 @@
-"""Chord sheets: what stands on them, and that everything stays in its bar and on its page."""
+"""Chord sheets: their contents, and that everything stays within its bar and page."""
 
 from __future__ import annotations
 

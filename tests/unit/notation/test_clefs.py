@@ -1,4 +1,4 @@
-"""Clefs and octave lines by what has to be read."""
+"""The choice of clefs and octave lines."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ SYMBOLS = {"whole": "w", "half": "h", "quarter": "q", "eighth": "e", "16th": "s"
 
 
 def write(signature: str, start: str, stop: str, *, rest: bool = False) -> str:
-    """Return a span's values in shorthand: q for a quarter, q. dotted, q3 in a triplet."""
+    """Return the values of a span in shorthand: q for a quarter, q. if dotted, q3 in a triplet."""
     a, b = Fraction(start), Fraction(stop)
     values = split_span(
         a, b, parse_time_signature(signature), triplet_beats(iter((a, b))), is_rest=rest

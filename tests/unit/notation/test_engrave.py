@@ -1,4 +1,4 @@
-"""Pages: their size, their text, and that anything at all becomes one."""
+"""Engraved pages: their size, their text, and that any score can be engraved."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def size_px(png: bytes) -> tuple[int, int]:
 
 
 def assert_sendable(png: bytes) -> None:
-    """Telegram takes the page as a photo."""
+    """Telegram accepts the page as a photo."""
     width, height = size_px(png)
     assert width <= 1600
     assert width + height <= TELEGRAM_SIDES_PX
@@ -109,7 +109,7 @@ def test_text_and_music_are_drawn() -> None:
 
 
 def ink(svg: str) -> int:
-    """How much black is on a page, in pixels."""
+    """Return the number of black pixels on a page."""
     image = Image.open(io.BytesIO(rasterize(svg))).convert("L")
     return int((255 - np.asarray(image, dtype=np.int64)).sum() // 255)
 
@@ -146,7 +146,7 @@ def test_chord_symbols_that_stand_close_do_not_touch() -> None:
     for x, y in re.findall(r'class="harm".*?<text x="(\d+)" y="(\d+)"', svg):
         by_line.setdefault(y, []).append(int(x))
     assert sum(map(len, by_line.values())) == 8
-    # Eight letters of 40 px and the accidentals' width, in the SVG's tenths of a pixel
+    # Eight letters of 40 px and the width of the accidentals, in the SVG's tenths of a pixel
     assert min(b - a for line in by_line.values() for a, b in pairwise(line)) > 1300
 
 
@@ -183,7 +183,7 @@ def test_a_pdf_carries_its_fonts() -> None:
 
 
 def _fonts(page: pypdf.PageObject) -> list[pypdf.generic.DictionaryObject]:
-    """Return the descriptors of a page's fonts, those inside its pictures too."""
+    """Return the font descriptors of a page, including those inside its pictures."""
     found: list[pypdf.generic.DictionaryObject] = []
     resources: list[Any] = [page["/Resources"]]
     while resources:

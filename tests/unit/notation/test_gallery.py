@@ -1,4 +1,4 @@
-"""The gallery's commands are such as ``notabot`` takes, and each has its page."""
+"""The commands of the gallery are valid for ``notabot``, and each has its page."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Performances as people play them, each of which pins one rule of notation.
+"""Realistic performances, each of which tests one rule of notation.
 
-Each is given as it is written. It is performed with seeded deviations, its beats, bars and places
-are read by the networks that the project ships, and the score that results must be the one that
-was performed. Its MusicXML is held in ``tests/golden/musicxml``, which ``make golden`` writes; read
-the difference before committing it.
+Each is given as written music and performed with seeded deviations. The shipped networks predict
+its beats, bars and placements, and the resulting score must equal the written one. Its MusicXML is
+compared with the golden file in ``tests/golden/musicxml``, which ``make golden`` writes. Read the
+difference before committing it.
 """
 
 from __future__ import annotations
@@ -42,10 +42,21 @@ Written = Sequence[tuple[float, float, int]]
 class Piece:
     """Written music, and how it is performed.
 
-    ``upper`` and ``lower`` are the staves. ``source`` says whose beats are taken; with None the
-    places are given, too, and only notation is asked. Off-beat eighths are played at ``short``
-    in their beat; ``graces`` lead to what the upper staff has at their keys; chords at ``rolled``
-    are rolled.
+    Attributes
+    ----------
+    upper, lower : sequence of (float, float, int)
+        The staves.
+    time_signature, key, bpm, pickup_beats
+        As written.
+    source : RhythmSource or None
+        Where the beats come from. None means that placements are given too, so that only notation
+        is tested.
+    short : float
+        Position in the beat at which off-beat eighths are played.
+    graces : mapping of float to int
+        Grace notes by the position, in beats, of the notes that they lead to.
+    rolled : sequence of float
+        Positions of rolled chords.
     """
 
     upper: Written
@@ -165,7 +176,7 @@ PIECES = {
 
 
 def play(piece: Piece) -> Transcription:
-    """Perform a piece: off-beats swung, deviations of onsets, graces before, chords rolled."""
+    """Perform a piece with swing, random onset deviations, grace notes and rolled chords."""
 
     def swing(beats: float) -> float:
         half = beats % 1.0
@@ -206,7 +217,7 @@ def reader() -> NoteRhythmReader:
 
 
 def place(piece: Piece, played: Transcription) -> Placements:
-    """Place the notes of a performance where the piece has them, in the hands that it names."""
+    """Return the placements of a performance's notes as written in the piece."""
     beat_s = 60.0 / piece.bpm
     notes = [(*note, False) for note in piece.upper] + [(*note, True) for note in piece.lower]
 

@@ -1,4 +1,4 @@
-"""Changes of key that a signature should say."""
+"""Lasting changes of key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CADENCE = [(48, 64, 67, 72), (53, 65, 69, 72), (55, 62, 67, 71), (48, 64, 67, 72
 
 
 def progression(transpositions: list[int]) -> Score:
-    """A bar of a cadence a transposition."""
+    """Return one bar with a cadence for each transposition."""
     notes = [
         ScoreNote(Fraction(4 * bar + beat), Fraction(1), pitch + semitones)
         for bar, semitones in enumerate(transpositions)

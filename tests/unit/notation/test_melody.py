@@ -1,4 +1,4 @@
-"""The melody: named, or found in the texture."""
+"""The melody: a named part, or found in the texture."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Scores as MusicXML: valid, and the same as yesterday.
+"""Scores as MusicXML: valid, and equal to the golden files.
 
-The golden files in ``tests/golden/musicxml`` are written by ``make golden``; read their difference
+The golden files in ``tests/golden/musicxml`` are written by ``make golden``. Read their difference
 before committing it.
 """
 
@@ -31,7 +31,7 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "musicxml"
 
 @cache
 def schema() -> xmlschema.XMLSchema:
-    """MusicXML 4.0's schema, which the musicxml package carries."""
+    """Return the schema of MusicXML 4.0, which the musicxml package contains."""
     package = importlib.util.find_spec("musicxml")
     assert package is not None
     assert package.origin is not None
@@ -47,7 +47,7 @@ def write(performance: Transcription, view: View = View.FULL, title: str = "") -
 ODE = [64, 64, 65, 67, 67, 65, 64, 62, 60, 60, 62, 64, 64, 62, 62]
 ODE_BEATS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13.5, 14]
 
-# Small performances, each with a question that notation must answer.
+# Small performances, each with one problem of notation.
 PERFORMANCES: dict[str, tuple[Transcription, View]] = {
     "melody": (
         perform(

@@ -1,4 +1,4 @@
-"""MusicXML read as scores: what was written comes back, and nothing hostile does harm."""
+"""Reading MusicXML: our own files round-trip, and hostile input is refused."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WHOLE = note("C4", 8)
 
 
 def starts(score: Score, part: int = 0) -> list[tuple[float, float, int]]:
-    """Return where the notes of a part begin, how long they last, and their pitches."""
+    """Return the starts, durations and pitches of the notes of a part."""
     notes = score.parts[part].notes
     return [(float(n.start_beats), float(n.duration_beats), n.pitch) for n in notes]
 
@@ -52,7 +52,7 @@ def lengths(score: Score) -> list[int]:
 
 
 def assert_same(read: Score, written: Score) -> None:
-    """What a page says is the same; voices are the reader's to number, and times are settled."""
+    """Compare what the page shows; numbers of voices and ``settled`` may differ."""
     for name in ("title", "time_signature", "key", "pickup_beats", "time_changes", "key_changes",
                  "swing", "marks"):  # fmt: skip
         assert getattr(read, name) == getattr(written, name), name
@@ -69,12 +69,12 @@ def plain(written: ScoreNote) -> ScoreNote:
 
 
 def spelt(chord: ScoreChord) -> tuple[Fraction, int | None, str]:
-    """Return a chord whose root is a pitch class: a page spells it in the key."""
+    """Return a chord with its root as a pitch class, since a page spells it in the key."""
     root, _, rest = chord.label.partition(":")
     return chord.start_beats, pitch_class(root) if root != "N" else None, rest
 
 
-# What was written comes back
+# Round trips
 
 
 @pytest.mark.parametrize("view", [View.FULL, View.LEAD_SHEET, View.PIANO])
@@ -120,7 +120,7 @@ def test_a_rolled_chord_comes_back() -> None:
     assert all(n.arpeggio for n in decode_musicxml(encode_musicxml(written)).parts[0].notes)
 
 
-# Other people's files
+# Files of other programs
 
 
 @pytest.mark.parametrize(
@@ -277,8 +277,8 @@ def test_a_signature_without_a_mode_is_the_notes() -> None:
     major = attributes() + note("C5", 2) + note("E5", 2) + note("G5", 2) + note("C4", 2)
     assert decode_musicxml(write([minor])).key == Key("A", "minor")
     assert decode_musicxml(write([major])).key == Key("C", "major")
-    told = write([minor]).replace(b"</fifths>", b"</fifths><mode>minor</mode>")
-    assert decode_musicxml(told).key == Key("A", "minor")
+    with_mode = write([minor]).replace(b"</fifths>", b"</fifths><mode>minor</mode>")
+    assert decode_musicxml(with_mode).key == Key("A", "minor")
 
 
 def test_chord_symbols_are_said_where_they_change() -> None:
@@ -371,7 +371,7 @@ def test_three_staves_are_two_and_four_voices_too() -> None:
     }  # fmt: skip
 
 
-# Hostile bytes
+# Hostile input
 
 
 def zipped(name: str, data: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:

@@ -1,4 +1,4 @@
-"""Parts' names in the margin."""
+"""Names of parts in the margin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Partwise MusicXML as it is written; what becomes of it is its readers' to test."""
+"""The parser of partwise MusicXML."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_rest_does_not_overfill_a_bar() -> None:
 
 
 @pytest.mark.parametrize("stop", [TIE_STOP, ""])
-def test_a_tie_is_one_though_its_end_is_not_told(stop: str) -> None:
+def test_a_tie_without_an_end_is_joined(stop: str) -> None:
     first = attributes() + note("C4", 8, inside=TIE_START)
     assert joined(first, note("C4", 4, inside=stop)) == [(0, 6)]
 
@@ -105,8 +105,8 @@ def test_the_first_mark_and_tempo_of_a_bar_count() -> None:
 
 
 def test_signatures_last() -> None:
-    told = attributes(fifths=-3).replace("</fifths>", "</fifths><mode>Minor</mode>")
-    first, second = read(told + note("C4", 8), note("C4", 8)).measures
+    with_mode = attributes(fifths=-3).replace("</fifths>", "</fifths><mode>Minor</mode>")
+    first, second = read(with_mode + note("C4", 8), note("C4", 8)).measures
     assert (second.fifths, second.mode, second.beats, second.unit) == (-3, "minor", 4, 4)
     assert (first.length_q, second.length_q) == (4, 4)
 

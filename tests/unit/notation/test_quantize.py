@@ -1,4 +1,4 @@
-"""Performances onto the grid."""
+"""Quantisation of performances."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_a_key_beyond_seven_accidentals_is_respelt() -> None:
     assert quantize(perform({}, key=Key("D#", "major")), "").key == Key("Eb", "major")
 
 
-def test_nothing_heard_is_an_empty_score() -> None:
+def test_an_empty_transcription_is_an_empty_score() -> None:
     score = quantize(perform({"vocals": []}), "Silence")
     assert (score.title, score.stop_beats, len(score.bars())) == ("Silence", 0, 1)
 

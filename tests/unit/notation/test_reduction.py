@@ -1,4 +1,4 @@
-"""Reductions that ten fingers can play."""
+"""Playable piano reductions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def check_playable(notes: Sequence[ScoreNote]) -> None:
 
 
 def band(seed: int) -> tuple[list[ScoreNote], list[ScoreNote]]:
-    """A tune, and a pad, strummed chords, a bass and a doubling of the tune."""
+    """Return a tune, and a pad, strummed chords, a bass and a doubling of the tune."""
     chance = random.Random(seed)
     tune = [note(k, 1, chance.randint(62, 81)) for k in range(32)]
     chords = [sorted(chance.sample(range(45, 80), 6)) for _ in range(8)]
@@ -65,7 +65,7 @@ def test_the_bass_stays_at_the_bottom() -> None:
     tune, others = [note(0, 4, 72)], [note(0, 4, p) for p in (36, 40, 43, 48, 55, 64)]
     left = [n.pitch for n in reduce_to_piano(tune, others) if n.staff == 2]
     assert min(left) == 36
-    assert 40 not in left  # a third that low is mud
+    assert 40 not in left  # a third in this register sounds muddy
 
 
 def test_sixteenths_that_only_repeat_a_chord_become_eighths() -> None:

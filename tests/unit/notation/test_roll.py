@@ -1,4 +1,4 @@
-"""Piano rolls: what is drawn where, and that any performance makes a picture for a chat."""
+"""Piano rolls: what is drawn where, and that any performance fits a chat's picture."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def texts(svg: str) -> list[str]:
 
 
 def notes(svg: str) -> dict[str, list[tuple[float, float, float]]]:
-    """Left edge, top and width of what is drawn in each colour."""
+    """Return left edge, top and width of the shapes in each colour."""
     found: dict[str, list[tuple[float, float, float]]] = {}
     for element in ElementTree.fromstring(svg).iter():
         if element.get("fill-opacity"):

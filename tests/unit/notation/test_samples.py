@@ -1,4 +1,4 @@
-"""The sounds that the project ships are the ones that their script makes."""
+"""The shipped samples are what their script makes."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def test_the_script_makes_them_again(name: str) -> None:
         "song": make.sing_with_band,
     }[name]()
     shipped = decode((SAMPLES / f"{name}.ogg").read_bytes(), AudioLimits(), ignore)
-    heard = loudness(shipped.mono(), shipped.sample_rate_hz)
+    actual = loudness(shipped.mono(), shipped.sample_rate_hz)
     expected = loudness(made, make.RATE_HZ)
-    assert abs(len(heard) - len(expected)) <= 1
-    length = min(len(heard), len(expected))
-    assert np.corrcoef(heard[:length], expected[:length])[0, 1] > 0.99
+    assert abs(len(actual) - len(expected)) <= 1
+    length = min(len(actual), len(expected))
+    assert np.corrcoef(actual[:length], expected[:length])[0, 1] > 0.99
 
 
 def loudness(samples: Samples, rate_hz: int) -> NDArray[np.float64]:
-    """Root mean square of each 50 ms."""
+    """Return the root mean square of each 50 ms."""
     frame = rate_hz // 20
     frames = samples[: len(samples) // frame * frame].reshape(-1, frame)
     energies: NDArray[np.float64] = (frames.astype(np.float64) ** 2).mean(axis=1)

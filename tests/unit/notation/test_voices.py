@@ -1,4 +1,4 @@
-"""The notes of a staff as lines that can be written."""
+"""The voices of a staff."""
 
 from __future__ import annotations
 
