@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from model_zoo.training.data import data_folder
+
 # Before anything imports torch: on busy cores its thread pool makes small networks 30 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
-DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
+DATA = data_folder()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,5 +31,5 @@ def rewrite_golden(request: pytest.FixtureRequest) -> bool:
 def data_dir() -> Path:
     """The folder of development recordings; skips where it is absent."""
     if not DATA.is_dir():
-        pytest.skip(f"no development recordings in {DATA} (name them with NOTABOT_DATA)")
+        pytest.skip(f"no development recordings in {DATA}: NOTABOT_DATA names their folder")
     return DATA

@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _find_data() -> Path:
     if not DATA.is_dir():
-        raise FileNotFoundError(f"no recordings in {DATA}; name their folder with NOTABOT_DATA")
+        raise FileNotFoundError(f"no recordings in {DATA}: NOTABOT_DATA names their folder")
     return DATA
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from model_zoo.training.beats.prepare import prepare
 from model_zoo.training.beats.train import OPTIONS, train
+from model_zoo.training.data import data_folder
 from model_zoo.training.loop import add_arguments, read_arguments
 
 ROOT = Path(__file__).parents[3]
-DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -20,7 +19,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cache", type=Path, default=ROOT / "var" / "beats")
     commands = parser.add_subparsers(dest="command", required=True)
     rendering = commands.add_parser("prepare", help="render music and keep its features")
-    rendering.add_argument("--data", type=Path, default=DATA, help="with the folder symbolic/")
+    rendering.add_argument(
+        "--data", type=Path, default=data_folder(), help="with the folder symbolic/"
+    )
     rendering.add_argument("--hours", type=float, default=12.0)
     rendering.add_argument("--dev", action="store_true", help="the development part")
     training = commands.add_parser("train", help="learn from what was prepared")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -34,6 +33,7 @@ from model_zoo.training.continuation.survey import (
     describe_perplexities,
     take_stock,
 )
+from model_zoo.training.data import data_folder
 
 PARTS: Final[tuple[Split, Split]] = ("train", "dev")
 DEV_SONGS: Final = 30
@@ -41,13 +41,14 @@ DEV_SONGS: Final = 30
 
 ROOT = Path(__file__).parents[3]
 CACHE = ROOT / "var" / "continuation"
-DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
 
 
 def main(arguments: list[str] | None = None, say: Callable[[str], None] = print) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.continuation")
-    parser.add_argument("--data", type=Path, default=DATA, help="with the folder symbolic/")
+    parser.add_argument(
+        "--data", type=Path, default=data_folder(), help="with the folder symbolic/"
+    )
     parser.add_argument("--cache", type=Path, default=CACHE, help="for songs, once written down")
     commands = parser.add_subparsers(dest="command", required=True)
     surveying = commands.add_parser("survey", help="count songs, and guess their next chords")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import sys
 import warnings
 from functools import partial
@@ -14,6 +13,7 @@ from typing import Any
 
 import torch
 
+from model_zoo.training.data import data_folder
 from model_zoo.training.evaluate import report, sets, speed
 from model_zoo.training.evaluate.measure import measure
 from model_zoo.training.evaluate.systems import (
@@ -36,7 +36,6 @@ CLIPS = "piano_dev"
 """The set whose first clip shows speed, over and over."""
 
 SPEED_PEERS = ("basic-pitch", "swift-f0", "transkun")
-DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--data", type=Path, default=DATA, help="with the sets' folders")
+    parser.add_argument("--data", type=Path, default=data_folder(), help="with the sets' folders")
     parser.add_argument("--peers", nargs="*", choices=PEERS, help="instead of each set's own")
     parser.add_argument(
         "--separator", choices=SEPARATORS, default=next(iter(SEPARATORS)), help="of mixes"

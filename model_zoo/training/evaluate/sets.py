@@ -161,7 +161,7 @@ _READERS: Final[dict[str, tuple[str, str, _Reader]]] = {
 def _read_set(folder: Path, sound: str, label: str, read: _Reader) -> Iterator[Clip]:
     paths = sorted(folder.glob(f"*{sound}"))
     if not paths:
-        raise FileNotFoundError(f"no recordings in {folder}: name their folder with NOTABOT_DATA")
+        raise FileNotFoundError(f"no recordings in {folder}: NOTABOT_DATA names their folder")
     for path in paths:
         stem = path.name.removesuffix(sound)
         yield Clip(stem, partial(read_sound, path), read(folder / f"{stem}{label}"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from inference_service.checkpoint import load_network, read_metadata, save_netwo
 from inference_service.separation.classical import RepetSimSeparator
 from inference_service.separation.mask_network import MaskNet
 from inference_service.separation.masking import MaskingSeparator
+from model_zoo.training.data import data_folder
 from model_zoo.training.loop import add_arguments, read_arguments
 from model_zoo.training.separation.evaluate import (
     evaluate,
@@ -28,13 +28,14 @@ ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "var" / "separation"
 RENDERED = FOLDER / "rendered"
 WEIGHTS = ROOT / "model_zoo" / "weights" / "vocals.safetensors"
-DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.separation")
-    parser.add_argument("--data", type=Path, default=DATA, help="with stems_dev and karaoke_train")
+    parser.add_argument(
+        "--data", type=Path, default=data_folder(), help="with stems_dev and karaoke_train"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     rendering = commands.add_parser("render", help="make songs to learn from; 3 s for each")
     rendering.add_argument("--count", type=int, default=150)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
+from model_zoo.training.data import data_folder
 from model_zoo.training.evaluate.sets import iterate_clips
 from model_zoo.training.loop import add_arguments, read_arguments
 from model_zoo.training.singing.dataset import load_melodies
@@ -17,13 +17,14 @@ from model_zoo.training.singing.train import OPTIONS, train
 ROOT = Path(__file__).parents[3]
 CACHE = ROOT / "var" / "sung"
 WEIGHTS = ROOT / "model_zoo" / "weights" / "singing.safetensors"
-DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.singing")
-    parser.add_argument("--data", type=Path, default=DATA, help="with the folder symbolic/")
+    parser.add_argument(
+        "--data", type=Path, default=data_folder(), help="with the folder symbolic/"
+    )
     parser.add_argument("--cache", type=Path, default=CACHE, help="for what is prepared and learnt")
     commands = parser.add_subparsers(dest="command", required=True)
     preparing = commands.add_parser("prepare", help="render melodies to learn from")

@@ -6,18 +6,17 @@ SOURCE is a folder of files, or a source's name. Nothing is written.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
+from model_zoo.training.data import data_folder
 from model_zoo.training.sources.catalogue import NAMES, list_folder, list_source
 from model_zoo.training.sources.extra import MissingExtra
 from model_zoo.training.sources.survey import SurveyReport, sift
 
 ROOT = Path(__file__).parents[3]
-DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
 
 
 def main(arguments: list[str] | None = None, say: Callable[[str], None] = print) -> None:
@@ -25,7 +24,9 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.sources")
     parser.add_argument("source", help=f"a folder, or one of {', '.join(NAMES)}")
     parser.add_argument("folder", type=Path, nargs="?", help="where a set of recordings lies")
-    parser.add_argument("--data", type=Path, default=DATA, help="with the folder symbolic/")
+    parser.add_argument(
+        "--data", type=Path, default=data_folder(), help="with the folder symbolic/"
+    )
     parser.add_argument("--limit", type=int, help="read so many entries only")
     parser.add_argument("--free", action="store_true", help="only what shipped weights may learn")
     parser.add_argument("--list", action="store_true", help="name every piece that is kept")

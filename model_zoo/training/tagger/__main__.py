@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 import torch
 
 from inference_service.checkpoint import load_network, read_metadata, save_network
 from inference_service.tagger.notes.network import NoteNet
+from model_zoo.training.data import data_folder
 from model_zoo.training.loop import add_arguments, read_arguments
 from model_zoo.training.tagger import families
 from model_zoo.training.tagger.dataset import ExampleOptions
@@ -21,13 +21,14 @@ from model_zoo.training.tagger.train import OPTIONS, train
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "var" / "tagger"
 WEIGHTS = ROOT / "model_zoo" / "weights" / "tagger.safetensors"
-DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.tagger")
-    parser.add_argument("--data", type=Path, default=DATA, help="with the folder symbolic/")
+    parser.add_argument(
+        "--data", type=Path, default=data_folder(), help="with the folder symbolic/"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train", help="render music and learn from it")
     training.add_argument("--folder", type=Path, default=FOLDER)

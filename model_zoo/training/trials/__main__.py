@@ -7,13 +7,12 @@ were measured are not measured again.
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
+from model_zoo.training.data import data_folder
 from model_zoo.training.trials import architectures, augmentation, noise, repeats, representations
 
 ROOT = Path(__file__).parents[3]
-DATA = Path(os.environ.get("NOTABOT_DATA", ROOT.parent / "shared" / "data"))
 FOLDER = ROOT / "var" / "trials"
 PLOTS = ROOT / "model_zoo" / "experiments"
 WEIGHTS = ROOT / "model_zoo" / "weights" / "tagger.safetensors"
@@ -24,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.trials")
     parser.add_argument("trial", choices=TRIALS)
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where figures are kept")
     parser.add_argument("--plots", type=Path, default=PLOTS)
     parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the note tagger")
