@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 
 TINY: Final = "tiny"
 START_ATTEMPTS: Final = 2
-"""Connections in a row that may bring nothing of a preferred model, before another one serves."""
+"""Failed connections in a row until a starting service gives up fetching a model."""
 
 
 def build_catalog(profile: str) -> Catalog:
-    """Return the manifest's catalogue, or the tests' own in the profile ``tiny``."""
+    """Return the catalogue of the manifest, or of the tests for the profile ``tiny``."""
     if profile == TINY:
         from inference_service.tiny import build_tiny_catalog
 
@@ -59,7 +59,7 @@ def build_catalog(profile: str) -> Catalog:
 
 
 def build_loader(settings: ModelSettings) -> Loader:
-    """Return what builds a stage from a model: verifies its files, then calls its factory."""
+    """Return a function that verifies a model's files and calls its factory."""
 
     def load(task: Task, entry: ModelEntry) -> Component:
         from model_zoo.fetch import verify
@@ -97,7 +97,7 @@ def _import_factory(
 
 
 def build_router(profile: str) -> Router:
-    """Return what tells presets apart."""
+    """Return the router, which recognises the kind of a recording."""
     if profile == TINY:
         from inference_service.tiny import ShareRouter
 
@@ -110,7 +110,7 @@ def build_router(profile: str) -> Router:
 
 
 def build_fetch(settings: ModelSettings) -> Fetch:
-    """Return what fetches a model that the profile prefers, when the service starts."""
+    """Return the function with which a starting service fetches preferred models."""
 
     def fetch(entry: ModelEntry) -> None:
         from model_zoo.fetch import fetch_model
@@ -121,17 +121,17 @@ def build_fetch(settings: ModelSettings) -> Fetch:
 
 
 def build_stages(settings: ModelSettings) -> StageSet:
-    """Return the stages for work in this process; each is loaded when it is first used.
+    """Return the stages for work in this process; each is loaded on first use.
 
-    Nothing is fetched. A stage that is used, and is not the one that the profile prefers, says so
-    on standard error.
+    Nothing is fetched. If a preferred model is missing, its substitute is named on standard error
+    on first use.
 
     Raises
     ------
     ModelUnknown
         If the settings name a model that the catalogue does not have.
     ModelNotFetched
-        From the stage that is used, if its weights are not there.
+        On first use of a stage whose weights are missing.
     """
     catalog, loader = build_catalog(settings.profile), build_loader(settings)
     candidates = catalog.candidates(settings.profile, settings.overrides)
@@ -155,7 +155,7 @@ def _refuse(entry: ModelEntry) -> None:
 
 
 class _OnDemand:
-    """Stands for a stage, which it builds when one of its methods is asked for."""
+    """Proxy that builds a stage when one of its attributes is first read."""
 
     def __init__(self, build: Callable[[], object]) -> None:
         self._build = build
@@ -169,7 +169,7 @@ class _OnDemand:
 
 
 class Pipeline:
-    """The real use cases, imported when first used."""
+    """The use cases; their modules are imported on first use."""
 
     def __init__(self, audio: AudioSettings, preview: PreviewSettings | None = None) -> None:
         self._audio = audio
@@ -188,7 +188,7 @@ class Pipeline:
         progress: Progress,
         kept: MutableMapping[str, bytes],
     ) -> Transcription:
-        """Hear a recording, and keep its stems."""
+        """Transcribe a recording and keep its stems."""
         from inference_service.pipeline.stems import keep
         from inference_service.pipeline.transcribe import transcribe
 
@@ -200,7 +200,7 @@ class Pipeline:
     def read_performance(
         self, performance: Transcription, source: RhythmSource, stages: StageSet
     ) -> Transcription:
-        """Read the rhythm of a performance that is known as notes."""
+        """Add beats, key and placements to performed notes."""
         from inference_service.pipeline.notate import read_performance
 
         return read_performance(performance, source, stages.rhythm, stages.key)
@@ -241,7 +241,7 @@ class Pipeline:
 
 
 def build_limits(audio: AudioSettings) -> AudioLimits:
-    """Return the limits that decoding checks."""
+    """Return the limits for decoding."""
     from inference_service.audio.decode import AudioLimits
 
     return AudioLimits(
@@ -260,7 +260,9 @@ def build_service(
     loader: Loader | None = None,
     use_cases: UseCases | None = None,
 ) -> Service:
-    """Put the service together, inside a running event loop; what is not given is the real part.
+    """Put the service together; call inside a running event loop.
+
+    Tests replace parts with their own.
 
     Raises
     ------
@@ -303,7 +305,7 @@ def build_service(
 
 
 def device_memory_bytes() -> int:
-    """Bytes that torch holds on its accelerator; 0 before torch is there, or without one."""
+    """Bytes allocated by torch on its CUDA device; 0 if torch or CUDA is not in use."""
     torch = sys.modules.get("torch")
     if torch is None or not hasattr(torch, "cuda") or not torch.cuda.is_initialized():
         return 0

@@ -1,6 +1,6 @@
 """Structured logs on standard error: JSON lines, or coloured text on a terminal.
 
-Whatever is bound to structlog's context variables, such as the request id, is in every line.
+Every line includes what is bound to structlog's context variables, such as the request id.
 Callers log sizes and names, never tokens, audio or titles.
 """
 
@@ -36,7 +36,7 @@ def configure_logging(level: str = "info") -> None:
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
 
 
-# Neither renderer shows local variables: they hold audio and tokens.
+# Neither renderer shows local variables: they may contain audio and tokens.
 
 
 def _console_renderers() -> list[structlog.typing.Processor]:

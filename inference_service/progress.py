@@ -1,4 +1,4 @@
-"""How a stage says how far it is, and learns that nobody waits any more."""
+"""How stages report progress and are cancelled."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable
 from enum import StrEnum
 
 Report = Callable[[float], None]
-"""Called by a stage with its done fraction in [0, 1]; raises ``Cancelled`` to stop the stage.
+"""Called by a stage with the completed fraction in [0, 1]; raises ``Cancelled`` to stop the stage.
 
-A stage calls it at least once a second of work, so that a cancelled request frees its slot.
+Stages call it at least once a second, so that a cancelled request soon frees its place.
 """
 
 
 class Stage(StrEnum):
-    """The pipeline's stages, in the order in which a request passes them."""
+    """The pipeline's stages, in the order of execution."""
 
     DECODE = "decode"
     TUNING = "tuning"
@@ -29,8 +29,8 @@ class Stage(StrEnum):
 
 
 Progress = Callable[[Stage, float], None]
-"""Called with a stage and its done fraction; raises ``Cancelled`` to stop the request."""
+"""Called with a stage and its completed fraction; raises ``Cancelled`` to stop the request."""
 
 
 def ignore(fraction: float) -> None:
-    """Take a stage's report and do nothing: for callers that neither wait nor cancel."""
+    """A ``Report`` that does nothing, for callers without progress display or cancellation."""

@@ -1,7 +1,7 @@
-"""Stages that really hear, are deterministic, and need nothing but numpy: the profile ``tiny``.
+"""The profile ``tiny``: small deterministic stages that need numpy alone, for tests.
 
-They serve the tests of everything around them, where a real model's seconds and megabytes would
-be waste. A sine, or one harmonic tone at a time, is what they hear well.
+They process real audio without the loading time and memory of real models. They are reliable for
+sines and for one harmonic tone at a time.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _MAJOR: Final = (0, 2, 4, 5, 7, 9, 11)
 
 
 class MidSideSeparator:
-    """Takes what the channels share for the voice."""
+    """Takes the mean of the channels for the voice."""
 
     def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
         """Return vocals and accompaniment, which sum to the mixture."""
@@ -54,7 +54,7 @@ class MidSideSeparator:
 
 
 class AutocorrelationTagger:
-    """Finds one note at a time by the highest peak of the autocorrelation.
+    """Finds one note at a time, from the highest peak of the autocorrelation.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ class AutocorrelationTagger:
 
 
 def estimate_f0(frame: Samples, sample_rate_hz: int) -> float | None:
-    """Return a frame's fundamental between 60 and 1500 Hz; None where nothing repeats."""
+    """Return a frame's fundamental between 60 and 1500 Hz; None if it is not periodic."""
     if float(np.sqrt(np.mean(frame**2))) < _SILENCE_RMS:
         return None
     spectrum = np.fft.rfft(frame, 2 * len(frame))
@@ -111,14 +111,14 @@ def estimate_f0(frame: Samples, sample_rate_hz: int) -> float | None:
     peak = float(lags.max(initial=0.0))
     if peak < _MIN_PERIODICITY:
         return None
-    # The first lag that is as good as the best: later ones are its multiples.
+    # The first lag with a peak near the highest: later ones are its multiples.
     near = int(np.argmax(lags > 0.95 * peak))
     lag = near + int(np.argmax(lags[near : near + max(2, near // 4)])) + shortest
     return sample_rate_hz / lag
 
 
 class ShareRouter:
-    """Takes two unlike channels for a song, and everything else for a voice."""
+    """Takes recordings whose channels differ for songs, and all others for voices."""
 
     def classify(self, waveform: Waveform, report: Report) -> Preset:
         """Return ``SONG`` or ``VOICE``."""
@@ -128,7 +128,7 @@ class ShareRouter:
 
 
 class NoChordEstimator:
-    """Hears no chords."""
+    """Finds no chords."""
 
     def estimate(self, waveform: Waveform, report: Report) -> list[ChordSegment]:
         """Return one segment without a chord."""
@@ -137,7 +137,7 @@ class NoChordEstimator:
 
 
 class SteadyBeatEstimator:
-    """Taps 120 beats a minute from the first note on, in 4/4."""
+    """Places a beat every half second from the first note on, in 4/4."""
 
     def estimate(
         self,
@@ -156,19 +156,19 @@ class SteadyBeatEstimator:
 
 
 class NoRhythmReader:
-    """Has no opinion."""
+    """Estimates no rhythm and places no notes."""
 
     def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
         """Return no rhythm."""
         return None
 
     def place(self, transcription: Transcription) -> Transcription:
-        """Place no note."""
+        """Return the transcription unchanged."""
         return transcription
 
 
 class ScaleKeyEstimator:
-    """Chooses the major key whose scale holds the most seconds of notes."""
+    """Chooses the major key whose scale contains the largest total duration of notes."""
 
     def estimate(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Key:
         """Return the key; C major without notes."""
@@ -232,7 +232,7 @@ def _entry(name: str, *tasks: Task) -> ModelEntry:
         factory=f"{__name__}:build",
         kind="builtin",
         licence="MIT",
-        summary="Part of the tests' profile.",
+        summary="For tests.",
         paper="",
         sample_rate_hz=44_100,
     )

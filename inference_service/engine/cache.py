@@ -1,10 +1,10 @@
-"""Results kept on disk under ids that nobody guesses, to be rendered again without inference.
+"""Results on disk under unguessable ids, so that they can be rendered again without inference.
 
-One file a result: gzipped JSON, written whole or not at all, its modification time the time of
-its last use. Beside it a song's stems in one archive, which is large: archives have what the
-results leave of the bytes, and go with theirs. Bounded by count, bytes and age; the longest unused
-go first. An id holds 72 random bits in 12 characters, which leaves room beside it in a Telegram
-button's 64 bytes.
+Each result is a file of gzipped JSON, written atomically; its modification time is the time of its
+last use. The stems of a song are in an archive beside it, which is deleted with the result. Number,
+size and age are limited, and the least recently used are evicted first. Results take precedence:
+archives may use the bytes that the results leave. An id is 72 random bits in 12 characters, which
+leaves room for other data in the 64 bytes of a Telegram button.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class CachedResult:
-    """A transcription, and the title that its caller gave it."""
+    """A transcription and its title."""
 
     transcription: Transcription
     title: str
@@ -54,11 +54,11 @@ class ResultCache:
     Parameters
     ----------
     directory : Path
-        Made if it is not there.
+        Created if it does not exist.
     max_entries, max_bytes : int
-        The newest entry is kept even where it alone is over ``max_bytes``.
+        The newest result is kept even if it alone exceeds ``max_bytes``.
     max_age_s : float
-        Since the last use.
+        Time since the last use.
     """
 
     def __init__(self, directory: Path, max_entries: int, max_bytes: int, max_age_s: float) -> None:
@@ -72,7 +72,7 @@ class ResultCache:
             leftover.unlink(missing_ok=True)
 
     def put(self, result: CachedResult, stems: Mapping[str, bytes] | None = None) -> str:
-        """Keep a result, with the stems of its recording, and return its id."""
+        """Store a result with the stems of its recording, and return its id."""
         result_id = secrets.token_urlsafe(_ID_BYTES)
         data = gzip.compress(_ADAPTER.dump_json(result), compresslevel=6, mtime=0)
         temporary = self._directory / f"{result_id}.tmp"
@@ -86,7 +86,7 @@ class ResultCache:
         return result_id
 
     def get_stems(self, result_id: str) -> dict[str, bytes]:
-        """Return the stems of a result's recording by name; none if they are no longer kept."""
+        """Return the stems of a result's recording by name; empty if they are no longer kept."""
         if _ID.fullmatch(result_id) is None:
             return {}
         path = self._stems_path(result_id)
@@ -103,12 +103,12 @@ class ResultCache:
         return stems
 
     def get(self, result_id: str) -> CachedResult:
-        """Return a result and count this as a use of it.
+        """Return a result and update the time of its last use.
 
         Raises
         ------
         ResultExpired
-            If there is no such result, or none that can be read.
+            If there is no such result, or it cannot be read.
         """
         if _ID.fullmatch(result_id) is None:
             raise ResultExpired("no such result")
@@ -136,7 +136,7 @@ class ResultCache:
         return self._directory / (result_id + _STEMS_SUFFIX)
 
     def _evict(self) -> None:
-        """Delete what is too old, and the longest unused beyond the bounds."""
+        """Delete expired results, then the least recently used until the limits are kept."""
         files = sorted(
             ((entry.stat(), Path(entry.path)) for entry in os.scandir(self._directory)),
             key=lambda file: file[0].st_mtime_ns,

@@ -1,4 +1,4 @@
-"""``model_zoo/manifest.toml`` as values: every model there is, and each profile's choice."""
+"""The manifest ``model_zoo/manifest.toml`` as values: the models, and the profiles' choices."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ class _Strict(BaseModel):
 
 
 class BundledFile(_Strict):
-    """A file that comes with Notabot, its path relative to the manifest, and its checksum."""
+    """A file that comes with Notabot; ``path`` is relative to the manifest."""
 
     path: str = Field(pattern=r"^\w+(/\w+)*\.safetensors$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
     def locate(self, folder: Path) -> Path:
-        """Return where it is; ``folder``, that of a fetched model, does not matter."""
+        """Return the file's path; ``folder``, used for published files, is ignored."""
         return ZOO / self.path
 
     def is_present(self, folder: Path) -> bool:
-        """Whether it is there; the checksum is verified on loading."""
+        """Whether the file exists; its checksum is verified on loading."""
         return self.locate(folder).is_file()
 
 
 class PublishedFile(_Strict):
-    """A file to fetch from its publisher, and what it must be."""
+    """A file to fetch from its publisher, with its checksum and size."""
 
     url: str
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -58,15 +58,15 @@ class PublishedFile(_Strict):
 
     @property
     def name(self) -> str:
-        """The file's name on disk: the last part of the address."""
+        """Name of the file on disk: the last part of the address."""
         return PurePosixPath(urlsplit(self.url).path).name
 
     def locate(self, folder: Path) -> Path:
-        """Return where it lies, or will, in the folder of its model."""
+        """Return the file's path, once fetched, in the folder of its model."""
         return folder / self.name
 
     def is_present(self, folder: Path) -> bool:
-        """Whether it is there in its full size; the checksum is verified on loading."""
+        """Whether the file exists in full size; its checksum is verified on loading."""
         path = self.locate(folder)
         return path.is_file() and path.stat().st_size == self.size_bytes
 
@@ -78,9 +78,8 @@ class ModelEntry(_Strict):
     entry and the :class:`~inference_service.settings.ModelSettings`. It may only name modules of
     this service: the manifest is shipped with it, and is not a way to run other code.
 
-    ``kind`` says where the parameters come from: there are none beside the code (builtin), an
-    installed package carries them (wheel), Notabot itself does (bundled), or they are fetched on
-    demand (url).
+    ``kind`` is the origin of the parameters: none beside the code (builtin), part of an installed
+    package (wheel), part of Notabot (bundled), or fetched on demand (url).
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
@@ -126,11 +125,11 @@ class ModelEntry(_Strict):
 
     @property
     def size_bytes(self) -> int:
-        """Bytes to fetch."""
+        """Total size of the files to fetch."""
         return sum(file.size_bytes for file in self.published)
 
     def paths(self, weights: Path) -> tuple[Path, ...]:
-        """Return the files; fetched ones lie below the folder of weights."""
+        """Return the paths of the files; fetched ones are below the folder of weights."""
         return tuple(file.locate(weights / self.name) for file in self.files)
 
     def is_fetched(self, weights: Path) -> bool:
@@ -143,11 +142,11 @@ def _as_names(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_names), Field(min_length=1)]
-"""Names of models by preference; a single one may be written without brackets."""
+"""Names of models in order of preference; a single name may be written without brackets."""
 
 
 class Catalog(_Strict):
-    """Every model, and what each profile serves: one model a task, or several by preference."""
+    """All models, and for each profile the models of each task, in order of preference."""
 
     profiles: Mapping[str, Mapping[Task, Names]]
     models: tuple[ModelEntry, ...]
@@ -203,7 +202,7 @@ class Catalog(_Strict):
     def candidates(
         self, profile: str, overrides: Mapping[str, str]
     ) -> dict[Task, tuple[ModelEntry, ...]]:
-        """Return the models for each task, the preferred one first; of an override, it alone.
+        """Return the models for each task, the preferred one first; for an override, it alone.
 
         Raises
         ------

@@ -1,8 +1,8 @@
-"""Which of a profile's models serve on this machine.
+"""The choice of a model for each task, among those that a profile allows.
 
 A profile may name several models for a task, the preferred one first; the last of them needs no
-download. A preferred model whose weights are not on this machine is fetched, and where that fails,
-the next one serves. A model that the settings name has no substitute.
+download. If the weights of a preferred model are missing, they are fetched; if that fails, the next
+model is used. A model that the settings name has no substitute.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from inference_service.errors import ModelFetchFailed, ModelNotFetched
 from inference_service.pipeline.stages import Task
 
 Fetch = Callable[[ModelEntry], None]
-"""Fetches a model's files; raises ``ModelFetchFailed`` where it cannot."""
+"""Fetches a model's files; raises ``ModelFetchFailed`` if it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Substitution:
-    """A model that serves a task because the preferred one is not on this machine."""
+    """A model that is used because the preferred one is not on this machine."""
 
     task: Task
     preferred: ModelEntry
@@ -29,7 +29,7 @@ class Substitution:
     cause: str
 
     def __str__(self) -> str:
-        """One line for whoever runs the service."""
+        """One line for the operator."""
         return (
             f"{self.task} is done by {self.used.name}, without {self.preferred.name}: {self.cause}"
         )
@@ -38,7 +38,7 @@ class Substitution:
 def choose(
     candidates: Mapping[Task, tuple[ModelEntry, ...]], weights: Path, fetch: Fetch
 ) -> tuple[dict[Task, ModelEntry], tuple[Substitution, ...]]:
-    """Return the model of each task, and which of them stand in for preferred ones.
+    """Return the model of each task, and the substitutions made.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def choose(
         Folder of the fetched weights.
     fetch : Fetch
         Called for each preferred model that is not on this machine. The last candidate of a task is
-        never fetched, and is chosen wherever it comes to it: see :func:`require_fetched`.
+        never fetched, and is chosen even if its files are missing: see :func:`require_fetched`.
     """
     choice: dict[Task, ModelEntry] = {}
     substitutions: list[Substitution] = []
@@ -66,14 +66,14 @@ def choose(
 
 
 def _obtain(entry: ModelEntry, weights: Path, fetch: Fetch) -> str | None:
-    """Fetch a model unless it is there; returns why that failed, or None."""
+    """Fetch a model unless it is on this machine. Returns the cause of a failure, or None."""
     if entry.is_fetched(weights):
         return None
     try:
         fetch(entry)
     except ModelFetchFailed as error:
         return error.cause
-    except OSError as error:  # a folder that cannot be written
+    except OSError as error:  # such as a folder without write permission
         return error.strerror or type(error).__name__
     return None
 

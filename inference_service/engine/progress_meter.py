@@ -1,7 +1,7 @@
-"""How far a request is, and what each stage took.
+"""Overall progress of a request, and the duration of each stage.
 
-The overall fraction weighs the stages by their typical seconds for a minute of sound on two
-CPU cores. The weights shape a progress bar and nothing else, so they need no precision.
+The overall fraction weighs the stages by their typical duration for a minute of audio on two CPU
+cores. The weights affect the progress bar alone, so rough values are enough.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ WEIGHTS_S: Final[Mapping[Preset, Mapping[Stage, float]]] = {
     Preset.PIANO: _PIANO_S,
     Preset.SONG: _SONG_S,
 }
-"""Typical seconds by preset and stage."""
+"""Typical duration of each stage by preset."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageUpdate:
-    """A stage's progress, and the whole request's."""
+    """Progress of a stage and of the whole request."""
 
     stage: Stage
     fraction: float
@@ -50,12 +50,12 @@ class StageUpdate:
 
 
 class ProgressMeter:
-    """Turns the reports of stages into updates whose overall fraction never falls.
+    """Turns the reports of stages into updates whose overall fraction never decreases.
 
     Parameters
     ----------
     weights_s : mapping of Stage to float
-        Typical seconds of the stages to come; a stage beside these counts as instant.
+        Typical duration of the expected stages; other stages have weight 0.
     """
 
     def __init__(self, weights_s: Mapping[Stage, float]) -> None:
@@ -67,7 +67,7 @@ class ProgressMeter:
         self.timings_s: dict[str, float] = {}
 
     def update(self, stage: Stage, fraction: float) -> StageUpdate:
-        """Take a stage's done fraction."""
+        """Record the completed fraction of a stage."""
         if stage is not self._stage:
             self.stop()
             self._stage, self._since_s = stage, time.perf_counter()
@@ -78,7 +78,7 @@ class ProgressMeter:
         return StageUpdate(stage, fraction, self._overall)
 
     def stop(self) -> None:
-        """Close the account of the running stage."""
+        """End the timing of the running stage."""
         if self._stage is not None:
             spent_s = time.perf_counter() - self._since_s
             name = self._stage.value
@@ -90,12 +90,12 @@ _ORDER: Final = {stage: place for place, stage in enumerate(Stage)}
 
 
 def build_transcription_meter(preset: Preset) -> ProgressMeter:
-    """Return the meter of a request that hears and renders."""
+    """Return the meter of a transcription."""
     return ProgressMeter(WEIGHTS_S[preset])
 
 
 def build_render_meter() -> ProgressMeter:
-    """Return the meter of a request that only renders."""
+    """Return the meter of a rendering of a cached result."""
     return ProgressMeter(_RENDER_S)
 
 

@@ -1,4 +1,4 @@
-"""Bounded admission: how many requests the service holds at once, and when to come again.
+"""Bounded admission of requests, with an estimate of when to retry.
 
 A request is admitted before its audio arrives and leaves when its last byte is sent, so the limit
 bounds memory too. Everything here runs on the event loop's thread.
@@ -23,12 +23,12 @@ _RESTART_S: Final = 10.0
 
 
 class Admission:
-    """Counts the requests that are inside.
+    """Counts admitted requests against a limit.
 
     Parameters
     ----------
     limit : int
-        The most requests at once.
+        Maximum number of requests at once.
     """
 
     def __init__(self, limit: int) -> None:
@@ -44,12 +44,12 @@ class Admission:
 
     @contextmanager
     def admit(self) -> Iterator[None]:
-        """Hold a place for the length of the block.
+        """Hold a place for the duration of the block.
 
         Raises
         ------
         QueueFull
-            If ``limit`` requests are inside; its ``retry_after_s`` is an estimate.
+            If ``limit`` requests are admitted; its ``retry_after_s`` is an estimate.
         ShuttingDown
             After :meth:`close`.
         """
@@ -69,18 +69,18 @@ class Admission:
                 self._idle.set()
 
     def note_duration(self, duration_s: float) -> None:
-        """Remember how long the work of one request took."""
+        """Record the duration of one request's work."""
         self._durations_s.append(duration_s)
 
     def retry_after_s(self) -> float:
-        """Seconds until a place is likely to be free: the mean work of one request."""
+        """Estimate the time until a place is free: the mean duration of one request's work."""
         expected_s = fmean(self._durations_s) if self._durations_s else _FIRST_GUESS_S
         return round(min(max(expected_s, _MIN_RETRY_S), _MAX_RETRY_S), 1)
 
     def close(self) -> None:
-        """Admit nobody any more."""
+        """Admit no more requests."""
         self._closed = True
 
     async def join(self) -> None:
-        """Wait until nobody is inside."""
+        """Wait until all admitted requests have left."""
         await self._idle.wait()

@@ -1,8 +1,7 @@
-"""Which models serve, and how one is exchanged for another while requests run.
+"""The models in use, and how one is replaced while requests run.
 
-Models are loaded in a thread of their own. A request takes the :class:`StageSet` that is current
-when it begins and keeps it to its end; an exchange puts a new set in its place, so no request
-ever sees half of one.
+Models are loaded in a separate thread. A request keeps the :class:`StageSet` that was current when
+it began; a replacement creates a new set, so that no request sees a mixture of two.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from inference_service.errors import ModelRejected, NotabotError, NotReady
 from inference_service.pipeline.stages import Component, Router, StageSet, Task
 
 Loader = Callable[[Task, ModelEntry], Component]
-"""Builds a stage from a model; runs in the loader's thread, may take long and may raise."""
+"""Builds a stage from a model. Runs in the loader's thread; may take long and may raise."""
 
 T = TypeVar("T")
 
@@ -32,7 +31,7 @@ _RETRY_AFTER_S = 5.0
 
 
 class ModelState(StrEnum):
-    """Where a model stands, for one task."""
+    """State of a model for one task."""
 
     NOT_FETCHED = "not fetched"
     AVAILABLE = "available"
@@ -42,7 +41,7 @@ class ModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """A model and its state for one of its tasks."""
+    """A model and its state for one task."""
 
     task: Task
     entry: ModelEntry
@@ -50,19 +49,19 @@ class ModelStatus:
 
 
 class ModelRegistry:
-    """The models that serve.
+    """The models in use, one for each task.
 
     Parameters
     ----------
     catalog : Catalog
-        All there are.
+        All models.
     candidates : mapping of Task to tuple of ModelEntry
-        Models to begin with, the preferred one of each task first.
+        Models to start with, the preferred one of each task first.
     fetch : Fetch
         Fetches preferred models that are not on this machine; runs in the loader's thread.
     loader : Loader
     build_router : callable
-        Builds what tells presets apart; runs in the loader's thread.
+        Builds the router; runs in the loader's thread.
     weights : Path
         Folder of the fetched weights.
     """
@@ -123,19 +122,19 @@ class ModelRegistry:
         _log.info("models_loaded", **self._stages.models)
 
     async def activate(self, task: str, model: str) -> tuple[ModelStatus, str]:
-        """Load a model beside the one that serves, check it, then let it serve.
+        """Load a model beside the current one, check it, then replace the current one.
 
         Returns
         -------
         status : ModelStatus
-            The model's, active now.
+            That of the model, now active.
         previous : str
-            ``name@version`` of the one it replaced.
+            ``name@version`` of the model that it replaced.
 
         Raises
         ------
         ModelUnknown, ModelNotFetched, ModelRejected
-            The old model goes on serving.
+            The current model stays in use.
         NotReady
             Before the first set is loaded.
         """
@@ -158,7 +157,7 @@ class ModelRegistry:
         return ModelStatus(wanted, entry, ModelState.ACTIVE), before
 
     def list_models(self) -> list[ModelStatus]:
-        """Return every model of every task, in the manifest's order within a task."""
+        """Return all models of all tasks, within a task in the order of the manifest."""
         return [
             ModelStatus(task, entry, self._state(task, entry))
             for task in Task
@@ -167,7 +166,7 @@ class ModelRegistry:
         ]
 
     def close(self) -> bool:
-        """Load nothing more. Returns whether the loader's thread is idle."""
+        """Stop loading. Returns whether the loader's thread is idle."""
         self._executor.shutdown(wait=False, cancel_futures=True)
         return not self._changing.locked()
 

@@ -1,7 +1,7 @@
-"""The built-in signal that a model must hear before it serves.
+"""The check on a built-in signal that a model must pass before it is used.
 
-Four seconds of a C major chord, broken and then held, in decaying harmonic tones, in stereo. The
-bounds are wide: they tell a model that works from one that is broken, not a good one from a poor.
+The signal is four seconds of a C major chord, broken and then held, in decaying harmonic tones, in
+stereo. The bounds are wide: they detect models that are broken, not models that are inaccurate.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DURATION_S: Final = 4.0
 NOTES: Final = tuple(
     NoteEvent(0.5 * step, 0.5 * step + 0.45, pitch) for step, pitch in enumerate((60, 64, 67, 72))
 )
-"""The broken chord; it sounds as a whole in the second half."""
+"""The broken chord; the second half of the signal holds the whole chord."""
 CHORDS: Final = (ChordSegment(0.0, DURATION_S, "C:maj"),)
 
 _HARMONICS: Final = 6
@@ -46,7 +46,7 @@ _TIME_SIGNATURE: Final = re.compile(r"\d{1,2}/\d{1,2}")
 
 
 def build_signal() -> Waveform:
-    """Return the signal, in stereo, its two channels a little unlike."""
+    """Return the signal, in stereo, with two slightly different channels."""
     mono = np.zeros(round(DURATION_S * SAMPLE_RATE_HZ), dtype=np.float32)
     for note in NOTES:
         _add_tone(mono, note.pitch, note.onset_s, note.offset_s)
@@ -73,9 +73,9 @@ def check_component(task: Task, stage: Component) -> None:
     Raises
     ------
     ValueError
-        If what it returns is no plausible answer; the text says why.
+        If the result is not plausible; the text says why.
     Exception
-        Whatever the stage itself raises.
+        Any exception of the stage itself.
     """
     signal = build_signal()
     if task is Task.DENOISING:

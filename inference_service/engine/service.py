@@ -1,8 +1,8 @@
-"""The engine: requests in, updates and files out, models exchanged meanwhile.
+"""The engine: takes requests, yields updates and files, and replaces models meanwhile.
 
-Transcriptions run one at a time in the thread that owns the device. Their files are written in a
-second thread, which also renders cached results, so that a button answers while a long
-transcription runs. Everything else here runs on the event loop.
+Transcriptions run one at a time in the thread that owns the device. A second thread writes their
+files and renders cached results, so that a cached result can be rendered while a long transcription
+runs. Everything else here runs on the event loop.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _STOP_GRACE_S: Final = 5.0
 
 
 class UseCases(Protocol):
-    """The pipeline, as the engine calls it in its threads."""
+    """The use cases of the pipeline, which the engine calls in its threads."""
 
     def prepare(self) -> None:
-        """Import what the first request would otherwise wait for."""
+        """Import modules that the first request would otherwise wait for."""
         ...
 
     def transcribe(
@@ -62,7 +62,7 @@ class UseCases(Protocol):
         progress: Progress,
         kept: MutableMapping[str, bytes],
     ) -> Transcription:
-        """Hear a recording; what a song was separated into goes to ``kept``, as Opus files."""
+        """Transcribe a recording; the stems of a song are added to ``kept`` as Opus files."""
         ...
 
     def render(
@@ -78,13 +78,13 @@ class UseCases(Protocol):
     def continue_music(
         self, music: Transcription, options: ContinueOptions, progress: Progress
     ) -> Rendering:
-        """Write the files of how the music could go on."""
+        """Write the files of a continuation."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The end of a request: the result, how it was rendered, and the files."""
+    """The outcome of a request: the result, the options, and the files."""
 
     result_id: str
     transcription: Transcription
@@ -95,14 +95,14 @@ class Rendered:
 
 @dataclass(slots=True)
 class Counters:
-    """Admitted requests since the start; one whose caller went away is in neither count."""
+    """Number of requests completed and failed since the start; cancelled ones count as neither."""
 
     completed: int = 0
     failed: int = 0
 
     @contextmanager
     def count(self) -> Iterator[None]:
-        """Count a block as completed or failed."""
+        """Count the block as completed or failed."""
         try:
             yield
         except Cancelled:
@@ -122,9 +122,9 @@ class Engine:
     cache : ResultCache
     use_cases : UseCases
     queue_size, render_queue_size : int
-        Requests of either kind held at once.
+        Limits on the transcriptions and on the renderings held at once.
     observe_stage : callable
-        Told each stage's name and seconds.
+        Called with each stage's name and duration in seconds.
     """
 
     def __init__(
@@ -149,16 +149,16 @@ class Engine:
 
     @property
     def busy(self) -> bool:
-        """Whether the device is at work."""
+        """Whether a transcription is running."""
         return self._device.busy
 
     @property
     def queue_length(self) -> int:
-        """Transcriptions held that are not running."""
+        """Number of admitted transcriptions that are not running."""
         return max(0, len(self.transcriptions) - int(self.busy))
 
     async def load(self) -> None:
-        """Load the models, then begin with the requests that have been waiting for them.
+        """Load the models, then start on the requests that have been waiting for them.
 
         Raises
         ------
@@ -173,9 +173,10 @@ class Engine:
     async def transcribe(
         self, data: bytes, options: TranscribeOptions, deadline_s: float
     ) -> AsyncIterator[Update | Rendered]:
-        """Hear a recording and write its files: updates, then one :class:`Rendered`.
+        """Transcribe a recording and write its files: yields updates, then one :class:`Rendered`.
 
-        The caller holds a place of :attr:`transcriptions`. Closing the iterator stops the work.
+        The caller must have been admitted by :attr:`transcriptions`. Closing the iterator stops the
+        work.
 
         Parameters
         ----------
@@ -188,7 +189,7 @@ class Engine:
         Raises
         ------
         NotabotError
-            Whatever went wrong.
+            If the transcription or the writing fails.
         """
         meter = build_transcription_meter(options.preset)
         kept: dict[str, bytes] = {}
@@ -232,9 +233,9 @@ class Engine:
     def render(
         self, result_id: str, options: RenderOptions, deadline_s: float
     ) -> AsyncIterator[StageUpdate | Rendered]:
-        """Write the files of a cached result; like :meth:`transcribe`, without hearing.
+        """Write the files of a cached result; yields like :meth:`transcribe`.
 
-        An empty title stands for the one that the transcription was asked for with.
+        An empty title stands for the title of the transcription.
 
         Raises
         ------
@@ -256,14 +257,14 @@ class Engine:
     def continue_music(
         self, result_id: str, options: ContinueOptions, deadline_s: float
     ) -> AsyncIterator[StageUpdate | Rendered]:
-        """Write how a cached result could go on; like :meth:`render`.
+        """Write a continuation of a cached result; yields like :meth:`render`.
 
         Raises
         ------
         ResultExpired
             If the cache does not hold the result.
         NothingToContinue
-            If it says too little.
+            If it has too few notes.
         """
 
         def write(progress: Progress) -> Rendered:
@@ -278,7 +279,7 @@ class Engine:
         return self._engrave(Job(write, build_continuation_meter(), deadline_s))
 
     async def _engrave(self, work: Job[Rendered]) -> AsyncIterator[StageUpdate | Rendered]:
-        """Run a job in the thread that writes files: its updates, then what it returns."""
+        """Run a job in the thread that writes files; yields its updates, then its result."""
         async with self._engraver.submit(work) as job:
             async for update in job.updates():
                 if isinstance(update, StageUpdate):
@@ -287,7 +288,7 @@ class Engine:
         yield rendered
 
     async def drain(self, limit_s: float) -> None:
-        """Admit nobody; let those inside finish, and end what is left after ``limit_s``."""
+        """Admit no more requests; wait up to ``limit_s`` for the others, then cancel them."""
         self.transcriptions.close()
         self.renderings.close()
         inside = asyncio.gather(self.transcriptions.join(), self.renderings.join())
@@ -301,7 +302,7 @@ class Engine:
             await asyncio.wait([asyncio.ensure_future(inside)], timeout=1.0)
 
     async def close(self) -> bool:
-        """Stop the threads. Returns whether they came back; one inside a model may take long."""
+        """Stop the threads. Returns whether all ended; one inside a model may take long."""
         returned = await asyncio.gather(
             self._device.close(_STOP_GRACE_S), self._engraver.close(_STOP_GRACE_S)
         )

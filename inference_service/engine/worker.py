@@ -1,9 +1,9 @@
-"""One thread that runs jobs in order, and how the event loop follows and stops them.
+"""One thread that runs jobs in order, followed and cancelled from the event loop.
 
-A :class:`Worker` owns one thread; whatever must not run twice at once, such as a device, is
-touched by that thread alone. A :class:`Job` is made and followed on the event loop. Its work runs
-in the thread and calls ``progress``, which carries an update to the loop and raises ``Cancelled``
-or ``DeadlineExceeded`` when nobody waits any more.
+A :class:`Worker` owns one thread. A resource that must not be used by two jobs at once, such as a
+device, is used by that thread alone. A :class:`Job` is created and followed on the event loop. Its
+work runs in the thread and calls ``progress``, which sends an update to the event loop, and raises
+``Cancelled`` or ``DeadlineExceeded`` to stop the work.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _UPDATE_INTERVAL_S: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How many jobs run before this one; 0 when it is about to start."""
+    """Number of jobs ahead of this one; 0 when it is about to start."""
 
     ahead: int
 
@@ -38,9 +38,9 @@ Update = Position | StageUpdate
 
 
 class Job(Generic[T]):
-    """Work that a worker does once, followed from the event loop.
+    """Work for a :class:`Worker`, followed from the event loop.
 
-    As an async context manager it is cancelled when the block is left before its end.
+    As an async context manager, it cancels the work if the block is left before the work has ended.
 
     Parameters
     ----------
@@ -83,22 +83,22 @@ class Job(Generic[T]):
 
     @property
     def done(self) -> bool:
-        """Whether there is an outcome."""
+        """Whether the job has ended."""
         return self._outcome.done()
 
     @property
     def stopped(self) -> bool:
-        """Whether it was cancelled before its end."""
+        """Whether the job was cancelled before its end."""
         return self._stop_reason is not None
 
     def cancel(self, reason: NotabotError) -> None:
-        """End with ``reason``: at once for the follower, at the next report for the thread."""
+        """End with ``reason``: at once for the event loop, at the next report for the thread."""
         if not self.done:
             self._stop_reason = reason
             self._settle_error(reason)
 
     async def updates(self) -> AsyncIterator[Update]:
-        """Yield updates until the job has ended; of several unread ones of a stage, the last."""
+        """Yield updates until the job has ended; of several unread ones for a stage, the latest."""
         while not (self.done and not self._updates):
             if self._updates:
                 key = next(iter(self._updates))
@@ -108,11 +108,11 @@ class Job(Generic[T]):
                 await self._changed.wait()
 
     async def result(self) -> T:
-        """Wait for the work's result, or raise what it raised."""
+        """Wait for the result of the work, or raise its exception."""
         return await asyncio.shield(self._outcome)
 
     def announce(self, ahead: int) -> None:
-        """Tell the follower how many jobs are ahead."""
+        """Post the number of jobs ahead."""
         if ahead != self._ahead:
             self._ahead = ahead
             self._post(Position, Position(ahead))
@@ -136,8 +136,8 @@ class Job(Generic[T]):
         self._check()
         update = self._meter.update(stage, fraction)
         now_s = time.monotonic()
-        news = stage is not self._posted_stage or fraction >= 1.0
-        if news or now_s - self._posted_s >= _UPDATE_INTERVAL_S:
+        is_news = stage is not self._posted_stage or fraction >= 1.0
+        if is_news or now_s - self._posted_s >= _UPDATE_INTERVAL_S:
             self._posted_stage, self._posted_s = stage, now_s
             self._loop.call_soon_threadsafe(self._post, stage, update)
 
@@ -160,7 +160,7 @@ class Job(Generic[T]):
     def _settle_error(self, error: BaseException) -> None:
         if not self.done:
             self._outcome.set_exception(error)
-            self._outcome.exception()  # a job that nobody asks for its result is no mistake
+            self._outcome.exception()  # retrieved, or asyncio would log it as never retrieved
             self._changed.set()
 
 
@@ -170,9 +170,9 @@ class Worker:
     Parameters
     ----------
     name : str
-        Of the thread.
+        Name of the thread.
     on_done : callable, optional
-        Told the seconds that a job worked, unless it was stopped.
+        Called with the duration of a job in seconds, unless it was cancelled.
     """
 
     def __init__(self, name: str, on_done: Callable[[float], None] | None = None) -> None:
@@ -191,27 +191,27 @@ class Worker:
 
     @property
     def waiting(self) -> int:
-        """Jobs that have not begun."""
+        """Number of jobs that have not begun."""
         return sum(not job.done for job in self._waiting)
 
     def start(self) -> None:
-        """Begin to take jobs; until then they wait."""
+        """Start running jobs; until then they wait."""
         self._task = asyncio.create_task(self._run())
 
     def submit(self, job: Job[T]) -> Job[T]:
-        """Queue a job, which is told its position now and whenever it changes."""
+        """Queue a job; its position is posted now and whenever it changes."""
         self._waiting.append(job)
         self._arrived.set()
         self._announce()
         return job
 
     def cancel_all(self, reason: NotabotError) -> None:
-        """End every job with ``reason``."""
+        """Cancel every job with ``reason``."""
         for job in (*self._waiting, *filter(None, [self._running])):
             job.cancel(reason)
 
     async def close(self, grace_s: float) -> bool:
-        """Stop taking jobs; wait for the running one's thread. Returns whether it came back."""
+        """Stop taking jobs and wait for the running one. Returns whether it ended in time."""
         if self._task is not None:
             self._task.cancel()
         self._executor.shutdown(wait=False, cancel_futures=True)
