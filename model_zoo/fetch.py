@@ -1,10 +1,10 @@
-"""Weights from their publishers: resumed where a connection broke, and verified.
+"""Download of weights from their publishers, resumable and verified.
 
-A download grows as ``NAME.part`` beside its place and gets its own name only when size and SHA-256
-are right, so that a file with its own name is always whole. A broken connection is taken up where
-it broke (HTTP ``Range``), a bounded number of times; a later call takes up what an earlier left.
+A download is written to ``NAME.part`` and renamed only when size and SHA-256 are correct, so that a
+file with its final name is always complete. A broken connection is resumed (HTTP ``Range``), a
+limited number of times; a later call resumes an earlier download.
 
-Errors name the host alone: an address may hold a password or a signature.
+Errors name only the host: an address may contain a password or a signature.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from inference_service.errors import ModelFetchFailed
 BLOCK_BYTES: Final = 1 << 18
 TIMEOUT_S: Final = 30.0
 ATTEMPTS: Final = 5
-"""Connections in a row that may bring no new byte."""
+"""Failed connections in a row, without any new byte, until a download is given up."""
 
 _RANGE_UNSATISFIABLE: Final = 416
 
@@ -43,29 +43,29 @@ def fetch(
     attempts: int = ATTEMPTS,
     pause_s: float = 1.0,
 ) -> None:
-    """Download a file, unless it is there already.
+    """Download a file unless it exists.
 
     Parameters
     ----------
     url : str
         ``https``; ``http`` is for tests.
     destination : Path
-        Its folder is made.
+        Its folder is created.
     sha256 : str
         64 hexadecimal digits.
     size_bytes : int
-        Exact; not one byte more is read.
+        Exact size; no more bytes are read.
     report : callable
-        Told the number of bytes that are there, resumed ones included.
+        Called with the number of bytes present, including those of earlier downloads.
     attempts : int
-        Connections in a row that may bring no new byte.
+        Failed connections in a row, without any new byte, until the download is given up.
     pause_s : float
-        Before the second attempt; twice as long before each further one.
+        Pause before the second attempt; it doubles before each further one.
 
     Raises
     ------
     ModelFetchFailed
-        If the server refuses, the connection keeps breaking, or the content is another.
+        If the server refuses, the connection keeps breaking, or the checksum differs.
     """
     if urlsplit(url).scheme not in ("https", "http"):
         raise ModelFetchFailed(f"{destination.name} has no web address")
@@ -86,7 +86,7 @@ def fetch(
 
 
 def fetch_model(entry: ModelEntry, weights: Path, *, attempts: int = ATTEMPTS) -> None:
-    """Download what a model needs, with a progress bar where standard error is a terminal.
+    """Download a model's files, with a progress bar if standard error is a terminal.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def fetch_model(entry: ModelEntry, weights: Path, *, attempts: int = ATTEMPTS) -
     weights : Path
         Folder of the fetched weights.
     attempts : int
-        As of :func:`fetch`.
+        As for :func:`fetch`.
 
     Raises
     ------
@@ -119,12 +119,12 @@ def fetch_model(entry: ModelEntry, weights: Path, *, attempts: int = ATTEMPTS) -
 
 
 def verify(path: Path, sha256: str) -> None:
-    """Compare a file's checksum.
+    """Verify a file's checksum.
 
     Raises
     ------
     ModelFetchFailed
-        If it is another.
+        If it differs.
     """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -136,7 +136,7 @@ def verify(path: Path, sha256: str) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder against other processes, which wait: services may share their weights."""
+    """Lock a folder against other processes, since services may share their weights."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -153,7 +153,7 @@ def _download(
     attempts: int,
     pause_s: float,
 ) -> None:
-    """Fill ``partial`` to its size, over as many connections as it takes."""
+    """Download to ``partial`` until it has its full size, over several connections if needed."""
     failures = 0
     while (present := _size(partial)) != size_bytes:
         if present > size_bytes:
@@ -169,7 +169,7 @@ def _download(
             elif error.code < 500:
                 raise ModelFetchFailed(f"{_host(url)} answers {error.code} for it") from error
             problem = f"{_host(url)} answers {error.code}"
-        except InvalidURL:  # whose text would be a part of the address
+        except InvalidURL:  # its text would contain a part of the address
             problem = "the address is not valid"
         except (OSError, HTTPException) as error:
             reason = error.reason if isinstance(error, URLError) else error
@@ -184,7 +184,7 @@ def _download(
 def _append(
     url: str, partial: Path, start: int, size_bytes: int, report: Callable[[int], None]
 ) -> None:
-    """Read one connection to its end, or to the file's."""
+    """Append the data of one connection, up to the full size."""
     headers = {"User-Agent": "notabot"} | ({"Range": f"bytes={start}-"} if start else {})
     response: HTTPResponse
     with urlopen(Request(url, headers=headers), timeout=TIMEOUT_S) as response:
@@ -205,5 +205,5 @@ def _size(path: Path) -> int:
 
 
 def _host(url: str) -> str:
-    """Host and port of an address, without a name and password."""
+    """Return host and port of an address, without user and password."""
     return urlsplit(url).netloc.rpartition("@")[2]

@@ -1,1 +1,1 @@
-"""Sound as arrays: decoding, tuning, spectrograms, windows."""
+"""Audio as arrays: decoding, encoding, tuning, spectrograms, windows."""

@@ -1,11 +1,11 @@
-"""Long arrays in overlapping windows, and their results put together again.
+"""Processing of long arrays in overlapping windows.
 
-A function of a window whose outputs near the window's edges are wrong (a network's, a filter's)
-is applied to windows that overlap; the results are cross-faded, so that no seam is heard, or
-seen. Where the function is exact away from the edges, ``margin`` leaves the inexact ends out, and
-the whole comes out as if there had been no windows.
+A function that is inaccurate near the edges of its input (a network, a filter) is applied to
+overlapping windows, and the results are cross-faded, which avoids audible seams. If the function is
+exact away from the edges, ``margin`` discards the inexact ends, and the result equals that of
+processing the whole at once.
 
-Time is the last axis throughout, in whatever the caller counts: samples or frames.
+Time is the last axis throughout, in samples or in frames.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """``[start, stop)`` of the whole; the parts before and after it fade into its neighbours."""
+    """The interval ``[start, stop)`` of the whole."""
 
     start: int
     stop: int
 
 
 def iterate_windows(length: int, size: int, overlap: int) -> Iterator[Window]:
-    """Cover ``[0, length)`` with windows of ``size``, neighbours sharing at least ``overlap``.
+    """Cover ``[0, length)`` with windows of ``size``; neighbours overlap by at least ``overlap``.
 
-    The last window is moved back to end with the whole, so that no window is shorter than
+    The last window ends with the whole and may overlap more, so that no window is shorter than
     ``size`` unless the whole is.
 
     Raises
@@ -51,18 +51,18 @@ def iterate_windows(length: int, size: int, overlap: int) -> Iterator[Window]:
 def crossfade(
     pieces: Iterable[tuple[Window, Array]], length: int, *, margin: int = 0
 ) -> NDArray[np.float32]:
-    """Put windows' results together.
+    """Join the results of windows.
 
     Parameters
     ----------
     pieces : iterable of (Window, np.ndarray of shape (..., stop - start))
-        In order, as :func:`iterate_windows` gives them. Consumed one by one: no more than one
-        piece and the result are held.
+        In order, as :func:`iterate_windows` yields them. Consumed one by one: only one piece and
+        the result are held in memory.
     length : int
-        Of the whole, covered by the windows.
+        Length of the whole, which the windows cover.
     margin : int
-        This much of each piece is left out where a neighbour has it: at its start and its end, but
-        not at those of the whole. Twice ``margin`` must not be over the overlap.
+        Length discarded at each end of a piece, but not at the ends of the whole. Twice ``margin``
+        must not exceed the overlap.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def crossfade(
     Raises
     ------
     ValueError
-        If there is no piece.
+        If there are no pieces.
     """
     whole: NDArray[np.float32] | None = None
     done = 0
@@ -88,12 +88,12 @@ def crossfade(
 def crossfade_stretches(
     pieces: Iterable[tuple[Window, Array]], length: int, *, margin: int = 0
 ) -> Iterator[NDArray[np.float32]]:
-    """Put windows' results together, as :func:`crossfade` does, without holding the whole.
+    """Join the results of windows as :func:`crossfade` does, without holding the whole.
 
     Yields
     ------
     np.ndarray, shape (..., n), float32
-        Adjoining stretches, each as soon as no later window reaches into it.
+        Consecutive stretches, each as soon as no later window overlaps it.
     """
     held: NDArray[np.float32] | None = None
     weights = np.zeros(0, dtype=np.float32)
@@ -120,6 +120,6 @@ def crossfade_stretches(
 
 
 def _triangle(size: int) -> NDArray[np.float32]:
-    """Weights that rise to the middle and fall again, all positive."""
+    """Return positive triangular weights, highest in the middle."""
     ramp = np.arange(1, size + 1, dtype=np.float32)
     return np.minimum(ramp, ramp[::-1])

@@ -1,19 +1,19 @@
-"""Bytes of an audio or video file to a :class:`Waveform`, through FFmpeg (PyAV).
+"""Decoding of audio and video files to a :class:`Waveform` by FFmpeg (PyAV).
 
 Conventions
 -----------
-The sound track is resampled to 44.1 kHz float32. Mono stays mono, stereo stays stereo, and more
-channels are mixed down to stereo with FFmpeg's own matrix. The mean of each channel is removed.
-Samples that are not finite become 0; a float file in a scale of its own is brought into [-1, 1].
+The audio track is resampled to 44.1 kHz float32. Mono stays mono, stereo stays stereo, and more
+channels are mixed down to stereo with FFmpeg's matrix. The mean of each channel is removed. Samples
+that are not finite become 0; float files of a different scale are normalised to [-1, 1].
 
-A stranger's bytes
-------------------
-Nothing that a file claims is believed. The limits hold while packets are decoded, so that neither
-a header's ten hours nor an hour of silence in a few kilobytes costs more than the limit's worth of
-time and memory. A truncated file gives what could be decoded; damaged packets are skipped, up to a
-bounded number. Only the demuxers and decoders named here are reachable, and whatever asks FFmpeg
-to open a second file or an address (playlists, external references) is refused. Pictures and video
-frames are never decoded.
+Untrusted files
+---------------
+Headers are not trusted. Limits are checked while packets are decoded, so that neither a header that
+claims ten hours nor an hour of silence in a few kilobytes costs more time and memory than the
+limits allow. A truncated file yields what could be decoded; damaged packets are skipped, up to a
+maximum number. Only the demuxers and decoders listed here are available, and FFmpeg may not open
+other files or addresses (playlists, external references). Images and video frames are never
+decoded.
 """
 
 from __future__ import annotations
@@ -45,25 +45,25 @@ from inference_service.errors import (
 from inference_service.progress import Report
 
 SAMPLE_RATE_HZ: Final = 44100
-"""The rate of every decoded waveform."""
+"""Sample rate of decoded waveforms."""
 
 SILENCE_PEAK: Final = 1e-4
-"""-80 dBFS: a peak below this, once the mean is gone, is no sound."""
+"""-80 dBFS: a recording whose peak, after removal of the mean, is lower is silent."""
 
 MAX_PEAK: Final = 4.0
-"""12 dB over full scale: beyond this, a float file is taken to be in a scale of its own."""
+"""12 dB above full scale: a float file beyond this is taken to have a different scale."""
 
 MAX_CHANNELS: Final = 16
-"""Third-order ambisonics; a header that claims more is damaged."""
+"""Third-order ambisonics; a header that claims more channels is taken to be damaged."""
 
 MAX_STREAMS: Final = 16
 MAX_ALLOCATION_BYTES: Final = 32 * 2**20
-"""Far over any packet or index of 15 minutes of sound, and over a cover picture."""
+"""Far more than any packet, index of 15 minutes of audio, or cover image needs."""
 
 MAX_CORRUPT_PACKETS: Final = 1000
 PACKETS_PER_REPORT: Final = 32
 FFMPEG_TIMEOUT_S: Final = 10.0
-"""For opening, and for each read; both are from memory, so only a demuxer gone astray takes it."""
+"""For opening and for each read; both are from memory, so only a hanging demuxer exceeds it."""
 
 DEMUXERS: Final = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,"
@@ -77,15 +77,15 @@ DECODERS: Final = (
     "pcm_s8,pcm_u8,speex,tta,vorbis,wavpack,wmalossless,wmapro,wmav1,wmav2,wmavoice"
 )
 
-# FFmpeg guesses these formats' durations from the bit rate or from timestamps that may jump.
+# For these formats, FFmpeg guesses the duration from the bit rate or from unreliable timestamps.
 _GUESSED_DURATION: Final = frozenset({"aac", "ac3", "amr", "eac3", "mp3", "mpeg", "mpegts"})
 
 
 @dataclass(frozen=True, slots=True)
 class AudioLimits:
-    """What is accepted; the ends of each range are inside it.
+    """Limits on accepted files, inclusive.
 
-    ``max_bytes`` holds 15 minutes of 16-bit stereo at 48 kHz.
+    ``max_bytes`` is enough for 15 minutes of 16-bit stereo at 48 kHz.
     """
 
     max_bytes: int = 192 * 2**20
@@ -96,7 +96,7 @@ class AudioLimits:
 
 
 def decode(data: bytes, limits: AudioLimits, report: Report) -> Waveform:
-    """Decode the sound track of a file.
+    """Decode the audio track of a file.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def decode(data: bytes, limits: AudioLimits, report: Report) -> Waveform:
         The whole file.
     limits : AudioLimits
     report : Report
-        Called while decoding with the fraction of the bytes that are read.
+        Called while decoding with the fraction of the bytes read.
 
     Returns
     -------
@@ -172,7 +172,7 @@ def _refuse_to_open(url: str, flags: int, options: Mapping[str, str]) -> NoRetur
 
 
 def _select_stream(container: InputContainer, limits: AudioLimits) -> AudioStream:
-    """Return the best sound track, ready to be decoded on one thread."""
+    """Return the best audio track, set to be decoded on one thread."""
     if not container.streams.audio:
         raise AudioNoTrack("the file holds no sound track")
     stream = container.streams.best("audio")
@@ -220,7 +220,7 @@ def _read_blocks(
     limits: AudioLimits,
     report: Report,
 ) -> Iterator[Samples]:
-    """Yield blocks of float32, shape (C, N) with one C throughout, at ``SAMPLE_RATE_HZ``."""
+    """Yield float32 blocks of shape (C, N), with constant C, at ``SAMPLE_RATE_HZ``."""
     converter = _Converter()
     total_samples = 0
     for number, frames in enumerate(_decode_packets(container, stream)):
@@ -236,7 +236,7 @@ def _read_blocks(
 
 
 def _decode_packets(container: InputContainer, stream: AudioStream) -> Iterator[list[AudioFrame]]:
-    """Yield each packet's frames, none for a damaged one; end where the container breaks off."""
+    """Yield each packet's frames, none for a damaged one; end where the container is truncated."""
     packets = container.demux(stream)
     corrupt_packets = 0
     while corrupt_packets < MAX_CORRUPT_PACKETS:
@@ -254,7 +254,7 @@ def _decode_packets(container: InputContainer, stream: AudioStream) -> Iterator[
 
 
 class _Converter:
-    """Frames of any format, rate and layout to float32 blocks of one rate and channel count."""
+    """Converts frames to float32 blocks of constant sample rate and channel count."""
 
     def __init__(self) -> None:
         self._layout = ""
@@ -262,18 +262,18 @@ class _Converter:
         self._resampler: AudioResampler | None = None
 
     def convert(self, frame: AudioFrame) -> Iterator[Samples]:
-        """Yield what the frame completes; a stream may change its format between frames."""
+        """Yield the converted samples; the format may change between frames."""
         source = (frame.format.name, frame.layout.name, frame.sample_rate)
         if source != self._source:
             yield from self.flush()
             self._layout = self._layout or ("mono" if frame.layout.nb_channels == 1 else "stereo")
             self._resampler = AudioResampler("fltp", self._layout, SAMPLE_RATE_HZ)
             self._source = source
-        frame.pts = None  # gaps and jumps in time stamps are no part of the sound
+        frame.pts = None  # ignore gaps and jumps in timestamps
         yield from self._push(frame)
 
     def flush(self) -> Iterator[Samples]:
-        """Yield the tail that the resampler holds back."""
+        """Yield the samples still buffered by the resampler."""
         yield from self._push(None)
         self._resampler = None
 
@@ -286,12 +286,12 @@ class _Converter:
 
 
 def _condition(samples: Samples) -> None:
-    """Make samples finite, of usual scale and of mean 0, in place."""
+    """Make samples finite, scaled to [-1, 1] and of mean 0, in place."""
     np.nan_to_num(samples, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
     for channel in samples:
         peak = max(-float(channel.min()), float(channel.max()))
         if peak > MAX_PEAK:
-            # Not the peak: a single damaged sample must not silence the rest.
+            # A percentile, because one damaged sample must not make the rest inaudible.
             usual_peak = float(np.percentile(np.abs(channel), 99.9))
             channel /= max(usual_peak, 1.0)
             np.clip(channel, -1.0, 1.0, out=channel)

@@ -1,11 +1,11 @@
-"""What may be taken from a noisy recording before its notes are heard.
+"""Noise reduction before transcription: a band-pass filter.
 
-A band-pass alone: hum and rumble below all voices, hiss above most partials. It costs next to
-nothing where there is no noise, and finds many more notes where noise is as loud as the music.
-Spectral gating, which cuts decays and soft notes away with the noise, loses more than it wins at
-every ratio; ``model_zoo/experiments/007-noise.md`` has the figures.
+It removes hum and rumble below all voices and hiss above most partials. In clean recordings it
+costs almost no notes; where noise is as loud as the music, many more notes are found. Spectral
+gating also removes decays and soft notes, and did worse at every signal-to-noise ratio;
+``model_zoo/experiments/007-noise.md`` has the figures.
 
-The filter is Butterworth's, of fourth order, run forwards and backwards so that no onset moves.
+The filter is a fourth-order Butterworth, run forwards and backwards so that onsets do not move.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ BAND_HZ: Final = (60.0, 5000.0)
 ORDER: Final = 4
 BLOCK_S: Final = 60.0
 SETTLING_S: Final = 1.0
-"""After this long the filter has forgotten what came before, to far below a sample's rounding."""
+"""Overlap of blocks, after which the filter's transient is far below the precision of float32."""
 
 
 class Unchanged:
-    """Satisfies ``pipeline.stages.Denoiser``, and leaves recordings as they are."""
+    """A ``pipeline.stages.Denoiser`` that returns recordings unchanged."""
 
     def clean(self, waveform: Waveform) -> Waveform:
         """Return the recording itself."""
@@ -39,14 +39,17 @@ def build_unchanged(entry: ModelFiles, settings: ModelSettings) -> Unchanged:
 
 
 class BandPass:
-    """Satisfies ``pipeline.stages.Denoiser``: lets pass what lies within :data:`BAND_HZ`."""
+    """A ``pipeline.stages.Denoiser`` that keeps the frequencies within :data:`BAND_HZ`."""
 
     def clean(self, waveform: Waveform) -> Waveform:
-        """Return the recording without what is below and above the band, of the same shape.
+        """Return the filtered recording, of the same shape.
 
-        It is filtered a minute at a time, so that memory beside it is bounded.
+        It is filtered a minute at a time, which bounds the additional memory.
         """
-        from scipy.signal import butter, sosfiltfilt  # half a second that few recordings need
+        from scipy.signal import (
+            butter,
+            sosfiltfilt,
+        )  # takes half a second, and few recordings need it
 
         rate_hz, samples = waveform.sample_rate_hz, waveform.samples
         high_hz = min(BAND_HZ[1], 0.45 * rate_hz)

@@ -1,16 +1,16 @@
-"""Samples to the bytes of a sound file, through PyAV; block by block.
+"""Encoding of samples as sound files by PyAV, block by block.
 
 =======  ============================  ===================================================
-Format   What it is                    For
+Format   Encoding                      Use
 =======  ============================  ===================================================
-wav      16 bits, as they are          editors
+wav      16-bit PCM                    editors
 flac     16 bits, half the size        editors
-opus     Opus in Ogg, 48 kHz, 128 k    what is kept: made 200 times faster than it plays
-mp3      MP3, 160 kbit/s               what every player and Telegram's takes for music
+opus     Opus in Ogg, 48 kHz, 128 k    the cache: encoded 200 times faster than real time
+mp3      MP3, 160 kbit/s               users: every player, also Telegram's, plays it as music
 =======  ============================  ===================================================
 
-Bit rates are of two channels; one has half. A long MP3 that has a limit of bytes has a lower rate.
-What is louder than full scale is clipped.
+Bit rates are for stereo; mono has half. A long MP3 gets a lower rate to stay below a size limit.
+Samples beyond full scale are clipped.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BLOCK_S: Final = 1.0
 
 
 class SoundFormat(StrEnum):
-    """A kind of sound file."""
+    """A format of sound files."""
 
     WAV = "wav"
     FLAC = "flac"
@@ -63,7 +63,7 @@ MEDIA_TYPES: Final = {
     SoundFormat.MP3: "audio/mpeg",
 }
 MP3_KBITS: Final = (160, 128, 112, 96, 80, 64, 56, 48, 40, 32)
-"""The rates that MPEG-1 Layer III knows (ISO/IEC 11172-3), as far as we use them."""
+"""Bit rates of MPEG-1 Layer III (ISO/IEC 11172-3) that are used here."""
 
 SUFFIXES: Final = {**{kind: kind.value for kind in SoundFormat}, SoundFormat.OPUS: "ogg"}
 
@@ -76,7 +76,7 @@ def encode(waveform: Waveform, kind: SoundFormat, report: Report = ignore) -> by
     waveform : Waveform
     kind : SoundFormat
     report : Report
-        Called for every second of sound; may raise ``Cancelled``.
+        Called for every second of audio; may raise ``Cancelled``.
     """
     samples, rate_hz = waveform.samples, waveform.sample_rate_hz
     block = round(BLOCK_S * rate_hz)
@@ -90,15 +90,15 @@ def encode(waveform: Waveform, kind: SoundFormat, report: Report = ignore) -> by
 
 
 def convert_to_mp3(data: bytes, max_bytes: int, report: Report = ignore) -> bytes:
-    """Return a sound file that :func:`encode` made as MP3, held a second at a time.
+    """Convert a sound file made by :func:`encode` to MP3, a second at a time.
 
     Parameters
     ----------
     data : bytes
     max_bytes : int
-        Kept to by a lower bit rate, as long as there is one.
+        Size limit, met by a lower bit rate as far as possible.
     report : Report
-        Called for every packet of sound; may raise ``Cancelled``.
+        Called for every packet; may raise ``Cancelled``.
     """
     with av.open(BytesIO(data), "r") as container:
         stream = container.streams.audio[0]
@@ -117,7 +117,7 @@ def convert_to_mp3(data: bytes, max_bytes: int, report: Report = ignore) -> byte
 
 
 def choose_mp3_rate(duration_s: float, channels: int, max_bytes: int) -> int:
-    """Return the highest usual bit rate, in bit/s, at which an MP3 has at most ``max_bytes``.
+    """Return the highest usual bit rate in bit/s at which an MP3 has at most ``max_bytes``.
 
     Examples
     --------
@@ -148,7 +148,7 @@ def _mux(
         track.options = dict(recipe.options)
         if recipe.bit_rate:
             track.bit_rate = bit_rate or recipe.bit_rate * channels // 2
-        # The codec's own format and frames; the last frame may be shorter.
+        # Frames in the codec's own format and size; the last one may be shorter.
         codec = track.codec_context
         codec.open()
         resampler = av.AudioResampler(

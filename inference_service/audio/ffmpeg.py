@@ -1,9 +1,9 @@
-"""A ceiling on what FFmpeg may allocate at once.
+"""A limit on the size of FFmpeg's allocations.
 
-A container's header may declare a table of a hundred million samples in a few bytes, and FFmpeg
-would allocate and fill it before the first packet is read, where no limit of ours is checked. The
-ceiling, with a bound on the number of streams, turns that into an ordinary error of decoding.
-PyAV does not offer ``av_max_alloc``, so that it is called in the library that PyAV has loaded.
+A container's header of a few bytes may declare a table of a hundred million samples. FFmpeg would
+allocate and fill it before the first packet is read, and so before any of our limits is checked.
+This limit, with one on the number of streams, turns such a file into an ordinary decoding error.
+PyAV does not expose ``av_max_alloc``, so it is called in the library that PyAV has loaded.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import av
 
 @functools.cache
 def limit_allocations(max_bytes: int) -> bool:
-    """Let no single allocation of FFmpeg's, in this whole process, be over ``max_bytes``.
+    """Limit every single allocation by FFmpeg in this process to ``max_bytes``.
 
     Returns
     -------
     bool
-        False where PyAV's ``libavutil`` could not be found.
+        False if PyAV's ``libavutil`` could not be found.
     """
     package = Path(av.__file__).parent
     bundled = [

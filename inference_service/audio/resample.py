@@ -1,9 +1,9 @@
 """Sample-rate conversion with 100 dB of rejection: by soxr on a CPU, by torchaudio elsewhere.
 
-torchaudio's windowed sinc is as wide as soxr's quality asks for (the filter that resampy and
-torchaudio's documentation call ``kaiser_best``): tones below nine tenths of the band differ by less
-than 1e-5. It is a convolution, which an accelerator does at once; a CPU takes two to eight times as
-long for it as soxr does (four minutes of stereo: 0.3 s by soxr). torch is imported for it alone.
+torchaudio's windowed sinc has the width of the filter that resampy and torchaudio's documentation
+call ``kaiser_best``: for tones below 90 % of the band, its result differs from soxr's by less than
+1e-5. It is a convolution, which an accelerator computes in parallel; on a CPU it takes two to eight
+times as long as soxr (0.3 s for four minutes of stereo). Only this filter imports torch.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def resample(
     samples : np.ndarray, shape (N,) or (C, N), float32
     from_hz, to_hz : int
     device : torch.device or str
-        Where to convert; the result is in main memory all the same.
+        Device of the conversion; the result is in main memory.
 
     Returns
     -------
     np.ndarray, shape (ceil(N * to_hz / from_hz),) or (C, ...), float32
-        The input itself where the rates are equal.
+        The input itself if the rates are equal.
     """
     if from_hz == to_hz:
         return samples
@@ -51,7 +51,7 @@ def resample(
     wanted = -(-samples.shape[-1] * to_hz // from_hz)
     frames = np.ascontiguousarray(samples.T, dtype=np.float32)
     converted = soxr.resample(frames, from_hz, to_hz, quality="HQ").T[..., :wanted]
-    missing = wanted - converted.shape[-1]  # soxr rounds the length to the nearest
+    missing = wanted - converted.shape[-1]  # soxr rounds the length to the nearest integer
     if missing > 0:
         converted = np.pad(converted, [(0, 0)] * (converted.ndim - 1) + [(0, missing)])
     return np.ascontiguousarray(converted, dtype=np.float32)
@@ -60,7 +60,7 @@ def resample(
 def convert_on_device(
     samples: Samples, from_hz: int, to_hz: int, device: torch.device | str
 ) -> Samples:
-    """Convert as :func:`resample` does, by torchaudio on any device."""
+    """Convert as :func:`resample` does, with torchaudio on any device."""
     import torch
     from torchaudio.functional import resample as convert
 
@@ -73,7 +73,7 @@ def convert_on_device(
 def resample_stream(
     blocks: Iterable[Samples], channels: int, from_hz: int, to_hz: int
 ) -> Iterator[Samples]:
-    """Convert the sample rate of what arrives in blocks, without holding the whole.
+    """Convert the sample rate of a stream of blocks, without holding the whole.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def resample_stream(
     Yields
     ------
     np.ndarray, shape (channels, n), float32
-        Together what :func:`resample` makes of the blocks together, but for the last sample,
-        which is missing where soxr rounds the length down.
+        Concatenated, these equal the result of :func:`resample` for the concatenated blocks, except
+        that the last sample is missing if soxr rounds the length down.
     """
     if from_hz == to_hz:
         yield from blocks

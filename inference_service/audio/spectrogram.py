@@ -1,28 +1,28 @@
-"""Spectrograms, once for training and for serving, on any torch device.
+"""Spectrograms for training and serving, on any torch device.
 
 Every kind is a ``torch.nn.Module`` that takes ``torch.Tensor, shape (B, N), float`` and returns
 magnitudes, ``torch.Tensor, shape (B, F, T), float32``, with ``T = N // hop + 1``: frame ``t`` is
-centred on sample ``t * hop``, and the signal is zero outside its ends. The mel spectrogram comes
-from torchaudio, the others from nnAudio. They hold no trainable parameters, and compute in float32
-even under autocast, because the long kernels of the low bins lose their precision in half.
+centred on sample ``t * hop``, and the signal is zero beyond its ends. torchaudio computes the mel
+spectrogram, nnAudio the others. They have no trainable parameters, and compute in float32 even
+under autocast, because the long kernels of the low bins are too imprecise in half precision.
 
 Kinds
 -----
 stft
-    Hann window of ``window_s``; the lowest ``bins`` bins. As ``np.abs(librosa.stft(...))``.
+    Hann window of ``window_s``; the lowest ``bins`` bins. Matches ``np.abs(librosa.stft(...))``.
 mel
-    Slaney's mel filters on that. As ``librosa.feature.melspectrogram(..., power=1)``. torchaudio's
-    takes half the time of nnAudio's, which convolves where this one transforms.
+    Slaney's mel filters on the stft. Matches ``librosa.feature.melspectrogram(..., power=1)``.
+    torchaudio's FFT takes half the time of nnAudio's convolution.
 gammatone
-    Slaney's fourth-order gammatone filters, equally spaced on the ERB scale, on that; unlike
+    Slaney's fourth-order gammatone filters, equally spaced on the ERB scale, on the stft; unlike
     nnAudio's own scaling, each filter has gain 1 at its centre.
 cqt
-    Constant-Q, by convolution with the whole kernels (nnAudio's ``CQT1992v2``; its ``CQT2010``
-    family is not used: resampling by octaves costs it frames and accuracy). As ``librosa.cqt``.
+    Constant-Q, by convolution with full-length kernels (nnAudio's ``CQT1992v2``; its ``CQT2010``
+    family, which resamples by octaves, is less accurate and loses frames). Matches ``librosa.cqt``.
 vqt
     Variable-Q: the same with bandwidths widened by ``gamma_hz`` (Schörkhuber et al., "A Matlab
     toolbox for efficient perfect reconstruction time-frequency transforms with log-frequency
-    resolution", 2014), and so shorter kernels at low frequencies. As ``librosa.vqt``.
+    resolution", 2014), hence with shorter kernels at low frequencies. Matches ``librosa.vqt``.
 """
 
 from __future__ import annotations
@@ -39,32 +39,32 @@ Kind = Literal["stft", "mel", "gammatone", "cqt", "vqt"]
 
 @dataclass(frozen=True, slots=True)
 class SpectrogramConfig:
-    """What to compute; times in seconds and frequencies in hertz, samples and frames derived.
+    """Parameters of a spectrogram, in seconds and hertz; samples and frames are derived.
 
     Attributes
     ----------
     kind : str
     sample_rate_hz : int
-        Of the samples that come in.
+        Sample rate of the input.
     hop_s : float
-        From frame to frame; rounded to whole samples.
+        Time between frames; rounded to whole samples.
     bins : int
     f_min_hz : float
-        The lowest bin's centre (cqt, vqt) or the lowest filter's beginning (mel, gammatone);
-        not for stft.
+        Centre of the lowest bin (cqt, vqt) or lower edge of the lowest filter (mel, gammatone);
+        stft ignores it.
     f_max_hz : float or None
-        The highest filter's end (mel, gammatone); half the sample rate where None.
+        Upper edge of the highest filter (mel, gammatone); half the sample rate if None.
     window_s : float
-        Of stft, mel and gammatone; rounded to an even number of samples.
+        Window length (stft, mel, gammatone); rounded to an even number of samples.
     bins_per_octave : int
-        Of cqt and vqt.
+        For cqt and vqt.
     gamma_hz : float
-        Of vqt; 0 makes it a cqt.
+        For vqt; 0 gives a cqt.
 
     Raises
     ------
     ValueError
-        If the bins reach over half the sample rate, or a value makes no sense.
+        If the bins exceed half the sample rate, or a value is out of range.
     """
 
     kind: Kind
@@ -90,33 +90,33 @@ class SpectrogramConfig:
 
     @property
     def hop_samples(self) -> int:
-        """From frame to frame."""
+        """Number of samples between frames."""
         return round(self.hop_s * self.sample_rate_hz)
 
     @property
     def frame_rate_hz(self) -> float:
-        """Frames in a second, exactly."""
+        """Exact number of frames per second."""
         return self.sample_rate_hz / self.hop_samples
 
     @property
     def fft_samples(self) -> int:
-        """The window's length."""
+        """Window length in samples."""
         return 2 * max(1, round(self.window_s * self.sample_rate_hz / 2))
 
     @property
     def top_hz(self) -> float:
-        """The highest frequency that the bins reach."""
+        """Highest frequency of the bins."""
         if self.kind in ("cqt", "vqt"):
             return self.f_min_hz * 2 ** ((self.bins - 1) / self.bins_per_octave)
         return self.f_max_hz or self.sample_rate_hz / 2
 
     def count_frames(self, samples: int) -> int:
-        """Frames that so many samples make."""
+        """Return the number of frames for a number of samples."""
         return samples // self.hop_samples + 1
 
 
 def build_spectrogram(config: SpectrogramConfig) -> nn.Module:
-    """Return the module: ``(B, N)`` to magnitudes ``(B, F, T)``, float32; see above."""
+    """Return a module from samples ``(B, N)`` to magnitudes ``(B, F, T)``, float32."""
     return _Float32(_build_mel(config) if config.kind == "mel" else _build_nnaudio(config))
 
 
@@ -198,9 +198,9 @@ def _widen_bands(module: nn.Module, config: SpectrogramConfig) -> None:
 
 
 class _Float32(nn.Module):
-    """Runs a module in float32, whatever precision surrounds it.
+    """Runs a module in float32 regardless of autocast.
 
-    Its kernels are computed from the configuration, so they are left out of ``state_dict``.
+    Its kernels follow from the configuration and are therefore not part of ``state_dict``.
     """
 
     def __init__(self, module: nn.Module) -> None:
@@ -217,7 +217,7 @@ class _Float32(nn.Module):
 
 
 class LogCompression(nn.Module):
-    """``log(1 + x / floor)``: silence stays 0, and what is far over the floor becomes its log.
+    """``log(1 + x / floor)``: 0 for silence, and logarithmic far above the floor.
 
     Parameters
     ----------

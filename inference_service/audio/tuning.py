@@ -1,11 +1,11 @@
-"""How far a recording's tuning is from A440.
+"""Estimation of a recording's tuning relative to A440.
 
-Spectral peaks (with parabolic interpolation of the log spectrum) are folded to their distance from
-the nearest equal-tempered semitone, and averaged on the circle of 100 cents, weighted by
-magnitude. Unlike a histogram's mode the circular mean has no bins, and its length says how clear
-the answer is; where the peaks agree on nothing, the tuning is taken as 0.
+The deviations of spectral peaks (by parabolic interpolation of the log spectrum) from the nearest
+equal-tempered semitone are averaged on a circle of 100 cents, weighted by magnitude. Unlike the
+mode of a histogram, the circular mean has no bins, and its length measures how well the peaks
+agree; if they do not agree, the tuning is taken to be 0.
 
-Only excerpts are heard, so that a long recording costs no more than half a minute of one.
+Only excerpts are analysed, so that a long recording costs no more than half a minute of audio.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ HOP_SAMPLES: Final = 2048
 F_MIN_HZ: Final = 100.0
 F_MAX_HZ: Final = 2000.0
 MIN_LEVEL: Final = 0.05
-"""Peaks below this part of their frame's loudest are taken for noise."""
+"""Peaks below this fraction of their frame's highest are taken for noise."""
 
 EXCERPTS: Final = 4
 EXCERPT_S: Final = 8.0
 MIN_CLARITY: Final = 0.1
-"""Length of the circular mean, 0 for evenly spread peaks and 1 for agreement."""
+"""Minimum length of the circular mean: 0 for evenly spread deviations, 1 for equal ones."""
 
 
 def estimate_tuning(waveform: Waveform) -> float:
-    """Return the tuning in cents against A440, in [-50, 50); 0 where it is unclear."""
+    """Return the tuning in cents relative to A440, in [-50, 50); 0 if it is unclear."""
     excerpts = [resample(e, waveform.sample_rate_hz, RATE_HZ) for e in _excerpts(waveform)]
     cents, weights = zip(*(_deviations(excerpt) for excerpt in excerpts), strict=True)
     phases = np.exp(2j * np.pi * np.concatenate(cents) / 100.0)
@@ -49,7 +49,7 @@ def estimate_tuning(waveform: Waveform) -> float:
 
 
 def _excerpts(waveform: Waveform) -> list[Samples]:
-    """Excerpts spread evenly over the recording, all of it where it is short."""
+    """Return evenly spaced excerpts, or the whole of a short recording."""
     mono = waveform.mono()
     excerpt_samples = round(EXCERPT_S * waveform.sample_rate_hz)
     if len(mono) <= EXCERPTS * excerpt_samples:
@@ -59,14 +59,14 @@ def _excerpts(waveform: Waveform) -> list[Samples]:
 
 
 def _deviations(samples: Samples) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Peaks' distances from the semitone grid in cents, and their magnitudes."""
+    """Return deviations of peaks from the semitone grid in cents, and their magnitudes."""
     f_hz, magnitudes = _find_peaks(_spectrogram(samples))
     pitches = 69.0 + 12.0 * np.log2(f_hz / 440.0)
     return 100.0 * (pitches - np.round(pitches)), magnitudes
 
 
 def _spectrogram(samples: Samples) -> NDArray[np.float64]:
-    """Magnitudes of Hann-windowed frames, shape (T, F), in the bins that bear the tuning."""
+    """Return magnitudes of Hann-windowed frames, shape (T, F), up to ``F_MAX_HZ``."""
     samples = np.pad(samples, (0, max(0, FFT_SAMPLES - len(samples))))
     frames = np.lib.stride_tricks.sliding_window_view(samples, FFT_SAMPLES)[::HOP_SAMPLES]
     spectrum = np.abs(np.fft.rfft(frames * np.hanning(FFT_SAMPLES), axis=1))
@@ -76,7 +76,7 @@ def _spectrogram(samples: Samples) -> NDArray[np.float64]:
 def _find_peaks(
     spectrum: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Frequencies in hertz and magnitudes of each frame's local maxima."""
+    """Return frequencies in hertz and magnitudes of each frame's local maxima."""
     before, peak, after = spectrum[:, :-2], spectrum[:, 1:-1], spectrum[:, 2:]
     loudest = spectrum.max(axis=1, keepdims=True)
     is_peak = (peak > before) & (peak >= after) & (peak > MIN_LEVEL * loudest)

@@ -1,4 +1,4 @@
-"""Decoded sound."""
+"""Decoded audio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Waveform:
-    """Decoded sound.
+    """Decoded audio.
 
     Attributes
     ----------
@@ -30,7 +30,7 @@ class Waveform:
         return int(self.samples.shape[-1]) / self.sample_rate_hz
 
     def mono(self) -> Samples:
-        """Mean of the channels: np.ndarray, shape (N,), float32."""
+        """Return the mean of the channels: np.ndarray, shape (N,), float32."""
         mono: Samples = (
             self.samples[0]
             if len(self.samples) == 1
@@ -40,7 +40,7 @@ class Waveform:
 
 
 def mix(waveforms: Iterable[Waveform]) -> Waveform:
-    """Return waveforms of one shape and rate, sounding together."""
+    """Return the sum of waveforms of equal shape and rate."""
     first, *others = waveforms
     if not others:
         return first

@@ -1,12 +1,12 @@
-"""Chords through Chordino.
+"""Chord estimation by Chordino.
 
 Chordino (Mauch and Dixon, "Approximate Note Transcription for the Improved Identification of
-Difficult Chords", ISMIR 2010; the Vamp plugin ``nnls-chroma``, GPL) finds a chroma by non-negative
-least squares and decodes chords from its dictionary with a hidden Markov model. The plugin tunes
-itself to the recording. Its labels already follow Harte's syntax when asked to: twelve roots,
+Difficult Chords", ISMIR 2010; the Vamp plugin ``nnls-chroma``, GPL) computes a chroma by
+non-negative least squares and decodes chords from its dictionary with a hidden Markov model. The
+plugin adapts to the tuning of the recording. It can return labels in Harte's syntax: twelve roots,
 major, minor, 7, maj7, min7, maj6, min6, dim, aug, hdim7, inversions as degrees (``"C/3"``), ``N``.
 
-The plugin runs in a process of its own (:mod:`inference_service.harmony.chordino_worker`), started
+The plugin runs in a separate process (:mod:`inference_service.harmony.chordino_worker`), started
 for each request and killed when the request is cancelled.
 """
 
@@ -33,7 +33,7 @@ from inference_service.settings import ModelSettings
 SAMPLE_RATE_HZ: Final = 44_100
 POLL_S: Final = 0.2
 REAL_TIME_FACTOR: Final = 0.02
-"""What one core needs at most, to guess the progress of a process that does not tell."""
+"""Upper bound on one core, from which progress is estimated: the process reports none."""
 
 MIN_SEGMENT_S: Final = 1e-6
 
@@ -53,17 +53,17 @@ def default_plugin_folder() -> Path:
 
 
 class ChordinoEstimator:
-    """Names the chords of a recording.
+    """Estimates the chords of a recording.
 
     Parameters
     ----------
     plugin_folder : Path, optional
-        Where ``nnls-chroma.so`` is; by default in the package ``chord-extractor``.
+        Folder of ``nnls-chroma.so``; by default that of the package ``chord-extractor``.
 
     Raises
     ------
     FileNotFoundError
-        If the plugin is not there.
+        If the plugin is not found.
     """
 
     def __init__(self, plugin_folder: Path | None = None) -> None:
@@ -87,7 +87,7 @@ class ChordinoEstimator:
         return build_segments(changes, waveform.duration_s)
 
     def _run(self, mono: Samples, duration_s: float, report: Report) -> list[tuple[float, str]]:
-        # A nameless file and no pipe: communicate() cannot go on writing after a timeout.
+        # A temporary file instead of a pipe: communicate() cannot resume writing after a timeout.
         with tempfile.TemporaryFile() as samples:
             mono.tofile(samples)
             samples.seek(0)
@@ -113,7 +113,7 @@ def build(entry: ModelFiles, settings: ModelSettings) -> ChordinoEstimator:
 def _wait(
     process: subprocess.Popen[bytes], expected_s: float, report: Report
 ) -> tuple[bytes, bytes]:
-    """Return what a process writes to its two outputs; kill it if ``report`` raises."""
+    """Return a process's standard output and error; kill it if ``report`` raises."""
     polls = 0
     while True:
         try:
@@ -127,9 +127,9 @@ def _wait(
 
 
 def build_segments(changes: Sequence[tuple[float, str]], duration_s: float) -> list[ChordSegment]:
-    """Make chord changes, sorted by time, into segments that cover ``[0, duration_s]``.
+    """Convert chord changes, sorted by time, to segments that cover ``[0, duration_s]``.
 
-    Before the first change there is no chord; equal neighbours become one.
+    There is no chord before the first change; equal neighbours are merged.
     """
     kept: list[tuple[float, str]] = [(0.0, "N")]
     for start_s, label in changes:

@@ -1,9 +1,9 @@
-"""The process that runs the Chordino plugin: samples on standard input, chords on standard output.
+"""The process that runs the Chordino plugin, from samples on stdin to chords on stdout.
 
 Input: float32 samples, native byte order, mono, at :data:`SAMPLE_RATE_HZ`. Output: a JSON array
 of ``[start_s, label]``, labels in Harte syntax. ``VAMP_PATH`` names the plugin's folder. Run by
-:mod:`inference_service.harmony.chordino`; a process of its own because the plugin holds Python's
-lock for seconds at a time and is native code that reads strangers' audio.
+:mod:`inference_service.harmony.chordino` in a separate process, because the plugin holds Python's
+global lock for seconds at a time, and is native code that processes untrusted audio.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def find_chords(mono: NDArray[np.float32]) -> Iterator[tuple[float, str]]:
 
 
 def main() -> None:
-    """Serve one request."""
+    """Process one recording."""
     mono = np.frombuffer(sys.stdin.buffer.read(), np.float32)
     json.dump(list(find_chords(mono)), sys.stdout)
 

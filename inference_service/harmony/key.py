@@ -1,13 +1,13 @@
-"""The key of a piece, from its notes and chords.
+"""Estimation of the key of a piece from its notes and chords.
 
-Each of the 24 keys is scored by the correlation of its profile with the sounding time of the
-twelve pitch classes (Krumhansl and Schmuckler's method: Krumhansl, "Cognitive Foundations of
-Musical Pitch", 1990), half of it counted from the notes and half from the chords' tones, plus
-:data:`TONIC_WEIGHT` times the share of the time in which the tonic's own triad sounds: a key and
-its relative have one scale, and differ in where the music rests. The profiles are those of
-Albrecht and Shanahan, "The Use of Large Corpora to Train a New Type of Key-Finding Algorithm",
-Music Perception 31 (2013), the best of those tried on 180 songs of POP909 that share none with
-the songs on which ``python -m tests.bench --only songs`` states the figure.
+Each of the 24 keys is scored by the correlation of its profile with the total duration of each
+pitch class (Krumhansl and Schmuckler's method: Krumhansl, "Cognitive Foundations of Musical Pitch",
+1990), in equal parts from the notes and from the tones of the chords, plus :data:`TONIC_WEIGHT`
+times the share of the time in which the tonic triad sounds: relative keys share a scale, and differ
+in their tonic. The profiles are those of Albrecht and Shanahan, "The Use of Large Corpora to Train
+a New Type of Key-Finding Algorithm", Music Perception 31 (2013). They were the best of those tried
+on 180 songs of POP909, none of which is among the songs that ``python -m tests.bench --only songs``
+measures on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from inference_service.settings import ModelSettings
 
 TONIC_WEIGHT: Final = 0.5
 
-# Shares of the pitch classes over the tonic (Albrecht and Shanahan 2013, table 1).
+# Shares of the pitch classes above the tonic (Albrecht and Shanahan 2013, table 1).
 _PROFILES: Final[dict[Mode, NDArray[np.float64]]] = {
     "major": np.array(
         [0.238, 0.006, 0.111, 0.006, 0.137, 0.094, 0.016, 0.214, 0.009, 0.080, 0.008, 0.081]
@@ -35,7 +35,7 @@ _PROFILES: Final[dict[Mode, NDArray[np.float64]]] = {
     ),
 }
 
-# Semitones over the root by Harte's shorthand; a bare root is a major triad.
+# Semitones above the root by Harte's shorthand; a root alone is a major triad.
 _TONES: Final[dict[str, tuple[int, ...]]] = {
     "": (0, 4, 7),
     "maj": (0, 4, 7),
@@ -59,24 +59,24 @@ _TONES: Final[dict[str, tuple[int, ...]]] = {
 
 
 class _Chord(NamedTuple):
-    """A chord's root and its tones above it, in semitones."""
+    """Root of a chord, and its tones in semitones above the root."""
 
     root: int
     tones: tuple[int, ...]
 
     @property
     def mode(self) -> Mode | None:
-        """What mode the chord would be the tonic of; None for neither."""
+        """Mode of a key whose tonic chord this could be; None for neither mode."""
         if 7 not in self.tones:
             return None
         return "major" if 4 in self.tones else "minor" if 3 in self.tones else None
 
 
 class KeyProfileEstimator:
-    """Finds one key for the whole piece."""
+    """Estimates a single key for the whole piece."""
 
     def estimate(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Key:
-        """Return the best key; C major where there is nothing to go by."""
+        """Return the best key; C major if there are neither notes nor chords."""
         parsed = [(chord, _parse(chord.label)) for chord in chords]
         sounding = [(c.end_s - c.start_s, p) for c, p in parsed if p is not None]
         histogram = _standardise(_share(_count_notes(notes)) + _share(_count_tones(sounding)))
@@ -89,7 +89,7 @@ class KeyProfileEstimator:
             for mode in _PROFILES
             for tonic in range(12)
         }
-        # The first of equals wins: C major, where no pitch class stands out.
+        # The first of equal scores is chosen: C major if no pitch class stands out.
         tonic, mode = max(scores, key=scores.__getitem__)
         return build_key(tonic, mode)
 
@@ -100,7 +100,7 @@ def build(entry: ModelFiles, settings: ModelSettings) -> KeyProfileEstimator:
 
 
 def _parse(label: str) -> _Chord | None:
-    """Return a label's chord; None for no chord and for what has no known shorthand."""
+    """Return the chord of a label; None for no chord and for an unknown shorthand."""
     root, _, quality = label.partition("/")[0].partition(":")
     shorthand = quality.partition("(")[0]
     if root in ("N", "X") or shorthand not in _TONES:
@@ -109,7 +109,7 @@ def _parse(label: str) -> _Chord | None:
 
 
 def _count_notes(notes: Sequence[NoteEvent]) -> NDArray[np.float64]:
-    """Seconds that each pitch class sounds."""
+    """Return the total duration of each pitch class in seconds."""
     seconds = np.zeros(12)
     for note in notes:
         seconds[note.pitch % 12] += note.offset_s - note.onset_s
@@ -117,7 +117,7 @@ def _count_notes(notes: Sequence[NoteEvent]) -> NDArray[np.float64]:
 
 
 def _count_tones(chords: Sequence[tuple[float, _Chord]]) -> NDArray[np.float64]:
-    """Seconds that each pitch class sounds in a chord."""
+    """Return the total duration in seconds of the chords that contain each pitch class."""
     seconds = np.zeros(12)
     for duration_s, chord in chords:
         for tone in chord.tones:
@@ -126,7 +126,7 @@ def _count_tones(chords: Sequence[tuple[float, _Chord]]) -> NDArray[np.float64]:
 
 
 def _count_tonics(chords: Sequence[tuple[float, _Chord]]) -> dict[Mode, NDArray[np.float64]]:
-    """Share of the time in which each major and minor triad sounds."""
+    """Return the share of the time in which each major and minor triad sounds."""
     seconds: dict[Mode, NDArray[np.float64]] = {"major": np.zeros(12), "minor": np.zeros(12)}
     for duration_s, chord in chords:
         if chord.mode is not None:
@@ -141,6 +141,6 @@ def _share(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _standardise(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shift and scale to mean 0 and deviation 1; all zeros where nothing stands out."""
+    """Scale to mean 0 and standard deviation 1; zeros if all values are equal."""
     deviation = float(values.std())
     return (values - values.mean()) / deviation if deviation > 1e-9 else np.zeros(12)

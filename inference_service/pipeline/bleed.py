@@ -1,11 +1,12 @@
-"""What separation left of the singer among the instruments, and of these in the singer's stem.
+"""Removal of notes that are due to bleed between separated stems.
 
-Where nobody sings, a separator leaves something still, in which a tagger finds notes. A singer is
-mixed to be heard: what is far below the whole, or below the singer's own loud notes, is residue.
+Where nobody sings, the vocals stem still has some residue, in which a tagger finds notes. Singers
+are mixed to be heard, so a note far below the level of the mixture, or of the singer's own loud
+notes, is taken for residue and removed.
 
-An instrument's note that sounds only while the singer holds the same pitch is taken for the
-singer's own. To leave out a doubling does less harm than to print the melody twice. An instrument
-most of whose notes are the singer's is an echo altogether.
+A note of an instrument that sounds only while the singer holds the same pitch is taken for bleed of
+the vocals: omitting a doubling does less harm than printing the melody twice. A part is removed
+altogether if most of its notes are bleed.
 """
 
 from __future__ import annotations
@@ -23,31 +24,31 @@ from inference_service.music.events import NoteEvent, Part
 
 EARLY_S: Final = 0.1
 LATE_S: Final = 0.2
-"""How long before the sung note an echo of it may begin, and after it end."""
+"""Bleed may begin this long before the sung note, and end this long after it."""
 
 RESIDUE_DB: Final = -13.0
-"""A sung note is no further below the mixture. Of those that are, of singers 5 dB louder to 5 dB
-softer than the band, 1 in 100 was sung."""
+"""Lowest level of a sung note relative to the mixture. With singers between 5 dB louder and 5 dB
+softer than the band, 1 in 100 of the notes below it was sung."""
 
 FAINT_DB: Final = -20.0
-"""A sung note is no further below the singer's loud ones, those of the :data:`LOUD_PERCENTILE`."""
+"""Lowest level of a sung note relative to the :data:`LOUD_PERCENTILE` of the singer's notes."""
 
 LOUD_PERCENTILE: Final = 80.0
 SILENT: Final = 1e-12
 
 MOST: Final = 0.6
-"""The share of a part's notes which, being sung, makes all of it an echo."""
+"""Share of a part's notes above which the whole part is taken for bleed."""
 
 
 def remove_bleed(parts: Sequence[Part], sung: Sequence[NoteEvent]) -> list[Part]:
-    """Return the parts without the singer's notes; those with no other ones are left out.
+    """Return the parts without bleed of the vocals; parts that have no other notes are left out.
 
     Parameters
     ----------
     parts : sequence of Part
-        Drums stay as they are.
+        Drums are not changed.
     sung : sequence of NoteEvent
-        Sorted, no two of one pitch at once.
+        The singer's notes, sorted; notes of the same pitch do not overlap.
     """
     held: defaultdict[int, list[NoteEvent]] = defaultdict(list)
     for note in sung:
@@ -70,13 +71,13 @@ def remove_bleed(parts: Sequence[Part], sung: Sequence[NoteEvent]) -> list[Part]
 def remove_residue(
     notes: Sequence[NoteEvent], vocals: Waveform, mixture: Waveform
 ) -> list[NoteEvent]:
-    """Return the notes of a singer's stem that are loud enough to be sung.
+    """Return the notes of the vocals stem that are loud enough to be sung.
 
     Parameters
     ----------
     notes : sequence of NoteEvent
     vocals, mixture : Waveform
-        The stem that they are of, and what it was taken from.
+        The stem that holds the notes, and the mixture that it was separated from.
     """
     if not notes:
         return []
@@ -89,7 +90,7 @@ def remove_residue(
 
 
 def _level_db(waveform: Waveform, note: NoteEvent) -> float:
-    """Return a note's mean power; notes are few and short, so no more than they are is read."""
+    """Return the mean power of the samples of a note in dB."""
     start = round(note.onset_s * waveform.sample_rate_hz)
     stop = max(round(note.offset_s * waveform.sample_rate_hz), start + 1)
     sound = waveform.samples[:, start:stop]

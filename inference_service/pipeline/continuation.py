@@ -1,4 +1,4 @@
-"""The use case: music that is known, and how it could go on, as files."""
+"""The use case: write the files of a continuation of given music."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def continue_transcription(
     progress: Progress,
     synthesizer: Synthesizer = Synthesizer(),  # noqa: B008 - immutable
 ) -> Rendering:
-    """Continue what was heard; see :func:`continue_score`. What is shown is said of the given."""
+    """Continue a transcription; see :func:`continue_score`.
+
+    ``Rendering.shown`` describes the given music, not the continuation.
+    """
     written = write_performance(transcription, options.render.title)
     artifacts = continue_score(written.score, options, progress, synthesizer)
     shown = show(written, transcription.chords, options.render)
@@ -48,15 +51,15 @@ def continue_score(
     """Write the files of a continuation, ``continuation-1.png`` and so on, then of alternatives:
     ``continuation-b-1.png``, ``continuation-c-1.png``.
 
-    A title that is asked for replaces the score's own. Whether this machine can play is looked up
-    before anything is composed.
+    A title in the options replaces the score's own. Whether this machine can play a preview is
+    checked before anything is composed.
 
     Raises
     ------
     NothingToContinue
-        If the music says too little.
+        If the music has too few notes.
     PreviewUnavailable
-        If its sound is asked for, and this machine cannot play.
+        If a preview is requested and this machine cannot play.
     """
     progress(Stage.CONTINUATION, 0.0)
     if Format.PREVIEW in options.render.formats:

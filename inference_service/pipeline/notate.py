@@ -1,9 +1,9 @@
-"""The use case: a performance that is known as notes, made ready to be written down.
+"""The use case: prepare performed notes, such as those of a MIDI file, for notation.
 
-A MIDI file's beats say something only where the notes follow them: a recorded performance lies
-anyhow on a grid of 120 beats a minute that nobody played to. So its own beats are kept where most
-notes begin on even or triplet divisions of them, and read from the notes otherwise; a file that
-names no bars (a metre of one beat) gets the bars that are read.
+The beats of a MIDI file are meaningful only if the notes follow them: in a recorded performance,
+the notes are unrelated to the default tempo of 120 beats a minute. The file's beats are therefore
+kept if most notes begin on even or triplet divisions of them. Otherwise, or if the file has no bars
+(a metre of one beat), beats and bars are estimated from the notes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inference_service.pipeline.options import RhythmSource
 from inference_service.pipeline.stages import KeyEstimator, RhythmReader
 
 GRID_SHARE: Final = 0.6
-"""At chance a quarter of the notes are near a division."""
+"""The file's beats are kept if this share of notes is near a division; by chance, 25 % are."""
 
 _NEAR_BEATS: Final = 0.02
 _DIVISIONS: Final = (4, 3)
@@ -44,7 +44,7 @@ def read_performance(
 
 
 def follows_beats(performance: Transcription) -> bool:
-    """Whether most notes begin on divisions of the beats; true without notes."""
+    """Whether most notes begin on divisions of the beats; true if there are no notes."""
     grid = align(performance).grid
     places = [grid.to_beats(n.onset_s) for part in performance.parts for n in part.notes]
     near = sum(

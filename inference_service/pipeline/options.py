@@ -1,4 +1,4 @@
-"""What a caller may ask for."""
+"""The options of a request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_TITLE_CHARS = 200
 
 
 class Preset(StrEnum):
-    """The kind of recording, and so the models that hear it."""
+    """The kind of recording, which determines the models that transcribe it."""
 
     AUTO = "auto"
     VOICE = "voice"
@@ -24,7 +24,7 @@ class Preset(StrEnum):
 
 
 class RhythmSource(StrEnum):
-    """Whose beats are written: the file's, those read from its notes, or whichever make sense."""
+    """Source of the beats of a MIDI file: the file, its notes, or the more plausible of the two."""
 
     AUTO = "auto"
     FILE = "file"
@@ -32,7 +32,7 @@ class RhythmSource(StrEnum):
 
 
 class Format(StrEnum):
-    """A kind of file to return."""
+    """A file format to return."""
 
     JSON = "json"
     MIDI = "midi"
@@ -45,14 +45,15 @@ class Format(StrEnum):
 
 
 DEFAULT_FORMATS = frozenset(Format) - {Format.PREVIEW, Format.STEMS}
-"""All that any result has: a preview needs a synthesiser and its sounds, stems a song."""
+"""Formats that any result has: previews need a synthesiser and a soundfont, stems need a song."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
     """How a transcription becomes files.
 
-    ``simple_chords`` writes chords as triads and sevenths over their roots; ``paper`` is the PDF's.
+    ``simple_chords`` reduces chords to triads and sevenths in root position; ``paper`` is the page
+    size of the PDF.
 
     Raises
     ------
@@ -85,24 +86,24 @@ class RenderOptions:
 
 @dataclass(frozen=True, slots=True)
 class TranscribeOptions:
-    """How a recording is heard, and how the result is shown."""
+    """How a recording is transcribed and rendered."""
 
     preset: Preset = Preset.AUTO
     render: RenderOptions = field(default_factory=RenderOptions)
 
 
 DEFAULT_CONTINUATION_FORMATS = frozenset({Format.MUSICXML, Format.PNG, Format.PDF, Format.MIDI})
-"""What a continuation is written as: it has no performance, and so neither roll nor result."""
+"""Formats of a continuation, which is not performed and has neither piano roll nor result."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContinueOptions:
-    """How the music goes on, and how that is shown.
+    """How music is continued, and how the continuation is rendered.
 
     Raises
     ------
     InvalidOptions
-        If there is a format that a continuation cannot be written in.
+        If a format is not available for continuations.
     """
 
     music: ContinuationOptions = field(default_factory=ContinuationOptions)

@@ -1,4 +1,4 @@
-"""The use case: a :class:`Transcription` to files, without hearing anything again."""
+"""The use case: write the files of a :class:`Transcription`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """The files of a request, and what is said of the piece beside them."""
+    """The files of a request, and the description of the piece that accompanies them."""
 
     shown: Shown
     artifacts: tuple[Artifact, ...]
@@ -55,17 +55,17 @@ def render(
     synthesizer: Synthesizer = Synthesizer(),  # noqa: B008 - immutable
     stems: KeptStems = MappingProxyType({}),
 ) -> Rendering:
-    """Write the files that ``options`` asks for: the pages first, then the other formats.
+    """Write the files that ``options`` names: the pages first, then the other formats.
 
-    A transposition, and simple chords, apply to the score, its MIDI and all pictures;
-    ``result.json`` and ``performance.mid`` keep what was heard.
+    Transposition and simplified chords apply to the score, its MIDI file and all images;
+    ``result.json`` and ``performance.mid`` are not affected.
 
     Raises
     ------
     PreviewUnavailable
-        If a preview is asked for, and this machine cannot play.
+        If a preview is requested and this machine cannot play.
     StemsUnavailable
-        If stems are asked for, and none are kept.
+        If stems are requested and none are kept.
     """
     if options.formats != {Format.STEMS}:
         progress(Stage.NOTATION, 0.0)
@@ -111,7 +111,7 @@ def _artifacts(
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the files of a score are called, without their suffixes: written, and played."""
+    """Names of the files of a score and of its preview, without suffixes."""
 
     score: str
     preview: str
@@ -127,12 +127,12 @@ def write_score(
     synthesizer: Synthesizer,
     names: Names,
 ) -> Iterator[Artifact]:
-    """Write a score's own files: pages, MusicXML, MIDI, and its sound.
+    """Write the files of a score: pages, MusicXML, MIDI and preview.
 
     Raises
     ------
     PreviewUnavailable
-        If a preview is asked for, and this machine cannot play.
+        If a preview is requested and this machine cannot play.
     """
     wanted = options.formats
     written = transpose_score(written, options.transpose_semitones)
@@ -150,7 +150,7 @@ def write_score(
 
 
 def _transpose(transcription: Transcription, semitones: int, shown: Shown) -> Transcription:
-    """Return the performance transposed, with key and chords as they are shown."""
+    """Return the performance transposed, with key and chords as shown."""
     parts = tuple(
         part
         if part.is_drum

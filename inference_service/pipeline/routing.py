@@ -1,18 +1,18 @@
-"""Which preset hears a recording: a lone voice, a piano, or several instruments.
+"""The choice of a preset for a recording: a single voice, a piano, or several instruments.
 
-Up to three excerpts, the loudest of each third of the recording, are described by six features,
-each with a meaning, and classified by multinomial logistic regression:
+Up to three excerpts, the loudest of each third of the recording, are described by six features and
+classified by multinomial logistic regression:
 
-- ``polyphony``: notes that sound at once, on average, where any does (Basic Pitch's frames);
-- ``chordal``: share of sounding frames with three notes or more;
-- ``percussive``: log10 of the share of energy in the percussive layer (Fitzgerald, "Harmonic/
+- ``polyphony``: mean number of simultaneous notes in frames with any (frames of Basic Pitch);
+- ``chordal``: share of these frames with at least three notes;
+- ``percussive``: log10 of the share of energy in the percussive component (Fitzgerald, "Harmonic/
   percussive separation using median filtering", DAFx 2010);
-- ``voiced``: share of loud frames in which SwiftF0 is sure of one pitch;
-- ``wobble``: semitones by which that pitch moves from frame to frame, 80th percentile: singers
-  glide, a piano cannot;
+- ``voiced``: share of loud frames in which SwiftF0 is confident of a pitch;
+- ``wobble``: change of that pitch between frames in semitones, 80th percentile: singers glide, a
+  piano cannot;
 - ``noise``: log10 of the median spectral flatness below 7 kHz: breath, consonants, cymbals.
 
-The coefficients were fitted on one half of the recordings that ``tests/bench/routing.py`` lists;
+The coefficients were fitted on one half of the recordings listed in ``tests/bench/routing.py``;
 ``docs/routing.md`` has the confusion table of the other half, and the commands for both.
 """
 
@@ -53,12 +53,12 @@ _STEADY_STEP: Final = 0.8  # semitones; a larger step is another note
 _STFT_RATE_HZ: Final = 22_050
 _STFT_SAMPLES: Final = 1_024
 _STFT_HOP_SAMPLES: Final = 256
-_NOISE_LIMIT_HZ: Final = 7_000  # below what telephones and low bit rates leave of a sound
+_NOISE_LIMIT_HZ: Final = 7_000  # some phones and low bit rates remove what is above
 _TINY: Final = 1e-9
 
 
 class PitchTracker(Protocol):
-    """Follows one pitch; ``tagger.swift_f0.SwiftF0Tagger`` is one."""
+    """Tracks a single pitch, as ``tagger.swift_f0.SwiftF0Tagger`` does."""
 
     def track(self, waveform: Waveform, report: Report) -> Any:
         """Return arrays ``pitch_hz``, ``confidence`` and ``loudness_db``, shape (T,)."""
@@ -66,7 +66,7 @@ class PitchTracker(Protocol):
 
 
 class NoteDetector(Protocol):
-    """Hears several notes; ``tagger.basic_pitch.BasicPitchTagger`` is one."""
+    """Detects simultaneous notes, as ``tagger.basic_pitch.BasicPitchTagger`` does."""
 
     def predict(
         self, waveform: Waveform, report: Report
@@ -76,7 +76,7 @@ class NoteDetector(Protocol):
 
 
 class PresetRouter:
-    """Chooses the preset by the sound.
+    """Chooses the preset from the audio.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class PresetRouter:
 
 
 def choose_excerpts(waveform: Waveform) -> list[Waveform]:
-    """Return the loudest :data:`EXCERPT_S` of each third, or the whole where it is short."""
+    """Return the loudest :data:`EXCERPT_S` of each third; of a short recording, fewer excerpts."""
     mono = waveform.mono()
     rate_hz = waveform.sample_rate_hz
     length = round(EXCERPT_S * rate_hz)

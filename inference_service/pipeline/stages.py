@@ -1,7 +1,7 @@
-"""What the pipeline needs of its parts, as Protocols.
+"""The stages of the pipeline as Protocols.
 
-The parts themselves know neither the pipeline nor each other; ``assembly`` puts them together.
-Every method may raise ``Cancelled`` through its ``report``, and works on any finite waveform.
+Implementations depend neither on the pipeline nor on each other; ``assembly`` puts them together.
+Every method may raise ``Cancelled`` through its ``report``, and accepts any finite waveform.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # the service answers its first health check before numpy is 
 
 
 class Task(StrEnum):
-    """The exchangeable parts of the pipeline; the names administrators use."""
+    """Tasks of the pipeline, each done by a replaceable model; administrators use these names."""
 
     DENOISING = "denoising"
     SEPARATION = "separation"
@@ -34,10 +34,10 @@ class Task(StrEnum):
 
 
 class Denoiser(Protocol):
-    """Takes noise from what somebody recorded alone."""
+    """Removes noise from a recording of a single voice or instrument."""
 
     def clean(self, waveform: Waveform) -> Waveform:
-        """Return a recording of the same shape and rate."""
+        """Return a waveform of the same shape and rate."""
         ...
 
 
@@ -62,20 +62,20 @@ class Tagger(Protocol):
 
 
 class EnsembleTagger(Protocol):
-    """Finds who plays what in music for several instruments."""
+    """Finds the notes of several instruments and assigns them to parts."""
 
     def tag_parts(
         self, stems: Mapping[str, Waveform], tuning_cents: float, report: Report
     ) -> tuple[Part, ...]:
-        """Return the parts that have notes, from one stem or more that sound together.
+        """Return the parts that have notes, from one or more simultaneous stems.
 
-        Singers' part has the id ``"voice"``.
+        A part of singers has the id ``"voice"``.
         """
         ...
 
 
 class ChordEstimator(Protocol):
-    """Names the chords."""
+    """Estimates the chords."""
 
     def estimate(self, waveform: Waveform, report: Report) -> list[ChordSegment]:
         """Return adjoining segments that cover the waveform, labels in Harte syntax."""
@@ -83,7 +83,7 @@ class ChordEstimator(Protocol):
 
 
 class BeatEstimator(Protocol):
-    """Finds beats, downbeats, metre and tempo."""
+    """Estimates beats, downbeats, metre and tempo."""
 
     def estimate(
         self,
@@ -92,35 +92,35 @@ class BeatEstimator(Protocol):
         chords: Sequence[ChordSegment],
         report: Report,
     ) -> Rhythm:
-        """Return a rhythm that covers the waveform; a steady one where no beat is to be heard."""
+        """Return a rhythm that covers the waveform; a steady one if there is no audible beat."""
         ...
 
 
 class RhythmReader(Protocol):
-    """Reads written rhythm from performed notes."""
+    """Estimates rhythm and notated positions from performed notes."""
 
     def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
-        """Return the rhythm of notes, sorted; None where they are too few to have one."""
+        """Return the rhythm of sorted notes; None if there are too few of them."""
         ...
 
     def place(self, transcription: Transcription) -> Transcription:
-        """Return the transcription with its notes placed on its beats; as it is for no opinion."""
+        """Return the transcription with placements for its notes, or unchanged."""
         ...
 
 
 class KeyEstimator(Protocol):
-    """Finds the key."""
+    """Estimates the key."""
 
     def estimate(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Key:
-        """Return the key of the whole; C major where there is nothing to go by."""
+        """Return the key of the piece; C major if there are neither notes nor chords."""
         ...
 
 
 class Router(Protocol):
-    """Tells what kind of recording it is."""
+    """Recognises the kind of a recording."""
 
     def classify(self, waveform: Waveform, report: Report) -> Preset:
-        """Return the preset that hears the recording best; never ``AUTO``."""
+        """Return the preset that suits the recording; never ``AUTO``."""
         ...
 
 
@@ -134,12 +134,12 @@ Component = (
     | RhythmReader
     | KeyEstimator
 )
-"""Any exchangeable part."""
+"""A stage of any task."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageSet:
-    """The models that one request runs on, fixed when it begins.
+    """The stages that a request uses, fixed when it begins.
 
     ``models`` maps each :class:`Task` to ``name@version``.
     """

@@ -1,8 +1,8 @@
-"""A song's stems as files: what to keep of them, and what a person gets.
+"""A song's stems as files: Opus files in the cache, MP3 files for users.
 
-Kept are Opus files, which are made and stored at little cost; a person gets MP3, which every player
-and Telegram's take for music. Names are those of stems, "vocals", "accompaniment", and each
-instrument's where the separator tells several apart.
+Opus is cheap to encode and to store. MP3 is played as music by all players, including Telegram's.
+Stems are named "vocals", "accompaniment" and, if the separator distinguishes several instruments,
+by instrument.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ VOCALS: Final = "vocals"
 ACCOMPANIMENT: Final = "accompaniment"
 
 KeptStems = Mapping[str, bytes]
-"""Opus files by stem; of a recording that was not separated, none."""
+"""Opus files by stem; empty if the recording was not separated."""
 
 OnStems = Callable[[Mapping[str, Waveform], Report], None]
-"""Given a song's stems when they are known."""
+"""Called with a song's stems after separation."""
 
 MAX_FILE_BYTES: Final = 48_000_000
-"""Of a person's file: a bot may send 50 MB (https://core.telegram.org/bots/api#sendaudio)."""
+"""Limit of a user's file: a bot may send 50 MB (https://core.telegram.org/bots/api#sendaudio)."""
 
 SONG_NAMES: Final = {VOCALS: "a-cappella", ACCOMPANIMENT: "karaoke"}
-"""What a singer calls them."""
+"""Names of the users' files."""
 
 
 def complete(stems: Mapping[str, Waveform]) -> dict[str, Waveform]:
-    """Return a separator's stems, the vocals first, then the accompaniment: all others together."""
+    """Return the vocals, the accompaniment (all other stems mixed), then any single instruments."""
     others = {name: stem for name, stem in stems.items() if name not in (VOCALS, ACCOMPANIMENT)}
     accompaniment = stems.get(ACCOMPANIMENT) or mix(others.values())
     several = others if len(others) > 1 else {}
@@ -39,12 +39,12 @@ def complete(stems: Mapping[str, Waveform]) -> dict[str, Waveform]:
 
 
 def keep(stems: Mapping[str, Waveform], report: Report) -> dict[str, bytes]:
-    """Return what is kept of a song's stems."""
+    """Encode a song's stems for the cache."""
     return {name: encode(stem, SoundFormat.OPUS, report) for name, stem in complete(stems).items()}
 
 
 def export(kept: KeptStems, report: Report) -> Iterator[tuple[str, bytes]]:
-    """Yield the names and the data of MP3 files, karaoke first."""
+    """Yield the name and the data of each MP3 file, karaoke first."""
     order = sorted(kept, key=lambda name: (name != ACCOMPANIMENT, name != VOCALS))
     for number, name in enumerate(order):
 
@@ -56,4 +56,4 @@ def export(kept: KeptStems, report: Report) -> Iterator[tuple[str, bytes]]:
 
 
 def forget(stems: Mapping[str, Waveform], report: Report) -> None:
-    """Keep nothing."""
+    """An ``OnStems`` that keeps nothing."""

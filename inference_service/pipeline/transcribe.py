@@ -1,4 +1,4 @@
-"""The use case: the bytes of an audio file to a :class:`Transcription`."""
+"""The use case: transcribe the bytes of an audio file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from inference_service.progress import Progress, Report, Stage
 
 @dataclass
 class _Clock:
-    """Runs stages, reports their progress and keeps the seconds each took."""
+    """Times the stages and reports their progress."""
 
     progress: Progress
     timings_s: dict[str, float] = field(default_factory=dict)
@@ -43,29 +43,29 @@ def transcribe(
     progress: Progress,
     on_stems: OnStems = forget,
 ) -> Transcription:
-    """Hear a recording.
+    """Transcribe a recording.
 
     Parameters
     ----------
     data : bytes
         An audio or video file in any format that FFmpeg reads.
     preset : Preset
-        ``AUTO`` decides by the sound.
+        ``AUTO`` is replaced by the router's choice.
     stages : StageSet
-        The models to hear with.
+        The models to use.
     limits : AudioLimits
         Checked while decoding.
     progress : Progress
-        Told of each stage; raises ``Cancelled`` to stop.
+        Called in each stage; raises ``Cancelled`` to stop.
     on_stems : OnStems
-        Given what a song was separated into.
+        Called with the stems of a song.
 
     Raises
     ------
     AudioError
         If the file cannot be used.
     Cancelled
-        If ``progress`` says so.
+        If ``progress`` raises it.
     """
     clock = _Clock(progress)
     with clock.stage(Stage.DECODE) as report:
@@ -79,14 +79,14 @@ def transcribe(
     parts, used = _hear_parts(waveform, preset, tuning_cents, stages, clock, on_stems)
     notes = sorted(note for part in parts for note in part.notes if not part.is_drum)
     with clock.stage(Stage.CHORDS) as report:
-        if preset is Preset.VOICE:  # what an estimator names over a lone line is guesswork
+        if preset is Preset.VOICE:  # chords over a single line would be guesswork
             chords = [ChordSegment(0.0, waveform.duration_s, NO_CHORD)]
         else:
             chords = stages.chords.estimate(waveform, report)
             used.append(Task.CHORDS)
     with clock.stage(Stage.BEATS) as report:
         rhythm = None
-        if preset is not Preset.SONG:  # who plays or sings alone needs no steady beat
+        if preset is not Preset.SONG:  # soloists need not keep a steady beat
             rhythm = stages.rhythm.estimate(notes)
         if rhythm is None:
             rhythm = stages.beats.estimate(waveform, notes, chords, report)
@@ -118,7 +118,7 @@ def _hear_parts(
     clock: _Clock,
     on_stems: OnStems,
 ) -> tuple[list[Part], list[Task]]:
-    """Return the parts that the preset asks for, and the tasks whose models found them."""
+    """Return the parts for the preset, and the tasks whose models found them."""
     if preset is Preset.VOICE:
         with clock.stage(Stage.TAGGING) as report:
             notes = stages.voice.tag(stages.denoising.clean(waveform), tuning_cents, report)
@@ -139,10 +139,10 @@ def _hear_parts(
             tuning_cents,
             lambda f: report(0.5 + f / 2),
         )
-    # Singers that are heard beside the vocals are what separation left of these.
+    # A voice in the accompaniment is bleed of the vocals.
     players = remove_bleed([part for part in band if part.id != "voice"], vocals)
     parts = [_vocals(vocals), *players]
-    # An instrumental has no vocals, and needs no empty staff for them.
+    # An instrumental gets no empty staff for vocals.
     return [part for part in parts if part.notes] or parts[:1], [
         Task.SEPARATION,
         Task.VOICE,

@@ -1,25 +1,25 @@
-"""Demucs checkpoints, in every form that the ``demucs`` package writes and reads.
+"""Loading of Demucs checkpoints, in every format of the ``demucs`` package.
 
-A model has a name in a folder: that of a network (its "signature") or of a bag of networks.
+A model is named by the signature of a network, or by the name of a bag of networks.
 
 =============================  ==================================================================
-``SIGNATURE[-CHECKSUM].th``    a network as Demucs saves it; what follows the dash is compared
-                               with the file's SHA-256
-``SIGNATURE.safetensors``      a network as Demucs publishes it on the Hugging Face hub; taken
-                               where both are there
-``NAME.yaml``                  a bag: the signatures of networks of the same folder, their weights
-                               by stem, a segment
+``SIGNATURE[-CHECKSUM].th``    a network saved by Demucs; the checksum is compared with the
+                               file's SHA-256
+``SIGNATURE.safetensors``      a network published by Demucs on the Hugging Face hub; preferred
+                               if both files exist
+``NAME.yaml``                  a bag: signatures of networks in the same folder, their weights by
+                               stem, the segment length
 =============================  ==================================================================
 
-Demucs itself reads the first and the last from a folder and the second from the hub alone; here
-all of them come from folders, through its own ``LocalRepo``, ``BagOnlyRepo`` and
-``load_safetensors_model``. Quantised networks (``mdx_q``) need the package ``diffq``.
+Demucs itself reads the second format only from the hub. Here all are read from folders, by Demucs's
+``LocalRepo``, ``BagOnlyRepo`` and ``load_safetensors_model``. Quantised networks (``mdx_q``) need
+the package ``diffq``.
 
 Security
 --------
-A ``.th`` file is a pickle, and loading a pickle runs what is in it: only files whose SHA-256
-matched the manifest's, or that the operator names and trusts. A safetensors file names classes to
-import and to call; only Demucs's own are allowed here, so that one from anywhere may be loaded.
+A ``.th`` file is a pickle, and loading a pickle can run any code: load only files whose SHA-256 has
+been verified, as the service does with the manifest's. A safetensors file names classes to import
+and to call; only Demucs's own are allowed here, so that safetensors files need not be trusted.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def load_demucs(name: str, folder: Path, device: torch.device | str = "cpu") -> 
     name : str
         A signature, or the name of a bag.
     folder : Path
-        Where the files are: see the module's notes.
+        Folder of the files listed above.
     device : torch.device or str
 
     Returns
@@ -69,7 +69,7 @@ def load_demucs(name: str, folder: Path, device: torch.device | str = "cpu") -> 
     ModelNotFetched
         If the folder holds no such model.
     ModelRejected
-        If a file is damaged, is no Demucs model, or separates no vocals from anything.
+        If a file is damaged, is not a Demucs model, or has no vocals stem beside another.
     """
     if not folder.is_dir():
         raise ModelNotFetched(f"there is no model {name}", task=TASK, model=name)
@@ -78,7 +78,7 @@ def load_demucs(name: str, folder: Path, device: torch.device | str = "cpu") -> 
         repository = AnyModelRepo(checkpoints, BagOnlyRepo(folder, checkpoints))
         known = repository.has_model(name)
         model = repository.get_model(name) if known else None
-    # Unpickling may raise anything; demucs exits the program where a package is missing.
+    # Unpickling may raise any exception; demucs exits the program if a package is missing.
     except (Exception, SystemExit) as error:
         reason = "it needs the package diffq" if isinstance(error, SystemExit) else error
         raise ModelRejected(f"{name} cannot be loaded: {reason}", task=TASK, model=name) from error
@@ -95,22 +95,22 @@ def load_demucs(name: str, folder: Path, device: torch.device | str = "cpu") -> 
 def load_published(
     name: str, checkpoints: Sequence[Path], device: torch.device | str = "cpu"
 ) -> nn.Module:
-    """Load a model whose checkpoints, with the names that Demucs publishes them by, are here.
+    """Load a model from checkpoints that have the file names of their publication.
 
-    The recipe of a bag, which is in the ``demucs`` package, is written beside its checkpoints.
+    For a bag, its definition is copied from the ``demucs`` package to the checkpoints' folder.
 
     Parameters
     ----------
     name : str
-        The model's name in Demucs: that of its recipe where it is a bag.
+        The model's name in Demucs, such as that of its bag.
     checkpoints : sequence of Path
-        ``SIGNATURE-CHECKSUM.th``, all in one folder; more than one are a bag.
+        ``SIGNATURE-CHECKSUM.th``, all in the same folder; several form a bag.
     device : torch.device or str
 
     Returns
     -------
     torch.nn.Module
-        As :func:`load_demucs`, whose errors are also raised.
+        As from :func:`load_demucs`, which also lists the errors raised.
     """
     folder = checkpoints[0].parent
     if len(checkpoints) == 1:
@@ -121,7 +121,7 @@ def load_published(
 
 
 class _Folder(LocalRepo):  # type: ignore[misc]
-    """A folder's networks, safetensors among them."""
+    """A ``LocalRepo`` that also reads safetensors files."""
 
     def scan(self) -> None:
         super().scan()
@@ -137,7 +137,7 @@ class _Folder(LocalRepo):  # type: ignore[misc]
 
 
 def _check_classes(file: Path) -> None:
-    """Refuse a file that names classes other than Demucs's and its quantisers."""
+    """Raise if a file names other classes than Demucs's and those of its quantisers."""
     with safe_open(file, framework="pt") as opened:
         metadata = opened.metadata() or {}
     if metadata.get("klass") not in _CLASSES:
@@ -148,7 +148,7 @@ def _check_classes(file: Path) -> None:
 
 
 def _find_classes(node: Any) -> Iterator[str]:
-    """Yield every class that the structure of a quantised state names."""
+    """Yield the name of every class in the structure of a quantised state."""
     if isinstance(node, dict):
         if "_class" in node:
             yield str(node["_class"])

@@ -1,27 +1,27 @@
-"""Vocals and accompaniment without a trained network: median filters and repetition.
+"""Separation of vocals and accompaniment by median filters and repetition, without learning.
 
-Three soft masks, one after another, leave the vocals:
+Three soft masks, applied one after another, extract the vocals:
 
-1. With a long window singing is what changes, against the instruments' steady partials: its
-   magnitude is better explained by a median over frequency than by one over time.
-2. With a short window singing is what lasts, against the drums.
-3. What the accompaniment plays comes again: the median over each frame's most similar frames
-   elsewhere is taken for accompaniment, and only what is louder for vocals.
+1. In a spectrogram with long windows, singing varies over time, unlike the steady partials of
+   instruments: its magnitudes are closer to a median over frequency than to one over time.
+2. In a spectrogram with short windows, singing is sustained, unlike drums.
+3. Accompaniment is repeated: the median of the frames most similar to each frame is taken for
+   accompaniment, and what exceeds it for vocals.
 
-The accompaniment is the mixture less the vocals, so that the two sum to the mixture.
+The accompaniment is the mixture minus the vocals.
 
 Sources: 1 and 2, FitzGerald and Gainza, "Single channel vocal separation using median filtering
 and factorisation techniques" (2010); 3, REPET-SIM: Rafii and Pardo, "Music/voice separation using
 the similarity matrix" (ISMIR 2012), with ``librosa.decompose.nn_filter``.
 
-Deviations: the masks are soft, and lean towards the vocals (``LEAN``), since each of them errs by
-taking too much away; REPET-SIM's similarity is looked for within ``WINDOW_S``, which bounds memory.
+Deviations: the masks are soft and biased towards the vocals (``LEAN``), since each of them removes
+too much; REPET-SIM searches for similar frames within ``WINDOW_S``, which bounds memory.
 
-Measured on excerpts of 7 s of MUSDB18, median signal-to-distortion ratios in decibels, vocals and
-accompaniment. The 24 excerpts on which the windows and ``LEAN`` were chosen: half the mixture 0.9
-and 4.4, harmonic-percussive separation alone -0.8 and 2.2, steps 1 and 2 alone 2.8 and 5.8, step 3
-alone 2.7 and 6.3, all 4.1 and 7.7. Two further sets: 24 excerpts 2.9 and 7.3, 23 excerpts 4.0 and
-7.6. Real-time factor 0.15 on one core; 0.3 GB of memory beside the stems.
+Median signal-to-distortion ratios of vocals and accompaniment in dB on excerpts of 7 s of MUSDB18:
+on the 24 excerpts on which the windows and ``LEAN`` were chosen, half the mixture has 0.9 and 4.4,
+harmonic-percussive separation -0.8 and 2.2, steps 1 and 2 alone 2.8 and 5.8, step 3 alone 2.7 and
+6.3, all steps 4.1 and 7.7. On two further sets, all steps have 2.9 and 7.3 (24 excerpts), and 4.0
+and 7.6 (23 excerpts). Real-time factor 0.15 on one core; 0.3 GB of memory in addition to the stems.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from inference_service.settings import ModelSettings
 Magnitudes = NDArray[np.float32]
 
 RATE_HZ: Final = 22050
-"""Above half of it nothing is taken for vocals."""
+"""Working sample rate; all above half of it goes to the accompaniment."""
 
 WINDOW_S: Final = 30.0
 OVERLAP_S: Final = 2.0
@@ -58,24 +58,24 @@ FFT_SAMPLES: Final = 2048
 HOPS_PER_FFT: Final = 4
 
 MEDIAN_FRAMES: Final = 17
-"""Of the filters over time; over frequency it counts bins."""
+"""Length of the median filters: frames over time, bins over frequency."""
 
 MIN_REPETITION_S: Final = 0.5
-"""Frames nearer than this are no repetition but the same sound."""
+"""Minimum time between similar frames: closer ones belong to the same sound."""
 
 NEIGHBOURS: Final = 32
-"""Similar frames of which the median is taken."""
+"""Number of similar frames of which the median is taken."""
 
 FRAMES_PER_REPORT: Final = 256
 MIN_VOCALS_HZ: Final = 120.0
 LEAN: Final = 0.5
-"""By this the rival's magnitude is multiplied before it is compared with the vocals'."""
+"""Factor for the magnitudes that compete with the vocals; chosen as the docstring says."""
 
 
 class RepetSimSeparator:
-    """Satisfies ``pipeline.stages.Separator`` with the stems "vocals" and "accompaniment".
+    """A ``pipeline.stages.Separator`` with the stems "vocals" and "accompaniment".
 
-    Deterministic, and holds no state: one instance may serve any number of threads.
+    Deterministic and stateless: an instance may be used by several threads.
     """
 
     version: Final = "1"
@@ -120,7 +120,7 @@ def _separate_windows(samples: Samples, report: Report) -> Iterator[tuple[Window
 
 
 def _extract_vocals(mixture: Samples, report: Report) -> Samples:
-    """Mixture to vocals, shape (C, N) both."""
+    """Return the vocals of a mixture, both of shape (C, N)."""
     report(0.0)
     if not mixture.any():
         return np.zeros_like(mixture)
@@ -141,7 +141,7 @@ def _extract_vocals(mixture: Samples, report: Report) -> Samples:
     report(0.3)
     lasting = _apply_mask(changing, SHORT_FFT_SAMPLES, mask_lasting)
     report(0.5)
-    # The repetition is heard in the mixture: the first two masks have torn it to pieces.
+    # Repetition is looked for in the mixture, since the first two masks distort it.
     mask = _mask_unrepeated(
         _magnitudes(_transform(mixture, FFT_SAMPLES)),
         lambda fraction: report(0.5 + 0.5 * fraction),
@@ -150,7 +150,7 @@ def _extract_vocals(mixture: Samples, report: Report) -> Samples:
 
 
 def _transform(samples: Samples, fft_samples: int) -> NDArray[np.complex64]:
-    """Spectra, shape (C, F, T)."""
+    """Return spectra of shape (C, F, T)."""
     spectra: NDArray[np.complex64] = librosa.stft(
         samples, n_fft=fft_samples, hop_length=fft_samples // HOPS_PER_FFT
     )
@@ -158,7 +158,7 @@ def _transform(samples: Samples, fft_samples: int) -> NDArray[np.complex64]:
 
 
 def _magnitudes(spectra: NDArray[np.complex64]) -> Magnitudes:
-    """Mean over the channels, shape (F, T): one mask for all keeps voices where they stand."""
+    """Return the mean over channels, shape (F, T): a common mask keeps the stereo image."""
     magnitudes: Magnitudes = np.abs(spectra).mean(axis=0)
     return magnitudes
 
@@ -188,7 +188,7 @@ def _median_over_frequency(magnitudes: Magnitudes) -> Magnitudes:
 
 
 def _mask_unrepeated(magnitudes: Magnitudes, report: Report) -> Magnitudes:
-    """Mask of what is louder than the same frame's like elsewhere; shape (F, T)."""
+    """Return a mask, shape (F, T), of what exceeds the median of similar frames."""
     mask = np.ones_like(magnitudes)
     frames = magnitudes.shape[-1]
     min_repetition_frames = round(MIN_REPETITION_S * RATE_HZ * HOPS_PER_FFT / FFT_SAMPLES)

@@ -1,23 +1,23 @@
 """Separation by any Demucs network: v2 to v4 (HTDemucs), single or in a bag.
 
-The networks, and how a segment of sound is padded and given to them, are the ``demucs`` package's
-(:mod:`inference_service.separation.checkpoints` loads them). Added is the service's own contract:
-any sample rate and channel count, progress, cancelling, and memory that grows with the recording
-by nothing but the stems.
+The ``demucs`` package provides the networks and pads a segment for them
+(:mod:`inference_service.separation.checkpoints` loads them). This module adds what the service
+needs: any sample rate and channel count, progress, cancellation, and memory that grows with the
+recording only by the stems.
 
-The recording passes by in blocks: converted to the network's rate, cut into segments, each
-separated, cross-faded with its neighbours, converted back and written to the stems. The segments
-and their weights are those that ``demucs.apply.apply_model`` has for the whole recording, and so
-is the result, within ``TOLERANCE`` of the recording's peak; at other rates than the network's also
-within what the rate conversion leaves of it.
+The recording is processed as a stream of blocks: converted to the network's sample rate, cut into
+segments, separated, cross-faded, converted back and written to the stems. Segments and weights are
+those of ``demucs.apply.apply_model`` on the whole recording. The result is therefore the same
+within ``TOLERANCE`` of the recording's peak, and at other sample rates also within the accuracy of
+the rate conversion.
 
 Source: Rouard, Massa, Défossez, "Hybrid Transformers for Music Source Separation" (ICASSP 2023).
 
 Deviations from ``demucs.api``
 ------------------------------
-Random shifts are drawn with a fixed seed, the same for every network of a bag: equal input gives
-equal stems. All networks of a bag have segments of one length, the shortest of theirs. The mean
-and deviation that the recording is normalised with are measured before its rate is converted.
+Random shifts are drawn with a fixed seed, the same for every network of a bag, so that equal input
+gives equal stems. All networks of a bag use the shortest of their segment lengths. The mean and
+standard deviation for normalisation are measured before the sample rate is converted.
 """
 
 from __future__ import annotations
@@ -59,24 +59,25 @@ ACCOMPANIMENT: Final = "accompaniment"
 
 
 class DemucsSeparator:
-    """Satisfies ``pipeline.stages.Separator`` with a Demucs network.
+    """A ``pipeline.stages.Separator`` with a Demucs network.
 
     Parameters
     ----------
     model : demucs.demucs.Demucs, HDemucs, HTDemucs or demucs.apply.BagOfModels
-        Separates "vocals" among others; its ``sources`` name the stems.
+        Its ``sources`` are the names of the stems, with "vocals" among them.
     device : torch.device or str
-        Where the network runs; the song and its stems stay in main memory.
+        Device of the network; the recording and its stems stay in main memory.
     shifts : int
-        Average over so many shifts in time: as many times slower, a little better.
+        Number of time shifts to average over: slower by this factor, and slightly better.
     overlap : float
-        The part of a segment that its neighbour shares, in [0, 1).
+        Overlap of neighbouring segments as a fraction of their length, in [0, 1).
     segment_s : float or None
-        The network's own where None, or where it takes none so long, as transformers do not.
+        Length of a segment; the network's own if None, or if the network, as transformers do,
+        does not support longer ones.
     precision : str
-        What an accelerator computes with where that is enough (autocast); a CPU has float32.
+        Precision of autocast on an accelerator; a CPU always uses float32.
     stems : str
-        "two" sums what is not vocals into one stem, "accompaniment", and spares its memory.
+        "two" sums all stems but the vocals into "accompaniment", which needs less memory.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class DemucsSeparator:
 
     @property
     def stems(self) -> tuple[str, ...]:
-        """The names of what it separates."""
+        """Names of the stems."""
         return (VOCALS, ACCOMPANIMENT) if self._two else tuple(self._model.sources)
 
     def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
@@ -116,8 +117,8 @@ class DemucsSeparator:
         Raises
         ------
         Cancelled
-            From ``report``, which on a CPU is called before every operation of the network, four
-            times a second at most, and on an accelerator for every segment.
+            From ``report``, which is called for every segment, and on a CPU also between operations
+            of the network, at most four times a second.
         """
         rate_hz, length = mixture.sample_rate_hz, mixture.samples.shape[-1]
         own_hz = self._model.samplerate
@@ -143,7 +144,7 @@ class DemucsSeparator:
     def _normalise(
         self, mixture: Waveform, lead: int, mean: np.float32, deviation: np.float32
     ) -> Iterator[Samples]:
-        """Yield silence of ``lead`` samples, then the mixture as the network takes it."""
+        """Yield ``lead`` samples of silence, then the mixture at the network's rate."""
         channels, own_hz = self._model.audio_channels, self._model.samplerate
         blocks = (_match_channels(block, channels) for block in _blocks(mixture))
         converted = resample_stream(blocks, channels, mixture.sample_rate_hz, own_hz)
@@ -153,11 +154,11 @@ class DemucsSeparator:
     def _hear(
         self, reader: _Reader, length: int, progress: _Progress
     ) -> Iterator[tuple[Window, Samples]]:
-        """Yield the stems of each segment, shape (S, C, size), silence where it has no end."""
+        """Yield the stems of each segment, shape (S, C, size), padded with silence at the end."""
         size = self._size
         for start in range(0, length, self._stride):
             progress.begin_segment()
-            # A network that pads its input does so with what is there, as far as a segment away.
+            # A network that pads its input uses the samples around it, up to one segment away.
             around = torch.from_numpy(reader.read(start - size, start + 2 * size))
             chunk = TensorChunk(around[None], size, min(size, length - start))
             with self._running(progress):
@@ -177,13 +178,13 @@ class DemucsSeparator:
     def _running(self, progress: _Progress) -> Iterator[None]:
         with ExitStack() as stack:
             stack.enter_context(_autocast(self._device, self._precision))
-            if self._device.type == "cpu":  # elsewhere operations are begun, not done, in order
+            if self._device.type == "cpu":  # elsewhere operations run asynchronously
                 stack.enter_context(_unfused_attention())
                 stack.enter_context(_Operations(progress.tick))
             yield
 
     def _arrange(self, stems: Samples, channels: int) -> Samples:
-        """Stems of shape (S, C, n) to those wanted, with their channels, one below the other."""
+        """Return the requested stems, shape (S * channels, n), from stems of shape (S, C, n)."""
         if self._two:
             vocals = self._model.sources.index(VOCALS)
             rest = np.delete(stems, vocals, axis=0).sum(axis=0)
@@ -206,7 +207,7 @@ def build(entry: ModelFiles, settings: ModelSettings) -> DemucsSeparator:
 
 
 def _draw_leads(shifts: int, rate_hz: int) -> list[int]:
-    """Samples of silence before the recording for each shift, as ``apply_model`` draws them."""
+    """Draw the length of the leading silence in samples for each shift, as ``apply_model`` does."""
     if not shifts:
         return [0]
     longest = int(MAX_SHIFT_S * rate_hz)
@@ -221,7 +222,7 @@ def _blocks(waveform: Waveform) -> Iterator[Samples]:
 
 
 def _measure(mixture: Waveform, report: Report) -> tuple[np.float32, np.float32]:
-    """Mean and deviation of the mean of the channels: networks were trained on 0 and 1."""
+    """Return mean and standard deviation of the mono mixture; networks expect 0 and 1."""
     total = squares = 0.0
     report(0.0)
     for block in _blocks(mixture):
@@ -236,9 +237,9 @@ def _measure(mixture: Waveform, report: Report) -> tuple[np.float32, np.float32]
 
 
 class _Reader:
-    """Stretches, in order, of what arrives in blocks; silence before it begins and after it ends.
+    """Reads intervals, in order, of a stream of blocks, padded with silence at both ends.
 
-    Holds from where the last stretch began.
+    Samples are held from the start of the last interval on.
     """
 
     def __init__(self, blocks: Iterable[Samples]) -> None:
@@ -264,7 +265,7 @@ class _Reader:
 
 
 def _cut(stretches: Iterable[Samples], first: int, length: int) -> Iterator[Samples]:
-    """Leave out what comes before ``first``, and after ``length`` samples more."""
+    """Yield the samples from ``first`` to ``first + length`` of consecutive stretches."""
     done = -first
     for stretch in stretches:
         stop = done + stretch.shape[-1]
@@ -273,7 +274,7 @@ def _cut(stretches: Iterable[Samples], first: int, length: int) -> Iterator[Samp
 
 
 def _add(stems: dict[str, Samples], stretches: Iterable[Samples], passes: int) -> None:
-    """Write stretches of shape (S * C, n) to the stems, their share in so many passes."""
+    """Add consecutive stretches of shape (S * C, n), divided by ``passes``, to the stems."""
     done = 0
     for stretch in stretches:
         parts = np.split(stretch, len(stems))
@@ -284,14 +285,14 @@ def _add(stems: dict[str, Samples], stretches: Iterable[Samples], passes: int) -
 
 
 def _match_channels(samples: Samples, channels: int) -> Samples:
-    """Return float32 of shape (channels, N): the mean, or copies of it, where counts differ."""
+    """Return float32 of shape (channels, N): copies of the mean if the channel counts differ."""
     if len(samples) != channels:
         samples = np.repeat(samples.mean(axis=0, keepdims=True, dtype=np.float32), channels, axis=0)
     return np.ascontiguousarray(samples, dtype=np.float32)
 
 
 def _autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
-    """Half precision where the device has it; spectra stay in single precision by autocast."""
+    """Return autocast to half precision on an accelerator; it keeps spectra in single precision."""
     if device.type == "cpu" or precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, getattr(torch, precision))
@@ -299,7 +300,7 @@ def _autocast(device: torch.device, precision: Precision) -> AbstractContextMana
 
 @contextmanager
 def _unfused_attention() -> Iterator[None]:
-    """Attention in several operations: as one it takes seconds in which nothing can be told."""
+    """Split attention into several operations: fused, it takes seconds without a report."""
     enabled = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -309,7 +310,7 @@ def _unfused_attention() -> Iterator[None]:
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Calls back before every operation on tensors in this thread."""
+    """Calls a function before every tensor operation in this thread."""
 
     def __init__(self, begin: Callable[[], None]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -323,7 +324,7 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class _Progress:
-    """The done share of so many segments, each of as many operations as the one before."""
+    """Progress over segments; each is expected to have as many operations as the one before."""
 
     def __init__(self, report: Report, segments: int) -> None:
         self._report = report
@@ -341,7 +342,7 @@ class _Progress:
         self._tell(0.0)
 
     def tick(self) -> None:
-        """Count an operation; report if the last report is a while ago."""
+        """Count an operation; report if the last report is older than ``REPORT_INTERVAL_S``."""
         self._operations += 1
         if time.monotonic() - self._last_s >= REPORT_INTERVAL_S:
             self._tell(min(self._operations / self._expected, 1.0) if self._expected else 0.0)

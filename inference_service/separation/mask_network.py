@@ -1,22 +1,22 @@
-"""The network that predicts how much of each bin of a spectrogram is the singer's.
+"""A network that estimates masks for the vocals in a stereo spectrogram.
 
-The input is the magnitudes of the middle (L + R), the side (L - R), the left and the right, from
-spectra with a window of 93 ms. The outputs are two masks in [0, 1], which multiply the spectra of
-the middle and of the side; phases are the mixture's. The input so holds both a voice's position in
-the stereo image and its partials.
+The input is the magnitudes, with windows of 93 ms, of the mid (L + R), side (L - R), left and right
+signals, which show the positions of voices in the stereo image and their partials. The output is a
+mask in [0, 1] for the mid and one for the side signal. The vocals are the mixture's spectra
+multiplied by the masks, with the phases of the mixture.
 
-The network is a U-Net of *time-frequency convolutions* whose blocks also see the whole spectrum of
-a frame through a bottleneck, the *time-distributed fully-connected* layers of Choi, Kim, Chung, Lee
-and Jung, "Investigating U-Nets with various intermediate blocks for spectrogram-based singing voice
-separation" (ISMIR 2020).
+The network is a U-Net of time-frequency convolutions. Its blocks also contain the time-distributed
+fully-connected layers, with a bottleneck, of Choi, Kim, Chung, Lee and Jung, "Investigating U-Nets
+with various intermediate blocks for spectrogram-based singing voice separation" (ISMIR 2020).
 
-Deviations: masks instead of spectra, which need less data; additions instead of concatenations
-across the U; and, to run on two CPU cores, four neighbouring bins are folded into channels at the
-start and unfolded at the end, and bins above 11 kHz take the mean of the highest masks below.
+Deviations: the network estimates masks instead of spectra, which needs less training data; skip
+connections are added instead of concatenated. To be fast on two CPU cores, it folds four
+neighbouring bins into channels at the start and unfolds them at the end, and uses the mean of the
+highest masks for all bins above 11 kHz.
 
-An output frame depends on :attr:`MaskNetConfig.context_frames` frames to either side, and on the
-window's start modulo :attr:`MaskNetConfig.stride_frames`: windows that respect both give the same
-result as the whole recording.
+An output frame depends on :attr:`MaskNetConfig.context_frames` frames on each side, and on the
+start of the window modulo :attr:`MaskNetConfig.stride_frames`. Windows that respect both give the
+same result as the whole recording.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ from torch.nn import functional as F
 from inference_service.checkpoint import Network
 
 VIEWS: Final = 4
-"""Number of input spectra: middle, side, left and right."""
+"""Mid, side, left and right."""
 
 COMPRESSION: Final = 0.3
-"""Exponent of the magnitudes, which brings them closer to loudness."""
+"""Exponent that makes magnitudes approximate loudness."""
 
 
 @dataclass(frozen=True, slots=True)
 class MaskNetConfig:
-    """Sizes.
+    """Sizes of the network.
 
     Attributes
     ----------
     sample_rate_hz, fft_samples, hop_samples : int
-        Parameters of the spectra, which use Hann windows.
+        Parameters of the spectra, with Hann windows.
     bins : int
-        Number of bins with masks of their own, from the lowest.
+        Number of bins with individual masks; higher bins share the mean of the highest of these.
     fold : int
-        Neighbouring bins that are folded into channels.
+        Number of neighbouring bins folded into channels.
     channels : tuple of int
-        Channels at each depth of the U, from the finest.
+        Number of channels at each depth of the U-Net, from the top.
     waist : int
-        Factor by which the bottleneck narrows a frame's spectrum.
+        Bottleneck factor of the fully-connected layers.
     """
 
     sample_rate_hz: int = 44_100
@@ -66,13 +66,13 @@ class MaskNetConfig:
 
     @property
     def stride_frames(self) -> int:
-        """Number of frames in one frame of the deepest layer."""
+        """Number of input frames for one frame of the deepest layer."""
         return int(2 ** (len(self.channels) - 1))
 
     @property
     def context_frames(self) -> int:
-        """The number of frames to either side that an output depends on, in whole strides."""
-        convolutions = 4  # in a block, each of which sees one frame to either side
+        """Number of frames on each side that an output depends on, rounded up to whole strides."""
+        convolutions = 4  # in a block, each with one frame of context on each side
         frames, stride = 2, 1
         for depth in range(len(self.channels)):
             deepest = depth == len(self.channels) - 1
@@ -82,7 +82,7 @@ class MaskNetConfig:
 
 
 class MaskNet(Network):
-    """Spectra ``(B, 2, T, F)`` of middle and side to masks of the same shape."""
+    """Spectra ``(B, 2, T, F)`` of mid and side to their masks; see :meth:`transform`."""
 
     config_class = MaskNetConfig
     config: MaskNetConfig
@@ -113,7 +113,7 @@ class MaskNet(Network):
         self.heads = nn.Conv2d(2 * VIEWS, 2, 3, padding=1)
 
     def transform(self, samples: Tensor) -> Tensor:
-        """Return complex spectra ``(B, 2, T, F)`` of middle and side, T = N // hop + 1."""
+        """Return spectra ``(B, 2, T, F)`` of mid and side, T = N // hop + 1, of ``(B, 2, N)``."""
         left, right = samples.unbind(1)
         both = torch.stack([(left + right) / 2, (left - right) / 2], 1)
         spectra = torch.stft(
@@ -127,7 +127,7 @@ class MaskNet(Network):
         return spectra.reshape(*both.shape[:2], *spectra.shape[1:]).transpose(2, 3)
 
     def restore(self, spectra: Tensor, length: int) -> Tensor:
-        """Return samples ``(B, 2, length)`` from spectra of middle and side."""
+        """Return samples ``(B, 2, length)`` for spectra of mid and side."""
         samples = torch.istft(
             spectra.transpose(2, 3).flatten(0, 1),
             self.config.fft_samples,
@@ -158,7 +158,7 @@ class MaskNet(Network):
         return torch.cat([masks, highest.expand(-1, -1, -1, above)], -1)
 
     def _view(self, spectra: Tensor) -> Tensor:
-        """Return compressed magnitudes ``(B, 4, T, bins)`` of spectra ``(B, 2, T, F)``."""
+        """Return compressed magnitudes ``(B, 4, T, bins)`` for spectra ``(B, 2, T, F)``."""
         middle, side = spectra[..., : self.config.bins].unbind(1)
         views = torch.stack([middle, side, middle + side, middle - side], 1).abs()
         views = (views + 1e-5) ** COMPRESSION
@@ -168,7 +168,7 @@ class MaskNet(Network):
 
 
 class _Block(nn.Module):
-    """Convolutions, the bottleneck over each frame's spectrum, convolutions: ``(B, C, T, P)``."""
+    """Convolutions, fully-connected layers over frequency, convolutions: ``(B, C, T, P)``."""
 
     def __init__(self, channels: int, places: int, waist: int) -> None:
         super().__init__()
@@ -191,7 +191,7 @@ class _Block(nn.Module):
 
 
 class _Convolutions(nn.Module):
-    """A residual block of two convolutions."""
+    """Two convolutions with a residual connection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -1,11 +1,11 @@
-"""Separation by the network of this package: vocals and accompaniment, with nothing to download.
+"""Separation of vocals and accompaniment by the bundled network :class:`MaskNet`.
 
-The recording is heard in windows whose seams leave no trace: what a window's edges may not know is
-left out, and the network sees each frame at the same place of its stride as it would in the whole.
-Memory beside the stems is that of one window.
+The recording is processed in windows without audible seams: the parts of a window that lack context
+are discarded, and windows are aligned with the network's stride, so that the result equals that for
+the whole recording. Memory in addition to the stems is that of one window.
 
-Each window is heard forwards and backwards, and the voice is the mean of both: two opinions whose
-errors differ (experiment 008).
+Each window is processed forwards and backwards in time, and the results are averaged, since their
+errors differ (``model_zoo/experiments/008-separator.md``).
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from inference_service.settings import ModelSettings
 
 WINDOW_S: Final = 20.0
 LEVEL: Final = 0.1
-"""The root of the mean square that recordings are brought to before they are heard."""
+"""RMS level to which recordings are scaled before separation."""
 
 SILENCE: Final = 1e-5
-"""Below this level nothing is looked for."""
+"""A recording with a lower RMS level is treated as silent."""
 
 
 class MaskingSeparator:
-    """Satisfies ``pipeline.stages.Separator`` with the stems "vocals" and "accompaniment".
+    """A ``pipeline.stages.Separator`` with the stems "vocals" and "accompaniment".
 
-    They sum to the mixture. Deterministic, and holds no state beside the network's weights.
+    The stems sum to the mixture. Deterministic and stateless.
 
     Parameters
     ----------
     network : MaskNet
     device : torch.device or str
     window_s : float
-        How much is heard at once, at least; more on top for what windows share.
+        Length of a window without its overlap.
     """
 
     stems: Final = ("vocals", "accompaniment")
@@ -103,7 +103,7 @@ class MaskingSeparator:
     def _hear(
         self, samples: Samples, length: int, gain: float, report: Report
     ) -> Iterator[tuple[Window, Samples]]:
-        """Yield the vocals of windows, shape (C, N), of samples that silence follows."""
+        """Yield the vocals of each window, shape (C, N); the samples are padded with silence."""
         windows = list(iterate_windows(length, self._size, 2 * self._margin))
         for number, window in enumerate(windows):
             report(number / len(windows))
@@ -114,7 +114,7 @@ class MaskingSeparator:
 
     @torch.inference_mode()
     def _extract_vocals(self, samples: Samples) -> Samples:
-        """Samples (C, N) of two channels, one, or more, to the vocals in each."""
+        """Return the vocals in each channel of samples, shape (C, N)."""
         left, right = samples[0], samples[min(1, len(samples) - 1)]
         forwards = torch.from_numpy(np.stack([left, right]))
         both = torch.stack([forwards, forwards.flip(-1)]).to(self._device)
