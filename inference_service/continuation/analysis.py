@@ -38,22 +38,6 @@ _FROM_THE_FIRST: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Cadence:
-    """The end of a phrase.
-
-    Attributes
-    ----------
-    bar : int
-        Index among the analysed bars.
-    kind : str
-        ``authentic``, ``plagal``, ``deceptive``, ``half`` or ``none``, by the last two chords.
-    """
-
-    bar: int
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
 class Habits:
     """Statistics of a melody, each a distribution; empty if there is nothing to count.
 
@@ -91,8 +75,6 @@ class Analysis:
         Degrees of each bar in the key at the end.
     melody : tuple of MelodyBar
         Melody of each bar.
-    cadences : tuple of Cadence
-        Cadence of each phrase.
     bars_into_phrase : int
         Number of bars since the last phrase ended.
     habits : Habits
@@ -110,7 +92,6 @@ class Analysis:
     tonic: int
     slots: tuple[Slots, ...]
     melody: tuple[MelodyBar, ...]
-    cadences: tuple[Cadence, ...]
     bars_into_phrase: int
     habits: Habits
     low: int
@@ -122,11 +103,6 @@ class Analysis:
     def degrees(self) -> tuple[str, ...]:
         """The degrees in order, without immediate repetitions."""
         return tuple(list_changes(self.slots))
-
-    @property
-    def functions(self) -> tuple[str, ...]:
-        """The function of each of :attr:`degrees`."""
-        return tuple(find_function(degree) for degree in self.degrees)
 
     @property
     def has_melody(self) -> bool:
@@ -176,7 +152,6 @@ def analyse(score: Score, melody: Sequence[ScoreNote]) -> Analysis:
         tonic=tonic,
         slots=tuple(slots),
         melody=tuple(lines),
-        cadences=tuple(Cadence(end, name_cadence(slots, end, key)) for end in ends),
         bars_into_phrase=len(bars) - 1 - ends[-1] if ends else len(bars) % PHRASE_BARS,
         habits=describe_habits(lines),
         low=int(np.percentile(pitches, 3)),

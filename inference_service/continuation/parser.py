@@ -61,11 +61,6 @@ class Reading:
     surprise_bits: tuple[float, ...]
     choices: tuple[Choice, ...]
 
-    @property
-    def is_sentence(self) -> bool:
-        """Whether the words are a sentence of the grammar."""
-        return self.surprise_bits[-1] < inf
-
 
 class Parser:
     """Parser for the sentences of one grammar.

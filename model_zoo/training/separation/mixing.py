@@ -9,7 +9,7 @@ neural networks through data augmentation and network blending", ICASSP 2017).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -71,12 +71,6 @@ class Mix:
     vocals: Samples
     accompaniment: Samples
     limit_hz: float
-
-
-def iterate_mixes(recordings: Recordings, random: Generator, length_s: float) -> Iterator[Mix]:
-    """Yield mixes without end."""
-    while True:
-        yield draw_mix(recordings, random, length_s)
 
 
 def draw_mix(recordings: Recordings, random: Generator, length_s: float) -> Mix:

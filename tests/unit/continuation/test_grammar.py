@@ -97,7 +97,7 @@ def test_every_sentence_can_be_parsed_back(genotype: list[float]) -> None:
     if not derivation.is_complete:
         return
     reading = Parser(probabilities).read(derivation.words)
-    assert reading.is_sentence
+    assert reading.choices
     likely = sum(_bits(probabilities, choice) for choice in reading.choices)
     assert likely <= sum(_bits(probabilities, choice) for choice in derivation.choices) + 1e-9
     assert _replay(probabilities, reading.choices) == derivation.words
@@ -125,7 +125,7 @@ def test_the_probabilities_of_all_sentences_sum_to_one() -> None:
     for length in range(1, 6):
         for words in itertools.product(grammar.words, repeat=length):
             reading = parser.read(words)
-            if reading.is_sentence:
+            if reading.choices:
                 total += 2 ** -sum(reading.surprise_bits)
     assert total == pytest.approx(1.0)
 
@@ -139,17 +139,17 @@ def test_surprise_is_of_all_parses_together() -> None:
 
 def test_what_is_no_sentence() -> None:
     parser = Parser(Probabilities(decode_grammar(HARMONY), {}))
-    assert not parser.read(["I", "V"]).is_sentence, "it is not at its end"
+    assert not parser.read(["I", "V"]).choices, "it is not at its end"
     reading = parser.read(["I", "I", "V"])
     assert reading.surprise_bits[0] < inf
     assert reading.surprise_bits[1:] == (inf, inf, inf)
-    assert not parser.read([]).is_sentence
+    assert not parser.read([]).choices
 
 
 def test_long_sentences_neither_vanish_nor_overflow() -> None:
     parser = Parser(Probabilities(decode_grammar(HARMONY), {}))
     reading = parser.read(["I", "V", "I"] * 400)
-    assert reading.is_sentence
+    assert reading.choices
     assert len(reading.choices) == 4 * 400
     each_bits = 1 + 1 + log2(3) + 1  # last phrase or not, no middle, the opening, the cadence
     assert sum(reading.surprise_bits) == pytest.approx(400 * each_bits)

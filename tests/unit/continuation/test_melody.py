@@ -89,7 +89,7 @@ def test_any_melody_on_the_grid_can_be_written_parsed_and_read(
     written = write_melody(GRAMMAR, bars, _harmony_at)
     for words in written:
         grammar = start_at(GRAMMAR, [f"bar_{beats}"])
-        assert Parser(Probabilities(grammar, {})).read(words).is_sentence
+        assert Parser(Probabilities(grammar, {})).read(words).choices
     words = [word for bar in written for word in bar]
     read = read_melody(words, [], [beats] * 3, _harmony_at, 0, _first(bars))
     assert len(read) == 3
@@ -111,6 +111,6 @@ def test_every_sentence_fills_its_bars_and_can_be_parsed_back(beats: int) -> Non
     for _ in range(20):
         made = derive(likely, random.random(200).tolist())
         assert made.is_complete
-        assert Parser(likely).read(made.words).is_sentence
+        assert Parser(likely).read(made.words).choices
         bars = read_melody(made.words, [], [beats] * 4, _harmony_at, 0)
         assert [sum(p.stop - p.start for p in bar.pieces) for bar in bars] == [beats * TICKS] * 4

@@ -16,7 +16,7 @@ from inference_service.audio.waveform import Samples, Waveform
 from inference_service.checkpoint import load_network
 from inference_service.separation.mask_network import MaskNet, MaskNetConfig
 from model_zoo.training.separation.evaluate import evaluate, format_table, halve
-from model_zoo.training.separation.mixing import Mix, draw_mix, iterate_mixes
+from model_zoo.training.separation.mixing import Mix, draw_mix
 from model_zoo.training.separation.recordings import (
     KARAOKE_LIMIT_HZ,
     RATE_HZ,
@@ -78,6 +78,14 @@ def test_every_mix_has_one_level_and_size(recordings: Recordings) -> None:
     assert 0 < silent < 20, "some have no singer"
 
 
+def draw_sung_mix(recordings: Recordings) -> Mix:
+    """Return the first mix of a fixed seed in which somebody sings."""
+    random = np.random.default_rng(5)
+    while not (mix := draw_mix(recordings, random, 1.0)).vocals.any():
+        pass
+    return mix
+
+
 def test_silence_has_a_loss() -> None:
     silence = np.zeros((2, RATE_HZ), np.float32)
     loss = compute_loss(MaskNet(TINY), [Mix(silence, silence, RATE_HZ / 2)], torch.device("cpu"))
@@ -95,9 +103,7 @@ def test_the_loss_is_least_for_the_true_masks(recordings: Recordings) -> None:
         def forward(self, spectra: torch.Tensor) -> torch.Tensor:
             return torch.full(spectra.shape, self.share)
 
-    mix = next(
-        mix for mix in iterate_mixes(recordings, np.random.default_rng(5), 1.0) if mix.vocals.any()
-    )
+    mix = draw_sung_mix(recordings)
     alone = [type(mix)(mix.vocals, np.zeros_like(mix.vocals), mix.limit_hz)]
     losses = [compute_loss(Fixed(share), alone, torch.device("cpu")) for share in (0.0, 0.5, 1.0)]
     assert losses[0] > losses[1] > losses[2]
@@ -106,9 +112,7 @@ def test_the_loss_is_least_for_the_true_masks(recordings: Recordings) -> None:
 
 def test_what_karaoke_cannot_say_does_not_count(recordings: Recordings) -> None:
     network = MaskNet(TINY).eval()
-    mix = next(
-        mix for mix in iterate_mixes(recordings, np.random.default_rng(5), 1.0) if mix.vocals.any()
-    )
+    mix = draw_sung_mix(recordings)
     hiss = np.stack([build_tone(12_000.0, 1.0)] * 2) * np.float32(0.1)
     heard, unheard = (
         compute_loss(
@@ -139,11 +143,11 @@ def test_the_loss_falls_and_the_figures_rise(recordings: Recordings) -> None:
     network, device = MaskNet(TINY), torch.device("cpu")
     before = measure(network.eval(), recordings.dev, device)
     optimiser = torch.optim.AdamW(network.parameters(), 5e-3)
-    mixes = iterate_mixes(recordings, np.random.default_rng(0), 0.5)
+    random = np.random.default_rng(0)
     found = []
     for _ in range(40):
         network.train()
-        loss = compute_loss(network, [next(mixes) for _ in range(2)], device)
+        loss = compute_loss(network, [draw_mix(recordings, random, 0.5) for _ in range(2)], device)
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         optimiser.step()
