@@ -17,14 +17,13 @@ from inference_service.errors import Internal, NotabotError, NotReady
 from inference_service.pipeline.options import ContinueOptions, TranscribeOptions
 from inference_service.progress import Stage
 from inference_service.server.app import MAX_MESSAGE_BYTES
-from inference_service.server.convert import (
-    CHUNK_BYTES,
-    decode_progress,
+from inference_service.server.convert.errors import DETAILS_KEY, decode_error
+from inference_service.server.convert.events import CHUNK_BYTES, decode_progress
+from inference_service.server.convert.models import model_state
+from inference_service.server.convert.options import (
     encode_continue_request,
     encode_transcribe_options,
-    model_state,
 )
-from inference_service.server.convert.errors import DETAILS_KEY, decode_error
 
 _KEEPALIVE: Final = (
     ("grpc.keepalive_time_ms", 3_000),

@@ -12,7 +12,7 @@ import grpc
 from notabot.v1 import models_pb2, models_pb2_grpc
 
 from inference_service.engine.service import Engine
-from inference_service.server.convert import encode_model
+from inference_service.server.convert.models import encode_model
 
 _PAGE_BYTES: Final = 4096
 _STATM: Final = Path("/proc/self/statm")

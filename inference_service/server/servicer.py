@@ -20,13 +20,11 @@ from inference_service.engine.service import Engine, Rendered
 from inference_service.engine.worker import Update
 from inference_service.errors import AudioEmpty, AudioTooLarge, DeadlineExceeded, InvalidOptions
 from inference_service.pipeline.options import TranscribeOptions
-from inference_service.server.convert import (
+from inference_service.server.convert.events import encode_artifact, encode_result, encode_update
+from inference_service.server.convert.options import (
     decode_continue_options,
     decode_render_options,
     decode_transcribe_options,
-    encode_artifact,
-    encode_result,
-    encode_update,
 )
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]

@@ -1,9 +1,8 @@
-"""Protobuf messages to domain values and back."""
+"""Options of requests, written and read."""
 
 from __future__ import annotations
 
 import math
-from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from notabot.v1 import transcription_pb2
 
 from inference_service import errors
 from inference_service.continuation.options import ContinuationOptions, Style
-from inference_service.errors import NotabotError
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
@@ -24,17 +22,12 @@ from inference_service.pipeline.options import (
     RenderOptions,
     TranscribeOptions,
 )
-from inference_service.pipeline.render import Artifact
-from inference_service.progress import Stage
-from inference_service.server.convert import (
-    CHUNK_BYTES,
+from inference_service.server.convert.options import (
     decode_continue_options,
     decode_transcribe_options,
-    encode_artifact,
     encode_continue_request,
     encode_transcribe_options,
 )
-from inference_service.server.convert.errors import decode_error, encode_error
 
 OPTIONS = st.builds(
     TranscribeOptions,
@@ -49,24 +42,6 @@ OPTIONS = st.builds(
         st.sampled_from(list(Paper)),
     ),
 )
-
-
-@pytest.mark.parametrize(
-    ("ours", "theirs", "prefix"),
-    [
-        (Preset, transcription_pb2.Preset, "PRESET_"),
-        (View, transcription_pb2.View, "VIEW_"),
-        (Paper, transcription_pb2.Paper, "PAPER_"),
-        (Format, transcription_pb2.Format, "FORMAT_"),
-        (Style, transcription_pb2.Style, "STYLE_"),
-        (Stage, transcription_pb2.Stage, "STAGE_"),
-    ],
-)
-def test_enumerations_have_the_members_of_the_contract(
-    ours: type[StrEnum], theirs: Any, prefix: str
-) -> None:
-    names = {name.removeprefix(prefix) for name in theirs.keys()} - {"UNSPECIFIED"}  # noqa: SIM118
-    assert set(ours.__members__) == names
 
 
 @given(OPTIONS)
@@ -124,39 +99,3 @@ def test_a_continuation_out_of_range_is_refused(option: str, wrong: dict[str, An
     with pytest.raises(errors.InvalidOptions) as raised:
         decode_continue_options(transcription_pb2.ContinueRequest(**wrong))
     assert raised.value.params["option"] == option
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        errors.AudioTooLong("too long", limit_s=900.0),
-        errors.AudioTooLarge("too large", limit_bytes=10, size_bytes=11),
-        errors.QueueFull("full", retry_after_s=12.5),
-        errors.ModelUnknown("unknown", task="song", model="x"),
-        errors.Internal("broken"),
-    ],
-)
-def test_errors_survive_the_way_back(error: NotabotError) -> None:
-    again = decode_error(encode_error(error))
-    assert type(again) is type(error)
-    assert again is not None
-    assert (again.cause, again.params) == (error.cause, error.params)
-
-
-def test_foreign_details_are_no_error_of_ours() -> None:
-    status = encode_error(errors.AudioSilent("silent"))
-    del status.details[:]
-    assert decode_error(status) is None
-
-
-@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, 200_000])
-def test_files_are_cut_and_joined(size: int) -> None:
-    data = bytes(range(256)) * (size // 256 + 1)
-    artifact = Artifact("a.bin", "application/octet-stream", data[:size])
-    chunks = [event.artifact for event in encode_artifact(artifact)]
-    assert b"".join(chunk.data for chunk in chunks) == artifact.data
-    assert [chunk.last for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
-    assert [chunk.media_type for chunk in chunks] == [artifact.media_type] + [""] * (
-        len(chunks) - 1
-    )
-    assert max(len(chunk.data) for chunk in chunks) <= CHUNK_BYTES

@@ -1,0 +1,137 @@
+"""Options of requests, read by the service and written by its client."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from notabot.v1 import transcription_pb2
+
+from inference_service.continuation.options import ContinuationOptions, Style
+from inference_service.errors import InvalidOptions
+from inference_service.notation.page import Paper
+from inference_service.notation.views import View
+from inference_service.pipeline.options import (
+    DEFAULT_CONTINUATION_FORMATS,
+    DEFAULT_FORMATS,
+    ContinueOptions,
+    Format,
+    Preset,
+    RenderOptions,
+    TranscribeOptions,
+    clean_title,
+)
+from inference_service.server.convert.enums import by_number, protocol_name
+
+_PRESETS: Final = by_number(Preset, transcription_pb2.Preset.Value)
+_VIEWS: Final = by_number(View, transcription_pb2.View.Value)
+_FORMATS: Final = by_number(Format, transcription_pb2.Format.Value)
+_PAPERS: Final = by_number(Paper, transcription_pb2.Paper.Value)
+_STYLES: Final = by_number(Style, transcription_pb2.Style.Value)
+
+
+def decode_transcribe_options(message: transcription_pb2.TranscribeOptions) -> TranscribeOptions:
+    """Read the options of a transcription.
+
+    Raises
+    ------
+    InvalidOptions
+        If a value is unknown or outside its range.
+    """
+    preset = _PRESETS.get(message.preset)
+    if preset is None:
+        raise InvalidOptions(f"unknown preset {message.preset}", option="preset")
+    return TranscribeOptions(preset, decode_render_options(message.render))
+
+
+def decode_render_options(
+    message: transcription_pb2.RenderOptions, default: frozenset[Format] = DEFAULT_FORMATS
+) -> RenderOptions:
+    """Read the options of a rendering; without formats, the default ones apply.
+
+    Raises
+    ------
+    InvalidOptions
+        If a value is unknown or outside its range.
+    """
+    view = _VIEWS.get(message.view)
+    if view is None:
+        raise InvalidOptions(f"unknown view {message.view}", option="view")
+    paper = _PAPERS.get(message.paper)
+    if paper is None:
+        raise InvalidOptions(f"unknown paper {message.paper}", option="paper")
+    formats = frozenset(_FORMATS.get(number) for number in message.formats)
+    known = frozenset(fmt for fmt in formats if fmt is not None)
+    if known != formats:
+        raise InvalidOptions("unknown format", option="formats")
+    return RenderOptions(
+        view=view,
+        transpose_semitones=message.transpose_semitones,
+        formats=known or default,
+        title=clean_title(message.title),
+        simple_chords=message.simple_chords,
+        paper=paper,
+    )
+
+
+def decode_continue_options(message: transcription_pb2.ContinueRequest) -> ContinueOptions:
+    """Read the options of a continuation.
+
+    Raises
+    ------
+    InvalidOptions
+        If a value is unknown or outside its range.
+    """
+    style = _STYLES.get(message.style)
+    if style is None:
+        raise InvalidOptions(f"unknown style {message.style}", option="style")
+    default = ContinuationOptions()
+    kept = message.context_measures
+    return ContinueOptions(
+        ContinuationOptions(
+            measures=message.measures or default.measures,
+            style=style,
+            seed=message.seed,
+            boldness=message.boldness,
+            context_measures=(
+                kept if message.HasField("context_measures") else default.context_measures
+            ),
+            alternatives=message.alternatives,
+        ),
+        decode_render_options(message.render, DEFAULT_CONTINUATION_FORMATS),
+    )
+
+
+def encode_transcribe_options(options: TranscribeOptions) -> transcription_pb2.TranscribeOptions:
+    """Write the options of a transcription."""
+    return transcription_pb2.TranscribeOptions(
+        preset=protocol_name(options.preset), render=encode_render_options(options.render)
+    )
+
+
+def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOptions:
+    """Write the options of a rendering."""
+    return transcription_pb2.RenderOptions(
+        view=protocol_name(options.view),
+        transpose_semitones=options.transpose_semitones,
+        formats=[protocol_name(fmt) for fmt in sorted(options.formats)],
+        title=options.title,
+        simple_chords=options.simple_chords,
+        paper=protocol_name(options.paper),
+    )
+
+
+def encode_continue_request(
+    result_id: str, options: ContinueOptions
+) -> transcription_pb2.ContinueRequest:
+    """Write what :func:`decode_continue_options` reads."""
+    music = options.music
+    return transcription_pb2.ContinueRequest(
+        result_id=result_id,
+        measures=music.measures,
+        style=protocol_name(music.style),
+        seed=music.seed,
+        boldness=music.boldness,
+        context_measures=music.context_measures,
+        alternatives=music.alternatives,
+        render=encode_render_options(options.render),
+    )
