@@ -1,1 +1,1 @@
-"""Music to learn from: a file for each source, one form for all (:mod:`.piece`)."""
+"""Sources of training music: a module for each, all of which yield a :class:`.piece.Piece`."""

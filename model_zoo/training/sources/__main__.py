@@ -1,6 +1,6 @@
-"""``python -m model_zoo.training.sources SOURCE [FOLDER]``: what a source holds, and is kept of it.
+"""``python -m model_zoo.training.sources SOURCE [FOLDER]``: survey what a source yields and why.
 
-SOURCE is a folder of files, or a source's name. Nothing is written.
+SOURCE is a folder of files or the name of a source. Prints counts; nothing is written.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.sources")
     parser.add_argument("source", help=f"a folder, or one of {', '.join(NAMES)}")
-    parser.add_argument("folder", type=Path, nargs="?", help="where a set of recordings lies")
+    parser.add_argument("folder", type=Path, nargs="?", help="the folder of a set of recordings")
     parser.add_argument(
         "--data", type=Path, default=data_folder(), help="with the folder symbolic/"
     )
-    parser.add_argument("--limit", type=int, help="read so many entries only")
-    parser.add_argument("--free", action="store_true", help="only what shipped weights may learn")
+    parser.add_argument("--limit", type=int, help="maximum number of entries to read")
+    parser.add_argument(
+        "--free", action="store_true", help="only pieces whose licence allows published weights"
+    )
     parser.add_argument("--list", action="store_true", help="name every piece that is kept")
     options = parser.parse_args(arguments)
     report = SurveyReport()
@@ -48,7 +50,7 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
 
 
 def describe(report: SurveyReport) -> list[str]:
-    """Return a report's lines of text."""
+    """Return the report as lines of text."""
     lines = [f"{report.entries} entries, {report.kept} kept, {report.hours:.1f} h"]
     tables = {
         "left out": report.dropped,

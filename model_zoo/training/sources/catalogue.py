@@ -1,4 +1,4 @@
-"""Every source by its name, and folders of files of any kind."""
+"""Looks up sources by name, and lists folders of mixed files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from model_zoo.training.sources.midi_folder import list_midi
 from model_zoo.training.sources.music21_corpus import list_music21
 from model_zoo.training.sources.openewld import list_openewld
 from model_zoo.training.sources.openscore import list_openscore
-from model_zoo.training.sources.piece import NOBODY_SAYS, Licence
+from model_zoo.training.sources.piece import UNSTATED, Licence
 from model_zoo.training.sources.pop909 import list_pop909
 from model_zoo.training.sources.recordings import READERS, list_recordings
 from model_zoo.training.sources.survey import Entry
@@ -26,18 +26,27 @@ ARCHIVES: Final[dict[str, tuple[str, Callable[[Path], Iterator[Entry]]]]] = {
     "openewld": ("openewld.zip", list_openewld),
     "groove": ("groove_midi.zip", list_grooves),
 }
-"""The archives in a data folder's ``symbolic``, and who lists each."""
+"""For each archive in the data folder's ``symbolic``: its file name and its reader."""
 
 NAMES: Final = (*ARCHIVES, "music21", *READERS)
 
 
 def list_source(name: str, symbolic: Path, folder: Path | None) -> Iterator[Entry]:
-    """List a source by its name; a set of recordings lies in ``folder``.
+    """List the entries of the source called ``name``.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`NAMES`.
+    symbolic : Path
+        Folder of the archives.
+    folder : Path or None
+        Folder of a set of recordings, or of a copy of music21's corpus.
 
     Raises
     ------
     ValueError
-        If it is none of :data:`NAMES`, or recordings without a folder.
+        If the name is unknown, or a set of recordings is asked for without its folder.
     """
     if name in ARCHIVES:
         archive, list_archive = ARCHIVES[name]
@@ -49,8 +58,8 @@ def list_source(name: str, symbolic: Path, folder: Path | None) -> Iterator[Entr
     return list_recordings(name, folder)
 
 
-def list_folder(folder: Path, licence: Licence = NOBODY_SAYS) -> Iterator[Entry]:
-    """List a folder's MIDI and Guitar Pro files, and Hooktheory's JSON, in subfolders too."""
+def list_folder(folder: Path, licence: Licence = UNSTATED) -> Iterator[Entry]:
+    """List the MIDI, Guitar Pro and Hooktheory files below ``folder``."""
     clips = sorted([*folder.rglob("Hooktheory*.json"), *folder.rglob("Hooktheory*.json.gz")])
     return chain(
         list_midi(folder, licence),

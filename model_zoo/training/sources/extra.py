@@ -1,4 +1,4 @@
-"""Libraries that only the reading of some sources needs: the extra ``training``."""
+"""Imports libraries of the extra ``training``, which only some sources need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def load_extra(name: str) -> Any:
     Raises
     ------
     MissingExtra
-        With what to install.
+        If it cannot be imported; the message says how to install it.
     """
     try:
         return importlib.import_module(name)

@@ -1,11 +1,12 @@
-"""What is wrong with files from anywhere, each fault with a filter of its own.
+"""Filters for the faults of files from unknown authors, one for each fault.
 
-Some filters mend a piece or take lines and notes out of it: ``Piece -> Piece``. Others say whether
-a whole one is of use: ``Piece -> bool``. :mod:`.survey` applies them in order and counts what each
-of them takes. All are pure; :class:`Known` alone remembers what it has seen.
+Some filters repair a piece or remove lines and notes from it (``Piece -> Piece``). Others decide
+whether a whole piece is usable (``Piece -> bool``). :mod:`.survey` applies them in order and counts
+what each removes. All are pure functions, except that :class:`Known` remembers what it has seen.
 
-Ranges of instruments are those that players reach, with downtuned strings and harmonics, not those
-of good writing. The other limits are as wide as music that somebody plays.
+The limits were set by hand. Instrument ranges are what players can reach, including downtuned
+strings and harmonics, rather than what orchestration books recommend; the other limits are wide
+enough for any music that people play.
 """
 
 from __future__ import annotations
@@ -42,41 +43,41 @@ RANGES: Final = {
     "winds": (33, 108),
     "synth": (12, 120),
 }
-"""Lowest and highest pitch that each family sounds."""
+"""Lowest and highest pitch of each family."""
 
 VOICES: Final = {"guitar": 8, "bass": 4, "voice": 8, "brass": 8, "winds": 8}
-"""How many notes of a line sound at once, at most; of other families, :data:`MANY_VOICES`."""
+"""Maximum number of simultaneous notes in a line; :data:`MANY_VOICES` for other families."""
 
 MANY_VOICES: Final = 24
 UNPITCHED: Final = range(115, 128)
-"""Programs of woodblocks, reversed cymbals, birds and helicopters: sounds without a pitch."""
+"""Programs without a pitch: woodblocks, reversed cymbals, birds, helicopters."""
 
 DURATION_S: Final = (0.01, 30.0)
 ODD_SHARE: Final = 0.3
-"""A line of which so much is out of range names the wrong instrument."""
+"""A line with a larger share of its notes out of range names the wrong instrument."""
 
 MIN_LINE_NOTES: Final = 4
 MIN_NOTES: Final = 16
 MIN_LENGTH_S: Final = 10.0
 BPM: Final = (30.0, 300.0)
 TEMPO_RATIO: Final = 6.0
-"""Between a piece's slowest and fastest beats, but for a hundredth of each."""
+"""Maximum ratio of the longest to the shortest beat, ignoring 1 % at each end."""
 
 ONSETS_PER_S: Final = (0.3, 25.0)
 
 FOLLOWED: Final = 0.3
-"""How much onsets gather about the beats that they follow, at least; POP909's do at 0.5 to 1, and
-at 0.03 about beats of another tempo."""
+"""Minimum :func:`concentration` of onsets that follow the beats. It is 0.5 to 1 for POP909, and
+0.03 if POP909's notes are measured against beats of another tempo."""
 
 PERCUSSION: Final = range(35, 82)
 """General MIDI's percussion keys."""
 
 OTHER_DRUMS: Final = {
-    22: 42, 26: 46, 58: 43,  # Roland's TD: the hi-hat's edge, closed and open; a tom's rim
+    22: 42, 26: 46, 58: 43,  # Roland TD: hi-hat edge, closed and open; tom rim
     27: 75, 28: 39, 29: 42, 30: 46, 31: 37, 32: 37, 33: 37, 34: 53,  # GS: clicks and scratches
     82: 70, 83: 53, 84: 53, 85: 75, 86: 63, 87: 64,  # GS: shaker, bells, castanets, surdos
 }  # fmt: skip
-"""Keys beside General MIDI's, and what of it sounds most like them."""
+"""Percussion keys outside General MIDI, each with the General MIDI key that sounds most like it."""
 
 _DRUM_NAMES: Final = re.compile(
     r"\b(?:drum ?(?:s|kit|set)?|perc(?:ussions?)?|batterie|bateria|batteria|schlagzeug)\b"
@@ -84,13 +85,14 @@ _DRUM_NAMES: Final = re.compile(
 _SHINGLE: Final = 8
 _SAMPLING: Final = 4
 _SIMILAR: Final = 0.25
-"""Of a fingerprint, how much two versions share; of POP909's songs, 99 in 100 share less than 0.13
-with any other, and versions with other tempos, keys and slips of the hand more than 0.25."""
+"""Minimum share of a fingerprint that two versions of a work have in common. 99 % of POP909's songs
+share less than 0.13 with any other song. Versions of one song made with another tempo, another key
+and wrong notes share more than 0.25."""
 _FEW: Final = 8
 
 
 def name_drums(piece: Piece) -> Piece:
-    """Make drums of lines that are called so and are not on the drums' channel."""
+    """Mark lines as drums that are named like drums but are not on the drum channel."""
 
     def name(line: Line) -> Line:
         called = _DRUM_NAMES.search(line.name.casefold()) is not None
@@ -103,7 +105,7 @@ def name_drums(piece: Piece) -> Piece:
 
 
 def map_drums(piece: Piece) -> Piece:
-    """Translate other makers' percussion keys to General MIDI; leave out those nobody knows."""
+    """Translate vendors' percussion keys to General MIDI; drop unknown keys."""
 
     def translate(line: Line) -> Line:
         if line.role != "drums":
@@ -116,16 +118,16 @@ def map_drums(piece: Piece) -> Piece:
 
 
 def drop_effects(piece: Piece) -> Piece:
-    """Leave out lines of noises: what has no pitch has no notes to label."""
+    """Drop lines of sound effects: they have no pitch, hence no notes to label."""
     kept = [line for line in piece.lines if line.program is None or line.program not in UNPITCHED]
     return replace(piece, lines=tuple(kept))
 
 
 def drop_odd_notes(piece: Piece) -> Piece:
-    """Leave out notes that the instrument does not have, or too short or long to be meant.
+    """Drop notes outside the instrument's range, and notes of implausible duration.
 
-    Where a key is struck while it sounds, the earlier note ends there; where it is struck twice at
-    once, one is kept. A line that is out of range for much of its course is left out.
+    If a pitch starts again while it sounds, the earlier note ends there; of two simultaneous notes
+    of one pitch, one is kept. A line with more than :data:`ODD_SHARE` out of range is dropped.
     """
     kept = [_drop_odd_notes(line) for line in piece.lines]
     return replace(piece, lines=tuple(line for line in kept if line is not None))
@@ -145,7 +147,7 @@ def _drop_odd_notes(line: Line) -> Line | None:
 
 
 def _untangle(notes: Notes) -> Notes:
-    """End each note where its key is struck again."""
+    """End each note no later than the next onset of its pitch."""
     untangled = notes.copy()
     order = np.lexsort((notes[:, ONSET], notes[:, PITCH]))
     first, second = order[:-1], order[1:]
@@ -157,7 +159,7 @@ def _untangle(notes: Notes) -> Notes:
 
 
 def drop_joke_lines(piece: Piece) -> Piece:
-    """Leave out lines of a few notes, of one repeated note, and of more than hands can play."""
+    """Drop lines that have few notes, a single pitch, or more notes at once than can be played."""
 
     def is_music(line: Line) -> bool:
         if len(line.notes) < MIN_LINE_NOTES:
@@ -174,7 +176,7 @@ def drop_joke_lines(piece: Piece) -> Piece:
 
 
 def count_voices(notes: Notes) -> NDArray[np.int64]:
-    """Return how many notes sound at each onset, itself among them; shape (N,)."""
+    """Return the number of notes that sound at each onset, including that note; shape (N,)."""
     onsets = np.sort(notes[:, ONSET])
     begun = np.searchsorted(onsets, onsets + 1e-3, side="right")
     ended = np.searchsorted(np.sort(notes[:, OFFSET]), onsets + 1e-3, side="right")
@@ -182,7 +184,7 @@ def count_voices(notes: Notes) -> NDArray[np.int64]:
 
 
 def drop_duplicate_lines(piece: Piece) -> Piece:
-    """Leave out lines that play what an earlier one does, at any octave: a doubled guitar."""
+    """Drop lines that double an earlier line in any octave, such as a doubled guitar."""
     kept: list[Line] = []
     seen: list[set[tuple[int, int]]] = []
     for line in piece.lines:
@@ -197,10 +199,10 @@ def drop_duplicate_lines(piece: Piece) -> Piece:
 
 
 def drop_unheard_beats(piece: Piece) -> Piece:
-    """Forget the beats where the notes do not follow them.
+    """Remove the beats of a piece whose notes do not follow them.
 
-    Who records without a click leaves a file whose beats, at its default of 120 a minute, mean
-    nothing.
+    A performance recorded without a click has the sequencer's default of 120 beats a minute, which
+    says nothing about the music.
     """
     if not len(piece.beats_s) or concentration(piece) >= FOLLOWED:
         return piece
@@ -208,10 +210,10 @@ def drop_unheard_beats(piece: Piece) -> Piece:
 
 
 def concentration(piece: Piece) -> float:
-    """Return how much onsets gather at one place in halves, thirds or quarters of a beat, 0 to 1.
+    """Return how strongly onsets concentrate at one phase of a beat or its subdivisions, 0 to 1.
 
-    The length of the mean of unit vectors whose angle is an onset's phase; of onsets anywhere it
-    is about the inverse root of their number.
+    The maximum, over whole, half, third and quarter beats, of the length of the mean resultant
+    vector of the onsets' phases. For N uniformly distributed onsets it is about ``1 / sqrt(N)``.
     """
     phase = _phases(piece)
     if not len(phase):
@@ -220,7 +222,7 @@ def concentration(piece: Piece) -> float:
 
 
 def _phases(piece: Piece) -> NDArray[np.float64]:
-    """Return where in its beat each onset stands, in beats."""
+    """Return the position of each onset within its beat, in beats."""
     onsets = np.concatenate([line.notes[:, ONSET] for line in piece.lines] or [np.zeros(0)])
     if len(piece.beats_s) < 2:
         return np.zeros(0)
@@ -230,12 +232,12 @@ def _phases(piece: Piece) -> NDArray[np.float64]:
 
 
 def mark_deadpan(piece: Piece) -> Piece:
-    """Mark what stands exactly on a grid and has one loudness, so that it gets performed."""
+    """Mark pieces that are exactly on a grid and without dynamics, so that they get performed."""
     return replace(piece, deadpan=piece.deadpan or (is_on_grid(piece) and is_flat(piece)))
 
 
 def is_on_grid(piece: Piece) -> bool:
-    """Whether nearly all onsets stand on eighths or twelfths of a beat, to a 200th of it."""
+    """Whether 95 % of onsets are within 0.005 beats of an eighth or a twelfth of a beat."""
     phase = _phases(piece)
     if not len(phase):
         return False
@@ -244,7 +246,7 @@ def is_on_grid(piece: Piece) -> bool:
 
 
 def is_flat(piece: Piece) -> bool:
-    """Whether lines have hardly any dynamics: most of each one's notes share a velocity."""
+    """Whether, in the median line, over 80 % of the notes have the same velocity."""
     shares = [
         max(Counter(line.notes[:, VELOCITY].tolist()).values()) / len(line.notes)
         for line in piece.lines
@@ -254,14 +256,14 @@ def is_flat(piece: Piece) -> bool:
 
 
 def has_music(piece: Piece) -> bool:
-    """Whether there is enough in it to hear."""
+    """Whether the piece has enough notes and is long enough."""
     return sum(len(line.notes) for line in piece.lines) >= MIN_NOTES and (
         end_of(piece) >= MIN_LENGTH_S
     )
 
 
 def has_plausible_tempo(piece: Piece) -> bool:
-    """Whether beats and notes come as fast as people play, and at no wildly changing tempo."""
+    """Whether tempo and note rate are playable, and the tempo does not vary wildly."""
     onsets = np.unique(np.concatenate([line.notes[:, ONSET] for line in piece.lines]).round(2))
     rate = len(onsets) / max(float(onsets[-1] - onsets[0]), 1.0)
     if not ONSETS_PER_S[0] <= rate <= ONSETS_PER_S[1]:
@@ -277,16 +279,16 @@ def has_plausible_tempo(piece: Piece) -> bool:
 
 
 def allows_weights(piece: Piece) -> bool:
-    """Whether its terms let weights be trained on it that are given away."""
+    """Whether the licence allows publishing weights trained on the piece."""
     return piece.origin.licence.allows_weights
 
 
 def fingerprint(piece: Piece) -> frozenset[int]:
-    """Return numbers for the turns of its melodies, the same in every key and at every tempo.
+    """Return hashes of the piece's melodic patterns, invariant to transposition and tempo.
 
-    Of each pitched line's highest notes, each eight in a row make a shingle: the steps between
-    them, and whether each is longer, shorter or as long as the one before. Every fourth of the
-    shingles' hashes is kept, which are the same ones in every piece.
+    Each run of eight notes in the top voice of a pitched line is a shingle: the intervals between
+    the notes, and whether each is longer than, shorter than or as long as the previous one. Hashes
+    divisible by four are kept, so that every piece is sampled alike.
     """
     numbers: set[int] = set()
     for line in piece.lines:
@@ -318,13 +320,13 @@ def _shingles(notes: Notes) -> list[int]:
 
 @dataclass(slots=True)
 class Known:
-    """Fingerprints of the pieces seen so far."""
+    """Finds duplicates by the fingerprints of the pieces seen so far."""
 
     _sizes: dict[str, int] = field(default_factory=dict)
     _owners: dict[int, list[str]] = field(default_factory=dict)
 
     def find(self, piece: Piece) -> str | None:
-        """Return the name of an earlier piece that this one repeats; else remember it."""
+        """Return the name of an earlier version of the piece, or remember it and return None."""
         numbers = fingerprint(piece)
         if len(numbers) < _FEW:
             return None

@@ -1,4 +1,4 @@
-"""Groove MIDI: drummers on an electronic kit, to a click (Gillick et al., ICML 2019)."""
+"""Groove MIDI: performances on an electronic drum kit to a click (Gillick et al., ICML 2019)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Groove:
 
 
 def read_grooves(archive: Path) -> Iterator[Groove]:
-    """Read every performance of Groove MIDI that lasts two bars and more."""
+    """Read every performance of at least two bars."""
     with zipfile.ZipFile(archive) as files:
         table = io.StringIO(files.read("info.csv").decode())
         for row in csv.DictReader(table):
@@ -50,18 +50,18 @@ def read_grooves(archive: Path) -> Iterator[Groove]:
 
 
 def list_grooves(archive: Path) -> Iterator[Entry]:
-    """List the archive's performances, each alone."""
+    """List the archive's performances as pieces."""
     for groove in read_grooves(archive):
         yield Entry(groove.name, partial(alone, groove))
 
 
 def alone(groove: Groove) -> Piece:
-    """Return a groove as a piece of its own, at its own tempo.
+    """Return a groove as a piece for drums alone, at the recorded tempo.
 
     Raises
     ------
     ValueError
-        If its metre is not of two, three, four or six.
+        If its bars do not have two, three or four beats (dotted ones in compound metres).
     """
     compound = groove.beats % 3 == 0 and groove.beats > 3
     beats = groove.beats // 3 if compound else groove.beats

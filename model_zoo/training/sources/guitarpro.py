@@ -1,15 +1,18 @@
-"""Guitar Pro files, versions 3 to 5, through PyGuitarPro: what tablature sites hold.
+"""Guitar Pro files, versions 3 to 5, read with PyGuitarPro: the format of tablature sites.
 
-A tablature is written, not played: its notes stand on the grid at a few loudnesses, so that each
-piece is ``deadpan``. It says how a note is made, and that is taken into account where it changes
-which notes sound, and when: repeats and alternative endings are unfolded, ties and let-ring
-lengthen, palm muting and staccato shorten, grace notes, trills and tremolos become notes, natural
-harmonics their own pitches, capos and triplet feel are heeded. Dead notes have no pitch and are
-left out; bends and slides begin at the fretted pitch, as they are written. Jumps to signs and codas
-are not followed: the bars stand in the order in which they are written.
+A tablature is written rather than played: its notes are exactly on the grid and have few dynamic
+levels, so each piece is ``deadpan``. Playing techniques are read where they change which notes
+sound, or when:
 
-A bar's tempo is the one in force where it is written, whichever way it is come to. Bars that hold
-less or more than their metre last as long as it says: what is over is cut off.
+- repeats and alternative endings are unfolded;
+- ties and let-ring lengthen a note, palm muting and staccato shorten it;
+- grace notes, trills and tremolos become notes;
+- natural harmonics get the pitch that sounds; capos and triplet feel are applied.
+
+Dead notes have no pitch and are dropped. Bends and slides are read at the fretted pitch. Jumps to
+segno and coda are not followed: bars are played in written order. A bar has the tempo in force
+where it is written, even when it is reached by a repeat. Bars last as long as their time signature
+says; notes beyond that are cut off.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from inference_service.music.pitch import build_key
 from inference_service.music.repeats import Signs, unfold
 from model_zoo.training.sources.extra import load_extra
 from model_zoo.training.sources.piece import (
-    NOBODY_SAYS,
+    UNSTATED,
     VELOCITY,
     Licence,
     Line,
@@ -57,11 +60,11 @@ _HARMONICS: Final = {
     19: 19,
     24: 24,
 }
-"""Semitones over the open string of the natural harmonic at a fret."""
+"""Semitones of the natural harmonic at each fret above the open string."""
 
 
 class _Note(NamedTuple):
-    """Times in seconds."""
+    """A note as it sounds; times in seconds."""
 
     onset: float
     offset: float
@@ -70,27 +73,27 @@ class _Note(NamedTuple):
     program: int
 
 
-def list_guitar_pro(folder: Path, licence: Licence = NOBODY_SAYS) -> Iterator[Entry]:
-    """List a folder's Guitar Pro files, in subfolders too, in their order by name."""
+def list_guitar_pro(folder: Path, licence: Licence = UNSTATED) -> Iterator[Entry]:
+    """List the Guitar Pro files below ``folder``, sorted by name."""
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SUFFIXES and path.is_file():
             yield Entry(str(path.relative_to(folder)), partial(read_guitar_pro, path, licence))
 
 
-def read_guitar_pro(path: Path, licence: Licence = NOBODY_SAYS) -> Piece:
+def read_guitar_pro(path: Path, licence: Licence = UNSTATED) -> Piece:
     """Read a Guitar Pro file.
 
     Raises
     ------
     MissingExtra
-        Without PyGuitarPro.
+        If PyGuitarPro is not installed.
     ValueError
-        If the file is damaged, or is of another version.
+        If the file is damaged, or has another version.
     """
     library = load_extra("guitarpro")
     try:
         song = library.parse(str(path))
-    except Exception as error:  # whatever its parser stumbles over in a damaged file
+    except Exception as error:  # PyGuitarPro raises anything on a damaged file
         raise ValueError(f"{path.name}: {error}") from error
     headers = song.measureHeaders
     order = unfold(
@@ -121,7 +124,7 @@ def read_guitar_pro(path: Path, licence: Licence = NOBODY_SAYS) -> Piece:
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """When the ticks of each played bar are."""
+    """Maps ticks within played bars to seconds."""
 
     ticks: list[NDArray[np.float64]]
     seconds: list[NDArray[np.float64]]
@@ -144,11 +147,11 @@ class _Clock:
         return cls(ticks, seconds)
 
     def at(self, played: int, tick: float) -> float:
-        """Return the time of a tick within the bar that is played as number ``played``."""
+        """Return the time of a tick within the bar with index ``played`` in playing order."""
         return float(np.interp(tick, self.ticks[played], self.seconds[played]))
 
     def lay_beats(self, headers: Sequence[Any]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Return the beats of the bars, and their positions."""
+        """Return the times of the beats, and their positions in the bar."""
         beats_s: list[float] = []
         positions: list[int] = []
         for played, header in enumerate(headers):
@@ -168,7 +171,7 @@ def _is_compound(signature: Any) -> bool:
 
 
 def _read_tempos(song: Any) -> list[list[tuple[int, float]]]:
-    """Return each written bar's tempos: the tick within it, and quarters a minute."""
+    """Return the tempo changes of each written bar: tick within the bar, quarters a minute."""
     tempo = float(max(song.tempo, 1))
     tempos: list[list[tuple[int, float]]] = []
     for index, header in enumerate(song.measureHeaders):
@@ -187,9 +190,9 @@ def _read_tempos(song: Any) -> list[list[tuple[int, float]]]:
 
 
 def _read_track(track: Any, order: Sequence[int], clock: _Clock) -> Iterator[Line]:
-    """Yield a track's lines, one for each instrument that it changes to."""
+    """Yield a line for each instrument that the track uses."""
     notes: list[_Note] = []
-    sounding: dict[int, int] = {}  # the last note on each string, as an index
+    sounding: dict[int, int] = {}  # index of the last note on each string
     ringing: set[int] = set()
     programs = _read_programs(track)
     for played, index in enumerate(order):
@@ -229,7 +232,7 @@ def _read_track(track: Any, order: Sequence[int], clock: _Clock) -> Iterator[Lin
 
 
 def _read_programs(track: Any) -> list[int]:
-    """Return the instrument of each written bar: the one that is set last before its end."""
+    """Return the instrument of each written bar: the last one set before the bar ends."""
     program = int(track.channel.instrument)
     programs = []
     for measure in track.measures:
@@ -242,7 +245,7 @@ def _read_programs(track: Any) -> list[int]:
 
 
 def _swing(tick: float, feel: Any) -> float:
-    """Move the middle of each quarter, or eighth, to its last third."""
+    """Apply triplet feel: the second half of a quarter (or eighth) starts at two thirds of it."""
     if not feel.value:
         return tick
     span = TICKS_PER_QUARTER / feel.value
@@ -303,7 +306,7 @@ def _read_pitch(note: Any) -> int:
 def _ornament(
     note: Any, onset: float, offset: float, pitch: int
 ) -> Iterator[tuple[float, float, int]]:
-    """Yield what a note sounds as: begin and end in seconds, and pitch."""
+    """Yield the notes that a written note sounds as: onset and offset in seconds, pitch."""
     effect = note.effect
     length = offset - onset
     if effect.grace is not None and not effect.grace.isDead:
@@ -329,7 +332,7 @@ def _lengthen(note: _Note, offset: float) -> _Note:
 
 
 def _read_key(song: Any) -> Key | None:
-    """Return the key of the first bar; C major is what files say that say nothing."""
+    """Return the key of the first bar; None for C major, the default of files that state no key."""
     fifths, minor = song.measureHeaders[0].keySignature.value
     if not fifths and not minor:
         return None

@@ -1,4 +1,4 @@
-"""Chord labels in Harte's syntax, from the notes of chords.
+"""Builds chord labels in Harte's syntax from the notes of chords.
 
 Harte et al., "Symbolic representation of musical chords", ISMIR 2005.
 """
@@ -27,9 +27,9 @@ def name_chord(root: int, tones: Iterable[int], bass: int = 0) -> str:
     root : int
         Pitch class.
     tones : iterable of int
-        Semitones over the root; the root itself may be among them.
+        Semitones above the root, with or without the root itself.
     bass : int
-        The lowest note, in semitones over the root.
+        The lowest note, in semitones above the root.
     """
     intervals = tuple(sorted({tone for tone in tones if tone % 12}))
     quality = _SHORTHANDS.get(intervals)

@@ -1,12 +1,14 @@
 """Hooktheory's annotations of songs: melodies, chords, keys and bars, as JSON.
 
-The form is that of the dataset with "Melody transcription via generative pre-training" (Donahue,
-Thickstun and Liang, ISMIR 2022): an object with an entry for each clip, of half a minute or so.
-Users wrote them; times lie on beats, which the dataset aligns with a recording. Where it did so
-anew (``refined``), that is read, else the user's own two points, else half a second a beat.
-Melodies are deadpan, in octaves that are the song's own: the middle one is read as middle C's.
-Modes are told as the nearer of major and minor, by their third. The dataset's own ``TEST`` part is
-left for measuring.
+The format is that of the dataset of "Melody transcription via generative pre-training" (Donahue,
+Thickstun and Liang, ISMIR 2022): a JSON object with an entry for each clip of about half a minute,
+annotated by users.
+
+Times are in beats, which the dataset aligns with a recording. The ``refined`` alignment is used if
+there is one, else the user's two points, else 0.5 s a beat. Melodies are deadpan; their octave
+numbers are relative, and octave 0 is read as that of middle C. Modes are reduced to major or minor
+by their third. The dataset's ``TEST`` split is not listed, so that it stays available for
+evaluation.
 """
 
 from __future__ import annotations
@@ -42,12 +44,12 @@ _PARTS: Final[dict[str, Part]] = {"TRAIN": "train", "VALID": "dev"}
 
 
 def list_hooktheory(path: Path) -> Iterator[Entry]:
-    """List the clips in ``Hooktheory.json``, or in the same compressed, but for its test part.
+    """List the clips of ``Hooktheory.json``, plain or gzipped, except those of the test split.
 
     Raises
     ------
     ValueError
-        If it is another kind of file.
+        If the file does not hold a JSON object.
     """
     data = path.read_bytes()
     clips = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
@@ -64,7 +66,7 @@ def read_clip(name: str, clip: dict[str, Any]) -> Piece:
     Raises
     ------
     ValueError
-        If something is missing in it, or it has no melody.
+        If a field is missing, or there is no melody.
     """
     try:
         annotations = clip["annotations"]
@@ -129,7 +131,7 @@ def _lay_bars(meters: list[tuple[int, int]], count: int) -> NDArray[np.intp]:
 
 
 class _Clock:
-    """Beats to seconds; beyond the first and last known beats, at the tempo there."""
+    """Maps beats to seconds, extrapolated at the tempo of the first and last known beats."""
 
     def __init__(self, beats: NDArray[np.float64], times_s: NDArray[np.float64]) -> None:
         before = beats[0] - 1.0, times_s[0] - (times_s[1] - times_s[0]) / (beats[1] - beats[0])

@@ -1,7 +1,7 @@
-"""Tracks of MIDI files as lines of notes.
+"""Reads tracks of MIDI files as lines of notes.
 
-A note that is struck again before it ends goes on from the second stroke; one that never ends is
-left out.
+If a note is struck again before it ends, only the second stroke is kept; a note without an end is
+dropped.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from model_zoo.training.sources.piece import Line, Role
 
 Clock = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Ticks, and the time at each, to interpolate between."""
+"""Ticks, and the time in seconds at each, for linear interpolation."""
 
 
 def read_clock(midi: mido.MidiFile) -> Clock:
-    """Read all tracks' tempos, as seconds over ticks."""
+    """Read the tempo changes of all tracks as a map from ticks to seconds."""
     changes = [(0, 500_000)]
     for track in midi.tracks:
         tick = 0
@@ -37,7 +37,7 @@ def read_clock(midi: mido.MidiFile) -> Clock:
 
 
 def read_line(track: mido.MidiTrack, clock: Clock, role: Role) -> Line:
-    """Read a track's notes and pedal, whatever their channels."""
+    """Read the notes and pedal of a track, on all channels."""
     tick = 0
     sounding: dict[int, tuple[int, int]] = {}
     notes: list[tuple[float, float, float, float]] = []

@@ -1,8 +1,8 @@
-"""Any folder of MIDI files.
+"""Folders of MIDI files from any author.
 
-What is wrong with such files is for :mod:`.filters`; here only what a MIDI file says is weighed. A
-key signature of C major is taken for none, as sequencers write it unasked. Beats and bars are the
-tempo map's, whether anybody played to them or not: :func:`.filters.drop_unheard_beats` finds out.
+This module reads what the files state; :mod:`.filters` deals with their faults. A key signature of
+C major is ignored, because sequencers write it by default. Beats and bars are those of the tempo
+map, even if nobody played to them: :func:`.filters.drop_unheard_beats` removes such beats.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from inference_service.music.events import Key
 from inference_service.music.pitch import build_key
 from model_zoo.training.sources.piece import (
-    NOBODY_SAYS,
     UNKNOWN,
+    UNSTATED,
     Licence,
     Line,
     Origin,
@@ -46,29 +46,29 @@ _UNREADABLE: Final = (
 )  # fmt: skip
 
 
-def list_midi(folder: Path, licence: Licence = NOBODY_SAYS) -> Iterator[Entry]:
-    """List a folder's MIDI files, in subfolders too, in their order by name.
+def list_midi(folder: Path, licence: Licence = UNSTATED) -> Iterator[Entry]:
+    """List the MIDI files below ``folder``, sorted by name.
 
-    Nobody but who collected them knows the terms of files in a folder: ``licence`` says them.
+    The files do not state their licence; the caller passes it as ``licence``.
     """
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SUFFIXES and path.is_file():
             yield Entry(str(path.relative_to(folder)), partial(read_midi, path, licence))
 
 
-def read_midi(path: Path, licence: Licence = NOBODY_SAYS) -> Piece:
+def read_midi(path: Path, licence: Licence = UNSTATED) -> Piece:
     """Read a MIDI file.
 
     Raises
     ------
     ValueError
-        If it cannot be parsed, or is larger or longer than music is.
+        If it cannot be parsed, or is larger, longer or faster than the limits above.
     """
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"{path.name}: over {MAX_BYTES} bytes")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of tempos on other tracks than the first
+            warnings.simplefilter("ignore")  # about tempos on tracks other than the first
             midi = pretty_midi.PrettyMIDI(str(path))
         end_s, (_, tempos_bpm) = midi.get_end_time(), midi.get_tempo_changes()
         if end_s > MAX_LENGTH_S or tempos_bpm.max() > MAX_BPM:
@@ -91,7 +91,7 @@ def read_midi(path: Path, licence: Licence = NOBODY_SAYS) -> Piece:
 def count_beats(
     midi: pretty_midi.PrettyMIDI,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
-    """Return the tempo map's beats in seconds, their positions, and how many a bar has usually."""
+    """Return the tempo map's beats in seconds, their positions, and the most common bar length."""
     beats_s = np.asarray(midi.get_beats(), np.float64)
     downbeats = np.unique(np.searchsorted(beats_s, midi.get_downbeats() - 1e-3))
     downbeats = downbeats[downbeats < len(beats_s)]
@@ -101,7 +101,7 @@ def count_beats(
 
 
 def read_instrument(part: pretty_midi.Instrument) -> Line:
-    """Return what an instrument plays, with its pedal."""
+    """Return the notes and pedal of an instrument."""
     rows = [(note.start, note.end, note.pitch, note.velocity) for note in part.notes]
     notes = np.array(sorted(rows), np.float64)
     pedal = [(each.time, each.value) for each in part.control_changes if each.number == 64]

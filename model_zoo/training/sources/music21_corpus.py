@@ -1,12 +1,12 @@
 """The corpus inside music21: chorales, madrigals, movements and dance tunes.
 
-Of its collections, :data:`COLLECTIONS` are read: written by people who died over seventy years ago,
-and encoded without terms of the encoder's own. Left out are Palestrina's masses and the chorales
-from CCARH (rights reserved), the Essen folk songs (not for commercial use), Aird's airs (the
-encoder's site has terms), the trecento (from a modern edition), what is younger, and exercises. In
-a file of the collections that says so itself, as most chorales do, rights are :data:`CLAIMED`.
+Only :data:`COLLECTIONS` are read: their composers died over seventy years ago, and their encoders
+set no terms. Not read are Palestrina's masses and the CCARH chorales (rights reserved), the Essen
+folk songs (non-commercial), Aird's airs (terms on the encoder's site), the trecento (a modern
+edition), younger music, and exercises. A file that claims rights itself, as most chorales do, gets
+the licence :data:`CLAIMED`.
 
-Tunes in ABC are converted to MusicXML by music21, so that all goes through :mod:`.scores`.
+music21 converts tunes in ABC to MusicXML, so that :mod:`.scores` reads everything.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ABC_TITLE: Final = re.compile(rb"^T:\s*(.+?)\s*$", re.MULTILINE)
 
 
 def list_music21(folder: Path | None = None) -> Iterator[Entry]:
-    """List the scores of the corpus, or of a folder that is laid out as it."""
+    """List the scores of the corpus, or of a folder with the same layout."""
     if folder is None:
         from music21 import common
 

@@ -1,7 +1,7 @@
 """OpenEWLD: lead sheets of songs in the public domain, melodies with chord symbols.
 
-Of a chord symbol its root and its kind are read, not its bass nor altered degrees. The sheets state
-every key as major, so that none is read.
+Only the root and the kind of a chord symbol are read, not its bass or altered degrees. Keys are not
+read, because the sheets state them all as major.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from model_zoo.training.sources.splits import name_work
 from model_zoo.training.sources.survey import Entry
 
 Chord = tuple[float, int, tuple[int, ...]]
-"""Where it begins in quarters, its root's pitch class, and its intervals."""
+"""Start in quarters, pitch class of the root, intervals above it in semitones."""
 
 
 def list_openewld(archive: Path) -> Iterator[Entry]:
@@ -41,7 +41,7 @@ def read_leadsheet(name: str, text: bytes) -> Piece:
     Raises
     ------
     ValueError
-        If there is no note in it.
+        If it has no notes.
     """
     score = parse_score(name, text)
     chords = read_chords(text, score)

@@ -1,7 +1,7 @@
-"""OpenScore: songs with piano (Lieder) and string quartets, typed in by volunteers.
+"""OpenScore: songs with piano (Lieder) and string quartets, transcribed by volunteers.
 
-Repeats are not unfolded, and tempos not read. The Roman-numeral analyses that come with the songs
-are a network's guesses, and are no labels.
+Repeats are not unfolded and tempos are not read. The Roman-numeral analyses that come with the
+songs are predictions of a network and are not used as labels.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def list_openscore(archive: Path) -> Iterator[Entry]:
 
 
 def read_openscore(name: str, text: bytes) -> Piece:
-    """Read a score, whose name in the archive ends in the folder of its title and a file.
+    """Read a score; its title is the name of the folder that holds it in the archive.
 
     Raises
     ------
     ValueError
-        If there is no note in it.
+        If it has no notes.
     """
     title = PurePosixPath(name).parent.name.replace("_", " ")
     return play_deadpan(parse_score(name, text), Origin("openscore", name_work(title), CC0))

@@ -1,8 +1,8 @@
-"""Music to learn from, in one form: who plays which notes when, and what is known of it.
+"""The common form of training music: notes by instrument, beats, chords, key and licence.
 
-A :class:`Piece` is what every source yields. Times are in seconds; all arrays are float64. A line
-names its instrument where the source does (``program``), its role where it does not: then whoever
-makes it sound chooses an instrument.
+Every source yields instances of :class:`Piece`. Times are in seconds; arrays are float64 unless
+stated otherwise. A line has a ``program`` if the source names an instrument. Otherwise it has only
+a role, and the renderer chooses an instrument.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ UNKNOWN: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """Terms, and whether they let weights that are given away be trained on the material."""
+    """A licence, and whether it allows publishing weights trained on the material."""
 
     name: str
     allows_weights: bool
@@ -44,7 +44,7 @@ CC0: Final = Licence("CC0 1.0", True)
 CC_BY: Final = Licence("CC BY 4.0", True)
 PUBLIC_DOMAIN: Final = Licence("public domain", True)
 CC_BY_NC_SA: Final = Licence("CC BY-NC-SA", False)
-NOBODY_SAYS: Final = Licence("none stated", False)
+UNSTATED: Final = Licence("none stated", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ class Origin:
     ----------
     source : str
     work : str
-        The composition, whichever file it is in; see :func:`.splits.name_work`.
+        Name of the composition, the same in all its versions; see :func:`.splits.name_work`.
     licence : Licence
     part : str or None
-        What the source itself trains, develops or tests on it; None where it has no such parts.
+        Split that the source itself assigns; None if it defines no splits.
     """
 
     source: str
@@ -67,25 +67,25 @@ class Origin:
     part: Part | None = None
 
 
-NOWHERE: Final = Origin("", "", NOBODY_SAYS)
+NO_ORIGIN: Final = Origin("", "", UNSTATED)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one instrument plays.
+    """The part of one instrument.
 
     Attributes
     ----------
     role : str
     notes : np.ndarray, shape (N, 4)
-        Onset and offset in seconds, MIDI pitch, velocity 1-127. Of drums, the pitch is a General
+        Onset and offset in seconds, MIDI pitch, velocity 1-127. The pitch of drums is a General
         MIDI percussion key.
     pedal : np.ndarray, shape (K, 2)
         Sustain pedal: time in seconds, value 0-127.
     program : int or None
-        General MIDI, 0-based; None where the source names no instrument.
+        General MIDI, 0-based; None if the source names no instrument.
     name : str
-        What the source calls it.
+        Name of the track in the source.
     """
 
     role: Role
@@ -97,27 +97,27 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Lines, their beats, and what else is known of them.
+    """A piece of music with everything known about it.
 
     Attributes
     ----------
     name : str
     lines : tuple of Line
     beats_s : np.ndarray, shape (B,)
-        Empty where nobody counted.
+        Empty if the beats are unknown.
     positions : np.ndarray of int, shape (B,)
-        In the bar, 1 the downbeat.
+        Position of each beat in its bar; 1 is the downbeat.
     bar_beats : int
-        Of the usual bar.
+        Number of beats in the most common bar.
     compound : int
-        1 where beats divide in three, 0 in two, :data:`UNKNOWN` where nobody says.
+        1 if beats divide into three, 0 if into two, or :data:`UNKNOWN`.
     chords : tuple of ChordSegment
     key : Key or None
     deadpan : bool
-        Whether it is written rather than played, so that a performance is yet to be made of it.
+        Whether the notes are written rather than played, so that a performance must be simulated.
     origin : Origin
     audio : Path or None
-        The recording that everything else is heard in.
+        The recording that the notes annotate.
     """
 
     name: str
@@ -129,17 +129,17 @@ class Piece:
     chords: tuple[ChordSegment, ...] = ()
     key: Key | None = None
     deadpan: bool = False
-    origin: Origin = NOWHERE
+    origin: Origin = NO_ORIGIN
     audio: Path | None = None
 
 
 def make_line(role: Role, notes: list[tuple[float, float, float, float]] | Notes) -> Line:
-    """A line without pedal."""
+    """Return a line without pedal."""
     return Line(role, np.asarray(notes, np.float64).reshape(-1, 4), np.zeros((0, 2)))
 
 
 def guess_role(program: int, notes: Notes, name: str) -> Role:
-    """Return the role of a line by its instrument, by what it is called, and by its chords."""
+    """Guess the role of a line from its instrument, its name and how often it plays chords."""
     if re.search(r"\b(?:melod(?:y|ie)|vocals?|vox|voice|sing(?:er|ing)?|lead)\b", name.casefold()):
         return "melody"
     family = family_of(program)
@@ -152,14 +152,14 @@ def guess_role(program: int, notes: Notes, name: str) -> Role:
 
 
 def end_of(piece: Piece) -> float:
-    """Return when the last note ends, in seconds; 0 where there is none."""
+    """Return the end of the last note in seconds; 0 if there are no notes."""
     return max(
         (float(line.notes[:, OFFSET].max()) for line in piece.lines if len(line.notes)), default=0.0
     )
 
 
 def cut(piece: Piece, start_s: float, stop_s: float) -> Piece:
-    """Return what begins within ``[start_s, stop_s)``, with times from ``start_s``."""
+    """Return what begins within ``[start_s, stop_s)``, with times relative to ``start_s``."""
     lines = []
     for line in piece.lines:
         inside = (line.notes[:, ONSET] >= start_s) & (line.notes[:, ONSET] < stop_s)
@@ -185,12 +185,12 @@ def cut(piece: Piece, start_s: float, stop_s: float) -> Piece:
 
 
 def change_tempo(piece: Piece, factor: float) -> Piece:
-    """Return the piece ``factor`` times as fast."""
+    """Return the piece played ``factor`` times as fast."""
     return warp(piece, lambda times_s: times_s / factor)
 
 
 def warp(piece: Piece, clock: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Piece:
-    """Return the piece with its times sent through ``clock``, which never runs backwards."""
+    """Return the piece with its times mapped by ``clock``, a non-decreasing function."""
     lines = []
     for line in piece.lines:
         notes, pedal = line.notes.copy(), line.pedal.copy()
@@ -210,8 +210,9 @@ def warp(piece: Piece, clock: Callable[[NDArray[np.float64]], NDArray[np.float64
 
 
 def count_positions(count: int, downbeats: NDArray[np.intp], bar_beats: int) -> NDArray[np.int64]:
-    """Return places in the bar: counted from each downbeat; before the first one, towards it.
+    """Return the position in the bar of ``count`` beats, 1 at each downbeat.
 
+    Beats before the first downbeat are counted back from it as the end of a full bar.
     ``downbeats`` are indices of beats.
     """
     indices = np.arange(count)

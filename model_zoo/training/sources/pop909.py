@@ -1,7 +1,7 @@
 """POP909: piano arrangements of 800 pop songs, played to their beats (Wang et al., ISMIR 2020).
 
-The archive names its songs by number only, and has chords, in Harte's syntax, beside their beats.
-:mod:`.splits` says which songs are not trained on.
+The archive identifies songs by number only. Chords are in Harte's syntax. :mod:`.splits` lists the
+songs that are excluded from training.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ROLES: Final[dict[str, Role]] = {"MELODY": "melody", "BRIDGE": "inner", "PIANO"
 
 
 def count_songs(archive: Path) -> int:
-    """Number of songs in POP909's archive."""
+    """Return the number of songs in POP909's archive."""
     with zipfile.ZipFile(archive) as files:
         return len(_folders(files))
 

@@ -1,11 +1,11 @@
-"""Recordings that people have annotated, each a piece with its sound file.
+"""Annotated recordings: pieces with a sound file.
 
-MAESTRO, GuitarSet, Slakh and vocadito are read through mirdata, from where a person has put them:
-``mirdata.initialize(NAME, data_home=FOLDER).download(["index"])`` gets the list of files that it
-needs first. It has neither MusicNet nor MAPS, which have readers here.
+MAESTRO, GuitarSet, Slakh and vocadito are read with mirdata from a local folder. It first needs its
+index of files: ``mirdata.initialize(NAME, data_home=FOLDER).download(["index"])``. MusicNet and
+MAPS, which mirdata lacks, have readers here.
 
-Pitches are as annotated: those of singers and guitars in fractions of a semitone. Where nobody
-measured how loud notes are, they have velocity :data:`UNMEASURED`.
+Pitches are as annotated, for singers and guitars in fractions of a semitone. Notes without an
+annotated loudness have velocity :data:`UNMEASURED`.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ _PARTS: Final[dict[str, Part]] = {"train": "train", "validation": "dev", "test":
 
 
 def list_recordings(name: str, folder: Path) -> Iterator[Entry]:
-    """List the recordings of a data set, one of :data:`READERS`, that lies in a folder.
+    """List the recordings in ``folder`` of the data set ``name``, one of :data:`READERS`.
 
     Raises
     ------
     MissingExtra
-        Without mirdata, where it is needed.
+        If the set needs mirdata and it is not installed.
     FileNotFoundError
         If mirdata lacks its index of the set.
     """
@@ -80,7 +80,7 @@ def _build(
     Raises
     ------
     ValueError
-        If its sound file is not there.
+        If its sound file is missing.
     """
     if audio is None or not Path(audio).is_file():
         raise ValueError(f"{name}: no sound file {audio}")
@@ -104,14 +104,14 @@ def _read_maestro(track: Any) -> Piece:
     try:
         work = f"{track.canonical_composer} {track.canonical_title}"
         part = _PARTS[track.split]
-    except (FileNotFoundError, KeyError):  # without the set's own list
+    except (FileNotFoundError, KeyError):  # the set's list of splits is missing
         work, part = track.track_id, None
     origin = Origin("maestro", name_work(work), CC_BY_NC_SA, part)
     return _build(track.track_id, lines, track.audio_path, origin)
 
 
 def _read_guitarset(track: Any) -> Piece:
-    """A take's title is its style, tempo and key; six players share each."""
+    """Read a take; its work is its style, tempo and key, which six players share."""
     strings = [_read_notes(notes) for notes in track.notes.values() if notes is not None]
     notes = np.concatenate(strings) if strings else np.zeros((0, 4))
     beats = track.beats
@@ -134,7 +134,7 @@ def _read_guitarset(track: Any) -> Piece:
 def _read_key(track: Any) -> Key | None:
     try:
         tonic, _, mode = track.key_mode.keys[0].partition(":")
-    except UnboundLocalError:  # mirdata's, where a file has no key
+    except UnboundLocalError:  # raised by mirdata if a file has no key
         return None
     if mode not in ("major", "minor"):
         return None
@@ -142,7 +142,7 @@ def _read_key(track: Any) -> Key | None:
 
 
 def _read_slakh(mtrack: Any) -> Piece:
-    """The mix of the stems that sound, each under the program that it was rendered for."""
+    """Read a mix: each stem that sounds is a line with the program that it was rendered with."""
     if mtrack.split == "omitted":
         raise ValueError(f"{mtrack.mtrack_id}: a duplicate, says Slakh")
     lines = []
@@ -159,14 +159,14 @@ def _read_slakh(mtrack: Any) -> Piece:
 
 
 def _read_vocadito(track: Any) -> Piece:
-    """The first of the two annotators' notes."""
+    """Read the notes of the first of two annotators."""
     line = _name(make_line("melody", _read_notes(track.notes_a1)), SINGER)
     origin = Origin("vocadito", f"vocadito {track.track_id}", CC_BY)
     return _build(f"vocadito-{track.track_id}", [line], track.audio_path, origin)
 
 
 def _read_notes(data: Any) -> Notes:
-    """Return a mirdata NoteData's notes, shape (N, 4)."""
+    """Return the notes of a mirdata NoteData, shape (N, 4)."""
     convert = load_extra("mirdata.annotations").convert_pitch_units
     pitches = np.asarray(convert(data.pitches, data.pitch_unit, "midi"), np.float64)
     loud = np.full(len(pitches), UNMEASURED)
@@ -200,12 +200,12 @@ def _read_titles(path: Path) -> dict[str, str]:
 
 
 def read_musicnet(path: Path, audio: Path, origin: Origin) -> Piece:
-    """Read a MusicNet recording's labels: times in samples, and General MIDI programs from 1.
+    """Read a MusicNet recording and its labels (times in samples, programs 1-based).
 
     Raises
     ------
     ValueError
-        If the table lacks a column, or the sound file is not there.
+        If the table lacks a column, or the sound file is missing.
     """
     lines: dict[int, list[tuple[float, float, float, float]]] = {}
     try:
@@ -231,14 +231,15 @@ def _list_maps(folder: Path) -> Iterator[Entry]:
 
 
 def read_maps(path: Path) -> Piece:
-    """Read a MAPS recording's labels: a table of onset, offset and pitch beside the sound.
+    """Read a MAPS recording and its labels: a table of onset, offset and pitch beside the sound.
 
-    Names are ``MAPS_MUS-piece_PIANO``. Its offsets are those of keys, or of the pedal if later.
+    Files are called ``MAPS_MUS-piece_PIANO``. An offset is when the key is released, or the pedal
+    if that is later.
 
     Raises
     ------
     ValueError
-        If it is no such table, or the sound file is not there.
+        If the table is malformed, or the sound file is missing.
     """
     header, *rows = path.read_text().splitlines()
     if header.split() != ["OnsetTime", "OffsetTime", "MidiPitch"]:

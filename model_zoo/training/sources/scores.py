@@ -1,8 +1,8 @@
-"""Written music as arrays, from MusicXML: what a performance is simulated from.
+"""Reads written music from MusicXML as arrays, from which performances are simulated.
 
-Reads what rhythm needs of partwise MusicXML 2-4, compressed or not: notes with ties merged,
-staves, graces and ornaments, bars with their time and key signatures. Repeats are not unfolded.
-Positions are in quarter notes from the beginning.
+Reads partwise MusicXML 2 to 4, compressed or not: notes with ties merged, staves, grace notes and
+ornaments, bars with their time and key signatures. Repeats are not unfolded. Positions are in
+quarter notes from the beginning.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ class WrittenPiece:
     Attributes
     ----------
     onset_q, duration_q : np.ndarray, shape (N,)
-        In quarters; a grace note lasts 0.
+        In quarters; the duration of a grace note is 0.
     pitch, part, staff : np.ndarray, shape (N,)
         MIDI numbers, 0-based part, 1-based staff.
     grace : np.ndarray of bool, shape (N,)
     marks : np.ndarray of bool, shape (N, len(MARKS))
     bar_start_q : np.ndarray, shape (M,)
     bar_beats, bar_unit, bar_fifths : np.ndarray of int, shape (M,)
-        Signatures in force in each bar.
+        Time and key signatures in force in each bar.
     staves : tuple of int
         Number of staves of each part.
     """
@@ -103,7 +103,7 @@ def parse_score(name: str, text: bytes) -> WrittenPiece:
     Raises
     ------
     ValueError
-        If there is no note in it, or its parts disagree about the bars.
+        If it has no notes, or its parts disagree about the bars.
     """
     parts = read_parts(ElementTree.fromstring(text))
     measures = parts[0].measures if parts else []
@@ -142,7 +142,7 @@ def parse_score(name: str, text: bytes) -> WrittenPiece:
 
 
 def _lay_measures(measures: Sequence[WrittenMeasure]) -> list[Fraction]:
-    """Return where measures begin that last as long as their voices, or else their metre."""
+    """Return where measures begin; each is as long as its voices, or its metre if empty."""
     lengths_q = [m.length_q or Fraction(4 * m.beats, m.unit) for m in measures]
     return list(accumulate(lengths_q[:-1], initial=Fraction(0))) if measures else []
 
@@ -156,12 +156,13 @@ def beats_of(score: WrittenPiece) -> tuple[NDArray[np.float64], NDArray[np.int64
     positions : np.ndarray of int, shape (B,)
     bar_beats : int
     compound : int
-        1 or 0. Beats of compound metres are dotted.
+        1 or 0. The beat of a compound metre is dotted.
 
     Raises
     ------
     ValueError
-        If the music has bars of other than 2, 3, 4 or 6 beats for more than a tenth of its course.
+        If more than a tenth of the bars have other than 2, 3 or 4 beats (dotted ones in compound
+        metres), simple and compound metres are mixed, or no metre holds for half of the bars.
     """
     starts = score.bar_start_q
     end_q = float((score.onset_q + score.duration_q).max())
@@ -169,7 +170,7 @@ def beats_of(score: WrittenPiece) -> tuple[NDArray[np.float64], NDArray[np.int64
     beats: list[float] = []
     positions: list[int] = []
     tally: Counter[tuple[int, int]] = Counter()
-    begun_q = 0.0  # how much of a bar that is written in two halves was in the first
+    begun_q = 0.0  # length of the first part of a bar that is split in two
     for index, (start_q, length_q) in enumerate(zip(starts, lengths, strict=True)):
         numerator, unit = int(score.bar_beats[index]), int(score.bar_unit[index])
         compound = numerator % 3 == 0 and numerator > 3
@@ -194,8 +195,10 @@ def beats_of(score: WrittenPiece) -> tuple[NDArray[np.float64], NDArray[np.int64
 
 
 def staves_of(score: WrittenPiece, velocity: float = VELOCITY) -> list[Line]:
-    """Return a line for each staff, in quarters: the highest is the melody, the last a bass where
-    there are more than two."""
+    """Return a line for each staff, in quarters.
+
+    The top staff is the melody. If there are four staves or more, the others are inner voices.
+    """
     kept = ~score.grace & (score.duration_q > 0)
     staves = sorted(set(zip(score.part[kept].tolist(), score.staff[kept].tolist(), strict=True)))
     lines = []
@@ -215,9 +218,9 @@ def staves_of(score: WrittenPiece, velocity: float = VELOCITY) -> list[Line]:
 def play_deadpan(
     score: WrittenPiece, origin: Origin, chords: tuple[ChordSegment, ...] = ()
 ) -> Piece:
-    """Return written music as a computer plays it, at :data:`QUARTERS_PER_S`.
+    """Return written music in strict time, at :data:`QUARTERS_PER_S`.
 
-    Where its metre is irregular, it has no beats.
+    If the metre is irregular (see :func:`beats_of`), the piece has no beats.
 
     Parameters
     ----------

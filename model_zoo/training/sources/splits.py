@@ -1,10 +1,9 @@
-"""What is trained on, what is developed on, and what is held out, by composition.
+"""Assigns compositions to training, development and held-out splits.
 
-A composition falls into a part by a hash of its name, so that it falls into the same one in each
-of its files, transcriptions and covers, and stays there as sources grow. Its name is its title
-alone: artists cover each other, and songs that share a title by chance share a part with no harm.
-POP909, which has numbers for titles, keeps the parts that it has always had, and sources with parts
-of their own keep those.
+The split is a hash of the composition's name. All files, transcriptions and covers of a composition
+are therefore in one split, and stay there as sources grow. The name is the title without the
+artist, because artists cover each other; unrelated songs of the same title merely share a split.
+POP909, which has no titles, is split by song number. Sources that define splits keep them.
 """
 
 from __future__ import annotations
@@ -18,8 +17,8 @@ from model_zoo.training.sources.piece import Origin, Part
 
 HELD_BACK: Final = range(701, 801)
 EXCLUDED_SONGS: Final = frozenset({*range(1, 801, 20), *HELD_BACK})
-"""POP909's songs, by 1-based number in the archive, on which constants were chosen or figures are
-stated: ``tests/bench/pop909.py`` does so on every 20th."""
+"""1-based numbers of the POP909 songs on which constants were chosen or figures are reported
+(``tests/bench/pop909.py`` uses every 20th)."""
 
 DEV_SHARE: Final = 0.05
 HELD_OUT_SHARE: Final = 0.05
@@ -34,10 +33,10 @@ _NO_LETTER: Final = re.compile(r"[\W_]+")
 
 
 def name_work(title: str) -> str:
-    """Return a composition's name from the title of one of its files or versions.
+    """Return the name of a composition, given the title of one of its files or versions.
 
-    Case, accents, punctuation, brackets and words for versions are dropped, and a number at its
-    end that tells files apart: ``"One (ver 3 by metalfan).gp5"`` is ``"one"``.
+    Drops case, accents, punctuation, text in brackets, words for versions and a trailing number
+    that distinguishes files: ``"One (ver 3 by metalfan).gp5"`` becomes ``"one"``.
     """
     plain = unicodedata.normalize("NFKD", title)
     plain = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
@@ -46,7 +45,7 @@ def name_work(title: str) -> str:
 
 
 def read_title(stem: str) -> str:
-    """Return the title in a file's name, of such as ``Artist - Title - live``."""
+    """Return the title within a file name such as ``Artist - Title - live``."""
     artist, *others = stem.replace("_", " ").split(" - ")
     return next((part for part in others if _words(_without_version(part.casefold()))), artist)
 
@@ -60,7 +59,7 @@ def _words(text: str) -> str:
 
 
 def assign(origin: Origin) -> Part:
-    """Return the part that a composition belongs to."""
+    """Return the split that a composition belongs to."""
     if origin.part is not None:
         return origin.part
     if origin.source == "pop909":
@@ -73,7 +72,7 @@ def assign(origin: Origin) -> Part:
 
 
 def assign_song(number: int) -> Part:
-    """Return the part of POP909's song ``number``: the dev songs are 10 past an excluded one."""
+    """Return the split of POP909's song ``number``; development songs are 10 past excluded ones."""
     if number in EXCLUDED_SONGS:
         return "held out"
     return "dev" if number % 20 == 11 else "train"

@@ -1,8 +1,8 @@
-"""From what a source holds to what is learnt from: mended, sifted, and counted.
+"""Reads the entries of a source, repairs and filters them, and counts the outcome.
 
-A source lists :class:`Entry` after entry, each read when its turn comes. What cannot be read is
-counted and left, as is what one of :mod:`.filters` refuses. The labels of a recording are left as
-they are, but for beats that its notes do not follow: what sounds in it sounds.
+A source lists instances of :class:`Entry`, which are read lazily. Unreadable entries and those that
+:mod:`.filters` reject are counted and skipped. The notes of a recording are never changed, because
+they label what sounds; only beats that they do not follow are removed.
 """
 
 from __future__ import annotations
@@ -28,20 +28,17 @@ MENDERS: Final[tuple[Mender, ...]] = (
     filters.drop_unheard_beats,
     filters.mark_deadpan,
 )
-"""In the order in which they are applied: ranges and ways of counting depend on what is a drum."""
+"""In order of application: later filters depend on which lines are drums."""
 
 LISTENERS: Final[tuple[Mender, ...]] = (filters.drop_unheard_beats,)
-"""Those for recordings."""
+"""Filters applied to recordings."""
 
 JUDGES: Final = (filters.has_music, filters.has_plausible_tempo)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that a source holds.
-
-    ``read`` raises ValueError for what is damaged, or is no music.
-    """
+    """An item of a source; ``read`` raises ValueError if it is damaged or not music."""
 
     name: str
     read: Callable[[], Piece]
@@ -49,18 +46,18 @@ class Entry:
 
 @dataclass(slots=True)
 class SurveyReport:
-    """What a source held, and what became of it.
+    """Counts of what a source holds and of what was kept.
 
     Attributes
     ----------
     dropped : Counter of str
-        Entries, by why they were left out.
+        Rejected entries by reason.
     lines, notes : Counter of str
-        What was taken out of pieces that were kept, by filter.
+        Lines and notes removed from kept pieces, by filter.
     parts : Counter of str
-        Kept pieces by :func:`.splits.assign`'s part.
+        Kept pieces by split.
     marks : Counter of str
-        Kept pieces that are deadpan, that have beats, chords, a key, drums.
+        Number of kept pieces that are deadpan, or have beats, chords, a key or drums.
     """
 
     entries: int = 0
@@ -76,9 +73,9 @@ class SurveyReport:
 def sift(
     entries: Iterable[Entry], report: SurveyReport | None = None, *, only_free: bool = False
 ) -> Iterator[Piece]:
-    """Yield what is of use, and write down what happens in ``report``.
+    """Yield the usable pieces, and record the outcome in ``report``.
 
-    With ``only_free``, that alone whose terms let weights be given away.
+    With ``only_free``, yields only pieces whose licence allows publishing weights.
     """
     report = report if report is not None else SurveyReport()
     known = filters.Known()
@@ -108,7 +105,7 @@ def sift(
 def mend(
     piece: Piece, menders: Iterable[Mender] = MENDERS
 ) -> tuple[Piece, Counter[str], Counter[str]]:
-    """Apply menders; return what is left, and the lines and notes that each took out."""
+    """Apply ``menders``; return the piece, and the lines and notes that each removed."""
     lines: Counter[str] = Counter()
     notes: Counter[str] = Counter()
     for mender in menders:

@@ -1,4 +1,4 @@
-"""What the command line says of a source."""
+"""The command line that surveys a source."""
 
 from __future__ import annotations
 

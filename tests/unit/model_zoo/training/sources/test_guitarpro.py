@@ -1,4 +1,4 @@
-"""Guitar Pro files, each written here."""
+"""Guitar Pro files that are written by the tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ gp = pytest.importorskip("guitarpro", reason="PyGuitarPro comes with the extra '
 
 
 def build_song(bars: int = 1, title: str = "Étude") -> Any:
-    """A song for one guitar, at 120 in four, its bars empty."""
+    """Return a song for one guitar in 4/4 at 120 bpm, with empty bars."""
     song = gp.models.Song(title=title, tempo=120)
     song.tracks[0].name = "Guitar"
     for _ in range(bars - 1):
@@ -43,7 +43,7 @@ def play(
     value: int = 4,
     kind: str = "normal",
 ) -> list[Any]:
-    """Write notes of equal length into a bar; return them."""
+    """Write notes of equal duration into a bar and return them."""
     measure = song.tracks[track].measures[bar]
     voice = measure.voices[0]
     notes = []
@@ -211,7 +211,7 @@ def test_compound_beats_and_keys(tmp_path: Path) -> None:
     assert piece.key == Key("E", "minor")
 
 
-def test_c_major_says_nothing(tmp_path: Path) -> None:
+def test_c_major_is_read_as_no_key(tmp_path: Path) -> None:
     song = build_song()
     play(song, 0, [0] * 4)
     assert save(song, tmp_path).key is None

@@ -1,4 +1,4 @@
-"""Hooktheory's clips, in the dataset's own form."""
+"""Hooktheory's clips in the format of the dataset."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_chords_and_key() -> None:
     piece = read_clip("x", build_clip())
     assert [chord.label for chord in piece.chords] == ["D:min", "G:7/3"]
     assert (piece.chords[1].start_s, piece.chords[1].end_s) == pytest.approx((11.4, 13.8))
-    assert piece.key == Key("D", "minor")  # Dorian, rather
+    assert piece.key == Key("D", "minor")  # the clip is in D Dorian
 
 
 def test_the_metre_changes() -> None:
@@ -73,7 +73,7 @@ def test_the_metre_changes() -> None:
     assert piece.positions.tolist() == [1, 2, 3, 1, 2, 1, 2, 1, 2]
 
 
-def test_terms_and_work() -> None:
+def test_licence_and_work() -> None:
     piece = read_clip("x", build_clip())
     assert not piece.origin.licence.allows_weights
     assert piece.origin.work == "plague"
@@ -82,12 +82,12 @@ def test_terms_and_work() -> None:
 @pytest.mark.parametrize(
     "changes", [{"melody": []}, {"melody": None}, {"meters": []}, {"harmony": [{"onset": 0}]}]
 )
-def test_what_lacks_something_is_refused(changes: dict[str, Any]) -> None:
+def test_a_clip_with_a_missing_field_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="x: "):
         read_clip("x", build_clip(**changes))
 
 
-def test_times_that_stand_still_are_refused() -> None:
+def test_times_that_do_not_increase_are_refused() -> None:
     clip = build_clip()
     clip["alignment"]["refined"]["times"][3] = 9.0
     with pytest.raises(ValueError, match="forward"):
@@ -95,7 +95,7 @@ def test_times_that_stand_still_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["Hooktheory.json", "Hooktheory.json.gz"])
-def test_the_datasets_own_test_part_stays_unread(tmp_path: Path, name: str) -> None:
+def test_the_datasets_test_split_is_not_listed(tmp_path: Path, name: str) -> None:
     clips = {"a": build_clip(), "b": {**build_clip(), "split": "TEST"}}
     data = json.dumps(clips).encode()
     (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith("gz") else data)

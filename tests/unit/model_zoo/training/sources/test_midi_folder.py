@@ -1,4 +1,4 @@
-"""Folders of MIDI files with all that is wrong with such folders."""
+"""Folders of MIDI files, damaged ones among them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def save(path: Path, *tracks: list[mido.Message | mido.MetaMessage]) -> Path:
 def notes(
     rows: np.ndarray, *, channel: int = 0, program: int = 0, name: str = "", bpm: float = 120.0
 ) -> list[mido.Message | mido.MetaMessage]:
-    """A track of notes whose times are in seconds."""
+    """Return a track of notes, given their times in seconds."""
     events = []
     for onset_s, offset_s, pitch, velocity in rows:
         note = {"channel": channel, "note": int(pitch)}
@@ -102,7 +102,9 @@ def test_compound_metres_count_dotted_beats(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("signature", "key"), [("C", None), ("Eb", Key("Eb", "major")), ("F#m", Key("F#", "minor"))]
 )
-def test_a_key_unless_it_says_nothing(tmp_path: Path, signature: str, key: Key | None) -> None:
+def test_key_signatures_other_than_c_major_are_read(
+    tmp_path: Path, signature: str, key: Key | None
+) -> None:
     path = save(
         tmp_path / "a.mid",
         conductor(mido.MetaMessage("key_signature", key=signature)),
@@ -119,7 +121,7 @@ def test_the_pedal_is_kept(tmp_path: Path) -> None:
     assert piece.lines[0].pedal.tolist() == [[0.0, 127.0], [1.5, 0.0]]
 
 
-def test_a_folder_with_everything_wrong(tmp_path: Path) -> None:
+def test_damaged_files_are_counted_by_reason(tmp_path: Path) -> None:
     good = save(tmp_path / "b" / "One.mid", conductor(), notes(tune(0, 300).notes))
     shutil.copy(good, tmp_path / "b" / "One (2).MID")
     save(tmp_path / "c" / "One in F.mid", conductor(), notes(shift(tune(0, 300), 5).notes))
@@ -144,7 +146,7 @@ def test_a_folder_with_everything_wrong(tmp_path: Path) -> None:
     assert report.marks["deadpan"] == 2
 
 
-def test_terms_of_a_folder_that_nobody_stated_are_no_leave(tmp_path: Path) -> None:
+def test_an_unstated_licence_does_not_allow_weights(tmp_path: Path) -> None:
     save(tmp_path / "a.mid", conductor(), notes(tune(0, 300).notes))
     report = SurveyReport()
     assert not list(sift(list_midi(tmp_path), report, only_free=True))
@@ -152,7 +154,7 @@ def test_terms_of_a_folder_that_nobody_stated_are_no_leave(tmp_path: Path) -> No
     assert len(list(sift(list_midi(tmp_path, CC0), only_free=True))) == 1
 
 
-def test_what_is_mended_is_counted(tmp_path: Path) -> None:
+def test_repairs_are_counted(tmp_path: Path) -> None:
     low = tune(1, 300).notes
     low[:5, 2] = 5
     helicopter = notes(tune(2).notes, channel=2, program=125)

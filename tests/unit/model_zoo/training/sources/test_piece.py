@@ -1,4 +1,4 @@
-"""The form that all sources share."""
+"""The common form of all sources."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_cut_keeps_what_begins_inside_and_clips_chords() -> None:
     assert excerpt.chords == (ChordSegment(0.0, 0.5, "C"), ChordSegment(0.5, 2.0, "G:7"))
 
 
-def test_everything_follows_the_tempo() -> None:
+def test_a_change_of_tempo_applies_to_all_times() -> None:
     fast = change_tempo(build_piece(), 2.0)
     assert fast.lines[0].notes[:, :2].tolist() == [[0.0, 1.0], [1.0, 2.0]]
     assert fast.lines[0].pedal[:, 0].tolist() == [0.25, 1.25]

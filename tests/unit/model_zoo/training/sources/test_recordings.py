@@ -1,4 +1,4 @@
-"""Annotated recordings, in folders that are laid out as the data sets are."""
+"""Annotated recordings, read from folders with the layout of each data set."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SetIndex = Callable[[dict[str, Any]], None]
 
 @pytest.fixture
 def set_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SetIndex:
-    """Let mirdata find an index where it would have downloaded one."""
+    """Provide the index that mirdata would download."""
     core = pytest.importorskip("mirdata.core", reason="mirdata comes with the extra 'training'")
 
     def write(index: dict[str, Any]) -> None:
@@ -64,7 +64,7 @@ def test_vocadito(tmp_path: Path, set_index: SetIndex) -> None:
 
 
 def jams(strings: dict[int, list[tuple[float, float, float]]]) -> dict[str, Any]:
-    """A GuitarSet annotation."""
+    """Return a GuitarSet annotation."""
 
     def annotate(namespace: str, rows: list[tuple[float, float, Any]], **meta: Any) -> Any:
         data = [{"time": t, "duration": d, "value": v, "confidence": None} for t, d, v in rows]
@@ -99,7 +99,7 @@ def test_guitarset(tmp_path: Path, set_index: SetIndex) -> None:
     assert piece.origin.work == "guitarset jazz1-130-d"
 
 
-def test_maestro_keeps_its_own_parts(tmp_path: Path, set_index: SetIndex) -> None:
+def test_maestro_keeps_its_own_splits(tmp_path: Path, set_index: SetIndex) -> None:
     rows, tracks = [], {}
     for number, split in enumerate(("train", "validation", "test")):
         name = f"2004/{number}"
@@ -122,7 +122,7 @@ def test_maestro_keeps_its_own_parts(tmp_path: Path, set_index: SetIndex) -> Non
     assert not pieces[0].origin.licence.allows_weights
 
 
-def test_maestro_without_its_list(tmp_path: Path, set_index: SetIndex) -> None:
+def test_maestro_without_its_list_of_splits(tmp_path: Path, set_index: SetIndex) -> None:
     sound(tmp_path / "a.wav")
     save(tmp_path / "a.midi", notes(tune().notes))
     set_index(
@@ -211,8 +211,8 @@ def test_labels_without_sound_are_counted(tmp_path: Path) -> None:
     assert report.dropped == {"unreadable": 2}
 
 
-def test_what_sounds_in_a_recording_is_not_mended(tmp_path: Path) -> None:
-    """A key that is struck while it sounds, a very long note: they are in the sound."""
+def test_the_notes_of_a_recording_are_not_changed(tmp_path: Path) -> None:
+    """Overlapping notes of one pitch and very long notes are kept, because they sound."""
     rows = [f"{k} {k + (40 if k == 3 else 1.5)} {60 + k % 2}" for k in range(20)]
     table = "\n".join(["OnsetTime\tOffsetTime\tMidiPitch", *rows])
     for name in ("MAPS_MUS-a_X", "MAPS_MUS-a_Y"):
@@ -223,9 +223,7 @@ def test_what_sounds_in_a_recording_is_not_mended(tmp_path: Path) -> None:
     assert kept[0].lines[0].notes[3, 1] == 43.0
 
 
-def test_an_index_that_is_not_there_is_said_to_be_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_index_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     core = pytest.importorskip("mirdata.core", reason="mirdata comes with the extra 'training'")
     monkeypatch.setattr(core.Index, "get_path", lambda _: str(tmp_path / "none.json"))
     with pytest.raises(FileNotFoundError, match="download"):

@@ -1,4 +1,4 @@
-"""What is trained on and what is not."""
+"""Training, development and held-out splits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from model_zoo.training.sources.piece import MIT, NOBODY_SAYS, Origin
+from model_zoo.training.sources.piece import MIT, UNSTATED, Origin
 from model_zoo.training.sources.splits import EXCLUDED_SONGS, assign, assign_song, name_work
 
 
@@ -33,16 +33,16 @@ def test_versions_share_a_name(title: str) -> None:
         ("Solo", "solo"),
     ],
 )
-def test_titles_keep_what_tells_them_apart(title: str, name: str) -> None:
+def test_titles_of_different_works_stay_different(title: str, name: str) -> None:
     assert name_work(title) == name
 
 
-def test_a_composition_stays_in_its_part_whatever_it_comes_from() -> None:
-    here, there = Origin("guitarpro", "one", NOBODY_SAYS), Origin("midi", "one", MIT)
+def test_a_composition_has_one_split_in_all_sources() -> None:
+    here, there = Origin("guitarpro", "one", UNSTATED), Origin("midi", "one", MIT)
     assert assign(here) == assign(there)
 
 
-def test_parts_are_the_same_for_ever() -> None:
+def test_splits_never_change() -> None:
     works = ["one", "fur elise", "kalinka", "oh susanna", "stille nacht", "la paloma"]
     assert [assign(Origin("midi", work, MIT)) for work in works] == [
         "train", "train", "held out", "dev", "dev", "train",
@@ -55,8 +55,8 @@ def test_shares_are_about_a_twentieth_each() -> None:
     assert 150 < parts["held out"] < 250
 
 
-def test_songs_keep_the_parts_they_had() -> None:
-    """What POP909's songs were before there was this module."""
+def test_songs_keep_their_splits() -> None:
+    """The splits of POP909's songs that earlier trainings used."""
     dev = {n for n in range(1, 801) if n not in EXCLUDED_SONGS and n % 20 == 11}
     for number in range(1, 801):
         part = assign(Origin("pop909", f"pop909 {number:03d}", MIT))

@@ -1,4 +1,4 @@
-"""Scores of the corpora, as pieces."""
+"""Corpora of scores, read as pieces."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_lead_sheets_have_chords(tmp_path: Path) -> None:
     assert piece.origin.work == "a song"
 
 
-def test_drummers_are_pieces(tmp_path: Path) -> None:
+def test_groove_performances_are_pieces(tmp_path: Path) -> None:
     import mido
 
     hits = np.array([[k * 0.5, k * 0.5 + 0.1, [36, 22, 38, 22][k % 4], 60 + k] for k in range(32)])
