@@ -38,7 +38,7 @@ _FROM_THE_FIRST: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Habits:
+class MelodyStatistics:
     """Statistics of a melody, each a distribution; empty if there is nothing to count.
 
     Attributes
@@ -77,7 +77,7 @@ class Analysis:
         Melody of each bar.
     bars_into_phrase : int
         Number of bars since the last phrase ended.
-    habits : Habits
+    statistics : MelodyStatistics
         Statistics of the melody.
     low, high : int
         Register of the melody: its 3rd and 97th percentile of pitch.
@@ -93,7 +93,7 @@ class Analysis:
     slots: tuple[Slots, ...]
     melody: tuple[MelodyBar, ...]
     bars_into_phrase: int
-    habits: Habits
+    statistics: MelodyStatistics
     low: int
     high: int
     notes_per_bar: float
@@ -153,7 +153,7 @@ def analyse(score: Score, melody: Sequence[ScoreNote]) -> Analysis:
         slots=tuple(slots),
         melody=tuple(lines),
         bars_into_phrase=len(bars) - 1 - ends[-1] if ends else len(bars) % PHRASE_BARS,
-        habits=describe_habits(lines),
+        statistics=describe_melody(lines),
         low=int(np.percentile(pitches, 3)),
         high=int(np.percentile(pitches, 97)),
         notes_per_bar=float(np.mean(sung)) if sung else 0.0,
@@ -208,7 +208,7 @@ def name_cadence(slots: Sequence[Slots], bar: int, key: Key) -> str:
     return "deceptive" if last == relative and before in dominants else "none"
 
 
-def describe_habits(melody: Sequence[MelodyBar]) -> Habits:
+def describe_melody(melody: Sequence[MelodyBar]) -> MelodyStatistics:
     """Return the statistics of bars of melody."""
     durations: Counter[int] = Counter()
     onsets: Counter[int] = Counter()
@@ -227,7 +227,7 @@ def describe_habits(melody: Sequence[MelodyBar]) -> Habits:
             before = piece.pitch
     for size in _GRAMS:
         grams.update(zip(*(moves[index:] for index in range(size)), strict=False))
-    return Habits(_share(durations), _share(onsets), _share(divisions), _share(grams))
+    return MelodyStatistics(_share(durations), _share(onsets), _share(divisions), _share(grams))
 
 
 K = TypeVar("K", bound=Hashable)

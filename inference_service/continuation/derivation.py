@@ -85,11 +85,11 @@ def derive(
     return Derivation(tuple(words), tuple(choices), is_complete=True)
 
 
-def pick(likely: Sequence[float], codon: float) -> int:
+def pick(shares: Sequence[float], codon: float) -> int:
     """Return the index of the alternative that a number selects by cumulative probability."""
     reached = 0.0
-    for index, share in enumerate(likely):
+    for index, share in enumerate(shares):
         reached += share
         if codon < reached:
             return index
-    return max(index for index, share in enumerate(likely) if share > 0.0)  # rounding
+    return max(index for index, share in enumerate(shares) if share > 0.0)  # rounding

@@ -104,12 +104,12 @@ class Outcome:
     ----------
     ranked : tuple of Individual
         The last population and the best of all generations, the best first, without duplicates.
-    course : tuple of float
+    history : tuple of float
         Best fitness so far after each generation.
     """
 
     ranked: tuple[Individual, ...]
-    course: tuple[float, ...]
+    history: tuple[float, ...]
 
 
 @dataclass
@@ -133,11 +133,11 @@ class _Learnt:
         for rule, context, production in best.choices:
             taken[rule, context].append(production)
         for (rule, context), productions in taken.items():
-            likely = np.array(self.after(rule, context))
-            counts = np.bincount(productions, minlength=len(likely))
-            gained = np.minimum(likely + factor * counts / counts.sum(), 1.0)
-            likely = np.where(counts > 0, gained, likely * (1.0 - factor))
-            self.moved[rule, context] = likely / likely.sum()
+            shares = np.array(self.after(rule, context))
+            counts = np.bincount(productions, minlength=len(shares))
+            gained = np.minimum(shares + factor * counts / counts.sum(), 1.0)
+            shares = np.where(counts > 0, gained, shares * (1.0 - factor))
+            self.moved[rule, context] = shares / shares.sum()
 
 
 def evolve(
@@ -169,39 +169,41 @@ def evolve(
 
     def judge(genotype: Genotype) -> Individual:
         derivation = derive(learnt, genotype.tolist(), before)
-        worth = fitness(derivation) if derivation.is_complete else UNFIT
-        return Individual(genotype, derivation, worth)
+        value = fitness(derivation) if derivation.is_complete else UNFIT
+        return Individual(genotype, derivation, value)
 
     def draw() -> Genotype:
         return random.random(options.codons)
 
-    people = _rank([judge(draw()) for _ in range(options.population)])
-    best, newest = people[0], people[0]
-    course = [best.fitness]
+    individuals = _rank([judge(draw()) for _ in range(options.population)])
+    best, newest = individuals[0], individuals[0]
+    history = [best.fitness]
     for generation in range(1, options.generations):
         report(generation / options.generations)
         if is_over():
             break
         if options.learns:
             learnt.learn((best if generation % 2 else newest).derivation, options.learning)
-        elite = people[: round(options.elite * options.population)] if options.breeds else []
+        elite = individuals[: round(options.elite * options.population)] if options.breeds else []
         count = options.population - len(elite)
-        children = [_breed(people, options, random) if options.breeds else draw()
+        children = [_breed(individuals, options, random) if options.breeds else draw()
                     for _ in range(count)]  # fmt: skip
         born = _rank([judge(child) for child in children])
         newest = born[0]
         # The elite's sentences change with the probabilities, so they are evaluated again.
-        people = _rank([*born, *(judge(person.genotype) for person in elite)])
-        best = max(best, people[0], key=lambda person: person.fitness)
-        course.append(best.fitness)
+        individuals = _rank([*born, *(judge(individual.genotype) for individual in elite)])
+        best = max(best, individuals[0], key=lambda individual: individual.fitness)
+        history.append(best.fitness)
     report(1.0)
-    return Outcome(_without_doubles([best, *people]), tuple(course))
+    return Outcome(_without_duplicates([best, *individuals]), tuple(history))
 
 
-def _breed(people: Sequence[Individual], options: EvolutionOptions, random: Generator) -> Genotype:
-    child = _choose(people, options, random).copy()
+def _breed(
+    individuals: Sequence[Individual], options: EvolutionOptions, random: Generator
+) -> Genotype:
+    child = _choose(individuals, options, random).copy()
     if random.random() < options.crossover:
-        other = _choose(people, options, random)
+        other = _choose(individuals, options, random)
         cut = int(random.integers(1, len(child)))
         child[cut:] = other[cut:]
     moves = random.random(len(child)) < options.mutation
@@ -209,15 +211,19 @@ def _breed(people: Sequence[Individual], options: EvolutionOptions, random: Gene
     return np.clip(child, 0.0, np.nextafter(1.0, 0.0))
 
 
-def _choose(people: Sequence[Individual], options: EvolutionOptions, random: Generator) -> Genotype:
-    """Return the winner of a tournament; as people are ranked, that is the lowest index."""
-    return people[int(random.integers(len(people), size=options.tournament).min())].genotype
+def _choose(
+    individuals: Sequence[Individual], options: EvolutionOptions, random: Generator
+) -> Genotype:
+    """Return the winner of a tournament; as individuals are ranked, that is the lowest index."""
+    return individuals[
+        int(random.integers(len(individuals), size=options.tournament).min())
+    ].genotype
 
 
-def _rank(people: Sequence[Individual]) -> list[Individual]:
-    return sorted(people, key=lambda person: -person.fitness)
+def _rank(individuals: Sequence[Individual]) -> list[Individual]:
+    return sorted(individuals, key=lambda individual: -individual.fitness)
 
 
-def _without_doubles(people: Sequence[Individual]) -> tuple[Individual, ...]:
-    kept = {person.derivation.words: person for person in reversed(people)}
+def _without_duplicates(individuals: Sequence[Individual]) -> tuple[Individual, ...]:
+    kept = {individual.derivation.words: individual for individual in reversed(individuals)}
     return tuple(_rank([p for p in kept.values() if p.derivation.is_complete]))

@@ -37,15 +37,15 @@ from typing import Final
 from inference_service.continuation.analysis import (
     PHRASE_BARS,
     Analysis,
-    Habits,
-    describe_habits,
+    MelodyStatistics,
+    describe_melody,
     name_cadence,
 )
 from inference_service.continuation.degrees import SILENCE, find_function
 from inference_service.continuation.derivation import Derivation, Likelihoods
 from inference_service.continuation.harmony import Slots, list_changes
 from inference_service.continuation.melody import TICKS, HarmonyAt, MelodyBar, Piece
-from inference_service.continuation.styles import Usual
+from inference_service.continuation.styles import SurpriseStatistics
 
 # The weights and the constants of the terms were set by hand, and adjusted where continuations
 # looked wrong on the page (model_zoo/experiments/009-continuation.md); they are not fitted.
@@ -100,7 +100,7 @@ def _judge_excess(found: float, given: float) -> float:
     return exp(-_EXCESS * max(found - given, 0.0))
 
 
-def judge_surprise(bits: float, usual: Usual, boldness: float) -> dict[str, float]:
+def judge_surprise(bits: float, usual: SurpriseStatistics, boldness: float) -> dict[str, float]:
     """Return the terms ``likelihood`` and ``surprise`` for a surprise in bits per bar or note."""
     off = (bits - usual.mean_bits) / usual.deviation_bits
     target = usual.mean_bits * (1.0 + _BOLD * boldness)
@@ -176,15 +176,15 @@ def judge_melody(
     before = [_pitch(piece) for bar in analysis.melody for piece in bar.attacks]
     if not attacks:
         return dict.fromkeys(set(MELODY_WEIGHTS) - {"likelihood", "surprise"}, 0.0)
-    habits = describe_habits(bars)
+    statistics = describe_melody(bars)
     density = len(attacks) / len(bars) / max(analysis.notes_per_bar, 0.5)
-    rhythm = _overlap(habits.durations, analysis.habits.durations)
-    rhythm += _overlap(habits.onsets, analysis.habits.onsets)
-    foreign = _share_foreign(habits, analysis.habits) if before else 0.0
+    rhythm = _overlap(statistics.durations, analysis.statistics.durations)
+    rhythm += _overlap(statistics.onsets, analysis.statistics.onsets)
+    foreign = _share_foreign(statistics, analysis.statistics) if before else 0.0
     return {
         "consonance": _judge_consonance(attacks, harmony_at),
         "contour": _judge_contour(pitches, analysis),
-        "kinship": _judge_kinship(habits.intervals, analysis.habits.intervals),
+        "kinship": _judge_kinship(statistics.intervals, analysis.statistics.intervals),
         "rhythm": rhythm / 2.0 * _judge_excess(foreign, 0.0),
         "density": exp(-2.0 * abs(log(density))),
         "voice_leading": _judge_voice_leading(attacks, harmony_at),
@@ -194,7 +194,7 @@ def judge_melody(
     }
 
 
-def _share_foreign(found: Habits, given: Habits) -> float:
+def _share_foreign(found: MelodyStatistics, given: MelodyStatistics) -> float:
     """Return the share of segments that begin at divisions of the beat new to the piece."""
     return sum(
         share

@@ -82,15 +82,15 @@ class Parser:
         chart = _Chart(self._grammar, self._probabilities, words, before)
         surprise_bits = [inf] * (len(words) + 1)
         for place in range(len(words)):
-            likely = chart.scan(place)
-            if likely <= 0.0:
+            probability = chart.scan(place)
+            if probability <= 0.0:
                 return Reading(tuple(surprise_bits), ())
-            surprise_bits[place] = -log2(likely)
+            surprise_bits[place] = -log2(probability)
         ends = chart.find_ends()
-        likely = sum(chart.columns[-1].states[end].forward for end in ends)
-        if likely <= 0.0:
+        probability = sum(chart.columns[-1].states[end].forward for end in ends)
+        if probability <= 0.0:
             return Reading(tuple(surprise_bits), ())
-        surprise_bits[-1] = -log2(min(likely, 1.0))
+        surprise_bits[-1] = -log2(min(probability, 1.0))
         best = max(ends, key=lambda end: chart.columns[-1].states[end].best)
         return Reading(tuple(surprise_bits), tuple(chart.trace(best)))
 
@@ -143,19 +143,19 @@ class _Chart:
             for state, value in column.states.items()
             if (symbol := self._next(state)) is not None and symbol.is_word and symbol.name == word
         ]
-        likely = sum(value.forward for _, value in taken)
+        probability = sum(value.forward for _, value in taken)
         following = _Column()
         self.columns.append(following)
-        if likely <= 0.0:
+        if probability <= 0.0:
             return 0.0
         for state, value in taken:
             ahead = state._replace(seen=state.seen + 1)
             following.states[ahead] = _Value(
-                value.forward / likely, value.inner / likely, value.best, state
+                value.forward / probability, value.inner / probability, value.best, state
             )
         self._complete(place + 1)
         self._predict(place + 1, {})
-        return likely
+        return probability
 
     def _complete(self, place: int) -> None:
         """Advance the states that wait for each completed state, the latest begun first."""
@@ -193,11 +193,11 @@ class _Chart:
         while expected:
             rule = min(expected, key=lambda name: self._order[name])
             forward = expected.pop(rule)
-            for production, likely in enumerate(self._probabilities.of(rule, words)):
-                if likely <= 0.0:
+            for production, probability in enumerate(self._probabilities.of(rule, words)):
+                if probability <= 0.0:
                     continue
                 state = _State(rule, production, 0, place)
-                value = _Value(forward * likely, likely, _log(likely))
+                value = _Value(forward * probability, probability, _log(probability))
                 column.states[state] = value
                 self._expect(column, state, value, expected)
 
@@ -242,5 +242,5 @@ class _Chart:
         return production[state.seen] if state.seen < len(production) else None
 
 
-def _log(likely: float) -> float:
-    return log2(likely) if likely > 0.0 else -inf
+def _log(probability: float) -> float:
+    return log2(probability) if probability > 0.0 else -inf

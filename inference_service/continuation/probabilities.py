@@ -83,7 +83,7 @@ class Probabilities:
 
     def _interpolate(self, rule: str, context: tuple[str, ...]) -> tuple[float, ...]:
         size = len(self.grammar.rules[rule].productions)
-        likely = [1.0 / size] * size
+        smoothed = [1.0 / size] * size
         for length in range(len(context) + 1):
             key = rule, context[len(context) - length :]
             if key not in self._counts and key not in self._own:
@@ -96,16 +96,16 @@ class Probabilities:
                 for count, own in zip(counts, added, strict=True)
             ]
             total = sum(counts) + sum(added) + kinds
-            shared = total - sum(kept)
-            likely = [
-                (own + shared * shorter) / total for own, shorter in zip(kept, likely, strict=True)
+            freed = total - sum(kept)
+            smoothed = [
+                (own + freed * shorter) / total for own, shorter in zip(kept, smoothed, strict=True)
             ]
-        return self._without_excluded(rule, likely)
+        return self._without_excluded(rule, smoothed)
 
-    def _without_excluded(self, rule: str, likely: Sequence[float]) -> tuple[float, ...]:
+    def _without_excluded(self, rule: str, values: Sequence[float]) -> tuple[float, ...]:
         if rule not in self.excluded:
-            return tuple(likely)
-        left = [0.0 if i in self.excluded[rule] else value for i, value in enumerate(likely)]
+            return tuple(values)
+        left = [0.0 if i in self.excluded[rule] else value for i, value in enumerate(values)]
         total = sum(left)
         return tuple(value / total for value in left)
 
@@ -137,27 +137,27 @@ class Probabilities:
         return dict(rows)
 
 
-class Heated:
-    """Probabilities at a temperature: raised to the power ``1 / heat`` and renormalised.
+class Tempered:
+    """Probabilities at a temperature: raised to the power ``1 / temperature`` and renormalised.
 
     Parameters
     ----------
     given : Probabilities
-    heat : float
+    temperature : float
         Temperature; above 1, rare alternatives become more probable.
     """
 
-    def __init__(self, given: Probabilities, heat: float) -> None:
+    def __init__(self, given: Probabilities, temperature: float) -> None:
         self.grammar = given.grammar
         self._given = given
-        self._power = 1.0 / heat
+        self._power = 1.0 / temperature
         self._known: dict[tuple[str, tuple[str, ...]], tuple[float, ...]] = {}
 
     def after(self, rule: str, context: tuple[str, ...]) -> tuple[float, ...]:
         """Return the probabilities of a rule's alternatives; they sum to 1."""
         key = rule, context
         if key not in self._known:
-            powers = [likely**self._power for likely in self._given.after(rule, context)]
+            powers = [share**self._power for share in self._given.after(rule, context)]
             total = sum(powers)
             self._known[key] = tuple(power / total for power in powers)
         return self._known[key]

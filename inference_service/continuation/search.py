@@ -37,21 +37,21 @@ from inference_service.continuation.harmony import (
 )
 from inference_service.continuation.melody import MelodyBar, read_melody, write_melody
 from inference_service.continuation.options import ContinuationOptions
-from inference_service.continuation.probabilities import Heated, Probabilities
+from inference_service.continuation.probabilities import Probabilities, Tempered
 from inference_service.continuation.scale import Harmony
-from inference_service.continuation.styles import Habit, Language
+from inference_service.continuation.styles import Language, StyleModel
 from inference_service.progress import Report
 
 DIFFERENT: Final = 0.25
 """Share of bars in which an alternative must differ from all before it."""
 
 CODONS_PER_BAR: Final = 24
-HEAT: Final = 1.6
+TEMPERATURE: Final = 1.6
 """Temperature of the probabilities at boldness 1; its inverse at -1. Set by hand; not fitted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Candidate:
     """New bars found by the search.
 
     Attributes
@@ -73,7 +73,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Quest:
+class SearchProblem:
     """A search problem: sentences and their fitness.
 
     Attributes
@@ -98,25 +98,27 @@ class Quest:
         return weigh(self.judge(derivation), self.weights)
 
 
-def seek_harmony(analysis: Analysis, habit: Habit, measures: int, boldness: float) -> Quest:
+def pose_harmony_problem(
+    analysis: Analysis, model: StyleModel, measures: int, boldness: float
+) -> SearchProblem:
     """Return the search problem for the chords of new bars."""
     given = write_harmony(analysis.slots)
     last = analysis.slots[-1][-1]
     names = plan_harmony(measures, analysis.bars_into_phrase, analysis.key.mode)
-    grammar = start_at(habit.probabilities.grammar, names)
+    grammar = start_at(model.probabilities.grammar, names)
     uneven = find_uneven_divisions(grammar, int(analysis.bars[-1].length_beats))
-    likely = adapt_harmony(habit.probabilities, analysis.slots).within(grammar).without(uneven)
+    adapted = adapt_harmony(model.probabilities, analysis.slots).within(grammar).without(uneven)
     first_end = find_first_end(analysis)
 
     def judge(derivation: Derivation) -> dict[str, float]:
         slots = read_harmony(derivation.words, last)
-        bits = count_bits(derivation, likely) / len(slots)
+        bits = count_bits(derivation, adapted) / len(slots)
         return {
-            **judge_surprise(bits, habit.usual, boldness),
+            **judge_surprise(bits, model.surprise, boldness),
             **judge_harmony(slots, analysis, first_end),
         }
 
-    return Quest(likely, judge, HARMONY_WEIGHTS, tuple(given[-CONTEXT_WORDS:]))
+    return SearchProblem(adapted, judge, HARMONY_WEIGHTS, tuple(given[-CONTEXT_WORDS:]))
 
 
 class MelodyReader:
@@ -151,13 +153,13 @@ class MelodyReader:
         return read_melody(words, self._analysis.melody, lengths, self.harmony_at, self._tonic)
 
 
-def seek_melody(
-    analysis: Analysis, habit: Habit, reader: MelodyReader, measures: int, boldness: float
-) -> Quest:
+def pose_melody_problem(
+    analysis: Analysis, model: StyleModel, reader: MelodyReader, measures: int, boldness: float
+) -> SearchProblem:
     """Return the search problem for a melody over new chords."""
-    known = habit.probabilities
+    known = model.probabilities
     grammar = start_at(known.grammar, plan_melody(measures, reader.beats))
-    likely = adapt_melody(known, analysis.melody, reader.harmony_at).within(grammar)
+    adapted = adapt_melody(known, analysis.melody, reader.harmony_at).within(grammar)
     first = max(len(analysis.melody) - 2, 0)
     written = write_melody(known.grammar, analysis.melody, reader.harmony_at, first)
     before = [word for bar in written for word in bar]
@@ -166,33 +168,33 @@ def seek_melody(
     def judge(derivation: Derivation) -> dict[str, float]:
         bars = reader.read(derivation.words)
         notes = sum(len(bar.attacks) for bar in bars)
-        bits = count_bits(derivation, likely) / max(notes, 1)
+        bits = count_bits(derivation, adapted) / max(notes, 1)
         return {
-            **judge_surprise(bits, habit.usual, boldness),
+            **judge_surprise(bits, model.surprise, boldness),
             **judge_melody(bars, analysis, reader.harmony_at, first_end),
         }
 
-    return Quest(likely, judge, MELODY_WEIGHTS, tuple(before[-CONTEXT_WORDS:]))
+    return SearchProblem(adapted, judge, MELODY_WEIGHTS, tuple(before[-CONTEXT_WORDS:]))
 
 
 def search(
     analysis: Analysis, language: Language, options: ContinuationOptions, report: Report
-) -> list[Found]:
+) -> list[Candidate]:
     """Return the best new bars, followed by the alternatives.
 
     If a search yields too few different results, it is repeated with another seed.
     """
     wanted = 1 + options.alternatives
     budget = _Budget(options, report, wanted * (1 + analysis.has_melody))
-    quest = seek_harmony(analysis, language.harmony, options.measures, options.boldness)
-    found: list[Found] = []
+    problem = pose_harmony_problem(analysis, language.harmony, options.measures, options.boldness)
+    found: list[Candidate] = []
     for attempt in range(wanted):
-        for one in budget.evolve(quest, attempt):
+        for one in budget.evolve(problem, attempt):
             words = one.derivation.words
             slots = tuple(read_harmony(words, analysis.slots[-1][-1]))
             if len(found) < wanted and all(_differ(slots, other.slots) for other in found):
-                terms = _name_terms("harmony", quest.judge(one.derivation))
-                found.append(Found(words, slots, (), terms))
+                terms = _name_terms("harmony", problem.judge(one.derivation))
+                found.append(Candidate(words, slots, (), terms))
         if len(found) == wanted:
             break
     if not analysis.has_melody:
@@ -204,18 +206,20 @@ def search(
 
 
 def _add_melody(
-    found: Found,
+    candidate: Candidate,
     analysis: Analysis,
     language: Language,
     options: ContinuationOptions,
     budget: _Budget,
     number: int,
-) -> Found:
-    reader = MelodyReader(analysis, found.slots)
-    quest = seek_melody(analysis, language.melody, reader, options.measures, options.boldness)
-    best = budget.evolve(quest, number)[0].derivation
-    terms = found.terms | _name_terms("melody", quest.judge(best))
-    return Found(found.words, found.slots, tuple(reader.read(best.words)), terms)
+) -> Candidate:
+    reader = MelodyReader(analysis, candidate.slots)
+    problem = pose_melody_problem(
+        analysis, language.melody, reader, options.measures, options.boldness
+    )
+    best = budget.evolve(problem, number)[0].derivation
+    terms = candidate.terms | _name_terms("melody", problem.judge(best))
+    return Candidate(candidate.words, candidate.slots, tuple(reader.read(best.words)), terms)
 
 
 def _name_terms(prefix: str, terms: Mapping[str, float]) -> dict[str, float]:
@@ -231,7 +235,7 @@ class _Budget:
         self._searches = searches
         self._began = time.monotonic()
 
-    def evolve(self, quest: Quest, number: int) -> tuple[Individual, ...]:
+    def evolve(self, problem: SearchProblem, number: int) -> tuple[Individual, ...]:
         """Run the search with this number and return its results, the best first."""
         options = self._options
         settings = EvolutionOptions(
@@ -242,11 +246,11 @@ class _Budget:
         )
         budget_s = options.budget_s * (number + 1) / self._searches
         return evolve(
-            Heated(quest.likelihoods, HEAT**options.boldness),
-            quest.fitness,
+            Tempered(problem.likelihoods, TEMPERATURE**options.boldness),
+            problem.fitness,
             settings,
             lambda done: self._report((number + done) / self._searches),
-            quest.before,
+            problem.before,
             lambda: 0 < budget_s < time.monotonic() - self._began,
         ).ranked
 

@@ -17,7 +17,7 @@ LEARNT: Final = (Style.POP, Style.CLASSICAL, Style.FOLK)
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class SurpriseStatistics:
     """Mean and standard deviation of the surprise of a style's music, in bits per bar or note."""
 
     mean_bits: float
@@ -25,11 +25,11 @@ class Usual:
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class StyleModel:
     """Learnt probabilities of a grammar, and the usual surprise of music in the style."""
 
     probabilities: Probabilities
-    usual: Usual
+    surprise: SurpriseStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Language:
     """What has been learnt of a style: harmony (surprise per bar) and melody (per note)."""
 
     style: Style
-    harmony: Habit
-    melody: Habit
+    harmony: StyleModel
+    melody: StyleModel
 
 
 @cache
@@ -62,27 +62,27 @@ def load_language(style: Style) -> Language:
 
 def decode_language(style: Style, text: str) -> Language:
     """Parse the output of :func:`encode_language`."""
-    habits = {
-        name: Habit(
+    models = {
+        name: StyleModel(
             decode_probabilities(load_grammar(name), rows["counts"], tuple(rows["discounts"])),
-            Usual(*rows["usual_bits"]),
+            SurpriseStatistics(*rows["usual_bits"]),
         )
         for name, rows in json.loads(text).items()
     }
-    return Language(style, **habits)
+    return Language(style, **models)
 
 
 def encode_language(language: Language) -> str:
     """Return what has been learnt of a style as JSON."""
-    habits = {"harmony": language.harmony, "melody": language.melody}
+    models = {"harmony": language.harmony, "melody": language.melody}
     return json.dumps(
         {
             name: {
-                "usual_bits": [habit.usual.mean_bits, habit.usual.deviation_bits],
-                "discounts": habit.probabilities.discounts,
-                "counts": habit.probabilities.encode(),
+                "usual_bits": [model.surprise.mean_bits, model.surprise.deviation_bits],
+                "discounts": model.probabilities.discounts,
+                "counts": model.probabilities.encode(),
             }
-            for name, habit in habits.items()
+            for name, model in models.items()
         },
         separators=(",", ":"),
     )

@@ -22,7 +22,7 @@ from model_zoo.training.continuation.searches import (
     Curves,
     compare,
     describe_curves,
-    list_quests,
+    list_problems,
 )
 from model_zoo.training.continuation.song import Song
 from model_zoo.training.continuation.survey import (
@@ -91,8 +91,9 @@ def learn(
     language = learn_language(STYLES[corpus], train, dev[:DEV_SONGS])
     path = out / f"{language.style}.json"
     path.write_text(encode_language(language), encoding="utf-8")
-    say(f"{path}: {len(train)} songs; a bar of chords {language.harmony.usual.mean_bits:.2f} bits, "
-        f"a note of melody {language.melody.usual.mean_bits:.2f} bits")  # fmt: skip
+    bar_bits, note_bits = (m.surprise.mean_bits for m in (language.harmony, language.melody))
+    say(f"{path}: {len(train)} songs; a bar of chords {bar_bits:.2f} bits, "
+        f"a note of melody {note_bits:.2f} bits")  # fmt: skip
 
 
 def evaluate(
@@ -114,10 +115,12 @@ def compare_searches(
     say: Callable[[str], None],
 ) -> None:
     """Print how ways of searching compare, and draw their curves."""
-    quests = [found for song in songs if (found := list_quests(song))]
+    problems = [found for song in songs if (found := list_problems(song))]
     curves: dict[str, Curves] = {}
     for kind in KINDS:
-        curves[kind] = compare([quest[kind] for quest in quests], seeds, population, generations)
+        curves[kind] = compare(
+            [problem[kind] for problem in problems], seeds, population, generations
+        )
         say(kind)
         for line in describe_curves(curves[kind], "pge", [way for way in WAYS if way != "pge"]):
             say(line)

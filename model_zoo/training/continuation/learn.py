@@ -39,7 +39,12 @@ from inference_service.continuation.probabilities import (
     learn_probabilities,
 )
 from inference_service.continuation.scale import Harmony
-from inference_service.continuation.styles import Habit, Language, Usual, load_grammar
+from inference_service.continuation.styles import (
+    Language,
+    StyleModel,
+    SurpriseStatistics,
+    load_grammar,
+)
 from inference_service.music.score import Bar
 from model_zoo.training.continuation.ngrams import DISCOUNTS
 from model_zoo.training.continuation.song import Song
@@ -96,8 +101,8 @@ def learn_language(style: Style, train: Sequence[Song], dev: Sequence[Song]) -> 
     melody = choose_discounts(learn_melody(lessons), _list_melody_choices(tests))
     return Language(
         style,
-        Habit(harmony, _measure(measure_harmony(harmony, lesson) for lesson in tests)),
-        Habit(melody, _measure(measure_melody(melody, lesson) for lesson in tests)),
+        StyleModel(harmony, _measure(measure_harmony(harmony, lesson) for lesson in tests)),
+        StyleModel(melody, _measure(measure_melody(melody, lesson) for lesson in tests)),
     )
 
 
@@ -223,8 +228,8 @@ def _learnt(choices: Sequence[Choice]) -> list[Choice]:
     return [choice for choice in choices if choice.rule != "sentence"]
 
 
-def _measure(found: Iterable[list[float]]) -> Usual:
+def _measure(found: Iterable[list[float]]) -> SurpriseStatistics:
     values = [bits for song in found for bits in song]
     if len(values) < 2:
-        return Usual(0.0, 1.0)
-    return Usual(float(np.mean(values)), float(np.std(values)))
+        return SurpriseStatistics(0.0, 1.0)
+    return SurpriseStatistics(float(np.mean(values)), float(np.std(values)))

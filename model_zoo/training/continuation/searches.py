@@ -1,9 +1,9 @@
-"""Probabilistic grammatical evolution against what it could be done without.
+"""Compare probabilistic grammatical evolution with simpler searches.
 
-Every way of searching judges as many sentences. ``pge`` breeds and learns, from a style's
-probabilities; ``breeding`` is the same without learning; ``random`` draws every sentence anew, from
-the same probabilities; ``pge-even`` and ``ge-even`` begin with all alternatives alike, the first
-learning, the second not: that is grammatical evolution as it was published.
+All methods evaluate the same number of sentences. ``pge`` breeds and learns, beginning with the
+probabilities of a style. ``breeding`` is the same without learning. ``random`` draws every sentence
+from these probabilities. ``pge-even``, ``ge-even`` and ``random-even`` begin with uniform
+probabilities; ``ge-even``, which does not learn, is grammatical evolution as published.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from inference_service.continuation.probabilities import Probabilities
 from inference_service.continuation.search import (
     CODONS_PER_BAR,
     MelodyReader,
-    Quest,
-    seek_harmony,
-    seek_melody,
+    SearchProblem,
+    pose_harmony_problem,
+    pose_melody_problem,
 )
 from inference_service.continuation.styles import load_language
 from inference_service.music.excerpt import cut_score
@@ -43,17 +43,19 @@ WAYS: Final[Mapping[str, tuple[bool, EvolutionOptions]]] = {
     "ge-even": (True, EvolutionOptions(learns=False)),
     "random-even": (True, EvolutionOptions(learns=False, breeds=False)),
 }
-"""Whether it begins with even probabilities, and how it searches."""
+"""Methods: whether they begin with uniform probabilities, and their options."""
 
 KINDS: Final = ("harmony", "melody")
 
 Curves = dict[str, NDArray[np.float64]]
-"""By way: the best fitness after each generation, shape (songs, seeds, generations)."""
+"""Best fitness after each generation by method, shape (songs, seeds, generations)."""
 
 
-def list_quests(song: Song, measures: int = NEW_BARS) -> dict[str, Quest]:
-    """Return what is searched for in a song that stops in its middle: ``harmony``, and ``melody``
-    over the chords that follow in the song."""
+def list_problems(song: Song, measures: int = NEW_BARS) -> dict[str, SearchProblem]:
+    """Return the search problems for a song cut in its middle.
+
+    These are ``harmony``, and ``melody`` over the song's own following chords.
+    """
     place = find_cut(song)
     if place is None or not song.melody:
         return {}
@@ -71,18 +73,22 @@ def list_quests(song: Song, measures: int = NEW_BARS) -> dict[str, Quest]:
     true: list[Slots] = lesson.slots[place : place + measures]
     reader = MelodyReader(analysis, true)
     return {
-        "harmony": seek_harmony(analysis, language.harmony, measures, 0.0),
-        "melody": seek_melody(analysis, language.melody, reader, measures, 0.0),
+        "harmony": pose_harmony_problem(analysis, language.harmony, measures, 0.0),
+        "melody": pose_melody_problem(analysis, language.melody, reader, measures, 0.0),
     }
 
 
 def compare(
-    quests: Iterable[Quest], seeds: int, population: int, generations: int, measures: int = NEW_BARS
+    problems: Iterable[SearchProblem],
+    seeds: int,
+    population: int,
+    generations: int,
+    measures: int = NEW_BARS,
 ) -> Curves:
-    """Run every way on every quest with every seed."""
+    """Run every method on every problem with every seed."""
     curves: dict[str, list[list[tuple[float, ...]]]] = {way: [] for way in WAYS}
-    for quest in quests:
-        likely = quest.likelihoods
+    for problem in problems:
+        likely = problem.likelihoods
         even = Probabilities(likely.grammar, {}, excluded=likely.excluded)
         for way, (begins_even, options) in WAYS.items():
             courses = []
@@ -95,17 +101,17 @@ def compare(
                     seed=seed,
                 )
                 first = even if begins_even else likely
-                outcome = evolve(first, quest.fitness, settings, ignore, quest.before)
-                courses.append(tuple(max(worth, 0.0) for worth in outcome.course))
+                outcome = evolve(first, problem.fitness, settings, ignore, problem.before)
+                courses.append(tuple(max(worth, 0.0) for worth in outcome.history))
             curves[way].append(courses)
     return {way: np.array(found) for way, found in curves.items()}
 
 
 def describe_curves(curves: Curves, first: str, others: Iterable[str]) -> Iterator[str]:
-    """Yield the final fitness of each way, and by how much one is ahead of others.
+    """Yield the final fitness of each method, and the lead of one over others.
 
-    The test is Wilcoxon's, of the differences between songs' means over seeds; one sided, that
-    ``first`` is better.
+    The p-value is of Wilcoxon's signed-rank test on the differences between the songs' means over
+    seeds, one-sided for ``first`` being better.
     """
     for way, found in curves.items():
         last = found[:, :, -1]

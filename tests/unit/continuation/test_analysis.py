@@ -25,7 +25,7 @@ def test_a_song_is_read() -> None:
     assert (analysis.low, analysis.high) == (65, 72)
     assert analysis.notes_per_bar == pytest.approx(3.5)
     assert analysis.changes_per_bar == 1.0
-    assert analysis.habits.onsets[0] == pytest.approx(8 / 28)
+    assert analysis.statistics.onsets[0] == pytest.approx(8 / 28)
 
 
 def test_phrases_are_counted_from_where_the_melody_rests() -> None:

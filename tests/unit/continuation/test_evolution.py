@@ -33,7 +33,7 @@ def even() -> Probabilities:
 def test_breeding_finds_more_than_drawing() -> None:
     def reach(**changes: bool) -> float:
         found = [
-            evolve(even(), likeness, replace(OPTIONS, seed=seed, **changes), ignore).course[-1]
+            evolve(even(), likeness, replace(OPTIONS, seed=seed, **changes), ignore).history[-1]
             for seed in range(5)
         ]
         return float(np.mean(found))
@@ -43,18 +43,18 @@ def test_breeding_finds_more_than_drawing() -> None:
 
 def test_the_course_never_falls_and_the_best_is_first() -> None:
     outcome = evolve(even(), likeness, OPTIONS, ignore)
-    assert len(outcome.course) == OPTIONS.generations
-    assert list(outcome.course) == sorted(outcome.course)
+    assert len(outcome.history) == OPTIONS.generations
+    assert list(outcome.history) == sorted(outcome.history)
     fitnesses = [person.fitness for person in outcome.ranked]
     assert fitnesses == sorted(fitnesses, reverse=True)
-    assert fitnesses[0] == outcome.course[-1]
+    assert fitnesses[0] == outcome.history[-1]
     sentences = [person.derivation.words for person in outcome.ranked]
     assert len(sentences) == len(set(sentences))
 
 
 def test_the_same_seed_the_same_outcome() -> None:
     first, again = (evolve(even(), likeness, OPTIONS, ignore) for _ in range(2))
-    assert first.course == again.course
+    assert first.history == again.history
     assert [p.derivation for p in first.ranked] == [p.derivation for p in again.ranked]
     other = evolve(even(), likeness, replace(OPTIONS, seed=1), ignore)
     assert other.ranked[0].derivation != first.ranked[0].derivation

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from inference_service.continuation.analysis import analyse, describe_habits, find_harmony
+from inference_service.continuation.analysis import analyse, describe_melody, find_harmony
 from inference_service.continuation.fitness import (
     HARMONY_WEIGHTS,
     MELODY_WEIGHTS,
@@ -18,7 +18,7 @@ from inference_service.continuation.fitness import (
 from inference_service.continuation.harmony import Slots
 from inference_service.continuation.melody import TICKS, MelodyBar, Tone, cut_bars
 from inference_service.continuation.scale import Harmony
-from inference_service.continuation.styles import Usual
+from inference_service.continuation.styles import SurpriseStatistics
 from tests.unit.continuation.songs import build_song, sing
 
 SONG = build_song()
@@ -98,7 +98,7 @@ def test_terms_of_melody(term: str, better: list[MelodyBar], worse: list[MelodyB
 
 
 def test_a_piece_may_keep_what_is_its_own() -> None:
-    own = replace(GIVEN, melody=tuple(TRIPLETS), habits=describe_habits(TRIPLETS))
+    own = replace(GIVEN, melody=tuple(TRIPLETS), statistics=describe_melody(TRIPLETS))
     assert judge_melody(TRIPLETS, own, _at, 3)["rhythm"] == pytest.approx(1.0)
     remote = replace(GIVEN, slots=((("bii",),) * len(GIVEN.slots)))
     assert judge_harmony([("bii",), ("I",), ("V",), ("I",)], remote, 3)["tonality"] == 1.0
@@ -106,10 +106,10 @@ def test_a_piece_may_keep_what_is_its_own() -> None:
 
 def test_any_piece_may_rest_on_a_beat_and_sing_where_nothing_was_sung() -> None:
     rested = _melody(*[(i, 1, 72) for i in range(15)])
-    legato = replace(GIVEN, melody=tuple(EVEN), habits=describe_habits(EVEN))
+    legato = replace(GIVEN, melody=tuple(EVEN), statistics=describe_melody(EVEN))
     assert judge_melody(rested, legato, _at, 3)["rhythm"] > 0.9
     silent = _melody()
-    unsung = replace(GIVEN, melody=tuple(silent), habits=describe_habits(silent))
+    unsung = replace(GIVEN, melody=tuple(silent), statistics=describe_melody(silent))
     assert judge_melody(TRIPLETS, unsung, _at, 3)["rhythm"] == 1.0
 
 
@@ -118,7 +118,7 @@ def test_silence_is_worth_nothing() -> None:
 
 
 def test_surprise_is_best_near_the_usual_one() -> None:
-    usual = Usual(5.0, 1.0)
+    usual = SurpriseStatistics(5.0, 1.0)
     by_bits = [judge_surprise(bits, usual, 0.0) for bits in (1.0, 5.0, 9.0)]
     assert by_bits[1]["surprise"] > max(by_bits[0]["surprise"], by_bits[2]["surprise"])
     assert by_bits[0]["likelihood"] > by_bits[1]["likelihood"] > by_bits[2]["likelihood"]
@@ -126,7 +126,7 @@ def test_surprise_is_best_near_the_usual_one() -> None:
 
 
 def test_every_term_has_a_weight() -> None:
-    surprise = set(judge_surprise(1.0, Usual(1.0, 1.0), 0.0))
+    surprise = set(judge_surprise(1.0, SurpriseStatistics(1.0, 1.0), 0.0))
     assert set(judge_harmony(CLOSE, GIVEN, 3)) | surprise == set(HARMONY_WEIGHTS)
     assert set(judge_melody(EVEN, GIVEN, _at, 3)) | surprise == set(MELODY_WEIGHTS)
     assert weigh(dict.fromkeys(MELODY_WEIGHTS, 0.5), MELODY_WEIGHTS) == pytest.approx(0.5)

@@ -19,7 +19,7 @@ from model_zoo.training.continuation.learn import (
 )
 from model_zoo.training.continuation.ngrams import VOCABULARY
 from model_zoo.training.continuation.plot import draw_curves
-from model_zoo.training.continuation.searches import WAYS, compare, describe_curves, list_quests
+from model_zoo.training.continuation.searches import WAYS, compare, describe_curves, list_problems
 from model_zoo.training.continuation.song import Song
 from tests.unit.continuation.songs import build_song, sing
 
@@ -53,9 +53,9 @@ def test_melodies_are_counted_too() -> None:
 
 def test_a_language_is_kept() -> None:
     language = learn_language(Style.POP, [_song()], [_song()])
-    assert language.harmony.usual.mean_bits < 3.0, "a loop surprises little"
+    assert language.harmony.surprise.mean_bits < 3.0, "a loop surprises little"
     again = decode_language(Style.POP, encode_language(language))
-    assert again.harmony.usual == language.harmony.usual
+    assert again.harmony.surprise == language.harmony.surprise
     for name in ("harmony", "melody"):
         kept, read = (getattr(one, name).probabilities for one in (language, again))
         for rule, symbols in kept.grammar.rules.items():
@@ -82,9 +82,9 @@ def test_distance_of_distributions() -> None:
 
 
 def test_searches_are_compared_and_drawn() -> None:
-    quests = list_quests(_song())
-    assert set(quests) == {"harmony", "melody"}
-    curves = compare(quests.values(), seeds=2, population=6, generations=3)
+    problems = list_problems(_song())
+    assert set(problems) == {"harmony", "melody"}
+    curves = compare(problems.values(), seeds=2, population=6, generations=3)
     assert set(curves) == set(WAYS)
     for found in curves.values():
         assert found.shape == (2, 2, 3)
@@ -95,4 +95,4 @@ def test_searches_are_compared_and_drawn() -> None:
     (line,) = [*describe_curves(ahead, "a", ["b"])][2:]
     assert line == "a over b: +1.0000, better on 6 of 6 songs, p = 0.016"
     assert draw_curves({"both": curves}).count("<polyline") == len(WAYS)
-    assert not list_quests(replace(_song(), melody=()))
+    assert not list_problems(replace(_song(), melody=()))
