@@ -1,4 +1,4 @@
-"""The concrete stages, put together."""
+"""The stages that the manifest declares, built and put together."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.factories import save_tiny_demucs
 
 
 def save_weights(weights: Path, name: str, signatures: list[str]) -> ModelEntry:
-    """Save small networks in place of a model's own; return its entry with their checksums."""
+    """Save small networks as a model's files; return its entry with their checksums."""
     folder = weights / name
     folder.mkdir(parents=True)
     files = []

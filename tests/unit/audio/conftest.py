@@ -1,4 +1,4 @@
-"""Small networks on one thread: many threads that wait for each other take many times longer."""
+"""Runs small networks on one thread: with several, synchronisation takes most of the time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @pytest.fixture(autouse=True, scope="package")
 def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread while this package is tested."""
+    """Restrict torch to one thread for the tests of this package."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

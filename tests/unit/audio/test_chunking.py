@@ -1,4 +1,4 @@
-"""Windows: they cover the whole, and what is made of them is what the whole would be."""
+"""Windows: they cover the whole, and their joined results equal that for the whole."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_local_filter_is_exact_with_a_margin(length: int) -> None:
 
 
 def test_seams_fade() -> None:
-    """Windows that disagree are joined by a slope, not by a step."""
+    """Windows with different results are joined by a slope, not by a step."""
     levels = iter([0.0, 1.0, 0.0])
     whole = _apply(
         lambda piece: np.full_like(piece, next(levels)), np.zeros(260, np.float32), 100, 20

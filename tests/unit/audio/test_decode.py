@@ -1,4 +1,4 @@
-"""Decoding: every kind of file, every limit, and bytes that nobody should send."""
+"""Decoding: every file format, every limit, and hostile files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from inference_service.progress import ignore
 from tests.factories import KINDS, build_noise, build_tone, claim_flac_samples, encode_audio
 
 LIMITS = AudioLimits()
-AAC_PADDING_S = 1024 / 44100  # the last packet is filled up
+AAC_PADDING_S = 1024 / 44100  # the last packet is padded
 
 
 def _decode(data: bytes, limits: AudioLimits = LIMITS) -> Waveform:
@@ -259,7 +259,7 @@ def test_an_hour_of_silence() -> None:
 
 
 def test_decoding_stops_at_the_limit() -> None:
-    """An MP3's claim is a guess, so that only decoding tells."""
+    """The duration of an MP3 is a guess, so the limit applies while decoding."""
     data = encode_audio(build_noise(120.0, rate_hz=8000), "mp3", rate_hz=8000)
     fractions: list[float] = []
     with pytest.raises(AudioTooLong):
@@ -280,7 +280,7 @@ def test_flac_that_claims_a_second_and_holds_five() -> None:
 
 
 def test_limit_holds_where_no_duration_is_claimed() -> None:
-    """A WAV that was piped claims no length."""
+    """A WAV written to a pipe has no length in its header."""
     data = bytearray(encode_audio(build_noise(3.0)))
     position = data.index(b"data") + 4
     data[4:8] = data[position : position + 4] = b"\xff\xff\xff\xff"
@@ -296,7 +296,7 @@ def test_limits_are_inclusive() -> None:
 
 
 def test_sample_table_bomb_allocates_nothing() -> None:
-    """An index of 100 million samples in a few bytes would take 2.4 GB."""
+    """A few bytes declare an index of 100 million samples, which would take 2.4 GB."""
     resource = pytest.importorskip("resource")
     data = bytearray(encode_audio(build_tone(440), "m4a"))
     claimed = 100_000_000

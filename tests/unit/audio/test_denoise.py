@@ -1,4 +1,4 @@
-"""The band-pass before the taggers."""
+"""The band-pass filter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sample-rate conversion: lengths, shapes, and what it keeps and rejects."""
+"""Sample-rate conversion: lengths, shapes, pass band and rejection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tuning: known detunings, and sounds that have none."""
+"""Tuning: known deviations, and sounds without a tuning."""
 
 from __future__ import annotations
 

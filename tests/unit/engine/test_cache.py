@@ -1,4 +1,4 @@
-"""Results on disk."""
+"""The cache of results on disk."""
 
 from __future__ import annotations
 

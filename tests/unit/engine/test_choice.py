@@ -1,4 +1,4 @@
-"""Which of a profile's models serve."""
+"""The choice between a preferred model and its substitute."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from inference_service.pipeline.stages import Task
 
 @pytest.fixture(scope="module")
 def candidates() -> dict[Task, tuple[ModelEntry, ...]]:
-    """Those of the gpu profile."""
+    """The candidates of the gpu profile."""
     return build_catalog("gpu").candidates("gpu", {})
 
 
 def place(entry: ModelEntry, weights: Path) -> None:
-    """Make files of the right size."""
+    """Create the model's files, with the right size and no content."""
     for file in entry.published:
         path = file.locate(weights / entry.name)
         path.parent.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The overall fraction and the timings."""
+"""The overall fraction and the timings of stages."""
 
 from __future__ import annotations
 

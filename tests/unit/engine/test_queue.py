@@ -1,4 +1,4 @@
-"""Admission."""
+"""Admission of requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The built-in signal."""
+"""The check of models on the built-in signal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_reader_of_rhythm_need_not_find_one_in_four_notes() -> None:
 
 
 class Odd:
-    """Returns what it was told to, whatever it is asked."""
+    """Returns a given answer to every call."""
 
     def __init__(self, answer: object) -> None:
         self.answer = answer

@@ -24,7 +24,7 @@ def job(work: Callable[[Progress], Any], deadline_s: float = FAR_S) -> Job[Any]:
 
 
 def hold() -> tuple[Callable[[Progress], bool], threading.Event, threading.Event]:
-    """Return work that waits, the event that it has begun, and the event that lets it end."""
+    """Return work that blocks, an event set when it has begun, and an event that ends it."""
     began, release = threading.Event(), threading.Event()
 
     def work(progress: Progress) -> bool:
@@ -116,7 +116,7 @@ async def test_the_deadline_stops_the_thread(worker: Worker) -> None:
     def work(progress: Progress) -> None:
         while True:
             progress(Stage.TAGGING, 0.5)
-            time.sleep(0.005)  # a deadline is a time: it can only be waited for
+            time.sleep(0.005)  # a deadline can only be reached by waiting
 
     with pytest.raises(DeadlineExceeded):
         await worker.submit(job(work, time.monotonic() + 0.05)).result()

@@ -1,4 +1,4 @@
-"""Chordino: segments that cover the audio, in Harte syntax, from a process that can be stopped."""
+"""Chordino: segments that cover the audio, labels in Harte syntax, cancellation."""
 
 from __future__ import annotations
 

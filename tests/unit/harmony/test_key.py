@@ -1,4 +1,4 @@
-"""The key: scales, relatives and what there is when there is nothing."""
+"""The key: scales, relative keys, and input without notes or chords."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server of weights that misbehaves as it is told to."""
+"""A server of weights with configurable failures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Server(ThreadingHTTPServer):
-    """Serves CONTENT as it is told to."""
+    """Serves ``CONTENT``, with the failures that a test configures."""
 
     daemon_threads = True
 
@@ -65,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def serve_weights() -> Iterator[Server]:
-    """Yield a running server, then end it."""
+    """Yield a running server, and stop it afterwards."""
     with Server() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()

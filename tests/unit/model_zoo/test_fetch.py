@@ -1,4 +1,4 @@
-"""Downloads from a server that misbehaves."""
+"""Downloads from a server that fails in various ways."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The melody is printed once, and only where somebody sings."""
+"""Removal of bleed: the melody appears once, and only where somebody sings."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ RATE_HZ = 8000
 
 
 def stem(*levels_db: float) -> Waveform:
-    """A second of noise at each level, in stereo."""
+    """Return stereo noise with a second at each level."""
     noise = [build_noise(1.0, rate_hz=RATE_HZ, amplitude=10 ** (x / 20)) for x in levels_db]
     return Waveform(np.stack([np.concatenate(noise)] * 2), RATE_HZ)
 

@@ -24,7 +24,7 @@ from tests.unit.continuation.songs import build_song
 
 @pytest.fixture
 def heard() -> Transcription:
-    """Eight bars of a tune over chords."""
+    """Return eight bars of a melody with chords."""
     tune = [0, 2, 4, 2, 0, 4, 7, 4, 5, 4, 2, 0, 2, 5, 2, 7]
     names = ["C:maj", "A:min", "F:maj", "G:maj"]
     return perform(
@@ -38,7 +38,7 @@ def heard() -> Transcription:
 
 
 def ask(*formats: Format, title: str = "", view: View = View.FULL, **music: int) -> ContinueOptions:
-    """A search that is over at once."""
+    """Return options of a very short search."""
     quick = {"measures": 4, "population": 6, "generations": 2, **music}
     return ContinueOptions(
         ContinuationOptions(**quick),  # type: ignore[arg-type]
@@ -47,7 +47,7 @@ def ask(*formats: Format, title: str = "", view: View = View.FULL, **music: int)
 
 
 def measures(musicxml: bytes) -> int:
-    """How many measures the first part has."""
+    """Return the number of measures of the first part."""
     return musicxml.split(b"</part>")[0].count(b"<measure ")
 
 
@@ -160,4 +160,4 @@ def test_some_formats_need_a_performance(impossible: Format) -> None:
 
 
 def ignore_stage(stage: Stage, fraction: float) -> None:
-    """Nobody wants to know."""
+    """Ignore progress."""

@@ -1,4 +1,4 @@
-"""Which beats a performance is written on: its file's, or those that are read from its notes."""
+"""The choice between a file's own beats and beats estimated from its notes."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ WALTZ = Rhythm(tuple(Beat(0.7 * k, k % 3 + 1) for k in range(13)), 60 / 0.7, "3/
 
 
 class FixedReader:
-    """Reads the same rhythm in everything, and places each note on the first beat."""
+    """Returns a fixed rhythm, and places each note on the first beat."""
 
     def __init__(self, rhythm: Rhythm | None = WALTZ) -> None:
         self._rhythm = rhythm
         self.asked: list[Sequence[NoteEvent]] = []
 
     def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
-        """Return the rhythm, and remember the notes."""
+        """Return the rhythm and record the notes."""
         self.asked.append(notes)
         return self._rhythm
 
     def place(self, transcription: Transcription) -> Transcription:
-        """Return it with a quarter for each note."""
+        """Place each note as a quarter."""
         place = NotePlacement(Fraction(0), Fraction(1))
         placements = tuple((place,) * len(part.notes) for part in transcription.parts)
         return replace(transcription, placements=placements)
 
 
 class FixedKey:
-    """Hears G minor in everything."""
+    """Always returns G minor."""
 
     def estimate(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Key:
-        """Return it."""
+        """Return G minor."""
         return Key("G", "minor")
 
 
@@ -62,14 +62,14 @@ def read(
 
 
 def sequenced() -> Transcription:
-    """Eighths and triplets on the beats of the file, in D major."""
+    """Return eighths and triplets on the beats of the file, in D major."""
     eighths = [(k / 2, 0.5, 60 + k) for k in range(16)]
     triplets = [(8 + k / 3, 1 / 3, 60 + k) for k in range(12)]
     return perform({"piano": eighths + triplets}, key=Key("D", "major"))
 
 
 def improvised(seed: int = 0) -> Transcription:
-    """Notes anywhere, under the beats that a recording program counts."""
+    """Return notes that do not follow the default beats of a recording program."""
     generator = random.Random(seed)
     onsets_s = sorted(generator.uniform(0.0, 20.0) for _ in range(60))
     notes = tuple(NoteEvent(t, t + 0.3, 60 + k % 12) for k, t in enumerate(onsets_s))

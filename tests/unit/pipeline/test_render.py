@@ -86,7 +86,7 @@ def test_the_roll_shows_what_the_score_does(song: Transcription) -> None:
 
 
 class Recorder(Synthesizer):
-    """Keeps what it is to play."""
+    """Records the MIDI files to play."""
 
     played: ClassVar[list[bytes]] = []
 

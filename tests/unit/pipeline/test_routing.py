@@ -1,4 +1,4 @@
-"""The router on sounds that leave no doubt, on silence and on nothing, and its excerpts."""
+"""The router on unambiguous recordings, silence and empty input; the choice of excerpts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a song's stems, and what a person gets."""
+"""Stems in the cache, and the MP3 files made from them."""
 
 from __future__ import annotations
 
@@ -69,4 +69,4 @@ def test_cancelling_stops_the_files() -> None:
 
 
 def _nobody(stage: object, fraction: float) -> None:
-    """Nobody looks on."""
+    """Ignore progress."""

@@ -1,4 +1,4 @@
-"""The use case with stages that need no models: what runs, on what, and what the result says."""
+"""Transcription with small stages: which stages run on which input, and the result."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ LIMITS = build_limits(AudioSettings())
 
 
 class FixedTagger:
-    """Hears the same notes in everything."""
+    """Always finds the same notes."""
 
     def __init__(self, *notes: NoteEvent) -> None:
         self._notes = notes
 
     def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
-        """Return them."""
+        """Return the notes."""
         return list(self._notes)
 
     def tag_parts(
         self, stems: Mapping[str, Waveform], tuning_cents: float, report: Report
     ) -> tuple[Part, ...]:
-        """Return them as an organ's, and a singer."""
+        """Return the notes as an organ's, and a part of a singer."""
         singer = Part("voice", "Voice", (NoteEvent(0.0, 1.0, 72),), 52)
         return (Part("organ", "Organ", self._notes, 16), singer) if self._notes else ()
 
 
 class WaltzReader:
-    """Reads three beats in everything, and writes every note as a quarter on the first."""
+    """Always returns a metre of three beats, and places every note as a quarter on the first."""
 
     def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
-        """Return three beats a second."""
+        """Return three beats per second."""
         return Rhythm(tuple(Beat(k / 3, k % 3 + 1) for k in range(12)), 180.0, "3/4")
 
     def place(self, transcription: Transcription) -> Transcription:
-        """Return it with a quarter for each note."""
+        """Place every note as a quarter."""
         place = NotePlacement(Fraction(0), Fraction(1))
         placements = tuple((place,) * len(part.notes) for part in transcription.parts)
         return replace(transcription, placements=placements)
@@ -74,7 +74,7 @@ def duet() -> bytes:
 
 
 def ignore(stage: Stage, fraction: float) -> None:
-    """Take progress and do nothing."""
+    """Ignore progress."""
 
 
 def hear(data: bytes, preset: Preset, stages: StageSet) -> Transcription:

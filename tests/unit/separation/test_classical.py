@@ -1,4 +1,4 @@
-"""The separator without a network: what it promises for any sound, and what it reaches."""
+"""The separator without a network: its contract for any audio, and its quality."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _separate(samples: Samples, rate_hz: int = RATE_HZ) -> tuple[Samples, Sample
 
 
 def _distortion_db(truth: Samples, estimate: Samples) -> float:
-    """Signal-to-distortion ratio."""
+    """Return the signal-to-distortion ratio in dB."""
     return float(10 * np.log10((truth**2).sum() / ((truth - estimate) ** 2).sum()))
 
 
@@ -61,7 +61,7 @@ def test_any_rate(rate_hz: int) -> None:
 
 
 def _song() -> tuple[Samples, Samples]:
-    """Eight seconds: a gliding voice with vibrato over a loop of chords and clicks."""
+    """Return eight seconds of a gliding voice with vibrato, and of a loop of chords and clicks."""
     time_s = np.arange(8 * RATE_HZ) / RATE_HZ
     f_hz = 440 * 2 ** (
         (3 * np.sin(2 * np.pi * 0.23 * time_s) + np.sin(2 * np.pi * 5.5 * time_s)) / 12
@@ -84,7 +84,7 @@ def test_vocals_stand_out_of_a_loop() -> None:
 
 
 def test_windows_make_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorter windows hear less repetition, but the result is that of one in the main."""
+    """Shorter windows contain less repetition, but the result is similar to that of one window."""
     vocals, loop = _song()
     whole, _ = _separate(vocals + loop)
     sizes: list[int] = []
@@ -126,7 +126,7 @@ def test_reports_progress_in_order_and_cancels() -> None:
 
 @pytest.mark.data
 def test_real_songs(data_dir: Path) -> None:
-    """Both stems are better than what the mixture itself would be for them."""
+    """Both stems have a better ratio than the mixture itself."""
     gains_db = []
     for folder in sorted(path for path in (data_dir / "stems_dev").iterdir() if path.is_dir())[
         :40:8

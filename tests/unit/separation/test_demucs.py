@@ -1,4 +1,4 @@
-"""Demucs: an untrained network, saved and loaded as real checkpoints are."""
+"""Demucs with an untrained network, saved and loaded like real checkpoints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.factories import STEMS, build_noise, build_tiny_demucs, publish_demuc
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two checkpoints, and a bag of both of which the second counts for vocals alone."""
+    """Two checkpoints, and a bag that takes the vocals from the second."""
     path = tmp_path_factory.mktemp("demucs")
     torch.manual_seed(0)
     save_tiny_demucs(path, "abcd1234")
@@ -109,7 +109,7 @@ def test_cancels_and_can_be_used_again(folder: Path) -> None:
 
 
 def test_reports_within_a_segment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A segment of a full-size network takes over ten seconds on a CPU."""
+    """A segment of a full-size network takes more than ten seconds on a CPU."""
     monkeypatch.setattr("inference_service.separation.demucs.REPORT_INTERVAL_S", 0.0)
     fractions: list[float] = []
     DemucsSeparator(load_demucs("abcd1234", folder)).separate(_mixture(0.5), fractions.append)

@@ -1,4 +1,4 @@
-"""The separator of our own: what it promises for any sound, whatever its weights say."""
+"""The separator with our network: its contract for any audio and any weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TINY = MaskNetConfig(bins=256, channels=(4, 6, 8))
 
 @pytest.fixture(scope="module")
 def network() -> MaskNet:
-    """Untrained, with statistics that are not those of the beginning."""
+    """An untrained network whose normalisation statistics differ from their initial values."""
     torch.manual_seed(0)
     network = MaskNet(TINY)
     network.train()
