@@ -16,7 +16,7 @@ from bot.buttons import EXTRAS
 from bot.client.types import ModelState, Stage, View
 from bot.commands import ADMIN_COMMANDS, COMMANDS
 from bot.errors import BotError, BotErrorCode
-from bot.i18n import LANGUAGES, TextCatalogues, Translator
+from bot.i18n import LANGUAGES, Translator
 from bot.views import STEMS, error_text
 
 BOT = Path(bot.__file__).parent
@@ -134,11 +134,3 @@ def test_durations(english: Translator, seconds: float, text: str) -> None:
 
 def test_values_are_escaped(english: Translator) -> None:
     assert "&lt;b&gt;" in english("admin.use.loading", task="<b>", model="x")
-
-
-def test_the_errors_page_quotes_the_texts(catalogues: TextCatalogues) -> None:
-    english, russian = (Translator(catalogues, language) for language in ("en", "ru"))
-    lines = (BOT.parent / "docs" / "errors.md").read_text(encoding="utf-8").splitlines()
-    for code in ALL_CODES:
-        name = f"error.{code}"
-        assert f"| `{code}` | {english(name)} | {russian(name)} |" in lines
