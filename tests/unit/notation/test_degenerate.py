@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from functools import cache
 from typing import Final
 
 import pytest
 
 from inference_service.music.events import Transcription
+from inference_service.music.score import Score
 from inference_service.notation.arrange import arrange
 from inference_service.notation.engrave import engrave
 from inference_service.notation.musicxml import encode_musicxml
@@ -47,10 +49,15 @@ PERFORMANCES: Final[dict[str, Transcription]] = {
 }
 
 
+@cache
+def write(name: str) -> Score:
+    return quantize(PERFORMANCES[name], name)
+
+
 @pytest.mark.parametrize("view", STAFF_VIEWS)
 @pytest.mark.parametrize("name", PERFORMANCES)
 def test_a_page_comes_of_anything(name: str, view: View) -> None:
-    score = arrange(quantize(PERFORMANCES[name], name), view)
+    score = arrange(write(name), view)
     pages = engrave(encode_musicxml(score))
     assert pages
     assert all(page.lstrip().startswith("<svg") for page in pages)

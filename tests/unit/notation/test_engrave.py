@@ -24,7 +24,7 @@ from inference_service.notation.engrave import engrave, rasterize, write_pdf
 from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, font_files
 from inference_service.notation.mei import TITLE_LINE_CHARS, build_header
 from inference_service.notation.musicxml import encode_musicxml
-from inference_service.notation.page import PHONE, PRINTED, Paper
+from inference_service.notation.page import PHONE, PRINTED, Page, Paper
 from inference_service.notation.quantize import quantize
 from inference_service.notation.views import View
 from tests.factories import perform
@@ -46,6 +46,16 @@ def long_piano() -> bytes:
     )
 
 
+@cache
+def long_pages(page: Page = PHONE) -> list[str]:
+    return engrave(long_piano(), page)
+
+
+@cache
+def long_pdf(paper: Paper) -> bytes:
+    return write_pdf(long_pages(PRINTED[paper]), paper)
+
+
 def size_px(png: bytes) -> tuple[int, int]:
     width, height = struct.unpack(">II", png[16:24])
     return width, height
@@ -61,7 +71,7 @@ def assert_sendable(png: bytes) -> None:
 
 
 def test_a_long_piece_has_pages_of_one_size() -> None:
-    pages = engrave(long_piano())
+    pages = long_pages()
     assert len(pages) > 3
     for page in (pages[0], pages[-1]):
         width, height = size_px(rasterize(page))
@@ -135,7 +145,7 @@ def test_every_sign_in_text_has_a_glyph() -> None:
 
 
 def test_the_pages_name_only_the_fonts_that_are_given() -> None:
-    families = set(re.findall(r'font-family="([^"]+)"', "".join(engrave(long_piano()))))
+    families = set(re.findall(r'font-family="([^"]+)"', "".join(long_pages())))
     assert families <= {TEXT_FAMILY, MUSIC_FAMILY}
 
 
@@ -163,9 +173,9 @@ def test_titles_wrap(title: str, lines: int) -> None:
 
 @pytest.mark.parametrize(("paper", "points"), [(Paper.A4, (595, 842)), (Paper.LETTER, (612, 792))])
 def test_a_pdf_holds_pages_for_its_paper_as_vectors(paper: Paper, points: tuple[int, int]) -> None:
-    pages = engrave(long_piano(), PRINTED[paper])
-    assert 1 < len(pages) < len(engrave(long_piano())), "print is smaller than a phone's page"
-    pdf = write_pdf(pages, paper)
+    pages = long_pages(PRINTED[paper])
+    assert 1 < len(pages) < len(long_pages()), "print is smaller than a phone's page"
+    pdf = long_pdf(paper)
     document = pypdf.PdfReader(io.BytesIO(pdf))
     assert len(document.pages) == len(pages)
     for number, page in enumerate(document.pages, start=1):
@@ -176,7 +186,7 @@ def test_a_pdf_holds_pages_for_its_paper_as_vectors(paper: Paper, points: tuple[
 
 
 def test_a_pdf_carries_its_fonts() -> None:
-    pdf = write_pdf(engrave(long_piano(), PRINTED[Paper.A4]))
+    pdf = long_pdf(Paper.A4)
     fonts = [font for page in pypdf.PdfReader(io.BytesIO(pdf)).pages for font in _fonts(page)]
     assert fonts
     assert all("/FontFile2" in font or "/FontFile3" in font for font in fonts)
@@ -201,8 +211,9 @@ def test_a_system_higher_than_the_paper_is_made_smaller(paper: Paper) -> None:
     parts = {f"part {k}": [(0.0, 4.0, 36 + k)] for k in range(60)}
     page = PRINTED[paper]
     (svg,) = engrave(write(parts), page)
-    assert size_px(rasterize(svg)) == (page.width_px, page.height_px)
-    image = np.asarray(Image.open(io.BytesIO(rasterize(svg))).convert("L"))
+    png = rasterize(svg)
+    assert size_px(png) == (page.width_px, page.height_px)
+    image = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
     assert (image[-page.margin_px // 4 :] == 255).all(), "nothing runs over the lower edge"
 
 
