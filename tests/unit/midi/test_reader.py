@@ -15,7 +15,7 @@ from inference_service.errors import ScoreUnreadable
 from inference_service.midi import reader
 from inference_service.midi.reader import decode_performance
 from inference_service.midi.writer import encode_performance, encode_score
-from inference_service.music.events import Beat, ChordSegment, Key, NoteEvent, Part
+from inference_service.music.events import Beat, ChordSegment, Key, NoteEvent, Part, Transcription
 from inference_service.notation.quantize import quantize
 from tests.factories import perform
 
@@ -24,7 +24,7 @@ TICK_S = 0.0016
 
 
 @st.composite
-def performances(draw: st.DrawFn):  # type: ignore[no-untyped-def]
+def performances(draw: st.DrawFn) -> Transcription:
     """Draw up to four parts over an unsteady beat, without overlaps on a key."""
     intervals = draw(st.lists(st.floats(0.2, 1.4), min_size=1, max_size=12))
     first_s = draw(st.floats(0.0, 2.0))
@@ -52,7 +52,7 @@ def performances(draw: st.DrawFn):  # type: ignore[no-untyped-def]
 
 @given(performances())
 @settings(max_examples=60, deadline=None)
-def test_what_is_written_is_read_back(performance) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_written_is_read_back(performance: Transcription) -> None:
     back = decode_performance(encode_performance(performance))
     assert len(back.parts) == len(performance.parts)
     for read, written in zip(back.parts, performance.parts, strict=True):

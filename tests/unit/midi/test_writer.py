@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
@@ -89,7 +90,7 @@ def test_bar_lines_meet_downbeats(first_s: float) -> None:
         assert seconds(tick) == pytest.approx(time_s, abs=0.001)
 
 
-def tick_times(midi: mido.MidiFile):  # type: ignore[no-untyped-def]
+def tick_times(midi: mido.MidiFile) -> Callable[[int], float]:
     tempos = [(tick, m.tempo) for tick, m in conductor(midi, "set_tempo")]
 
     def seconds(tick: int) -> float:

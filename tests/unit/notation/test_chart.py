@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -17,7 +18,7 @@ from tests.factories import perform
 from tests.unit.notation.test_musicxml import validate
 
 
-def chart(chords: Sequence[tuple[float, float, str]], beats: int = 16, **options) -> Score:  # type: ignore[no-untyped-def]
+def chart(chords: Sequence[tuple[float, float, str]], beats: int = 16, **options: Any) -> Score:
     notes = [(float(k), 1.0, 60) for k in range(beats)]
     return build_chart(quantize(perform({"piano": notes}, chords=chords, **options), "Title"))
 

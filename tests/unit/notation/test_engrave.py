@@ -7,6 +7,7 @@ import random
 import re
 import struct
 import threading
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -33,7 +34,12 @@ TELEGRAM_BYTES = 10_000_000
 TELEGRAM_SIDES_PX = 10_000
 
 
-def write(parts, view: View = View.FULL, title: str = "", **options) -> bytes:  # type: ignore[no-untyped-def]
+def write(
+    parts: Mapping[str, Sequence[tuple[float, float, int]]],
+    view: View = View.FULL,
+    title: str = "",
+    **options: Any,
+) -> bytes:
     return encode_musicxml(arrange(quantize(perform(parts, **options), title), view))
 
 
@@ -80,7 +86,7 @@ def test_a_long_piece_has_pages_of_one_size() -> None:
 
 
 GENERATOR = random.Random(1)
-ANYTHING = {
+ANYTHING: dict[str, dict[str, list[tuple[float, float, int]]]] = {
     "nothing": {},
     "an empty part": {"vocals": []},
     "one note": {"vocals": [(1.0, 1.0, 60)]},

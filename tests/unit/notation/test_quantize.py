@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 from inference_service.music.events import Beat, Key, NoteEvent, Part
+from inference_service.music.score import ScoreNote
 from inference_service.notation.quantize import chord_at, quantize
 from tests.factories import perform
 
 THIRD = Fraction(1, 3)
 
 
-def starts(part_notes) -> list[Fraction]:  # type: ignore[no-untyped-def]
+def starts(part_notes: Iterable[ScoreNote]) -> list[Fraction]:
     return [note.start_beats for note in part_notes]
 
 

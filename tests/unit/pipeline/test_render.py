@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import mido
 import pypdf
@@ -37,7 +37,7 @@ def files(transcription: Transcription, options: RenderOptions) -> dict[str, byt
     return {artifact.name: artifact.data for artifact in rendering.artifacts}
 
 
-def only(*formats: Format, **options) -> RenderOptions:  # type: ignore[no-untyped-def]
+def only(*formats: Format, **options: Any) -> RenderOptions:
     return RenderOptions(formats=frozenset(formats), title="Title", **options)
 
 
