@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.cuts -= 1
             body = body[: self.server.cut_after]
             self.close_connection = True
-        with suppress(BrokenPipeError):
+        with suppress(ConnectionError):
             self.wfile.write(body)
 
 
