@@ -131,7 +131,7 @@ def _tempo_prices(intervals: NDArray[np.int64], frames_per_s: float) -> NDArray[
     return priced
 
 
-@njit(nogil=True)
+@njit(cache=True, nogil=True)
 def _find_path(
     gains: NDArray[np.float64],
     places: NDArray[np.int64],
