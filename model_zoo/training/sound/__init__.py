@@ -1,1 +1,1 @@
-"""Notes to sound: soundfonts, sample banks, drum kits, a singer, damage."""
+"""Synthesises training audio: soundfonts, sample banks, drum kits, singing, degradation."""

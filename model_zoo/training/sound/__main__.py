@@ -1,4 +1,4 @@
-"""``python -m model_zoo.training.sound fetch``; see ``--help``."""
+"""``python -m model_zoo.training.sound fetch``: downloads banks, soundfonts and drum kits."""
 
 from __future__ import annotations
 

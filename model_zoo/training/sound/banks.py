@@ -12,16 +12,16 @@ flute, french-horn, harp,
 organ, piano, trombone,
 trumpet, tuba, violin,
 xylophone
-clarinet                 not told                                                     CC BY 3.0
+clarinet                 not stated                                                   CC BY 3.0
 guitar-acoustic          University of Iowa, Electronic Music Studios                 CC BY 3.0
 cello                    freesound.org, pack 12408 by flcellogrl                      CC BY 3.0
 guitar-nylon             freesound.org, pack 11573 by quartertone                     CC BY 3.0
 harmonium                freesound.org, sound 330410 by donyaquick                    CC BY 3.0
 ======================== ============================================================ ===========
 
-All but the first were gathered by Nicholas Brosowsky (tonejs-instruments), whose file
-``sample-source-info.txt`` names the sources; the licence is the one that he gives the samples. The
-packages' own "MIT" is of their code.
+All but the first are from the collection tonejs-instruments by Nicholas Brosowsky, whose file
+``sample-source-info.txt`` names the sources and whose licence for the samples is listed here. The
+"MIT" of the packages themselves applies to their code.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SPOILED: Final = {
     "trumpet": {48, 58},
     "clarinet": {90},
 }
-"""Recordings half a semitone or an octave away from the pitch that their names tell."""
+"""Pitches of recordings that are off by half a semitone or an octave; they are not used."""
 
 _AUDIO: Final = re.compile(r"([A-G])([s#]?)(\d)(?:v(\d+))?\.(?:mp3|ogg|wav|flac)")
 _STEPS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -50,17 +50,17 @@ _STEPS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """Where an instrument's samples come from.
+    """The samples of one instrument and the packages that hold them.
 
     Attributes
     ----------
     name : str
     programs : tuple of int
-        Of General MIDI, 0-based: what the instrument may stand for.
+        General MIDI programs, 0-based, that the instrument may play.
     packages : tuple of str
-        Of npm, with versions.
+        npm packages with versions.
     layer_tops : tuple of int
-        The highest velocity of each layer, from the softest up.
+        The highest velocity of each layer, from the softest.
     """
 
     name: str
@@ -78,7 +78,7 @@ BANKS: Final = (
         "salamander",
         (0, 1),
         tuple(f"@audio-samples/piano-velocity{layer}@1.0.5" for layer in range(1, 17)),
-        # as its own SFZ file divides them
+        # as in the SFZ file of the bank
         (26, 34, 36, 43, 46, 50, 56, 64, 72, 80, 87, 94, 100, 107, 117, 127),
     ),
     _tonejs("piano", "1.1.2", 0, 1),
@@ -105,7 +105,7 @@ BANKS: Final = (
 
 
 def parse_name(name: str) -> tuple[int, int] | None:
-    """Return the pitch and the number of the layer that a file's name tells, C4 being 60."""
+    """Return the pitch (C4 is 60) and the layer number that a file name states."""
     if not (found := _AUDIO.fullmatch(name)):
         return None
     step, sharp, octave, layer = found.groups()
@@ -113,7 +113,7 @@ def parse_name(name: str) -> tuple[int, int] | None:
 
 
 def fetch(folder: Path, banks: Iterable[Bank], say: Callable[[str], None]) -> None:
-    """Download banks that are not there yet.
+    """Download the banks that are missing.
 
     Raises
     ------

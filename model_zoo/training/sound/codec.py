@@ -1,4 +1,4 @@
-"""Lossy codecs at low rates, with their delay taken back to the sample."""
+"""Degrades sound by lossy codecs at low bit rates, without their delay."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _CODECS: Final = {
     "mp3": ("mp3", "libmp3lame", "s16p", 22_050, {"compression_level": "7"}),
     "opus": ("ogg", "libopus", "s16", 48_000, {"compression_level": "3"}),
 }
-"""Container, encoder, its sample format and rate, and options that make it fast."""
+"""Container, encoder, sample format, sample rate, and options for fast encoding."""
 
 MAX_DELAY_S: Final = 0.12
 COMPARED_S: Final = 8.0
 
 
 def encode(sound: Samples, codec: CodecName, bit_rate: int) -> Samples:
-    """Encode and decode sound at RATE_HZ: as long as it was, and in its place."""
+    """Encode and decode sound at RATE_HZ; length and alignment do not change."""
     container_name, encoder, sample_format, rate_hz, options = _CODECS[codec]
     target = io.BytesIO()
     with av.open(target, "w", format=container_name) as container:
@@ -51,7 +51,7 @@ def encode(sound: Samples, codec: CodecName, bit_rate: int) -> Samples:
 
 
 def _align(copy: Samples, original: Samples) -> Samples:
-    """Undo a codec's delay, found by correlation about the loudest part of the sound."""
+    """Remove the codec's delay, measured by correlation around the loudest part of the sound."""
     reach = round(MAX_DELAY_S * RATE_HZ)
     size = len(original)
     copy = np.pad(copy, (0, max(size - len(copy), 0)))

@@ -1,9 +1,9 @@
-"""Damage to sound: a room, a microphone, noise, a worn tape, a codec.
+"""Degrades sound as recordings do: room, microphone, noise, tape, codec.
 
-Every step is a function of the sound and of parameters; :func:`degrade` draws which steps are taken
-and how. Each step has random numbers of its own, so that leaving one out changes no other. None
-moves the sound in time by more than :data:`MAX_WOW_S`, but for :func:`detune`, which tells how
-labels follow.
+Each step is a function of the sound and its parameters; :func:`degrade` draws which steps to apply
+and their parameters. Each step has its own random generator, so that omitting a step does not
+change the others. No step shifts the sound by more than :data:`MAX_WOW_S`, except :func:`detune`,
+which returns the factor for the times of labels.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ PROBABILITIES: Final[dict[Step, float]] = {
     "telephone": 0.04,
     "codec": 0.1,
 }
-"""How often each step is taken, in this order."""
+"""Probability of each step, in order of application."""
 
 FILTER_TAPS: Final = 1023
 MAX_WOW_S: Final = 0.003
@@ -59,13 +59,13 @@ OPUS_RATES: Final = (8_000, 12_000, 16_000, 24_000, 32_000)
 
 Hertz = NDArray[np.floating]
 Curve = Callable[[Hertz], Hertz]
-"""Frequencies in hertz to gains in decibels."""
+"""Maps frequencies in hertz to gains in decibels."""
 
 
 def degrade(
     samples: Samples, random: Generator, *, strength: float = 1.0, without: Collection[Step] = ()
 ) -> Samples:
-    """Damage sound at random.
+    """Apply randomly drawn degradations.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def degrade(
     strength : float in [0, 1]
         Multiplies the probability of each step.
     without : collection of str
-        Steps that are left out.
+        Steps to omit.
 
     Returns
     -------
@@ -91,13 +91,13 @@ def degrade(
 
 
 def detune(samples: Samples, cents: float) -> tuple[Samples, float]:
-    """Play the tape faster, or slower; return what the times of labels are to be multiplied by."""
+    """Change speed and pitch by ``cents``; also return the factor for the times of labels."""
     factor = 2.0 ** (-cents / 1200)
     return np.asarray(soxr.resample(samples, RATE_HZ / factor, RATE_HZ), np.float32), factor
 
 
 def shape(sound: Samples, curve: Curve) -> Samples:
-    """Filter sound by a curve, without delay."""
+    """Filter sound by a frequency response, with zero phase."""
     frequencies = np.fft.rfftfreq(FILTER_TAPS, 1 / RATE_HZ)
     response = np.fft.irfft(10 ** (np.maximum(curve(frequencies), -80.0) / 20), FILTER_TAPS)
     taps = np.roll(response, FILTER_TAPS // 2) * np.hanning(FILTER_TAPS + 2)[1:-1]
@@ -107,30 +107,30 @@ def shape(sound: Samples, curve: Curve) -> Samples:
 
 
 def reverberate(sound: Samples, response: Samples) -> Samples:
-    """Put sound into a room, by its impulse response, which begins with the direct sound."""
+    """Convolve sound with a room's impulse response, which begins with the direct sound."""
     return np.asarray(oaconvolve(sound, response), np.float32)[: len(sound)]
 
 
 def draw_room(random: Generator, decay_s: float, wet: float) -> Samples:
-    """Make a room's impulse response: the direct sound, reflections, a tail.
+    """Draw a room's impulse response: direct sound, early reflections, reverberant tail.
 
     Parameters
     ----------
     random : Generator
     decay_s : float
-        Until the tail has lost 60 dB.
+        Time in which the tail decays by 60 dB.
     wet : float
-        The tail's and the reflections' power, of the direct sound's; a ratio of amplitudes.
+        Amplitude of reflections and tail together, relative to the direct sound.
     """
     count = round((1.2 * decay_s + 0.06) * RATE_HZ)
     time_s = np.arange(count) / RATE_HZ
     begin_s = float(random.uniform(0.002, 0.03))
     tail = random.standard_normal(count) * 10 ** (-3 * np.maximum(time_s - begin_s, 0) / decay_s)
     tail[time_s < begin_s] = 0.0
-    tail = uniform_filter1d(tail, int(random.integers(1, 5)))  # air and walls dull it
+    tail = uniform_filter1d(tail, int(random.integers(1, 5)))  # air and walls absorb treble
     tail /= np.sqrt(np.sum(tail**2)) + 1e-9
     early = np.zeros(count)
-    # images of the source: the further away they are, the weaker
+    # image sources: amplitude falls with the length of the path
     paths_s = random.uniform(0.0008, 0.05, int(random.integers(2, 9)))
     strengths = random.uniform(0.3, 1.0, len(paths_s)) * random.choice([-1, 1], len(paths_s))
     np.add.at(early, (paths_s * RATE_HZ).astype(int), strengths * 0.003 / (0.003 + paths_s))
@@ -142,32 +142,32 @@ def draw_room(random: Generator, decay_s: float, wet: float) -> Samples:
 
 
 def compress(sound: Samples, width_s: float, exponent: float) -> Samples:
-    """Divide sound by a power of its own level, taken over so long: 0 leaves it, 1 flattens it."""
+    """Divide sound by its level over ``width_s``, to a power: 0 keeps it, 1 flattens it."""
     width = max(round(width_s * RATE_HZ), 1)
     level = np.sqrt(np.maximum(uniform_filter1d(np.square(sound), width), 1e-6))
     return np.asarray(sound * (level / level.max()) ** -exponent, np.float32)
 
 
 def overload(sound: Samples, drive: float, *, hard: bool) -> Samples:
-    """Clip sound that is so much above what the recorder takes; hard, or softly as a tape does."""
+    """Clip sound whose peak is ``drive`` times full scale: hard, or softly like a tape."""
     driven = drive / max(float(np.abs(sound).max()), 1e-4) * sound
     return np.asarray(np.clip(driven, -1.0, 1.0) if hard else np.tanh(driven), np.float32)
 
 
 def add_noise(sound: Samples, noise: Samples, snr_db: float) -> Samples:
-    """Mix noise in, so many decibels below the sound's mean power."""
+    """Add noise at a signal-to-noise ratio, measured by mean power."""
     ratio = np.sqrt(np.mean(np.square(sound)) / (np.mean(np.square(noise)) + 1e-12))
     return np.asarray(sound + noise * (ratio * 10 ** (-snr_db / 20)), np.float32)
 
 
 def make_noise(count: int, slope_db: float, random: Generator) -> Samples:
-    """Make noise whose spectrum rises by so many decibels an octave: 0 is white, -6 brown."""
+    """Return noise with a spectral slope in dB per octave: 0 is white, -6 brown."""
     white = random.standard_normal(count, dtype=np.float32)
     return shape(white, lambda hz: slope_db * np.log2(np.maximum(hz, 40.0) / 1000.0))
 
 
 def make_crowd(count: int, random: Generator) -> Samples:
-    """Make the noise of people: bands of a voice's range, each with syllables of its own."""
+    """Return babble: noise bands in the range of voices, each modulated at a syllable rate."""
     crowd = np.zeros(count, np.float32)
     for _ in range(int(random.integers(3, 7))):
         centre_hz = float(np.exp(random.uniform(np.log(250), np.log(2500))))
@@ -185,7 +185,7 @@ def _band(centre_hz: float) -> Curve:
 
 
 def make_hum(count: int, mains_hz: float, random: Generator) -> Samples:
-    """Make a mains' hum: its frequency and harmonics, weaker the higher."""
+    """Return mains hum: the mains frequency and weaker harmonics."""
     phase = 2 * np.pi * mains_hz / RATE_HZ * np.arange(count)
     hum = np.zeros(count)
     for harmonic in range(1, int(random.integers(2, 9))):
@@ -195,19 +195,19 @@ def make_hum(count: int, mains_hz: float, random: Generator) -> Samples:
 
 
 def waver(sound: Samples, depth_cents: float, rate_hz: float, phase: float) -> Samples:
-    """Let a tape's speed waver (wow, flutter), by no more than moves the sound too far."""
+    """Apply wow and flutter; the depth is limited so that no sample moves beyond MAX_WOW_S."""
     depth = (2 ** (depth_cents / 1200) - 1) / (2 * np.pi * rate_hz)
     depth = min(depth, MAX_WOW_S)
     time_s = np.arange(len(sound)) / RATE_HZ
     moved_s = time_s + depth * np.sin(2 * np.pi * rate_hz * time_s + phase)
-    # linear interpolation is good enough at twice the rate
+    # at twice the rate, linear interpolation is accurate enough
     doubled = soxr.resample(sound, RATE_HZ, 2 * RATE_HZ, quality="MQ")
     places = moved_s * (2 * RATE_HZ)
     return np.asarray(np.interp(places, np.arange(len(doubled)), doubled), np.float32)
 
 
 def limit_to_telephone(sound: Samples) -> Samples:
-    """Leave a telephone's band, 300 to 3400 Hz."""
+    """Limit sound to the band of a telephone, 300 to 3400 Hz."""
 
     def curve(hz: Hertz) -> Hertz:
         below = np.maximum(np.log2(300.0 / np.maximum(hz, 1.0)), 0.0)
@@ -218,14 +218,14 @@ def limit_to_telephone(sound: Samples) -> Samples:
 
 
 def draw_curve(random: Generator, depth_db: float, points: int) -> Curve:
-    """Draw a smooth curve: gains at so many points, equally spaced in octaves from 40 Hz up."""
+    """Draw a smooth response: ``points`` gains, equally spaced in octaves from 40 Hz."""
     octaves = np.linspace(0.0, np.log2(RATE_HZ / 2 / 40), points)
     gains = random.uniform(-depth_db, depth_db, points)
     return lambda hz: np.interp(np.log2(np.maximum(hz, 40.0) / 40.0), octaves, gains)
 
 
 def draw_microphone(random: Generator) -> Curve:
-    """Draw a microphone's response: uneven, and of limited band."""
+    """Draw the response of a microphone: uneven and band-limited."""
     uneven = draw_curve(random, float(random.uniform(1, 6)), int(random.integers(6, 16)))
     low_hz = float(np.exp(random.uniform(np.log(30), np.log(300))))
     high_hz = float(np.exp(random.uniform(np.log(2500), np.log(11000))))

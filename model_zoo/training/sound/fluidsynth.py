@@ -1,10 +1,10 @@
-"""MIDI to sound by FluidSynth.
+"""Renders MIDI to sound with FluidSynth.
 
-Seconds of sound for a second on one core at 22.05 kHz, for a minute of a pianist and of a band:
-FluidR3 150 and 79, MuseScore General 70 and 40 (compressed 27 and 9: each time it is loaded, the
-samples are decoded), FluidR3Mono 90 and 60, TimGM6mb 150 and 55, OPL-3 200 and 150. Reverberation
-and chorus cost a tenth to a third; linear interpolation, fewer voices and longer buffers gain
-little.
+Measured speed, in multiples of real time on one core at 22.05 kHz, for one minute of a piano and of
+a band: FluidR3 150 and 79; MuseScore General 70 and 40 (compressed 27 and 9, because the samples
+are decoded on each load); FluidR3Mono 90 and 60; TimGM6mb 150 and 55; OPL-3 200 and 150.
+Reverberation and chorus cost a tenth to a third. Linear interpolation, fewer voices and longer
+buffers gain little.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from inference_service.audio.waveform import Samples
 RATE_HZ: Final = 22_050
 GAIN: Final = 0.4
 LATENESS_SAMPLES: Final = 96
-"""Notes begin with the block of 64 samples that follows the one which their time lies in: so much
-late in the mean, which is taken back; an error of half a block is left."""
+"""Mean delay of a note, which is removed from the output. FluidSynth starts notes at the beginning
+of the next block of 64 samples; an error of at most half a block remains."""
 
 
 def synthesise(
@@ -41,7 +41,7 @@ def synthesise(
         command = ["fluidsynth", "-niq", "-r", str(rate_hz), "-g", str(GAIN)]
         command += ["-R", str(int(reverb)), "-C", str(int(chorus))]
         command += ["-o", "synth.dynamic-sample-loading=1"]
-        # as floating-point numbers, which do not clip
+        # float output does not clip
         command += ["-T", "raw", "-O", "float", "-F", str(target), str(soundfont), str(source)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         stereo = np.frombuffer(target.read_bytes(), np.float32).reshape(-1, 2)

@@ -1,4 +1,4 @@
-"""Drum kits: recorded strokes, mapped to General MIDI's percussion keys.
+"""Drum kits: recorded strokes, mapped to General MIDI percussion keys.
 
 ===================== ========================= ================================ ==================
 Kit                   Debian's package          By                               Licence
@@ -24,14 +24,14 @@ Black_Pearl_4_LV2,    avldrums.lv2-soundfont    Glen MacArthur, Robin Gareus    
 Red_Zeppelin_4_LV2
 ===================== ========================= ================================ ==================
 
-Hydrogen describes a kit in ``drumkit.xml``: instruments with names, each with layers by velocity
-(or, in an older form, with one file). The names tell the keys (:func:`key_of`); sounds that are no
-single stroke of a General MIDI instrument (rolls, chokes, effects) are left out, and instruments
-that mean the same key are variants, one of which is taken for a whole performance. The soundfonts'
-keys are named by their samples; each key is rendered by FluidSynth at each of its layers once.
+Hydrogen describes a kit in ``drumkit.xml``: named instruments, each with layers by velocity (or, in
+an older format, with one file). :func:`key_of` maps the names to keys. Sounds that are not a single
+stroke of a General MIDI instrument (rolls, chokes, effects) are skipped. Instruments with the same
+key are variants; one of them is used for a whole performance. FluidSynth renders each key of the
+soundfonts once for each layer.
 
-A key that a kit lacks is played by the nearest of its kind that the kit has, and told as that; one
-that has none is left out. A hi-hat's stroke stops the open hi-hat.
+A key that a kit lacks is played, and labelled, as the nearest key of the same kind (:data:`KINDS`);
+if there is none, the hit is dropped. Any hi-hat stroke stops the open hi-hat.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ KITS: Final = (
     ("VariBreaks", 0.3),
     ("TR808EmulationKit", 0.5),
 )
-"""Those to play, and how often each is drawn."""
+"""Names of the kits, each with its weight in :func:`draw_kit`."""
 
 KINDS: Final = (
     (35, 36),
@@ -93,7 +93,7 @@ KINDS: Final = (
     (67, 68),
     (75, 76, 77),
 )
-"""Keys that may stand for each other."""
+"""Groups of keys that may replace each other."""
 
 HATS: Final = (42, 44, 46)
 OPEN_HAT: Final = 46
@@ -136,32 +136,32 @@ _NAMES: Final = tuple(
     )
 )
 _EXCEPTIONS: Final = {("ColomboAcousticDrumkit", "Pedal HH"): 46}
-"""Its samples are of the hi-hat half open."""
+"""Instruments with misleading names: these samples are of a half-open hi-hat."""
 
 _SOUNDFONT_KEYS: Final = {
     **{key: key for key in (36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 49, 51, 53, 54, 55)},
     **{56: 56, 57: 57, 59: 59, 61: 70},
 }
-"""Of the soundfonts' keys, General MIDI's; 48 is a swish, 50, 52 and 58 are chokes."""
+"""The soundfonts' keys and their General MIDI keys, without 48 (a swish), 50, 52, 58 (chokes)."""
 
 _SOUNDFONT_TOPS: Final = (26, 52, 77, 102, 127)
 _SPACING_S: Final = 6.0
 
 
 def key_of(name: str) -> int | None:
-    """Return the General MIDI key of an instrument, by its name in a kit of Hydrogen's."""
+    """Return the General MIDI key for the name of a Hydrogen instrument."""
     lowered = name.lower()
     return next((key for pattern, key in _NAMES if pattern.search(lowered)), None)
 
 
 class Kit:
-    """A drum kit.
+    """A drum kit that plays recorded strokes.
 
     Parameters
     ----------
     recorded : np.ndarray, shape (N,), int16
     entries : list of Entry
-        Of ``recorded``; their pitches are keys.
+        Index of ``recorded``; the pitches are General MIDI keys.
     """
 
     def __init__(self, recorded: NDArray[np.int16], entries: list[Entry]) -> None:
@@ -173,22 +173,22 @@ class Kit:
 
     @property
     def keys(self) -> frozenset[int]:
-        """General MIDI's keys that the kit has."""
+        """The General MIDI keys of the kit."""
         return frozenset(self._strokes)
 
     def find(self, key: int) -> int | None:
-        """Return the key that plays a key, if there is any."""
+        """Return the kit's key that stands for ``key``, or None."""
         kind = next((kind for kind in KINDS if key in kind), (key,))
         present = [other for other in kind if other in self._strokes]
         return min(present, key=lambda other: (abs(other - key), other), default=None)
 
     def play(self, hits: Notes, length_s: float, random: Generator) -> tuple[Samples, Notes]:
-        """Return the sound of hits, and the hits as they sounded.
+        """Play hits; return the sound, and the hits that sound.
 
         Parameters
         ----------
         hits : np.ndarray, shape (N, 4)
-            Onset and offset in seconds, key, velocity; the offset counts for nothing.
+            Onset and offset in seconds, key, velocity; the offset is ignored.
         length_s : float
         random : Generator
 
@@ -196,7 +196,7 @@ class Kit:
         -------
         samples : np.ndarray, shape (M,), float32
         hits : np.ndarray, shape (K, 4)
-            Sorted by onset; offsets are where the sound ends.
+            Sorted by onset; the offset is the end of the sound.
         """
         exponent = float(random.uniform(*EXPONENT))
         chosen = {key: int(random.choice(sorted(self._strokes[key]))) for key in sorted(self.keys)}
@@ -222,7 +222,7 @@ class Kit:
 
 
 def read_hydrogen(folder: Path) -> Iterator[Recording]:
-    """Yield the strokes of a kit that are General MIDI's.
+    """Yield the strokes of a Hydrogen kit that have a General MIDI key.
 
     Raises
     ------
@@ -251,7 +251,7 @@ def read_hydrogen(folder: Path) -> Iterator[Recording]:
 
 
 def read_soundfont(path: Path) -> Iterator[Recording]:
-    """Yield the strokes of an AVL drum kit's soundfont, rendered.
+    """Render and yield the strokes of an AVL drum kit's soundfont.
 
     Raises
     ------
@@ -276,7 +276,7 @@ def read_soundfont(path: Path) -> Iterator[Recording]:
 
 
 def keep_kits(folder: Path, say: Callable[[str], None]) -> None:
-    """Keep the strokes of all kits that are installed and not kept yet.
+    """Store the strokes of installed kits that are not stored yet.
 
     Raises
     ------
@@ -297,18 +297,18 @@ def keep_kits(folder: Path, say: Callable[[str], None]) -> None:
 
 
 def load_kit(name: str, folder: Path = SOUNDS / "kits") -> Kit:
-    """Return a kit that :func:`keep_kits` kept.
+    """Load a kit that :func:`keep_kits` stored.
 
     Raises
     ------
     FileNotFoundError
-        If it was not.
+        If it is not stored.
     """
     return Kit(*samples.read(folder, name))
 
 
 def draw_kit(random: Generator, folder: Path = SOUNDS / "kits") -> str:
-    """Draw the name of one of the kits that are kept.
+    """Draw the name of a stored kit.
 
     Raises
     ------
@@ -323,7 +323,7 @@ def draw_kit(random: Generator, folder: Path = SOUNDS / "kits") -> str:
 
 
 def _choke(onsets_s: NDArray[np.float64], keys: list[int | None]) -> NDArray[np.float64]:
-    """Return when each stroke is stopped by another, if ever."""
+    """Return when each stroke is stopped by a later hi-hat stroke; infinity if never."""
     stops_s = np.full(len(keys), np.inf)
     following_s = np.inf
     for index in range(len(keys) - 1, -1, -1):
@@ -335,7 +335,7 @@ def _choke(onsets_s: NDArray[np.float64], keys: list[int | None]) -> NDArray[np.
 
 
 def _stop(stroke: Samples, count: int) -> Samples:
-    """Let a stroke sound for so many samples, and fade."""
+    """Return the first ``count`` samples of a stroke, and a fade-out."""
     fade = round(CHOKE_S * RATE_HZ)
     stopped = stroke[: max(count, 0) + fade].copy()
     ramp = np.linspace(1.0, 0.0, fade, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Timed messages to tracks of MIDI files."""
+"""Encodes timed messages as tracks of MIDI files."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import mido
 TICKS_PER_S: Final = 1000
 
 Event = tuple[float, int, mido.Message]
-"""Seconds; a rank, for what happens at one time; the message."""
+"""Time in seconds, rank among messages of the same time, message."""
 
 
 def encode_track(events: Iterable[Event]) -> mido.MidiTrack:
-    """Return a track of messages in their order, at ``TICKS_PER_S`` ticks a second."""
+    """Return a track of the messages, sorted by time and rank, at ``TICKS_PER_S``."""
     track, before = mido.MidiTrack(), 0
     for time_s, _, message in sorted(events, key=lambda event: event[:2]):
         tick = max(round(time_s * TICKS_PER_S), before)

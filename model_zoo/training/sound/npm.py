@@ -1,4 +1,4 @@
-"""Packages of the npm registry."""
+"""Downloads packages from the npm registry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def unpack(package: str, folder: Path, wanted: Callable[[str], bool]) -> list[Path]:
-    """Download a package, ``name@version``; return its files whose names are wanted, in a folder.
+    """Download a package, ``name@version``, and return those of its files that are wanted.
 
     Raises
     ------

@@ -1,15 +1,14 @@
-"""A sampler: notes played with the recorded notes of a bank.
+"""A sampler that plays notes with the recorded notes of a bank.
 
-The sample nearest in pitch, of the layer that the velocity asks for, is re-pitched by resampling,
-and begins :data:`~model_zoo.training.sound.samples.LEAD_S` before its note, so that its sound
-begins with it. Where a bank has but one layer, softer notes are also duller: they lose the partials
-above some. After the note's offset the level falls as under a damper: to -40 dB within the release,
-drawn for each performance, and to nothing soon after. The top strings of a piano have no dampers. A
-key that is struck while its note still sounds does not stop it, as its string would not be still
-either.
+A note uses the sample of nearest pitch in the layer of its velocity, resampled to its pitch. The
+sample starts :data:`~model_zoo.training.sound.samples.LEAD_S` before the note, so that the sound
+begins at the onset. In banks with a single layer, soft notes are also low-pass filtered. After the
+offset, the level falls by 40 dB within a release time drawn for each performance, then to silence;
+the top strings of a piano have no dampers and ring on. Striking a key again does not stop its
+previous note.
 
-Labels stay exact: a note that outlasts its sample ends where the sample ends, and one too far from
-any sample is left out.
+Labels are exact: a note that is longer than its sample ends with the sample, and a note too far
+from any sample is dropped.
 """
 
 from __future__ import annotations
@@ -37,28 +36,28 @@ Notes = NDArray[np.float64]
 REACH_SEMITONES: Final = 6.0
 UNDAMPED_PITCH: Final = 90
 SHADES: Final = ((45, 5.0), (80, 12.0))
-"""Up to which velocity notes keep about how many partials, where a bank has one layer."""
+"""For banks of one layer: up to this velocity, the low-pass cut-off in multiples of the pitch."""
 
 CACHE_SAMPLES: Final = 6_000_000
 SHORTEST_S: Final = 0.5
-"""Notes are prepared in lengths of this and its doubles, so that many can share one."""
+"""Samples are prepared in this length and its doublings, so that notes can share them."""
 
 MARGIN_S: Final = 0.02
-"""How much further the resampler looks, so that what is heard does not hang on where it ends."""
+"""Extra input for the resampler, so that its output does not depend on where the piece ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """How an instrument answers.
+    """Response of an instrument to velocity and release.
 
     Attributes
     ----------
     release_s : tuple of float
-        Least and most.
+        Range of the release time.
     undamped_pitch : float
-        From here up notes ring on after their offset.
+        From this pitch up, notes ring on after their offset.
     exponent : tuple of float
-        Least and most of the power of the velocity that the level follows, within a layer.
+        Range of the exponent that maps velocity to level within a layer.
     """
 
     release_s: tuple[float, float] = (0.02, 0.08)
@@ -69,17 +68,17 @@ class Touch:
 PLAIN: Final = Touch()
 PIANO: Final = Touch((0.08, 0.15), UNDAMPED_PITCH, (0.9, 1.5))
 RINGING: Final = Touch((0.3, 0.8))
-"""Of harps and xylophones, which nobody damps at once."""
+"""For harps and xylophones, which are not damped immediately."""
 
 
 class Instrument:
-    """An instrument that is played by samples.
+    """An instrument that plays samples.
 
     Parameters
     ----------
     samples : np.ndarray, shape (N,), int16
     entries : sequence of Entry
-        Of ``samples``.
+        Index of ``samples``.
     touch : Touch
     """
 
@@ -99,7 +98,7 @@ class Instrument:
         self._cached_samples = 0
 
     def play(self, notes: Notes, length_s: float, random: Generator) -> tuple[Samples, Notes]:
-        """Return the sound of notes, and the notes as they sounded.
+        """Play notes; return the sound, and the notes that sound.
 
         Parameters
         ----------
@@ -142,7 +141,7 @@ class Instrument:
         return np.asarray(10 ** (-2 * time) * (1 - time / 1.5), np.float32)
 
     def _choose(self, pitch: float, velocity: float) -> tuple[int | None, int]:
-        """Return the sample to play and the highest velocity of its layer."""
+        """Return the sample's index, if one is near enough, and its layer's top velocity."""
         layer = int(np.searchsorted(self._layers, velocity).clip(0, len(self._layers) - 1))
         top = int(self._layers[layer])
         distance = np.abs(self._pitches - pitch) + 1000.0 * (self._velocities != top)
@@ -159,7 +158,7 @@ class Instrument:
         return sum(velocity > top for top, _ in SHADES)
 
     def _prepare(self, index: int, pitch: float, shade: int, count: int | None) -> Samples:
-        """Return a sample at a pitch: so many of its first values, or all that it has."""
+        """Return the first ``count`` values of a sample at ``pitch``, or all of it."""
         whole = self._length(index, pitch)
         count = whole if count is None else min(count, whole)
         doublings = max(int(np.ceil(np.log2(max(count, 1) / (SHORTEST_S * RATE_HZ)))), 0)
@@ -190,7 +189,7 @@ class Instrument:
 
 
 def load_instrument(bank: Bank, folder: Path = SOUNDS) -> Instrument:
-    """Return the instrument of a bank; its samples are read when they are played.
+    """Load the instrument of a bank; its samples are memory-mapped.
 
     Raises
     ------
@@ -204,7 +203,7 @@ def load_instrument(bank: Bank, folder: Path = SOUNDS) -> Instrument:
 
 
 def add(sound: Samples, piece: Samples, start: int, gain: np.float32) -> None:
-    """Add a piece to a sound from ``start`` on; what lies outside is lost."""
+    """Add ``piece`` to ``sound`` at ``start``, in place; what lies outside is cut off."""
     piece = piece[max(-start, 0) :]
     start = max(start, 0)
     stop = min(start + len(piece), len(sound))

@@ -1,9 +1,9 @@
-"""Recorded sounds by pitch and velocity, kept so that processes share them.
+"""Stores recorded sounds by pitch and velocity, so that processes can share them.
 
-A set of recordings is two files: ``NAME.npy``, all samples one after another, mono, int16, at
-``RATE_HZ``, each scaled to the full range, to be mapped into memory; and ``NAME.json``, their
-index. A recording begins :data:`LEAD_S` before its sound, where :func:`find_onset` hears that, and
-ends when that has decayed by :data:`DECAY_DB`.
+A set of recordings is two files. ``NAME.npy`` holds the concatenated samples: mono, int16, at
+``RATE_HZ``, each recording scaled to full range, to be memory-mapped. ``NAME.json`` is the index.
+A recording begins :data:`LEAD_S` before its onset (:func:`find_onset`) and ends when it has decayed
+by :data:`DECAY_DB`.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ SILENT: Final = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A note or a stroke.
+    """The recording of a note or a stroke.
 
     Attributes
     ----------
     pitch : float
-        MIDI number; of percussion, General MIDI's key.
+        MIDI number, or General MIDI key for percussion.
     velocity : int
-        The highest that it stands for.
+        The highest velocity that it is used for.
     samples : np.ndarray, shape (N,), float32
-        Trimmed.
+        Trimmed by :func:`trim`.
     variant : int
-        Of several that stand for the same, which.
+        Number among the recordings of the same pitch and velocity.
     """
 
     pitch: float
@@ -55,16 +55,16 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a recording is kept.
+    """Location of a recording in the array.
 
     Attributes
     ----------
     pitch, velocity, variant
-        As a :class:`Recording` has them.
+        As in :class:`Recording`.
     start, stop : int
-        Its place in the array.
+        Range in the array.
     peak : float
-        What full scale stands for.
+        The amplitude that full scale stands for.
     """
 
     pitch: float
@@ -76,10 +76,10 @@ class Entry:
 
 
 def find_onset(samples: Samples, rate_hz: int = RATE_HZ) -> int:
-    """Return the sample where a note begins: where it first comes within reach of its loudest.
+    """Return the index of the sample at which a note begins.
 
-    Loudness is the mean power over a millisecond, compared by :data:`ONSET_DB` with its highest in
-    the note's first half-second.
+    That is where the power, averaged over a millisecond, first comes within :data:`ONSET_DB` of its
+    maximum in the first half-second.
     """
     width = max(round(0.001 * rate_hz), 1)
     power = uniform_filter1d(np.square(samples, dtype=np.float64), width)
@@ -90,7 +90,7 @@ def find_onset(samples: Samples, rate_hz: int = RATE_HZ) -> int:
 
 
 def trim(samples: Samples, rate_hz: int = RATE_HZ) -> Samples:
-    """Cut what comes before a note, and what is left of it when it has died away."""
+    """Cut the silence before a note, and its end once it has decayed."""
     lead = round(LEAD_S * rate_hz)
     start = find_onset(samples, rate_hz) - lead
     note = np.pad(samples, (max(-start, 0), 0))[max(start, 0) :][: round(MAX_S * rate_hz)]
@@ -104,14 +104,14 @@ def trim(samples: Samples, rate_hz: int = RATE_HZ) -> Samples:
 
 
 def load_sound(path: Path, semitones: float = 0.0) -> Samples:
-    """Decode a file, and play it so much higher: np.ndarray, shape (N,), float32, mono."""
+    """Decode a file and raise its pitch: np.ndarray, shape (N,), float32, mono."""
     sound, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     played_hz = rate_hz * 2 ** (semitones / 12)
     return np.asarray(soxr.resample(sound.mean(axis=1), played_hz, RATE_HZ), np.float32)
 
 
 def write(folder: Path, name: str, recordings: Iterable[Recording]) -> int:
-    """Keep recordings, but for silent ones; return how many there were.
+    """Store the recordings that are not silent; return their number.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def write(folder: Path, name: str, recordings: Iterable[Recording]) -> int:
 
 
 def read(folder: Path, name: str) -> tuple[NDArray[np.int16], list[Entry]]:
-    """Return what :func:`write` kept; the samples are read from the disk when they are used.
+    """Read what :func:`write` stored; the samples are memory-mapped.
 
     Raises
     ------

@@ -1,30 +1,32 @@
-"""Singing made from speech, with exact labels.
+"""Synthesises singing from speech, with exact labels.
 
-A singer takes a speaker's syllables (:mod:`model_zoo.training.sound.speech`) to a melody: vowels
-are stretched to the notes' lengths, consonants keep about their own and come before the beat, and
-WORLD sings the frames at a fundamental frequency that is built here. The parts of that course are
-those which Saitou, Unoki and Akagi name ("Development of an F0 Control Model Based on F0 Dynamic
-Characteristics for Singing-Voice Synthesis", 2005): overshoot after a change of note and
-preparation before it, vibrato, fine fluctuation; further scoops up into a note, fall-offs at the
-end of a phrase, slow drift, a tuning of the singer's own and an error for every note.
+A singer sings a melody with the syllables of a speaker (:mod:`model_zoo.training.sound.speech`).
+Vowels are stretched to the durations of the notes. Consonants keep about their own duration and
+come before the beat. WORLD synthesises the frames at a fundamental frequency (F0) that is built
+here. Its components are those of Saitou, Unoki and Akagi ("Development of an F0 Control Model Based
+on F0 Dynamic Characteristics for Singing-Voice Synthesis", 2005): overshoot after a change of note
+and preparation before it, vibrato, fine fluctuation. Added are scoops up into a note, fall-offs at
+the end of a phrase, slow drift, a tuning offset of the singer and a pitch error for each note.
 
-What a note is
---------------
-People who label singing mark the vowel, where it is loud, and leave gaps for consonants, but for a
-voiced one, as loud, after a pause; a note that goes on on the same vowel they begin where the glide
-has all but arrived, but a scoop they count in. A note here is therefore the span of its vowel (with
-that consonant) from the first to the last frame whose level is within :data:`HELD_DB` of the
-vowel's and whose pitch, vibrato and fluctuation aside, is within :data:`HELD_SEMITONES` of its own,
-or within :data:`SCOOP_SEMITONES` where it begins with a syllable; and :data:`OVERHANG_S` more. Its
-pitch is the median of the fundamental frequency over the middle of that span. Where a singer holds
-on through a written repetition of a pitch, one note was sung.
+Definition of a note
+--------------------
+Human annotators of singing mark the loud part of a vowel, and leave gaps for consonants, except for
+a voiced consonant after a pause that is as loud as the vowel. A note on the same vowel as the
+previous one begins where the glide has almost arrived; a scoop belongs to its note.
 
-People do not agree: some begin every note with its vowel, and a note after a glide anywhere between
-its departure and its arrival; some let it end with the last trace of its sound. :data:`BETWEEN`
-labels lie in the middle, within the tolerance of any of them.
+A note is therefore labelled as the span of its vowel (and that consonant) from the first to the
+last frame that meets two conditions: the level is within :data:`HELD_DB` of the vowel's, and the
+pitch, without vibrato and fluctuation, is within :data:`HELD_SEMITONES` of the note's, or within
+:data:`SCOOP_SEMITONES` at the beginning of a syllable. :data:`OVERHANG_S` is added at the end. The
+pitch is the median F0 in the middle of that span. A written repetition of a pitch that the singer
+holds through is one note.
 
-Singers differ in everything: in ranges wider than those of any one collection of recordings, from
-amateurs who scoop into every note to choristers, and a few who hum or whistle.
+Annotators disagree. Some begin every note with its vowel, some begin a note after a glide anywhere
+between the glide's start and end, some end a note with the last trace of its sound.
+:data:`BETWEEN` labels are in the middle, within the usual tolerance of all of them.
+
+Singers are drawn from distributions wider than those of any one collection of recordings: from
+amateurs who scoop into every note to trained choristers, and a few who hum or whistle.
 """
 
 from __future__ import annotations
@@ -55,18 +57,18 @@ SCOOP_SEMITONES: Final = 2.0
 HELD_DB: Final = 9.0
 OVERHANG_S: Final = 0.01
 LED_IN_S: Final = 0.05
-"""How much of a consonant after a pause may belong to its note."""
+"""Maximum duration of a consonant after a pause that counts as part of its note."""
 
 MIN_NOTE_S: Final = 0.04
 MIN_NOTE_FRAMES: Final = round(MIN_NOTE_S / FRAME_S)
 PHRASE_GAP_S: Final = 0.25
 MELISMA_GAP_S: Final = 0.12
 FIRST_CONSONANT: Final = 0.7
-"""Length of a phrase's first consonant relative to others."""
+"""Duration of the first consonant of a phrase, relative to others."""
 
 JOIN_S: Final = 0.05
 CLICK_FRAMES: Final = 2
-"""Nothing begins or ends more suddenly."""
+"""Minimum length of fades, to avoid clicks."""
 
 BREATH_DB: Final = (-32.0, -16.0)
 RING_HZ: Final = 3000.0
@@ -74,10 +76,10 @@ TAIL_S: Final = 0.5
 PEAK: Final = 0.5
 
 FFT_SAMPLES: Final = 512
-"""Half as many as the analysis had: 23 ms hold a vowel's response, and it is twice as fast."""
+"""Half the analysis size: 23 ms contain the response of a vowel, at half the cost."""
 
 CODED_HZ: Final = (0.0, 3000.0, 6000.0, RATE_HZ / 2)
-"""Where WORLD codes aperiodicity, between -60 dB at 0 Hz and 0 dB at the top."""
+"""Frequencies of coded aperiodicity; -60 dB at 0 Hz and 0 dB at the top are implied."""
 
 Style = Literal["words", "one syllable", "vowels", "hum", "whistle"]
 Notes = NDArray[np.float64]
@@ -96,55 +98,55 @@ _MALE_HZ: Final = 145.0
 
 @dataclass(frozen=True, slots=True)
 class Singer:
-    """Who sings, and with what habits; drawn by :func:`draw_singer`.
+    """A speaker's voice and the habits of a singer; drawn by :func:`draw_singer`.
 
     Attributes
     ----------
     speaker : Speaker
     style : str
-        What is sung: words, "la la la", vowels alone, humming, whistling.
+        What is sung: words, one repeated syllable, vowels, humming, whistling.
     low, high : float
-        Range, MIDI numbers.
+        Range in MIDI numbers.
     centre : float
-        Where the middle of a melody is comfortable.
+        Most comfortable median pitch of a melody.
     tract : float
-        Length of the vocal tract relative to the speaker's: formants are divided by it.
+        Length of the vocal tract relative to the speaker's; formants are divided by it.
     tuning : float
-        Semitones that the whole take is off A440.
+        Deviation of the take from A440, in semitones.
     error : float
-        Standard deviation of a note's pitch, semitones.
+        Standard deviation of a note's pitch error, in semitones.
     glide_s : float
-        Typical time from one pitch to the next.
+        Typical duration of a glide between pitches.
     overshoot : float
-        Part of an interval by which it is overshot.
+        Overshoot as a fraction of the interval.
     scoop, fall : float
-        Chances of a scoop into a note after a pause, and of a fall-off before one.
+        Probabilities of a scoop into a note after a pause, and of a fall-off before a pause.
     legato : float
-        Chance that a note is held until the next one's consonant, whatever is written.
+        Probability that a note is held until the next consonant, whatever is written.
     melisma : float
-        Chance that a note goes on on the vowel of the one before.
+        Probability that a note continues the vowel of the previous note.
     vibrato_hz, vibrato_cents : float
-        Rate, and extent to either side.
+        Rate, and extent to each side.
     bend, drift, jitter : float
-        Standard deviations in semitones of a note's slope and arch, of the fluctuation in tenths of
-        a second, and of that in frames.
+        Standard deviations in semitones of a note's slope and curvature, of fluctuation over tenths
+        of a second, and of fluctuation from frame to frame.
     shimmer_db : float
         Standard deviation of the level's fluctuation.
     consonant_s : float
-        Typical length of a consonant.
+        Typical duration of a consonant.
     attack_s, release_s : float
-        From silence and to it.
+        Durations of the fade-in after and the fade-out before silence.
     breathiness_db : float
-        Added to the aperiodicity, which is high in synthetic speech.
+        Offset of the aperiodicity, which is high in synthetic speech.
     ring_db, tilt_db : float
-        Strength of the singer's formant about 3 kHz; slope of the spectrum above 500 Hz, an octave.
+        Gain of the singer's formant near 3 kHz; spectral slope above 500 Hz, per octave.
     blur : float
-        Bands over which formants are smeared: synthetic speech has valleys between them deeper than
-        any throat and room leave.
+        Standard deviation, in bands, of the smoothing of formants: synthetic speech has deeper
+        valleys between them than real voices in rooms.
     breaths : float
-        Chance of an audible breath before a phrase.
+        Probability of an audible breath before a phrase.
     dynamics : float
-        How much of the velocity's range of loudness is used, 0 to 1.
+        How strongly velocity changes the level, 0 to 1.
     """
 
     speaker: Speaker
@@ -180,16 +182,16 @@ class Singer:
 
 @dataclass(frozen=True, slots=True)
 class Labelling:
-    """Where notes begin and end, as far as people differ in it.
+    """Conventions on which annotators differ: where notes begin and end.
 
     Attributes
     ----------
     led_in_s : float
-        How much of a voiced consonant after a pause, as loud as the vowel, belongs to its note.
+        Maximum duration of a loud voiced consonant after a pause that belongs to its note.
     ends_db : float
-        How far below its vowel's level a note still sounds at its end.
+        How far the level may fall below the vowel's before the note ends.
     midway : bool
-        Whether two notes that a glide joins meet in its middle, not where it leaves and arrives.
+        Whether notes joined by a glide meet in its middle, rather than at its start and end.
     """
 
     led_in_s: float = LED_IN_S
@@ -198,19 +200,18 @@ class Labelling:
 
 
 MARKED: Final = Labelling()
-"""As most people mark them."""
+"""The most common conventions."""
 
 BETWEEN: Final = Labelling(led_in_s=LED_IN_S / 2, ends_db=15.0, midway=True)
 
 
 @dataclass(slots=True)
 class _Sung:
-    """One note as a singer means to sing it; times in frames.
+    """A note as the singer intends it; times in frames.
 
-    ``begin`` and ``stop`` bound its vowel, a consonant of ``lead`` frames comes before it and a
-    coda of ``tail`` frames after; ``pitch`` is a MIDI number. ``attached`` says that it goes on on
-    the vowel of the note before, ``dip_db`` how far the level falls between the two, and ``first``
-    that silence comes before it.
+    ``begin`` and ``stop`` bound the vowel; a consonant of ``lead`` frames comes before and a coda
+    of ``tail`` frames after. ``pitch`` is a MIDI number. ``attached``: the note continues the vowel
+    of the previous one, and the level dips by ``dip_db`` between them. ``first``: silence precedes.
     """
 
     begin: int
@@ -237,21 +238,21 @@ def sing(
     Parameters
     ----------
     notes : np.ndarray, shape (N, 4)
-        Onset and offset in seconds, MIDI number, velocity; one after another, sorted.
+        Onset and offset in seconds, MIDI number, velocity; a monophonic melody, sorted.
     random : Generator
-        Chooses the singer and everything they do.
+        Source of all random choices, the singer included.
     rate_hz : int
     bank : Bank, optional
-        Of speakers; by default the one that :func:`load_bank` finds.
+        Bank of speakers; default: that of :func:`load_bank`.
     labelling : Labelling
 
     Returns
     -------
     samples : np.ndarray, shape (M,), float32
-        Its peak is at ``PEAK``; ``TAIL_S`` longer than the melody.
+        Normalised to ``PEAK``; ``TAIL_S`` longer than the melody.
     notes : np.ndarray, shape (N', 4)
-        What was sung, in an octave that suits the voice: onset and offset in seconds, pitch (a
-        MIDI number, in fractions), velocity.
+        The notes sung, in an octave that suits the voice: onset and offset in seconds, pitch
+        (fractional MIDI number), velocity.
     """
     singer = draw_singer(load_bank() if bank is None else bank, random)
     return sing_as(singer, notes, random, rate_hz, labelling)
@@ -264,7 +265,7 @@ def sing_as(
     rate_hz: int = RATE_HZ,
     labelling: Labelling = MARKED,
 ) -> tuple[Samples, Notes]:
-    """Let a singer sing a melody; otherwise as :func:`sing`."""
+    """Sing a melody with a given singer; see :func:`sing`."""
     if not len(notes):
         return np.zeros(round(TAIL_S * rate_hz), np.float32), np.zeros((0, 4))
     count = round((float(notes[-1, 1]) + TAIL_S) / FRAME_S) + 1
@@ -292,7 +293,7 @@ def sing_as(
 
 
 def draw_singer(bank: Bank, random: Generator) -> Singer:
-    """Draw a speaker and habits."""
+    """Draw a speaker and the singer's habits."""
     speaker = bank[int(random.integers(len(bank)))]
     styles = list(_STYLES)
     style = styles[int(random.choice(len(styles), p=list(_STYLES.values())))]
@@ -305,7 +306,7 @@ def draw_singer(bank: Bank, random: Generator) -> Singer:
         low, high, centre, tract = 40.0, 68.0, random.uniform(49, 60), random.uniform(0.92, 1.15)
     else:
         low, high, centre, tract = 53.0, 81.0, random.uniform(59, 69), random.uniform(0.85, 1.08)
-    skill = random.beta(1.5, 1.5)  # how little is left to chance; 1 is a trained singer
+    skill = random.beta(1.5, 1.5)  # 1 is a trained singer
     vibrato = random.random() < 0.25 + 0.5 * skill
     return Singer(
         speaker=speaker,
@@ -343,8 +344,7 @@ def draw_singer(bank: Bank, random: Generator) -> Singer:
 
 
 def _fit(notes: Notes, singer: Singer) -> Notes:
-    """Return a melody by octaves nearest to a singer's comfort and within their range, its notes
-    not overlapping."""
+    """Return the melody without overlaps, shifted by octaves into the singer's range."""
     fitted = notes[np.argsort(notes[:, 0], kind="stable")].astype(float)
     middle = float(np.median(fitted[:, 2]))
     octaves = np.arange(-6, 7)
@@ -361,7 +361,7 @@ def _fit(notes: Notes, singer: Singer) -> Notes:
 
 
 def _repertoire(singer: Singer, random: Generator) -> list[Syllable]:
-    """Return the syllables that a singer uses in this take."""
+    """Return the syllables used in this take."""
     syllables = list(singer.speaker.syllables)
     if singer.style == "one syllable":
         return [syllables[int(random.integers(len(syllables)))]]
@@ -377,14 +377,14 @@ def _repertoire(singer: Singer, random: Generator) -> list[Syllable]:
 
 
 def _bare(syllable: Syllable) -> Syllable:
-    """Return a syllable's vowel."""
+    """Return a syllable that consists of the vowel only."""
     span = slice(syllable.vowel, syllable.coda)
     envelope, aperiodicity = syllable.envelope[span], syllable.aperiodicity_db[span]
     return Syllable(envelope, aperiodicity, syllable.voiced[span], 0, len(envelope))
 
 
 def _hum(syllable: Syllable) -> Syllable:
-    """Return a voiced consonant, held, at a vowel's level."""
+    """Return a syllable that consists of the voiced consonant, at the level of the vowel."""
     span = slice(syllable.vowel // 3, syllable.vowel - 3)
     envelope = syllable.envelope[span].astype(np.float32)
     envelope -= (
@@ -397,14 +397,14 @@ def _hum(syllable: Syllable) -> Syllable:
 
 
 def _level(envelope: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the logarithm of each frame's power; bands of the mel scale weigh what they span."""
+    """Return the log power of each frame; bands are weighted by their width in hertz."""
     widths = np.gradient(band_frequencies_hz()).astype(np.float32)
     level: NDArray[np.float32] = np.log(np.exp(envelope) @ widths + np.float32(1e-9))
     return level
 
 
 def _plan(notes: Notes, singer: Singer, repertoire: int, random: Generator) -> list[_Sung]:
-    """Say what is sung on each note, and from when to when."""
+    """Choose the syllable, timing and pitch of each note."""
     timing_s = random.uniform(0.0, 0.02)
     sung: list[_Sung] = []
     syllable, written = 0, 0.0
@@ -437,7 +437,7 @@ def _plan(notes: Notes, singer: Singer, repertoire: int, random: Generator) -> l
 def _make_room(
     sung: list[_Sung], syllables: list[Syllable], singer: Singer, random: Generator
 ) -> None:
-    """Give consonants and codas their lengths, at the expense of the vowels before them."""
+    """Set the durations of consonants and codas; they shorten the preceding vowels."""
     for index, note in enumerate(sung):
         syllable = syllables[note.syllable]
         before = sung[index - 1] if index else None
@@ -460,8 +460,15 @@ def _make_room(
 def _intone(
     sung: list[_Sung], count: int, singer: Singer, random: Generator
 ) -> tuple[Curve, Curve]:
-    """Return the course of the pitch, MIDI numbers by frame: as meant, and with what is
-    involuntary (vibrato, bends, drift, jitter) added."""
+    """Return the pitch of each frame, in MIDI numbers.
+
+    Returns
+    -------
+    held : np.ndarray, shape (T,)
+        The intended pitch.
+    contour : np.ndarray, shape (T,)
+        The same with vibrato, bends, drift and jitter.
+    """
     held = np.full(count, sung[0].pitch if sung else 60.0)
     moved = np.zeros(count)
     before: _Sung | None = None
@@ -489,7 +496,7 @@ def _intone(
 
 
 def _glide(held: Curve, before: _Sung, note: _Sung, singer: Singer, random: Generator) -> None:
-    """Go from one pitch to the next, to arrive about when the vowel begins."""
+    """Add a glide between two pitches that arrives near the beginning of the vowel."""
     step = note.pitch - before.pitch
     length = singer.glide_s * np.exp(random.normal(0, 0.35)) * (0.8 + abs(step) / 10) / FRAME_S
     length = max(round(min(length, 0.55 * (note.begin - before.begin))), 2)
@@ -499,7 +506,7 @@ def _glide(held: Curve, before: _Sung, note: _Sung, singer: Singer, random: Gene
     arrival = max(arrival, start + 1)
     held[start:arrival] = before.pitch + step * _ease(arrival - start)
     held[arrival:] = note.pitch
-    # Overshoot: a damped bump after the glide; preparation: a small one the other way before it.
+    # Overshoot is a damped bump after the glide, preparation a small opposite one before it.
     overshoot = step * singer.overshoot * random.uniform(0, 1)
     bump = held[arrival : min(arrival + round(random.uniform(0.06, 0.16) / FRAME_S), note.stop)]
     bump += overshoot * np.sin(np.pi * np.linspace(0, 1, len(bump))) * (1 - 0.7 * _ease(len(bump)))
@@ -508,7 +515,7 @@ def _glide(held: Curve, before: _Sung, note: _Sung, singer: Singer, random: Gene
 
 
 def _scoop(held: Curve, note: _Sung, random: Generator) -> None:
-    """Come up into a note from below; its consonant is down there already."""
+    """Add a scoop up into a note; its consonant is at the low pitch already."""
     span_s = np.exp(random.uniform(np.log(0.04), np.log(0.25)))
     length = min(round(span_s / FRAME_S), (note.stop - note.begin) // 2)
     depth = min(random.gamma(2.0, 0.6), 3.5)
@@ -518,7 +525,7 @@ def _scoop(held: Curve, note: _Sung, random: Generator) -> None:
 
 
 def _fall(held: Curve, note: _Sung, random: Generator) -> None:
-    """Let a phrase's last note drop."""
+    """Add a fall-off to the last note of a phrase."""
     length = min(round(random.uniform(0.05, 0.25) / FRAME_S), (note.stop - note.begin) // 2)
     depth = random.uniform(0.5, 4.0)
     held[note.stop - length : note.stop] -= depth * np.linspace(0, 1, length) ** 2
@@ -526,7 +533,7 @@ def _fall(held: Curve, note: _Sung, random: Generator) -> None:
 
 
 def _vibrate(moved: Curve, note: _Sung, singer: Singer, random: Generator) -> None:
-    """Add a vibrato that comes in late and grows."""
+    """Add a vibrato that begins with a delay and grows."""
     time_s = np.arange(note.stop - note.begin) * FRAME_S
     delay_s = random.uniform(0.05, 0.4)
     growth = np.clip((time_s - delay_s) / random.uniform(0.1, 0.5), 0, 1)
@@ -537,7 +544,7 @@ def _vibrate(moved: Curve, note: _Sung, singer: Singer, random: Generator) -> No
 
 
 def _ease(count: int) -> Curve:
-    """Return a course from 0 to 1, slow at both ends."""
+    """Return a raised-cosine ramp from 0 to 1."""
     course: Curve = 0.5 - 0.5 * np.cos(np.pi * np.linspace(0, 1, count))
     return course
 
@@ -545,8 +552,10 @@ def _ease(count: int) -> Curve:
 def _speak(
     sung: list[_Sung], count: int, syllables: list[Syllable], singer: Singer, random: Generator
 ) -> tuple[NDArray[np.int64], Curve]:
-    """Return, by frame, which of the syllables' frames sounds, and at what level in dB: minus
-    infinity where there is silence."""
+    """Return which of the concatenated syllables' frames sounds in each frame, and its level.
+
+    Levels are in dB, minus infinity in silence.
+    """
     starts = np.cumsum([0, *(len(syllable.voiced) for syllable in syllables)]).tolist()
     source = np.zeros(count, np.int64)
     gain_db = np.full(count, -np.inf)
@@ -597,20 +606,23 @@ def _speak(
 
 
 def _stretches(gain_db: Curve) -> list[list[int]]:
-    """Return the first frame and the frame after the last of everything between silences."""
+    """Return the start and stop frames of the stretches between silences."""
     edges = np.flatnonzero(np.diff(np.isfinite(gain_db), prepend=False, append=False))
     stretches: list[list[int]] = edges.reshape(-1, 2).tolist()
     return stretches
 
 
 def _spread(count: int, available: int) -> NDArray[np.int64]:
-    """Return ``count`` indices over ``available`` frames, in order."""
+    """Return ``count`` indices, equally spaced over ``available`` frames."""
     return np.rint(np.linspace(0, max(available - 1, 0), count)).astype(np.int64)
 
 
 def _stretch(count: int, available: int, random: Generator) -> NDArray[np.int64]:
-    """Return ``count`` indices over a vowel's frames: its first and last third pass as spoken, what
-    is between them is walked through slowly, to and fro where the note is long."""
+    """Return ``count`` indices over a vowel's frames.
+
+    The first and last thirds keep their speed. The middle is stretched, and traversed back and
+    forth in long notes.
+    """
     edge = available // 3
     middle = count - 2 * edge
     if middle <= available - 2 * edge:
@@ -623,7 +635,7 @@ def _stretch(count: int, available: int, random: Generator) -> NDArray[np.int64]
 
 
 def _swell(count: int, random: Generator) -> Curve:
-    """Return the course of a vowel's loudness in dB: a swell, a decay, an accent."""
+    """Return the loudness curve of a vowel in dB: slope, swell and accent."""
     place = np.linspace(0, 1, count)
     slope_db, arch_db = random.normal(-1.0, 2.0), random.normal(1.0, 1.5)
     accent_db = max(random.normal(0.5, 1.5), 0.0)
@@ -633,7 +645,7 @@ def _swell(count: int, random: Generator) -> Curve:
 
 
 def _fade(count: int) -> Curve:
-    """Return a rise from silence in dB."""
+    """Return a fade-in in dB."""
     fade: Curve = 20 * np.log10(np.maximum(_ease(count + 2)[1:-1], 1e-3))
     return fade
 
@@ -646,7 +658,7 @@ def _label(
     voiced: NDArray[np.bool_],
     labelling: Labelling,
 ) -> Notes:
-    """Return the notes that were sung: shape (N', 4)."""
+    """Return the labels of the notes that were sung: shape (N', 4)."""
     led_in = round(labelling.led_in_s / FRAME_S)
     rows: list[tuple[float, float, float, float]] = []
     for index, note in enumerate(sung):
@@ -679,8 +691,7 @@ def _label(
 
 
 def _reach(note: _Sung, other: _Sung, labelling: Labelling) -> float:
-    """Return within how many semitones of its own pitch a note is sung where a glide joins it with
-    another."""
+    """Return the tolerance of a note's pitch, in semitones, next to a glide to ``other``."""
     halfway = abs(note.pitch - other.pitch) / 2 if labelling.midway else 0.0
     return max(HELD_SEMITONES, halfway)
 
@@ -693,7 +704,7 @@ def _breathe(
     singer: Singer,
     random: Generator,
 ) -> None:
-    """Breathe in before some phrases: noise through the mouth of the vowel to come."""
+    """Add breaths before some phrases: noise with the envelope of the following vowel."""
     for index, note in enumerate(sung):
         end = note.begin - note.lead - round(random.uniform(0.02, 0.12) / FRAME_S)
         length = round(random.uniform(0.12, 0.45) / FRAME_S)
@@ -715,8 +726,8 @@ def _synthesise(
     syllables: list[Syllable],
     singer: Singer,
 ) -> Samples:
-    """Let WORLD sing what is not silence."""
-    import pyworld  # of the extra "training": the rest runs without
+    """Synthesise the stretches between silences with WORLD."""
+    import pyworld  # extra "training"; the rest of training runs without it
 
     hop = RATE_HZ * FRAME_S
     samples = np.zeros(round(len(source) * hop) + RATE_HZ, np.float32)
@@ -745,7 +756,7 @@ def _synthesise(
 
 
 def _join(envelope: NDArray[np.float32], frames: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return envelopes that pass into each other within :data:`JOIN_S` where syllables meet."""
+    """Return the envelopes with cross-fades of :data:`JOIN_S` where syllables meet."""
     width = round(JOIN_S / FRAME_S / 2)
     smooth: NDArray[np.float32] = uniform_filter1d(envelope, 3, axis=0, mode="nearest")
     for join in (np.flatnonzero(np.abs(np.diff(frames)) > 8) + 1).tolist():
@@ -756,8 +767,15 @@ def _join(envelope: NDArray[np.float32], frames: NDArray[np.int64]) -> NDArray[n
 
 
 def _mouth(singer: Singer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the matrix from bands to WORLD's bins that scales formants, shape (BANDS, F), and what
-    is added to every frame's logarithm of power, shape (F,)."""
+    """Return the singer's vocal tract as a linear map of log power.
+
+    Returns
+    -------
+    matrix : np.ndarray, shape (BANDS, F)
+        Maps bands to WORLD's bins, and scales formants.
+    offset : np.ndarray, shape (F,)
+        Added to each frame.
+    """
     bin_hz = np.arange(FFT_SAMPLES // 2 + 1) * RATE_HZ / FFT_SAMPLES
     bands_hz = band_frequencies_hz()
     heard_hz = np.minimum(bin_hz * singer.tract, bands_hz[-1])
@@ -769,7 +787,7 @@ def _mouth(singer: Singer) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 
 def _whistle(contour: Curve, gain_db: Curve, random: Generator) -> Samples:
-    """Sing with a bare tone and the air about it."""
+    """Synthesise whistling: a tone with breath noise."""
     count = round((len(contour) - 1) * FRAME_S * RATE_HZ)
     frame = np.arange(count) / (RATE_HZ * FRAME_S)
     index = np.arange(len(contour))
@@ -778,7 +796,7 @@ def _whistle(contour: Curve, gain_db: Curve, random: Generator) -> Samples:
     amplitude = np.interp(frame, index, gaussian_filter1d(amplitude, 1.0))
     phase = 2 * np.pi * np.cumsum(f0_hz) / RATE_HZ
     tone = np.sin(phase) + random.uniform(0, 0.08) * np.sin(2 * phase)
-    # Air: noise that rides on the tone, so that it is heard about its pitch.
+    # Breath noise modulates the tone, so that it lies around its pitch.
     air = gaussian_filter1d(random.standard_normal(count), 12.0)
     tone += random.uniform(0.0, 0.4) * air / (air.std() + 1e-9) * np.cos(phase)
     return np.asarray(amplitude * tone, np.float32)

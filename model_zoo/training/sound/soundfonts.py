@@ -1,4 +1,4 @@
-"""Instruments of General MIDI: which sets of samples there are, and how often each plays.
+"""General MIDI instruments: the sets of samples, and how often each is used.
 
 ========================== ================================ ============ ===========================
 File                       Package                          Licence      Instruments
@@ -20,10 +20,10 @@ sf_GMbank.sf2              csound-soundfont                 public       recorde
                                                             domain       431 samples are TimGM6mb's
 ========================== ================================ ============ ===========================
 
-``FluidR3_GS.sf2`` of fluid-soundfont-gs has only the variations that General MIDI lacks, and so is
-of no use here. The last one, :data:`HELD_BACK_SOUNDFONT`, is for evaluation and never trained with,
-nor is TimGM6mb, which knows most of its sounds. None of sonivox.sf2's samples is among its, by
-correlation.
+``FluidR3_GS.sf2`` of fluid-soundfont-gs has only variations outside General MIDI and is not used.
+The last one, :data:`HELD_BACK_SOUNDFONT`, is for evaluation only. TimGM6mb shares most of its
+samples, so it is not used for training either. Correlation finds none of its samples in
+sonivox.sf2.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from model_zoo.training.sound.samples import SOUNDS
 SONIVOX: Final = "sonivox.sf2"
 SONIVOX_PACKAGE: Final = "@coderline/alphatab@1.8.4"
 PATCHES: Final = ".cfg"
-"""How the names of TiMidity's configurations end."""
+"""Suffix of TiMidity configurations."""
 
 _SF2: Final = Path("/usr/share/sounds/sf2")
 _SF3: Final = Path("/usr/share/sounds/sf3")
@@ -55,20 +55,20 @@ SOUNDFONTS: Final = (
     ((SOUNDS / SONIVOX,), 0.18),
     ((Path("/etc/timidity/freepats.cfg"),), 0.17),
 )
-"""Those to train with: of each the files that it may be, and how often it is taken."""
+"""For training: the files that a soundfont may be, by preference, and its weight."""
 
 HELD_BACK_SOUNDFONT: Final = _SF2 / "sf_GMbank.sf2"
-"""For evaluation alone."""
+"""For evaluation only."""
 
 
 def draw_soundfont(random: Generator, programs: Iterable[int] | None = None) -> Path:
-    """Draw one of those installed.
+    """Draw one of the installed soundfonts.
 
     Parameters
     ----------
     random : np.random.Generator
     programs : iterable of int, optional
-        That shall play; if left out, all of General MIDI's, and drums.
+        Programs that it must have; by default all of General MIDI, and drums.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def synthesise(midi: bytes, soundfont: Path, *, reverb: bool, chorus: bool) -> S
     Raises
     ------
     subprocess.CalledProcessError
-        If what plays it fails.
+        If the synthesiser fails.
     """
     player = timidity if soundfont.suffix == PATCHES else fluidsynth
     samples: Samples = player.synthesise(midi, soundfont, reverb=reverb, chorus=chorus)
@@ -102,7 +102,7 @@ def synthesise(midi: bytes, soundfont: Path, *, reverb: bool, chorus: bool) -> S
 
 
 def fetch(folder: Path, say: Callable[[str], None]) -> None:
-    """Download what Debian does not package, if it is not there yet.
+    """Download the soundfonts that Debian does not package, if they are missing.
 
     Raises
     ------

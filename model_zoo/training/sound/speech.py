@@ -1,22 +1,20 @@
-"""Syllables that speech synthesisers spoke, taken apart by WORLD: what a singer is made of.
+"""Builds a bank of spoken syllables, analysed by WORLD, from which singing is synthesised.
 
-Words of one syllable are spoken by eSpeak NG (formant synthesis: many languages, and variants of
-the voice) and Flite (recorded voices). WORLD (Morise, Yokomori and Ozawa, "WORLD: A Vocoder-Based
-High-Quality Speech Synthesis System for Real-Time Applications", 2016; package ``pyworld``) turns
-each into frames of 5 ms: voicing, spectral envelope, aperiodicity. The melody of speech is thrown
-away.
+eSpeak NG (formant synthesis in many languages, with variants of the voice) and Flite (recorded
+voices) speak words of one syllable. WORLD (Morise, Yokomori and Ozawa, "WORLD: A Vocoder-Based
+High-Quality Speech Synthesis System for Real-Time Applications", 2016; package ``pyworld``)
+analyses each into frames of 5 ms: voicing, spectral envelope, aperiodicity. The fundamental
+frequency of the speech is discarded.
 
-A syllable is cut where its frames leave the vowel's spectrum: what comes before is the consonant,
-what comes after the coda (a nasal, a liquid, the second half of a diphthong, a final consonant).
-Levels are relative to the vowel, and the vowel's own course of loudness is flattened, so that a
-singer's can take its place.
+A syllable is split where its frames leave the spectrum of the vowel: the consonant comes before,
+the coda after (a nasal, a liquid, the second half of a diphthong, a final consonant). Levels are
+relative to the vowel, whose own loudness curve is flattened, so that the singer's can be applied.
 
-Envelopes are kept at :data:`BANDS` points, equally spaced on the mel scale, as natural logarithms
-of power; aperiodicity as WORLD codes it, in dB at 3 and 6 kHz.
+Envelopes are natural logarithms of power at :data:`BANDS` points, equally spaced on the mel scale.
+Aperiodicity is in WORLD's coding: dB at 3 and 6 kHz.
 
-A bank is the same each time it is built with the same versions of the synthesisers.
-``python -m model_zoo.training.sound.speech`` builds it, in about two minutes, unless it is there;
-it is kept in :data:`BANK`.
+The same versions of the synthesisers build the same bank. ``python -m
+model_zoo.training.sound.speech`` builds it in about two minutes, unless it exists, in :data:`BANK`.
 """
 
 from __future__ import annotations
@@ -65,7 +63,7 @@ _WORDS: Final = {
     "pl": "ja ty my on las noc dom to co nie w sen lat",
     "sv": "vi du nu sol så min ro ljus natt dag vår öm",
 }
-"""Words by language, of one syllable each; a second syllable would be cut off as a coda."""
+"""Words of one syllable by language; a second syllable would be treated as a coda."""
 
 _VARIANTS: Final = (
     *(f"m{number}" for number in range(1, 9)),
@@ -81,7 +79,7 @@ Bands = NDArray[np.float16]
 
 @dataclass(frozen=True, slots=True)
 class Syllable:
-    """Frames of one syllable.
+    """The WORLD frames of one syllable.
 
     Attributes
     ----------
@@ -91,9 +89,9 @@ class Syllable:
         At 3 and 6 kHz.
     voiced : np.ndarray, shape (T,), bool
     vowel : int
-        The vowel's first frame; the consonant's frames come before.
+        Index of the first frame of the vowel; the consonant comes before.
     coda : int
-        The first frame after the vowel.
+        Index of the first frame after the vowel.
     """
 
     envelope: Bands
@@ -111,7 +109,7 @@ class Speaker:
     ----------
     name : str
     f0_hz : float
-        The median of its speech.
+        Median fundamental frequency.
     syllables : tuple[Syllable, ...]
     """
 
@@ -124,7 +122,7 @@ Bank = tuple[Speaker, ...]
 
 
 def list_speakers() -> list[str]:
-    """Return every speaker's name: synthesiser, voice and language."""
+    """Return the name of every speaker: synthesiser, voice and language."""
     languages = list(_WORDS)
     names = [
         f"espeak-ng:{variant}:{languages[(i * _VARIANT_LANGUAGES + k) % len(languages)]}"
@@ -135,7 +133,7 @@ def list_speakers() -> list[str]:
 
 
 def build_bank(names: Sequence[str]) -> Bank:
-    """Let speakers speak.
+    """Synthesise and analyse the syllables of speakers.
 
     Raises
     ------
@@ -147,7 +145,7 @@ def build_bank(names: Sequence[str]) -> Bank:
 
 
 def save_bank(bank: Bank, path: Path) -> None:
-    """Write a bank, whole or not at all."""
+    """Write a bank atomically."""
     syllables = [syllable for speaker in bank for syllable in speaker.syllables]
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
@@ -169,12 +167,12 @@ def save_bank(bank: Bank, path: Path) -> None:
 
 @cache
 def load_bank(path: Path = BANK) -> Bank:
-    """Read a bank; build it first where there is none.
+    """Read a bank, after building it if it does not exist.
 
     Raises
     ------
     FileNotFoundError
-        If there is none and a synthesiser is not installed.
+        If the bank does not exist and a synthesiser is not installed.
     """
     if not path.exists():
         save_bank(build_bank(list_speakers()), path)
@@ -194,14 +192,14 @@ def load_bank(path: Path = BANK) -> Bank:
 
 
 def band_frequencies_hz() -> NDArray[np.float64]:
-    """Return where envelopes are kept: np.ndarray, shape (BANDS,)."""
+    """Return the frequencies at which envelopes are sampled: np.ndarray, shape (BANDS,)."""
     top_mel = 2595 * np.log10(1 + RATE_HZ / 2 / 700)
     frequencies: NDArray[np.float64] = 700 * (10 ** (np.linspace(0, top_mel, BANDS) / 2595) - 1)
     return frequencies
 
 
 def analyse(samples: NDArray[np.float64]) -> tuple[Syllable, float] | None:
-    """Take one spoken syllable apart.
+    """Analyse one spoken syllable.
 
     Parameters
     ----------
@@ -211,9 +209,9 @@ def analyse(samples: NDArray[np.float64]) -> tuple[Syllable, float] | None:
     Returns
     -------
     tuple[Syllable, float] or None
-        With its median fundamental frequency in hertz; None where no vowel was found.
+        The syllable and its median fundamental frequency in hertz; None if there is no vowel.
     """
-    import pyworld  # of the extra "training": the rest runs without
+    import pyworld  # extra "training"; the rest of training runs without it
 
     f0_hz, times_s = pyworld.dio(
         samples, RATE_HZ, f0_floor=65.0, f0_ceil=500.0, frame_period=1000 * FRAME_S
@@ -255,8 +253,11 @@ def analyse(samples: NDArray[np.float64]) -> tuple[Syllable, float] | None:
 def _find_vowel(
     envelope_db: NDArray[np.float64], voiced: NDArray[np.bool_], centre: int
 ) -> tuple[int, int]:
-    """Return the vowel's first frame and the frame after its last: voiced frames about its centre
-    nearer to the centre's spectrum than halfway to the farthest before it, or after it."""
+    """Return the start and stop frames of the vowel.
+
+    It is the run of voiced frames around the centre whose spectral distance from the centre is at
+    most half of the maximum on their side, this limit being kept within 4 to 9 dB.
+    """
     frequencies = band_frequencies_hz()
     inside = (frequencies > _VOWEL_HZ[0]) & (frequencies < _VOWEL_HZ[1])
     steady = envelope_db[max(centre - 2, 0) : centre + 3, inside].mean(axis=0)
@@ -301,7 +302,7 @@ def _say_by_flite(word: str, voice: str, language: str) -> NDArray[np.float64]:
 
 def _read(wav: bytes) -> NDArray[np.float64]:
     samples, rate_hz = soundfile.read(io.BytesIO(wav), dtype="float64")
-    # A little noise: WORLD's logarithms do not bear silence of nothing but zeros.
+    # Faint noise, because WORLD takes logarithms and fails on digital silence.
     noise = np.random.default_rng(0).normal(0.0, 1e-5, len(samples))
     return np.ascontiguousarray(soxr.resample(samples + noise, rate_hz, RATE_HZ))
 

@@ -1,4 +1,4 @@
-"""MIDI to sound by TiMidity++, which plays the patches of the Gravis Ultrasound."""
+"""Renders MIDI to sound with TiMidity++, which plays Gravis Ultrasound patches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PATCH: Final = re.compile(r"\s*(\d+)\s+\S+\.pat\b")
 
 @cache
 def read_programs(config: Path) -> frozenset[int]:
-    """Return the programs of General MIDI, 0-based, that a configuration has patches for."""
+    """Return the General MIDI programs, 0-based, for which a configuration has patches."""
     programs = set()
     is_bank = False
     for line in config.read_text().splitlines():

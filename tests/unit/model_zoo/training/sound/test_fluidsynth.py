@@ -1,4 +1,4 @@
-"""Rendered notes begin where they shall."""
+"""FluidSynth renders notes at their onsets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLUID_R3 = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 
 @pytest.mark.parametrize("rate_hz", [RATE_HZ, 44_100])
 def test_notes_begin_on_time(rate_hz: int) -> None:
-    """Within half a block of FluidSynth's and the sample's own attack."""
+    """The tolerance is half a block of FluidSynth plus the attack of the sample."""
     if shutil.which("fluidsynth") is None:
         pytest.skip("needs FluidSynth")
     if not FLUID_R3.exists():

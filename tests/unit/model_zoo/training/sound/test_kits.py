@@ -1,4 +1,4 @@
-"""Drum kits: names to keys, hits to sound, and what sounded."""
+"""Drum kits: names to keys, hits to sound and labels."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RING_S = 2.0
 
 
 def stroke(frequency_hz: float, level: float = 0.5) -> NDArray[np.float32]:
-    """A tone after the lead, falling by 40 dB in two seconds."""
+    """A tone that begins after the lead and decays by 40 dB in two seconds."""
     time_s = np.arange(round(RING_S * RATE_HZ)) / RATE_HZ
     tone = level * np.cos(2 * np.pi * frequency_hz * time_s) * 10 ** (-time_s)
     return np.concatenate([np.zeros(round(LEAD_S * RATE_HZ)), tone]).astype(np.float32)
@@ -72,7 +72,7 @@ def play(
         ("", None),
     ],
 )
-def test_names_tell_keys(name: str, key: int | None) -> None:
+def test_names_are_mapped_to_keys(name: str, key: int | None) -> None:
     assert key_of(name) == key
 
 
@@ -84,13 +84,13 @@ def test_hits_sound_on_time(tmp_path: Path) -> None:
         assert sounded[0].tolist() == pytest.approx([onset_s, onset_s + RING_S, 36, 100], abs=0.001)
 
 
-def test_a_missing_key_is_played_and_told_as_its_nearest_relative(tmp_path: Path) -> None:
+def test_a_missing_key_is_played_and_labelled_as_the_nearest_of_its_kind(tmp_path: Path) -> None:
     kit = build(
         tmp_path,
         *(Recording(key, 127, stroke(100 + key)) for key in (38, 41, 48, 49)),
     )
     _, sounded = play(kit, (0, 40, 90), (0.1, 43, 90), (0.2, 50, 90), (0.3, 57, 90), (0.4, 42, 90))
-    assert sounded[:, 2].tolist() == [38, 41, 48, 49]  # a tom is no hi-hat: nothing plays that
+    assert sounded[:, 2].tolist() == [38, 41, 48, 49]  # nothing replaces the hi-hat
     assert kit.keys == {38, 41, 48, 49}
 
 
@@ -164,7 +164,7 @@ OLD = """<drumkit_info><instrumentList>
 
 
 def test_hydrogens_layers_are_read(tmp_path: Path) -> None:
-    """With level and pitch; what is no drum or has no file is left out."""
+    """Level and pitch are applied; instruments without a key or a file are skipped."""
     write_kit(tmp_path / "kit", LAYERED)
     soft, loud = read_hydrogen(tmp_path / "kit")
     assert (soft.pitch, soft.velocity, loud.pitch, loud.velocity) == (38, 64, 38, 127)
@@ -175,7 +175,7 @@ def test_hydrogens_layers_are_read(tmp_path: Path) -> None:
 
 
 def test_kits_that_are_installed_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The older form of kits too; silent sounds are left out."""
+    """Includes kits in the older format; silent sounds are skipped."""
     monkeypatch.setattr(kits, "HYDROGEN", tmp_path / "hydrogen")
     monkeypatch.setattr(kits, "SOUNDFONTS", tmp_path / "soundfonts")
     with pytest.raises(FileNotFoundError, match="install"):

@@ -1,4 +1,4 @@
-"""Notes played with tiny banks of tones: pitch, onset, release, labels."""
+"""The sampler, on tiny banks of tones: pitch, onset, release, labels."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def play(
 
 
 def measure_pitch(samples: NDArray[np.float32]) -> float:
-    """Pitch of a tone, by the phase's course of its strongest component."""
+    """Return the pitch of a tone from the phase of its strongest component."""
     size = len(samples) // 2
     window = np.hanning(size)
     first, second = (np.fft.rfft(samples[k : k + size] * window) for k in (0, 1))
@@ -83,14 +83,14 @@ def test_notes_end_with_the_release(instrument: Instrument) -> None:
 
 
 def test_nothing_clicks(instrument: Instrument) -> None:
-    """No step is larger than a tone of the note's frequency and level makes."""
+    """No difference between samples exceeds that of a sine of the note's frequency and level."""
     samples, _ = play(instrument, (0.2, 0.7, 69, 127), (0.3, 2.9, 57, 127))
     steepest = 0.5 * 2 * np.pi * (440 + 220) / RATE_HZ
     started = [round(onset_s * RATE_HZ) for onset_s in (0.2, 0.3)]
     steps = np.abs(np.diff(samples))
-    for start in started:  # these tones begin with a step, at the crest of a wave
+    for start in started:  # the tones start at the crest of a wave
         steps[start - 5 : start + 5] = 0
-    ended = round((0.3 + LENGTH_S) * RATE_HZ)  # and their samples end with one
+    ended = round((0.3 + LENGTH_S) * RATE_HZ)  # and end with a step
     steps[ended - 5 : ended + 5] = 0
     assert steps.max() < steepest * 1.02
 
@@ -104,7 +104,7 @@ def test_a_note_ends_with_its_sample(instrument: Instrument) -> None:
     assert np.abs(samples[round((0.2 + LENGTH_S + 0.01) * RATE_HZ) :]).max() == 0.0
 
 
-def test_notes_out_of_reach_are_not_told(instrument: Instrument) -> None:
+def test_notes_out_of_reach_are_dropped(instrument: Instrument) -> None:
     samples, sounded = play(instrument, (0.2, 0.7, 100, 100), (0.4, 0.7, 40, 100))
     assert len(sounded) == 0
     assert not samples.any()
@@ -151,7 +151,7 @@ def test_top_strings_of_a_piano_ring_on(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_makes_the_same_sound(tmp_path: Path) -> None:
-    """Whatever was played before."""
+    """The result does not depend on what was played before."""
     random = np.random.default_rng(3)
     onsets = np.sort(random.uniform(0, 4, 40))
     notes = np.stack(
@@ -187,6 +187,6 @@ def test_banks_that_were_fetched_play_in_tune() -> None:
     assert abs(measure_pitch(samples[round(0.7 * RATE_HZ) : round(1.4 * RATE_HZ)]) - 70) < 0.1
 
 
-def test_a_bank_that_was_not_fetched_is_missed(tmp_path: Path) -> None:
+def test_a_missing_bank_is_reported(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         load_instrument(BANKS[0], tmp_path)

@@ -1,4 +1,4 @@
-"""What was sung is what the labels say."""
+"""Synthesised singing agrees with its labels."""
 
 from __future__ import annotations
 
@@ -216,7 +216,7 @@ def test_labels_between_conventions_lie_between_them(bank: Bank) -> None:
     assert np.array_equal(marked[0], between[0]), "the sound is the same"
     assert len(marked[1]) == len(between[1])
     assert np.allclose(marked[1][:, 2], between[1][:, 2], atol=0.3)
-    # Notes that a glide joins leave it out, or meet within it.
+    # Notes joined by a glide either exclude it or meet within it.
     gaps_s, closed_s = (notes[1:, 0] - notes[:-1, 1] for _, notes in (marked, between))
     assert np.median(gaps_s) > 0.02
     assert np.median(closed_s) < 0.011

@@ -1,4 +1,4 @@
-"""Which sets of samples are drawn, for which programs, and what plays them."""
+"""Soundfonts: drawing them by program, and choosing the synthesiser."""
 
 from __future__ import annotations
 
@@ -37,10 +37,8 @@ bank 8
 """
 
 
-def test_what_is_not_installed_is_not_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of the files that a soundfont may be, the first that is there is taken."""
+def test_missing_soundfonts_are_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first existing file of a soundfont is used."""
     first, second, missing = tmp_path / "a.sf2", tmp_path / "b.sf2", tmp_path / "c.sf2"
     choices = (((missing, first), 0.7), ((missing,), 0.2), ((second, first), 0.1))
     monkeypatch.setattr(soundfonts, "SOUNDFONTS", choices)

@@ -1,4 +1,4 @@
-"""Spoken syllables are cut where they should be."""
+"""Analysis of spoken syllables."""
 
 from __future__ import annotations
 

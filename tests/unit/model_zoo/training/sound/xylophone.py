@@ -1,4 +1,4 @@
-"""Notes whose onsets are easily found."""
+"""A test signal whose onsets are easy to find."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ONSETS_MS = range(500, 8000, 733)
 
 
 def encode_xylophone() -> bytes:
-    """A short note of the xylophone every 733 ms."""
+    """Return a MIDI file with a short xylophone note every 733 ms."""
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)])
     track.append(mido.Message("program_change", program=13))
     before = 0
