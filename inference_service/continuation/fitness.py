@@ -279,5 +279,5 @@ def _judge_rest(bars: Sequence[MelodyBar], analysis: Analysis, first_end: int) -
     assert last is not None
     third = 4 if analysis.key.mode == "major" else 3
     tonic = (analysis.tonic + (0 if analysis.key.mode == "major" else 9)) % 12
-    worth = {0: 1.0, third: 0.6, 7: 0.5}.get((_pitch(last) - tonic) % 12, 0.0)
-    return (sum(min(r / 0.4, 1.0) for r in rest) + 2.0 * worth) / (len(rest) + 2.0)
+    finality = {0: 1.0, third: 0.6, 7: 0.5}.get((_pitch(last) - tonic) % 12, 0.0)
+    return (sum(min(r / 0.4, 1.0) for r in rest) + 2.0 * finality) / (len(rest) + 2.0)

@@ -166,7 +166,7 @@ class _Reader:
             self._take("/")
             context = int(self._take("number"))
             if context > MAX_CONTEXT:
-                raise GrammarError(f"{name} hangs on more than {MAX_CONTEXT} words")
+                raise GrammarError(f"{name} is conditioned on more than {MAX_CONTEXT} words")
         if name in self._rules:
             raise GrammarError(f"{name} is defined twice")
         self._take("=")

@@ -1,14 +1,14 @@
-"""The names of chords and keys as readers see them.
+"""Written names of chords and keys.
 
-Everything that shows a chord takes its name from :func:`write_chord`: the symbols over the staff,
-the chord sheet, the piano roll, the markers of MIDI files, and the texts that the protocol and
-``result.json`` carry. The rules are those of lead sheets:
+All names of chords come from :func:`write_chord`: those above the staff, on the chord sheet, in the
+piano roll, in the markers of MIDI files, in the protocol and in ``result.json``. The rules follow
+lead sheets:
 
-- The root is a degree of the key (:func:`~inference_service.music.pitch.pitch_class_name`), however
-  the label spells it, so that a transposed chord is spelt in the key that it arrives in.
-- The bass is spelt from the root: E7/G♯ and never E7/A♭.
-- Neither has a double accidental: the chord on G sharp minor's leading note is Gdim7.
-- Where no chord sounds, a chart says :data:`NO_CHORD_TEXT`.
+- The root is spelt in the key (:func:`~inference_service.music.pitch.pitch_class_name`), whatever
+  its spelling in the label, so that a transposed chord is spelt in its new key.
+- The bass is spelt from the root: E7/G♯, never E7/A♭.
+- Neither has a double accidental: the chord on the leading note of G sharp minor is Gdim7.
+- Where no chord sounds, charts show :data:`NO_CHORD_TEXT`.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ NO_CHORD_TEXT: Final = "N.C."
 _WRITTEN: Final = re.compile(r"([A-G](?:##?|b{0,2}))([^/]*)(?:/([A-G](?:##?|b{0,2})))?")
 
 _LONGEST_CHARS: Final = 64
-"""Longer texts, which files of unknown origin may hold, are no chords."""
+"""Longer texts, as in files of unknown origin, are not parsed as chords."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenChord:
-    """A chord's name in its parts.
+    """The parts of a chord's name.
 
     Attributes
     ----------
     root : str
-        A note's name in letters, ``"F#"``; :func:`with_signs` makes F♯ of it.
+        Note name in ASCII, such as ``"F#"``; :func:`with_signs` turns it into F♯.
     kind : str
         MusicXML's ``kind-value``.
     suffix : str
-        What follows the root, ``"m7♭5"``; empty for a major triad.
+        Text after the root, such as ``"m7♭5"``; empty for a major triad.
     bass : str
-        A note's name, as ``root``; empty where the root is the bass.
+        Note name in ASCII; empty if the root is the bass.
     """
 
     root: str
@@ -59,26 +59,26 @@ class WrittenChord:
 
     @property
     def text(self) -> str:
-        """The whole name: ``"F♯m7♭5/A"``."""
+        """The whole name, such as ``"F♯m7♭5/A"``."""
         bass = f"/{with_signs(self.bass)}" if self.bass else ""
         return with_signs(self.root) + self.suffix + bass
 
 
 @lru_cache(maxsize=4096)
 def write_chord(label: str, key: Key) -> WrittenChord | None:
-    """Name a chord as it is written in a key.
+    """Return the written name of a chord in a key.
 
     Parameters
     ----------
     label : str
-        In Harte syntax, transposed and simplified already where that is asked for.
+        Label in Harte syntax, already transposed and simplified if requested.
     key : Key
-        The key in force where the chord stands.
+        The key in force at the chord.
 
     Returns
     -------
     WrittenChord or None
-        None for ``N`` and for what is no label.
+        None for ``N`` and for invalid labels.
 
     Examples
     --------
@@ -96,20 +96,20 @@ def write_chord(label: str, key: Key) -> WrittenChord | None:
 
 
 def write_label(label: str, key: Key) -> str:
-    """Return the whole name of a label in a key; empty for no chord."""
+    """Return the written name of a label in a key as text; empty for no chord."""
     written = write_chord(label, key)
     return written.text if written is not None else ""
 
 
 def write_segment(chord: ChordSegment, key: Key) -> str:
-    """Return the text that a chord has, or its name in a key; empty for no chord."""
+    """Return the text of a chord segment, or else its name in a key; empty for no chord."""
     return chord.text or write_label(chord.label, key)
 
 
 def read_chord(text: str) -> str | None:
-    """Return the label of a chord's name, written as here or in Harte syntax; None for neither.
+    """Parse a written chord name or a Harte label to a Harte label; None if it is neither.
 
-    Signs may be letters: ``"F#m7b5"``.
+    Accidentals may be ASCII: ``"F#m7b5"``.
 
     >>> read_chord("F♯m7♭5/A"), read_chord("Verse")
     ('F#:hdim7/b3', None)
@@ -125,12 +125,12 @@ def read_chord(text: str) -> str | None:
 
 
 def write_key(key: Key) -> str:
-    """Name a key as its tonic's chord: ``"F♯m"``."""
+    """Name a key like the chord on its tonic, such as ``"F♯m"``."""
     return with_signs(key.tonic) + ("m" if key.mode == "minor" else "")
 
 
 def with_signs(name: str) -> str:
-    """Return a note's name with ♭ and ♯ in place of letters."""
+    """Replace ``b`` and ``#`` in a note name by ♭ and ♯."""
     return name.replace("b", "♭").replace("#", "♯")
 
 

@@ -84,7 +84,7 @@ def draw_chord_sheet(chart: Score, page: Page, key: Key) -> list[str]:
         From :func:`~inference_service.notation.chart.build_chart`.
     page : Page
     key : Key
-        The key of the whole, told in the header; chords are spelt in that in force.
+        Overall key, shown in the header. Chords are spelt in the key in force.
 
     Returns
     -------
@@ -138,8 +138,8 @@ def _draw_header(score: Score, page: Page, key: Key) -> tuple[str, int]:
         top += _TITLE_PX * 0.2
     top += _LABEL_PX * 1.2
     drawn.append(_draw_tempo(score, page.margin_px + _GUTTER_PX, top))
-    told = f"Key: {write_key(key)}"
-    drawn.append(_text(told, page.width_px - page.margin_px, top, _LABEL_PX, anchor="end"))
+    key_text = f"Key: {write_key(key)}"
+    drawn.append(_text(key_text, page.width_px - page.margin_px, top, _LABEL_PX, anchor="end"))
     return "".join(drawn), round(top + _LABEL_PX * 1.1) - page.margin_px
 
 

@@ -89,13 +89,13 @@ def spell_by_neighbours(pitches: Sequence[int], keys: Sequence[Key]) -> list[int
     classes = np.array(pitches) % 12
     count = len(classes)
     here = np.arange(count)
-    heard = np.zeros((count + 1, 12))
-    heard[here + 1, classes] = 1
-    heard = heard.cumsum(axis=0)
+    totals = np.zeros((count + 1, 12))
+    totals[here + 1, classes] = 1
+    totals = totals.cumsum(axis=0)
     window = _NOTES_BEFORE + _NOTES_AFTER
     first = np.clip(here - _NOTES_BEFORE, 0, max(count - window, 0))
     last = np.minimum(first + window, count)
-    voices = heard[last] - heard[first]
+    voices = totals[last] - totals[first]
     tonics = np.array([pitch_class(key.tonic) for key in keys])
     voices[here, tonics] += window - (last - first)
     letters = np.array([_LETTERS.index(key.tonic[0]) for key in keys])

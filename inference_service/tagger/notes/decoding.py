@@ -90,7 +90,7 @@ def decode_notes(
     """Return the notes of each family, sorted; families without notes are omitted."""
     options = options or DecodingOptions()
     notes: list[NoteEvent] = []
-    likeness: list[Activations] = []
+    probabilities: list[Activations] = []
     last = len(outputs.frame)
     starts, pitches = np.nonzero(peaks(outputs.onset, options.onset))
     order = np.lexsort((starts, pitches))
@@ -111,7 +111,7 @@ def decode_notes(
             continue
         sounding = slice(start, max(stop, start + 1))
         early = slice(start, min(sounding.stop, start + family_frames))
-        likeness.append(outputs.family[early, pitch].mean(axis=0, dtype=np.float32))
+        probabilities.append(outputs.family[early, pitch].mean(axis=0, dtype=np.float32))
         weight = outputs.frame[sounding, pitch] + 1e-3
         bend = float((outputs.bend[sounding, pitch] * weight).sum() / weight.sum())
         note = NoteEvent(
@@ -124,21 +124,21 @@ def decode_notes(
         notes.append(note)
     if not notes:
         return {}
-    families = settle_families(np.array(likeness), options.family_share)
+    families = settle_families(np.array(probabilities), options.family_share)
     own: dict[str, list[NoteEvent]] = {}
     for family, note in zip(families.tolist(), notes, strict=True):
         own.setdefault(FAMILIES[family], []).append(note)
     return {family: sorted(own[family]) for family in FAMILIES if family in own}
 
 
-def settle_families(likeness: Activations, least_share: float) -> NDArray[np.intp]:
+def settle_families(probabilities: Activations, least_share: float) -> NDArray[np.intp]:
     """Return the family of each note: the most probable one that has enough notes.
 
     Families whose share of the notes is too small are removed, the smallest first.
 
     Parameters
     ----------
-    likeness : np.ndarray, shape (N, len(FAMILIES))
+    probabilities : np.ndarray, shape (N, len(FAMILIES))
         Probability of each family for each note.
     least_share : float
         Least share of the notes.
@@ -147,16 +147,16 @@ def settle_families(likeness: Activations, least_share: float) -> NDArray[np.int
     -------
     np.ndarray of int, shape (N,)
     """
-    there = np.ones(likeness.shape[1], bool)
+    kept = np.ones(probabilities.shape[1], bool)
     while True:
-        families: NDArray[np.intp] = np.where(there, likeness, -1.0).argmax(axis=1)
-        counts = np.bincount(families, minlength=len(there)).astype(float)
-        counts[~there] = np.inf
+        families: NDArray[np.intp] = np.where(kept, probabilities, -1.0).argmax(axis=1)
+        counts = np.bincount(families, minlength=len(kept)).astype(float)
+        counts[~kept] = np.inf
         counts[counts == 0] = np.inf
         smallest = int(counts.argmin())
-        if counts[smallest] >= least_share * len(likeness):
+        if counts[smallest] >= least_share * len(probabilities):
             return families
-        there[smallest] = False
+        kept[smallest] = False
 
 
 def decode_drums(

@@ -379,11 +379,11 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = Non
 
     torch's own takes three times as long for short sequences on CPUs, and in training.
     """
-    likeness = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
     if mask is not None:
-        likeness = likeness.masked_fill(mask, float("-inf"))
-    with torch.autocast(likeness.device.type, enabled=False):
-        mixed: Tensor = likeness.softmax(-1) @ value
+        scores = scores.masked_fill(mask, float("-inf"))
+    with torch.autocast(scores.device.type, enabled=False):
+        mixed: Tensor = scores.softmax(-1) @ value
         return mixed
 
 
@@ -400,10 +400,10 @@ def _attend_near(query: Tensor, key: Tensor, value: Tensor, reach: int) -> Tenso
         F.pad(x, (0, 0, reach, reach + missing)).unfold(-2, 3 * reach, reach).transpose(-2, -1)
         for x in (key, value)
     )
-    asks = torch.arange(reach, device=query.device)[:, None]
-    told = torch.arange(3 * reach, device=query.device) - reach
-    place = torch.arange(blocks, device=query.device)[:, None, None] * reach + told
-    mask = ((asks - told).abs() > reach) | (place < 0) | (place >= length)
+    query_index = torch.arange(reach, device=query.device)[:, None]
+    key_index = torch.arange(3 * reach, device=query.device) - reach
+    place = torch.arange(blocks, device=query.device)[:, None, None] * reach + key_index
+    mask = ((query_index - key_index).abs() > reach) | (place < 0) | (place >= length)
     return _attend(queries, keys, values, mask).flatten(-3, -2)[..., :length, :]
 
 

@@ -19,7 +19,7 @@ TARGET = tuple("badcabe" * 2)
 OPTIONS = EvolutionOptions(population=40, generations=25, codons=40)
 
 
-def likeness(derivation: Derivation) -> float:
+def count_right(derivation: Derivation) -> float:
     """Return the number of right letters, minus those missing or surplus."""
     words = derivation.words
     right = sum(found == wanted for found, wanted in zip(words, TARGET, strict=False))
@@ -30,10 +30,10 @@ def even() -> Probabilities:
     return Probabilities(decode_grammar(LETTERS), {})
 
 
-def test_breeding_finds_more_than_drawing() -> None:
+def test_breeding_finds_more_than_random_search() -> None:
     def reach(**changes: bool) -> float:
         found = [
-            evolve(even(), likeness, replace(OPTIONS, seed=seed, **changes), ignore).history[-1]
+            evolve(even(), count_right, replace(OPTIONS, seed=seed, **changes), ignore).history[-1]
             for seed in range(5)
         ]
         return float(np.mean(found))
@@ -41,8 +41,8 @@ def test_breeding_finds_more_than_drawing() -> None:
     assert reach() > reach(breeds=False) + 1
 
 
-def test_the_course_never_falls_and_the_best_is_first() -> None:
-    outcome = evolve(even(), likeness, OPTIONS, ignore)
+def test_the_best_fitness_never_falls_and_the_best_is_first() -> None:
+    outcome = evolve(even(), count_right, OPTIONS, ignore)
     assert len(outcome.history) == OPTIONS.generations
     assert list(outcome.history) == sorted(outcome.history)
     fitnesses = [person.fitness for person in outcome.ranked]
@@ -53,14 +53,14 @@ def test_the_course_never_falls_and_the_best_is_first() -> None:
 
 
 def test_the_same_seed_the_same_outcome() -> None:
-    first, again = (evolve(even(), likeness, OPTIONS, ignore) for _ in range(2))
+    first, again = (evolve(even(), count_right, OPTIONS, ignore) for _ in range(2))
     assert first.history == again.history
     assert [p.derivation for p in first.ranked] == [p.derivation for p in again.ranked]
-    other = evolve(even(), likeness, replace(OPTIONS, seed=1), ignore)
+    other = evolve(even(), count_right, replace(OPTIONS, seed=1), ignore)
     assert other.ranked[0].derivation != first.ranked[0].derivation
 
 
-def test_what_the_best_took_becomes_likelier() -> None:
+def test_alternatives_of_the_best_become_more_probable() -> None:
     def count_b(derivation: Derivation) -> float:
         return derivation.words.count("b") / len(derivation.words)
 
@@ -78,11 +78,11 @@ def test_cancelling_stops_it() -> None:
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        evolve(even(), likeness, OPTIONS, cancel)
+        evolve(even(), count_right, OPTIONS, cancel)
 
 
-def test_where_nothing_is_a_sentence_nothing_is_found() -> None:
+def test_without_complete_sentences_nothing_is_found() -> None:
     grammar = decode_grammar('s = "a" s | "b" | "c" s ;')
     endless = Probabilities(grammar, {("s", ()): [1e9, 0.0, 1e9]})
-    outcome = evolve(endless, likeness, replace(OPTIONS, codons=4, generations=3), ignore)
+    outcome = evolve(endless, count_right, replace(OPTIONS, codons=4, generations=3), ignore)
     assert outcome.ranked == ()

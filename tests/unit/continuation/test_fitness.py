@@ -97,7 +97,7 @@ def test_terms_of_melody(term: str, better: list[MelodyBar], worse: list[MelodyB
     assert 0.0 <= bad < good <= 1.0
 
 
-def test_a_piece_may_keep_what_is_its_own() -> None:
+def test_what_the_piece_itself_has_is_not_penalised() -> None:
     own = replace(GIVEN, melody=tuple(TRIPLETS), statistics=describe_melody(TRIPLETS))
     assert judge_melody(TRIPLETS, own, _at, 3)["rhythm"] == pytest.approx(1.0)
     remote = replace(GIVEN, slots=((("bii",),) * len(GIVEN.slots)))
@@ -113,7 +113,7 @@ def test_any_piece_may_rest_on_a_beat_and_sing_where_nothing_was_sung() -> None:
     assert judge_melody(TRIPLETS, unsung, _at, 3)["rhythm"] == 1.0
 
 
-def test_silence_is_worth_nothing() -> None:
+def test_silence_scores_zero() -> None:
     assert set(judge_melody(_melody(), GIVEN, _at, 3).values()) == {0.0}
 
 

@@ -53,7 +53,7 @@ def test_brackets_are_unfolded() -> None:
     assert productions(HARMONY, "piece.1") == ["phrase", "phrase piece.1"]
 
 
-def test_rules_say_what_they_hang_on() -> None:
+def test_rules_have_contexts() -> None:
     grammar = decode_grammar(HARMONY)
     assert {name: rule.context for name, rule in grammar.rules.items() if rule.context} == {
         "middle": 2
@@ -84,7 +84,7 @@ def test_rules_say_what_they_hang_on() -> None:
         ("a / x = b ;", "number"),
     ],
 )
-def test_what_is_no_grammar(text: str, cause: str) -> None:
+def test_invalid_grammars_are_refused(text: str, cause: str) -> None:
     with pytest.raises(GrammarError, match=cause):
         decode_grammar(text)
 
@@ -130,14 +130,14 @@ def test_the_probabilities_of_all_sentences_sum_to_one() -> None:
     assert total == pytest.approx(1.0)
 
 
-def test_surprise_is_of_all_parses_together() -> None:
+def test_surprise_sums_over_all_parses() -> None:
     grammar = decode_grammar('s = a | b ; a = "x" "y" ; b = "x" "y" | "x" "z" ;')
     reading = Parser(Probabilities(grammar, {})).read(["x", "y"])
     assert reading.surprise_bits == pytest.approx((0.0, -log2(0.75), 0.0))
     assert reading.choices[0].production == 0, "the likelier of two parses"
 
 
-def test_what_is_no_sentence() -> None:
+def test_words_that_are_not_a_sentence() -> None:
     parser = Parser(Probabilities(decode_grammar(HARMONY), {}))
     assert not parser.read(["I", "V"]).choices, "it is not at its end"
     reading = parser.read(["I", "I", "V"])
@@ -155,7 +155,7 @@ def test_long_sentences_neither_vanish_nor_overflow() -> None:
     assert sum(reading.surprise_bits) == pytest.approx(400 * each_bits)
 
 
-def test_a_choice_hangs_on_the_words_before_it() -> None:
+def test_a_choice_is_conditioned_on_the_words_before_it() -> None:
     grammar = decode_grammar('s = w { w } ; w / 1 = "x" | "y" ;')
     words = ["x", "y"] * 30
     learnt = learn_probabilities(grammar, Parser(Probabilities(grammar, {})).read(words).choices)
@@ -178,7 +178,7 @@ def test_unseen_contexts_fall_back_on_shorter_ones() -> None:
     assert find_context(grammar, "w", ["x"]) == (BEGINNING, "x")
 
 
-def test_what_comes_after_many_contexts_is_likelier_after_a_new_one() -> None:
+def test_what_follows_many_contexts_is_more_probable_after_a_new_one() -> None:
     # "y" is more frequent, but always after the same two words.
     grammar = decode_grammar('s = w { w } ; w / 2 = "x" | "y" | "z" ;')
     few = [Choice("w", (first, second), 0) for first in "xyz" for second in "xyz"]
@@ -187,7 +187,7 @@ def test_what_comes_after_many_contexts_is_likelier_after_a_new_one() -> None:
     assert learnt.of("w", ["q", "q"])[0] > 2 * learnt.of("w", ["q", "q"])[1]
 
 
-def test_counts_that_are_added_give_up_nothing() -> None:
+def test_added_counts_are_not_discounted() -> None:
     grammar = decode_grammar('s = w { w } ; w / 1 = "x" | "y" ;')
     usual = learn_probabilities(grammar, [Choice("w", ("x",), 0)] * 4).discounted((0.5, 3.0))
     own = count_choices(grammar, [Choice("w", ("x",), 1)])
@@ -218,7 +218,7 @@ def test_numbers_choose_by_their_place_in_the_cumulative_probability() -> None:
     assert found == {"a": 50, "b": 50}
 
 
-def test_numbers_that_run_out_leave_a_beginning() -> None:
+def test_a_genotype_that_runs_out_is_incomplete() -> None:
     grammar = decode_grammar('s = "a" | "a" s ;')
     derivation = derive(Probabilities(grammar, {}), [0.9])
     assert not derivation.is_complete

@@ -165,7 +165,7 @@ def test_a_file_without_notes_is_an_empty_performance() -> None:
         b"MThd\x00\x00\x00\x06\x00\x01\x00\x01\x00\x00",  # no ticks
     ],
 )
-def test_no_midi_file_is_refused(data: bytes) -> None:
+def test_what_is_not_midi_is_refused(data: bytes) -> None:
     with pytest.raises(ScoreUnreadable):
         decode_performance(data)
 

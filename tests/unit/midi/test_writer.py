@@ -214,7 +214,7 @@ def test_grace_notes_sound_in_turn_before_their_place() -> None:
     assert onsets == [(960 - 2 * length, 60), (960 - length, 61), (960, 62)]
 
 
-def test_changes_of_key_are_said_at_their_bars() -> None:
+def test_changes_of_key_are_written_at_their_bars() -> None:
     score = small_score(
         ScoreNote(Fraction(0), Fraction(8), 60),
         key_changes=(KeyChange(4, Key("E", "minor")),),

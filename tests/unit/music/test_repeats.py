@@ -60,7 +60,7 @@ def test_a_repeat_after_endings_goes_back_to_after_them() -> None:
     assert unfold(bars) == [0, 1, 0, 2, 3, 4, 3, 4]
 
 
-def test_jokes_are_not_repeated_for_ever() -> None:
+def test_the_number_of_passes_is_limited() -> None:
     assert len(unfold([OPEN, Signs(repeats=99)])) == 2 * MAX_PASSES
     assert len(unfold([Signs(opens=True, repeats=7)] * 400, limit=500)) == 500
 

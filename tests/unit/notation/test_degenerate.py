@@ -56,7 +56,7 @@ def write(name: str) -> Score:
 
 @pytest.mark.parametrize("view", STAFF_VIEWS)
 @pytest.mark.parametrize("name", PERFORMANCES)
-def test_a_page_comes_of_anything(name: str, view: View) -> None:
+def test_anything_becomes_a_page(name: str, view: View) -> None:
     score = arrange(write(name), view)
     pages = engrave(encode_musicxml(score))
     assert pages

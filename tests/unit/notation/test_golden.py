@@ -269,7 +269,7 @@ def test_what_was_performed_is_written(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PIECES)
-def test_it_looks_as_before(name: str, rewrite_golden: bool) -> None:
+def test_the_musicxml_equals_the_golden_file(name: str, rewrite_golden: bool) -> None:
     musicxml = encode_musicxml(write(name))
     golden = GOLDEN / f"{name}.musicxml"
     if rewrite_golden:

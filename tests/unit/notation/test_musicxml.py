@@ -155,7 +155,7 @@ def elements(musicxml: bytes, path: str) -> list[ElementTree.Element]:
     return ElementTree.fromstring(musicxml).findall(path)
 
 
-def test_title_and_tempo_are_said() -> None:
+def test_title_and_tempo_are_written() -> None:
     musicxml = write(PERFORMANCES["compound"][0], View.MELODY, "Во поле берёза")
     assert elements(musicxml, "movement-title")[0].text == "Во поле берёза"
     (metronome,) = elements(musicxml, ".//metronome")
@@ -163,7 +163,7 @@ def test_title_and_tempo_are_said() -> None:
     assert metronome.findtext("per-minute") == "60"
 
 
-def test_without_a_title_none_is_said() -> None:
+def test_without_a_title_none_is_written() -> None:
     musicxml = write(PERFORMANCES["melody"][0])
     assert elements(musicxml, "movement-title") == []
     assert b"Music21 Fragment" not in musicxml
@@ -252,7 +252,7 @@ def test_a_rolled_chord_has_its_wavy_line_on_every_note() -> None:
     assert len(elements(page(*chord), ".//arpeggiate")) == 3
 
 
-def test_swing_is_said_above_the_first_bar() -> None:
+def test_swing_is_written_above_the_first_bar() -> None:
     musicxml = page(ScoreNote(Fraction(0), Fraction(4), 60), swing=True)
     (direction,) = elements(musicxml, "part/measure/direction")
     assert (direction.findtext("direction-type/words") or "").strip() == "Swing"

@@ -84,7 +84,7 @@ def test_small_performances_come_back(name: str, view: View) -> None:
     assert_same(decode_musicxml(encode_musicxml(written)), written)
 
 
-def test_all_that_a_score_says_comes_back() -> None:
+def test_a_full_score_survives_a_round_trip() -> None:
     upper = [ScoreNote(Fraction(k, 2), Fraction(1, 2), 60 + k % 7) for k in range(-2, 40)]
     lower = [ScoreNote(Fraction(4 * k), Fraction(4), 40 + k, staff=2) for k in range(4)]
     small = [ScoreNote(Fraction(2), Fraction(0), 70 + k, grace=k) for k in (1, 2)]
@@ -281,7 +281,7 @@ def test_a_signature_without_a_mode_is_the_notes() -> None:
     assert decode_musicxml(with_mode).key == Key("A", "minor")
 
 
-def test_chord_symbols_are_said_where_they_change() -> None:
+def test_chord_symbols_are_written_where_they_change() -> None:
     def symbol(step: str, kind: str, more: str = "") -> str:
         root = f"<root><root-step>{step}</root-step></root>"
         return f"<harmony>{root}<kind>{kind}</kind>{more}</harmony>"
@@ -329,7 +329,7 @@ def test_ties_are_joined_and_graces_numbered() -> None:
     assert [n.grace for n in score.parts[0].notes] == [0, 1, 2, 0]
 
 
-def test_quintuplets_come_to_places_that_a_page_shows() -> None:
+def test_quintuplets_are_rounded_to_places_that_a_page_shows() -> None:
     five = "".join(note("C4", 2) for _ in range(5)) + note("D4", 30)
     text = write([attributes() + five]).replace(b"<divisions>2<", b"<divisions>10<")
     score = decode_musicxml(text)
@@ -419,7 +419,7 @@ HUGE = "9" * 5000
         write([attributes(TWO_FOUR.replace(">2<", f">{HUGE}<")) + WHOLE]),
     ],
 )
-def test_what_is_no_score_is_refused(data: bytes) -> None:
+def test_what_is_not_a_score_is_refused(data: bytes) -> None:
     with pytest.raises(ScoreUnreadable):
         decode_musicxml(data)
 

@@ -82,7 +82,7 @@ def names(pitches: list[int], key: Key) -> list[str | None]:
     return [None if place is None else name_of(place) for place in found]
 
 
-def test_neighbours_say_where_the_music_has_gone() -> None:
+def test_neighbours_decide_the_spelling() -> None:
     e_major = [64, 68, 71, 66, 69, 73, 63, 64] * 12
     assert set(names(e_major, C)) == {"E", "G#", "B", "F#", "A", "C#", "D#"}
     a_flat_major = [56, 60, 63, 58, 61, 65, 55, 56] * 12
