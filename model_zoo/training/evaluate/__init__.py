@@ -1,6 +1,6 @@
-"""How well the note tagger hears, beside others: ``python -m model_zoo.training.evaluate``.
+"""Evaluates the note tagger beside its peers: ``python -m model_zoo.training.evaluate``.
 
-:mod:`.sets` are recordings with labels, :mod:`.systems` what hears them, :mod:`.metrics` compares,
-:mod:`.summary` gathers clips into figures, :mod:`.targets` says what is asked of them,
-:mod:`.speed` measures time and memory, :mod:`.report` writes it all down.
+:mod:`.sets` provides labelled recordings, :mod:`.systems` the taggers, :mod:`.metrics` the metrics.
+:mod:`.summary` aggregates clips into figures, :mod:`.targets` compares these with targets,
+:mod:`.speed` measures time and memory, and :mod:`.report` formats the results.
 """

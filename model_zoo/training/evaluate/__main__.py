@@ -1,4 +1,4 @@
-"""``python -m model_zoo.training.evaluate``: the note tagger and its peers, against labels."""
+"""``python -m model_zoo.training.evaluate``: measures the note tagger and its peers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[3]
 WEIGHTS = ROOT / "model_zoo" / "weights" / "tagger.safetensors"
 CACHE = ROOT / "var" / "evaluate"
 CLIPS = "piano_dev"
-"""The set whose first clip shows speed, over and over."""
+"""The set whose first clip, repeated, is used to measure speed."""
 
 SPEED_PEERS = ("basic-pitch", "swift-f0", "transkun")
 
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-cache", action="store_true", help="let peers hear everything again")
     parser.add_argument("--json", type=Path, help="for all figures, also those of each clip")
     options = parser.parse_args(arguments)
-    warnings.simplefilter("ignore")  # mir_eval's, of clips in which nothing sounds
+    warnings.simplefilter("ignore")  # mir_eval warns about clips without notes
     ours = load_ours(options.weights, options.device)
     written: dict[str, Any] = {
         "weights": hashlib.sha256(options.weights.read_bytes()).hexdigest(),
@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _set(name: str, ours: Hear, options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    """Return a set's section, as text and as figures."""
+    """Return the section on a set, as text and as figures."""
     peers = PEERS_OF.get(name, ("basic-pitch",)) if options.peers is None else options.peers
     heard = {OURS: ours}
     if name == sets.MIXES:
@@ -95,7 +95,7 @@ def _set(name: str, ours: Hear, options: argparse.Namespace) -> tuple[str, dict[
 
 
 def _speed(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
-    """Return the section on speed, likewise."""
+    """Return the section on speed, as text and as figures."""
     clips = sorted((options.data / CLIPS).glob("*.flac"))
     if not clips:
         raise FileNotFoundError(f"no recordings in {options.data / CLIPS}")
@@ -114,7 +114,7 @@ def _load_peer(name: str, options: argparse.Namespace) -> Hear:
 
 
 def _follow(text: str) -> None:
-    """Show where it is, where somebody looks on."""
+    """Show progress on a terminal."""
     if sys.stderr.isatty():
         print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
 

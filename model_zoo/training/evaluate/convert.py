@@ -1,4 +1,4 @@
-"""Notes, parts, takes and pieces as :class:`~model_zoo.training.evaluate.metrics.Tags`."""
+"""Converts notes, parts, takes and pieces to :class:`~model_zoo.training.evaluate.metrics.Tags`."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ _KEYS: Final = {
 CLASS_OF_KEY: Final = {
     key: DRUM_CLASSES.index(name) for name, keys in _KEYS.items() for key in keys
 }
-"""General MIDI's percussion keys to :data:`~.metrics.DRUM_CLASSES`. The others are "OT" to MDB
-Drums, and left out: side sticks (37) and tambourines (54) are among them."""
+"""Maps General MIDI percussion keys to :data:`~.metrics.DRUM_CLASSES`. Other keys, such as side
+sticks (37) and tambourines (54), are the class "OT" of MDB Drums and are ignored."""
 
 _FIRST_MELODIC: Final = 8
-"""Programs below it are pianos, whose pedal is labelled."""
+"""Lower programs are pianos, whose labels include the pedal."""
 
 
 def to_notes(notes: Sequence[NoteEvent], family: int = UNKNOWN) -> NoteArray:
-    """Return notes at the pitch that was heard, of one family; shape (N, 5)."""
+    """Return notes of one family at their sounding pitch; shape (N, 5)."""
     velocities = np.array([note.velocity for note in notes], float)
     return np.column_stack([as_heard(notes), velocities, np.full(len(notes), float(family))])
 
 
 def to_strokes(onsets_s: Iterable[float], keys: Iterable[int]) -> NoteArray:
-    """Return strokes on General MIDI's percussion keys, those of no class left out."""
+    """Return strokes of General MIDI percussion keys, except keys without a class."""
     rows = [
         (onset_s, CLASS_OF_KEY[key])
         for onset_s, key in zip(onsets_s, keys, strict=True)
@@ -57,7 +57,7 @@ def to_strokes(onsets_s: Iterable[float], keys: Iterable[int]) -> NoteArray:
 
 
 def from_parts(parts: Sequence[Part]) -> Tags:
-    """Return what a tagger of families and drums told."""
+    """Return the output of a tagger that distinguishes families and drums."""
     notes = [np.zeros((0, 5))]
     strokes = [np.zeros((0, 2))]
     for part in parts:
@@ -77,8 +77,11 @@ def from_take(take: Take) -> Tags:
 
 
 def from_piece(piece: Piece, duration_s: float) -> Tags:
-    """Return the labels of a recording of so many seconds: pianos' notes sound as long as the pedal
-    holds them. Velocities that are all the same were measured by nobody."""
+    """Return the labels of a recording of ``duration_s``.
+
+    Piano notes last as long as the pedal holds them. Velocities that are all equal are taken for
+    unknown.
+    """
     notes = [np.zeros((0, 5))]
     strokes = [np.zeros((0, 2))]
     for line in piece.lines:
@@ -100,5 +103,5 @@ def from_piece(piece: Piece, duration_s: float) -> Tags:
 
 
 def by_onset(rows: NoteArray) -> NoteArray:
-    """Return rows in the order of their onsets."""
+    """Return the rows sorted by onset."""
     return rows[np.argsort(rows[:, ONSET], kind="stable")]

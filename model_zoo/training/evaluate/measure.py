@@ -1,4 +1,4 @@
-"""A set heard by several systems, clip by clip."""
+"""Runs several systems on the clips of a set."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from model_zoo.training.evaluate.systems import Hear, digest
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A set, and how each system heard it.
+    """The results of all systems on one set.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class Measured:
     clips : int
     duration_s : float
     sha256 : str
-        Of all its sounds: figures are comparable where it is the same.
+        Digest of all sounds; figures are comparable only if it is the same.
     systems : mapping of str to Summary
     """
 
@@ -38,7 +38,7 @@ def measure(
     systems: Mapping[str, Hear],
     say: Callable[[str], None],
 ) -> Measured:
-    """Let all systems hear all clips, and compare what they tell with the labels."""
+    """Run all systems on all clips, and compare their output with the labels."""
     found: dict[str, dict[str, Comparison]] = {system: {} for system in systems}
     sounds, duration_s = hashlib.sha256(), 0.0
     count = 0

@@ -1,14 +1,14 @@
-"""What was heard against labels, by mir_eval.
+"""Metrics of transcriptions against reference labels, computed by mir_eval.
 
 Notes are arrays of shape ``(N, 3)`` or wider, with the columns of
-:attr:`model_zoo.training.tagger.take.Take.notes`: onset and offset in seconds, a MIDI number, whole
-or not; velocity and index of the family where these are asked for. mir_eval's defaults hold: onsets
-within 50 ms, pitches within 50 cents, offsets within 20 % of the note or 50 ms, velocities within
-a tenth of their range once they are scaled to fit (Hawthorne and others, "Onsets and frames:
-dual-objective piano transcription", ISMIR 2018). Drums are compared class by class, strokes within
-50 ms.
+:attr:`model_zoo.training.tagger.take.Take.notes`: onset and offset in seconds, pitch (a MIDI
+number, possibly fractional), then velocity and family index if a metric needs them. The tolerances
+are mir_eval's defaults: onsets within 50 ms, pitches within 50 cents, offsets within 20 % of the
+note or 50 ms, velocities within a tenth of their range after a linear fit (Hawthorne et al.,
+"Onsets and frames: dual-objective piano transcription", ISMIR 2018). Drums are compared by class,
+strokes within 50 ms.
 
-Where nothing is labelled and nothing told, that is right: a score of 1.
+The score of an empty transcription of an empty reference is 1.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ NoteArray = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 DRUM_CLASSES: Final = ("KD", "SD", "HH", "TT", "CY")
-"""Kick, snare, hi-hat, toms and cymbals: those of MDB Drums (Southall, Wu, Lerch and Hockman, "MDB
-Drums: an annotated subset of MedleyDB for automatic drum transcription", ISMIR 2017) but its
-"OT", which is whatever else is struck."""
+"""Kick, snare, hi-hat, toms and cymbals: the classes of MDB Drums (Southall, Wu, Lerch and Hockman,
+"MDB Drums: an annotated subset of MedleyDB for automatic drum transcription", ISMIR 2017) without
+"OT", the class of all other percussion."""
 
 DRUM_WINDOW_S: Final = 0.05
 UNKNOWN: Final = -1
-"""The family of a note of which nobody says it."""
+"""Family index of a note whose family is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What sounds in a recording, as labelled or as heard.
+    """The notes and drum strokes of a recording, labelled or transcribed.
 
     Attributes
     ----------
-    notes : np.ndarray, shape (N, 5), or None where nobody listened for notes
-        Velocities that nobody knows are ``nan``, families :data:`UNKNOWN`.
-    strokes : np.ndarray, shape (K, 2), or None where nobody listened for drums
+    notes : np.ndarray, shape (N, 5), or None if notes were not transcribed
+        Unknown velocities are ``nan``, unknown families :data:`UNKNOWN`.
+    strokes : np.ndarray, shape (K, 2), or None if drums were not transcribed
         Onset in seconds, index of the class in :data:`DRUM_CLASSES`.
     """
 
@@ -55,7 +55,7 @@ class Tags:
 
 
 class Score(NamedTuple):
-    """Precision, recall and their harmonic mean."""
+    """Precision, recall and F1."""
 
     precision: float
     recall: float
@@ -63,28 +63,28 @@ class Score(NamedTuple):
 
 
 def as_heard(notes: Sequence[NoteEvent]) -> NoteArray:
-    """Return notes at the pitch that was heard, ``pitch_cents`` included; shape (N, 3)."""
+    """Return notes at their sounding pitch, including ``pitch_cents``; shape (N, 3)."""
     rows = [(n.onset_s, n.offset_s, n.pitch + n.pitch_cents / 100) for n in notes]
     return np.array(rows, dtype=float).reshape(-1, 3)
 
 
 def score_onsets(labels: NoteArray, notes: NoteArray) -> Score:
-    """Compare onsets, whatever the pitch."""
+    """Compare onsets, regardless of pitch."""
     return _score(labels, notes, offset_ratio=None, pitch_tolerance=1e6)
 
 
 def score_pitches(labels: NoteArray, notes: NoteArray) -> Score:
-    """Compare onsets with pitches."""
+    """Compare onsets and pitches."""
     return _score(labels, notes, offset_ratio=None)
 
 
 def score_offsets(labels: NoteArray, notes: NoteArray) -> Score:
-    """Compare onsets with pitches and offsets."""
+    """Compare onsets, pitches and offsets."""
     return _score(labels, notes)
 
 
 def score_velocities(labels: NoteArray, notes: NoteArray) -> Score:
-    """Compare onsets with pitches, offsets and velocities."""
+    """Compare onsets, pitches, offsets and velocities."""
     if not len(labels) or not len(notes):
         return _without(labels, notes)
     intervals, pitches = _split(labels)
@@ -98,7 +98,7 @@ def score_velocities(labels: NoteArray, notes: NoteArray) -> Score:
 def match_notes(
     labels: NoteArray, notes: NoteArray, offset_ratio: float | None = None
 ) -> list[tuple[int, int]]:
-    """Return pairs of rows that mir_eval matches; offsets count where a ratio is given."""
+    """Return the matched pairs of row indices; offsets must match if a ratio is given."""
     if not len(labels) or not len(notes):
         return []
     pairs: list[tuple[int, int]] = mir_eval.transcription.match_notes(
@@ -108,7 +108,7 @@ def match_notes(
 
 
 def confuse_families(labels: NoteArray, notes: NoteArray) -> Counts:
-    """Count the notes that were found: rows are their families, columns those that were told."""
+    """Return the confusion matrix of matched notes: rows are true families, columns estimated."""
     confusion = np.zeros((len(FAMILIES), len(FAMILIES)), np.int64)
     for label, note in match_notes(labels, notes):
         confusion[int(labels[label, FAMILY]), int(notes[note, FAMILY])] += 1
@@ -116,7 +116,7 @@ def confuse_families(labels: NoteArray, notes: NoteArray) -> Counts:
 
 
 def count_families(labels: NoteArray, notes: NoteArray) -> Counts:
-    """Return for each family how many notes match those told of it, are told, and are labelled."""
+    """Return the numbers of matched, estimated and labelled notes of each family."""
     counts = np.zeros((len(FAMILIES), 3), np.int64)
     for family in range(len(FAMILIES)):
         own, told = labels[labels[:, FAMILY] == family], notes[notes[:, FAMILY] == family]
@@ -125,7 +125,7 @@ def count_families(labels: NoteArray, notes: NoteArray) -> Counts:
 
 
 def count_strokes(labels: NoteArray, strokes: NoteArray) -> Counts:
-    """Return for each drum class how many strokes match, are told, and are labelled."""
+    """Return the numbers of matched, estimated and labelled strokes of each drum class."""
     counts = np.zeros((len(DRUM_CLASSES), 3), np.int64)
     for kind in range(len(DRUM_CLASSES)):
         own, told = (np.sort(rows[rows[:, 1] == kind, ONSET]) for rows in (labels, strokes))
@@ -148,5 +148,5 @@ def _without(labels: NoteArray, notes: NoteArray) -> Score:
 
 
 def _split(notes: NoteArray) -> tuple[NoteArray, NoteArray]:
-    """Return intervals in seconds, and pitches in hertz."""
+    """Return intervals in seconds and pitches in hertz."""
     return notes[:, :2], np.asarray(440.0 * 2.0 ** ((notes[:, PITCH] - 69.0) / 12.0))

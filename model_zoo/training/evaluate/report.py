@@ -1,4 +1,4 @@
-"""Figures as Markdown tables that are readable as they stand, and as JSON."""
+"""Formats results as Markdown tables, aligned to be read as plain text, and as JSON."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ COLUMNS: Final = {
     "drums": "drums F1, all counts",
     "drum_mean": "drums F1, mean of classes",
 }
-"""Figures in the order of the table's columns, with their headings."""
+"""Figures in the order of the table's columns, each with its heading."""
 
 _WITH_INTERVAL: Final = ("pitch", "family", "drums")
 
 
 def format_set(measured: Measured, verdicts: Sequence[Verdict]) -> str:
-    """Return a set's section; more is told of the first system."""
+    """Return the section on a set, with details of the first system."""
     lines = [
         f"## {measured.name}: {measured.clips} clips, {measured.duration_s / 60:.1f} minutes, "
         f"sounds {measured.sha256[:8]}",
@@ -82,7 +82,7 @@ def _verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def format_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table, the first row its heading."""
+    """Return the lines of a table whose first row is the heading."""
     widths = [max(3, *(len(row[column]) for row in rows)) for column in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |"
@@ -93,7 +93,7 @@ def format_table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def to_json(measured: Measured, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """Return all that is known of a set."""
+    """Return all results on a set."""
     return {
         "clips": measured.clips,
         "duration_s": measured.duration_s,
@@ -106,7 +106,7 @@ def to_json(measured: Measured, verdicts: Sequence[Verdict]) -> dict[str, Any]:
 def speed_to_json(
     speeds: Sequence[Speed], agreement: Agreement, threads: int, verdicts: Sequence[Verdict]
 ) -> dict[str, Any]:
-    """Return all that is known of speed."""
+    """Return all results on speed."""
     return {
         "threads": threads,
         "systems": [asdict(own) for own in speeds],
@@ -129,7 +129,7 @@ def _cell(summary: Summary, name: str) -> str:
 
 
 def _family_rows(confusion: Counts, families: Counts) -> Iterator[list[str]]:
-    """Of each family how many notes there are, how many are found, and as what."""
+    """Yield, for each family, its notes, the share found, F1, and the families estimated."""
     told = [f for f in range(len(FAMILIES)) if families[f, 1:].any() or confusion[:, f].any()]
     yield ["family", "notes", "found", "F1 with family", *(f"as {FAMILIES[f]}" for f in told)]
     for family in told:

@@ -1,26 +1,24 @@
-"""Recordings with labels, by name.
+"""Sets of labelled recordings.
 
 ============= ==================================================================== =================
-Set           What it is                                                           Labels
+Set           Contents                                                             Labels
 ============= ==================================================================== =================
 piano_dev     excerpts of MAPS, 30 s each                                          notes, velocities
-voice_dev     sung melodies of SSVD, pitches in fractions, about 0.2 semitones     notes
-              above what pitch trackers hear, which nothing here makes up for
-guitar_dev    GuitarSet through a microphone, pitches in fractions, six strings    notes
+voice_dev     sung melodies of SSVD, fractional pitches, labelled about 0.2        notes
+              semitones higher than pitch trackers measure; not corrected here
+guitar_dev    GuitarSet, recorded by microphone, fractional pitches, six strings   notes
 drums_dev     drums of MDB Drums                                                   five drum classes
-mixes         each melody of voice_dev over drums, bass and others of a song of    the voice's notes
-              stems_dev that the separator was not trained with, over and over,
-              as loud as the voice
-rendered      24 scenes, half of them bands, then chamber music, guitars, pianos,  all
-              of pieces held back from training, by a soundfont never trained with
-folder:PATH   sound files, each beside a MIDI file of the same stem                all
-NAME:PATH     a data set of :mod:`model_zoo.training.sources.recordings`, such as  all
-              ``maestro:PATH``, as far as it is held out of training
+mixes         each melody of voice_dev over the repeated accompaniment of a song   notes
+              of stems_dev that the separator was not trained on, at equal level
+rendered      24 scenes (half bands, then chamber music, guitars, pianos) of       all
+              held-out pieces, by a soundfont that is not used for training
+folder:PATH   sound files, each with a MIDI file of the same stem                  all
+NAME:PATH     the held-out part of a data set of                                   all
+              :mod:`model_zoo.training.sources.recordings`, as in ``maestro:PATH``
 ============= ==================================================================== =================
 
-The first four are folders of the development data; ``mixes`` is made of two of them, the same for
-everybody. The drummers of ``rendered`` alone play what
-training has played too, on other drums.
+The first four are folders of the development data; ``mixes`` is built deterministically from two.
+Only the drum parts of ``rendered`` are also used for training, with other drum sounds.
 """
 
 from __future__ import annotations
@@ -57,7 +55,7 @@ SCENES: Final = 24
 KINDS: Final[tuple[Kind, ...]] = (
     "band", "chamber", "band", "guitar", "band", "chamber", "band", "piano",
 )  # fmt: skip
-"""Over and over."""
+"""The kinds of scenes, repeated cyclically."""
 
 SEED: Final = 30_000_000
 _SOUND: Final = (".flac", ".wav", ".mp3", ".ogg")
@@ -65,7 +63,7 @@ _SOUND: Final = (".flac", ".wav", ".mp3", ".ogg")
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A recording and what sounds in it."""
+    """A recording and its labels."""
 
     name: str
     load: Callable[[], Waveform]
@@ -73,21 +71,21 @@ class Clip:
 
 
 def iterate_clips(name: str, data: Path) -> Iterator[Clip]:
-    """Yield a set's clips.
+    """Yield the clips of a set.
 
     Parameters
     ----------
     name : str
-        One of :data:`SETS`, ``folder:PATH``, or a data set's name and its folder.
+        One of :data:`SETS`, ``folder:PATH``, or ``NAME:PATH`` for a data set.
     data : Path
-        The development data's folder.
+        Folder of the development data.
 
     Raises
     ------
     FileNotFoundError
-        If there are no such recordings, or nothing to render with.
+        If the recordings, or what renders them, are missing.
     ImportError
-        If a library that a data set is read by is not installed.
+        If a library that reads a data set is not installed.
     ValueError
         If there is no such set.
     """
@@ -107,7 +105,7 @@ def iterate_clips(name: str, data: Path) -> Iterator[Clip]:
 
 
 def read_sound(path: Path) -> Waveform:
-    """Read a sound file as it is.
+    """Read a sound file without conversion.
 
     Raises
     ------
@@ -119,19 +117,22 @@ def read_sound(path: Path) -> Waveform:
 
 
 def read_maps(path: Path) -> Tags:
-    """Read rows of onset, offset, pitch and velocity, all a piano's."""
+    """Read rows of onset, offset, pitch and velocity of a piano."""
     return Tags(_of_family(np.loadtxt(path, ndmin=2), "piano"))
 
 
 def read_ssvd(path: Path) -> Tags:
-    """Read rows of onset, offset and pitch, all a voice's."""
+    """Read rows of onset, offset and pitch of a voice."""
     notes = np.loadtxt(path, ndmin=2)
     return Tags(_of_family(np.column_stack([notes, np.full(len(notes), np.nan)]), "voice"))
 
 
 def read_guitarset(path: Path) -> Tags:
-    """Read the notes of a JAMS file (Humphrey and others, "JAMS: a JSON annotated music
-    specification for reproducible MIR research", ISMIR 2014), all a guitar's."""
+    """Read the guitar notes of a JAMS file.
+
+    Humphrey et al., "JAMS: a JSON annotated music specification for reproducible MIR research",
+    ISMIR 2014.
+    """
     rows = [
         (note["time"], note["time"] + note["duration"], note["value"], np.nan)
         for annotation in json.loads(path.read_text())["annotations"]
@@ -142,7 +143,7 @@ def read_guitarset(path: Path) -> Tags:
 
 
 def read_mdb_drums(path: Path) -> Tags:
-    """Read rows of time and class; the class "OT" is left out."""
+    """Read rows of time and class; the class "OT" is ignored."""
     rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
     strokes = [(float(t), DRUM_CLASSES.index(name)) for t, name in rows if name in DRUM_CLASSES]
     return Tags(None, by_onset(np.array(strokes, float).reshape(-1, 2)))
@@ -155,7 +156,7 @@ _READERS: Final[dict[str, tuple[str, str, _Reader]]] = {
     "guitar_dev": ("_mic.flac", ".jams", read_guitarset),
     "drums_dev": ("_drum.flac", "_class.txt", read_mdb_drums),
 }
-"""How the names of sounds end, and those of their labels."""
+"""Suffixes of sounds and labels, and the reader of the labels."""
 
 
 def _read_set(folder: Path, sound: str, label: str, read: _Reader) -> Iterator[Clip]:
@@ -176,7 +177,7 @@ def _mix(data: Path) -> Iterator[Clip]:
 
 
 def _sing_over(load: Callable[[], Waveform], band: Samples) -> Waveform:
-    """Mix a melody with a band that plays the same again and again, at equal levels."""
+    """Mix a melody with a looped accompaniment at equal levels."""
     melody = load()
     voice = resample(melody.mono(), melody.sample_rate_hz, BAND_RATE_HZ)
     looped = np.tile(band, -(-len(voice) // band.shape[-1]))[:, : len(voice)]
@@ -199,7 +200,7 @@ def _read_recordings(name: str, folder: Path) -> Iterator[Clip]:
     for entry in recordings.list_recordings(name, folder):
         try:
             piece = entry.read()
-        except ValueError:  # damaged, or without its sound
+        except ValueError:  # damaged, or its sound is missing
             continue
         if piece.audio is None or piece.origin.part in ("train", "dev"):
             continue
@@ -227,12 +228,12 @@ def _render(symbolic: Path) -> Iterator[Clip]:
 
 
 def draw_take(corpora: Corpora, kind: Kind, seed: int) -> Take:
-    """Render a scene with the soundfont that is held back; the same for the same seed."""
+    """Render a scene with the held-back soundfont, deterministically for a seed."""
     random = np.random.default_rng(seed)
     while True:
         try:
             return render(draw_scene(corpora, random, kind), random, HELD_BACK_SOUNDFONT)
-        except ValueError:  # a piece that is of no use
+        except ValueError:  # the piece is unusable: draw again
             continue
 
 

@@ -1,12 +1,12 @@
-"""Seconds a second of sound, peak memory, and whether windows give what the whole gives.
+"""Measures real-time factor, peak memory, and agreement of windowed with whole-file processing.
 
-Each system hears a minute and ten minutes, a clip over and over, as stereo at the service's rate,
-in a process of its own, after a few seconds that nobody counts. Its peak is that of the whole
-process, libraries and sound included. Torch and ONNX Runtime take as many threads as torch does by
-itself: one a core, or OMP_NUM_THREADS.
+Each system processes one minute and ten minutes of a repeated clip, as stereo at the service's
+rate, in its own process and after a warm-up. The peak is that of the whole process, including
+libraries and the sound. Torch and ONNX Runtime use torch's default number of threads: one for each
+core, or OMP_NUM_THREADS.
 
-Recordings go through the tagger's network window by window, never in batches: what a recording
-gives cannot hang on what else is heard. :func:`check_agreement` shows both.
+The tagger's network processes recordings window by window, never in batches, so that a result does
+not depend on other recordings. :func:`check_agreement` verifies both properties.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SECTION: Final = "speed"
 SHORT_S: Final = 60.0
 LONG_S: Final = 600.0
 SLOW: Final = ("transkun",)
-"""Who hears the minute alone."""
+"""Systems that are measured on one minute only."""
 
 _WARM_UP_S: Final = 3.0
 _NEAR_S: Final = 1e-3
@@ -49,7 +49,7 @@ _STATUS: Final = Path("/proc/self/status")
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How long a system took over a recording, and how much memory."""
+    """Real-time factor and peak memory of a system."""
 
     system: str
     length_s: float
@@ -59,17 +59,17 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How much the same sound gives the same.
+    """Reproducibility of the tagger's output.
 
     Attributes
     ----------
     notes : int
-        Notes and strokes that windows give.
+        Number of notes and strokes found with windows.
     repeatable : bool
-        Whether they are the same to the last bit after something else was heard.
+        Whether a second run, after another recording, is identical to the last bit.
     different : int
-        How many are not in what is given when the whole is heard at once, or only there: the
-        network's sums come out otherwise by a bit where their lengths differ.
+        Number of notes and strokes found only with windows, or only when the whole recording is
+        processed at once. Sums of different lengths round differently.
     """
 
     notes: int
@@ -80,7 +80,7 @@ class Agreement:
 def measure_speed(
     systems: Sequence[str], weights: Path, device: str, clip: Path
 ) -> Iterator[Speed]:
-    """Yield the speeds of systems, by name."""
+    """Measure the speed of systems, given by name."""
     context = multiprocessing.get_context("spawn")
     for system in systems:
         for length_s in (SHORT_S,) if system in SLOW else (SHORT_S, LONG_S):
@@ -89,7 +89,7 @@ def measure_speed(
 
 
 def time_system(system: str, weights: Path, device: str, clip: Path, length_s: float) -> Speed:
-    """Let a system hear a clip over and over; the peak is this process's."""
+    """Run a system on a repeated clip; the peak memory is that of this process."""
     if system == OURS:
         hear = load_ours(weights, device)
     else:
@@ -102,7 +102,7 @@ def time_system(system: str, weights: Path, device: str, clip: Path, length_s: f
 
 
 def repeat(clip: Waveform, length_s: float) -> Waveform:
-    """Return a clip over and over, as stereo at the service's rate."""
+    """Repeat a clip up to a duration, as stereo at the service's rate."""
     mono = resample(clip.mono()[None], clip.sample_rate_hz, SAMPLE_RATE_HZ)
     times = -(-round(length_s * SAMPLE_RATE_HZ) // mono.shape[1])
     samples = np.tile(mono, (2, times))[:, : round(length_s * SAMPLE_RATE_HZ)]
@@ -110,7 +110,7 @@ def repeat(clip: Waveform, length_s: float) -> Waveform:
 
 
 def check_agreement(weights: Path, device: str, clip: Path, length_s: float = SHORT_S) -> Agreement:
-    """Compare what windows give with what the whole gives, and with what they give again."""
+    """Compare windowed processing with a second run, and with processing the whole at once."""
     sound = repeat(read_sound(clip), length_s)
     tagger = load_tagger(weights, device)
     whole = TransformerTagger(
@@ -127,8 +127,11 @@ def check_agreement(weights: Path, device: str, clip: Path, length_s: float = SH
 
 
 def count_different(rows: NoteArray, others: NoteArray) -> int:
-    """Count rows that are not in both: onsets to a millisecond, pitches to a semitone, and families
-    of notes, or classes of strokes."""
+    """Count the rows that are in one array only.
+
+    Notes are equal if onsets agree within a millisecond, pitches to the semitone, and families;
+    strokes if onsets and classes agree.
+    """
     if rows.shape[1] > PITCH:
         rows, others = (
             np.column_stack([own[:, ONSET], np.rint(own[:, PITCH]), own[:, FAMILY]])
@@ -140,7 +143,7 @@ def count_different(rows: NoteArray, others: NoteArray) -> int:
 
 
 def _tell(tagger: TransformerTagger, sound: Waveform) -> tuple[NoteArray, NoteArray]:
-    """Return notes and strokes, with all that is told of them."""
+    """Return the notes and strokes that the tagger finds."""
     told = from_parts(tagger.tag_parts({"mixture": sound}, 0.0, ignore))
     assert told.notes is not None
     assert told.strokes is not None
@@ -154,10 +157,10 @@ def _start_of(sound: Waveform, length_s: float) -> Waveform:
 
 
 def _peak_bytes() -> int:
-    """Return the most memory that this process has held.
+    """Return the peak memory of this process.
 
-    Linux's own account of the process is asked first: what getrusage says includes the memory of
-    the process that started this one.
+    Reads Linux's ``VmHWM`` if available, because getrusage includes the memory of the parent
+    process.
     """
     if _STATUS.exists():
         for line in _STATUS.read_text().splitlines():

@@ -1,9 +1,9 @@
-"""From clips to figures.
+"""Aggregates the comparisons of clips into figures.
 
-F1 of notes is a mean over clips, as it is published. Shares of families and F1 of drums are those
-of the counts of all clips together; ``drum_mean`` is the mean of the drum classes' F1, each of the
-counts of all clips. An interval holds 95 % of a figure's values when clips are drawn again, with
-replacement; clips of one player are taken for independent, so that it is narrow rather than wide.
+F1 of notes is the mean over clips, as is usual in publications. Family accuracy and F1 of drums are
+computed from counts summed over all clips; ``drum_mean`` is the mean over drum classes of such F1.
+Intervals are 95 % bootstrap intervals over clips. Clips of one player are treated as independent,
+so intervals are rather too narrow.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Rows = NDArray[np.float64]
 
 
 class Figure(NamedTuple):
-    """A value and the ends of its interval."""
+    """A value and its 95 % interval."""
 
     value: float
     low: float
@@ -46,13 +46,13 @@ class Figure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One clip: what was labelled against what was told.
+    """The comparison of labels and estimates on one clip.
 
     Attributes
     ----------
     scores : mapping of str to Score
-        By what is compared: ``onset``, ``pitch`` (with the onset), ``offset`` (with both), and
-        ``velocity`` (with all), where it is labelled and told.
+        Scores of ``onset``, ``pitch`` (and onset), ``offset`` (and both), and ``velocity`` (and
+        all), the last only if both sides have velocities.
     confusion : np.ndarray, shape (len(FAMILIES), len(FAMILIES)), or None
     families : np.ndarray, shape (len(FAMILIES), 3), or None
     drums : np.ndarray, shape (len(DRUM_CLASSES), 3), or None
@@ -66,14 +66,13 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All clips of a set.
+    """Figures of one system on a set.
 
     Attributes
     ----------
     figures : mapping of str to Figure
         F1 by the names of :attr:`Comparison.scores`; ``precision`` and ``recall`` of ``pitch``;
-        ``family``, of the notes that were found the share whose family was told; ``drums``,
-        ``drum_mean``.
+        ``family``, the share of found notes with the right family; ``drums``; ``drum_mean``.
     clips : mapping of str to Comparison
     """
 
@@ -81,13 +80,13 @@ class Summary:
     clips: Mapping[str, Comparison]
 
     def total(self, name: str) -> Counts | None:
-        """Return the sum over clips of one of :class:`Comparison`'s counts, if there are any."""
+        """Return the sum over clips of a count of :class:`Comparison`, or None without counts."""
         counts = list(_present(getattr(clip, name) for clip in self.clips.values()))
         return np.sum(counts, axis=0) if counts else None
 
 
 def compare(labels: Tags, told: Tags) -> Comparison:
-    """Compare what both listened for."""
+    """Compare notes and drums, each if both sides have them."""
     scores: dict[str, Score] = {}
     confusion = families = drums = None
     if labels.notes is not None and told.notes is not None:
@@ -107,7 +106,7 @@ def compare(labels: Tags, told: Tags) -> Comparison:
 
 
 def summarise(clips: Mapping[str, Comparison]) -> Summary:
-    """Gather a set's clips."""
+    """Aggregate the clips of a set."""
     figures: dict[str, Figure] = {}
     for name in ("onset", "pitch", "offset", "velocity"):
         scores = [clip.scores[name] for clip in clips.values() if name in clip.scores]
@@ -128,14 +127,14 @@ def summarise(clips: Mapping[str, Comparison]) -> Summary:
 
 
 def bootstrap(rows: Any, statistic: Callable[[Rows], Rows]) -> Figure:
-    """Return a statistic of rows, and its interval.
+    """Return a statistic of rows and its bootstrap interval.
 
     Parameters
     ----------
     rows : array-like, shape (N, K)
         A row for each clip.
     statistic : callable
-        From draws of rows, shape (R, N, K), to values, shape (R,).
+        Maps resampled rows, shape (R, N, K), to values, shape (R,).
     """
     rows = np.asarray(rows, float)
     drawn = np.random.default_rng(0).integers(len(rows), size=(DRAWS, len(rows)))
@@ -144,7 +143,7 @@ def bootstrap(rows: Any, statistic: Callable[[Rows], Rows]) -> Figure:
 
 
 def f1_of(counts: NDArray[Any]) -> Rows:
-    """Return F1 of counts of what matched, was told and was labelled, shape (..., 3); 0 of none."""
+    """Return F1 from matched, estimated and labelled counts, shape (..., 3); 0 if all are 0."""
     matched, told, true = np.moveaxis(np.asarray(counts, float), -1, 0)
     return np.asarray(2 * matched / np.maximum(told + true, 1))
 
@@ -163,7 +162,7 @@ def _pooled_f1(rows: Rows) -> Rows:
 
 
 def _mean_f1(rows: Rows) -> Rows:
-    """Mean over the classes that were labelled or told at all."""
+    """Return the mean F1 over classes that are labelled or estimated at least once."""
     counts = rows.sum(axis=1).reshape(len(rows), -1, 3)
     there = counts[..., 1:].sum(axis=-1) > 0
     return np.asarray((f1_of(counts) * there).sum(axis=1) / np.maximum(there.sum(axis=1), 1))

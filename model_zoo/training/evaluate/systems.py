@@ -1,20 +1,20 @@
-"""What hears: the note tagger of our own, and its peers.
+"""The systems under evaluation: our own note tagger and its peers.
 
 ============== ======== ============================================================== ===========
-Name           Hears    What it is                                                     Families
+Name           Input    Implementation                                                 Families
 ============== ======== ============================================================== ===========
-notabot-notes  anything :mod:`inference_service.tagger.notes.tagger`, with drums        told
-basic-pitch    anything :mod:`inference_service.tagger.basic_pitch`                    not told
+notabot-notes  anything :mod:`inference_service.tagger.notes.tagger`, with drums        yes
+basic-pitch    anything :mod:`inference_service.tagger.basic_pitch`                    no
 transkun       pianos   :mod:`inference_service.tagger.transkun`                       piano
-swift-f0       a voice  ``segment_notes`` of the package, notes over 50 ms             not told
-voice-rules    a voice  :mod:`inference_service.tagger.swift_f0`, which begins there not told
-voice-preset   a voice  :mod:`inference_service.tagger.singing.tagger`                not told
-song-vocals    a voice  the same, of the vocals that a separator finds in a mix, as    not told
-               the song preset hears them
+swift-f0       a voice  ``segment_notes`` of the package, notes over 50 ms             no
+voice-rules    a voice  :mod:`inference_service.tagger.swift_f0`, rules over swift-f0  no
+voice-preset   a voice  :mod:`inference_service.tagger.singing.tagger`                 no
+song-vocals    a voice  voice-preset on the vocals that a separator extracts, as in    no
+               the song preset
 ============== ======== ============================================================== ===========
 
-What peers heard is kept on disk, by the sound's SHA-256, under the version of their package and of
-our own files that have a part in it; the note tagger and the song preset always hear anew.
+The output of peers is cached on disk by the SHA-256 of the sound, for each version of their package
+and of our files involved. The note tagger and the song preset are never cached.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _WEIGHTS: Final = Path(__file__).parents[2] / "weights"
 VOCALS_WEIGHTS: Final = _WEIGHTS / "vocals.safetensors"
 SINGING_WEIGHTS: Final = _WEIGHTS / "singing.safetensors"
 MIN_NOTE_S: Final = 0.05
-"""Of swift-f0's own notes, as its published figures on sung melodies were measured."""
+"""Minimum duration of swift-f0's notes, as in its published figures on sung melodies."""
 
 Hear = Callable[[Waveform], Tags]
 
@@ -66,16 +66,16 @@ class _Tagger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Someone else's.
+    """A system for comparison.
 
     Attributes
     ----------
     package : str
-        Of PyPI.
+        Name on PyPI.
     files : tuple of Path
-        Of ours, code and weights, that decide with the package what is heard.
+        Our code and weights that influence its output.
     load : callable
-        From a device, and a number of threads where ONNX Runtime asks for one.
+        Builds the system for a device and a number of threads.
     """
 
     package: str
@@ -84,7 +84,7 @@ class Peer:
 
     @property
     def version(self) -> str:
-        """The package's version, and eight digits of the SHA-256 of our files."""
+        """The package's version and eight digits of the SHA-256 of our files."""
         number = version(self.package)
         if not self.files:
             return number
@@ -93,12 +93,12 @@ class Peer:
 
 
 def load_ours(weights: Path, device: str) -> Hear:
-    """Load the tagger of our own.
+    """Load our own note tagger.
 
     Raises
     ------
     FileNotFoundError
-        If there are no such weights.
+        If the weights are missing.
     """
     tagger = load_tagger(weights, device)
 
@@ -109,12 +109,12 @@ def load_ours(weights: Path, device: str) -> Hear:
 
 
 def load_song_vocals(separator: str, device: str, threads: int) -> Hear:
-    """Load the song preset's way to the notes of a singer, with one of :data:`SEPARATORS`.
+    """Load the transcription of vocals of the song preset, with one of :data:`SEPARATORS`.
 
     Raises
     ------
     FileNotFoundError
-        If the separator's weights are not there.
+        If the separator's weights are missing.
     """
     separate = SEPARATORS[separator](device)
     tagger = singing.load_tagger(SINGING_WEIGHTS, device, threads)
@@ -138,14 +138,14 @@ SEPARATORS: Final[Mapping[str, Callable[[str], _Separator]]] = {
 
 
 def keep(hear: Callable[[], Hear], folder: Path) -> Hear:
-    """Return what hears a sound once, and then remembers its notes.
+    """Return a system that caches its output for each sound.
 
     Parameters
     ----------
     hear : callable
-        Loads what hears, when there is something new to hear.
+        Loads the system; called when a sound is not cached.
     folder : Path
-        For what is kept, a file for each sound.
+        Folder of the cache, with a file for each sound.
     """
     loaded: list[Hear] = []
 
@@ -167,7 +167,7 @@ def keep(hear: Callable[[], Hear], folder: Path) -> Hear:
 
 
 def digest(waveform: Waveform) -> str:
-    """Return the SHA-256 of a sound."""
+    """Return the SHA-256 digest of a sound."""
     hashed = hashlib.sha256(str(waveform.sample_rate_hz).encode())
     hashed.update(np.ascontiguousarray(waveform.samples).tobytes())
     return hashed.hexdigest()
@@ -241,4 +241,4 @@ PEERS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "mixes": ("basic-pitch", "swift-f0", "voice-rules", "voice-preset"),
     "rendered": ("basic-pitch",),
 }
-"""Who is heard on which set; on others, Basic Pitch. None of them hears drums."""
+"""Peers for each set; Basic Pitch for other sets. None of them transcribes drums."""

@@ -1,4 +1,4 @@
-"""What is asked of the tagger of our own."""
+"""Targets for our own tagger."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from model_zoo.training.evaluate.systems import OURS
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A lower bound of a figure.
+    """A lower bound for a figure.
 
     Attributes
     ----------
     figure : str
-        Of :attr:`.summary.Summary.figures`.
+        Name in :attr:`.summary.Summary.figures`.
     least : float
     above : str
-        A peer by whose figure the bound is raised; none if empty.
+        Peer whose figure is added to the bound, or empty.
     """
 
     figure: str
@@ -31,7 +31,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A figure beside its bound, which is an upper one where ``at_most``."""
+    """A figure and its bound, an upper bound if ``at_most``."""
 
     what: str
     measured: float
@@ -40,7 +40,7 @@ class Verdict:
 
     @property
     def met(self) -> bool:
-        """Whether it keeps to the bound."""
+        """Whether the figure is within the bound."""
         if self.at_most:
             return self.measured <= self.bound
         return self.measured >= self.bound
@@ -56,11 +56,11 @@ TARGETS: Final[Mapping[str, tuple[Target, ...]]] = {
 }
 MAX_REAL_TIME_FACTOR: Final = 0.10
 MAX_PEAK_GB: Final = 1.5
-"""Of a recording of ten minutes."""
+"""For a recording of ten minutes."""
 
 
 def judge(name: str, summaries: Mapping[str, Summary]) -> list[Verdict]:
-    """Return the verdicts on the first system of a set; none where a peer was not heard."""
+    """Judge the first system of a set; targets relative to a peer that was not run are skipped."""
     figures = next(iter(summaries.values())).figures
     verdicts = []
     for target in TARGETS.get(name, ()):
@@ -75,7 +75,7 @@ def judge(name: str, summaries: Mapping[str, Summary]) -> list[Verdict]:
 
 
 def judge_speed(speeds: Sequence[Speed], agreement: Agreement) -> list[Verdict]:
-    """Return the verdicts on the tagger's speed, memory and agreement."""
+    """Judge the tagger's speed, memory and agreement."""
     long = [own for own in speeds if own.system == OURS and own.length_s == LONG_S]
     return [
         *(

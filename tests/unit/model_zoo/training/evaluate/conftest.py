@@ -1,4 +1,4 @@
-"""A network that knows nothing, and a clip for it to hear."""
+"""Fixtures: an untrained network and a clip for it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "untrained.safetensors"
     network = NoteNet(SMALL).eval()
-    with torch.no_grad():  # untrained heads hardly move
+    with torch.no_grad():  # else the outputs of untrained heads hardly vary
         network.heads.weight.mul_(4.0)
     save_network(network, path, {DECODING_KEY: json.dumps({"onset": 0.35, "frame": 0.05})})
     return path

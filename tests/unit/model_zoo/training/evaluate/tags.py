@@ -1,4 +1,4 @@
-"""Tags of which a test knows that they are there."""
+"""Accessors for tags that a test knows to be present."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from model_zoo.training.evaluate.metrics import NoteArray, Tags
 
 
 def notes_of(tags: Tags) -> NoteArray:
-    """Notes, shape (N, 5); somebody must have listened for them."""
+    """Return the notes, shape (N, 5), which must not be None."""
     assert tags.notes is not None
     return tags.notes
 
 
 def strokes_of(tags: Tags) -> NoteArray:
-    """Strokes of drums, shape (K, 2); somebody must have listened for them."""
+    """Return the drum strokes, shape (K, 2), which must not be None."""
     assert tags.strokes is not None
     return tags.strokes

@@ -1,4 +1,4 @@
-"""The whole command on a folder of its own, with a network that knows nothing."""
+"""The command line, on a temporary folder and with an untrained network."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.factories import build_notes, build_scale
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A scale twice, and what it is: a piano's, and a guitar's beside a drum."""
+    """A scale twice: labelled as a piano, and as a guitar with a drum."""
     path = tmp_path / "clips"
     path.mkdir()
     scale = build_scale()
@@ -57,12 +57,12 @@ def test_measures_a_folder(
     assert np.array(ours["totals"]["drums"])[1, 2] == 1
     assert np.array(ours["totals"]["families"])[[0, 3], 2].tolist() == [len(build_scale())] * 2
     assert f"{peer['figures']['pitch']['value']:.3f}" in printed
-    assert len(list((tmp_path / "cache").rglob("*.npy"))) == 1  # both sound alike
+    assert len(list((tmp_path / "cache").rglob("*.npy"))) == 1  # both sounds are equal
     command.main(arguments)
     assert capsys.readouterr().out == printed
 
 
-def test_what_cannot_be_heard_is_skipped(
+def test_missing_sets_are_skipped(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["piano_dev", "--weights", str(weights), "--data", str(tmp_path), "--peers"]

@@ -1,4 +1,4 @@
-"""Metrics on notes that are right, or wrong by a known amount."""
+"""Metrics on notes with known errors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def strokes(*rows: tuple[float, str]) -> NoteArray:
         ((0.0, 0.2, 0.0), "onset pitch"),
     ],
 )
-def test_what_is_right_of_moved_notes(moved: tuple[float, float, float], right: str) -> None:
+def test_scores_of_shifted_notes(moved: tuple[float, float, float], right: str) -> None:
     labels = as_heard(build_scale())
     notes = labels + np.array(moved)
     f1 = {
@@ -57,7 +57,7 @@ def test_what_is_right_of_moved_notes(moved: tuple[float, float, float], right: 
     assert f1 == {name: float(name in right.split()) for name in f1}
 
 
-def test_precision_and_recall_are_told_apart() -> None:
+def test_precision_and_recall_differ() -> None:
     labels = np.array([row(0, 60), row(1, 62), row(2, 64), row(3, 65)])
     score = score_pitches(labels, np.array([row(0, 60), row(1, 62.4), row(2, 70)]))
     assert score.precision == pytest.approx(2 / 3)
@@ -65,14 +65,14 @@ def test_precision_and_recall_are_told_apart() -> None:
     assert score.f1 == pytest.approx(4 / 7)
 
 
-def test_pitch_is_that_which_was_heard() -> None:
+def test_pitch_is_the_sounding_pitch() -> None:
     sung = as_heard([NoteEvent(0.0, 1.0, 60, 80, pitch_cents=45.0)])
     assert sung[0, 2] == pytest.approx(60.45)
     assert score_pitches(np.array([row(0, 60.9)]), sung).f1 == 1.0
     assert score_pitches(np.array([row(0, 61.0)]), sung).f1 == 0.0
 
 
-def test_silence_is_right_where_nothing_sounds() -> None:
+def test_an_empty_estimate_of_an_empty_reference_is_right() -> None:
     some, none = np.array([row(0, 60)]), np.zeros((0, 5))
     for score in (score_onsets, score_pitches, score_offsets, score_velocities):
         assert score(none, none) == (1.0, 1.0, 1.0)
@@ -92,7 +92,7 @@ def test_velocities_are_right_up_to_scale() -> None:
 def test_families_of_found_notes() -> None:
     labels = np.array([row(0, 60), row(1, 62), row(2, 40, 80, BASS), row(3, 41, 80, BASS)])
     told = labels.copy()
-    told[1, 4] = GUITAR  # misheard
+    told[1, 4] = GUITAR  # wrong family
     told[3, 2] = 50  # not found
     confusion = confuse_families(labels, told)
     assert confusion[PIANO, PIANO] == confusion[PIANO, GUITAR] == confusion[BASS, BASS] == 1
@@ -116,6 +116,6 @@ def test_strokes_are_matched_within_their_class() -> None:
     }
 
 
-def test_the_order_of_strokes_is_of_no_account() -> None:
+def test_the_order_of_strokes_does_not_matter() -> None:
     labels = strokes(*((0.1 * k, "SD") for k in range(9)))
     assert count_strokes(labels[::-1], labels)[1].tolist() == [9, 9, 9]

@@ -1,4 +1,4 @@
-"""Labels are read as their formats have them; rendered scenes are the same each time."""
+"""Sets: labels in each format, and deterministic rendering."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ JAMS = {
 
 
 def write_sound(path: Path, length_s: float = 1.0) -> None:
-    """A second of a tone."""
+    """Write one second of a tone."""
     path.parent.mkdir(exist_ok=True)
     time_s = np.arange(round(length_s * 16_000)) / 16_000
     soundfile.write(path, 0.1 * np.sin(2 * np.pi * 440 * time_s), 16_000)
@@ -91,7 +91,7 @@ def test_mixes_are_melodies_over_held_back_bands(tmp_path: Path) -> None:
 
 
 def write_opus(path: Path, pitch_hz: float) -> None:
-    """A second of a tone, or silence."""
+    """Write one second of a tone, or of silence."""
     time_s = np.arange(48_000) / 48_000
     tone = (0.2 * np.sin(2 * np.pi * pitch_hz * time_s)).astype(np.float32)
     with av.open(str(path), "w") as container:
@@ -145,7 +145,7 @@ def test_a_folder_of_sounds_and_midi(tmp_path: Path) -> None:
         [
             [0.0, 0.75, 60, 90, family("piano")],  # held by the pedal
             [0.25, 0.5, 40, 70, family("bass")],
-            [0.5, 1.0, 64, 80, family("piano")],  # ended with the sound
+            [0.5, 1.0, 64, 80, family("piano")],  # cut at the end of the sound
         ],
         atol=2e-3,
     )
@@ -166,11 +166,11 @@ def test_published_recordings(tmp_path: Path) -> None:
     (clip,) = iterate_clips(f"maps:{tmp_path}", tmp_path)
     assert clip.name == "MAPS_MUS-bach_ENSTDkCl"
     assert notes_of(clip.labels)[:, :3].tolist() == [[0.25, 1.0, 48], [0.5, 0.75, 60]]
-    assert np.isnan(notes_of(clip.labels)[:, 3]).all()  # nobody measured velocities
+    assert np.isnan(notes_of(clip.labels)[:, 3]).all()  # velocities are unknown
     assert set(notes_of(clip.labels)[:, 4]) == {family("piano")}
 
 
-def test_what_was_trained_on_is_left_out(tmp_path: Path) -> None:
+def test_training_data_is_excluded(tmp_path: Path) -> None:
     header = "start_time,end_time,instrument,note,start_beat,end_beat,note_value\n"
     for part in ("train", "test"):
         write_sound(tmp_path / f"{part}_data" / f"{part}.wav")
@@ -184,7 +184,7 @@ def test_what_was_trained_on_is_left_out(tmp_path: Path) -> None:
     assert notes_of(clip.labels)[0, 4] == family("strings")
 
 
-def test_what_is_absent_is_named(tmp_path: Path) -> None:
+def test_missing_recordings_are_reported(tmp_path: Path) -> None:
     for name in ("piano_dev", f"folder:{tmp_path}", f"maps:{tmp_path}"):
         with pytest.raises(FileNotFoundError, match=str(tmp_path)):
             list(iterate_clips(name, tmp_path))

@@ -1,4 +1,4 @@
-"""Time and memory are those of one process; windows change nothing."""
+"""Speed: time and memory of one process; agreement of windows with the whole."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from model_zoo.training.evaluate.targets import judge_speed
 ALIKE = Agreement(100, True, 0)
 
 
-def test_a_clip_goes_on_and_on(clip: Path) -> None:
+def test_a_clip_is_repeated(clip: Path) -> None:
     once = read_sound(clip)
     sound = speed.repeat(once, 2.5 * once.duration_s)
     assert sound.sample_rate_hz == 44_100
@@ -30,7 +30,7 @@ def test_a_process_of_its_own_tells_time_and_peak(
 ) -> None:
     monkeypatch.setattr(speed, "SLOW", (OURS,))
     monkeypatch.setattr(speed, "SHORT_S", 4.0)
-    hog = np.ones(2 * 10**8 // 8 * 10)  # 2 GB here are none of the child's
+    hog = np.ones(2 * 10**8 // 8 * 10)  # 2 GB in this process do not count for the child
     (measured,) = speed.measure_speed([OURS], weights, "cpu", clip)
     assert (measured.system, measured.length_s) == (OURS, 4.0)
     assert 0.0 < measured.real_time_factor < 10.0

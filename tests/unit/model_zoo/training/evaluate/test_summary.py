@@ -1,4 +1,4 @@
-"""Clips are gathered into means and sums, with intervals."""
+"""Aggregation of clips into means, sums and intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LABELS = Tags(
 NONE = np.zeros((0, 5))
 
 
-def test_only_what_both_listened_for_is_compared() -> None:
+def test_only_what_both_sides_have_is_compared() -> None:
     everything = compare(LABELS, LABELS)
     assert set(everything.scores) == {"onset", "pitch", "offset", "velocity"}
     notes = notes_of(LABELS).copy()
@@ -58,12 +58,12 @@ def test_families_and_drums_are_of_all_clips_together() -> None:
     assert summary.figures["drum_mean"].value == pytest.approx((1 + 2 / 3 + 0) / 3)
 
 
-def test_clips_that_are_alike_have_no_interval() -> None:
+def test_equal_clips_have_an_interval_of_zero_width() -> None:
     figure = bootstrap([[0.7]] * 9, lambda rows: rows[..., 0].mean(axis=1))
     assert figure == pytest.approx((0.7, 0.7, 0.7))
 
 
-def test_f1_of_nothing_is_nothing() -> None:
+def test_f1_of_no_counts_is_zero() -> None:
     assert f1_of(np.array([[0, 0, 0], [3, 4, 5]])).tolist() == [0.0, pytest.approx(6 / 9)]
 
 

@@ -1,4 +1,4 @@
-"""Peers hear a sound once; ours hears drums and families."""
+"""Systems: the cache of peers, and the families and drums of our tagger."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ NOTES = np.array([[0.1, 0.5, 60.25, np.nan, -1]])
 
 
 def build_sound(seed: int, rate_hz: int = 16_000) -> Waveform:
-    """Noise."""
+    """Return noise."""
     noise = np.random.default_rng(seed).normal(0, 0.1, (1, 100))
     return Waveform(noise.astype(np.float32), rate_hz)
 
 
-def test_a_sound_is_heard_once(tmp_path: Path) -> None:
+def test_the_output_for_a_sound_is_cached(tmp_path: Path) -> None:
     heard: list[Waveform] = []
 
     def load() -> Hear:
@@ -35,15 +35,15 @@ def test_a_sound_is_heard_once(tmp_path: Path) -> None:
 
     sounds = [build_sound(0), build_sound(1), build_sound(0, 8_000), build_sound(0)]
     told = [keep(load, tmp_path / "peer-1")(sound).notes for sound in sounds]
-    assert len(heard) == 3  # each sound and rate
+    assert len(heard) == 3  # one for each sound and rate
     for number, notes in zip((1, 2, 3, 1), told, strict=True):
         np.testing.assert_array_equal(notes, NOTES * number)
     keep(load, tmp_path / "peer-2")(sounds[0])
-    assert len(heard) == 4  # another version hears by itself
+    assert len(heard) == 4  # another version has its own cache
     assert not list(tmp_path.rglob("*.partial*"))
 
 
-def test_nothing_is_loaded_for_what_is_known(tmp_path: Path) -> None:
+def test_cached_sounds_load_no_system(tmp_path: Path) -> None:
     keep(lambda: lambda _: Tags(NOTES), tmp_path)(build_sound(0))
 
     def refuse() -> Hear:
