@@ -1,4 +1,4 @@
-"""Basic Pitch without its package: the same windows, times and notes as with it."""
+"""Our Basic Pitch gives the same windows, times and notes as the original package."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def tagger() -> BasicPitchTagger:
 
 @pytest.fixture
 def original(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The package's own note creation; the resampler it imports plays no part in it."""
+    """The package's own note creation, without the resampler that it imports but does not use."""
     monkeypatch.setitem(sys.modules, "resampy", ModuleType("resampy"))
     return pytest.importorskip("basic_pitch.note_creation")
 
 
 def build_activations(seed: int, frame_count: int = 400) -> tuple[Activations, Activations]:
-    """Random blobs of notes with onsets, leaks, gaps and noise, as a network gives them."""
+    """Random activations with onsets, leakage into neighbours, gaps and noise."""
     generator = np.random.default_rng(seed)
     frames = generator.uniform(0.0, 0.2, (frame_count, 88))
     onsets = generator.uniform(0.0, 0.2, (frame_count, 88))

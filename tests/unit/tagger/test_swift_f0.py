@@ -1,4 +1,4 @@
-"""The melody tagger on tones with exact truth."""
+"""The melody tagger on tones with known pitch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network that is sure, and right, says of written music; and one that knows nothing."""
+"""Outputs of two imagined networks: one that is certain and right, and one that knows nothing."""
 
 from __future__ import annotations
 
@@ -25,46 +25,46 @@ from inference_service.rhythm.from_notes.score_network import (
 from inference_service.rhythm.from_notes.score_reader import Reading
 
 SURE = 6.0
-"""Log odds of what is right."""
+"""Log odds that the certain network gives to what is right."""
 
 
 class FixedReader:
-    """Reads the same in everything."""
+    """A reader that returns the same reading for any notes."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
     def read(self, notes: Sequence[NoteEvent]) -> Reading:
-        """Return it."""
+        """Return the reading given at construction."""
         return self._reading
 
 
 class BlankReader:
-    """Has no opinion: everything is as likely as anything else."""
+    """A reader without an opinion: its probabilities are uniform."""
 
     def read(self, notes: Sequence[NoteEvent]) -> Reading:
-        """Return even chances, and no ornaments."""
+        """Return uniform probabilities, and no ornaments."""
         return build_blank(notes)
 
 
 class IdealBars:
-    """Hears a bar line every ``bar_q`` quarters, one of them at ``line_q``.
+    """A reader that predicts a bar line every ``bar_q`` quarters, one of them at ``line_q``.
 
-    Quarters count from the one in which the music begins.
+    Quarters are counted from the one in which the music begins.
     """
 
     def __init__(self, bar_q: float, metre: tuple[int, int], line_q: float = 0.0) -> None:
         self._bar_q, self._metre, self._line_q = bar_q, metre, line_q
 
     def read(self, ticks: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return log odds of bar lines, and log probabilities of metres, of each eighth."""
+        """Return log odds of a bar line and log probabilities of metres for each eighth."""
         eighths_q = np.arange(len(ticks)) / 2 - self._line_q
         odds = np.where(np.isclose(eighths_q % self._bar_q, 0.0), SURE, -SURE)
         return odds, sure([METRES.index(self._metre)] * len(ticks), len(METRES))
 
 
 def build_blank(notes: Sequence[NoteEvent], **known: Any) -> Reading:
-    """Even chances, but for the fields that are given."""
+    """Uniform probabilities except in the fields given."""
     attacks = find_attacks(np.array([n.onset_s for n in notes]))
     count = len(attacks.onset_s)
     fields: dict[str, Any] = {
@@ -84,7 +84,7 @@ def build_blank(notes: Sequence[NoteEvent], **known: Any) -> Reading:
 
 @dataclass(frozen=True)
 class Written:
-    """A line of music: where its attacks stand, in quarters from a bar line before the first."""
+    """Positions of the attacks of a line of music, in quarters from a bar line before them."""
 
     starts_q: Sequence[Fraction | float]
     bar_q: float
@@ -97,7 +97,7 @@ class Written:
 
 
 def read_ideally(music: Written, onset_s: NDArray[np.float64], **known: Any) -> Reading:
-    """What is right of a line whose attacks were played at ``onset_s``, shape (A,)."""
+    """The certain network's reading of attacks played at ``onset_s``, shape (A,)."""
     notes = [NoteEvent(t, t + 0.2, 60) for t in onset_s.tolist()]
     starts = np.array([float(q) for q in music.starts_q])
     return build_blank(
@@ -114,24 +114,24 @@ def read_ideally(music: Written, onset_s: NDArray[np.float64], **known: Any) -> 
 
 
 def even(count: int, classes: int) -> NDArray[np.float64]:
-    """Log probabilities of shape (count, classes) that tell nothing."""
+    """Uniform log probabilities, shape (count, classes)."""
     return np.full((count, classes), -np.log(classes))
 
 
 def sure(right: Sequence[int] | NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    """Log probabilities of shape (len(right), classes)."""
+    """Log probabilities, shape (len(right), classes), that favour the classes in ``right``."""
     odds = SURE * np.eye(classes)[np.asarray(right, np.int64)]
     return np.asarray(odds - np.log(np.exp(odds).sum(axis=1, keepdims=True)))
 
 
 def classify(quarters: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Class of the nearest interval."""
+    """Index of the class whose interval is nearest."""
     values = np.array([float(f) for f in INTERVALS])
     return np.asarray(np.abs(quarters[:, None] - values[None, :]).argmin(axis=1))
 
 
 def bin_tempi(starts_q: NDArray[np.float64], onset_s: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Bin of the seconds that a quarter takes at each attack."""
+    """Index of the bin for the duration of a quarter, in seconds, at each attack."""
     quarter_s = np.gradient(onset_s, starts_q) if len(starts_q) > 1 else np.array([0.5])
     step = (SLOWEST_LOG2_S - FASTEST_LOG2_S) / (TEMPO_BINS - 1)
     bins = np.rint((np.log2(quarter_s) - FASTEST_LOG2_S) / step)

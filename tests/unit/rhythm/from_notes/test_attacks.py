@@ -1,4 +1,4 @@
-"""Notes gathered into attacks, and their features."""
+"""Grouping of notes into attacks, and the features of both."""
 
 from __future__ import annotations
 
@@ -24,8 +24,11 @@ from inference_service.rhythm.from_notes.attacks import (
         ([1.0], [0]),
         ([0.0, 0.0, 0.0], [0, 0, 0]),
         ([0.0, 0.02, 0.5, 0.51], [0, 0, 1, 1]),
-        ([0.0, 0.031], [0, 1]),  # further apart than a chord's notes are
-        ([0.0, 0.02, 0.04, 0.06, 0.08], [0, 0, 0, 1, 1]),  # rolled: each is near the one before
+        ([0.0, 0.031], [0, 1]),  # further apart than the notes of a chord
+        (
+            [0.0, 0.02, 0.04, 0.06, 0.08],
+            [0, 0, 0, 1, 1],
+        ),  # rolled: each is near the last
     ],
 )
 def test_notes_that_begin_together_are_an_attack(onsets_s: list[float], attacks: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""What the network that hears bars is told, and what it says of plain music."""
+"""Input features of the bar network, and its predictions on simple music."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FIFTHS = slice(12, 24)
 
 
 class Note(NamedTuple):
-    """Begins at an eighth, or between two; sounds for so many quarters."""
+    """A note that begins at an eighth or between two, with its length in quarters."""
 
     tick: float
     pitch: int
@@ -49,11 +49,11 @@ def describe(notes: Sequence[Note], count: int) -> NDArray[np.float32]:
 
 
 CHORDS = ((0, 4, 7), (0, 4, 7), (5, 9, 12), (7, 11, 14))
-"""Above the tonic, a bar each."""
+"""Roots of the chords in semitones above the tonic, one for each bar."""
 
 
 def accompany(bars: int, beats: int, tonic: int = 60) -> list[Note]:
-    """A bass on each downbeat, and a chord on each other quarter."""
+    """A bass note on each downbeat and a chord on every other quarter."""
     notes = []
     for bar in range(bars):
         chord = [tonic + step for step in CHORDS[bar % len(CHORDS)]]
@@ -77,7 +77,7 @@ def test_notes_between_eighths_pass() -> None:
     ticks = describe([Note(0, 60), Note(1 + 1 / 3, 62), Note(1 + 2 / 3, 64)], 3)
     assert ticks[:, STRUCK].tolist() == [1, 0, 0]
     assert ticks[:, PASSING].tolist() == [0, 0.5, 0]
-    assert (ticks[1, FIFTHS] > 0).sum() == 2, "they sound all the same"
+    assert (ticks[1, FIFTHS] > 0).sum() == 2, "both notes of the eighth count"
 
 
 def test_loudness_is_told_against_the_usual() -> None:

@@ -1,4 +1,4 @@
-"""Bar lines and metre over written positions."""
+"""Bar lines and metre found over written positions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def divide(
     metres: tuple[int, int] | Sequence[tuple[int, int]] | None = None,
     first_tick: int = 0,
 ) -> Bars:
-    """Divide so many eighths, of which those at ``lines_q`` sound like downbeats."""
+    """Divide a number of eighths into bars; those at ``lines_q`` sound like downbeats."""
     odds = np.where(np.isin(np.arange(eighths) / 2, lines_q), SURE, -SURE)
     if metres is None:
         heard = even(eighths, len(METRES))
@@ -90,7 +90,7 @@ def test_the_metre_may_change() -> None:
     heard = [(3, 4) if eighth < 24 else (4, 4) for eighth in range(64)]
     bars = divide(64, expected, heard)
     assert lines_q(bars) == expected
-    assert bars.metre == (4, 4)  # of the most quarters
+    assert bars.metre == (4, 4)  # the metre of most quarters
 
 
 def test_lines_embrace_the_music() -> None:
@@ -117,7 +117,7 @@ def test_one_eighth_is_in_a_bar() -> None:
 
 
 def test_a_long_silence_is_full_of_bars() -> None:
-    odds = np.full(808, -1.5)  # as where nothing sounds
+    odds = np.full(808, -1.5)  # as the network answers where nothing sounds
     odds[[0, 800]] = SURE
     bars = find_bars(odds, even(808, len(METRES)) + sure([2] * 808, len(METRES)))
     assert lines_q(bars) == np.arange(0.0, 408.0, 4.0).tolist()

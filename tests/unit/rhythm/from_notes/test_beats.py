@@ -1,4 +1,4 @@
-"""Beats laid through attacks whose places are read."""
+"""Beats interpolated through attacks whose positions are known."""
 
 from __future__ import annotations
 

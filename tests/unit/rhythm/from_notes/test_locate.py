@@ -1,4 +1,4 @@
-"""Places and tempi found by the search, given what a good network says."""
+"""Positions and tempi found by the search, given the outputs of a good network."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def place(performance: Transcription) -> tuple[NotePlacement, ...]:
 
 
 def place_told(performance: Transcription, **told: Any) -> tuple[NotePlacement, ...]:
-    """Place the notes of the only part, for which a reader has these opinions."""
+    """Place the notes of the only part, given what the reader predicts for them."""
     (part,) = performance.parts
     reader = FixedReader(build_blank(sorted(part.notes), **told))
     ((placed,), _) = place_notes(performance, reader)
@@ -117,7 +117,7 @@ def test_hands_are_as_they_were_read() -> None:
 
 
 def test_what_the_network_reads_decides_between_near_places() -> None:
-    """A note a third of the way from an eighth to a triplet's third place, either way."""
+    """A note between an eighth and a triplet's third place is written where it is predicted."""
     performance = perform({"piano": [(0, 0.5, 60), (0.56, 0.4, 62), (1, 1, 64)]}, bpm=60.0)
     for place_parts in (12, 16):
         told = sure([0, PLACES.index(place_parts), 0], len(PLACES))

@@ -1,4 +1,4 @@
-"""Notes read through the network, in windows or at once."""
+"""Readings by the network, in windows or at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inference_service.rhythm.from_notes.score_reader import MARGIN_ATTACKS, Rea
 
 
 def save_small(path: Path, seed: int = 0) -> Path:
-    """Save a small untrained network as training does."""
+    """Save a small untrained network in the way training does."""
     torch.manual_seed(seed)
     save_network(ScoreNetwork(ScoreNetworkConfig(width=16, note_width=8)), path)
     return path

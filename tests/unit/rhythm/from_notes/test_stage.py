@@ -1,4 +1,4 @@
-"""The rhythm stage with the weights that are served: what any musician would hear."""
+"""The rhythm stage with the shipped weights, on music that no musician would doubt."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def reader() -> NoteRhythmReader:
 
 
 def accompany(beats: int, bars: int = 16, quarter_s: float = 0.5) -> list[NoteEvent]:
-    """A bass note on each first beat and a chord on each other one, under a scale of quarters."""
+    """A bass note on each downbeat and chords on the other beats, under a scale in quarters."""
     scale = (72, 74, 76, 77, 79, 77, 76, 74)
     roots = (48, 53, 55, 48)
     notes = []
@@ -40,7 +40,7 @@ def accompany(beats: int, bars: int = 16, quarter_s: float = 0.5) -> list[NoteEv
 
 @pytest.mark.parametrize("beats", [3, 4])
 def test_bass_and_chords_tell_the_bars(reader: NoteRhythmReader, beats: int) -> None:
-    """Whether the pulse is written in quarters or eighths stays a guess; the bars do not."""
+    """The beat may be read as a quarter or an eighth, but the bars must be right."""
     rhythm = reader.estimate(accompany(beats))
     assert rhythm is not None
     metres = {3: ("3/4", "3/8"), 4: ("4/4", "2/4")}

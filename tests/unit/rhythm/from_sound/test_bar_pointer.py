@@ -1,4 +1,4 @@
-"""Bars decoded from activations whose beats are known."""
+"""Bars decoded from activations with known beats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FRAMES_PER_S = 50
 def activate(
     beats_s: NDArray[np.float64], positions: NDArray[np.int64], duration_s: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What a good network says of these beats."""
+    """Activations of a good network for these beats."""
     beat = np.full(round(duration_s * FRAMES_PER_S), 0.02)
     downbeat = np.full(len(beat), 0.01)
     frames = np.rint(beats_s * FRAMES_PER_S).astype(int)

@@ -1,4 +1,4 @@
-"""Bars through beats whose downbeats are known."""
+"""Bars found in beats with known downbeats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beats on clicks whose tempo is known, and a steady grid where there are none."""
+"""Beats of clicks with a known tempo, and a steady grid where nothing beats."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def estimator() -> LibrosaBeatEstimator:
 
 
 def strum(bpm: float, duration_s: float = 30.0, start_s: float = 0.0) -> Waveform:
-    """Chords on beats, notes between them."""
+    """Chords on the beats and single notes between them."""
     beat_s = 60.0 / bpm
     count = int((duration_s - start_s) / beat_s)
     notes = [

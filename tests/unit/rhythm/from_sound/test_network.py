@@ -1,4 +1,4 @@
-"""What the beat network's outputs depend on, and its file."""
+"""The beat network: which frames its outputs depend on, and its checkpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shipped network on clicks and chords whose beats are known, and on what has none."""
+"""The shipped network on clicks and chords with known beats, and on sounds without beats."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def estimator() -> NeuralBeatEstimator:
 
 
 def play(bpm: float, bar: int, duration_s: float = 30.0) -> Waveform:
-    """A bass note on each downbeat, chords on the other beats, a tune in halves of beats."""
+    """A bass note on each downbeat, chords on the other beats, and a tune in half beats."""
     beat_s = 60.0 / bpm
     notes = []
     for index in range(int(duration_s / beat_s)):

@@ -1,4 +1,4 @@
-"""Notes out of activations: what was drawn is what is read."""
+"""Notes decoded from activations that were drawn for known notes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FRAMES = 200
 
 
 def draw(notes: list[tuple[float, ...]], drums: list[tuple[float, ...]] | None = None) -> Outputs:
-    """What a perfect network would answer to (onset, offset, pitch, velocity, family)."""
+    """Outputs of a perfect network for notes (onset, offset, pitch, velocity, family)."""
     take = Take(
         np.zeros(1, np.float32),
         np.array(notes, float).reshape(-1, 5),

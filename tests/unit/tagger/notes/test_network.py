@@ -1,4 +1,4 @@
-"""The note tagger's network: shapes, its reach, and its weights on disk."""
+"""The note tagger's network: shapes, receptive field, and weights on disk."""
 
 from __future__ import annotations
 

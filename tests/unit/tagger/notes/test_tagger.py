@@ -1,4 +1,4 @@
-"""The stage around the network: windows without seams, batches, levels, parts."""
+"""The stage around the network: seamless windows, batches, levels and parts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONFIG = NoteNetConfig(
     front_end_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
 )
 EAGER = DecodingOptions(onset=0.02, frame=0.01, drum_onset=(0.02,) * len(DRUMS))
-"""An untrained network is sure of nothing."""
+"""An untrained network is never confident, so the thresholds are lowered."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Notes of what the network tells, where it tells it plainly and where it does not."""
+"""Notes decoded from clear and from unclear outputs of the network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLAIN = DecodingOptions(entry=0.0, renewal=0.0, sounding=0.0, min_note_s=0.05)
 
 
 def tell(frames: int, *spans: tuple[int, int], onset: float = 0.9, bend: float = 0.0) -> Outputs:
-    """What a network is sure of: notes from frame to frame."""
+    """Outputs of a network that is certain of notes given by their frames."""
     begins, sounds = np.full(frames, 0.002), np.full(frames, 0.02)
     for start, stop in spans:
         begins[start] = onset
@@ -80,7 +80,7 @@ def test_specks_are_no_notes() -> None:
 
 def test_a_pitch_is_what_sure_frames_tell_once_bent() -> None:
     pitch = np.full(100, 60.0)
-    pitch[10:14] = 57.0  # a scoop that the network knows for one
+    pitch[10:14] = 57.0  # a scoop that the network recognises
     outputs = tell(100, (10, 30), bend=0.25)
     outputs.bend[10:14] = 3.25
     (note,) = decode(outputs, pitch=pitch)
@@ -109,7 +109,7 @@ def rate(
     renewal: NDArray[np.float64],
     sounding: NDArray[np.float64],
 ) -> float:
-    """The sum that a row of notes has, by the module's words."""
+    """The score of a sequence of notes, by the definition in the module's docstring."""
     total = 0.0
     for index, (start, stop) in enumerate(spans):
         follows = index > 0 and spans[index - 1][1] == start
@@ -126,7 +126,7 @@ def test_no_other_row_of_notes_is_better(frames: list[tuple[float, float, float]
     found = [(int(a), int(b)) for a, b in _segment(entry, renewal, sounding)]
     count = len(frames)
     best = 0.0
-    # Every frame rests, is held on, or begins a note.
+    # Each frame is a rest, continues a note, or begins one.
     for states in itertools.product("rhb", repeat=count):
         if any(s == "h" and (t == 0 or states[t - 1] == "r") for t, s in enumerate(states)):
             continue

@@ -1,4 +1,4 @@
-"""What the network of sung notes hears."""
+"""Input features of the network for sung notes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tagger of sung notes on tones with exact truth, and its windows."""
+"""The tagger of sung notes on tones with known pitch, and its windows."""
 
 from __future__ import annotations
 
