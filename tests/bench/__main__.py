@@ -4,9 +4,9 @@
     python -m tests.bench --only voice  one section (may be repeated)
     python -m tests.bench --smoke       seconds, on synthetic sound, without any recording
 
-Prints a table a section. The exit code is 1 if a target was missed. Recordings are those in the
-folder that NOTABOT_DATA names; without it, or without a soundfont and FluidSynth for the rendered
-songs, a section is skipped and says why.
+Prints a table for each section. The exit code is 1 if a target was missed. Recordings are taken
+from the folder named by NOTABOT_DATA; a section whose recordings, soundfont or FluidSynth are
+missing is skipped with the reason.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CACHE = ROOT / "var" / "bench"
 
 
 class Section(Protocol):
-    """A module of the bench."""
+    """The interface of a module with a section."""
 
     TITLE: str
 
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--smoke", action="store_true", help="synthetic sound only")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="one section")
     options = parser.parse_args(arguments)
-    warnings.simplefilter("ignore")  # deprecations within libraries, no news here
+    warnings.simplefilter("ignore")  # deprecations within libraries are of no interest here
     torch.set_num_threads(os.cpu_count() or 1)
     missed = 0
     for name in options.only or SECTIONS:

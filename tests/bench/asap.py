@@ -4,14 +4,14 @@ ASAP (Foscarin et al., ISMIR 2020) pairs performances as MIDI with scores as Mus
 beats, downbeats, metre and key in the performances. The data folder has 116 pieces in
 ``scores_dev.zip``; of each piece, the first performance by name is used.
 
-The true notes are those of ``score.musicxml``, with repeats, da capo and dal segno played out: so
-it lasts, to a quarter or two, as long as ``midi_score.mid`` in every piece, from which it differs
-in what is written as an ornament or a tremolo. (Of Schumann's Kreisleriana 1 a part of the file has
-bars of wrong lengths.) Where a performance leaves repeats out, so does the truth
+The true notes are those of ``score.musicxml`` with repeats, da capo and dal segno played out. Its
+length then agrees with that of ``midi_score.mid`` to a quarter or two in every piece; the notes
+differ where ornaments or tremolos are written. (Part of the file of Schumann's Kreisleriana 1 has
+bars of wrong lengths.) Repeats that a performance leaves out are left out of the truth too
 (:func:`play_as_performed`).
 
-Within a composer, by name, every other piece is in :data:`TUNING`, where constants may be chosen,
-and the rest in :data:`REPORTED`, on which figures are stated.
+The pieces of each composer, sorted by name, alternate between :data:`TUNING`, on which constants
+may be chosen, and :data:`REPORTED`, on which figures are reported.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Piece:
     name : str
         Its folder in the archive, such as ``Bach/Fugue/bwv_846``.
     performance : bytes
-        A standard MIDI file; its tempo map knows nothing of the music.
+        A standard MIDI file; its tempo map is unrelated to the music.
     truth : WrittenScore
-        The score as it is played.
+        The score with the repeats that are played.
     beats_s, downbeats_s : np.ndarray, shape (B,)
         Times in the performance; downbeats are beats too.
     """
@@ -73,7 +73,7 @@ def list_pieces(archive: Path, split: Split = "all") -> list[str]:
     for name in names:
         by_composer[name.split("/")[0]].append(name)
     first = 0 if split == TUNING else 1
-    # composers begin in turn with the one and the other split, so that single pieces are shared out
+    # composers alternate in which split comes first, so that single pieces go to both
     return sorted(
         name
         for turn, pieces in enumerate(by_composer.values())
@@ -111,10 +111,10 @@ def load_piece(archive: Path, name: str) -> Piece:
 
 
 def play_as_performed(score: MusicXml, performance: bytes) -> WrittenScore:
-    """Return the score without those repeats that a performance leaves out.
+    """Return the score without the repeats that a performance leaves out.
 
-    These are left out of which the count of each pitch then differs least from the performance's,
-    if that is better by a twentieth of the notes than with every repeat.
+    Of all choices of repeats, the one whose counts of pitches are nearest to the performance's is
+    taken, if it is nearer than the full score by more than a twentieth of the notes.
     """
     counts = np.bincount(_performed_pitches(performance), minlength=128)
 

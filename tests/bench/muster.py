@@ -9,27 +9,28 @@ and M estimated ones, some are matched:
 - pitch error rate: matched notes of another pitch, / N;
 - missing note rate: true notes without a match, / N;
 - extra note rate: estimated notes without a match, / M;
-- onset-time error rate: rhythm correction cost / number of matched notes. These are taken in the
-  true score's order. The interval between the onsets of neighbours is right if the true one is the
-  estimated one times the scale in force; a wrong one costs 1 (*shift*), and so does a change of
-  scale (*scale*), which begins as 1. The least sum is the cost. So a score in doubled values costs
-  one, a note value that is too long costs one, and a note that alone is displaced costs two;
-- offset-time error rate: matched notes whose offset is wrong once onsets are put right, / number of
-  matched notes. An estimated offset keeps its place between the estimated onsets around it, and is
-  carried to the true ones linearly; after the last onset, the last scale carries it.
+- onset-time error rate: rhythm correction cost / number of matched notes. The matched notes are
+  taken in the order of the true score. The interval between the onsets of two neighbours is right
+  if the true interval is the estimated one times the current scale, which begins as 1. A wrong
+  interval costs 1 (*shift*), and so does a change of the scale (*scale*). The cost is the least
+  possible sum. A score in doubled values costs 1, a note value that is too long costs 1, and a
+  single displaced note costs 2;
+- offset-time error rate: matched notes whose offset is wrong after the onsets are corrected, /
+  number of matched notes. An estimated offset is mapped linearly from between the estimated onsets
+  around it to between the true ones; after the last onset, it is multiplied by the last scale.
 
 The mean of the five is the usual summary. Conventions are those of the authors' public tool
-(github.com/amtevaluation, ``ScoreMatchEvaluation_VoicePlus_v220118.cpp``), whose scales these are:
-ratios of six note values, each half the one before, plain, dotted, double dotted and of triplets.
-A true note that another voice doubles is counted once, and grace notes are notes.
+(github.com/amtevaluation, ``ScoreMatchEvaluation_VoicePlus_v220118.cpp``). Its scales are the
+ratios of six note values, each half the one before: plain, dotted, double dotted and in triplets. A
+true note that another voice doubles is counted once, and grace notes count as notes.
 
-Deviations. The tool aligns as Nakamura, Yoshii and Katayose (ISMIR 2017) do, with an HMM over
-chords; here a dynamic programme aligns chords, and what that leaves is matched by place
-(:func:`align`). The tool compares in whole ticks; here 0.003 quarters are allowed, since septuplets
-do not divide ticks. In an interpolated offset the tool measures from the note's own onset instead
-of the onset before the offset, so that even a perfect score may have offset errors; here it has
-none. The tool does not count as missing what follows the last match; here it is. A doubled note of
-the estimate is counted once, too.
+Deviations. The tool aligns with an HMM over chords (Nakamura, Yoshii and Katayose, ISMIR 2017);
+here dynamic programming aligns chords, and the remaining notes are matched by position
+(:func:`align`). The tool compares whole ticks; here the tolerance is 0.003 quarters, since
+septuplets do not divide ticks. The tool interpolates an offset from the note's own onset instead of
+the onset before the offset, so that even a perfect score may have offset errors; here it has none.
+The tool does not count notes after the last match as missing; here they are. A doubled note of the
+estimate is counted once too.
 """
 
 from __future__ import annotations
@@ -47,26 +48,26 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 TOLERANCE_QUARTERS: Final = 0.003
-"""Times are the same within this; a 128th note is 0.031."""
+"""Tolerance, in quarters, for times to be equal; a 128th note is 0.031."""
 
 _REACH_QUARTERS: Final = 0.6
-"""How far from its place a note of the right pitch is matched all the same (the tool: 0.3 s)."""
+"""Distance from its position up to which a note of the right pitch is matched (the tool: 0.3 s)."""
 _MAX_PITCH_ERROR: Final = 12
 _NOTE_VALUES: Final = (
     384, 192, 96, 48, 24, 12, 576, 288, 144, 72, 36, 18, 672, 336, 168, 84, 42, 21,
     256, 128, 64, 32, 16, 8,
 )  # fmt: skip
-"""Plain, dotted, double dotted, of triplets; only their ratios matter."""
+"""Plain, dotted, double-dotted and triplet values; only their ratios matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreNotes:
-    """The notes of a score, tied ones joined, in the order of onsets and then of voices.
+    """The notes of a score, with ties joined, sorted by onset and then by voice.
 
     Attributes
     ----------
     onsets, offsets : np.ndarray, shape (N,), float64
-        In quarters from the beginning. A grace note has no length, and the onset of what it adorns.
+        In quarters from the beginning. A grace note has no length, and the onset of its main note.
     pitches : np.ndarray, shape (N,), int64
         MIDI numbers.
     """
@@ -85,14 +86,14 @@ class ScoreNotes:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Which estimated note stands for which true one.
+    """The matching of estimated to true notes.
 
     Attributes
     ----------
     truth, estimate : np.ndarray, shape (K,), int64
         Indices of matched notes, ascending in ``truth``.
     missing, extra : np.ndarray of int64
-        Indices of the notes without a match; a doubled note is in neither.
+        Indices of notes without a match; a doubled note is in neither array.
     """
 
     truth: IntArray
@@ -113,7 +114,7 @@ class ErrorRates:
 
     @property
     def mean(self) -> float:
-        """Mean of the five."""
+        """Mean of the five rates."""
         return (self.pitch + self.missing + self.extra + self.onset + self.offset) / 5
 
 
@@ -125,7 +126,7 @@ def muster(truth: ScoreNotes, estimate: ScoreNotes) -> ErrorRates:
 def rate(truth: ScoreNotes, estimate: ScoreNotes, alignment: Alignment) -> ErrorRates:
     """Return the error rates of an aligned score.
 
-    Without any match, everything is missing or extra, and nothing else is wrong.
+    Without any match, all notes are missing or extra, and the other rates are zero.
     """
     matched = len(alignment.truth)
     truth_count = max(1, matched + len(alignment.missing))
@@ -145,7 +146,7 @@ def rate(truth: ScoreNotes, estimate: ScoreNotes, alignment: Alignment) -> Error
 
 
 def rhythm_correction_cost(true_onsets: FloatArray, onsets: FloatArray) -> tuple[int, float]:
-    """Return the least number of shifts and scales, and the last scale.
+    """Return the least number of shifts and changes of scale, and the last scale.
 
     Parameters
     ----------
@@ -171,7 +172,7 @@ def _scales() -> FloatArray:
 
 
 def count_offset_errors(true: ScoreNotes, estimated: ScoreNotes, last_scale: float) -> int:
-    """Count the matched notes whose offset is wrong when onsets are put right."""
+    """Count the matched notes whose offset is wrong after the onsets are corrected."""
     if not len(true):
         return 0
     order = np.argsort(estimated.onsets, kind="stable")
@@ -196,8 +197,8 @@ def count_offset_errors(true: ScoreNotes, estimated: ScoreNotes, last_scale: flo
 
 
 def _nearest(notes: ScoreNotes, order: IntArray, place: int, to: int) -> int:
-    """Return, of the notes that begin together with ``order[place]``, the nearest in pitch to
-    note ``to``."""
+    """Return the note nearest in pitch to note ``to`` among those that begin together with
+    ``order[place]``."""
     onset = notes.onsets[order[place]]
     start = stop = place
     while start > 0 and onset - notes.onsets[order[start - 1]] <= TOLERANCE_QUARTERS:
@@ -214,10 +215,11 @@ def _nearest(notes: ScoreNotes, order: IntArray, place: int, to: int) -> int:
 def align(truth: ScoreNotes, estimate: ScoreNotes) -> Alignment:
     """Match the notes of two scores, in three steps.
 
-    Chords, that is notes with one onset, are aligned in order so that as many pitches as possible
-    agree, up to three chords of one side with one of the other. Notes of the same pitch within
-    aligned chords are matched; then such as are near their place, the nearest first; what remains
-    within aligned chords is matched as pitch errors, the smallest intervals first.
+    Chords, that is notes with the same onset, are aligned in order so that as many pitches as
+    possible agree; up to three chords of one score are aligned with one of the other. First, notes
+    of the same pitch within aligned chords are matched; second, notes of the same pitch near their
+    position, the nearest first; last, the remaining notes within aligned chords as pitch errors,
+    the smallest intervals first.
     """
     true_chords, chords = _Chords.of(truth), _Chords.of(estimate)
     blocks = _align_chords(true_chords, chords)
@@ -263,9 +265,9 @@ def align(truth: ScoreNotes, estimate: ScoreNotes) -> Alignment:
 
 @dataclass(frozen=True, slots=True)
 class _Chords:
-    """Notes by onset, each pitch once.
+    """Notes grouped by onset, each pitch once.
 
-    ``masks`` has shape (C, 2): a bit a pitch, below and from MIDI number 64.
+    ``masks`` has shape (C, 2), with a bit for each pitch: MIDI numbers below 64, and from 64 up.
     """
 
     members: list[list[int]]
@@ -289,12 +291,12 @@ class _Chords:
 
     @property
     def notes(self) -> list[int]:
-        """Every note, but those that another voice doubles."""
+        """Every note except those that another voice doubles."""
         return [i for chord in self.members for i in chord]
 
 
 def _align_chords(truth: _Chords, estimate: _Chords) -> list[tuple[list[int], list[int]]]:
-    """Return blocks of notes that stand for one another, in order."""
+    """Return the aligned blocks of notes, in order."""
     moves = _best_moves(truth.masks, estimate.masks)
     blocks = []
     i, j = len(truth.members), len(estimate.members)
@@ -310,11 +312,11 @@ def _align_chords(truth: _Chords, estimate: _Chords) -> list[tuple[list[int], li
 
 _MOVES: Final = np.array([(1, 1), (1, 0), (0, 1), (1, 2), (2, 1), (1, 3), (3, 1)], dtype=np.int64)
 _SKIP: Final = 0.3
-"""What a note without a match costs, where one with a match gains 1."""
+"""Cost of a note without a match; a matched note gains 1."""
 _SUBSTITUTE: Final = 0.5
-"""What a pair of notes of different pitch costs: less than two without a match."""
+"""Cost of a pair of notes of different pitch: less than that of two without a match."""
 _MERGE: Final = 0.2
-"""What an aligned chord more costs."""
+"""Cost of each further chord in an alignment."""
 
 
 @numba.njit(cache=True)
@@ -377,7 +379,7 @@ def _near(
 ) -> list[tuple[int, int]]:
     """Return pairs of unmatched notes of the same pitch near one another, the nearest first.
 
-    An estimated onset is carried to the true score through the matches there are.
+    Estimated onsets are mapped to the true score by interpolation between the matches.
     """
     if not matches:
         return []

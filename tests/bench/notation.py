@@ -1,4 +1,4 @@
-"""Performances to scores, against the written ones and against peers: ASAP.
+"""Scores of performances, compared with the written scores and with peers, on ASAP.
 
     python -m tests.bench.notation                               ours and both peers, every piece
     python -m tests.bench.notation --split tuning --system ours  a row a piece, then the mean
@@ -6,13 +6,13 @@
     python -m tests.bench.notation --piece bwv_846               by part of a name
 
 Error rates are MUSTER's (:mod:`tests.bench.muster`), in percent; a mean is taken over pieces.
-Constants are chosen on the split ``tuning`` alone (:mod:`tests.bench.asap`). Of matched notes, in
-percent too: *metre*, how many stand under the right time signature; *key*, under the right key
-signature; *staff*, how many are on the right one; *spelling*, how many have the right name. Beats
-and downbeats are compared with the annotations (mir_eval, F1 within 70 ms, from 5 s on).
+Constants are chosen on the split ``tuning`` alone (:mod:`tests.bench.asap`). Four more figures are
+shares of the matched notes, in percent: *metre*, under the right time signature; *key*, under the
+right key signature; *staff*, on the right staff; *spelling*, with the right name. Beats and
+downbeats are compared with the annotations (mir_eval, F1 within 70 ms, from 5 s on).
 
-The whole takes an hour of one core, of which what the peers write is kept; for ``make bench``,
-NOTABOT_BENCH_PIECES=20 measures so many, spread over the composers.
+A full run takes an hour on one core; the scores that peers write are cached. For ``make bench``,
+NOTABOT_BENCH_PIECES=20 limits the number of pieces, which are spread over the composers.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Notated:
-    """What a system writes, and the beats it heard, if it tells them."""
+    """The score that a system writes, and the beats that it estimates, if it reports them."""
 
     score: WrittenScore
     beats: tuple[Beat, ...] = ()
@@ -104,7 +104,7 @@ def _unheard(stage: Stage, fraction: float) -> None:
 
 
 def write(system: str, piece: asap.Piece, cache: Path) -> Notated:
-    """Let a system write a piece."""
+    """Return the score that a system writes for a piece."""
     name = piece.name.replace("/", "-")
     if system == "musescore":
         cached = cache / "musescore3" / f"{name}.musicxml.gz"
@@ -117,7 +117,7 @@ def write(system: str, piece: asap.Piece, cache: Path) -> Notated:
 
 
 def measure(system: str, piece: asap.Piece, cache: Path) -> Figures:
-    """Let a system write a piece, and compare."""
+    """Return the figures of a system on a piece."""
     start = time.perf_counter()
     written = write(system, piece, cache)
     seconds = time.perf_counter() - start
@@ -126,7 +126,7 @@ def measure(system: str, piece: asap.Piece, cache: Path) -> Figures:
 
 
 def compare(truth: WrittenScore, score: WrittenScore) -> Figures:
-    """Compare a written score with the true one."""
+    """Return the figures of a written score, given the true one."""
     alignment = muster.align(truth.notes, score.notes)
     rates = muster.rate(truth.notes, score.notes, alignment)
     figures = {name: float(getattr(rates, name)) for name in RATES}
@@ -198,14 +198,14 @@ def run(data: Path, cache: Path) -> Iterator[Row]:
 
 
 def spread(names: Sequence[str], count: int | None) -> list[str]:
-    """Return ``count`` of the names at even distances, or all."""
+    """Return ``count`` evenly spaced names, or all."""
     if count is None or count >= len(names):
         return list(names)
     return [names[k * len(names) // count] for k in range(count)]
 
 
 def smoke() -> Iterator[Row]:
-    """Write a tune with chords, played with a little rubato by nobody."""
+    """Measure on a synthetic tune with chords, played with a little rubato."""
     tune = [(k / 2, 1 / 2, pitch) for k, pitch in enumerate(_TUNE)]
     bass = [(2.0 * k, 2.0, pitch) for k, pitch in enumerate((48, 55, 53, 48) * 2)]
     performance = perform({"piano": [*tune, *bass]}, jitter_s=0.01)

@@ -1,6 +1,6 @@
 """Other notations of a performance: MuseScore 3's import, and music21's quantise.
 
-Each writes once, into the bench's cache. Both begin from the very MIDI file that Notabot is given.
+Results are cached. Both peers read the same MIDI file as Notabot.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def notate_by_musescore(performance: bytes, cached: Path) -> WrittenScore:
 def notate_by_music21(performance: bytes, cached: Path) -> WrittenScore:
     """Read a MIDI file with music21, which quantises to 16ths and triplets of eighths.
 
-    A staff a part; metre and key are those of the file, which are nobody's.
+    Each part has one staff; metre and key are the file's, which nobody has estimated.
     """
     if not cached.exists():
         score = _parse_with_music21(performance)

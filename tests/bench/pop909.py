@@ -5,9 +5,9 @@ folder has 800. A song is rendered as it stands, its tracks MELODY, BRIDGE and P
 44.1 kHz. ``chord_midi.txt`` and ``beat_midi.txt`` are aligned to that very file; the key label
 was made from the original recording, whose key the arrangement keeps.
 
-Songs are chosen by a fixed rule, every 40th of the archive, so that nobody picks the easy ones;
-:data:`TUNING_SONGS` interleave with :data:`REPORTED_SONGS` and share none with them: constants of
-the service may be chosen on the former, and figures are stated on the latter.
+Songs are chosen by a fixed rule, every 40th of the archive, to avoid a biased choice.
+:data:`TUNING_SONGS` and :data:`REPORTED_SONGS` are interleaved and disjoint: constants of the
+service may be chosen on the former, and figures are reported on the latter.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TOGETHER_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """A rendered song and what is known of it.
+    """A rendered song and its annotations.
 
     Attributes
     ----------
@@ -48,8 +48,8 @@ class Song:
     chord_labels : list of str, in Harte syntax
     beats_s, downbeats_s : np.ndarray, shape (B,)
     recorded_downbeats_s : np.ndarray, shape (B,)
-        The same beats, bars counted as on the original recording (``beat_audio.txt``): the MIDI
-        file's own bars begin a beat or two away in one song of five.
+        Downbeats by the annotation of the original recording (``beat_audio.txt``); in one song of
+        five, the bars of the MIDI file begin a beat or two away.
     tonic : int
         Pitch class of the first key label.
     mode : {"major", "minor"}
@@ -110,12 +110,12 @@ def load_song(archive: Path, number: int, cache: Path) -> Song:
 def count_bars_as(
     recorded: NDArray[np.float64], beats_s: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return every fourth beat, from where most of the recording's downbeats fall.
+    """Return every fourth beat, in the phase of most of the recording's downbeats.
 
     Parameters
     ----------
     recorded : np.ndarray, shape (R, 2)
-        Times in seconds and places in the bar, of the recording that the arrangement follows.
+        Times in seconds and positions in the bar, on the original recording.
     beats_s : np.ndarray, shape (B,)
     """
     downbeats_s = recorded[recorded[:, 1] == 1, 0]
@@ -132,8 +132,8 @@ def read_midi(archive: Path, number: int) -> tuple[str, bytes]:
 
 
 def thin_out(midi: bytes) -> bytes:
-    """Return what a beginner plays of a piano arrangement: its highest and its lowest part, one
-    note at a time in each hand."""
+    """Return a piano arrangement simplified to its highest and lowest part, with one note at a
+    time in each hand."""
     notes = sorted(
         (note for part in PrettyMIDI(io.BytesIO(midi)).instruments for note in part.notes),
         key=lambda note: (note.start, note.pitch),

@@ -1,13 +1,13 @@
-"""How well the sound alone tells a voice, a piano and a song apart.
+"""How well a voice, a piano and a song are told apart from the sound alone.
 
     python -m tests.bench.routing          the confusion table of the reported half
-    python -m tests.bench.routing --damaged  the same, of phone-like copies
+    python -m tests.bench.routing --damaged  the same on copies as a phone would record them
     python -m tests.bench.routing --fit    fit the coefficients on the other half and print them
 
 Recordings: sung melodies, pianos, stems and their mixes, karaoke singers with and without their
 band, voices laid over other songs' bands at equal loudness, drums, guitars, and POP909's piano
-arrangements rendered with two soundfonts, as they are and with one note to a hand. Whatever comes
-from one original is in one half; a checksum of its name chooses which.
+arrangements rendered with two soundfonts, both complete and with one note to a hand. All recordings
+made from the same original are in the same half, chosen by a checksum of its name.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CACHE = ROOT / "var" / "bench" / "pianos"
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording whose preset is known; ``original`` decides its half."""
+    """A recording with a known preset; ``original`` decides its half."""
 
     preset: Preset
     source: str
@@ -55,7 +55,7 @@ class Recording:
 
     @property
     def half(self) -> int:
-        """0 to fit on, 1 to report."""
+        """0 for fitting, 1 for reporting."""
         return _half(self.original)
 
 
@@ -84,7 +84,7 @@ def list_recordings(data: Path) -> Iterator[Recording]:
         )
     for number, path in enumerate(voices):
         band = bands[number % len(bands)]
-        # A voice and a band of different halves would tie the halves together.
+        # A mix of a voice and a band from different halves would belong to both.
         if _half(path.stem) == _half(band.name):
             overlay = partial(_overlay, path, partial(_mix, band, False))
             yield Recording(Preset.SONG, "sung melody over a band", path.stem, overlay)
@@ -116,7 +116,7 @@ def _render(data: Path, number: int, soundfont: Path, thin: bool = False) -> Wav
 
 
 def _damage(excerpt: Waveform) -> Waveform:
-    """Make a phone's recording of it: nothing above 8 kHz, and a noise floor of -45 dB."""
+    """Return the recording as a phone would make it: nothing above 8 kHz, noise floor of -45 dB."""
     samples = resample(resample(excerpt.samples, RATE_HZ, 16_000), 16_000, RATE_HZ)
     rng = np.random.default_rng(0)
     level = 10 ** (-45 / 20) * np.abs(samples).max()
@@ -172,7 +172,7 @@ def measure_confusion(data: Path, damaged: bool = False) -> dict[str, Counter[st
 
 
 def print_confusion(table: dict[str, Counter[str]]) -> float:
-    """Print the table in Markdown; return the share that was right."""
+    """Print the table in Markdown; return the accuracy."""
     print(f"| recording (true preset) | {' | '.join(CLASSES)} | right |")
     print("|---" * (len(CLASSES) + 2) + "|")
     right = total = 0
@@ -186,7 +186,7 @@ def print_confusion(table: dict[str, Counter[str]]) -> float:
 
 
 def fit(data: Path) -> None:
-    """Fit on the half that is not reported, classes weighing the same; print the constants."""
+    """Fit on the other half with balanced classes; print the constants."""
     from sklearn.linear_model import LogisticRegression
 
     router = build_router()

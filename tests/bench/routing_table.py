@@ -1,4 +1,4 @@
-"""The share of recordings whose preset the sound alone gives, by kind of recording."""
+"""Accuracy of the preset chosen from the sound alone, by kind of recording."""
 
 from __future__ import annotations
 

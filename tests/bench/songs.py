@@ -1,9 +1,9 @@
 """Chords, beats, metre and key of twenty rendered POP909 songs.
 
-The songs share none with those on which constants were chosen (:mod:`tests.bench.pop909`), nor
-with those that the beat network was trained on. Notes, which keys and librosa's downbeats rest on,
-are Basic Pitch's. The metre is right where the signature counts as many beats a bar as most bars
-of the labels have.
+The songs are disjoint from those on which constants were chosen (:mod:`tests.bench.pop909`) and
+from those that the beat network was trained on. Keys and librosa's downbeats are estimated from the
+notes of Basic Pitch. A metre is right if its number of beats in a bar is that of most annotated
+bars.
 
     python -m tests.bench.songs 703 708    other songs, by their number in the archive
 """
@@ -101,7 +101,7 @@ def score_chords(song: Song, chords: Sequence[ChordSegment]) -> dict[str, float]
 
 
 def score_key(song: Song, key: Key) -> float:
-    """Return MIREX's weighted score: 1 for the key, less for its relatives."""
+    """Return MIREX's weighted score: 1 for the right key, less for related ones."""
     found = f"{_NAMES[pitch_class(key.tonic)]} {key.mode}"
     return float(mir_eval.key.weighted_score(f"{_NAMES[song.tonic]} {song.mode}", found))
 

@@ -1,6 +1,7 @@
-"""Seconds a second of audio, by stage, and seconds a page.
+"""Real-time factors by stage, and seconds per page.
 
-The whole path, decoding to files, with the default models, after a first request that loads them.
+The whole path from decoding to files is measured with the default models, after a first request
+that loads them.
 """
 
 from __future__ import annotations
@@ -77,14 +78,14 @@ def _measure(
 
 
 def _hear(transcription: Transcription) -> float:
-    """Return the seconds that writing every file takes."""
+    """Return the seconds taken to write every file."""
     start_s = time.perf_counter()
     render(transcription, RenderOptions(), _ignore)
     return time.perf_counter() - start_s
 
 
 def _engrave(transcription: Transcription) -> float:
-    """Return the seconds a page that engraving and drawing take."""
+    """Return the seconds per page taken to engrave and draw."""
     options = RenderOptions()
     score = arrange(quantize(transcription, options.title), options.view)
     musicxml = encode_musicxml(score)

@@ -1,4 +1,4 @@
-"""Measured figures beside their targets."""
+"""Measured figures and their targets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A figure; ``target`` is its lower bound, or its upper one where ``at_most``."""
+    """A figure; ``target`` is a lower bound, or an upper one if ``at_most``."""
 
     what: str
     measured: float
@@ -17,14 +17,14 @@ class Row:
 
     @property
     def met(self) -> bool:
-        """Whether the target is met; true where there is none."""
+        """Whether the target is met; true if there is none."""
         if self.target is None:
             return True
         return self.measured <= self.target if self.at_most else self.measured >= self.target
 
     @property
     def cells(self) -> tuple[str, str, str, str]:
-        """What is measured, the figure, the target and the verdict."""
+        """The cells: what is measured, the figure, the target and the verdict."""
         if self.target is None:
             return self.what, f"{self.measured:.3f}", "", ""
         bound = f"{'<=' if self.at_most else '>='} {self.target:g}"
@@ -32,7 +32,7 @@ class Row:
 
 
 def format_table(title: str, rows: Iterable[Row]) -> str:
-    """Return a Markdown table that is also readable as it stands."""
+    """Return a Markdown table that is also readable as plain text."""
     cells = [("", "measured", "target", ""), *(row.cells for row in rows)]
     widths = [max(3, *(len(row[column]) for row in cells)) for column in range(4)]
     lines = [

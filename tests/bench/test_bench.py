@@ -1,4 +1,4 @@
-"""The bench itself: it runs without recordings, and tells a missed target."""
+"""The bench runs without recordings and reports a missed target."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.factories import build_scale, perform
 
 @pytest.fixture(autouse=True)
 def threads() -> Iterator[None]:
-    """The bench takes every core; the tests after it should not."""
+    """Restore torch's number of threads, which the bench sets to all cores."""
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
@@ -84,7 +84,7 @@ def test_written_pitches_are_judged_as_intervals() -> None:
 
 
 def build_waltz(**changed: object) -> WrittenScore:
-    """Eight quarters in E flat major in 3/4, four on either staff, but for what is changed."""
+    """Eight quarters in E flat major in 3/4, four on each staff, with fields changed."""
     notes = [
         WrittenNote(k, k + 1, 63, staff=1 + k // 4, voice=1, spelling="Eb" if k else "D#")
         for k in range(8)
@@ -129,7 +129,7 @@ def test_pieces_to_tune_on_are_none_of_those_reported(data_dir: Path) -> None:
 
 def test_a_piece_has_its_repeats_and_its_beats(data_dir: Path) -> None:
     piece = asap.load_piece(data_dir / notation.ARCHIVE, "Beethoven/Piano_Sonatas/11-3")
-    assert len(piece.truth.notes) == 1933  # as many as in midi_score.mid, where all is played out
+    assert len(piece.truth.notes) == 1933  # as many as in midi_score.mid, which has every repeat
     assert set(piece.downbeats_s) < set(piece.beats_s)
     assert piece.truth.time_at(piece.truth.notes.onsets).tolist() == [[3, 4]] * 1933
     figures = notation.compare(piece.truth, piece.truth)

@@ -25,14 +25,14 @@ def build(notes: Sequence[Note]) -> ScoreNotes:
 
 
 def build_line(lengths: Sequence[float], pitches: Sequence[int] | None = None) -> ScoreNotes:
-    """Notes one after another, rising where no pitches are given."""
+    """Consecutive notes, rising where no pitches are given."""
     onsets = np.cumsum([0.0, *lengths])[:-1]
     pitches = pitches or range(60, 60 + len(lengths))
     return build([(float(on), n, p) for on, n, p in zip(onsets, lengths, pitches, strict=True)])
 
 
 def stretch(notes: ScoreNotes, factor: float, start: float = 0.0) -> ScoreNotes:
-    """The same with values after ``start`` multiplied."""
+    """The same notes with values after ``start`` multiplied."""
 
     def move(times: np.ndarray) -> np.ndarray:
         return np.where(times > start, start + factor * (times - start), times)
@@ -47,7 +47,7 @@ CHORALE = build(
         (2 + 1 / 3, 1 / 3, 65), (2 + 2 / 3, 1 / 3, 67), (3, 1, 60), (3, 1.5, 48),
     ]
 )  # fmt: skip
-"""Chords, triplets, a grace note, notes that last into others, one whose offset meets no onset."""
+"""Chords, triplets, a grace note, overlapping notes, and an offset where no note begins."""
 
 
 def test_a_score_against_itself_has_no_errors() -> None:
@@ -103,7 +103,7 @@ def test_the_cost_is_the_least_of_all_ways() -> None:
 
 
 def _least_cost(true_onsets: np.ndarray, onsets: np.ndarray) -> int:
-    """The definition, read out: try every scale for every interval."""
+    """The definition, computed by trying every scale for every interval."""
     true_intervals, intervals = np.diff(true_onsets), np.diff(onsets)
     scales = [float(scale) for scale in muster._scales()]
 
@@ -112,7 +112,7 @@ def _least_cost(true_onsets: np.ndarray, onsets: np.ndarray) -> int:
         if i == len(intervals):
             return 0
         fitting = {s for s in scales if abs(true_intervals[i] - s * intervals[i]) < 0.01}
-        # a scale that does not fit is no better than the one in force
+        # a scale that does not fit is no better than the current one
         return min((s != scale) + (s not in fitting) + least(i + 1, s) for s in {scale, *fitting})
 
     return least(0, 1.0)

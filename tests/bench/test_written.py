@@ -31,7 +31,7 @@ def build_note(
 
 
 def build_bar(step: str, *around: str) -> str:
-    """A bar of one half note, with what ``around`` puts before it."""
+    """A bar of one half note, with ``around`` before it."""
     return f"<measure>{''.join(around)}{build_note(step, 4)}</measure>"
 
 
@@ -52,7 +52,7 @@ def repeat(direction: str) -> str:
 
 
 def ending(number: str, kind: str) -> str:
-    """A bracket's begin or end."""
+    """The begin or end of an ending's bracket."""
     return f'<barline><ending number="{number}" type="{kind}"/></barline>'
 
 

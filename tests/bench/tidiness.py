@@ -1,7 +1,7 @@
-"""How readable the rhythm of a page is: bars without hair-splitting.
+"""How readable the rhythm of a page is.
 
-A tidy bar holds no note shorter than a 16th, and at most one tie begins in it; in a spotless one at
-most one tie begins or ends. Bars of rests count for nothing.
+A tidy bar has no note shorter than a 16th, and at most one tie begins in it. In a spotless bar, at
+most one tie begins or ends. Bars of rests are not counted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SHORTEST_QUARTERS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class BarCount:
-    """What a bar holds."""
+    """Numbers of short notes and ties in a bar."""
 
     short_notes: int
     ties_begun: int
@@ -23,12 +23,12 @@ class BarCount:
 
     @property
     def is_tidy(self) -> bool:
-        """See the module."""
+        """Whether the bar is tidy, as the module defines it."""
         return not self.short_notes and self.ties_begun <= 1
 
     @property
     def is_spotless(self) -> bool:
-        """See the module."""
+        """Whether the bar is spotless, as the module defines it."""
         return not self.short_notes and self.ties_begun + self.ties_ended <= 1
 
 

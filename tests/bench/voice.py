@@ -1,10 +1,11 @@
 """The voice preset's tagger and its peers on sung melodies.
 
-The costs of notes were chosen on the first half of the clips by number, which keeps takes of one
-singer together; the second half is reported by itself too. Labels are fractional MIDI numbers,
-about 0.2 semitones sharp of what pitch trackers hear: the first row compares the pitch as sung.
-Whole semitones lose up to half a semitone more against such labels, which is no fault of a score;
-the row "whole semitones" therefore compares intervals in the singer's own tuning.
+The costs of notes were chosen on the first half of the clips, by number, which keeps the takes of
+one singer together; the second half is also reported separately. Labels are fractional MIDI
+numbers, about 0.2 semitones sharp of what pitch trackers hear; the first row compares the pitch as
+sung. Rounding to whole semitones adds up to half a semitone of deviation from such labels, which is
+no error of a score; the row "whole semitones" therefore compares intervals in the singer's own
+tuning.
 """
 
 from __future__ import annotations
@@ -86,14 +87,14 @@ def run(data: Path, cache: Path) -> Iterator[Row]:
 
 
 def as_written(notes: Sequence[NoteEvent]) -> NoteArray:
-    """Return notes at their whole MIDI numbers."""
+    """Return the notes with pitches rounded to MIDI numbers."""
     rows = [(n.onset_s, n.offset_s, float(n.pitch)) for n in notes]
     return np.array(rows, dtype=float).reshape(-1, 3)
 
 
 def score_written(labels: NoteArray, notes: NoteArray) -> Score:
-    """Compare whole pitches as intervals: labels rounded in the singer's own tuning (the circular
-    mean of their fractions), the best of the three transpositions that the rounding leaves open."""
+    """Compare rounded pitches as intervals: labels are rounded in the singer's own tuning (the
+    circular mean of their fractions), and the best of the three possible transpositions counts."""
     fractions = np.exp(2j * np.pi * labels[:, 2])
     tuning = float(np.angle((fractions * (labels[:, 1] - labels[:, 0])).sum())) / (2 * np.pi)
     rounded = labels.copy()
@@ -107,7 +108,7 @@ def _tidiness(
     tagged: Sequence[list[NoteEvent]],
     stages: StageSet,
 ) -> Iterator[Row]:
-    """Write the melodies down, and look how readable their bars are; even clips were tuned on."""
+    """Measure how readable the bars of the written melodies are; even clips were tuned on."""
     bars = [
         list(count_bars(write_melody(notes, clip.duration_s, stages)))
         for notes, (clip, _) in zip(tagged, clips, strict=True)
@@ -156,7 +157,7 @@ def _read(path: Path) -> Waveform:
 
 
 def _segment(detector: SwiftF0, clip: Waveform) -> NoteArray:
-    """The library's own segmentation, notes over 50 ms."""
+    """The library's own segmentation, with notes of at least 50 ms."""
     notes = segment_notes(detector.detect(clip.mono(), clip.sample_rate_hz))
     rows = [(n.start, n.end, frequency_to_pitch(n.pitch_hz)) for n in notes]
     return np.array([row for row in rows if row[1] - row[0] > 0.05], dtype=float).reshape(-1, 3)

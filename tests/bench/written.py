@@ -1,8 +1,8 @@
-"""What is written in a MusicXML file, as arrays.
+"""The contents of a MusicXML file as arrays.
 
-Repeats and endings are played out, as are a da capo and a dal segno up to the fine, these without
-repeats. Ties are joined, grace notes have no length and the onset of what follows
-them in their voice, cue notes are left out. Staves count from the top through all parts.
+Repeats and endings are played out; so are a da capo and a dal segno up to the fine, without
+repeats. Ties are joined. A grace note has no length, and the onset of the note that follows it in
+its voice. Cue notes are left out. Staves are counted from the top through all parts.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class WrittenScore:
     keys : list of (float, int)
         Onset in quarters and sharps (flats are negative) of each key signature of the top staff.
     bars : np.ndarray, shape (B,)
-        Onsets of bars in quarters, as they are played.
+        Onsets of bars in quarters, in the order of playing.
     """
 
     notes: ScoreNotes
@@ -68,7 +68,7 @@ def _in_force(starts: list[float], onsets: NDArray[np.float64]) -> NDArray[np.in
 
 @dataclass(slots=True)
 class WrittenNote:
-    """A note head, or several that are tied."""
+    """A note head, or several tied ones."""
 
     onset: float
     offset: float
@@ -84,7 +84,7 @@ def build_written_score(
     keys: list[tuple[float, int]],
     bars: list[float],
 ) -> WrittenScore:
-    """Put notes in order and into arrays."""
+    """Sort notes and convert them to arrays."""
     notes = sorted(notes, key=lambda n: (round(n.onset, 3), n.staff, n.voice, n.pitch))
     return WrittenScore(
         notes=ScoreNotes(
@@ -113,7 +113,7 @@ def read_musicxml_notes(data: bytes) -> WrittenScore:
 
 
 def parse_musicxml(data: bytes) -> MusicXml:
-    """Read a partwise MusicXML file, compressed or not, as it stands.
+    """Read a partwise MusicXML file, compressed or not, without playing repeats out.
 
     Raises
     ------
@@ -128,7 +128,7 @@ def parse_musicxml(data: bytes) -> MusicXml:
 
 @dataclass(frozen=True, slots=True)
 class MusicXml:
-    """A score as it stands, its repeats not yet played."""
+    """A score before its repeats are played out."""
 
     parts: list[_Part]
 
@@ -143,7 +143,7 @@ class MusicXml:
         return max((part.measures for part in self.parts), key=len, default=[])
 
     def play(self, skipped: Collection[int] = ()) -> WrittenScore:
-        """Play repeats and jumps out, but for the repeat signs of the measures ``skipped``."""
+        """Play out repeats and jumps, except for the repeat signs of the measures ``skipped``."""
         measures = self._leading
         lengths = [
             max(part.measures[i].length for part in self.parts if i < len(part.measures))
@@ -158,7 +158,8 @@ class MusicXml:
             staves_before += part.staves
         times: list[tuple[float, int, int]] = []
         keys: list[tuple[float, int]] = []
-        for i, start in zip(order, bars, strict=True):  # after a jump back, what was in force there
+        # After a jump back, the signatures in force there hold again.
+        for i, start in zip(order, bars, strict=True):
             time, key = measures[i].time, measures[i].key
             if time is not None and (not times or times[-1][1:] != time):
                 times.append((start, *time))
@@ -188,13 +189,13 @@ class _Measure:
     key: int | None = None
     forward: bool = False
     backward: int = 0
-    """How many times what ends here is played; 0 where nothing is repeated."""
+    """Number of times that the passage ending here is played; 0 if it is not repeated."""
     ending_starts: tuple[int, ...] = ()
     ending_stops: bool = False
     segno: bool = False
     fine: bool = False
     jump: str = ""
-    """``dacapo`` or ``dalsegno``, at its end."""
+    """``dacapo`` or ``dalsegno``, at the end of the measure."""
 
 
 @dataclass(slots=True)
@@ -213,7 +214,7 @@ class _Part:
 
 @dataclass(slots=True)
 class _State:
-    """What lasts from measure to measure."""
+    """State carried from measure to measure."""
 
     divisions: float = 1.0
     staves: int = 1
@@ -246,7 +247,7 @@ def _read_measure(element: ElementTree.Element, state: _State) -> _Measure:
                 notes_end = max(notes_end, chord_onset + duration)
     end = max(end, cursor)
     first_voice_end = first_voice_end or cursor
-    # beyond the metre, rests and gaps of further voices say nothing: MuseScore writes wrong ones
+    # ignored beyond the metre's length: MuseScore writes wrong rests and gaps for further voices
     nominal = 4.0 * state.time[0] / state.time[1] if state.time else end
     measure.length = max(notes_end, first_voice_end, min(end, nominal))
     measure.time, measure.key = state.time, state.key
@@ -326,7 +327,7 @@ def _play_order(measures: list[_Measure], skipped: Collection[int]) -> list[int]
             and _sign_after(measures, i) in skipped
             and _another_follows(measures, endings, i)
         ):
-            turn = max(turn, *endings[i]) + 1  # for the ending to come
+            turn = max(turn, *endings[i]) + 1  # for the next ending
         if endings[i] and turn not in endings[i]:
             i += 1
             continue
@@ -371,7 +372,7 @@ def _sign_after(measures: list[_Measure], i: int) -> int:
 
 
 def _count_turns(measures: list[_Measure], endings: list[tuple[int, ...]], i: int) -> int:
-    """Return how many times what ends with measure ``i`` is played."""
+    """Return the number of times that the passage ending with measure ``i`` is played."""
     if not endings[i]:
         return measures[i].backward
     if i + 1 < len(endings) and endings[i + 1]:
@@ -394,7 +395,7 @@ def _endings(measures: list[_Measure]) -> list[tuple[int, ...]]:
 def _play(
     part: _Part, order: list[int], bars: list[float], staves_before: int
 ) -> list[WrittenNote]:
-    """Return a part's notes where they are played, ties joined."""
+    """Return a part's notes in the order of playing, with ties joined."""
     notes: list[WrittenNote] = []
     open_notes: defaultdict[int, list[WrittenNote]] = defaultdict(list)
     for i, start in zip(order, bars, strict=True):

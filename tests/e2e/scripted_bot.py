@@ -1,4 +1,4 @@
-"""A tiny aiogram bot that does on demand each thing that a chat page has to show."""
+"""A small aiogram bot that produces, on command, everything the chat page must show."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ from aiogram.types import (
 from bot.localchat.server import LocalChat
 
 go_on = asyncio.Event()
-"""Set by a test that has seen what ``/vanish`` or the button "Slow" shows in between."""
+"""Set by a test once it has seen the intermediate state of ``/vanish`` or the button "Slow"."""
 
 HOSTILE = "<img src=x onerror=\"document.title='stolen'\"><script>document.title='stolen'</script>"
 
 
 def build_png(width_px: int, height_px: int, shade: int = 255) -> bytes:
-    """A grey PNG with five dark lines across it, such as a very empty page of music."""
+    """A grey PNG with groups of five dark lines, like an empty page of music."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         body = name + data

@@ -42,7 +42,7 @@ class Stack:
         self._bot: asyncio.subprocess.Process | None = None
 
     async def start_service(self) -> None:
-        """Start the service and wait until it says that it serves."""
+        """Start the service and wait until its health check says that it serves."""
         self._service = await self._start(
             "service",
             ["inference_service", "serve"],
@@ -76,12 +76,12 @@ class Stack:
         self.page_url = line
 
     def kill_service(self) -> None:
-        """SIGKILL: what running out of memory looks like."""
+        """Send SIGKILL, as the kernel does when memory runs out."""
         assert self._service is not None
         self._service.send_signal(signal.SIGKILL)
 
     async def stop(self) -> None:
-        """SIGTERM to both, the bot first."""
+        """Send SIGTERM to both, the bot first, and wait for them."""
         for process in (self._bot, self._service):
             if process is not None and process.returncode is None:
                 process.send_signal(signal.SIGTERM)
@@ -116,7 +116,7 @@ class Stack:
 
 
 async def open_chat(context: BrowserContext, stack: Stack, **viewport: int) -> Page:
-    """The chat page, ready."""
+    """Open the chat page and wait until it is ready."""
     page = await context.new_page()
     if viewport:
         await page.set_viewport_size(viewport)  # type: ignore[arg-type]

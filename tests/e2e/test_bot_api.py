@@ -40,7 +40,7 @@ PERSON = 1
 
 
 class PageClient:
-    """What the page does, without a browser."""
+    """The requests of the chat page, sent without a browser."""
 
     def __init__(self, chat: LocalChat, http: ClientSession) -> None:
         self.chat = chat
@@ -107,7 +107,7 @@ def polls(monkeypatch: pytest.MonkeyPatch) -> asyncio.Semaphore:
 
 
 async def refused(call: Awaitable[Any]) -> str:
-    """The description with which Telegram's stand-in refuses a call."""
+    """The description in the local Bot API's refusal of a call."""
     with pytest.raises(TelegramBadRequest) as caught:
         await call
     return caught.value.message

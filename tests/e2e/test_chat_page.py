@@ -210,7 +210,7 @@ async def test_an_album_of_music_is_heard_and_saved(
     tracks = album.locator(".audio")
     await expect(tracks.locator("b")).to_have_text(["Песня (karaoke)", "Песня (a cappella)"])
     await expect(tracks.locator(".time")).to_have_text(["0:02", "0:02"])
-    for place in (0, 1):  # what plays stops when another begins
+    for place in (0, 1):  # a sound stops when another begins
         await tracks.nth(place).get_by_role("button", name="Play").click()
         await expect(tracks.nth(place).get_by_role("button", name="Pause")).to_be_visible()
         await expect(album.get_by_role("button", name="Pause")).to_have_count(1)

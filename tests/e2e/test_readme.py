@@ -1,8 +1,8 @@
-"""The commands that the README tells people to run, run.
+"""The commands in the README work.
 
-Each line of its shell blocks must be one that this file knows; the models are the tests' small
-ones, but the programs are the real ones. Docker's lines need an engine: their files are linted by
-``make check``, and here only found.
+Every line of its shell blocks must be of a kind that this file knows. The programs are the real
+ones, with the tests' small models. The Docker commands are not run, as they need an engine: only
+the files that they name must exist, and ``make check`` lints those.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ SERVER = "localhost:50051"
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Small models, ports and folders of our own, and nothing of the developer's."""
+    """Small models, our own ports and folders, and none of the developer's settings."""
     folder = tmp_path_factory.mktemp("service")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("BOT_", "NOTABOT_"))}
     return inherited | {
@@ -58,7 +58,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def service(environment: dict[str, str]) -> Iterator[str]:
-    """``notabot serve``, as the README has it; its address."""
+    """Run ``notabot serve`` as in the README; yield its address."""
     address = environment["NOTABOT_SERVER_LISTEN"]
     assert ["serve"] in NOTABOT
     command = [sys.executable, "-m", "inference_service", "serve"]
@@ -89,7 +89,7 @@ def test_the_command_line(
         address = request.getfixturevalue("service")
         line = [address if word == SERVER else word for word in line]
     if line[:2] == ["models", "use"]:
-        line[2:4] = ["voice", "autocorrelation"]  # the small models have another catalogue
+        line[2:4] = ["voice", "autocorrelation"]  # the small models have other names
     command = [sys.executable, "-m", "inference_service", *line]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stderr.decode()
@@ -146,7 +146,7 @@ def _free_port() -> int:
 
 
 def _wait_for_port(address: str, limit_s: float = 30.0) -> None:
-    """Wait until something listens; raise the last refusal after the limit."""
+    """Wait until something listens; after the limit, raise the last refusal."""
     host, _, port = address.rpartition(":")
     end_s = time.monotonic() + limit_s
     while True:

@@ -1,7 +1,7 @@
-"""The whole path: a clip on the chat page, the real bot, the real service, a score in the chat.
+"""The whole path: a clip dropped on the chat page comes back from the real service as a score.
 
-Both run as an operator starts them, ``notabot serve`` and ``python -m bot`` without a token, each
-in a process of its own.
+The service and the bot run in processes of their own, as an operator starts them: ``notabot serve``
+and ``python -m bot`` without a token.
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 
 @pytest.fixture(scope="module")
 def melody() -> bytes:
-    """Eight sung seconds of Ode to Joy in OGG/Opus."""
+    """Eight seconds of Ode to Joy, sung, in OGG/Opus."""
     return encode_audio(sing(build_scale(MELODY, note_s=0.5)).samples, "ogg-opus")
 
 
 @pytest.fixture(scope="module")
 def long_melody() -> bytes:
-    """Two minutes of it, which keep the service busy for a while."""
+    """Two minutes of the melody, which keep the service busy for a while."""
     return encode_audio(sing(build_scale(MELODY * 16, note_s=0.5)).samples, "ogg-opus")
 
 
 async def await_scores(page: Page, count: int, stack: Stack) -> None:
-    """Wait until the chat shows so many scores; on failure tell what the service said."""
+    """Wait until the chat shows ``count`` scores; a failure quotes the log of the service."""
     try:
         await expect(scores(page)).to_have_count(count, timeout=RESULT_MS)
     except AssertionError as error:
@@ -71,7 +71,7 @@ async def await_scores(page: Page, count: int, stack: Stack) -> None:
 
 
 async def ask_status(page: Page) -> str:
-    """What the bot answers to an administrator's ``/status``."""
+    """The bot's answer to an administrator's ``/status``."""
     answers = page.locator("#messages .text", has_text="Queue:")
     count = await answers.count()
     await say(page, "/status")
@@ -80,7 +80,7 @@ async def ask_status(page: Page) -> str:
 
 
 async def fetch(page: Page, source: str) -> bytes:
-    """Download what a link or a picture of the page points to."""
+    """Download the target of a link or a picture on the page."""
     response = await page.request.get(source if "://" in source else page.url.rstrip("/") + source)
     assert response.ok
     return await response.body()
@@ -142,7 +142,7 @@ async def test_a_dropped_clip_comes_back_as_score_files_and_caption(
     assert {"score.pdf", "score.mid", "performance.mid", "score.musicxml"} <= set(files)
     assert files["score.pdf"].startswith(b"%PDF")
     assert b"<score-partwise" in files["score.musicxml"]
-    # The clip holds each note once, as a voice does; what is written down is what sounds.
+    # The clip has one voice, so the performed and the written pitches are the same.
     assert pitches_of(files["performance.mid"]) == list(MELODY)
 
 
@@ -164,7 +164,7 @@ async def test_buttons_show_the_score_another_way(
     moved = pitches_of((await files_of(files))["score.mid"])
     assert {pitch + 1 for pitch in MELODY} <= set(moved)
     await screenshot(page, "real-5-transposed-phone")
-    # A lone voice has no chords, so nothing is offered about them.
+    # A lone voice has no chords, so there is no button for them.
     await expect(page.get_by_role("button", name="Chords as text")).to_have_count(0)
 
 
@@ -204,7 +204,7 @@ async def test_the_music_goes_on(
     another = page.get_by_role("button", name="Another one")
     await expect(another).to_have_count(1, timeout=RESULT_MS)
     await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
-    # The page was transposed, and so is what follows.
+    # The page was transposed, and so is its continuation.
     first = await files_of(messages(page).filter(has=page.locator(".file")).last)
     given = pitches_of(first["continuation.mid"])
     assert 65 in given
@@ -256,7 +256,7 @@ async def test_an_administrator_sees_what_others_do_not(
     await page.get_by_text("User", exact=True).click()
     await page.get_by_text("Русский").click()
     await page.keyboard.press("Escape")
-    # For others such a command is one that never was.
+    # To anybody else the command is unknown.
     await say(page, "/models")
     await expect(messages(page)).to_have_count(2)
     await say(page, "/modelz")
@@ -289,7 +289,7 @@ async def test_cancelling_stops_the_work(
     await page.get_by_role("button", name="Cancel").click()
     await expect(messages(page).last).to_contain_text("Cancelled.")
     await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
-    # What the worker has in hand it may finish: one stage of one model, not the whole request.
+    # A cancelled request may finish its current stage, but no more.
     async with asyncio.timeout(STAGE_S):
         while "idle" not in await ask_status(page):
             await page.wait_for_timeout(1000)
@@ -304,7 +304,7 @@ async def test_a_killed_service_is_noticed_and_the_next_request_works(
 ) -> None:
     page = await open_chat(context, stack)
     await drop(page, "#chat", "long.ogg", "audio/ogg", long_melody)
-    # A percentage is there only once the work has begun.
+    # A percentage is shown only once work has begun.
     await expect(messages(page).last).to_contain_text("%", timeout=RESULT_MS)
     stack.kill_service()
     killed_s = time.monotonic()
