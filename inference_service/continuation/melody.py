@@ -31,7 +31,7 @@ BACK: Final = {"back1": 1, "back2": 2, "back4": 4, "back8": 8}
 MANNERS: Final = ("again", "higher", "lower", "inverted")
 _FARTHEST: Final = 4
 _ALIKE: Final = 0.75
-"""Share of notes in which a bar must agree with a copy to be written as one."""
+"""Share of notes in which a bar must agree with a copy to be written as one. Set by hand."""
 
 _LONG: Final = 2 * TICKS
 _USUAL_PITCH: Final = 67

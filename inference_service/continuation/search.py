@@ -43,7 +43,7 @@ from inference_service.continuation.styles import Language, StyleModel
 from inference_service.progress import Report
 
 DIFFERENT: Final = 0.25
-"""Share of bars in which an alternative must differ from all before it."""
+"""Share of bars in which an alternative must differ from all before it. Set by hand."""
 
 CODONS_PER_BAR: Final = 24
 TEMPERATURE: Final = 1.6

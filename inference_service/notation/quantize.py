@@ -44,7 +44,7 @@ from inference_service.music.programs import SINGERS
 from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePart, TimeChange
 
 ATTACK_S: Final = 0.04
-"""Notes that begin no later than this after the first of an attack belong to it."""
+"""Notes that begin no later than this after the first of an attack belong to it. Set by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ GRACE_REACH_S: Final = 0.2
 """A run of n grace notes begins at most n times this before its note. Set by hand; not fitted."""
 
 MIN_PLACE_S: Final = 0.07
-"""Finest grid, in seconds. Faster notes are ornaments rather than rhythm."""
+"""Finest grid, in seconds. Faster notes are ornaments rather than rhythm. Set by hand."""
 
 _MOST_ACCIDENTALS: Final = 7
 

@@ -17,6 +17,7 @@ Indices = NDArray[np.int64]
 
 GAP_S: Final = 0.03
 SPAN_S: Final = 0.045
+"""Set by hand; the networks were trained on attacks of these limits."""
 NOTE_FEATURES: Final = 24
 ATTACK_FEATURES: Final = 28
 
