@@ -15,6 +15,7 @@ import numpy as np
 from inference_service.audio.denoise import Unchanged
 from inference_service.audio.waveform import Samples, Waveform, mix
 from inference_service.engine.catalog import Catalog, ModelEntry
+from inference_service.harmony.as_sung import AsSung
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import (
     Beat,
@@ -184,6 +185,7 @@ _STAGES: Final[dict[str, Component]] = {
     "mid-side": MidSideSeparator(),
     "autocorrelation": AutocorrelationTagger(),
     "autocorrelation-coarse": AutocorrelationTagger(window_s=0.06),
+    "as-sung": AsSung(),
     "no-chords": NoChordEstimator(),
     "steady": SteadyBeatEstimator(),
     "no-rhythm": NoRhythmReader(),
@@ -205,6 +207,7 @@ def build_tiny_catalog() -> Catalog:
                 Task.DENOISING: ("no-denoising",),
                 Task.SEPARATION: ("mid-side",),
                 **dict.fromkeys(_TAGGING, ("autocorrelation",)),
+                Task.PITCH: ("as-sung",),
                 Task.CHORDS: ("no-chords",),
                 Task.BEATS: ("steady",),
                 Task.RHYTHM: ("no-rhythm",),
@@ -216,6 +219,7 @@ def build_tiny_catalog() -> Catalog:
             _entry("mid-side", Task.SEPARATION),
             _entry("autocorrelation", *_TAGGING),
             _entry("autocorrelation-coarse", *_TAGGING),
+            _entry("as-sung", Task.PITCH),
             _entry("no-chords", Task.CHORDS),
             _entry("steady", Task.BEATS),
             _entry("no-rhythm", Task.RHYTHM),

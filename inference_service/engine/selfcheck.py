@@ -23,6 +23,7 @@ from inference_service.pipeline.stages import (
     Denoiser,
     EnsembleTagger,
     KeyEstimator,
+    PitchDecoder,
     RhythmReader,
     Separator,
     Tagger,
@@ -87,6 +88,8 @@ def check_component(task: Task, stage: Component) -> None:
         _check_notes([note for part in parts if not part.is_drum for note in part.notes])
     elif task in (Task.VOICE, Task.PIANO):
         _check_notes(cast(Tagger, stage).tag(signal, 0.0, ignore))
+    elif task is Task.PITCH:
+        _check_notes(cast(PitchDecoder, stage).decode(NOTES, None))
     elif task is Task.CHORDS:
         _check_chords(cast(ChordEstimator, stage).estimate(signal, ignore))
     elif task is Task.BEATS:

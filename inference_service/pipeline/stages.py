@@ -25,6 +25,7 @@ class Task(StrEnum):
     DENOISING = "denoising"
     SEPARATION = "separation"
     VOICE = "voice"
+    PITCH = "pitch"
     PIANO = "piano"
     SONG = "song"
     CHORDS = "chords"
@@ -70,6 +71,18 @@ class EnsembleTagger(Protocol):
         """Return the parts that have notes, from one or more simultaneous stems.
 
         A part of singers has the id ``"voice"``.
+        """
+        ...
+
+
+class PitchDecoder(Protocol):
+    """Decides which pitches a singer meant."""
+
+    def decode(self, notes: Sequence[NoteEvent], key: Key | None) -> list[NoteEvent]:
+        """Return the notes of one voice, sorted, with the pitches to write.
+
+        Times, and the pitches that were heard, stay as they are. Without a ``key`` it is decided
+        together with the pitches.
         """
         ...
 
@@ -129,6 +142,7 @@ Component = (
     | Separator
     | Tagger
     | EnsembleTagger
+    | PitchDecoder
     | ChordEstimator
     | BeatEstimator
     | RhythmReader
@@ -147,6 +161,7 @@ class StageSet:
     denoising: Denoiser
     separation: Separator
     voice: Tagger
+    pitch: PitchDecoder
     piano: Tagger
     song: EnsembleTagger
     chords: ChordEstimator

@@ -5,18 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from inference_service.audio.decode import AudioLimits, decode
 from inference_service.audio.tuning import estimate_tuning
 from inference_service.audio.waveform import Waveform
-from inference_service.music.events import NO_CHORD, ChordSegment, NoteEvent, Part, Transcription
+from inference_service.music.events import (
+    NO_CHORD,
+    ChordSegment,
+    Key,
+    NoteEvent,
+    Part,
+    Transcription,
+)
 from inference_service.music.programs import PIANO, VOICE
 from inference_service.pipeline.bleed import remove_bleed, remove_residue
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.stems import OnStems, forget
 from inference_service.progress import Progress, Report, Stage
+
+VOCALS: Final = "vocals"
 
 
 @dataclass
@@ -93,6 +103,8 @@ def transcribe(
             used.append(Task.BEATS)
     with clock.stage(Stage.KEY):
         key = stages.key.estimate(notes, chords)
+        if preset is Preset.SONG:  # the singer's pitches follow from the band's key
+            parts = [_settle(part, key, stages) if part.id == VOCALS else part for part in parts]
 
     heard = Transcription(
         duration_s=waveform.duration_s,
@@ -122,7 +134,8 @@ def _hear_parts(
     if preset is Preset.VOICE:
         with clock.stage(Stage.TAGGING) as report:
             notes = stages.voice.tag(stages.denoising.clean(waveform), tuning_cents, report)
-        return [_vocals(notes)], [Task.DENOISING, Task.VOICE]
+        sung = _settle(_vocals(notes), None, stages)
+        return [sung], [Task.DENOISING, Task.VOICE, Task.PITCH]
     if preset is Preset.PIANO:
         with clock.stage(Stage.TAGGING) as report:
             notes = stages.piano.tag(stages.denoising.clean(waveform), tuning_cents, report)
@@ -146,9 +159,15 @@ def _hear_parts(
     return [part for part in parts if part.notes] or parts[:1], [
         Task.SEPARATION,
         Task.VOICE,
+        Task.PITCH,
         Task.SONG,
     ]
 
 
 def _vocals(notes: list[NoteEvent]) -> Part:
-    return Part("vocals", "Vocals", tuple(notes), VOICE)
+    return Part(VOCALS, "Vocals", tuple(notes), VOICE)
+
+
+def _settle(part: Part, key: Key | None, stages: StageSet) -> Part:
+    """Return a singer's part at the pitches that were meant."""
+    return replace(part, notes=tuple(stages.pitch.decode(part.notes, key)))

@@ -27,6 +27,7 @@ from swift_f0 import PitchResult, SwiftF0, concat, segment_notes
 from inference_service.audio.waveform import Waveform
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent
+from inference_service.music.intonation import local_tuning
 from inference_service.music.pitch import frequency_to_pitch
 from inference_service.progress import Report
 from inference_service.settings import ModelSettings
@@ -36,8 +37,6 @@ PITCH_HOLD_MS: Final = 120.0
 ONSET_DELAY_S: Final = 0.015
 CHUNK_S: Final = 10.0
 LOUD_VELOCITY: Final = 108
-TUNING_REACH_S: Final = 16.0
-TUNING_PRIOR_S: Final = 2.0
 
 
 class SwiftF0Tagger:
@@ -113,7 +112,7 @@ def to_events(
     """
     if not len(onsets_s):
         return []
-    pitches = np.rint(sung - _local_tuning(onsets_s, offsets_s, sung, tuning_cents))
+    pitches = np.rint(sung - local_tuning(onsets_s, offsets_s, sung, tuning_cents))
     velocities = _velocities(onsets_s, offsets_s, contour)
     return [
         NoteEvent(
@@ -128,26 +127,6 @@ def to_events(
         )
         if onset_s < duration_s
     ]
-
-
-def _local_tuning(
-    onsets_s: NDArray[np.float64],
-    offsets_s: NDArray[np.float64],
-    sung: NDArray[np.float64],
-    tuning_cents: float,
-) -> NDArray[np.float64]:
-    """Return the local tuning around each note in semitones, within 0.5 of the recording's.
-
-    It is the circular mean of the fractional pitches nearby, weighted by duration and nearness. The
-    tuning of the recording is a prior with the weight of :data:`TUNING_PRIOR_S` seconds.
-    """
-    prior = tuning_cents / 100
-    phasors = np.exp(2j * np.pi * (sung - prior))
-    middles_s = (onsets_s + offsets_s) / 2
-    nearness = np.exp(-0.5 * ((middles_s[:, None] - middles_s) / TUNING_REACH_S) ** 2)
-    mean = nearness @ (phasors * (offsets_s - onsets_s)) + TUNING_PRIOR_S
-    deviation: NDArray[np.float64] = np.angle(mean) / (2 * np.pi)
-    return prior + deviation
 
 
 def _velocities(

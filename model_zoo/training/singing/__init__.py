@@ -5,4 +5,7 @@ learns from them, ``export`` writes the weights for serving. The modules, in the
 :mod:`.residue` imitates what a separator leaves of a band, :mod:`.prepare` draws and renders
 melodies and stores their features, :mod:`.dataset` cuts excerpts, :mod:`.train` trains,
 :mod:`.dev` evaluates, :mod:`.export` chooses the decoder's costs.
+
+``prior`` learns something else from the same scores: how melodies move in their keys
+(:mod:`.prior`), by which the pitches that a singer meant are decoded.
 """

@@ -1,4 +1,4 @@
-"""``python -m model_zoo.training.singing prepare | train | export``; see ``--help`` of each."""
+"""``python -m model_zoo.training.singing COMMAND``; see ``--help``."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from model_zoo.training.loop import add_arguments, read_arguments
 from model_zoo.training.singing.dataset import load_melodies
 from model_zoo.training.singing.export import export
 from model_zoo.training.singing.prepare import prepare
+from model_zoo.training.singing.prior import iterate_melodies, learn_prior
 from model_zoo.training.singing.recordings import hear, take_first_half
 from model_zoo.training.singing.train import OPTIONS, train
 
 ROOT = Path(__file__).parents[3]
 CACHE = ROOT / "var" / "sung"
 WEIGHTS = ROOT / "model_zoo" / "weights" / "singing.safetensors"
+PRIOR = ROOT / "model_zoo" / "weights" / "melody.safetensors"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -40,6 +42,8 @@ def main(arguments: list[str] | None = None) -> None:
         metavar="SET",
         help="choose costs on the first half of these clips; on prepared melodies, if left out",
     )
+    counting = commands.add_parser("prior", help="learn the steps of melodies from the scores")
+    counting.add_argument("--target", type=Path, default=PRIOR)
     options = parser.parse_args(arguments)
     match options.command:
         case "prepare":
@@ -55,6 +59,10 @@ def main(arguments: list[str] | None = None) -> None:
             else:
                 melodies = load_melodies(options.cache / "dev")
             export(trained, options.target, melodies, _say)
+        case "prior":
+            melodies_in_key = list(iterate_melodies(options.data / "symbolic"))
+            facts = {"melodies": str(len(melodies_in_key))}
+            learn_prior(melodies_in_key).save(options.target, facts)
 
 
 def _say(text: str) -> None:

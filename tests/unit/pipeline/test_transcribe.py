@@ -12,7 +12,7 @@ import pytest
 from inference_service.assembly import build_limits, build_stages
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import AudioEmpty, Cancelled
-from inference_service.music.events import Beat, NoteEvent, Part, Rhythm, Transcription
+from inference_service.music.events import Beat, Key, NoteEvent, Part, Rhythm, Transcription
 from inference_service.music.placement import NotePlacement
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
@@ -121,9 +121,9 @@ def test_a_song_in_which_nothing_is_heard_has_a_part_without_notes(
 @pytest.mark.parametrize(
     ("preset", "tasks"),
     [
-        (Preset.VOICE, {Task.DENOISING, Task.VOICE}),
+        (Preset.VOICE, {Task.DENOISING, Task.VOICE, Task.PITCH}),
         (Preset.PIANO, {Task.DENOISING, Task.PIANO, Task.CHORDS}),
-        (Preset.SONG, {Task.SEPARATION, Task.VOICE, Task.SONG, Task.CHORDS}),
+        (Preset.SONG, {Task.SEPARATION, Task.VOICE, Task.PITCH, Task.SONG, Task.CHORDS}),
     ],
 )
 def test_the_result_names_the_models_that_were_used(
@@ -132,6 +132,26 @@ def test_the_result_names_the_models_that_were_used(
     result = hear(duet, preset, stages)
     assert set(result.models) == tasks | {Task.BEATS, Task.RHYTHM, Task.KEY}
     assert all("@" in model for model in result.models.values())
+
+
+@pytest.mark.parametrize("preset", [Preset.VOICE, Preset.SONG])
+def test_singers_are_written_at_the_pitches_that_were_meant(
+    stages: StageSet, duet: bytes, preset: Preset
+) -> None:
+    """A song's key is known when its singer is read; a lone voice's is not."""
+    keys: list[Key | None] = []
+
+    class Higher:
+        def decode(self, notes: Sequence[NoteEvent], key: Key | None) -> list[NoteEvent]:
+            keys.append(key)
+            return [replace(note, pitch=note.pitch + 1) for note in notes]
+
+    as_sung = hear(duet, preset, stages)
+    meant = hear(duet, preset, replace(stages, pitch=Higher()))
+    for before, after in zip(as_sung.parts, meant.parts, strict=True):
+        raised = int(after.id == "vocals")
+        assert [n.pitch + raised for n in before.notes] == [n.pitch for n in after.notes]
+    assert keys == [as_sung.key if preset is Preset.SONG else None]
 
 
 @pytest.mark.parametrize("preset", [Preset.VOICE, Preset.PIANO])

@@ -1,0 +1,81 @@
+"""How likely each step of a melody is in a key, learnt from written melodies.
+
+A melody in a key is a second-order Markov chain over scale degrees: the next interval is
+conditioned on the degree that it leaves and on the interval before. Degrees are the twelve pitch
+classes over the tonic; intervals beyond an octave count as an octave. The tables are log
+probabilities, smoothed and written by ``python -m model_zoo.training.singing prior``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from inference_service.errors import ModelRejected
+from inference_service.music.events import Mode
+
+MODES: Final[tuple[Mode, ...]] = ("major", "minor")
+DEGREES: Final = 12
+WIDEST: Final = 12
+"""Largest interval that is told from larger ones, in semitones."""
+
+INTERVALS: Final = 2 * WIDEST + 1
+
+Table = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class MelodicPrior:
+    """Log probabilities; M modes (:data:`MODES`), D degrees, I intervals from -12 to 12.
+
+    Attributes
+    ----------
+    first, last : np.ndarray, shape (M, D), float32
+        Of the first and the last degree.
+    second : np.ndarray, shape (M, D, I), float32
+        Of the first interval, given the degree that it leaves.
+    following : np.ndarray, shape (M, I, D, I), float32
+        Of an interval, given the one before and the degree that it leaves.
+    """
+
+    first: Table
+    second: Table
+    following: Table
+    last: Table
+
+    def save(self, path: Path, metadata: dict[str, str]) -> None:
+        """Write the tables as safetensors."""
+        tables: dict[str, Table] = {field.name: getattr(self, field.name) for field in fields(self)}
+        save_file(tables, path, metadata)
+
+
+def load_prior(path: Path) -> MelodicPrior:
+    """Read what :meth:`MelodicPrior.save` wrote.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelRejected
+        If it holds anything else.
+    """
+    modes = len(MODES)
+    shapes = {
+        "first": (modes, DEGREES),
+        "second": (modes, DEGREES, INTERVALS),
+        "following": (modes, INTERVALS, DEGREES, INTERVALS),
+        "last": (modes, DEGREES),
+    }
+    try:
+        tables = load_file(path)
+    except SafetensorError as error:
+        raise ModelRejected(f"{path.name} is no safetensors file", model=path.stem) from error
+    if {name: table.shape for name, table in tables.items()} != shapes:
+        raise ModelRejected(f"{path.name} holds no melodic prior", model=path.stem)
+    return MelodicPrior(**tables)
