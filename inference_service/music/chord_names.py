@@ -8,6 +8,8 @@ lead sheets:
   its spelling in the label, so that a transposed chord is spelt in its new key.
 - The bass is spelt from the root: E7/G♯, never E7/A♭.
 - Neither has a double accidental: the chord on the leading note of G sharp minor is Gdim7.
+- A root is F♭ or B♯ only if the scale of the key has it: the chord on the lowered sixth degree of
+  A flat major is E.
 - Where no chord sounds, charts show :data:`NO_CHORD_TEXT`.
 """
 

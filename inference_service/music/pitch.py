@@ -101,12 +101,19 @@ def place_in_key(pitch: int, key: Key) -> int:
 
 
 def pitch_class_name(pc: int, key: Key) -> str:
-    """Name of a pitch class in a key, for instance of a chord's root; never a double accidental.
+    """Name of a pitch class in a key, as the root of a chord is written.
+
+    Never a double accidental, and F flat and B sharp in keys whose scale has them only: elsewhere
+    readers of chord symbols expect E and C.
 
     >>> [pitch_class_name(8, Key(tonic, "minor")) for tonic in ("A", "C")]
     ['G#', 'Ab']
     """
-    return name_of(single_accidental(place_in_key(pc, key)))
+    fifths = single_accidental(place_in_key(pc, key))
+    signature = key_fifths(key)
+    if fifths in (FEWEST_FIFTHS, MOST_FIFTHS) and not signature - 1 <= fifths <= signature + 5:
+        fifths += 12 if fifths < 0 else -12
+    return name_of(fifths)
 
 
 def transpose_chord_label(label: str, semitones: int, key: Key) -> str:

@@ -222,7 +222,7 @@ class _StaffWriter:
         )
         for symbol in chords[first:stop]:
             written = _chord_symbol(symbol.label, self.score.key_at(symbol.start_beats))
-            measure.insert(_quarters(symbol.start_beats - bar.start_beats, bar), written)
+            measure.coreInsert(_quarters(symbol.start_beats - bar.start_beats, bar), written)
 
     def _put_under_line(self, event: Event, written: note.GeneralNote) -> None:
         if not event.notes:
