@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 import json
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
@@ -306,6 +306,18 @@ def perform(
         beats=beats,
         chords=tuple(ChordSegment(a * beat_s, b * beat_s, label) for a, b, label in chords),
     )
+
+
+def sing_flat(
+    transcription: Transcription, indices: Collection[int], cents: float = 60.0
+) -> Transcription:
+    """Return the performance with some notes of its first part sung flat by ``cents``."""
+    singer, *others = transcription.parts
+    notes = (
+        replace(note, pitch_cents=-cents) if index in indices else note
+        for index, note in enumerate(singer.notes)
+    )
+    return replace(transcription, parts=(replace(singer, notes=tuple(notes)), *others))
 
 
 def sing(notes: Sequence[NoteEvent], *, rate_hz: int = RATE_HZ, tail_s: float = 0.3) -> Waveform:

@@ -25,6 +25,7 @@ from bot.client.types import (
     Key,
     Model,
     ModelState,
+    Pitches,
     Preset,
     Progress,
     Queued,
@@ -57,6 +58,7 @@ def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOpt
         title=options.title,
         simple_chords=options.simple_chords,
         paper=_number(transcription_pb2.Paper, options.paper),
+        pitches=_number(transcription_pb2.Pitches, options.pitches),
     )
 
 
@@ -124,6 +126,8 @@ def decode_result(result: transcription_pb2.Result) -> Result:
         view=_member(transcription_pb2.View, View, render.view) or View.FULL,
         transpose_semitones=render.transpose_semitones,
         simple_chords=render.simple_chords,
+        pitches=_member(transcription_pb2.Pitches, Pitches, render.pitches) or Pitches.MEANT,
+        sung_differs=result.sung_differs,
     )
 
 

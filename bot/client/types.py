@@ -40,6 +40,13 @@ class Paper(enum.StrEnum):
     LETTER = "letter"
 
 
+class Pitches(enum.StrEnum):
+    """Which pitches are written for singers."""
+
+    MEANT = "meant"
+    SUNG = "sung"
+
+
 class Format(enum.StrEnum):
     """A format to request."""
 
@@ -83,6 +90,7 @@ class RenderOptions:
     title: str = ""
     simple_chords: bool = False
     paper: Paper = Paper.A4
+    pitches: Pitches = Pitches.MEANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +161,8 @@ class Result:
     """The transcription, and how its artefacts were rendered.
 
     ``key`` is the key as heard, ``rendered_key`` the one that the artefacts are in. Tempo, time
-    signature and chords are written as in the artefacts.
+    signature and chords are written as in the artefacts. ``sung_differs`` means that
+    :attr:`Pitches.SUNG` writes a note differently from :attr:`Pitches.MEANT`.
     """
 
     result_id: str
@@ -169,6 +178,8 @@ class Result:
     view: View
     transpose_semitones: int
     simple_chords: bool = False
+    pitches: Pitches = Pitches.MEANT
+    sung_differs: bool = False
 
 
 Event = Queued | Progress | Artifact | Result

@@ -12,6 +12,7 @@ from inference_service.notation.views import View
 from inference_service.pipeline.options import (
     DEFAULT_FORMATS,
     Format,
+    Pitches,
     Preset,
     RenderOptions,
     clean_title,
@@ -49,6 +50,13 @@ def add_render_options(
         "--simple-chords", action="store_true", help="chords as triads and sevenths"
     )
     parser.add_argument(
+        "--pitches",
+        type=Pitches,
+        choices=list(Pitches),
+        default=Pitches.MEANT,
+        help="of singers: those that were meant, or the nearest to what was sung",
+    )
+    parser.add_argument(
         "--paper", type=Paper, choices=list(Paper), default=Paper.A4, help="of the PDF"
     )
     parser.add_argument("--title", metavar="TEXT", help="default: the file's name")
@@ -65,6 +73,7 @@ def read_render_options(options: argparse.Namespace) -> RenderOptions:
         title,
         simple_chords=options.simple_chords,
         paper=options.paper,
+        pitches=options.pitches,
     )
 
 

@@ -2,7 +2,8 @@
 
 A :class:`~.events.NoteEvent` carries the pitch that is written and, in ``pitch_cents``, how far the
 pitch that was heard lies above it at A440. This module goes from notes to heard pitches, and from
-heard pitches to the nearest semitones of a tuning that follows the singer.
+heard pitches to the nearest semitones of a tuning that follows the singer. Where a note's
+``pitch_cents`` is 0 no finer pitch was measured, and the written one counts as heard.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_service.music.events import NoteEvent
+from inference_service.music.events import NoteEvent, Part, Transcription
+from inference_service.music.programs import SINGERS
 
 TUNING_REACH_S: Final = 16.0
 """Standard deviation of the window in which notes share a tuning; chosen on half of voice_dev."""
@@ -48,6 +50,27 @@ def write_pitches(notes: Sequence[NoteEvent], pitches: Sequence[int]) -> list[No
         replace(note, pitch=pitch, pitch_cents=float(100 * (heard - pitch)))
         for note, pitch, heard in zip(notes, pitches, heard_pitches(notes), strict=True)
     ]
+
+
+def write_as_sung(transcription: Transcription) -> Transcription:
+    """Return the transcription with the singers' notes at the semitones that were sung.
+
+    Times, placements and the key stay, and so do parts whose pitches no tagger measured in cents.
+    """
+    tuning_cents = transcription.tuning_cents
+    parts = tuple(
+        replace(part, notes=tuple(round_to_tuning(part.notes, tuning_cents)))
+        if _is_measured(part)
+        else part
+        for part in transcription.parts
+    )
+    return replace(transcription, parts=parts)
+
+
+def _is_measured(part: Part) -> bool:
+    """Whether a part is sung, and its pitches are known in cents."""
+    is_sung = part.program in SINGERS and not part.is_drum
+    return is_sung and any(note.pitch_cents for note in part.notes)
 
 
 def round_to_tuning(notes: Sequence[NoteEvent], tuning_cents: float) -> list[NoteEvent]:

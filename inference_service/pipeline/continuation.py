@@ -18,6 +18,7 @@ from inference_service.pipeline.render import (
     Artifact,
     Names,
     Rendering,
+    choose_pitches,
     write_score,
 )
 from inference_service.pipeline.shown import show
@@ -36,9 +37,10 @@ def continue_transcription(
 
     ``Rendering.shown`` describes the given music, not the continuation.
     """
-    written = write_performance(transcription, options.render.title)
+    given = choose_pitches(transcription, options.render.pitches)
+    written = write_performance(given, options.render.title)
     artifacts = continue_score(written.score, options, progress, synthesizer)
-    shown = show(written, transcription.chords, options.render)
+    shown = show(written, transcription, options.render)
     return Rendering(shown, tuple(artifacts))
 
 

@@ -31,6 +31,13 @@ class RhythmSource(StrEnum):
     NOTES = "notes"
 
 
+class Pitches(StrEnum):
+    """The written pitches of singers: those that were meant, or the nearest to what was sung."""
+
+    MEANT = "meant"
+    SUNG = "sung"
+
+
 class Format(StrEnum):
     """A file format to return."""
 
@@ -53,7 +60,7 @@ class RenderOptions:
     """How a transcription becomes files.
 
     ``simple_chords`` reduces chords to triads and sevenths in root position; ``paper`` is the page
-    size of the PDF.
+    size of the PDF; ``pitches`` applies to singers whose pitches were measured in cents.
 
     Raises
     ------
@@ -67,6 +74,7 @@ class RenderOptions:
     title: str = ""
     simple_chords: bool = False
     paper: Paper = Paper.A4
+    pitches: Pitches = Pitches.MEANT
 
     def __post_init__(self) -> None:
         if abs(self.transpose_semitones) > MAX_TRANSPOSITION:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from inference_service.midi.preview import Synthesizer
 from inference_service.midi.writer import encode_performance, encode_score
 from inference_service.music.chords import simplify_chords
 from inference_service.music.events import Key, Transcription
+from inference_service.music.intonation import write_as_sung
 from inference_service.music.score import Score, fold_pitch, transpose_score
 from inference_service.music.serialization import encode_transcription
 from inference_service.notation.arrange import arrange
@@ -25,7 +26,7 @@ from inference_service.notation.page import PHONE, PRINTED, Page
 from inference_service.notation.quantize import WrittenPerformance, write_performance
 from inference_service.notation.roll import draw_roll
 from inference_service.notation.views import View
-from inference_service.pipeline.options import Format, RenderOptions
+from inference_service.pipeline.options import Format, Pitches, RenderOptions
 from inference_service.pipeline.shown import Shown, show
 from inference_service.pipeline.stems import KeptStems, export
 from inference_service.progress import Progress, Stage
@@ -57,8 +58,8 @@ def render(
 ) -> Rendering:
     """Write the files that ``options`` names: the pages first, then the other formats.
 
-    Transposition and simplified chords apply to the score, its MIDI file and all images;
-    ``result.json`` and ``performance.mid`` are not affected.
+    Transposition and simplified chords apply to the score, its MIDI file and all images, sung
+    pitches to ``performance.mid`` as well; ``result.json`` is not affected.
 
     Raises
     ------
@@ -69,12 +70,20 @@ def render(
     """
     if options.formats != {Format.STEMS}:
         progress(Stage.NOTATION, 0.0)
-    written = write_performance(transcription, options.title)
-    shown = show(written, transcription.chords, options)
-    files = list(_artifacts(transcription, written, shown, options, progress, synthesizer))
+    meant = write_performance(transcription, options.title)
+    performed = choose_pitches(transcription, options.pitches)
+    written = meant if performed is transcription else write_performance(performed, options.title)
+    shown = show(written, transcription, options)
+    files = list(_artifacts(performed, written, shown, options, progress, synthesizer))
+    files += _performances(transcription, performed, meant, options.formats)
     if Format.STEMS in options.formats:
         files += _export_stems(stems, progress)
     return Rendering(shown, tuple(files))
+
+
+def choose_pitches(transcription: Transcription, pitches: Pitches) -> Transcription:
+    """Return a transcription, whose pitches are those that were meant, with the pitches to show."""
+    return write_as_sung(transcription) if pitches is Pitches.SUNG else transcription
 
 
 def _export_stems(stems: KeptStems, progress: Progress) -> list[Artifact]:
@@ -100,13 +109,27 @@ def _artifacts(
         transposed = _transpose(transcription, options.transpose_semitones, shown)
         yield Artifact("roll.png", "image/png", rasterize(draw_roll(transposed, options.title)))
     progress(Stage.ENGRAVING, 1.0)
-    if wanted & {Format.MIDI, Format.JSON}:
-        as_heard = show(written, transcription.chords, RenderOptions())
-        transcription = replace(transcription, chords=as_heard.name(transcription.chords))
+
+
+def _performances(
+    heard: Transcription,
+    performed: Transcription,
+    meant: WrittenPerformance,
+    wanted: Collection[Format],
+) -> Iterator[Artifact]:
+    """Write the performance, with the pitches asked for, and the result, as it is.
+
+    Both name the chords as the untransposed page of what was meant does.
+    """
+    if Format.MIDI not in wanted and Format.JSON not in wanted:
+        return
+    chords = show(meant, heard, RenderOptions()).name(heard.chords)
     if Format.MIDI in wanted:
-        yield Artifact("performance.mid", "audio/midi", encode_performance(transcription))
+        performance = encode_performance(replace(performed, chords=chords))
+        yield Artifact("performance.mid", "audio/midi", performance)
     if Format.JSON in wanted:
-        yield Artifact("result.json", "application/json", encode_transcription(transcription))
+        result = encode_transcription(replace(heard, chords=chords))
+        yield Artifact("result.json", "application/json", result)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from inference_service.music.chord_names import write_label
 from inference_service.music.chords import simplify_label
-from inference_service.music.events import ChordSegment, Key
+from inference_service.music.events import ChordSegment, Key, Transcription
+from inference_service.music.intonation import write_as_sung
 from inference_service.music.pitch import transpose_chord_label
 from inference_service.music.score import transpose_score
 from inference_service.notation.keys import find_key_changes
@@ -29,12 +30,15 @@ class Shown:
     chord_texts : tuple of str
         The written name of each chord of the performance, transposed and simplified as asked for;
         empty for no chord. Each is spelt in the key in force where the chord begins.
+    sung_differs : bool
+        Whether any note has another written pitch as sung than as meant.
     """
 
     key: Key
     time_signature: str
     tempo_bpm: float
     chord_texts: tuple[str, ...]
+    sung_differs: bool
 
     def name(self, chords: tuple[ChordSegment, ...]) -> tuple[ChordSegment, ...]:
         """Return the performance's chords with their texts."""
@@ -44,16 +48,15 @@ class Shown:
         )
 
 
-def show(
-    written: WrittenPerformance, chords: tuple[ChordSegment, ...], options: RenderOptions
-) -> Shown:
+def show(written: WrittenPerformance, heard: Transcription, options: RenderOptions) -> Shown:
     """Say what there is to say of a piece.
 
     Parameters
     ----------
     written : WrittenPerformance
-    chords : tuple of ChordSegment
-        Those of the performance.
+        With the pitches asked for.
+    heard : Transcription
+        The performance, with the pitches that were meant.
     options : RenderOptions
         Of these, the transposition, and whether chords are simplified.
     """
@@ -61,8 +64,14 @@ def show(
     score = transpose_score(written.score, semitones)
     keyed = find_key_changes(score)
     texts = []
-    for chord, start_beats in zip(chords, written.chord_starts_beats, strict=True):
+    for chord, start_beats in zip(heard.chords, written.chord_starts_beats, strict=True):
         key = keyed.key_at(start_beats)
         label = transpose_chord_label(chord.label, semitones, key)
         texts.append(write_label(simplify_label(label) if options.simple_chords else label, key))
-    return Shown(score.key, str(score.signature), score.pulse_bpm, tuple(texts))
+    return Shown(
+        key=score.key,
+        time_signature=str(score.signature),
+        tempo_bpm=score.pulse_bpm,
+        chord_texts=tuple(texts),
+        sung_differs=write_as_sung(heard).parts != heard.parts,
+    )

@@ -17,6 +17,7 @@ from bot.client.types import (
     Format,
     ModelState,
     Paper,
+    Pitches,
     Preset,
     Progress,
     RenderOptions,
@@ -29,6 +30,7 @@ ENUMERATIONS = [
     (Preset, pb.Preset, "PRESET_"),
     (View, pb.View, "VIEW_"),
     (Paper, pb.Paper, "PAPER_"),
+    (Pitches, pb.Pitches, "PITCHES_"),
     (Format, pb.Format, "FORMAT_"),
     (Stage, pb.Stage, "STAGE_"),
     (ModelState, mpb.ModelState, "MODEL_STATE_"),
@@ -62,6 +64,9 @@ def test_every_member_of_the_options_is_sent() -> None:
     for paper in Paper:
         sent = conversion.encode_render_options(RenderOptions(paper=paper))
         assert pb.Paper.Name(sent.paper) == f"PAPER_{paper.name}"
+    for pitches in Pitches:
+        sent = conversion.encode_render_options(RenderOptions(pitches=pitches))
+        assert pb.Pitches.Name(sent.pitches) == f"PITCHES_{pitches.name}"
     for preset in Preset:
         asked = conversion.encode_transcribe_options(preset, RenderOptions())
         assert pb.Preset.Name(asked.preset) == f"PRESET_{preset.name}"
@@ -83,10 +88,11 @@ def test_every_stage_is_understood_and_an_unknown_one_is_none() -> None:
     assert stage(9999) is None
 
 
-def test_a_preset_and_a_view_of_a_newer_service_are_the_usual_ones() -> None:
-    message = pb.Result(preset=99, render=pb.RenderOptions(view=99))  # type: ignore[arg-type]
-    result = conversion.decode_result(message)
+def test_values_of_a_newer_service_are_the_usual_ones() -> None:
+    render = pb.RenderOptions(view=99, pitches=99)  # type: ignore[arg-type]
+    result = conversion.decode_result(pb.Result(preset=99, render=render))  # type: ignore[arg-type]
     assert (result.preset, result.view) == (Preset.AUTO, View.FULL)
+    assert result.pitches is Pitches.MEANT
     assert conversion.decode_model(mpb.Model(state=99)).state is ModelState.UNKNOWN  # type: ignore[arg-type]
 
 
@@ -101,7 +107,7 @@ def test_options_have_the_fields_of_the_contract() -> None:
 
 
 def test_every_option_is_sent() -> None:
-    options = RenderOptions(View.PIANO, -3, (Format.PNG,), "Lied", True, Paper.LETTER)
+    options = RenderOptions(View.PIANO, -3, (Format.PNG,), "Lied", True, Paper.LETTER, Pitches.SUNG)
     sent = conversion.encode_render_options(options)
     assert {field.name for field, _ in sent.ListFields()} == _fields(RenderOptions)
     asked = conversion.encode_continue_request("id", ContinueOptions(12, 3, 0.5, options))

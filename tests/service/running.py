@@ -29,6 +29,7 @@ from inference_service.progress import Progress, Stage
 from inference_service.server.app import Service
 from inference_service.settings import Settings
 from inference_service.tiny import build_tiny_catalog
+from tests.factories import sing_flat
 from tests.unit.model_zoo.server import CONTENT, SHA256
 
 LOCAL = "127.0.0.1:0"
@@ -69,6 +70,7 @@ class HeldPipeline(Pipeline):
         self.ended: list[str] = []
         self.report_count = 0
         self.stems: dict[str, bytes] = {}
+        self.sung_flat = False
         self.continued: list[tuple[Transcription, ContinueOptions]] = []
 
     def transcribe(
@@ -90,7 +92,8 @@ class HeldPipeline(Pipeline):
         finally:
             self.ended.append(name)
         kept.update(self.stems)
-        return build_transcription(dict(stages.models))
+        heard = build_transcription(dict(stages.models))
+        return sing_flat(heard, [0]) if self.sung_flat else heard
 
     def render(
         self,
@@ -124,7 +127,7 @@ def _render(
     transcription: Transcription, options: RenderOptions, *artifacts: Artifact
 ) -> Rendering:
     written = write_performance(transcription, options.title)
-    return Rendering(show(written, transcription.chords, options), artifacts)
+    return Rendering(show(written, transcription, options), artifacts)
 
 
 def build_transcription(models: dict[str, str] | None = None) -> Transcription:

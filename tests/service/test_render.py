@@ -54,6 +54,26 @@ async def test_a_result_is_rendered_again_after_a_restart(
     assert held.began == ["a"]
 
 
+async def test_a_result_says_whether_it_was_sung_differently(
+    settings: Settings, held: HeldPipeline
+) -> None:
+    held.release.set()
+    async with run_service(settings, use_cases=held) as running:
+        right = await transcribe(running)
+        held.sung_flat = True
+        flat = await transcribe(running)
+        events = await render(running, flat.result_id, pitches=transcription_pb2.PITCHES_SUNG)
+    assert not right.sung_differs
+    assert flat.sung_differs
+    again = events[-1].result
+    assert again.sung_differs
+    assert again.parts == flat.parts
+    assert (flat.render.pitches, again.render.pitches) == (
+        transcription_pb2.PITCHES_MEANT,
+        transcription_pb2.PITCHES_SUNG,
+    )
+
+
 async def test_stems_are_kept_with_the_result_and_sent_when_asked_for(
     settings: Settings, held: HeldPipeline
 ) -> None:

@@ -81,6 +81,7 @@ def encode_result(rendered: Rendered) -> transcription_pb2.TranscribeEvent:
         preset=protocol_name(Preset(heard.preset)),
         render=encode_render_options(rendered.options),
         rendered_key=_encode_key(shown.key),
+        sung_differs=shown.sung_differs,
     )
     return transcription_pb2.TranscribeEvent(result=result)
 

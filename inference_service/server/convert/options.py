@@ -15,6 +15,7 @@ from inference_service.pipeline.options import (
     DEFAULT_FORMATS,
     ContinueOptions,
     Format,
+    Pitches,
     Preset,
     RenderOptions,
     TranscribeOptions,
@@ -26,6 +27,7 @@ _PRESETS: Final = by_number(Preset, transcription_pb2.Preset.Value)
 _VIEWS: Final = by_number(View, transcription_pb2.View.Value)
 _FORMATS: Final = by_number(Format, transcription_pb2.Format.Value)
 _PAPERS: Final = by_number(Paper, transcription_pb2.Paper.Value)
+_PITCHES: Final = by_number(Pitches, transcription_pb2.Pitches.Value)
 _STYLES: Final = by_number(Style, transcription_pb2.Style.Value)
 
 
@@ -59,6 +61,9 @@ def decode_render_options(
     paper = _PAPERS.get(message.paper)
     if paper is None:
         raise InvalidOptions(f"unknown paper {message.paper}", option="paper")
+    pitches = _PITCHES.get(message.pitches)
+    if pitches is None:
+        raise InvalidOptions(f"unknown pitches {message.pitches}", option="pitches")
     formats = frozenset(_FORMATS.get(number) for number in message.formats)
     known = frozenset(fmt for fmt in formats if fmt is not None)
     if known != formats:
@@ -70,6 +75,7 @@ def decode_render_options(
         title=clean_title(message.title),
         simple_chords=message.simple_chords,
         paper=paper,
+        pitches=pitches,
     )
 
 
@@ -117,6 +123,7 @@ def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOpt
         title=options.title,
         simple_chords=options.simple_chords,
         paper=protocol_name(options.paper),
+        pitches=protocol_name(options.pitches),
     )
 
 

@@ -39,6 +39,11 @@ class Paper(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PAPER_A4: _ClassVar[Paper]
     PAPER_LETTER: _ClassVar[Paper]
 
+class Pitches(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PITCHES_MEANT: _ClassVar[Pitches]
+    PITCHES_SUNG: _ClassVar[Pitches]
+
 class Style(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     STYLE_AUTO: _ClassVar[Style]
@@ -85,6 +90,8 @@ FORMAT_PREVIEW: Format
 FORMAT_STEMS: Format
 PAPER_A4: Paper
 PAPER_LETTER: Paper
+PITCHES_MEANT: Pitches
+PITCHES_SUNG: Pitches
 STYLE_AUTO: Style
 STYLE_POP: Style
 STYLE_CLASSICAL: Style
@@ -121,20 +128,22 @@ class TranscribeOptions(_message.Message):
     def __init__(self, preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ...) -> None: ...
 
 class RenderOptions(_message.Message):
-    __slots__ = ("view", "transpose_semitones", "formats", "title", "simple_chords", "paper")
+    __slots__ = ("view", "transpose_semitones", "formats", "title", "simple_chords", "paper", "pitches")
     VIEW_FIELD_NUMBER: _ClassVar[int]
     TRANSPOSE_SEMITONES_FIELD_NUMBER: _ClassVar[int]
     FORMATS_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     SIMPLE_CHORDS_FIELD_NUMBER: _ClassVar[int]
     PAPER_FIELD_NUMBER: _ClassVar[int]
+    PITCHES_FIELD_NUMBER: _ClassVar[int]
     view: View
     transpose_semitones: int
     formats: _containers.RepeatedScalarFieldContainer[Format]
     title: str
     simple_chords: bool
     paper: Paper
-    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ...) -> None: ...
+    pitches: Pitches
+    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ..., pitches: _Optional[_Union[Pitches, str]] = ...) -> None: ...
 
 class RenderRequest(_message.Message):
     __slots__ = ("result_id", "render")
@@ -205,7 +214,7 @@ class ArtifactChunk(_message.Message):
     def __init__(self, name: _Optional[str] = ..., media_type: _Optional[str] = ..., data: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key")
+    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs")
     class ModelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -234,6 +243,7 @@ class Result(_message.Message):
     PRESET_FIELD_NUMBER: _ClassVar[int]
     RENDER_FIELD_NUMBER: _ClassVar[int]
     RENDERED_KEY_FIELD_NUMBER: _ClassVar[int]
+    SUNG_DIFFERS_FIELD_NUMBER: _ClassVar[int]
     result_id: str
     duration_s: float
     tuning_cents: float
@@ -248,7 +258,8 @@ class Result(_message.Message):
     preset: Preset
     render: RenderOptions
     rendered_key: Key
-    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ...) -> None: ...
+    sung_differs: bool
+    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ...) -> None: ...
 
 class Key(_message.Message):
     __slots__ = ("tonic", "mode")

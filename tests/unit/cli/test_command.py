@@ -187,14 +187,17 @@ def test_whose_rhythm_is_written_is_an_option(
     assert f"<beats>{metre}</beats>" in score
 
 
-def test_views_paper_and_chords_are_options(tmp_path: Path) -> None:
+def test_views_paper_chords_and_pitches_are_options(tmp_path: Path) -> None:
     performance = tmp_path / "song.mid"
     performance.write_bytes(encode_performance(build_transcription()))
     notate = ["notate", performance, "--out", tmp_path / "out", "--formats", "pdf,roll"]
-    assert run(*notate, "--view", "chords", "--simple-chords", "--paper", "letter") == 0
+    asked = ["--view", "chords", "--simple-chords", "--paper", "letter", "--pitches", "sung"]
+    assert run(*notate, *asked) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"score.pdf", "roll.png"}
     with pytest.raises(SystemExit):
         run(*notate, "--paper", "a3")
+    with pytest.raises(SystemExit):
+        run(*notate, "--pitches", "heard")
 
 
 def test_a_preview_that_cannot_be_played(

@@ -12,7 +12,7 @@ from inference_service.midi.writer import encode_score
 from inference_service.music.events import Key, Transcription
 from inference_service.music.serialization import encode_transcription
 from inference_service.notation.musicxml import encode_musicxml
-from tests.factories import build_notes, build_scale, encode_audio, perform
+from tests.factories import build_notes, build_scale, encode_audio, perform, sing_flat
 from tests.unit.cli.running import run
 from tests.unit.continuation.songs import build_song
 
@@ -72,6 +72,18 @@ def test_a_result(tmp_path: Path) -> None:
     assert run("continue", path, "--out", out, *QUICK, "--title", "Mine", "--context", "0") == 0
     assert bars(out) == 2
     assert "Mine" in (out / "continuation.musicxml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("pitches", "last"), [("meant", 67), ("sung", 66)])
+def test_a_result_is_shown_as_meant_or_as_sung(tmp_path: Path, pitches: str, last: int) -> None:
+    path = tmp_path / "result.json"
+    path.write_bytes(encode_transcription(sing_flat(build_performance(), [15])))
+    out = tmp_path / "out"
+    asked = ("--pitches", pitches, "--view", "melody", "--context", "1")
+    assert run("continue", path, "--out", out, *QUICK, *asked) == 0
+    played = mido.MidiFile(out / "continuation.mid")
+    notes = [m.note for m in played if m.type == "note_on" and m.velocity]
+    assert notes[:4] == [62, 65, 62, last]
 
 
 @pytest.mark.parametrize("title", [None, "Mine"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -16,9 +17,9 @@ from inference_service.music.events import Key, Transcription
 from inference_service.notation.views import View
 from inference_service.pipeline import continuation
 from inference_service.pipeline.continuation import continue_score, continue_transcription
-from inference_service.pipeline.options import ContinueOptions, Format, RenderOptions
+from inference_service.pipeline.options import ContinueOptions, Format, Pitches, RenderOptions
 from inference_service.progress import Report, Stage, ignore
-from tests.factories import perform
+from tests.factories import perform, sing_flat
 from tests.unit.continuation.songs import build_song
 
 
@@ -101,6 +102,19 @@ def test_views_and_transposition_hold_for_the_new_bars(heard: Transcription) -> 
     made = continue_transcription(heard, asked, ignore_stage).artifacts[0].data
     assert made.count(b"<score-part ") == 1
     assert made.count(b"<harmony") >= 8
+
+
+@pytest.mark.parametrize(("pitches", "flat"), [(Pitches.MEANT, 65), (Pitches.SUNG, 64)])
+def test_the_given_bars_have_the_pitches_asked_for(
+    heard: Transcription, pitches: Pitches, flat: int
+) -> None:
+    asked = ask(Format.MIDI, view=View.MELODY)
+    asked = replace(asked, render=replace(asked.render, pitches=pitches))
+    rendering = continue_transcription(sing_flat(heard, [13]), asked, ignore_stage)
+    played = mido.MidiFile(file=io.BytesIO(rendering.artifacts[0].data))
+    notes = [m.note for m in played if m.type == "note_on" and m.velocity]
+    assert notes[:8] == [65, 64, 62, 60, 62, flat, 62, 67]
+    assert rendering.shown.sung_differs
 
 
 def test_a_score_keeps_its_title_unless_one_is_asked_for() -> None:

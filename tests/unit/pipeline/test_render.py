@@ -13,10 +13,10 @@ from inference_service.midi.preview import Synthesizer
 from inference_service.music.events import Key, Transcription
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
-from inference_service.pipeline.options import Format, RenderOptions
+from inference_service.pipeline.options import Format, Pitches, RenderOptions
 from inference_service.pipeline.render import render
 from inference_service.progress import Report, Stage, ignore
-from tests.factories import perform
+from tests.factories import perform, sing_flat
 
 
 @pytest.fixture
@@ -83,6 +83,49 @@ def test_the_roll_shows_what_the_score_does(song: Transcription) -> None:
     assert plain == files(song, only(Format.ROLL, view=View.MELODY))["roll.png"]
     assert plain != files(song, only(Format.ROLL, transpose_semitones=2))["roll.png"]
     assert plain != files(song, only(Format.ROLL, simple_chords=True))["roll.png"]
+
+
+def test_singers_may_be_shown_as_they_sang(song: Transcription) -> None:
+    flat = sing_flat(song, [2, 7])
+    formats = (Format.MIDI, Format.MUSICXML, Format.ROLL, Format.JSON)
+    meant = files(flat, only(*formats))
+    sung = files(flat, only(*formats, pitches=Pitches.SUNG))
+    for name, data in files(song, only(*formats)).items():
+        if name != "result.json":
+            assert meant[name] == data, "nothing but cents differs"
+    assert sung["result.json"] == meant["result.json"]
+    for name in ("score.mid", "performance.mid"):
+        assert struck(meant[name], 60) == [60, 61, 62, 63, 64] * 3 + [60]
+        assert struck(sung[name], 60) == [60, 61, 61, 63, 64] * 2 + [60, 61, 62, 63, 64, 60]
+        assert struck(sung[name], 0, 59) == struck(meant[name], 0, 59) == [48]
+    assert sung["roll.png"] != meant["roll.png"]
+    assert sung["score.musicxml"] != meant["score.musicxml"]
+    assert sung["score.musicxml"].count(b"<harmony") == meant["score.musicxml"].count(b"<harmony")
+
+
+def struck(midi: bytes, lowest: int, highest: int = 127) -> list[int]:
+    """Return the pitches struck within a range, in order."""
+    messages = mido.MidiFile(file=io.BytesIO(midi))
+    notes = [m.note for m in messages if m.type == "note_on" and m.velocity]
+    return [note for note in notes if lowest <= note <= highest]
+
+
+def test_the_chord_sheet_is_the_same_as_sung(song: Transcription) -> None:
+    formats = (Format.PNG, Format.PDF, Format.MUSICXML)
+    flat, view = sing_flat(song, [2, 7]), View.CHORDS
+    meant = files(flat, only(*formats, view=view))
+    assert files(flat, only(*formats, view=view, pitches=Pitches.SUNG)) == meant
+
+
+def test_whether_there_is_a_difference_is_said(song: Transcription) -> None:
+    for pitches in Pitches:
+        options = only(Format.JSON, pitches=pitches)
+        for performed, differs in ((song, False), (sing_flat(song, [2]), True)):
+            rendering = render(performed, options, lambda stage, fraction: None)
+            assert rendering.shown.sung_differs is differs
+        nearly = sing_flat(song, range(16), cents=20.0)
+        rendering = render(nearly, options, lambda stage, fraction: None)
+        assert not rendering.shown.sung_differs
 
 
 class Recorder(Synthesizer):

@@ -18,6 +18,7 @@ from inference_service.pipeline.options import (
     DEFAULT_CONTINUATION_FORMATS,
     ContinueOptions,
     Format,
+    Pitches,
     Preset,
     RenderOptions,
     TranscribeOptions,
@@ -40,6 +41,7 @@ OPTIONS = st.builds(
         st.from_regex(r"([\w-]+( [\w-]+)*)?", fullmatch=True).filter(lambda text: len(text) <= 200),
         st.booleans(),
         st.sampled_from(list(Paper)),
+        st.sampled_from(list(Pitches)),
     ),
 )
 
@@ -93,6 +95,7 @@ def test_what_a_continuation_is_by_default() -> None:
         ("formats", {"render": {"formats": [transcription_pb2.FORMAT_JSON]}}),
         ("formats", {"render": {"formats": [99]}}),
         ("transpose", {"render": {"transpose_semitones": 25}}),
+        ("pitches", {"render": {"pitches": 9}}),
     ],
 )
 def test_a_continuation_out_of_range_is_refused(option: str, wrong: dict[str, Any]) -> None:
