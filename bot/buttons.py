@@ -1,9 +1,9 @@
 """The data of every button, and what the extra buttons under a result send.
 
 The bot is stateless, so a button holds everything needed to answer a press: the result's id, the
-view and the transposition. Data outside a field's range does not unpack, and the press is answered
-like that of any unknown button. Telegram allows 64 bytes for a button, which leaves 47 for the
-result's id.
+view, the transposition, the kind of chords and the pitches. Data outside a field's range does not
+unpack, and the press is answered like that of any unknown button. Telegram allows 64 bytes for a
+button, which leaves 46 for the result's id.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Annotated, Final
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
-from bot.client.types import Format, Preset, Result, View
+from bot.client.types import Format, Pitches, Preset, Result, View
 from bot.i18n import LANGUAGES
 
 MAX_TRANSPOSITION: Final = 24
@@ -31,15 +31,16 @@ _VIEW_CODES: Final = {
     View.FULL: "f", View.MELODY: "m", View.LEAD_SHEET: "l", View.PIANO: "p", View.CHORDS: "c",
 }  # fmt: skip
 _VIEWS: Final = {code: view for view, code in _VIEW_CODES.items()}
+_AS_SUNG: Final = "s"
 
-ViewCode = Annotated[str, Field(pattern=f"(?i)^[{''.join(_VIEWS)}]$")]
+ViewCode = Annotated[str, Field(pattern=f"^(?i:[{''.join(_VIEWS)}]){_AS_SUNG}?$")]
 Semitones = Annotated[int, Field(ge=-MAX_TRANSPOSITION, le=MAX_TRANSPOSITION)]
 
 
-def view_code(view: View, *, simple_chords: bool) -> str:
-    """The letter of a view, upper case for simplified chords."""
-    code = _VIEW_CODES[view]
-    return code.upper() if simple_chords else code
+def view_code(view: View, *, simple_chords: bool, pitches: Pitches) -> str:
+    """The letter of a view, upper case for simplified chords, followed by "s" for sung pitches."""
+    code = _VIEW_CODES[view].upper() if simple_chords else _VIEW_CODES[view]
+    return code + _AS_SUNG if pitches is Pitches.SUNG else code
 
 
 class CancelButton(CallbackData, prefix="x"):
@@ -49,7 +50,7 @@ class CancelButton(CallbackData, prefix="x"):
 
 
 class RenderButton(CallbackData, prefix="r"):
-    """Show a result in another view or transposition, or with other chords."""
+    """Show a result in another view or transposition, or with other chords or pitches."""
 
     result_id: str
     view_code: ViewCode
@@ -58,12 +59,17 @@ class RenderButton(CallbackData, prefix="r"):
     @property
     def view(self) -> View:
         """The view to show."""
-        return _VIEWS[self.view_code.lower()]
+        return _VIEWS[self.view_code[0].lower()]
 
     @property
     def simple_chords(self) -> bool:
         """Whether chords are reduced to triads and sevenths."""
-        return self.view_code.isupper()
+        return self.view_code[0].isupper()
+
+    @property
+    def pitches(self) -> Pitches:
+        """Which pitches are written for singers."""
+        return Pitches.SUNG if self.view_code.endswith(_AS_SUNG) else Pitches.MEANT
 
 
 class ListenButton(RenderButton, prefix="p"):

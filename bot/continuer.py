@@ -40,6 +40,7 @@ class Continuer:
                 title=title,
                 simple_chords=button.simple_chords,
                 paper=self.settings.paper,
+                pitches=button.pitches,
             ),
         )
 

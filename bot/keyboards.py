@@ -25,7 +25,7 @@ from bot.buttons import (
     UseButton,
     view_code,
 )
-from bot.client.types import Model, ModelState, Result, View
+from bot.client.types import Model, ModelState, Pitches, Result, View
 from bot.i18n import LANGUAGES, Translator
 from bot.views import key_name
 
@@ -40,13 +40,14 @@ def cancel_keyboard(job_id: str, t: Translator) -> InlineKeyboardMarkup:
 def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
     """The keyboard of a result: views, chords, transposition, extras; the shown view is marked.
 
-    Buttons about chords are left out if there are none.
+    Buttons about chords are left out if there are none, the one about pitches if it would change
+    no note.
     """
 
     def view(view: View) -> InlineKeyboardButton:
         label = t(f"view.{view}")
         if view is result.view:
-            return _button(f"• {label}", ShownButton(what=view_code(view, simple_chords=False)))
+            return _button(f"• {label}", ShownButton(what=_change(result, RenderButton).view_code))
         return _button(label, _change(result, RenderButton, view=view))
 
     def shift(label: str, semitones: int) -> InlineKeyboardButton:
@@ -74,6 +75,11 @@ def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
         if extra.is_offered(result)
     ]
     rows += [extras[first : first + 2] for first in range(0, len(extras), 2)]
+    if result.sung_differs:
+        is_sung = result.pitches is Pitches.SUNG
+        label = t("button.meant") if is_sung else t("button.sung")
+        other = Pitches.MEANT if is_sung else Pitches.SUNG
+        rows[-1].append(_button(label, _change(result, RenderButton, pitches=other)))
     last = [_button(t("button.continue"), _change(result, ContinueButton))]
     rows.append(last)
     if has_chords:
@@ -132,13 +138,18 @@ def _change(
     view: View | None = None,
     transpose_semitones: int | None = None,
     simple_chords: bool | None = None,
+    pitches: Pitches | None = None,
 ) -> RenderButton:
     """Return data of a button that shows the result as it is, except for the arguments given."""
     is_simple = result.simple_chords if simple_chords is None else simple_chords
     shift = result.transpose_semitones if transpose_semitones is None else transpose_semitones
     return kind(
         result_id=result.result_id,
-        view_code=view_code(result.view if view is None else view, simple_chords=is_simple),
+        view_code=view_code(
+            result.view if view is None else view,
+            simple_chords=is_simple,
+            pitches=result.pitches if pitches is None else pitches,
+        ),
         transpose_semitones=shift,
     )
 

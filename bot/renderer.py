@@ -38,7 +38,7 @@ class Renderer:
     jobs: Jobs
 
     async def show(self, press: Press, button: RenderButton) -> None:
-        """Send pages and files of another view, transposition or kind of chords.
+        """Send pages and files of another view, transposition, kind of chords or of pitches.
 
         The message with the pressed button is deleted: new buttons follow the files.
         """
@@ -98,6 +98,7 @@ class Renderer:
                 press.title,
                 button.simple_chords,
                 self.settings.paper,
+                button.pitches,
             )
             async with ChatActionSender(bot=press.bot, action=action, **press.target.place):
                 try:

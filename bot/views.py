@@ -20,6 +20,7 @@ from bot.client.types import (
     Key,
     Model,
     ModelState,
+    Pitches,
     Progress,
     Queued,
     Result,
@@ -123,6 +124,8 @@ def caption(result: Result, title: str, t: Translator) -> str:
     """Caption of the pages, at most :data:`MAX_CAPTION_CHARS` characters."""
     lines = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
     lines.append(_key_line(result, t))
+    if result.pitches is Pitches.SUNG:
+        lines.append(t("caption.sung"))
     lines.append(t("caption.rhythm", tempo=round(result.tempo_bpm), metre=result.time_signature))
     if names := chords.opening(result.chords, OPENING_CHORDS):
         lines.append(t("caption.chords", chords=html.escape(" · ".join(names), quote=False)))
@@ -157,7 +160,7 @@ def pages_note(shown: int, total: int, t: Translator) -> str:
 
 def controls_text(result: Result, title: str, t: Translator) -> str:
     """Text above a result's buttons; its first line is the title."""
-    shown = t("controls.shown", view=t(f"view.{result.view}"), key=key_name(result.rendered_key, t))
+    shown = t("controls.shown", shown=_shown(result, t))
     heading = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
     return "\n".join([*heading, shown])
 
@@ -179,10 +182,18 @@ def continuation_controls_text(measures: int, boldness: int, title: str, t: Tran
 
 
 def shown_caption(result: Result, title: str, t: Translator, *, with_view: bool = True) -> str:
-    """Caption of an extra file of a result: the title, the view and the key."""
-    key = key_name(result.rendered_key, t)
-    about = f"{t(f'view.{result.view}')}, {key}" if with_view else key
+    """Caption of an extra file of a result: the title, and what of the result it shows."""
+    about = _shown(result, t, with_view=with_view)
     return "\n".join(filter(None, [title and f"<b>{html.escape(title, quote=False)}</b>", about]))
+
+
+def _shown(result: Result, t: Translator, *, with_view: bool = True) -> str:
+    """The view, the key, and whether pitches are as sung: "Melody, A minor, as sung"."""
+    words = [t(f"view.{result.view}")] if with_view else []
+    words.append(key_name(result.rendered_key, t))
+    if result.pitches is Pitches.SUNG:
+        words.append(t("shown.sung"))
+    return ", ".join(words)
 
 
 def stem_title(stem: str, title: str, t: Translator) -> str:

@@ -22,7 +22,7 @@ from bot.request import Press
 async def on_render(
     callback: CallbackQuery, callback_data: RenderButton, press: Press, renderer: Renderer
 ) -> None:
-    """Another view, transposition or kind of chords."""
+    """Another view, transposition, kind of chords or of pitches."""
     await renderer.show(press, callback_data)
 
 

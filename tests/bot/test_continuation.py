@@ -22,7 +22,7 @@ from notabot.v1 import transcription_pb2 as pb
 from bot.buttons import ContinueButton
 from bot.keyboards import continuation_keyboard
 from tests.bot.conftest import Harness
-from tests.bot.service import Events, RefusalError, go_on, progress
+from tests.bot.service import Events, RefusalError, go_on, progress, result
 from tests.bot.telegram import Person, buttons, caption_of, file_of, received, replied_to, text_of
 
 RESULT_ID = "0123456789abcdef0123456789abcdef"
@@ -74,9 +74,13 @@ async def test_it_can_go_on_otherwise(
 
 
 async def test_what_is_shown_goes_on(harness: Harness) -> None:
+    async def off_key(request: pb.RenderRequest) -> Events:
+        yield pb.TranscribeEvent(result=result(request.render, sung_differs=True))
+
+    harness.service.render = off_key
     person = harness.person()
     await person.say_voice()
-    for label in ("↑ Semitone up", "Lead sheet", "Simple chords"):
+    for label in ("↑ Semitone up", "Lead sheet", "Simple chords", "As sung"):
         controls = harness.session.sent(SendMessage)[-1]
         await person.press(buttons(controls)[label], received(controls, person))
     for label in ("✎ Continue", "Another one"):
@@ -86,6 +90,7 @@ async def test_what_is_shown_goes_on(harness: Harness) -> None:
         assert request.render.transpose_semitones == 1
         assert request.render.view == pb.VIEW_LEAD_SHEET
         assert request.render.simple_chords
+        assert request.render.pitches == pb.PITCHES_SUNG
 
 
 async def test_a_message_says_how_far_it_is_until_it_is_done(harness: Harness) -> None:

@@ -126,6 +126,39 @@ async def test_simple_chords_are_a_rendering_of_their_own(harness: Harness) -> N
     assert harness.service.renders[-1].render.view == pb.VIEW_CHORDS
 
 
+async def test_pages_as_sung_are_a_rendering_of_their_own(harness: Harness) -> None:
+    async def off_key(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        yield pb.TranscribeEvent(result=result(options.render, sung_differs=True))
+
+    async def again(request: pb.RenderRequest) -> Events:
+        for event in artifact("score-1.png", b"page"):
+            yield event
+        yield pb.TranscribeEvent(result=result(request.render, sung_differs=True))
+
+    harness.service.transcribe, harness.service.render = off_key, again
+    person, controls = await _controls(harness)
+    assert "as sung" not in text_of(controls)
+    for label in ("As sung", "↑ Semitone up", "Melody", "Simple chords"):
+        await person.press(buttons(controls)[label], received(controls, person))
+        controls = harness.session.sent(SendMessage)[-1]
+        assert harness.service.renders[-1].render.pitches == pb.PITCHES_SUNG
+        assert "Pitches: as sung" in caption_of(harness.session.sent(SendPhoto)[-1])
+        assert "as sung" in text_of(controls)
+    await person.press(buttons(controls)["▶ Listen"], received(controls, person))
+    assert harness.service.renders[-1].render.pitches == pb.PITCHES_SUNG
+    await person.press(buttons(controls)["As meant"], received(controls, person))
+    request = harness.service.renders[-1].render
+    assert request.pitches == pb.PITCHES_MEANT
+    assert (request.view, request.transpose_semitones) == (pb.VIEW_MELODY, 1)
+    assert request.simple_chords
+    assert "as sung" not in caption_of(harness.session.sent(SendPhoto)[-1])
+
+
+async def test_nothing_to_switch_where_singing_was_right(harness: Harness) -> None:
+    _, controls = await _controls(harness)
+    assert not {"As sung", "As meant"} & set(buttons(controls))
+
+
 async def test_a_file_of_a_new_kind_comes_after_those_known(harness: Harness) -> None:
     async def newer(request: pb.RenderRequest) -> Events:
         for name in ("score.tab", "score.mid", "score-1.png", "score.pdf"):
@@ -356,7 +389,19 @@ async def test_buttons_of_an_old_message(harness: Harness) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        *("r:1:z:0", "r:1:fm:0", "r:1::0", "r:1:f:99", "r:1:f:much", "r", "zzz", "l:xx"),
+        *(
+            "r:1:z:0",
+            "r:1:fm:0",
+            "r:1:s:0",
+            "r:1:fS:0",
+            "r:1:fss:0",
+            "r:1::0",
+            "r:1:f:99",
+            "r:1:f:much",
+            "r",
+            "zzz",
+            "l:xx",
+        ),
         *("o:1:f:-25", "c:1:25", "d:1:-25"),
     ],
 )

@@ -7,15 +7,27 @@ import re
 
 import pytest
 
-from bot.client.types import Beat, ChordSegment, Key, Preset, Progress, Result, Stage, View
+from bot.client.types import (
+    Beat,
+    ChordSegment,
+    Key,
+    Pitches,
+    Preset,
+    Progress,
+    Result,
+    Stage,
+    View,
+)
 from bot.i18n import Translator
 from bot.views import (
     MAX_CAPTION_CHARS,
     MAX_MESSAGE_CHARS,
     caption,
     chords_texts,
+    controls_text,
     key_name,
     progress_text,
+    shown_caption,
 )
 
 RESULT = Result(
@@ -64,6 +76,16 @@ def test_caption_in_russian(russian: Translator) -> None:
         "Аккорды в начале: C♯m · G♯7\n"
         "Модели: swift-f0 0.3.0"
     )
+
+
+def test_a_caption_says_that_pitches_are_as_sung(russian: Translator, english: Translator) -> None:
+    sung = dataclasses.replace(RESULT, pitches=Pitches.SUNG, sung_differs=True)
+    assert "\nВысота нот: как спето\n" in caption(sung, "", russian)
+    assert "\nPitches: as sung\n" in caption(sung, "", english)
+    assert shown_caption(sung, "", english) == "Full score, C♯ minor, as sung"
+    assert shown_caption(sung, "", russian, with_view=False) == "до-диез минор, как спето"
+    shown = controls_text(sung, "", english)
+    assert shown == "Shown: Full score, C♯ minor, as sung. Show it another way?"
 
 
 def test_a_caption_always_fits(t: Translator) -> None:
