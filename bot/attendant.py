@@ -63,7 +63,7 @@ class Attendant:
             request,
             first_words,
             cancel_keyboard(request.id, t),
-            self.flood.interval_s(request.target.chat_id),
+            self.flood.interval_s(request.destination.chat_id),
         )
         started_s = time.monotonic()
         outcome = "done"

@@ -121,7 +121,7 @@ async def _send_as(request: Request, medium: Medium, file: Artifact, text: str |
 
     It refuses voice messages to people who do not accept them, and very long or wide photos.
     """
-    bot, address = request.bot, request.target.address
+    bot, address = request.bot, request.destination.address
     try:
         if medium is Medium.VOICE:
             duration_s = round(ogg_duration_s(file.data))
@@ -140,7 +140,7 @@ async def _send_music(
 ) -> None:
     """Send stems as music with titles, in the order given."""
     duration_s = round(result.duration_s)
-    address = {**request.target.address, "request_timeout": UPLOAD_TIMEOUT_S}
+    address = {**request.destination.address, "request_timeout": UPLOAD_TIMEOUT_S}
     for album in _albums(artifacts):
         titles = [stem_title(stem.name.removesuffix(".mp3"), title, request.t) for stem in album]
         files = [
@@ -213,7 +213,7 @@ async def _send_pages(request: Request, pages: Sequence[Artifact], text: str) ->
 
 
 async def _send_page_albums(request: Request, pages: Sequence[Artifact], text: str) -> None:
-    bot, address = request.bot, request.target.address
+    bot, address = request.bot, request.destination.address
     for first in range(0, len(pages), MAX_ALBUM_ITEMS):
         album = pages[first : first + MAX_ALBUM_ITEMS]
         album_text = text if first == 0 else None
@@ -235,7 +235,7 @@ async def _send_files(request: Request, artifacts: Sequence[Artifact]) -> None:
         (file for file in artifacts if not _is_page_or_sound(file.name)),
         key=lambda file: (*FILE_ORDER, file.name).index(file.name),
     )
-    place = request.target.place
+    place = request.destination.place
     if len(files) == 1:
         await request.bot.send_document(document=_input_file(files[0]), **place)
     elif files:

@@ -15,7 +15,7 @@ from aiogram.types import CallbackQuery, Message, TelegramObject, Update, User
 from bot.errors import BotError, BotErrorCode
 from bot.jobs import Jobs, RunningUpdates
 from bot.languages import Languages
-from bot.request import Press, Request, Target
+from bot.request import Destination, Press, Request
 from bot.views import error_text
 
 Handler = Callable[[TelegramObject, dict[str, Any]], Awaitable[Any]]
@@ -70,11 +70,11 @@ class Requests(BaseMiddleware):
         """Handle ``event`` with a :class:`Request` or a :class:`Press` among its data."""
         bot, request_id, t = data["bot"], data["request_id"], data["t"]
         if isinstance(event, CallbackQuery):
-            target = Target.beside(event)
-            data["press"] = Press(bot, target, event.from_user.id, request_id, t, event)
+            destination = Destination.beside(event)
+            data["press"] = Press(bot, destination, event.from_user.id, request_id, t, event)
         elif isinstance(event, Message):
             person_id = event.from_user.id if event.from_user is not None else event.chat.id
-            data["request"] = Request(bot, Target.reply(event), person_id, request_id, t)
+            data["request"] = Request(bot, Destination.reply(event), person_id, request_id, t)
         return await handler(event, data)
 
 

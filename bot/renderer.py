@@ -100,7 +100,7 @@ class Renderer:
                 self.settings.paper,
                 button.pitches,
             )
-            async with ChatActionSender(bot=press.bot, action=action, **press.target.place):
+            async with ChatActionSender(bot=press.bot, action=action, **press.destination.place):
                 try:
                     result, files = await self._render(press, button.result_id, options)
                 except ServiceError as error:

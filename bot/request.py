@@ -24,7 +24,7 @@ logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Destination:
     """Where an answer goes: a chat, a topic in it, and a message to reply to."""
 
     chat_id: int
@@ -32,12 +32,12 @@ class Target:
     reply_to_id: int | None = None
 
     @classmethod
-    def reply(cls, message: Message) -> Target:
+    def reply(cls, message: Message) -> Destination:
         """A reply to ``message``."""
         return cls(message.chat.id, _thread_id(message), message.message_id)
 
     @classmethod
-    def beside(cls, callback: CallbackQuery) -> Target:
+    def beside(cls, callback: CallbackQuery) -> Destination:
         """The place of the pressed button's message, in reply to what that message replied to."""
         message = callback.message
         if not isinstance(message, Message):
@@ -74,7 +74,7 @@ class Request:
     Parameters
     ----------
     bot : Bot
-    target : Target
+    destination : Destination
         Where the answer goes.
     person_id : int
         Telegram id of the person who asked.
@@ -85,14 +85,16 @@ class Request:
     """
 
     bot: Bot
-    target: Target
+    destination: Destination
     person_id: int
     id: str
     t: Translator
 
     async def say(self, text: str, keyboard: InlineKeyboardMarkup | None = None) -> Message:
-        """Send a message to the target."""
-        return await self.bot.send_message(text=text, reply_markup=keyboard, **self.target.address)
+        """Send a message to the destination."""
+        return await self.bot.send_message(
+            text=text, reply_markup=keyboard, **self.destination.address
+        )
 
     def explain(self, error: BotError) -> str:
         """The text of an error."""
@@ -148,4 +150,6 @@ class Press(Request):
         """Delete the message with the pressed button, unless it is too old to delete."""
         if self.callback.message is not None:
             with suppress(TelegramAPIError):
-                await self.bot.delete_message(self.target.chat_id, self.callback.message.message_id)
+                await self.bot.delete_message(
+                    self.destination.chat_id, self.callback.message.message_id
+                )

@@ -26,7 +26,7 @@ class FloodLimit:
 TELEGRAM_LIKE = FloodLimit()
 
 
-class FloodControl:
+class TokenBuckets:
     """One token bucket per chat.
 
     Parameters

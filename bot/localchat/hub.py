@@ -17,7 +17,7 @@ from bot.localchat.chat import Chat, Message, Person
 from bot.localchat.commands import CommandBook
 from bot.localchat.errors import BotApiError, bad_request
 from bot.localchat.files import FileStore
-from bot.localchat.flood import FloodControl, FloodLimit
+from bot.localchat.flood import FloodLimit, TokenBuckets
 from bot.localchat.params import Params, whole_number
 from bot.localchat.updates import UpdateQueue
 
@@ -74,7 +74,7 @@ class Hub:
         self.files = FileStore(file_budget_bytes)
         self.updates = UpdateQueue()
         self.commands = CommandBook()
-        self.flood = FloodControl(flood_limit)
+        self.flood = TokenBuckets(flood_limit)
         self.about: dict[tuple[str, str], str] = {}
         self._callbacks: OrderedDict[str, PendingCallback] = OrderedDict()
         self._message_ids = itertools.count(1)

@@ -217,14 +217,14 @@ def describe_melody(melody: Sequence[MelodyBar]) -> MelodyStatistics:
     moves: list[tuple[int, int]] = []
     before: int | None = None
     for line in melody:
-        divisions.update((isinstance(p.pitch, int), p.start % TICKS) for p in line.pieces)
-        for piece in line.attacks:
-            assert isinstance(piece.pitch, int)
-            durations[piece.stop - piece.start] += 1
-            onsets[piece.start] += 1
+        divisions.update((isinstance(p.pitch, int), p.start % TICKS) for p in line.segments)
+        for segment in line.attacks:
+            assert isinstance(segment.pitch, int)
+            durations[segment.stop - segment.start] += 1
+            onsets[segment.start] += 1
             if before is not None:
-                moves.append((piece.pitch - before, piece.stop - piece.start))
-            before = piece.pitch
+                moves.append((segment.pitch - before, segment.stop - segment.start))
+            before = segment.pitch
     for size in _GRAMS:
         grams.update(zip(*(moves[index:] for index in range(size)), strict=False))
     return MelodyStatistics(_share(durations), _share(onsets), _share(divisions), _share(grams))

@@ -44,7 +44,7 @@ from inference_service.continuation.analysis import (
 from inference_service.continuation.degrees import SILENCE, find_function
 from inference_service.continuation.derivation import Derivation, Likelihoods
 from inference_service.continuation.harmony import Slots, list_changes
-from inference_service.continuation.melody import TICKS, HarmonyAt, MelodyBar, Piece
+from inference_service.continuation.melody import TICKS, HarmonyAt, MelodyBar, Segment
 from inference_service.continuation.styles import SurpriseStatistics
 
 # The weights and the constants of the terms were set by hand, and adjusted where continuations
@@ -171,9 +171,9 @@ def judge_melody(
     ``harmony_at`` numbers bars from the first given one.
     """
     offset = len(analysis.melody)
-    attacks = [(offset + i, piece) for i, bar in enumerate(bars) for piece in bar.attacks]
-    pitches = [_pitch(piece) for _, piece in attacks]
-    before = [_pitch(piece) for bar in analysis.melody for piece in bar.attacks]
+    attacks = [(offset + i, segment) for i, bar in enumerate(bars) for segment in bar.attacks]
+    pitches = [_pitch(segment) for _, segment in attacks]
+    before = [_pitch(segment) for bar in analysis.melody for segment in bar.attacks]
     if not attacks:
         return dict.fromkeys(set(MELODY_WEIGHTS) - {"likelihood", "surprise"}, 0.0)
     statistics = describe_melody(bars)
@@ -208,9 +208,9 @@ def _share_silent(bars: Sequence[MelodyBar]) -> float:
     return sum(not bar.attacks for bar in bars) / len(bars) if bars else 0.0
 
 
-def _pitch(piece: Piece) -> int:
-    assert isinstance(piece.pitch, int)
-    return piece.pitch
+def _pitch(segment: Segment) -> int:
+    assert isinstance(segment.pitch, int)
+    return segment.pitch
 
 
 def _overlap(one: Mapping[int, float], other: Mapping[int, float]) -> float:
@@ -220,7 +220,7 @@ def _overlap(one: Mapping[int, float], other: Mapping[int, float]) -> float:
     return sum(min(share, other.get(key, 0.0)) for key, share in one.items())
 
 
-def _judge_consonance(attacks: Sequence[tuple[int, Piece]], harmony_at: HarmonyAt) -> float:
+def _judge_consonance(attacks: Sequence[tuple[int, Segment]], harmony_at: HarmonyAt) -> float:
     weighed = [
         (min(p.stop - p.start, 2 * TICKS), _pitch(p) in harmony_at(bar, p.start).chord)
         for bar, p in attacks
@@ -259,7 +259,7 @@ def _judge_kinship(
     return min(sum(share for figure, share in found.items() if figure in given) / total / 0.5, 1.0)
 
 
-def _judge_voice_leading(attacks: Sequence[tuple[int, Piece]], harmony_at: HarmonyAt) -> float:
+def _judge_voice_leading(attacks: Sequence[tuple[int, Segment]], harmony_at: HarmonyAt) -> float:
     """Return 1 minus the share of steps in parallel fifths or octaves with the bass."""
     steps = wrong = 0
     for (bar, one), (next_bar, other) in pairwise(attacks):

@@ -45,7 +45,7 @@ class Tone(NamedTuple):
     pitch: int
 
 
-class Piece(NamedTuple):
+class Segment(NamedTuple):
     """A segment of a bar, in ticks from the bar line.
 
     ``pitch`` is that of a note which begins here, ``HOLD`` if the previous note continues, or
@@ -65,17 +65,17 @@ class MelodyBar:
     ----------
     beats : int
         Length of the bar.
-    pieces : tuple of Piece
+    segments : tuple of Segment
         Consecutive segments that fill the bar.
     """
 
     beats: int
-    pieces: tuple[Piece, ...]
+    segments: tuple[Segment, ...]
 
     @property
-    def attacks(self) -> tuple[Piece, ...]:
+    def attacks(self) -> tuple[Segment, ...]:
         """The segments at which notes begin."""
-        return tuple(piece for piece in self.pieces if isinstance(piece.pitch, int))
+        return tuple(segment for segment in self.segments if isinstance(segment.pitch, int))
 
     @property
     def repose(self) -> float:
@@ -155,21 +155,21 @@ def cut_bars(notes: Sequence[Tone], lengths: Sequence[int]) -> list[MelodyBar]:
     return bars
 
 
-def _fill(notes: Sequence[Tone], start: int, stop: int) -> list[Piece]:
-    pieces: list[Piece] = []
+def _fill(notes: Sequence[Tone], start: int, stop: int) -> list[Segment]:
+    segments: list[Segment] = []
     place = start
     for note in notes:
         begin, end = max(note.start, place), min(note.start + note.duration, stop)
         if end <= begin:
             continue
         if begin > place:
-            pieces.append(Piece(place - start, begin - start, REST))
+            segments.append(Segment(place - start, begin - start, REST))
         pitch: int | str = note.pitch if note.start >= start else HOLD
-        pieces.append(Piece(begin - start, end - start, pitch))
+        segments.append(Segment(begin - start, end - start, pitch))
         place = end
     if place < stop:
-        pieces.append(Piece(place - start, stop - start, REST))
-    return pieces
+        segments.append(Segment(place - start, stop - start, REST))
+    return segments
 
 
 def join_bars(bars: Sequence[MelodyBar]) -> list[Tone]:
@@ -177,11 +177,11 @@ def join_bars(bars: Sequence[MelodyBar]) -> list[Tone]:
     notes: list[Tone] = []
     start = 0
     for bar in bars:
-        for piece in bar.pieces:
-            length = piece.stop - piece.start
-            if isinstance(piece.pitch, int):
-                notes.append(Tone(start + piece.start, length, piece.pitch))
-            elif piece.pitch == HOLD and notes:
+        for segment in bar.segments:
+            length = segment.stop - segment.start
+            if isinstance(segment.pitch, int):
+                notes.append(Tone(start + segment.start, length, segment.pitch))
+            elif segment.pitch == HOLD and notes:
                 notes[-1] = notes[-1]._replace(duration=notes[-1].duration + length)
         start += bar.beats * TICKS
     return notes
@@ -214,9 +214,9 @@ def write_melody(
 
 def _first_pitch(bars: Sequence[MelodyBar]) -> int:
     for bar in bars:
-        for piece in bar.attacks:
-            if isinstance(piece.pitch, int):
-                return piece.pitch
+        for segment in bar.attacks:
+            if isinstance(segment.pitch, int):
+                return segment.pitch
     return _USUAL_PITCH
 
 
@@ -224,14 +224,14 @@ def _write_bar(
     tiling: Tiling, bar: MelodyBar, number: int, walk: _Walk, harmony_at: HarmonyAt
 ) -> list[str]:
     words: list[str] = []
-    limits = {piece.start for piece in bar.pieces}
+    limits = {segment.start for segment in bar.segments}
     for start, word in tiling.divide(bar.beats, limits):
-        piece = next(p for p in reversed(bar.pieces) if p.start <= start)
-        if isinstance(piece.pitch, int):
-            new = piece.start == start
-            move = walk.name(piece.pitch, harmony_at(number, start)) if new else HOLD
+        segment = next(p for p in reversed(bar.segments) if p.start <= start)
+        if isinstance(segment.pitch, int):
+            new = segment.start == start
+            move = walk.name(segment.pitch, harmony_at(number, start)) if new else HOLD
         else:
-            move = str(piece.pitch)
+            move = str(segment.pitch)
         words += [word, move]
     return words
 
@@ -254,7 +254,7 @@ def _find_copy(bars: Sequence[MelodyBar], number: int, harmony_at: HarmonyAt) ->
 
 def _same_rhythm(one: MelodyBar, other: MelodyBar) -> bool:
     def shape(bar: MelodyBar) -> list[tuple[int, bool]]:
-        return [(p.start, isinstance(p.pitch, int)) for p in bar.pieces]
+        return [(p.start, isinstance(p.pitch, int)) for p in bar.segments]
 
     return one.beats == other.beats and shape(one) == shape(other)
 
@@ -296,7 +296,7 @@ def read_melody(
             if back <= number and bars[number - back].beats == beats:
                 bar = copy_bar(bars[number - back], inside[1], number, harmony_at)
             else:  # there is no bar to copy
-                bar = MelodyBar(beats, (Piece(0, beats * TICKS, REST),))
+                bar = MelodyBar(beats, (Segment(0, beats * TICKS, REST),))
         else:
             bar = _read_bar(inside, beats, number, walk, harmony_at, tonic)
         bars.append(bar)
@@ -324,19 +324,19 @@ def _read_bar(
     harmony_at: HarmonyAt,
     tonic: int,
 ) -> MelodyBar:
-    pieces: list[Piece] = []
+    segments: list[Segment] = []
     place = 0
     for duration, move in zip(words[::2], words[1::2], strict=True):
         stop = place + count_ticks(duration)
         if move in (HOLD, REST):
-            if pieces and (move == HOLD or pieces[-1].pitch == REST):
-                pieces[-1] = pieces[-1]._replace(stop=stop)
+            if segments and (move == HOLD or segments[-1].pitch == REST):
+                segments[-1] = segments[-1]._replace(stop=stop)
             else:
-                pieces.append(Piece(place, stop, move))
+                segments.append(Segment(place, stop, move))
         else:
-            pieces.append(Piece(place, stop, walk.go(move, harmony_at(number, place), tonic)))
+            segments.append(Segment(place, stop, walk.go(move, harmony_at(number, place), tonic)))
         place = stop
-    return MelodyBar(beats, tuple(pieces))
+    return MelodyBar(beats, tuple(segments))
 
 
 def copy_bar(bar: MelodyBar, manner: str, number: int, harmony_at: HarmonyAt) -> MelodyBar:
@@ -345,24 +345,24 @@ def copy_bar(bar: MelodyBar, manner: str, number: int, harmony_at: HarmonyAt) ->
     Intervals are counted in scale steps. The first note, and notes of two beats or longer, are
     moved to the nearest chord tone.
     """
-    pieces: list[Piece] = []
+    segments: list[Segment] = []
     first: int | None = None
-    for piece in bar.pieces:
-        if not isinstance(piece.pitch, int):
-            pieces.append(piece)
+    for segment in bar.segments:
+        if not isinstance(segment.pitch, int):
+            segments.append(segment)
             continue
-        harmony = harmony_at(number, piece.start)
-        rung = harmony.scale.floor(piece.pitch)
+        harmony = harmony_at(number, segment.start)
+        rung = harmony.scale.floor(segment.pitch)
         first = rung if first is None else first
         if manner == "inverted":
             rung = 2 * first - rung
         else:
             rung += {"again": 0, "higher": 1, "lower": -1}[manner]
         pitch = harmony.scale.pitch(rung)
-        if pitch not in harmony.chord and (not pieces or piece.stop - piece.start >= _LONG):
+        if pitch not in harmony.chord and (not segments or segment.stop - segment.start >= _LONG):
             pitch = harmony.chord.nearest(pitch)
-        pieces.append(piece._replace(pitch=pitch))
-    return MelodyBar(bar.beats, tuple(pieces))
+        segments.append(segment._replace(pitch=pitch))
+    return MelodyBar(bar.beats, tuple(segments))
 
 
 # -------------------------------------------------------------------------------------- tiling

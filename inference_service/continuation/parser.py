@@ -46,7 +46,7 @@ class _Value:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Parse:
     """The parse of a sequence of words.
 
     Attributes
@@ -74,7 +74,7 @@ class Parser:
         self._probabilities = probabilities
         self._grammar = probabilities.grammar
 
-    def read(self, words: Sequence[str], before: Sequence[str] = ()) -> Reading:
+    def read(self, words: Sequence[str], before: Sequence[str] = ()) -> Parse:
         """Parse words; from the first word that cannot follow, the surprise is infinite.
 
         ``before`` are words that the sentence follows, as context of its first rules.
@@ -84,15 +84,15 @@ class Parser:
         for place in range(len(words)):
             probability = chart.scan(place)
             if probability <= 0.0:
-                return Reading(tuple(surprise_bits), ())
+                return Parse(tuple(surprise_bits), ())
             surprise_bits[place] = -log2(probability)
         ends = chart.find_ends()
         probability = sum(chart.columns[-1].states[end].forward for end in ends)
         if probability <= 0.0:
-            return Reading(tuple(surprise_bits), ())
+            return Parse(tuple(surprise_bits), ())
         surprise_bits[-1] = -log2(min(probability, 1.0))
         best = max(ends, key=lambda end: chart.columns[-1].states[end].best)
-        return Reading(tuple(surprise_bits), tuple(chart.trace(best)))
+        return Parse(tuple(surprise_bits), tuple(chart.trace(best)))
 
 
 @dataclass(slots=True)

@@ -86,7 +86,7 @@ class WrittenNote:
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenChord:
+class ChordSymbol:
     """A chord symbol.
 
     Attributes
@@ -125,7 +125,7 @@ class WrittenMeasure:
     length_q : Fraction
         Length of the longest voice in quarter notes, ignoring rests beyond the time signature.
     notes : list of WrittenNote
-    chords : list of WrittenChord
+    chords : list of ChordSymbol
     signs : Signs
         Repeat and jump signs.
     mark : str
@@ -143,7 +143,7 @@ class WrittenMeasure:
     transposition: int = 0
     length_q: Fraction = Fraction(0)
     notes: list[WrittenNote] = field(default_factory=list)
-    chords: list[WrittenChord] = field(default_factory=list)
+    chords: list[ChordSymbol] = field(default_factory=list)
     signs: Signs = field(default_factory=Signs)
     mark: str = ""
     quarters_per_minute: Fraction | None = None
@@ -397,7 +397,7 @@ class _PartReader:
     def _read_chord(self, element: Element, measure: WrittenMeasure) -> None:
         offset_q = _number(element.findtext("offset") or "0") / self._divisions
         measure.chords.append(
-            WrittenChord(
+            ChordSymbol(
                 max(self._cursor_q + offset_q, Fraction(0)),
                 _name(element.find("root"), "root"),
                 _text(element, "kind"),

@@ -147,7 +147,7 @@ def read_arguments(arguments: argparse.Namespace, options: Options) -> Options:
 
 
 @dataclass(slots=True)
-class Progress:
+class TrainingProgress:
     """How far a training has come, over all its runs.
 
     Attributes
@@ -164,15 +164,17 @@ class Progress:
     examples: int = 0
 
 
-def load_progress(folder: Path) -> Progress:
+def load_progress(folder: Path) -> TrainingProgress:
     """Return the progress of the checkpoint in a folder; none where there is no checkpoint."""
     path = folder / CHECKPOINT
     return (
-        Progress(**json.loads(read_metadata(path)[PROGRESS_KEY])) if path.exists() else Progress()
+        TrainingProgress(**json.loads(read_metadata(path)[PROGRESS_KEY]))
+        if path.exists()
+        else TrainingProgress()
     )
 
 
-def count_nothing(progress: Progress) -> dict[str, float]:
+def count_nothing(progress: TrainingProgress) -> dict[str, float]:
     """Return no figures."""
     return {}
 
@@ -186,7 +188,7 @@ def learn(
     say: Callable[[str], None],
     *,
     loss_weights: Mapping[str, float] | None = None,
-    figures: Callable[[Progress], Mapping[str, float]] = count_nothing,
+    figures: Callable[[TrainingProgress], Mapping[str, float]] = count_nothing,
     parameters: Iterable[Any] | None = None,
 ) -> N:
     """Train a network until its time is spent; return the average.

@@ -16,7 +16,7 @@ from inference_service.progress import ignore
 from inference_service.tagger.basic_pitch import BasicPitchTagger
 from inference_service.tagger.notes.tagger import load_tagger
 from inference_service.tagger.transkun import TranskunTagger
-from model_zoo.training.evaluate.metrics import as_heard, score_offsets, score_pitches
+from model_zoo.training.evaluate.metrics import as_heard, compare_offsets, compare_pitches
 from tests.bench.table import Row
 from tests.conftest import ROOT
 from tests.factories import build_notes, build_scale
@@ -40,7 +40,7 @@ def smoke() -> Iterator[Row]:
     """Measure on a synthetic scale in octaves."""
     scale = [n for note in build_scale() for n in (note, replace(note, pitch=note.pitch - 12))]
     notes = BasicPitchTagger().tag(build_notes(scale), 0.0, ignore)
-    f1 = score_pitches(as_heard(scale), as_heard(notes)).f1
+    f1 = compare_pitches(as_heard(scale), as_heard(notes)).f1
     yield Row("basic-pitch, onset F1", f1, 0.7)
 
 
@@ -55,8 +55,8 @@ def _measure(name: str, tagger: Tagger, paths: list[Path], target: float) -> Ite
         notes = as_heard(tagger.tag(waveform, 0.0, ignore))
         taken_s += time.perf_counter() - start_s
         duration_s += waveform.duration_s
-        onset.append(score_pitches(labels, notes).f1)
-        offset.append(score_offsets(labels, notes).f1)
+        onset.append(compare_pitches(labels, notes).f1)
+        offset.append(compare_offsets(labels, notes).f1)
     yield Row(f"{name}, onset F1", float(np.mean(onset)), target)
     yield Row("  onset+offset F1", float(np.mean(offset)))
     yield Row("  real-time factor", taken_s / duration_s)

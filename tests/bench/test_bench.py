@@ -15,7 +15,7 @@ from model_zoo.training.evaluate.metrics import as_heard
 from tests.bench import __main__ as bench
 from tests.bench import asap, notation, peers, voice
 from tests.bench.table import Row, format_table
-from tests.bench.voice import as_written, score_written
+from tests.bench.voice import as_written, compare_written
 from tests.bench.written import (
     WrittenNote,
     WrittenScore,
@@ -76,11 +76,11 @@ def test_tables_are_markdown() -> None:
 def test_written_pitches_are_judged_as_intervals() -> None:
     sung = as_heard([NoteEvent(n.onset_s, n.offset_s, n.pitch, 80, 45.0) for n in build_scale()])
     whole = as_written(build_scale())
-    assert score_written(sung, whole).f1 == 1.0
-    assert score_written(sung, whole + np.array([0.0, 0.0, 1.0])).f1 == 1.0
+    assert compare_written(sung, whole).f1 == 1.0
+    assert compare_written(sung, whole + np.array([0.0, 0.0, 1.0])).f1 == 1.0
     backwards = whole.copy()
     backwards[:, 2] = whole[::-1, 2]
-    assert score_written(sung, backwards).f1 < 0.5
+    assert compare_written(sung, backwards).f1 < 0.5
 
 
 def build_waltz(**changed: object) -> WrittenScore:

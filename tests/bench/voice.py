@@ -34,12 +34,12 @@ from inference_service.settings import ModelSettings
 from inference_service.tagger.basic_pitch import BasicPitchTagger
 from inference_service.tagger.swift_f0 import SwiftF0Tagger
 from model_zoo.training.evaluate.metrics import (
+    Accuracy,
     NoteArray,
-    Score,
     as_heard,
-    score_offsets,
-    score_onsets,
-    score_pitches,
+    compare_offsets,
+    compare_onsets,
+    compare_pitches,
 )
 from tests.bench.table import Row
 from tests.bench.tidiness import count_bars
@@ -64,26 +64,26 @@ def run(data: Path, cache: Path) -> Iterator[Row]:
     labels = [truth for _, truth in clips]
     heard = [as_heard(notes) for notes in tagged]
 
-    def mean(score: Callable[[NoteArray, NoteArray], Score], found: list[NoteArray]) -> float:
-        return float(np.mean([score(a, b).f1 for a, b in zip(labels, found, strict=True)]))
+    def mean(compare: Callable[[NoteArray, NoteArray], Accuracy], found: list[NoteArray]) -> float:
+        return float(np.mean([compare(a, b).f1 for a, b in zip(labels, found, strict=True)]))
 
-    yield Row("voice preset, onset+pitch F1", mean(score_pitches, heard), TARGET)
+    yield Row("voice preset, onset+pitch F1", mean(compare_pitches, heard), TARGET)
     late = range(len(clips) // 2, len(clips))
-    unseen = np.mean([score_pitches(labels[i], heard[i]).f1 for i in late])
+    unseen = np.mean([compare_pitches(labels[i], heard[i]).f1 for i in late])
     yield Row("  on clips that no constant was chosen on", float(unseen))
-    yield Row("  onset F1", mean(score_onsets, heard))
-    yield Row("  onset+pitch+offset F1", mean(score_offsets, heard), OFFSET_TARGET)
+    yield Row("  onset F1", mean(compare_onsets, heard))
+    yield Row("  onset+pitch+offset F1", mean(compare_offsets, heard), OFFSET_TARGET)
     written = [as_written(notes) for notes in tagged]
-    yield Row("  whole semitones, as intervals", mean(score_written, written))
-    yield Row("  whole semitones, against A440 labels", mean(score_pitches, written))
+    yield Row("  whole semitones, as intervals", mean(compare_written, written))
+    yield Row("  whole semitones, against A440 labels", mean(compare_pitches, written))
     yield Row("  real-time factor", taken_s / sum(clip.duration_s for clip, _ in clips))
     yield from _tidiness(clips, tagged, stages)
     ruled = [as_heard(rules.tag(clip, estimate_tuning(clip), ignore)) for clip, _ in clips]
-    yield Row("peer: rules over swift-f0, onset+pitch F1", mean(score_pitches, ruled))
+    yield Row("peer: rules over swift-f0, onset+pitch F1", mean(compare_pitches, ruled))
     raw = [_segment(detector, clip) for clip, _ in clips]
-    yield Row("peer: swift-f0's own notes, onset+pitch F1", mean(score_pitches, raw))
+    yield Row("peer: swift-f0's own notes, onset+pitch F1", mean(compare_pitches, raw))
     peer = [as_heard(basic_pitch.tag(clip, 0.0, ignore)) for clip, _ in clips]
-    yield Row("peer: basic-pitch, onset+pitch F1", mean(score_pitches, peer))
+    yield Row("peer: basic-pitch, onset+pitch F1", mean(compare_pitches, peer))
 
 
 def as_written(notes: Sequence[NoteEvent]) -> NoteArray:
@@ -92,7 +92,7 @@ def as_written(notes: Sequence[NoteEvent]) -> NoteArray:
     return np.array(rows, dtype=float).reshape(-1, 3)
 
 
-def score_written(labels: NoteArray, notes: NoteArray) -> Score:
+def compare_written(labels: NoteArray, notes: NoteArray) -> Accuracy:
     """Compare rounded pitches as intervals: labels are rounded in the singer's own tuning (the
     circular mean of their fractions), and the best of the three possible transpositions counts."""
     fractions = np.exp(2j * np.pi * labels[:, 2])
@@ -100,7 +100,7 @@ def score_written(labels: NoteArray, notes: NoteArray) -> Score:
     rounded = labels.copy()
     rounded[:, 2] = np.rint(labels[:, 2] - tuning)
     moved = (notes + np.array([0.0, 0.0, semitones]) for semitones in (-1.0, 0.0, 1.0))
-    return max((score_pitches(rounded, candidate) for candidate in moved), key=lambda s: s.f1)
+    return max((compare_pitches(rounded, candidate) for candidate in moved), key=lambda s: s.f1)
 
 
 def _tidiness(
@@ -141,7 +141,7 @@ def smoke() -> Iterator[Row]:
     """Measure on a synthetic singer."""
     scale, stages = build_scale(), build_stages(ModelSettings())
     notes = stages.voice.tag(sing(scale), 0.0, ignore)
-    f1 = score_pitches(as_heard(scale), as_heard(notes)).f1
+    f1 = compare_pitches(as_heard(scale), as_heard(notes)).f1
     yield Row("voice preset, onset+pitch F1", f1, 0.9)
     bars = list(count_bars(write_melody(notes, 10.0, stages)))
     yield Row("  tidy bars", sum(bar.is_tidy for bar in bars) / len(bars), TIDY_TARGET)

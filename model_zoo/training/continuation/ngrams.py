@@ -44,7 +44,7 @@ def list_degrees(score: Score) -> list[str]:
     return list_changes(find_slots(score, [bar for bar in score.bars() if bar.number > 0]))
 
 
-class Model(Protocol):
+class DegreeModel(Protocol):
     """Knows how probable the next degree is."""
 
     def probability(self, word: str, before: Sentence) -> float:
@@ -151,7 +151,7 @@ def _cut(history: History, order: int) -> History:
     return history[max(len(history) - order + 1, 0) :]
 
 
-def measure_perplexity(model: Model, sentences: Sequence[Sentence]) -> float:
+def measure_perplexity(model: DegreeModel, sentences: Sequence[Sentence]) -> float:
     """Return among how many degrees, equally likely, the next one would be as hard to guess."""
     bits = [
         -np.log2(model.probability(word, history[1:]))

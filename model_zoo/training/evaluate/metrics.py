@@ -8,7 +8,7 @@ note or 50 ms, velocities within a tenth of their range after a linear fit (Hawt
 "Onsets and frames: dual-objective piano transcription", ISMIR 2018). Drums are compared by class,
 strokes within 50 ms.
 
-The score of an empty transcription of an empty reference is 1.
+Precision, recall and F1 of an empty transcription of an empty reference are 1.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Tags:
     strokes: NoteArray | None = None
 
 
-class Score(NamedTuple):
+class Accuracy(NamedTuple):
     """Precision, recall and F1."""
 
     precision: float
@@ -68,22 +68,22 @@ def as_heard(notes: Sequence[NoteEvent]) -> NoteArray:
     return np.array(rows, dtype=float).reshape(-1, 3)
 
 
-def score_onsets(labels: NoteArray, notes: NoteArray) -> Score:
+def compare_onsets(labels: NoteArray, notes: NoteArray) -> Accuracy:
     """Compare onsets, regardless of pitch."""
-    return _score(labels, notes, offset_ratio=None, pitch_tolerance=1e6)
+    return _compare(labels, notes, offset_ratio=None, pitch_tolerance=1e6)
 
 
-def score_pitches(labels: NoteArray, notes: NoteArray) -> Score:
+def compare_pitches(labels: NoteArray, notes: NoteArray) -> Accuracy:
     """Compare onsets and pitches."""
-    return _score(labels, notes, offset_ratio=None)
+    return _compare(labels, notes, offset_ratio=None)
 
 
-def score_offsets(labels: NoteArray, notes: NoteArray) -> Score:
+def compare_offsets(labels: NoteArray, notes: NoteArray) -> Accuracy:
     """Compare onsets, pitches and offsets."""
-    return _score(labels, notes)
+    return _compare(labels, notes)
 
 
-def score_velocities(labels: NoteArray, notes: NoteArray) -> Score:
+def compare_velocities(labels: NoteArray, notes: NoteArray) -> Accuracy:
     """Compare onsets, pitches, offsets and velocities."""
     if not len(labels) or not len(notes):
         return _without(labels, notes)
@@ -92,7 +92,7 @@ def score_velocities(labels: NoteArray, notes: NoteArray) -> Score:
     precision, recall, f1, _ = mir_eval.transcription_velocity.precision_recall_f1_overlap(
         intervals, pitches, labels[:, VELOCITY], told_intervals, told_pitches, notes[:, VELOCITY]
     )
-    return Score(float(precision), float(recall), float(f1))
+    return Accuracy(float(precision), float(recall), float(f1))
 
 
 def match_notes(
@@ -134,17 +134,17 @@ def count_strokes(labels: NoteArray, strokes: NoteArray) -> Counts:
     return counts
 
 
-def _score(labels: NoteArray, notes: NoteArray, **options: float | None) -> Score:
+def _compare(labels: NoteArray, notes: NoteArray, **options: float | None) -> Accuracy:
     if not len(labels) or not len(notes):
         return _without(labels, notes)
     precision, recall, f1, _ = mir_eval.transcription.precision_recall_f1_overlap(
         *_split(labels), *_split(notes), **options
     )
-    return Score(float(precision), float(recall), float(f1))
+    return Accuracy(float(precision), float(recall), float(f1))
 
 
-def _without(labels: NoteArray, notes: NoteArray) -> Score:
-    return Score(*[float(len(labels) == len(notes))] * 3)
+def _without(labels: NoteArray, notes: NoteArray) -> Accuracy:
+    return Accuracy(*[float(len(labels) == len(notes))] * 3)
 
 
 def _split(notes: NoteArray) -> tuple[NoteArray, NoteArray]:

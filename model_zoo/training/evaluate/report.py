@@ -158,7 +158,7 @@ def _summary_json(summary: Summary) -> dict[str, Any]:
         "figures": {name: _figure_json(figure) for name, figure in summary.figures.items()},
         "totals": {name: total.tolist() for name, total in totals.items() if total is not None},
         "clips": {
-            name: {what: score._asdict() for what, score in clip.scores.items()}
+            name: {what: accuracy._asdict() for what, accuracy in clip.accuracies.items()}
             | ({"drums": clip.drums.tolist()} if clip.drums is not None else {})
             for name, clip in summary.clips.items()
         },

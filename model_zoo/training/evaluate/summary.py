@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 
 from model_zoo.training.evaluate.metrics import (
     UNKNOWN,
+    Accuracy,
     Counts,
-    Score,
     Tags,
+    compare_offsets,
+    compare_onsets,
+    compare_pitches,
+    compare_velocities,
     confuse_families,
     count_families,
     count_strokes,
-    score_offsets,
-    score_onsets,
-    score_pitches,
-    score_velocities,
 )
 from model_zoo.training.tagger.take import FAMILY, VELOCITY
 
@@ -50,7 +50,7 @@ class Comparison:
 
     Attributes
     ----------
-    scores : mapping of str to Score
+    accuracies : mapping of str to Accuracy
         Scores of ``onset``, ``pitch`` (and onset), ``offset`` (and both), and ``velocity`` (and
         all), the last only if both sides have velocities.
     confusion : np.ndarray, shape (len(FAMILIES), len(FAMILIES)), or None
@@ -58,7 +58,7 @@ class Comparison:
     drums : np.ndarray, shape (len(DRUM_CLASSES), 3), or None
     """
 
-    scores: Mapping[str, Score]
+    accuracies: Mapping[str, Accuracy]
     confusion: Counts | None = None
     families: Counts | None = None
     drums: Counts | None = None
@@ -71,7 +71,7 @@ class Summary:
     Attributes
     ----------
     figures : mapping of str to Figure
-        F1 by the names of :attr:`Comparison.scores`; ``precision`` and ``recall`` of ``pitch``;
+        F1 by the names of :attr:`Comparison.accuracies`; ``precision`` and ``recall`` of ``pitch``;
         ``family``, the share of found notes with the right family; ``drums``; ``drum_mean``.
     clips : mapping of str to Comparison
     """
@@ -87,34 +87,36 @@ class Summary:
 
 def compare(labels: Tags, told: Tags) -> Comparison:
     """Compare notes and drums, each if both sides have them."""
-    scores: dict[str, Score] = {}
+    accuracies: dict[str, Accuracy] = {}
     confusion = families = drums = None
     if labels.notes is not None and told.notes is not None:
         pair = labels.notes, told.notes
-        scores |= {
-            "onset": score_onsets(*pair),
-            "pitch": score_pitches(*pair),
-            "offset": score_offsets(*pair),
+        accuracies |= {
+            "onset": compare_onsets(*pair),
+            "pitch": compare_pitches(*pair),
+            "offset": compare_offsets(*pair),
         }
         if all(np.isfinite(notes[:, VELOCITY]).all() for notes in pair):
-            scores["velocity"] = score_velocities(*pair)
+            accuracies["velocity"] = compare_velocities(*pair)
         if all((notes[:, FAMILY] != UNKNOWN).all() for notes in pair):
             confusion, families = confuse_families(*pair), count_families(*pair)
     if labels.strokes is not None and told.strokes is not None:
         drums = count_strokes(labels.strokes, told.strokes)
-    return Comparison(scores, confusion, families, drums)
+    return Comparison(accuracies, confusion, families, drums)
 
 
 def summarise(clips: Mapping[str, Comparison]) -> Summary:
     """Aggregate the clips of a set."""
     figures: dict[str, Figure] = {}
     for name in ("onset", "pitch", "offset", "velocity"):
-        scores = [clip.scores[name] for clip in clips.values() if name in clip.scores]
-        if scores:
-            figures[name] = bootstrap([[score.f1] for score in scores], _mean)
-        if scores and name == "pitch":
-            figures["precision"] = bootstrap([[score.precision] for score in scores], _mean)
-            figures["recall"] = bootstrap([[score.recall] for score in scores], _mean)
+        accuracies = [clip.accuracies[name] for clip in clips.values() if name in clip.accuracies]
+        if accuracies:
+            figures[name] = bootstrap([[accuracy.f1] for accuracy in accuracies], _mean)
+        if accuracies and name == "pitch":
+            figures["precision"] = bootstrap(
+                [[accuracy.precision] for accuracy in accuracies], _mean
+            )
+            figures["recall"] = bootstrap([[accuracy.recall] for accuracy in accuracies], _mean)
     confusions = list(_present(clip.confusion for clip in clips.values()))
     if confusions:
         shares = [[np.trace(counts), counts.sum()] for counts in confusions]

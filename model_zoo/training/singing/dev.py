@@ -17,9 +17,9 @@ from inference_service.tagger.singing.decoding import (
 )
 from inference_service.tagger.singing.network import SingingNet
 from model_zoo.training.evaluate.metrics import (
-    score_offsets,
-    score_onsets,
-    score_pitches,
+    compare_offsets,
+    compare_onsets,
+    compare_pitches,
 )
 from model_zoo.training.singing.dataset import Melody
 
@@ -41,20 +41,20 @@ def predict(network: SingingNet, melody: Melody) -> Outputs:
 def measure(
     melodies: Sequence[Melody], heard: Sequence[Outputs], options: DecodingOptions
 ) -> dict[str, float]:
-    """Return the mean F1 scores over melodies with singing, by the names in :data:`FIGURES`.
+    """Return the mean F1 over melodies with singing, by the names in :data:`FIGURES`.
 
     For melodies without singing: ``stray_per_minute``, the notes found per minute.
     """
-    scores: list[list[float]] = []
+    rows: list[list[float]] = []
     found, listened_s = 0, 0.0
     for melody, outputs in zip(melodies, heard, strict=True):
         notes = to_rows(decode_notes(outputs, melody.pitch, melody.confidence, options))
         if not len(melody.notes):
             found, listened_s = found + len(notes), listened_s + melody.duration_s
             continue
-        compare = (score_onsets, score_pitches, score_offsets)
-        scores.append([score(melody.notes[:, :3], notes).f1 for score in compare])
-    means = np.mean(scores, axis=0) if scores else np.full(len(FIGURES), np.nan)
+        metrics = (compare_onsets, compare_pitches, compare_offsets)
+        rows.append([compare(melody.notes[:, :3], notes).f1 for compare in metrics])
+    means = np.mean(rows, axis=0) if rows else np.full(len(FIGURES), np.nan)
     figures = dict(zip(FIGURES, means.tolist(), strict=True))
     if listened_s:
         figures["stray_per_minute"] = found / listened_s * 60

@@ -10,8 +10,8 @@ from model_zoo.training.trials.harness import (
     TRAIN,
     list_exams,
     measure,
+    prepare_examples,
     prepare_exams,
-    prepare_lesson,
     see,
     summarise,
     train,
@@ -31,10 +31,10 @@ def run(data: Path, folder: Path, steps: int, seeds: int, say: Callable[[str], N
         folder / "representations.json"
     )  # its networks on variable-Q spectra are the "cnn" ones
     spectra = see("vqt", [take.samples for take in takes], folder / "vqt-train.npz")
-    lesson, exams = prepare_lesson(takes, spectra), prepare_exams("vqt", listed, folder)
+    examples, exams = prepare_examples(takes, spectra), prepare_exams("vqt", listed, folder)
 
     def learn(context: Context, seed: int) -> Figures:
-        network, figures = train(lesson, context, steps, seed, say)
+        network, figures = train(examples, context, steps, seed, say)
         return figures | measure(network, exams)
 
     rows = []

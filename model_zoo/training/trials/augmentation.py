@@ -22,8 +22,8 @@ from model_zoo.training.trials.harness import (
     TRAIN,
     list_exams,
     measure,
+    prepare_examples,
     prepare_exams,
-    prepare_lesson,
     see,
     summarise,
     train,
@@ -62,7 +62,7 @@ def run(data: Path, folder: Path, steps: int, seeds: int, say: Callable[[str], N
         sounds = damage(takes, RUNS[name])
         kept = folder / f"vqt-{name.replace(', ', '-').replace(' ', '-')}.npz"
         network, figures = train(
-            prepare_lesson(takes, see("vqt", sounds, kept)), "cnn", steps, seed, say
+            prepare_examples(takes, see("vqt", sounds, kept)), "cnn", steps, seed, say
         )
         return figures | measure(network, exams)
 

@@ -58,7 +58,7 @@ Spectra = NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class Examples:
     """Training examples: spectra ``(N, 309, T)`` and targets ``(N, T, 88)``, float16."""
 
     spectra: Spectra
@@ -94,14 +94,14 @@ def see(
     return spectra
 
 
-def prepare_lesson(takes: Sequence[Take], spectra: Sequence[Spectra]) -> Lesson:
+def prepare_examples(takes: Sequence[Take], spectra: Sequence[Spectra]) -> Examples:
     """Return training examples from takes and their spectra."""
     onsets, frames = [], []
     for take, spectrum in zip(takes, spectra, strict=True):
         targets = draw_targets([take], spectrum.shape[1], FRAME_RATE_HZ)
         onsets.append(targets.onset[0].numpy().astype(np.float16))
         frames.append(targets.frame[0].numpy().astype(np.float16))
-    return Lesson(np.stack(spectra), np.stack(onsets), np.stack(frames))
+    return Examples(np.stack(spectra), np.stack(onsets), np.stack(frames))
 
 
 def list_exams(dev: Sequence[Take], data: Path) -> dict[str, list[Clip]]:
@@ -133,7 +133,7 @@ def _to_clip(take: Take) -> Clip:
 
 
 def train(
-    lesson: Lesson, context: Context, steps: int, seed: int, say: Callable[[str], None]
+    examples: Examples, context: Context, steps: int, seed: int, say: Callable[[str], None]
 ) -> tuple[TrialNet, Figures]:
     """Train a network; return it, with its final loss and the CPU seconds per step."""
     torch.manual_seed(seed)
@@ -145,7 +145,7 @@ def train(
     for step in range(steps):
         for group in optimiser.param_groups:
             group["lr"] = RATE * min((step + 1) / WARM_UP, max(1.0 - step / steps, 0.02))
-        loss = compute_loss(network, *draw_batch(lesson, random))
+        loss = compute_loss(network, *draw_batch(examples, random))
         descend(optimiser, loss)
         course.append(loss.item())
         if (step + 1) % 100 == 0:
@@ -155,16 +155,16 @@ def train(
     return network.eval(), {"loss": last, "step_s": spent_s / max(steps, 1), "steps": float(steps)}
 
 
-def draw_batch(lesson: Lesson, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def draw_batch(examples: Examples, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Draw excerpts of examples: spectra, onsets and frames."""
-    count, _, frames = lesson.spectra.shape
+    count, _, frames = examples.spectra.shape
     length = min(CROP_FRAMES, frames)
     spectra, onsets, sounding = [], [], []
     for _ in range(BATCH):
         example, first = int(random.integers(count)), int(random.integers(frames - length + 1))
-        spectra.append(lesson.spectra[example, :, first : first + length])
-        onsets.append(lesson.onset[example, first : first + length])
-        sounding.append(lesson.frame[example, first : first + length])
+        spectra.append(examples.spectra[example, :, first : first + length])
+        onsets.append(examples.onset[example, first : first + length])
+        sounding.append(examples.frame[example, first : first + length])
     batch = [torch.from_numpy(np.stack(part)).float() for part in (spectra, onsets, sounding)]
     return batch[0], batch[1], batch[2]
 

@@ -11,8 +11,8 @@ from model_zoo.training.trials.harness import (
     TRAIN,
     list_exams,
     measure,
+    prepare_examples,
     prepare_exams,
-    prepare_lesson,
     see,
     summarise,
     train,
@@ -43,7 +43,7 @@ def run(
     def learn(kind: Kind, seed: int) -> Figures:
         spectra = see(kind, [take.samples for take in takes], folder / f"{kind}-train.npz")
         exams = prepare_exams(kind, listed, folder)
-        network, figures = train(prepare_lesson(takes, spectra), "cnn", steps, seed, say)
+        network, figures = train(prepare_examples(takes, spectra), "cnn", steps, seed, say)
         return figures | measure(network, exams)
 
     def time_once(kind: Kind) -> Figures:

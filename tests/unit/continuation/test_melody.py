@@ -61,7 +61,7 @@ def test_a_bar_like_an_earlier_one_is_its_copy() -> None:
 
     assert write_melody(GRAMMAR, bars, at)[1] == ["|", "back1", "higher"]
     upside_down = copy_bar(bars[0], "inverted", 0, at)
-    assert [piece.pitch for piece in upside_down.attacks] == [60, 59, 55]
+    assert [segment.pitch for segment in upside_down.attacks] == [60, 59, 55]
 
 
 @st.composite
@@ -99,7 +99,7 @@ def test_any_melody_on_the_grid_can_be_written_parsed_and_read(
 
 
 def _first(bars: list[MelodyBar]) -> int:
-    pitches = [piece.pitch for bar in bars for piece in bar.attacks]
+    pitches = [segment.pitch for bar in bars for segment in bar.attacks]
     return pitches[0] if pitches and isinstance(pitches[0], int) else 67
 
 
@@ -113,4 +113,4 @@ def test_every_sentence_fills_its_bars_and_can_be_parsed_back(beats: int) -> Non
         assert made.is_complete
         assert Parser(likely).read(made.words).choices
         bars = read_melody(made.words, [], [beats] * 4, _harmony_at, 0)
-        assert [sum(p.stop - p.start for p in bar.pieces) for bar in bars] == [beats * TICKS] * 4
+        assert [sum(p.stop - p.start for p in bar.segments) for bar in bars] == [beats * TICKS] * 4

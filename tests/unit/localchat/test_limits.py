@@ -9,7 +9,7 @@ import pytest
 from bot.localchat.commands import CommandBook
 from bot.localchat.errors import BotApiError
 from bot.localchat.files import FileStore, Upload
-from bot.localchat.flood import FloodControl, FloodLimit
+from bot.localchat.flood import FloodLimit, TokenBuckets
 from bot.localchat.images import ImageInfo, read_image_info
 from bot.localchat.markup import check_reply_markup
 from bot.localchat.media import check_photo
@@ -27,7 +27,7 @@ class Clock:
 
 def test_flood_control_lets_bursts_pass_and_then_one_message_a_second() -> None:
     clock = Clock()
-    flood = FloodControl(FloodLimit(rate_per_s=1.0, burst=3), clock)
+    flood = TokenBuckets(FloodLimit(rate_per_s=1.0, burst=3), clock)
     for _ in range(3):
         flood.admit(1)
     with pytest.raises(BotApiError) as caught:
@@ -47,7 +47,7 @@ def test_flood_control_lets_bursts_pass_and_then_one_message_a_second() -> None:
 
 def test_flood_control_tells_an_album_how_long_to_wait() -> None:
     clock = Clock()
-    flood = FloodControl(FloodLimit(rate_per_s=2.0, burst=4), clock)
+    flood = TokenBuckets(FloodLimit(rate_per_s=2.0, burst=4), clock)
     flood.admit(1, 4)
     with pytest.raises(BotApiError) as caught:
         flood.admit(1, 3)

@@ -9,7 +9,7 @@ import pytest
 
 from inference_service.music.repeats import Jump, Signs
 from inference_service.notation.partwise import (
-    WrittenChord,
+    ChordSymbol,
     WrittenMeasure,
     WrittenPart,
     join_ties,
@@ -92,8 +92,8 @@ def test_a_chord_symbol_with_all_that_it_may_have() -> None:
         "<harmony><function>V</function><kind>major</kind></harmony>"
     )
     assert measure.chords == [
-        WrittenChord(Fraction(3, 2), "Bb", "dominant", (("add", 9, 1),), "D"),
-        WrittenChord(Fraction(1), "", "major"),
+        ChordSymbol(Fraction(3, 2), "Bb", "dominant", (("add", 9, 1),), "D"),
+        ChordSymbol(Fraction(1), "", "major"),
     ]
 
 

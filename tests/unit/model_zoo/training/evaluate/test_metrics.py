@@ -11,14 +11,14 @@ from model_zoo.training.evaluate.metrics import (
     DRUM_CLASSES,
     NoteArray,
     as_heard,
+    compare_offsets,
+    compare_onsets,
+    compare_pitches,
+    compare_velocities,
     confuse_families,
     count_families,
     count_strokes,
     match_notes,
-    score_offsets,
-    score_onsets,
-    score_pitches,
-    score_velocities,
 )
 from tests.factories import build_scale
 
@@ -50,43 +50,43 @@ def test_scores_of_shifted_notes(moved: tuple[float, float, float], right: str) 
     labels = as_heard(build_scale())
     notes = labels + np.array(moved)
     f1 = {
-        "onset": score_onsets(labels, notes).f1,
-        "pitch": score_pitches(labels, notes).f1,
-        "offset": score_offsets(labels, notes).f1,
+        "onset": compare_onsets(labels, notes).f1,
+        "pitch": compare_pitches(labels, notes).f1,
+        "offset": compare_offsets(labels, notes).f1,
     }
     assert f1 == {name: float(name in right.split()) for name in f1}
 
 
 def test_precision_and_recall_differ() -> None:
     labels = np.array([row(0, 60), row(1, 62), row(2, 64), row(3, 65)])
-    score = score_pitches(labels, np.array([row(0, 60), row(1, 62.4), row(2, 70)]))
-    assert score.precision == pytest.approx(2 / 3)
-    assert score.recall == pytest.approx(2 / 4)
-    assert score.f1 == pytest.approx(4 / 7)
+    accuracy = compare_pitches(labels, np.array([row(0, 60), row(1, 62.4), row(2, 70)]))
+    assert accuracy.precision == pytest.approx(2 / 3)
+    assert accuracy.recall == pytest.approx(2 / 4)
+    assert accuracy.f1 == pytest.approx(4 / 7)
 
 
 def test_pitch_is_the_sounding_pitch() -> None:
     sung = as_heard([NoteEvent(0.0, 1.0, 60, 80, pitch_cents=45.0)])
     assert sung[0, 2] == pytest.approx(60.45)
-    assert score_pitches(np.array([row(0, 60.9)]), sung).f1 == 1.0
-    assert score_pitches(np.array([row(0, 61.0)]), sung).f1 == 0.0
+    assert compare_pitches(np.array([row(0, 60.9)]), sung).f1 == 1.0
+    assert compare_pitches(np.array([row(0, 61.0)]), sung).f1 == 0.0
 
 
 def test_an_empty_estimate_of_an_empty_reference_is_right() -> None:
     some, none = np.array([row(0, 60)]), np.zeros((0, 5))
-    for score in (score_onsets, score_pitches, score_offsets, score_velocities):
-        assert score(none, none) == (1.0, 1.0, 1.0)
-        assert score(some, none) == score(none, some) == (0.0, 0.0, 0.0)
+    for compare in (compare_onsets, compare_pitches, compare_offsets, compare_velocities):
+        assert compare(none, none) == (1.0, 1.0, 1.0)
+        assert compare(some, none) == compare(none, some) == (0.0, 0.0, 0.0)
 
 
 def test_velocities_are_right_up_to_scale() -> None:
     labels = np.array([row(k, 60 + k, 20 + 20 * k) for k in range(5)])
     softer = labels.copy()
     softer[:, 3] = 10 + labels[:, 3] / 2
-    assert score_velocities(labels, softer).f1 == 1.0
+    assert compare_velocities(labels, softer).f1 == 1.0
     shuffled = labels.copy()
     shuffled[:, 3] = labels[[4, 0, 3, 1, 2], 3]
-    assert score_velocities(labels, shuffled).f1 < 0.5
+    assert compare_velocities(labels, shuffled).f1 < 0.5
 
 
 def test_families_of_found_notes() -> None:

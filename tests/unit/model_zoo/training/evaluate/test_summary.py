@@ -19,14 +19,14 @@ NONE = np.zeros((0, 5))
 
 def test_only_what_both_sides_have_is_compared() -> None:
     everything = compare(LABELS, LABELS)
-    assert set(everything.scores) == {"onset", "pitch", "offset", "velocity"}
+    assert set(everything.accuracies) == {"onset", "pitch", "offset", "velocity"}
     notes = notes_of(LABELS).copy()
     notes[:, 3], notes[:, 4] = np.nan, UNKNOWN
     plain = compare(LABELS, Tags(notes))
-    assert set(plain.scores) == {"onset", "pitch", "offset"}
+    assert set(plain.accuracies) == {"onset", "pitch", "offset"}
     assert plain.confusion is None
     assert plain.drums is None
-    assert compare(Tags(None, LABELS.strokes), LABELS).scores == {}
+    assert compare(Tags(None, LABELS.strokes), LABELS).accuracies == {}
 
 
 def test_f1_of_notes_is_a_mean_over_clips() -> None:

@@ -15,7 +15,7 @@ from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.tagger.take import Take
 from model_zoo.training.trials import augmentation, harness
 from model_zoo.training.trials.clips import Clip, excerpt, f1
-from model_zoo.training.trials.harness import Exam, Lesson
+from model_zoo.training.trials.harness import Exam, Examples
 from model_zoo.training.trials.material import load_takes, save_takes
 from model_zoo.training.trials.network import CONTEXTS, Context, TrialNet, count_parameters
 from model_zoo.training.trials.report import Ledger, to_markdown
@@ -41,26 +41,26 @@ def takes() -> list[Take]:
 
 
 @pytest.fixture(scope="module")
-def lesson(takes: list[Take]) -> Lesson:
-    return harness.prepare_lesson(takes, harness.see("vqt", [take.samples for take in takes]))
+def examples(takes: list[Take]) -> Examples:
+    return harness.prepare_examples(takes, harness.see("vqt", [take.samples for take in takes]))
 
 
-def test_the_loss_falls_and_the_same_seed_gives_the_same_network(lesson: Lesson) -> None:
+def test_the_loss_falls_and_the_same_seed_gives_the_same_network(examples: Examples) -> None:
     before = harness.compute_loss(
-        TrialNet(), *harness.draw_batch(lesson, np.random.default_rng(0))
+        TrialNet(), *harness.draw_batch(examples, np.random.default_rng(0))
     ).item()
-    network, figures = harness.train(lesson, "cnn", 6, 0, lambda text: None)
-    again, _ = harness.train(lesson, "cnn", 6, 0, lambda text: None)
+    network, figures = harness.train(examples, "cnn", 6, 0, lambda text: None)
+    again, _ = harness.train(examples, "cnn", 6, 0, lambda text: None)
     assert figures["loss"] < before
     for first, second in zip(network.parameters(), again.parameters(), strict=True):
         torch.testing.assert_close(first, second)
 
 
-def test_targets_lie_where_notes_are(takes: list[Take], lesson: Lesson) -> None:
+def test_targets_lie_where_notes_are(takes: list[Take], examples: Examples) -> None:
     onset_s, _, pitch, *_ = takes[0].notes[0]
     frame = round(onset_s * harness.FRAME_RATE_HZ)
-    assert lesson.onset[0, frame, int(pitch) - LOWEST_PITCH] > 0.7
-    assert lesson.frame[0, frame + 2, int(pitch) - LOWEST_PITCH] == 1.0
+    assert examples.onset[0, frame, int(pitch) - LOWEST_PITCH] > 0.7
+    assert examples.frame[0, frame + 2, int(pitch) - LOWEST_PITCH] == 1.0
 
 
 @pytest.mark.parametrize("context", CONTEXTS)
