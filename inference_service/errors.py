@@ -211,7 +211,7 @@ class ModelFetchFailed(ModelError):
 
 
 class ModelRejected(ModelError):
-    """The model did not load, or failed on the built-in signal; the old one goes on serving."""
+    """The model did not load, or failed on the built-in signal; the previous one stays in use."""
 
     kind = ErrorKind.NOT_EQUIPPED
 

@@ -207,7 +207,7 @@ class ServiceClient:
         Raises
         ------
         ServiceError
-            The previous model goes on serving.
+            The previous model stays in use.
         """
         response = await self._ask(
             self._models.Activate,

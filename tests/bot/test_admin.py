@@ -29,7 +29,7 @@ async def test_models_are_listed_with_buttons(harness: Harness) -> None:
     assert harness.service.metadata["authorization"] == "Bearer admin-secret"
     await admin.press("u:piano:transkun")
     assert harness.service.activations == [("piano", "transkun")]
-    assert "piano: transkun 2 serves now. Before: old@1." in harness.session.texts()
+    assert "piano: transkun 2 is in use now, instead of old@1." in harness.session.texts()
 
 
 async def test_use(harness: Harness) -> None:
@@ -113,4 +113,4 @@ async def test_without_a_service_admins_are_told(build_harness: Callable[..., Ha
     harness = build_harness(address="127.0.0.1:1")
     await harness.person(ADMIN_ID).say("/status")
 
-    assert "does not answer" in harness.session.texts()[-1]
+    assert "is not answering" in harness.session.texts()[-1]

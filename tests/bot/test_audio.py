@@ -476,7 +476,7 @@ async def test_no_service_is_told_soon(build_harness: Callable[..., Harness]) ->
     await harness.person().say_voice()
 
     assert time.monotonic() - started_s < 5
-    assert "does not answer" in text_of(harness.session.sent(EditMessageText)[-1])
+    assert "is not answering" in text_of(harness.session.sent(EditMessageText)[-1])
 
 
 async def test_the_controls_title_comes_back_with_a_press(harness: Harness) -> None:

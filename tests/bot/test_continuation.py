@@ -49,7 +49,7 @@ async def test_a_result_goes_on_as_page_midi_and_sound(harness: Harness) -> None
     assert file_of(midi.document).filename == "continuation.mid"
     [sound] = harness.session.sent(SendVoice)
     assert file_of(sound.voice).filename == "continuation.ogg"
-    assert controls.text.endswith("Continuation: 8 measures. Shall it go on another way?")
+    assert controls.text.endswith("Continuation: 8 measures. Continue it another way?")
     assert set(buttons(controls)) == {"Another one", "Calmer", "Bolder", "Longer"}
 
 
@@ -114,7 +114,7 @@ async def test_a_message_says_how_far_it_is_until_it_is_done(harness: Harness) -
     [status] = harness.session.sent(SendMessage)
     assert replied_to(status) == original.message_id
     await person.press(buttons(controls)["✎ Continue"], shown)
-    assert "Already at it" in harness.session.texts()[-1]
+    assert "Already working on it" in harness.session.texts()[-1]
     go_ahead.set()
     await asyncio.wait_for(pressed, 5)
     assert len(harness.service.continuations) == 1

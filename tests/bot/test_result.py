@@ -85,7 +85,7 @@ async def test_transposition_adds_up_and_goes_back(harness: Harness) -> None:
     assert harness.service.renders[-1].render.transpose_semitones == 2
     assert "B minor" in text_of(controls)
     caption = caption_of(harness.session.sent(SendMediaGroup)[-2].media[0])
-    assert "recorded in A minor, moved by +2" in caption
+    assert "recorded in A minor, transposed by +2" in caption
     assert "Bm · G · D · A/C♯" in caption
     await person.press(buttons(controls)["Original key: A minor"], received(controls, person))
     assert harness.service.renders[-1].render.transpose_semitones == 0
@@ -327,7 +327,7 @@ async def test_the_marked_button_does_nothing(harness: Harness) -> None:
     person, controls = await _controls(harness)
     await person.press(buttons(controls)["• Full score"], received(controls, person))
 
-    assert harness.session.texts()[-1] == "This is what you see."
+    assert harness.session.texts()[-1] == "This is already shown."
     assert not harness.service.renders
 
 
@@ -370,7 +370,7 @@ async def test_a_second_press_waits_for_the_first(harness: Harness) -> None:
     await harness.session.wait_for(AnswerCallbackQuery, "Writing")
     await person.press(buttons(controls)["Melody"], shown)
 
-    assert "Already at it" in harness.session.texts()[-1]
+    assert "Already working on it" in harness.session.texts()[-1]
     go_on.set()
     await asyncio.wait_for(first, 5)
     assert len(harness.service.renders) == 1

@@ -65,7 +65,7 @@ class ModelsServicer:
 
     def Activate(self, request, context):
         """Loads a model beside the one that serves, checks it on a built-in signal, then swaps. Running
-        requests finish on the model they began with. On any failure the old one goes on serving.
+        requests finish on the model they began with. On any failure the previous one stays in use.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
