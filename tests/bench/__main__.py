@@ -21,7 +21,7 @@ from typing import Protocol
 
 import torch
 
-from tests.bench import notation, piano, routing_table, songs, speed, voice
+from tests.bench import notation, piano, routing_table, songs, speed, sung_pages, voice
 from tests.bench.table import Row, format_table
 from tests.conftest import DATA, ROOT
 
@@ -44,6 +44,7 @@ class Section(Protocol):
 
 SECTIONS: dict[str, Section] = {
     "voice": voice,
+    "sung-pages": sung_pages,
     "piano": piano,
     "songs": songs,
     "notation": notation,

@@ -25,8 +25,8 @@ def find_musescore() -> str | None:
     return next((path for name in _MUSESCORE if (path := shutil.which(name))), None)
 
 
-def notate_by_musescore(performance: bytes, cached: Path) -> WrittenScore:
-    """Import a MIDI file with MuseScore 3, as Debian's ``musescore3`` does by default.
+def import_by_musescore(performance: bytes, cached: Path) -> bytes:
+    """Return MusicXML of a MIDI file, as Debian's ``musescore3`` imports it by default.
 
     Raises
     ------
@@ -50,7 +50,12 @@ def notate_by_musescore(performance: bytes, cached: Path) -> WrittenScore:
                 env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
             )
             _write_whole(cached, gzip.compress(target.read_bytes(), 6))
-    return read_musicxml_notes(gzip.decompress(cached.read_bytes()))
+    return gzip.decompress(cached.read_bytes())
+
+
+def notate_by_musescore(performance: bytes, cached: Path) -> WrittenScore:
+    """Read what :func:`import_by_musescore` writes."""
+    return read_musicxml_notes(import_by_musescore(performance, cached))
 
 
 def notate_by_music21(performance: bytes, cached: Path) -> WrittenScore:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A figure; ``target`` is a lower bound, or an upper one if ``at_most``."""
+    """A figure; ``target`` is a lower bound, or an upper one if ``at_most``.
+
+    ``measured`` is NaN where nothing could be measured.
+    """
 
     what: str
     measured: float
@@ -25,10 +29,11 @@ class Row:
     @property
     def cells(self) -> tuple[str, str, str, str]:
         """The cells: what is measured, the figure, the target and the verdict."""
+        measured = "-" if math.isnan(self.measured) else f"{self.measured:.3f}"
         if self.target is None:
-            return self.what, f"{self.measured:.3f}", "", ""
+            return self.what, measured, "", ""
         bound = f"{'<=' if self.at_most else '>='} {self.target:g}"
-        return self.what, f"{self.measured:.3f}", bound, "met" if self.met else "MISSED"
+        return self.what, measured, bound, "met" if self.met else "MISSED"
 
 
 def format_table(title: str, rows: Iterable[Row]) -> str:

@@ -54,7 +54,9 @@ TIDY_TARGET = 0.90
 def run(data: Path, cache: Path) -> Iterator[Row]:
     """Measure on every clip."""
     folder = data / "voice_dev"
-    clips = [(_read(path), np.loadtxt(path.with_suffix(".txt"), ndmin=2)) for path in _list(folder)]
+    clips = [
+        (read_clip(path), np.loadtxt(path.with_suffix(".txt"), ndmin=2)) for path in _list(folder)
+    ]
     stages = build_stages(ModelSettings())
     basic_pitch, detector, rules = BasicPitchTagger(), SwiftF0(threads=2), SwiftF0Tagger()
     tagger = stages.voice
@@ -80,7 +82,7 @@ def run(data: Path, cache: Path) -> Iterator[Row]:
     yield from _tidiness(clips, tagged, stages)
     ruled = [as_heard(rules.tag(clip, estimate_tuning(clip), ignore)) for clip, _ in clips]
     yield Row("peer: rules over swift-f0, onset+pitch F1", mean(compare_pitches, ruled))
-    raw = [_segment(detector, clip) for clip, _ in clips]
+    raw = [segment(detector, clip) for clip, _ in clips]
     yield Row("peer: swift-f0's own notes, onset+pitch F1", mean(compare_pitches, raw))
     peer = [as_heard(basic_pitch.tag(clip, 0.0, ignore)) for clip, _ in clips]
     yield Row("peer: basic-pitch, onset+pitch F1", mean(compare_pitches, peer))
@@ -151,13 +153,14 @@ def _list(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.flac"))
 
 
-def _read(path: Path) -> Waveform:
+def read_clip(path: Path) -> Waveform:
+    """Decode a recording."""
     samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     return Waveform(np.ascontiguousarray(samples.T), rate_hz)
 
 
-def _segment(detector: SwiftF0, clip: Waveform) -> NoteArray:
-    """The library's own segmentation, with notes of at least 50 ms."""
+def segment(detector: SwiftF0, clip: Waveform) -> NoteArray:
+    """Return SwiftF0's own notes, of those over 50 ms; pitches are fractional MIDI numbers."""
     notes = segment_notes(detector.detect(clip.mono(), clip.sample_rate_hz))
     rows = [(n.start, n.end, frequency_to_pitch(n.pitch_hz)) for n in notes]
     return np.array([row for row in rows if row[1] - row[0] > 0.05], dtype=float).reshape(-1, 3)
