@@ -80,7 +80,8 @@ class ReferencePage:
     metres : tuple of TimeSignature
         The printed time signature, then others that are equally right.
     scales : tuple of float
-        Scales of all values that are as right as the printed ones, beside 1.
+        Factors, beside 1, by which a page's values may differ from the printed ones: multiplied by
+        one, the page's become the printed values.
     notes : tuple of ReferenceNote
         In order, without slips.
     """

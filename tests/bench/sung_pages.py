@@ -10,7 +10,7 @@ targets are those of the other half. A checksum of the exercise's name decides t
 Systems, each on every clip:
 
 - Notabot, with the preset for one voice;
-- the same with the pitches that were sung, rounded to a tuning that follows the singer, instead of
+- the same with ``--pitches sung``: pitches rounded to a tuning that follows the singer, instead of
   those that were meant;
 - MuseScore 3's import of the notes that Notabot heard;
 - MuseScore 3's import of SwiftF0's own notes, rounded to semitones at A440.
@@ -26,7 +26,7 @@ import hashlib
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache as keep
 from pathlib import Path
 from typing import Final
@@ -37,12 +37,10 @@ from swift_f0 import SwiftF0
 from inference_service.assembly import build_limits, build_stages
 from inference_service.midi.writer import encode_performance
 from inference_service.music.events import Key, NoteEvent, Part, Transcription
-from inference_service.music.intonation import round_to_tuning
 from inference_service.music.metre import COMMON_TIME
 from inference_service.music.programs import VOICE
-from inference_service.pipeline.notate import read_performance
-from inference_service.pipeline.options import Format, Preset, RenderOptions, RhythmSource
-from inference_service.pipeline.render import render
+from inference_service.pipeline.options import Format, Pitches, Preset, RenderOptions
+from inference_service.pipeline.render import choose_pitches, render
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.transcribe import transcribe
 from inference_service.progress import Stage
@@ -75,7 +73,7 @@ HALVES: Final = {
 }
 
 OURS: Final = "Notabot"
-AS_SUNG: Final = "Notabot, rounded to tuning"
+AS_SUNG: Final = "Notabot, pitches as sung"
 SAME_NOTES: Final = "MuseScore 3, Notabot's notes"
 RAW_NOTES: Final = "MuseScore 3, SwiftF0's notes"
 SYSTEMS: Final = (OURS, AS_SUNG, SAME_NOTES, RAW_NOTES)
@@ -153,7 +151,10 @@ def measure(clips: Iterable[Clip], cache: Path) -> dict[str, list[Judged]]:
     judged: defaultdict[str, list[Judged]] = defaultdict(list)
     for clip in clips:
         ours = _transcribe(clip.audio.read_bytes(), stages)
-        pages = {OURS: write_page(ours), AS_SUNG: write_page(round_pitches(ours, stages))}
+        pages = {
+            OURS: write_page(ours, Pitches.MEANT),
+            AS_SUNG: write_page(ours, Pitches.SUNG),
+        }
         if has_musescore:
             raw = segment(_detector(), read_clip(clip.audio))
             heard = [NoteEvent(on, off, round(pitch)) for on, off, pitch in raw.tolist()]
@@ -176,23 +177,13 @@ def average(judged: Iterable[Judged]) -> PageFigures:
 # Systems
 
 
-def write_page(transcription: Transcription) -> WrittenPage:
+def write_page(transcription: Transcription, pitches: Pitches) -> WrittenPage:
     """Return the page that the service writes."""
-    wanted = RenderOptions(formats=frozenset({Format.MUSICXML}))
+    wanted = RenderOptions(formats=frozenset({Format.MUSICXML}), pitches=pitches)
     (page,) = render(transcription, wanted, _unheard).artifacts
-    notes = sorted(n for part in transcription.parts if not part.is_drum for n in part.notes)
+    parts = choose_pitches(transcription, pitches).parts
+    notes = sorted(note for part in parts if not part.is_drum for note in part.notes)
     return WrittenPage(read_page(page.data), tuple(notes))
-
-
-def round_pitches(transcription: Transcription, stages: StageSet) -> Transcription:
-    """Return a transcription with the pitches that were sung; rhythm and key follow from these."""
-    parts = tuple(
-        replace(part, notes=tuple(round_to_tuning(part.notes, transcription.tuning_cents)))
-        for part in transcription.parts
-    )
-    return read_performance(
-        replace(transcription, parts=parts), RhythmSource.NOTES, stages.rhythm, stages.key
-    )
 
 
 def write_by_musescore(notes: Sequence[NoteEvent], cache: Path) -> WrittenPage:
@@ -279,7 +270,7 @@ def smoke() -> Iterator[Row]:
     printed = tuple(ReferenceNote(n.onset_s, 2 * n.onset_s, n.pitch) for n in notes)
     sung = sing(notes)
     audio = encode_audio(sung.samples, "flac", rate_hz=sung.sample_rate_hz)
-    written = write_page(_transcribe(audio, build_stages(ModelSettings())))
+    written = write_page(_transcribe(audio, build_stages(ModelSettings())), Pitches.MEANT)
     figures = judge(ReferencePage("tune", (COMMON_TIME,), printed), written.page, written.performed)
     for name in FIGURES:
         target = {"heard": 0.9, "pitch": 0.9}.get(name)

@@ -66,6 +66,10 @@ def test_speed_targets_are_upper_bounds() -> None:
     assert Row("figure without target", 0.0).met
 
 
+def test_a_figure_that_could_not_be_measured_is_a_dash() -> None:
+    assert Row("peer: skipped", float("nan")).cells == ("peer: skipped", "-", "", "")
+
+
 def test_tables_are_markdown() -> None:
     lines = format_table("Title", [Row("a", 0.5, 0.4), Row("longer", 1.0)]).splitlines()
     assert lines[0] == "## Title"
