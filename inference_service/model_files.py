@@ -1,4 +1,4 @@
-"""What a stage's factory is told of the model that it builds.
+"""The part of a manifest entry that a stage's factory is given.
 
 ``model_zoo/manifest.toml`` names a factory for every model. It is called with the model's entry in
 the manifest and the :class:`~inference_service.settings.ModelSettings`, once the files' checksums

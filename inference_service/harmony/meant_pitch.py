@@ -45,17 +45,18 @@ from inference_service.music.pitch import pitch_class
 from inference_service.settings import ModelSettings
 
 DEVIATIONS: Final = (0.06, 0.1, 0.16, 0.25, 0.36)
-"""Standard deviations of a note's error, in semitones: from instruments to unsteady singers."""
+"""Candidate standard deviations of a note's error, in semitones, from instruments to unsteady
+singers."""
 
 # Chosen on the half of voice_pages whose figures are not stated; docs/notation.md has both.
 DRIFT: Final = 0.03
 PRIOR_WEIGHT: Final = 1.0
 LAST_WEIGHT: Final = 0.5
 MISS_SHARE: Final = 0.02
-"""Notes whose error is of a whole semitone."""
+"""Probability that the error of a note is a whole semitone."""
 
 JUMP_LOG_ODDS: Final = -8.0
-"""Of the tuning going anywhere at once, against staying."""
+"""Log odds of a jump of the tuning to any value, against drifting."""
 
 MINOR_LOG_ODDS: Final = -1.0
 

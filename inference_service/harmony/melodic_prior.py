@@ -23,7 +23,7 @@ from inference_service.music.events import Mode
 MODES: Final[tuple[Mode, ...]] = ("major", "minor")
 DEGREES: Final = 12
 WIDEST: Final = 12
-"""Largest interval that is told from larger ones, in semitones."""
+"""Larger intervals are counted as this one, in semitones."""
 
 INTERVALS: Final = 2 * WIDEST + 1
 
@@ -37,11 +37,11 @@ class MelodicPrior:
     Attributes
     ----------
     first, last : np.ndarray, shape (M, D), float32
-        Of the first and the last degree.
+        The first and the last degree.
     second : np.ndarray, shape (M, D, I), float32
-        Of the first interval, given the degree that it leaves.
+        The first interval, given the degree that it leaves.
     following : np.ndarray, shape (M, I, D, I), float32
-        Of an interval, given the one before and the degree that it leaves.
+        An interval, given the one before and the degree that it leaves.
     """
 
     first: Table

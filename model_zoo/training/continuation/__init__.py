@@ -1,5 +1,4 @@
-"""Learning how music goes on: the corpora as written songs, and what is counted in them.
+"""Training and evaluation of continuations: probabilities of grammars, learnt from corpora.
 
-:mod:`.corpora` lists
-songs; each corpus has a module that writes its songs down.
+:mod:`.corpora` lists the songs; a module for each corpus converts them to scores.
 """

@@ -1,4 +1,4 @@
-"""What there is to learn from, learning it, and measuring what is made of it.
+"""Survey the corpora, learn a style, evaluate continuations, and compare searches.
 
 ``python -m model_zoo.training.continuation survey | learn | evaluate | searches``
 """
@@ -37,7 +37,7 @@ from model_zoo.training.data import data_folder
 
 PARTS: Final[tuple[Split, Split]] = ("train", "dev")
 DEV_SONGS: Final = 30
-"""On so many the usual surprise is measured."""
+"""Number of songs on which the usual surprise is measured."""
 
 ROOT = Path(__file__).parents[3]
 CACHE = ROOT / "var" / "continuation"
@@ -47,23 +47,31 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.continuation")
     parser.add_argument(
-        "--data", type=Path, default=data_folder(), help="with the folder symbolic/"
+        "--data", type=Path, default=data_folder(), help="folder that contains symbolic/"
     )
-    parser.add_argument("--cache", type=Path, default=CACHE, help="for songs, once written down")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="folder of converted songs")
     commands = parser.add_subparsers(dest="command", required=True)
-    surveying = commands.add_parser("survey", help="count songs, and guess their next chords")
-    surveying.add_argument(
-        "--corpus", choices=CORPORA, action="append", help="may be repeated; all, if left out"
+    surveying = commands.add_parser(
+        "survey", help="count songs, and measure perplexities of chords"
     )
-    learning = commands.add_parser("learn", help="count what a style's grammars do in its corpus")
+    surveying.add_argument(
+        "--corpus", choices=CORPORA, action="append", help="may be repeated; default: all"
+    )
+    learning = commands.add_parser("learn", help="learn a style's probabilities from its corpus")
     learning.add_argument("corpus", choices=CORPORA)
-    learning.add_argument("--out", type=Path, default=GRAMMARS, help="folder")
-    measuring = commands.add_parser("evaluate", help="continuations against how songs go on")
+    learning.add_argument("--out", type=Path, default=GRAMMARS, help="folder of the result")
+    measuring = commands.add_parser(
+        "evaluate", help="compare continuations with the songs themselves"
+    )
     measuring.add_argument("corpus", choices=CORPORA)
-    measuring.add_argument("--songs", type=int, default=100, help="held back ones, at most")
-    comparing = commands.add_parser("searches", help="ways of searching, judging as many sentences")
+    measuring.add_argument(
+        "--songs", type=int, default=100, help="maximum number of held-out songs"
+    )
+    comparing = commands.add_parser(
+        "searches", help="compare searches that evaluate equally many sentences"
+    )
     comparing.add_argument("--corpus", choices=CORPORA, default="pop909")
-    comparing.add_argument("--songs", type=int, default=24, help="of the development part")
+    comparing.add_argument("--songs", type=int, default=24, help="number of development songs")
     comparing.add_argument("--seeds", type=int, default=10)
     comparing.add_argument("--population", type=int, default=60)
     comparing.add_argument("--generations", type=int, default=25)
@@ -86,7 +94,7 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
 def learn(
     corpus: str, symbolic: Path, cache: Path | None, out: Path, say: Callable[[str], None]
 ) -> None:
-    """Write a style's probabilities."""
+    """Learn the probabilities of a style, and write them."""
     train, dev = ([*read_corpus(corpus, symbolic, part, cache)] for part in PARTS)
     language = learn_language(STYLES[corpus], train, dev[:DEV_SONGS])
     path = out / f"{language.style}.json"
@@ -99,7 +107,7 @@ def learn(
 def evaluate(
     corpus: str, symbolic: Path, cache: Path | None, songs: int, say: Callable[[str], None]
 ) -> None:
-    """Print how continuations compare with the true ones."""
+    """Print the figures of continuations compared with the true bars."""
     cases = [*islice(list_cases(read_corpus(corpus, symbolic, "test", cache)), songs)]
     say(f"{len(cases)} songs of {corpus}")
     for line in describe_figures(summarise(cases)):
@@ -114,7 +122,7 @@ def compare_searches(
     plot: Path | None,
     say: Callable[[str], None],
 ) -> None:
-    """Print how ways of searching compare, and draw their curves."""
+    """Print a comparison of searches, and draw their curves."""
     problems = [found for song in songs if (found := list_problems(song))]
     curves: dict[str, Curves] = {}
     for kind in KINDS:
@@ -131,7 +139,7 @@ def compare_searches(
 def survey(
     corpora: Sequence[str], symbolic: Path, cache: Path | None, say: Callable[[str], None]
 ) -> None:
-    """Print what corpora hold, then the perplexities of their chords."""
+    """Print the contents of the corpora, then the perplexities of their chords."""
     stock = {name: take_stock(name, symbolic, cache) for name in corpora}
     say(STOCK_HEAD)
     for name, holdings in stock.items():

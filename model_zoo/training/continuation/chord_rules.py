@@ -1,4 +1,4 @@
-"""The grammar's chord rules as a model of the next degree, to be held against n-grams."""
+"""The grammar's chord rules as a model of the next degree, for comparison with n-grams."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ CHANGE = "change"
 
 
 class ChordRules:
-    """What a chord is after those before it: its function, then which degree does it.
+    """Model of the next degree: first its function, then the degree among those of the function.
 
     Parameters
     ----------
     known : Probabilities
-        Of the grammar of harmony.
+        Those of the grammar of harmony.
     """
 
     def __init__(self, known: Probabilities) -> None:
@@ -27,7 +27,7 @@ class ChordRules:
         }
 
     def weigh(self, word: str, before: Sentence) -> float:
-        """Return the probability of a degree after others, that before it included."""
+        """Return the probability of a degree, which may equal the last one."""
         function = find_function(word)
         chosen = self._choose(CHANGE, function, before)
         if len(self._places[function]) == 1:
@@ -35,7 +35,7 @@ class ChordRules:
         return chosen * self._choose(function, word, before)
 
     def probability(self, word: str, before: Sentence) -> float:
-        """Return the probability of a degree that differs from the one before."""
+        """Return the probability of a degree, given that it differs from the last one."""
         if not before:
             return self.weigh(word, before)
         return self.weigh(word, before) / (1.0 - self.weigh(before[-1], before))

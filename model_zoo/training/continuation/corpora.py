@@ -1,21 +1,21 @@
-"""The corpora of symbolic music, as songs, in three parts.
+"""The corpora of symbolic music as songs, split into three parts.
 
 =========  =========================================  =============  ============
 corpus     what                                       ``dev``        ``test``
 =========  =========================================  =============  ============
 pop909     arrangements of Chinese pop songs          651-700        701-800
 lieder     songs of the 19th century, voice and       a tenth        a tenth
-           piano, with guessed analyses
+           piano, with estimated analyses
 openewld   lead sheets: songs from before 1930, hymns a tenth        a tenth
 =========  =========================================  =============  ============
 
-The rest is ``train``. POP909 is divided by its songs' 1-based numbers in the archive's order; the
-others by a hash of the composition's name, the last digit of which is 0 for ``test`` and 1 for
-``dev``, so that two files of one composition fall together.
+The rest is ``train``. POP909 is split by the songs' 1-based numbers in the archive; the others by
+the last digit of a hash of the composition's name, 0 for ``test`` and 1 for ``dev``, so that all
+files of a composition are in the same part.
 
-The files are those of a data folder's ``symbolic``. Writing them down takes minutes: what has been
-written can be kept in a folder. It is written again when an archive has changed, or the modules of
-this package that write it; throw the folder away when anything else has.
+The archives are in the folder ``symbolic`` of the data folder. Conversion takes minutes, so songs
+can be cached in a folder. The cache is invalid once an archive or a converting module of this
+package has changed; after any other change, delete the folder.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Split = Literal["train", "dev", "test"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "dev", "test")
 
 Writer = Callable[[], Song | None]
-"""Writes one song down; None where it is of no use."""
+"""Converts one song; returns None if it cannot be used."""
 
 _POP909_DEV: Final = range(651, 701)
 _POP909_TEST: Final = range(701, 801)
@@ -61,7 +61,7 @@ def read_corpus(
         The folder with the archives.
     split : {"train", "dev", "test"}
     cache : Path or None
-        A folder to keep songs in; without one they are written down as they are asked for.
+        Folder of cached songs; without one, songs are converted as they are requested.
     """
     file, list_writers = CORPORA[name]
     archive = symbolic / file
@@ -140,11 +140,11 @@ CORPORA: Final[dict[str, tuple[str, Callable[[Path], Iterator[tuple[Split, Write
     "lieder": ("openscore_lieder.zip", _list_lieder),
     "openewld": ("openewld.zip", _list_openewld),
 }
-"""Each corpus's archive, and who lists what is in it."""
+"""The archive of each corpus, and the function that lists its songs."""
 
 _WRITING: Final = {
     "pop909": ("pop909",),
     "lieder": ("written", "lieder"),
     "openewld": ("written", "leadsheets"),
 }
-"""The modules by which a corpus's songs come out as they do."""
+"""The modules on which the result of converting a corpus depends."""

@@ -1,9 +1,10 @@
-"""Continuations of songs that nothing was learnt from, against how these songs go on.
+"""Compare continuations of held-out songs with the songs themselves.
 
-Every song is cut where a phrase ends, in its middle; eight new bars are compared with the eight
-that follow. Distances of distributions are total variation, half the sum of absolute differences:
-0 for the same, 1 for nothing in common; beside them stands the distance of what was written for
-another song, the next of the list, in this song's key.
+Every song is cut after a phrase near its middle, and eight composed bars are compared with the
+song's next eight. Distributions are compared by total variation distance, half the sum of the
+absolute differences: 0 if they are equal, 1 if they do not overlap. For reference, the same
+distance is given for the continuation of another song, the next in the list, transposed to this
+song's key.
 """
 
 from __future__ import annotations
@@ -36,15 +37,16 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Some bars as they are compared.
+    """The features of some bars that are compared.
 
     Attributes
     ----------
     key : Key
-        As its notes amount to.
-    classes, onsets : mapping to share
-        Pitch classes, over the tonic of the song's signature, by their length, and places in the
-        bar of the melody's notes.
+        Estimated from the notes.
+    classes : mapping of int to float
+        Share of the duration of each pitch class, relative to the tonic of the song's signature.
+    onsets : mapping of Fraction to float
+        Share of the melody's notes at each position in the bar.
     """
 
     key: Key
@@ -54,7 +56,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A song, cut: what goes on from it, and how it went on."""
+    """A song that was cut: the true and the composed bars after the cut."""
 
     name: str
     true: Passage
@@ -70,15 +72,15 @@ class Figures:
     Attributes
     ----------
     key, key_of_song : float
-        Share of continuations in the key of the bars that follow, and in the song's as annotated.
+        Share of continuations in the key of the true bars, and in the song's annotated key.
     true_key_of_song : float
-        The share of true bars in that.
+        Share of the true bars in the song's annotated key.
     classes, shuffled_classes : float
-        Distance of pitch classes to the true bars, and of another song's continuation.
+        Distance from the true bars in pitch classes, for the continuation and for another song's.
     onsets, shuffled_onsets : float
-        The same of places in the bar.
+        The same for positions in the bar.
     closed : float
-        Share that ends with a cadence in the tonic.
+        Share of continuations that end with a cadence in the tonic.
     """
 
     key: float
@@ -92,7 +94,7 @@ class Figures:
 
 
 def list_cases(songs: Iterable[Song], seed: int = 0) -> Iterator[Case]:
-    """Continue songs; those that are too short are left out."""
+    """Yield a case for each song that is long enough."""
     for song in songs:
         place = find_cut(song)
         if place is None:
@@ -127,8 +129,10 @@ def list_cases(songs: Iterable[Song], seed: int = 0) -> Iterator[Case]:
 
 
 def find_cut(song: Song) -> int | None:
-    """Return the bar after a phrase's end that is nearest to the middle; None if too near an end
-    of the song, or where another key or metre comes."""
+    """Return the bar nearest to the middle that follows the end of a phrase.
+
+    None if no such bar is far enough from both ends of the song, and from a change of key or metre.
+    """
     lesson = Lesson(song)
     lines = lesson.melody or [MelodyBar(4, ())] * len(lesson.slots)
     changes = {c.start_beats for c in song.score.key_changes}
@@ -145,7 +149,7 @@ def find_cut(song: Song) -> int | None:
 
 
 def summarise(cases: Sequence[Case]) -> Figures:
-    """Return the figures over cases."""
+    """Return the figures of all cases."""
     others = [*cases[1:], cases[0]]
     return Figures(
         key=_mean(case.made.key == case.true.key for case in cases),
@@ -166,13 +170,13 @@ def summarise(cases: Sequence[Case]) -> Figures:
 
 
 def describe_figures(figures: Figures) -> Iterator[str]:
-    """Yield a line for each."""
+    """Yield a line for each figure."""
     for field in fields(figures):
         yield f"{field.name:18} {getattr(figures, field.name):.3f}"
 
 
 def distance(one: dict[K, float], other: dict[K, float]) -> float:
-    """Return the total variation between two distributions."""
+    """Return the total variation distance between two distributions."""
     return 0.5 * sum(abs(one.get(k, 0.0) - other.get(k, 0.0)) for k in set(one) | set(other))
 
 
@@ -195,7 +199,7 @@ def _describe(score: Score, melody: Sequence[ScoreNote], tonic: int) -> Passage:
 def _melody_of(
     made: Continuation, given: Score, melody: Sequence[ScoreNote], start: Fraction
 ) -> list[ScoreNote]:
-    """Return the new notes of the part that holds the melody."""
+    """Return the new notes of the part with the melody."""
     sung = {(n.start_beats - start, n.pitch) for n in melody}
     counts = [sum((n.start_beats, n.pitch) in sung for n in p.notes) for p in given.parts]
     if not melody:

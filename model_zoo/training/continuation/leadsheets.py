@@ -1,10 +1,10 @@
-"""OpenEWLD's lead sheets as written songs.
+"""OpenEWLD's lead sheets as songs.
 
-Sheets of every key say that it is major, and some have lost their signature. A signature is taken
-at its word unless another fits better by more than :data:`DOUBT`: by the notes in its scale, the
-chords of its scale, and whether the last chord is one of its two tonics. Which of the two is the
-song's tonic, the last chord says; in doubt, the major one. Sheets of whose notes fewer than 65 %
-are in the scale are left out.
+All sheets claim a major key, and some lack their key signature. The stated signature is kept unless
+another one fits better by more than :data:`DOUBT`. The fit is the share of notes in its scale, plus
+the share of chords in it, plus a bonus if the last chord is one of its two tonics. The key is minor
+if the last chord is the minor tonic, and major otherwise. Sheets with less than 65 % of the notes
+in the scale are left out.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from model_zoo.training.sources.openewld import Chord, read_chords
 from model_zoo.training.sources.scores import WrittenPiece, parse_score
 
 DOUBT: Final = 0.25
+"""No record of how this and the constants below were chosen."""
 
 _SCALE: Final = (0, 2, 4, 5, 7, 9, 11)
 _LEAST_IN_SCALE: Final = 0.65
@@ -38,7 +39,7 @@ def list_leadsheets(archive: Path) -> list[str]:
 
 
 def write_leadsheet(archive: Path, name: str) -> Song | None:
-    """Write a lead sheet down; None where it is broken."""
+    """Convert a lead sheet; None if it cannot be used."""
     with zipfile.ZipFile(archive) as files:
         text = unpack(files.read(name)) if name.endswith(".mxl") else files.read(name)
     try:
@@ -58,7 +59,7 @@ def write_leadsheet(archive: Path, name: str) -> Song | None:
 
 
 def find_tonic(written: WrittenPiece, chords: Sequence[Chord]) -> int:
-    """Return the pitch class of the major key of a sheet's signature, or of the one it lost."""
+    """Return the tonic of the major key of a sheet's signature, corrected if necessary."""
     given = 7 * int(written.bar_fifths[0]) % 12
     fits = [
         share_in_scale(written, tonic)
@@ -71,13 +72,13 @@ def find_tonic(written: WrittenPiece, chords: Sequence[Chord]) -> int:
 
 
 def share_in_scale(written: WrittenPiece, tonic: int) -> float:
-    """Return how much of the notes' time is in a major scale."""
+    """Return the share of the notes' duration that is in a major scale."""
     inside = np.isin((written.pitch - tonic) % 12, _SCALE)
     return float(written.duration_q[inside].sum() / max(written.duration_q.sum(), 1e-9))
 
 
 def _share_of_chords(written: WrittenPiece, chords: Sequence[Chord], tonic: int) -> float:
-    """Return how much of the chords' time has triads of a major scale."""
+    """Return the share of the chords' duration whose triads are in a major scale."""
     end_q = float((written.onset_q + written.duration_q).max())
     begins_q = [chord[0] for chord in chords]
     lengths_q = np.maximum(np.diff([*begins_q, end_q]), 0.0)

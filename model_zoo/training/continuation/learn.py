@@ -1,12 +1,13 @@
-"""What a style does: the probabilities of the grammars' rules, counted in its corpus.
+"""Learn a style: count the grammars' rules in its corpus.
 
-Bars are read by the rules that every bar can be read by, so that their counts are exact. Phrases
-are read after that, in groups of four where :func:`find_phrase_ends` has them end, as likeliest
-with what is known by then; the last bars of a song as a closing phrase, if they are one.
+First, bars are parsed by rules that can parse any bar, so that these counts are exact. Then the
+four bars before each phrase end (:func:`find_phrase_ends`) are parsed as a phrase, using the
+probabilities learnt from bars to choose the most probable parse. The last bars of a song are parsed
+as a closing phrase if possible.
 
-The discounts of the counts are those under which songs that were not counted are likeliest. How
-surprising the style's own music is is measured on such songs, too: of eight bars, after
-probabilities were adapted to all bars before them, as a continuation's are.
+The discounts maximise the likelihood of development songs. The usual surprise of the style is also
+measured on these: for every eight bars, with probabilities adapted to all preceding bars, as for a
+continuation.
 """
 
 from __future__ import annotations
@@ -52,14 +53,14 @@ from model_zoo.training.continuation.song import Song
 NEW_BARS: Final = 8
 LEAST_GIVEN: Final = 16
 CONTEXT: Final = 2
-"""Degrees on which a chord hangs."""
+"""Number of preceding degrees that a chord is conditioned on."""
 
 ROUNDS: Final = 2
 TAIL_BARS: Final = 12
-"""After the last chord of a song there may be so many bars of its sound dying away."""
+"""Maximum number of bars after the final chord of a song in which it is only held."""
 
 PHRASE_RULES: Final = ("phrase", "half_close", "full_close", "approach", "leading", "cadence")
-"""The beginnings of the names of the rules that are counted in phrases."""
+"""Prefixes of the names of the rules that are counted in phrases."""
 
 
 @dataclass(frozen=True)
@@ -75,26 +76,26 @@ class Lesson:
 
     @cached_property
     def slots(self) -> list[Slots]:
-        """The degrees of each bar, of the key in force."""
+        """The degrees of each bar, in the key in force."""
         return find_slots(self.song.score, self.bars)
 
     @cached_property
     def melody(self) -> list[MelodyBar]:
-        """The melody of each bar; none where the grammar has no rule for a bar's length."""
+        """The melody of each bar; empty if the grammar has no rule for the length of a bar."""
         lengths = [int(bar.length_beats) for bar in self.bars]
         if not self.song.melody or not METRES.issuperset(lengths):
             return []
         return cut_bars(list_tones(self.song.melody, self.bars[0].start_beats), lengths)
 
     def harmony_at(self, bar: int, place: int) -> Harmony:
-        """Return the chord at a place, in ticks, of a bar."""
+        """Return the chord at a position in a bar, in ticks."""
         key = self.song.score.key_at(self.bars[bar].start_beats)
         beats = int(self.bars[bar].length_beats)
         return find_harmony(self.slots[bar], beats, place, signature_tonic(key))
 
 
 def learn_language(style: Style, train: Sequence[Song], dev: Sequence[Song]) -> Language:
-    """Return what a corpus teaches."""
+    """Learn the harmony and the melody of a style."""
     lessons = [Lesson(song) for song in train]
     tests = [Lesson(song) for song in dev]
     harmony = choose_discounts(learn_harmony(lessons), _list_chord_choices(tests))
@@ -118,8 +119,10 @@ def learn_harmony(lessons: Iterable[Lesson]) -> Probabilities:
 
 
 def choose_discounts(known: Probabilities, choices: Sequence[Choice]) -> Probabilities:
-    """Return the probabilities whose discounts make other songs' choices likeliest; they are
-    chosen one after another, that of the longest context first."""
+    """Return the probabilities with the discounts that maximise the likelihood of choices.
+
+    The discounts are optimised one by one, that of the longest context first, in :data:`ROUNDS`.
+    """
     often = Counter(choices)
 
     def count_bits(tried: Probabilities) -> float:
@@ -137,7 +140,7 @@ def choose_discounts(known: Probabilities, choices: Sequence[Choice]) -> Probabi
 
 
 def read_in_fours(known: Probabilities, slots: Sequence[Slots]) -> list[Choice]:
-    """Return the choices that bars are made of, read a few at a time."""
+    """Return the choices in the parses of bars, parsed four at a time."""
     choices: list[Choice] = []
     before: list[str] = []
     for start in range(0, len(slots), PHRASE_BARS):
@@ -157,7 +160,7 @@ def _read_phrases(known: Probabilities, lesson: Lesson) -> Iterator[Choice]:
     for stop in range(len(slots), max(len(slots) - TAIL_BARS, PHRASE_BARS), -1):
         names = [f"last_phrase_{mode}"]
         found = list(_read_as(known, names, slots, stop - PHRASE_BARS, stop))
-        if found:  # bars that hold the last chord may follow it
+        if found:  # the bars after it only hold the final chord
             yield from found
             break
 
@@ -193,7 +196,7 @@ def _list_melody_choices(lessons: Iterable[Lesson]) -> list[Choice]:
 
 
 def measure_harmony(known: Probabilities, lesson: Lesson) -> list[float]:
-    """Return the bits by the bar of every eight bars after the first sixteen."""
+    """Return the bits per bar of every eight bars after the first sixteen."""
     slots, found = lesson.slots, []
     for start in range(LEAST_GIVEN, len(slots) - NEW_BARS + 1, NEW_BARS):
         adapted = adapt_harmony(known, slots[:start])
@@ -204,7 +207,7 @@ def measure_harmony(known: Probabilities, lesson: Lesson) -> list[float]:
 
 
 def measure_melody(known: Probabilities, lesson: Lesson) -> list[float]:
-    """Return the bits by the note of the same bars."""
+    """Return the bits per note of the same bars."""
     bars, found = lesson.melody, []
     at: HarmonyAt = lesson.harmony_at
     for start in range(LEAST_GIVEN, len(bars) - NEW_BARS + 1, NEW_BARS):
@@ -224,7 +227,7 @@ def _count_bits(known: Probabilities, choices: Sequence[Choice]) -> float:
 
 
 def _learnt(choices: Sequence[Choice]) -> list[Choice]:
-    """Leave out how sentences start, which no grammar file says."""
+    """Leave out the choice of a start symbol, which is not in the grammar files."""
     return [choice for choice in choices if choice.rule != "sentence"]
 
 

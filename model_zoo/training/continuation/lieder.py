@@ -1,13 +1,13 @@
-"""OpenScore's songs with their Roman-numeral analyses, as written songs.
+"""OpenScore's lieder with their Roman numeral analyses, as songs.
 
-The analyses are a network's guesses (AugmentedNet, in RomanText): of chords, in local keys, by bar
-and beat. Bars and notes are the score's. music21 says what a numeral means; chords go by their
-sound, but augmented sixths by what they are taken for, the major chord on the lowered sixth degree.
+Bars and notes are those of the scores. The analyses were estimated by a network (AugmentedNet, in
+RomanText): chords in local keys, by measure and beat. music21 interprets the numerals. Chords are
+named by their sound; augmented sixths, too, are named as major chords on the lowered sixth degree.
 
-Local keys change as often as chords do. A key is in force here where it is the analysis's for
-longer than a phrase: the path through bars that agrees most with it, where another key of the same
-signature agrees by half, and a change costs as much as two bars. In a twelfth of the songs, 77 % of
-the bars and 86 % of the ends are then in a key of the signature that the score has there.
+The analysis changes its local key almost as often as the chord. Keys in force are therefore the
+path through the bars that agrees best with the analysis, where the relative key counts as half an
+agreement and a change costs as much as two bars of agreement. On a twelfth of the songs, 77 % of
+the bars and 86 % of the last bars are then in a key with the score's signature at that place.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from model_zoo.training.sources.scores import parse_score
 ANALYSIS: Final = "analysis_automatic.rntxt"
 CHANGE_BARS: Final = 2.0
 SAME_SIGNATURE: Final = 0.5
+"""No record of how these were chosen; the shares above were measured with them."""
+
 _LATE_Q: Final = 1e-3
 
 _MEASURE: Final = re.compile(r"m(\d+)\s+(.*)")
@@ -45,10 +47,10 @@ _KEY: Final = re.compile(r"([A-Ga-g][#b]*):")
 
 @dataclass(frozen=True, slots=True)
 class Numeral:
-    """A Roman numeral, where it stands, and the key that it is of.
+    """A Roman numeral with its position and key.
 
-    ``beat`` is 1-based, and ``signature`` the time signature whose beats it counts, of which
-    compound ones have three units in each; None where the analysis names none.
+    ``beat`` is 1-based and counts the beats of ``signature``, which are dotted in compound metres;
+    None if the analysis states no time signature.
     """
 
     measure: int
@@ -68,7 +70,7 @@ class _Reading:
 
 
 def parse_analysis(text: str) -> list[Numeral]:
-    """Read RomanText: what has a key, a measure and a beat; the rest is passed over."""
+    """Read the numerals with a key, a measure and a beat from RomanText; skip everything else."""
     reading = _Reading()
     for line in text.splitlines():
         if match := _SIGNATURE.match(line.strip()):
@@ -93,7 +95,7 @@ def _read_measure(measure: int, tokens: Sequence[str], reading: _Reading) -> Non
 
 
 def name_numeral(figure: str, tonic: int, mode: Mode) -> str | None:
-    """Return the chord label of a Roman numeral; None where it is none."""
+    """Return the chord label of a Roman numeral; None if it is invalid."""
     chord = _read_figure(figure, mode)
     if chord is None:
         return None
@@ -103,7 +105,7 @@ def name_numeral(figure: str, tonic: int, mode: Mode) -> str | None:
 
 @cache
 def _read_figure(figure: str, mode: Mode) -> tuple[int, tuple[int, ...], int] | None:
-    """Return a numeral's root over the tonic, its intervals, and its bass over the root."""
+    """Return a numeral's root above the tonic, its intervals, and its bass above the root."""
     from music21 import roman
     from music21.exceptions21 import Music21Exception
 
@@ -129,9 +131,9 @@ def list_lieder(archive: Path) -> Iterator[tuple[str, str]]:
 
 
 def write_lied(archive: Path, score: str, analysis: str) -> Song | None:
-    """Write a song down; None where it is broken.
+    """Convert a song; None if it cannot be used.
 
-    Its melody is its first part, if that has one staff and others accompany it.
+    The melody is the first part, if it has one staff and there are other parts.
     """
     with zipfile.ZipFile(archive) as files:
         text = unpack(files.read(score)) if score.endswith(".mxl") else files.read(score)
@@ -152,7 +154,7 @@ def write_lied(archive: Path, score: str, analysis: str) -> Song | None:
         beats, unit = int(written.bar_beats[index]), int(written.bar_unit[index])
         offset_q = _offset(numeral, (beats, unit))
         length_q = starts[index + 1] - starts[index]
-        if index == 0:  # a pickup's beats are counted as if it were full
+        if index == 0:  # in a pickup, beats are counted as in a full measure
             offset_q -= max(4.0 * beats / unit - length_q, 0.0)
         if -_LATE_Q <= offset_q < length_q:
             placed.append((starts[index] + offset_q, numeral))
@@ -167,14 +169,14 @@ def write_lied(archive: Path, score: str, analysis: str) -> Song | None:
 
 
 def number_measures(text: bytes) -> list[int]:
-    """Return the numbers of the first part's measures; -1 where one has none."""
+    """Return the numbers of the first part's measures; -1 for a measure without one."""
     part = ElementTree.fromstring(text).find("part")
     numbers = [measure.get("number", "") for measure in (part if part is not None else ())]
     return [int(number) if number.isdigit() else -1 for number in numbers]
 
 
 def _offset(numeral: Numeral, signature: tuple[int, int]) -> float:
-    """Return a numeral's place in its measure, in quarters."""
+    """Return a numeral's position in its measure, in quarters."""
     beats, unit = numeral.signature or signature
     compound = beats % 3 == 0 and beats > 3
     beat_q = 4.0 / unit * (3 if compound else 1)
@@ -184,7 +186,7 @@ def _offset(numeral: Numeral, signature: tuple[int, int]) -> float:
 def follow_keys(
     placed: Sequence[tuple[float, Numeral]], bars: Sequence[WrittenBar]
 ) -> list[tuple[float, Key]]:
-    """Return from where, in quarters, which key is in force: Viterbi's algorithm over bars."""
+    """Return the keys and their starts in quarters, by Viterbi's algorithm over bars."""
     gains = _agree(placed, bars)
     total = gains[0]
     came_from = np.zeros(gains.shape, np.int64)
@@ -207,7 +209,7 @@ def follow_keys(
 def _agree(
     placed: Sequence[tuple[float, Numeral]], bars: Sequence[WrittenBar]
 ) -> NDArray[np.float64]:
-    """Return the share of each bar in which each key is the analysis's, shape (B, 24)."""
+    """Return the agreement of each key with the analysis in each bar, shape (B, 24)."""
     gains = np.zeros((len(bars), 24))
     stops = [at for at, _ in placed[1:]] + [bars[-1].stop_q]
     for (start_q, numeral), stop_q in zip(placed, stops, strict=True):

@@ -1,18 +1,21 @@
-"""How surprising the next chord is to models that know the last few: what a grammar is held to.
+"""N-gram models of the next chord, with which the grammar is compared.
 
-A sentence is a song's degrees in their order, none twice in a row. Of each degree its probability
-is asked given those before it, of the first one given the beginning; that a sentence ends counts
-for nothing. A degree does not follow itself, so that what a model gives to the one before is shared
-out among the others, in every model alike. All degrees that there are share the last doubt evenly:
-no probability is nought.
+A sentence is the sequence of a song's degrees without immediate repetitions. A model gives the
+probability of each degree, conditioned on those before it; for the first one, on the beginning. The
+end of a sentence is not predicted. As a degree never follows itself, every model renormalises over
+the other degrees. The shortest history backs off to a uniform distribution, so that no probability
+is 0.
 
-Witten and Bell ("The zero-frequency problem", IEEE Trans. Information Theory 37:4, 1991, method C)
-trust a history by how often, and against how many different degrees, it was seen; there is nothing
-to choose. Kneser and Ney ("Improved backing-off for m-gram language modeling", ICASSP 1995) take a
-discount off every count, and count in shorter histories after how many different degrees one comes;
-interpolated as by Chen and Goodman ("An empirical study of smoothing techniques", TR-10-98, 1998),
-histories that begin a sentence with their plain counts. Discounts, one to each length of history,
-are chosen on other songs.
+Two kinds of smoothing are used:
+
+- Witten and Bell, "The zero-frequency problem", IEEE Trans. Information Theory 37:4, 1991, method
+  C. The weight of a history depends on its count and on the number of different degrees after it.
+  There is no parameter.
+- Kneser and Ney, "Improved backing-off for m-gram language modeling", ICASSP 1995. Every count is
+  discounted, and shorter histories count the number of different degrees that precede; interpolated
+  as by Chen and Goodman, "An empirical study of smoothing techniques", TR-10-98, 1998. Histories at
+  the beginning of a sentence use plain counts. The discounts, one for each length of history, are
+  chosen on development songs.
 """
 
 from __future__ import annotations
@@ -31,21 +34,21 @@ from inference_service.music.score import Score
 VOCABULARY: Final = (*MAJOR, *MINOR, *DIMINISHED, SILENCE)
 BEGINNING: Final = "<"
 DISCOUNTS: Final = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0)
-"""What is tried."""
+"""Candidates."""
 
 Sentence = Sequence[str]
 History = tuple[str, ...]
 Table = Mapping[History, Counter[str]]
-"""How often a degree comes after a history."""
+"""Counts of the degrees after each history."""
 
 
 def list_degrees(score: Score) -> list[str]:
-    """Return a score's sentence: its degrees, of the keys in force, in its full bars."""
+    """Return a score's sentence: the degrees in its full bars, in the keys in force."""
     return list_changes(find_slots(score, [bar for bar in score.bars() if bar.number > 0]))
 
 
 class DegreeModel(Protocol):
-    """Knows how probable the next degree is."""
+    """Predicts the next degree."""
 
     def probability(self, word: str, before: Sentence) -> float:
         """Return the probability of a degree after all that came before it."""
@@ -53,12 +56,12 @@ class DegreeModel(Protocol):
 
 
 class NGrams(ABC):
-    """A model of the next degree after the last ``order - 1``.
+    """A model of the next degree, conditioned on the last ``order - 1``.
 
     Parameters
     ----------
     sentences : sequence of Sentence
-        What is learnt.
+        Training data.
     order : int
         1 for no history.
     """
@@ -80,7 +83,7 @@ class NGrams(ABC):
 
 
 class WittenBell(NGrams):
-    """Counts, in doubt shared with the next shorter history."""
+    """Counts, interpolated with the next shorter history."""
 
     def weigh(self, word: str, history: History) -> float:
         """Return the probability of a degree after a history."""
@@ -92,12 +95,12 @@ class WittenBell(NGrams):
 
 
 class KneserNey(NGrams):
-    """Discounted counts, of contexts in shorter histories.
+    """Discounted counts, interpolated with continuation counts of shorter histories.
 
     Parameters
     ----------
     discounts : sequence of float
-        By the length of the history, none first. Counts that are smaller are taken whole.
+        By the length of the history, from 0. A count smaller than its discount becomes 0.
     """
 
     def __init__(
@@ -120,7 +123,7 @@ class KneserNey(NGrams):
 
 
 def count_grams(sentences: Sequence[Sentence], order: int) -> Table:
-    """Count what comes after every history of less than ``order`` degrees."""
+    """Count the degrees after every history of less than ``order`` degrees."""
     counts: defaultdict[History, Counter[str]] = defaultdict(Counter)
     for sentence in sentences:
         for history, word in _read(sentence):
@@ -130,7 +133,7 @@ def count_grams(sentences: Sequence[Sentence], order: int) -> Table:
 
 
 def count_contexts(counts: Table, order: int) -> Table:
-    """Count, in the histories that could be longer, after how many different degrees one comes."""
+    """Count by how many different degrees a shorter history and its next degree are preceded."""
     contexts: defaultdict[History, Counter[str]] = defaultdict(Counter)
     for history, following in counts.items():
         if len(history) == order - 1 or history[:1] == (BEGINNING,):
@@ -152,7 +155,7 @@ def _cut(history: History, order: int) -> History:
 
 
 def measure_perplexity(model: DegreeModel, sentences: Sequence[Sentence]) -> float:
-    """Return among how many degrees, equally likely, the next one would be as hard to guess."""
+    """Return the perplexity of a model on sentences."""
     bits = [
         -np.log2(model.probability(word, history[1:]))
         for sentence in sentences
@@ -164,7 +167,7 @@ def measure_perplexity(model: DegreeModel, sentences: Sequence[Sentence]) -> flo
 def learn_kneser_ney(
     train: Sequence[Sentence], dev: Sequence[Sentence], order: int, rounds: int = 2
 ) -> KneserNey:
-    """Return the model with the discounts, chosen one after another, that suit ``dev`` best."""
+    """Learn a model; its discounts minimise the perplexity on ``dev``, by coordinate search."""
     model = KneserNey(train, order, [0.75] * order)
     for _ in range(rounds):
         for length in reversed(range(order)):

@@ -1,4 +1,4 @@
-"""Curves as a picture, without a plotting library."""
+"""Draws curves as SVG, without a plotting library."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ COLOURS: Final = ("#0b6e4f", "#3366cc", "#b5651d", "#7b2d8b", "#cc3333", "#77777
 
 
 def draw_curves(panels: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> str:
-    """Return SVG: a panel for each kind, the mean over songs and seeds of each way.
+    """Return an SVG picture: a panel for each problem, and a mean curve for each method.
 
     Parameters
     ----------
-    panels : mapping of title to mapping of way to array, shape (songs, seeds, generations)
+    panels : mapping of title to mapping of method to array, shape (songs, seeds, generations)
     """
     parts = [_draw_panel(title, curves, index) for index, (title, curves) in
              enumerate(panels.items())]  # fmt: skip
@@ -62,7 +62,7 @@ def _draw_panel(title: str, curves: Mapping[str, NDArray[np.float64]], index: in
 
 
 def _spread(places: Mapping[str, float], apart: float = 12.0) -> dict[str, float]:
-    """Move labels down where they would lie on each other."""
+    """Move labels down where they would overlap."""
     spread: dict[str, float] = {}
     last = -apart
     for way, place in sorted(places.items(), key=lambda item: item[1]):

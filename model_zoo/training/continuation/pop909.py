@@ -1,13 +1,12 @@
-"""POP909 as written songs: the arrangement laid onto its beats, with chords and keys.
+"""POP909 as songs: the arrangements quantised to their beats, with chords and keys.
 
-The service's own quantiser writes it down, so that what is learnt has the shape of what is to be
-continued. Beats and chords are the MIDI file's. Bars are not: those of the file begin a beat or two
-late in one song of five. They are the path of whole bars, with a short one where nothing else
-will do, on whose first beats most of these fall: the recording's downbeats, the file's downbeats
-and, counted double, the recording's changes of chord. (In 130 songs, of the time that notes below
-C3 sound, weighted by how loud they are, 63 % then begins with the bar; 50 % by the file's bars, 60
-% by the recording's.) The key is the recording's, as the archive has it; it changes at the nearest
-bar line.
+The service's quantiser converts the performances, so that the training data resembles what is
+continued later. Beats and chords are those of the MIDI file, but its bars begin a beat or two late
+in one song of five. Bar lines are therefore found by dynamic programming: they collect as many as
+possible of the recording's downbeats, the file's downbeats and, counted double, the recording's
+chord changes; a shortened bar is penalised. (On 130 songs, 63 % of the duration of notes below C3,
+weighted by loudness, then begins on a downbeat; 50 % with the file's bars, 60 % with the
+recording's.) The key is the archive's label of the recording, and changes at the nearest bar line.
 """
 
 from __future__ import annotations
@@ -41,6 +40,8 @@ from model_zoo.training.sources.piece import Line, Piece
 from model_zoo.training.sources.pop909 import read_song
 
 _NAMES: Final = {"melody": "Melody", "inner": "Bridge", "piano": "Piano"}
+# Weights of the evidence for bar lines, and the cost of a short bar. No record of how they were
+# chosen; the shares above were measured with them.
 _RECORDED: Final = 0.5
 _OWN: Final = 0.5
 _CHANGE: Final = 1.0
@@ -49,18 +50,18 @@ _SHORT_BAR: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class _Labels:
-    """What the archive says of a song, beside its notes.
+    """The archive's labels of a song.
 
     Attributes
     ----------
     downbeat : np.ndarray of bool, shape (B,)
-        Which of the file's beats begin a bar, in fours or in sixes.
+        Whether a beat of the MIDI file is a downbeat.
     recorded_s : np.ndarray
-        The recording's downbeats.
+        Times of the recording's downbeats.
     changes_s : np.ndarray
-        When the recording's chords begin.
+        Times of the recording's chord changes.
     keys : list of (float, Key)
-        From when each is in force.
+        The time from which each key is in force, and the key.
     """
 
     downbeat: NDArray[np.bool_]
@@ -70,9 +71,9 @@ class _Labels:
 
 
 def write_pop909(archive: Path, number: int) -> Song | None:
-    """Write down POP909's song ``number``, 1-based; None where it is broken.
+    """Convert a song of POP909 by its 1-based number.
 
-    That is one of less than sixteen bars, or without chords or melody.
+    None if it has fewer than sixteen bars, or no chords or melody.
     """
     piece = read_song(archive, number)
     labels = _read_labels(archive, piece.name.removeprefix("pop909-"))
@@ -102,13 +103,13 @@ def _read_labels(archive: Path, name: str) -> _Labels:
 
 
 def read_key(label: str) -> Key:
-    """Read such as ``Gb:maj``; spelt as usual."""
+    """Parse a label such as ``Gb:maj``; the key gets its usual spelling."""
     tonic, mode = label.split(":")
     return build_key(pitch_class(tonic), "minor" if mode.startswith("min") else "major")
 
 
 def place_bars(beats_s: NDArray[np.float64], bar_beats: int, labels: _Labels) -> NDArray[np.int64]:
-    """Return each beat's place in its bar, 1-based: Viterbi's algorithm over the places."""
+    """Return the 1-based position of each beat in its bar, by Viterbi's algorithm."""
     signs = _RECORDED * _count_at(beats_s, labels.recorded_s)
     signs += _CHANGE * _count_at(beats_s, labels.changes_s)
     signs[labels.downbeat] += _OWN
@@ -130,7 +131,7 @@ def place_bars(beats_s: NDArray[np.float64], bar_beats: int, labels: _Labels) ->
 
 
 def _count_at(beats_s: NDArray[np.float64], times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return 1 for the beats to which one of some times is near, else 0."""
+    """Return 1 for each beat that is nearest to one of the times and close to it, else 0."""
     found = np.zeros(len(beats_s))
     if len(times_s):
         gap_s = np.median(np.diff(beats_s))
@@ -144,7 +145,7 @@ def _count_at(beats_s: NDArray[np.float64], times_s: NDArray[np.float64]) -> NDA
 def _write(
     piece: Piece, positions: NDArray[np.int64], beats: int, keys: Sequence[tuple[float, Key]]
 ) -> Score:
-    """Quantise; the labels of chords carry the keys through it, so that they need no clock."""
+    """Quantise; the keys are passed through in the labels of the chords, to be placed on beats."""
     end_s = max(float(line.notes[:, 1].max()) for line in piece.lines)
     beat_s = float(np.median(np.diff(piece.beats_s)))
     return take_keys(
@@ -177,7 +178,7 @@ def _part(line: Line) -> Part:
 def _mark_keys(
     chords: Sequence[ChordSegment], keys: Sequence[tuple[float, Key]]
 ) -> Iterator[ChordSegment]:
-    """Yield chords with the number of the key in force before their labels."""
+    """Yield chords whose labels are prefixed with the index of the key in force."""
     starts_s = [start_s for start_s, _ in keys[1:]]
     for chord in chords:
         inside = [t for t in starts_s if chord.start_s < t < chord.end_s]
@@ -191,7 +192,7 @@ def _mark_keys(
 
 
 def take_keys(score: Score, keys: Sequence[Key]) -> Score:
-    """Turn the numbers of keys, before the labels of chords, into keys and their changes."""
+    """Convert the indices of keys in front of chord labels to a key and its changes."""
     lines = [int(bar.start_beats) for bar in score.bars() if bar.number > 0]
     chords: list[ScoreChord] = []
     in_force: dict[int, Key] = {}

@@ -1,4 +1,4 @@
-"""Songs to learn how music goes on from."""
+"""The songs from which styles are learnt."""
 
 from __future__ import annotations
 
@@ -9,23 +9,22 @@ from typing import Final
 from inference_service.music.score import Score, ScoreNote
 
 LEAST_BARS: Final = 16
-"""What is shorter is left out."""
+"""Shorter songs are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """A song, written down.
+    """A song as a score.
 
     Attributes
     ----------
     name : str
-        In its corpus.
+        Name in its corpus.
     corpus : str
     score : Score
-        With its chords, at beats, and its key with all changes, at bar lines. Its parts are what
-        the corpus has; a melody's has the id ``melody``.
+        Chords change on beats, keys at bar lines. The part with the melody has the id ``melody``.
     melody : tuple of ScoreNote
-        One note at a time, in halves, thirds and quarters of beats; empty where there is none.
+        A single line, on halves, thirds and quarters of beats; empty if there is none.
     """
 
     name: str
@@ -35,7 +34,7 @@ class Song:
 
 
 def one_at_a_time(notes: Iterable[ScoreNote]) -> tuple[ScoreNote, ...]:
-    """Return the upper ones of notes that begin together, each until the next at most."""
+    """Return the highest of notes that begin together, each cut off where the next one begins."""
     line: list[ScoreNote] = []
     for note in sorted(notes, key=lambda n: (n.start_beats, n.pitch)):
         if note.duration_beats <= 0:

@@ -1,4 +1,4 @@
-"""What the corpora hold, and how well the chords that come next can be guessed from the last."""
+"""The contents of the corpora, and the perplexity of the next chord."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ ORDERS: Final = (1, 2, 3, 4)
 
 @dataclass(slots=True)
 class Holding:
-    """What a part of a corpus holds.
+    """The contents of a part of a corpus.
 
     Attributes
     ----------
     songs, sung : int
-        All songs, and those with a melody.
+        Number of songs, and of those with a melody.
     bars, chords, notes : int
-        Full bars, chord symbols, notes of melodies.
+        Numbers of full bars, chord symbols and notes of melodies.
     key_changes : int
     sentences : list of Sentence
         The degrees of each song.
@@ -61,7 +61,7 @@ class Holding:
 
 
 def take_stock(name: str, symbolic: Path, cache: Path | None) -> dict[Split, Holding]:
-    """Count what each part of a corpus holds."""
+    """Count the contents of each part of a corpus."""
     holdings = {}
     for split in SPLITS:
         holdings[split] = Holding()
@@ -71,7 +71,7 @@ def take_stock(name: str, symbolic: Path, cache: Path | None) -> dict[Split, Hol
 
 
 def describe_holdings(name: str, holdings: dict[Split, Holding]) -> Iterator[str]:
-    """Yield the lines of a table, without its head."""
+    """Yield the rows of a table under :data:`STOCK_HEAD`."""
     for split, held in holdings.items():
         degrees = sum(len(sentence) for sentence in held.sentences)
         yield (
@@ -81,7 +81,7 @@ def describe_holdings(name: str, holdings: dict[Split, Holding]) -> Iterator[str
 
 
 def describe_perplexities(name: str, holdings: dict[Split, Holding]) -> Iterator[str]:
-    """Yield the perplexity of the next degree on dev and test, order by order."""
+    """Yield the perplexities of models on development and test songs."""
     train, dev, test = (holdings[split].sentences for split in SPLITS)
     rules = ChordRules(load_language(STYLES[name]).harmony.probabilities)
     on_dev, on_test = (measure_perplexity(rules, part) for part in (dev, test))

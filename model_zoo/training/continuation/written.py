@@ -1,8 +1,9 @@
-"""Written music as songs: the longest stretch of it whose beats are of one kind.
+"""Converts written music to songs, each the longest stretch with beats of one note value.
 
-A score counts its beats in one note value. Music that changes to another is cut there, and where a
-bar does not hold whole beats; the longest of the pieces is kept. Cut time is counted in four, as
-it is when it is heard. Bars that a repeat divides are joined. Repeats are not unfolded.
+A :class:`Score` has beats of a single note value. Music is therefore cut where this changes, and at
+bars that do not last a whole number of beats, and the longest stretch is kept. Cut time is
+converted to 4/4, as it is when transcribed from audio. Bars that are split by a repeat sign are
+joined. Repeats are not unfolded.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from model_zoo.training.continuation.song import LEAST_BARS, Song, one_at_a_time
 from model_zoo.training.sources.scores import EPSILON_Q, QUARTERS_PER_S, WrittenPiece
 
 GRID: Final = tuple(Fraction(text) for text in ("0", "1/4", "1/3", "1/2", "2/3", "3/4", "1"))
-"""Where a melody's notes may begin and end, in a beat."""
+"""Positions in a beat at which notes of a melody may begin and end."""
 
 _MOST_BEATS: Final = 15
 _FINEST: Final = 24
@@ -37,9 +38,9 @@ _FINEST: Final = 24
 
 @dataclass(frozen=True, slots=True)
 class WrittenBar:
-    """A bar's place in quarters, how long it is, and what it should be.
+    """A bar: its position and actual length in quarters, and its time signature.
 
-    ``number`` is its index among the bars of the file, of the first one if it was joined.
+    ``number`` is the index of the bar in the file; for joined bars, that of the first.
     """
 
     number: int
@@ -50,27 +51,27 @@ class WrittenBar:
 
     @property
     def stop_q(self) -> float:
-        """Where it ends."""
+        """End of the bar, in quarters."""
         return self.start_q + self.length_q
 
     @property
     def full_q(self) -> float:
-        """How long it should be."""
+        """Length by the time signature, in quarters."""
         return 4.0 * self.beats / self.unit
 
     @property
     def length_beats(self) -> Fraction:
-        """How long it is."""
+        """Actual length in beats."""
         return Fraction(self.length_q * self.unit / 4).limit_denominator(_FINEST)
 
     @property
     def is_whole(self) -> bool:
-        """Whether it holds whole beats, and no more than a bar may."""
+        """Whether the bar lasts a whole number of beats, at most 15."""
         return self.length_beats.denominator == 1 and 0 < self.length_beats <= _MOST_BEATS
 
 
 def list_bars(written: WrittenPiece) -> list[WrittenBar]:
-    """Return a file's bars: cut time as common time, those that a repeat divides as one."""
+    """Return the bars of a file, with 2/2 as 4/4, and bars split by a repeat joined."""
     starts = written.bar_start_q
     if not len(starts):
         return []
@@ -95,7 +96,7 @@ def list_bars(written: WrittenPiece) -> list[WrittenBar]:
 
 
 def find_stretch(bars: Sequence[WrittenBar]) -> list[WrittenBar]:
-    """Return the most bars in a row of one unit, each of whole beats but for a pickup."""
+    """Return the longest run of whole bars with one beat unit; it may begin with a pickup."""
     best: list[WrittenBar] = []
     run: list[WrittenBar] = []
     for bar in bars:
@@ -119,17 +120,17 @@ def write_down(
     keys: Sequence[tuple[float, Key]],
     melody_part: int | None,
 ) -> Song | None:
-    """Return the song; None where it is of less than sixteen bars, or without chords.
+    """Return the song; None if it has fewer than sixteen bars, or no chords.
 
     Parameters
     ----------
     chords : sequence of (float, str)
-        In order: where each begins, in quarters, and its label. They go to the nearest beats, from
-        the middle between two to the later one.
+        Start in quarters and label of each, in order. They are moved to the nearest beat, from the
+        middle between two to the later one.
     keys : sequence of (float, Key)
-        In order, at least one; they go to the nearest bar lines.
+        Start in quarters and key, in order, at least one. They are moved to the nearest bar line.
     melody_part : int or None
-        The part that is the melody, by number.
+        Index of the part with the melody.
     """
     bars = find_stretch(list_bars(written))
     if len(bars) < LEAST_BARS:
@@ -160,7 +161,7 @@ def write_down(
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """Quarters to the beats of a stretch that begins with ``first`` and ends at ``stop_q``."""
+    """Converts quarters to beats in a stretch from beat ``first`` to ``stop_q`` quarters."""
 
     start_q: float
     beats_per_q: float
@@ -182,13 +183,13 @@ class _Clock:
 
 
 def snap(position_beats: float) -> Fraction:
-    """Return the nearest place of :data:`GRID`."""
+    """Return the nearest position on :data:`GRID`."""
     beat = floor(position_beats)
     return beat + min(GRID, key=lambda place: abs(float(place) - (position_beats - beat)))
 
 
 def _place_chords(chords: Sequence[tuple[float, str]], clock: _Clock) -> tuple[ScoreChord, ...]:
-    """Of several at one beat the last stays, of equals in a row the first."""
+    """Return chords on beats; of several on one beat the last, of repeated ones the first."""
     labels: dict[Fraction, str] = {}
     for start_q, label in chords:
         if start_q < clock.stop_q - EPSILON_Q:
@@ -230,7 +231,7 @@ def _find_time_changes(bars: Sequence[WrittenBar], clock: _Clock) -> tuple[TimeC
 def _write_parts(
     written: WrittenPiece, clock: _Clock, melody_part: int | None
 ) -> tuple[ScorePart, ...]:
-    """Return the parts that have notes; grace notes are left out."""
+    """Return the parts with notes, without grace notes."""
     parts = []
     for number, staves in enumerate(written.staves):
         sung = number == melody_part

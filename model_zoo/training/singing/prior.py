@@ -30,7 +30,7 @@ from model_zoo.training.sources.scores import WrittenPiece, parse_score, read_ar
 ARCHIVES: Final = ("openewld", "openscore_lieder", "open_hymnal")
 MIN_NOTES: Final = 12
 MAX_NOTES: Final = 300
-"""Of a piece, so that long ones do not outweigh the others."""
+"""Maximum number of notes used from a piece, so that long pieces do not outweigh the others."""
 
 DEGREE_COUNTS: Final = 20.0
 INTERVAL_COUNTS: Final = 10.0
