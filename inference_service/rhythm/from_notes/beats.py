@@ -29,8 +29,18 @@ MOST_SHORTER: Final = 0.05
 """Music with slower beats is written in doubled values, unless at least this share of its steps is
 shorter than a sixteenth."""
 
+USUAL_BPM: Final = 90.0
+"""Tempo of quarters to which the values of a melody are halved or doubled where that is nearer;
+chosen on half of the exercises of voice_pages (docs/notation.md)."""
+
+MOST_LONG: Final = 0.3
+"""Values are not doubled if at least this share of the steps would be two whole notes or longer."""
+
 MIN_GAP_S: Final = 0.06
 """Least distance between two beats."""
+
+_SIXTEENTH: Final = QUARTER_PARTS // 4
+_SIMPLE: Final = ("2/4", "3/4", "4/4")
 
 
 def estimate_rhythm(
@@ -51,11 +61,43 @@ def estimate_rhythm(
         return None
     onset_s = reading.attacks.onset_s[main]
     positions = locate(onset_s, reading.place[main], reading.interval[main], reading.tempo[main])
+    if len(reading.attacks.onset_s) == len(notes):  # one note at a time: a melody
+        scaled = scale_values(onset_s, positions)
+        rhythm = _build_rhythm(notes, reading, main, scaled, bar_reader)
+        if rhythm.time_signature in _SIMPLE:
+            return rhythm
     rhythm = _build_rhythm(notes, reading, main, positions, bar_reader)
     steps = np.diff(np.unique(positions))
-    if rhythm.tempo_bpm < SLOWEST_BPM and np.mean(steps < QUARTER_PARTS // 4) < MOST_SHORTER:
+    if rhythm.tempo_bpm < SLOWEST_BPM and np.mean(steps < _SIXTEENTH) < MOST_SHORTER:
         rhythm = _build_rhythm(notes, reading, main, 2 * positions, bar_reader)
     return rhythm
+
+
+def scale_values(onset_s: NDArray[np.float64], positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the positions in values, halved, kept or doubled, nearest to the usual tempo.
+
+    Values are halved or doubled only where few steps become shorter than a sixteenth, or longer
+    than two whole notes.
+
+    Parameters
+    ----------
+    onset_s : np.ndarray, shape (A,), ascending
+    positions : np.ndarray, shape (A,), ascending
+        In 24ths of a quarter.
+    """
+    places, first = np.unique(positions, return_index=True)
+    steps = np.diff(places)
+    if not len(steps):
+        return positions
+    quarter_s = QUARTER_PARTS * float(np.median(np.diff(onset_s[first]) / steps))
+    readings = {quarter_s: positions}
+    if np.mean(steps < _SIXTEENTH) < MOST_SHORTER:
+        if np.mean(steps >= 4 * QUARTER_PARTS) < MOST_LONG:
+            readings[quarter_s / 2] = 2 * positions
+        if np.mean(steps < 2 * _SIXTEENTH) < MOST_SHORTER and not np.any(positions % 2):
+            readings[quarter_s * 2] = positions // 2
+    nearest = min(readings, key=lambda length_s: abs(np.log2(60.0 / USUAL_BPM / length_s)))
+    return readings[nearest]
 
 
 def _build_rhythm(

@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from inference_service.music.events import NoteEvent, Rhythm
 from inference_service.rhythm.from_notes.bar_network import BarReader
-from inference_service.rhythm.from_notes.beats import MIN_GAP_S, estimate_rhythm, find_main_attacks
+from inference_service.rhythm.from_notes.beats import (
+    MIN_GAP_S,
+    estimate_rhythm,
+    find_main_attacks,
+    scale_values,
+)
 from tests.unit.rhythm.from_notes.readings import IdealBars, Written, build_blank, read_ideally
 
 
@@ -128,3 +133,28 @@ def test_two_attacks_have_a_rhythm() -> None:
     rhythm = estimate_anything([NoteEvent(0.0, 0.5, 60), NoteEvent(0.5, 1.0, 62)])
     assert rhythm is not None
     assert len(rhythm.beats) >= 2
+
+
+@pytest.mark.parametrize(
+    ("quarter_s", "factor"), [(1.1, 2), (0.75, 1), (0.6, 1), (0.5, 1), (0.3, 0.5)]
+)
+def test_a_melody_is_written_in_the_values_of_a_usual_tempo(
+    quarter_s: float, factor: float
+) -> None:
+    positions = 24 * np.array([0, 1, 2, 3, 4, 6, 7, 8, 10, 12, 13, 14])
+    scaled = scale_values(quarter_s * positions / 24, positions)
+    assert scaled.tolist() == (factor * positions).tolist()
+
+
+def test_values_are_not_halved_into_thirty_seconds() -> None:
+    positions = 6 * np.arange(32)  # sixteenths at 200 quarters a minute
+    assert scale_values(0.3 * positions / 24, positions).tolist() == positions.tolist()
+
+
+def test_values_are_not_doubled_into_notes_of_two_wholes() -> None:
+    positions = 24 * 4 * np.arange(8)  # whole notes at 50 quarters a minute
+    assert scale_values(1.2 * positions / 24, positions).tolist() == positions.tolist()
+
+
+def test_one_place_has_no_values() -> None:
+    assert scale_values(np.array([0.5]), np.array([12])).tolist() == [12]
