@@ -25,7 +25,7 @@ from bot.settings import BotSettings
 from bot.transcriber import Transcriber
 
 FAREWELL_S: Final = 5.0
-"""How long stopped jobs may take to tell their people."""
+"""Time that stopped jobs have to notify the people who asked."""
 
 logger = structlog.get_logger(__name__)
 
@@ -55,7 +55,7 @@ def build_dispatcher(
     """Build the dispatcher with its handlers, middlewares and services.
 
     On startup it registers the commands. On shutdown it waits up to ``settings.drain_s`` for
-    running updates, then stops the rest, whose people are told.
+    running updates, then stops the rest, which notify the people who asked.
     """
     catalogues = load_catalogues()
     jobs = Jobs()
@@ -93,7 +93,7 @@ def build_dispatcher(
 
 
 async def drain(running: RunningUpdates, jobs: Jobs, drain_s: float) -> None:
-    """Wait for running updates; stop those that take longer, and let them tell their people."""
+    """Wait for running updates; stop those that take longer, and let them send their notices."""
     if await running.wait(drain_s):
         return
     logger.warning("stopping what still runs", jobs=len(jobs))

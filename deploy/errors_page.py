@@ -33,7 +33,7 @@ _TABLE: Final = re.compile(r"(<!-- table: ([a-z ]+) -->\n).*?(<!-- end -->)", re
 
 
 def fill_tables(page: str) -> str:
-    """Return a page with each of its tables made anew.
+    """Return a page with its tables regenerated.
 
     Raises
     ------

@@ -109,7 +109,9 @@ async def test_the_menu_shows_admin_commands_to_admins_only(
     assert len(harness.session.sent(SetMyCommands)) == 4
 
 
-async def test_without_a_service_admins_are_told(build_harness: Callable[..., Harness]) -> None:
+async def test_without_a_service_admins_get_a_message(
+    build_harness: Callable[..., Harness],
+) -> None:
     harness = build_harness(address="127.0.0.1:1")
     await harness.person(ADMIN_ID).say("/status")
 

@@ -1,4 +1,4 @@
-"""A recording comes in; pages, files and buttons go out; or the person is told why not."""
+"""A recording comes in; pages, files and buttons go out; or a message says why not."""
 
 from __future__ import annotations
 
@@ -210,7 +210,9 @@ async def test_a_file_larger_than_announced_is_not_swallowed(
         (TelegramNetworkError(None, "timeout"), "did not hand over"),  # type: ignore[arg-type]
     ],
 )
-async def test_a_failed_download_is_told(harness: Harness, failure: Exception, words: str) -> None:
+async def test_a_failed_download_is_reported(
+    harness: Harness, failure: Exception, words: str
+) -> None:
     harness.session.failures[GetFile].append(failure)
     await harness.person().say_voice()
 
@@ -348,7 +350,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("refusal", "words"), ERRORS, ids=lambda value: str(value))
-async def test_errors_of_the_service_are_told(
+async def test_errors_of_the_service_are_reported(
     harness: Harness, refusal: RefusalError, words: list[str]
 ) -> None:
     async def refuse(options: pb.TranscribeOptions, audio: bytes) -> Events:
@@ -365,7 +367,7 @@ async def test_errors_of_the_service_are_told(
     assert len(harness.service.transcriptions) == 1
 
 
-async def test_an_error_is_told_even_if_the_status_message_is_gone(harness: Harness) -> None:
+async def test_an_error_is_reported_even_if_the_status_message_is_gone(harness: Harness) -> None:
     async def refuse(options: pb.TranscribeOptions, audio: bytes) -> Events:
         harness.session.failures[EditMessageText] += [
             TelegramBadRequest(None, "Bad Request: message to edit not found")  # type: ignore[arg-type]
@@ -429,7 +431,9 @@ async def test_cancel_of_a_job_that_is_over(harness: Harness) -> None:
     assert "no longer running" in harness.session.texts()[-1]
 
 
-async def test_one_person_has_so_many_jobs(build_harness: Callable[..., Harness]) -> None:
+async def test_one_person_has_a_limited_number_of_jobs(
+    build_harness: Callable[..., Harness],
+) -> None:
     harness = build_harness(per_user_jobs=1)
     job, data = await _running(harness)
     await harness.person().say_voice()
@@ -456,7 +460,7 @@ async def test_someone_who_blocked_the_bot_does_no_harm(harness: Harness) -> Non
     assert harness.service.calls == 0
 
 
-async def test_an_unforeseen_failure_is_told_with_a_code(
+async def test_an_unforeseen_failure_is_reported_with_a_code(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*args: Any, **kwargs: Any) -> None:
@@ -470,7 +474,7 @@ async def test_an_unforeseen_failure_is_told_with_a_code(
     )
 
 
-async def test_no_service_is_told_soon(build_harness: Callable[..., Harness]) -> None:
+async def test_no_service_is_reported_soon(build_harness: Callable[..., Harness]) -> None:
     harness = build_harness(address="127.0.0.1:1")
     started_s = time.monotonic()
     await harness.person().say_voice()
@@ -490,7 +494,7 @@ async def test_the_controls_title_comes_back_with_a_press(harness: Harness) -> N
     assert request.render.view == pb.VIEW_PIANO
 
 
-async def test_a_service_killed_in_mid_job_is_told_within_5_s(
+async def test_a_service_killed_in_mid_job_is_reported_within_5_s(
     build_harness: Callable[..., Harness],
 ) -> None:
     async with service_process() as (process, address):

@@ -165,7 +165,7 @@ async def test_what_has_begun_is_never_tried_again(service: tuple[FakeService, s
     assert fake.calls == 1
 
 
-async def test_nobody_there_is_tried_twice(free_port: int) -> None:
+async def test_an_unreachable_service_is_tried_twice(free_port: int) -> None:
     async with ServiceClient(f"127.0.0.1:{free_port}") as client:
         started_s = time.monotonic()
         with pytest.raises(ServiceError, match="SERVICE_UNREACHABLE"):

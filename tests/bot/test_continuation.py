@@ -141,7 +141,7 @@ async def test_it_can_be_cancelled(harness: Harness) -> None:
     assert not harness.session.sent(SendPhoto)
 
 
-async def test_a_person_has_so_many_at_once(build_harness: Callable[..., Harness]) -> None:
+async def test_a_person_has_a_limited_number_at_once(build_harness: Callable[..., Harness]) -> None:
     harness = build_harness(per_user_jobs=1)
     go_ahead = asyncio.Event()
 
@@ -216,7 +216,7 @@ async def test_a_service_that_cannot_play_writes_all_the_same(harness: Harness) 
     assert not harness.session.sent(SendVoice)
 
 
-async def test_too_little_music_is_told(harness: Harness) -> None:
+async def test_too_little_music_is_reported(harness: Harness) -> None:
     async def refuse(request: pb.ContinueRequest) -> Events:
         raise RefusalError(9, "NOTHING_TO_CONTINUE")
         yield
@@ -227,7 +227,7 @@ async def test_too_little_music_is_told(harness: Harness) -> None:
     assert not harness.session.sent(EditMessageReplyMarkup), "the other buttons still work"
 
 
-async def test_an_expired_result_is_told(harness: Harness) -> None:
+async def test_an_expired_result_is_reported(harness: Harness) -> None:
     async def refuse(request: pb.ContinueRequest) -> Events:
         raise RefusalError(5, "RESULT_EXPIRED")
         yield

@@ -30,7 +30,7 @@ def _gaps_s(session: RecordingSession) -> list[float]:
 
 @pytest.mark.parametrize(("chat", "interval_s"), [(1, 0.1), (-1, 0.3)])
 async def test_a_chat_is_written_to_in_turns(chat: int, interval_s: float) -> None:
-    """Nobody comes before their turn; on a busy machine, one may come after it."""
+    """No message is sent before its time; on a busy machine, it may be later."""
     session = RecordingSession()
     bot = build_bot(TOKEN, session, FloodControl(0.1, 0.3))
     started_s = asyncio.get_running_loop().time()

@@ -340,7 +340,7 @@ async def test_buttons_outlive_a_restart(harness: Harness) -> None:
     assert "• Melody" in buttons(again.session.sent(SendMessage)[-1])
 
 
-async def test_an_expired_result_is_told_and_loses_its_buttons(harness: Harness) -> None:
+async def test_an_expired_result_is_reported_and_loses_its_buttons(harness: Harness) -> None:
     async def expired(request: pb.RenderRequest) -> Events:
         raise RefusalError(5, "RESULT_EXPIRED")
         yield

@@ -1,4 +1,4 @@
-"""SIGTERM: what runs is finished, or its person is told."""
+"""SIGTERM: running requests finish, or their people get a message."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def test_what_runs_is_finished(
     assert harness.session.closed
 
 
-async def test_what_takes_too_long_is_told(build_harness: Callable[..., Harness]) -> None:
+async def test_what_takes_too_long_is_reported(build_harness: Callable[..., Harness]) -> None:
     harness = build_harness(drain_s=0.2)
     harness.service.transcribe = start_and_stay
     polling = await _polling(harness)

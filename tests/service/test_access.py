@@ -186,7 +186,9 @@ async def test_metrics(build: Callable[..., Settings]) -> None:
     assert 'notabot_model_info{model="autocorrelation@1",task="voice"} 1.0' in text
 
 
-async def test_an_address_in_use_is_told(build: Callable[..., Settings], running: Running) -> None:
+async def test_an_address_in_use_is_reported(
+    build: Callable[..., Settings], running: Running
+) -> None:
     taken = build(server={"listen": f"127.0.0.1:{running.service.port}"})
     service = build_service(taken)
     with pytest.raises(OSError, match="cannot listen"):

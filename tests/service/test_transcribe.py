@@ -155,7 +155,7 @@ async def test_our_own_deadline_stops_the_work(build: Callable[..., Settings]) -
         assert running.service.engine.counters.failed == 1
 
 
-async def test_a_request_that_waits_for_its_turn_past_the_deadline_is_told(
+async def test_a_request_that_waits_for_its_turn_past_the_deadline_is_reported(
     build: Callable[..., Settings],
 ) -> None:
     settings = build(engine={"deadline_s": 0.3})
@@ -263,7 +263,7 @@ class BrokenPipeline(HeldPipeline):
         raise self.error
 
 
-async def test_an_error_of_the_tree_is_told(settings: Settings) -> None:
+async def test_an_error_of_the_tree_is_reported(settings: Settings) -> None:
     broken = BrokenPipeline(settings, AudioSilent("nothing to hear"))
     async with run_service(settings, use_cases=broken) as running:
         failure = await fail(running.transcribe(b"a"))

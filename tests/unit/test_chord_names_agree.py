@@ -86,7 +86,7 @@ def drawings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def perform_chords(labels: Sequence[str], key: Key, beats: int = BEATS) -> Transcription:
-    """A chord a beat over a tonic at the beginning, and a few at the end to go on from."""
+    """A chord on each beat, with a tonic note on the first and each of the last four beats."""
     tonic = 60 + pitch_class(key.tonic)
     count = len(labels)
     return perform(
@@ -98,7 +98,7 @@ def perform_chords(labels: Sequence[str], key: Key, beats: int = BEATS) -> Trans
 
 
 def quiet(stage: Stage, fraction: float) -> None:
-    """Hear nothing of the progress."""
+    """Ignore progress."""
 
 
 def collapse(names: Iterable[str]) -> list[str]:
@@ -106,12 +106,12 @@ def collapse(names: Iterable[str]) -> list[str]:
     return [name for name, _ in groupby(names)]
 
 
-# What each place says
+# The names that each place shows
 
 
 @dataclass(frozen=True)
 class Places:
-    """One rendering: its files, its page, and the result as the bot is told it."""
+    """One rendering: its files, its page, and the result that the bot receives."""
 
     files: dict[str, bytes]
     page: ElementTree.Element

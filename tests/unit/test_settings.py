@@ -82,7 +82,7 @@ def test_wrong_settings_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, 
         load(monkeypatch, **{name: value})
 
 
-def test_a_wrong_setting_is_told_without_the_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_setting_is_reported_without_the_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValidationError) as raised:
         load(monkeypatch, SERVER_TOKEN="hush", SERVER_TLS_CERT="cert.pem")
     assert "hush" not in str(raised.value)

@@ -305,6 +305,8 @@ def test_wrong_use(song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert run("models", "list") == 64
 
 
-def test_nobody_there(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreachable_server(
+    song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("transcribe", song, "--out", tmp_path, "--server", "127.0.0.1:9") == 75
     assert "no service answers at 127.0.0.1:9" in capsys.readouterr().err

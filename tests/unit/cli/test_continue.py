@@ -184,5 +184,5 @@ def test_options_out_of_range(tmp_path: Path, wrong: tuple[str, str]) -> None:
         (b"", Kind.RECORDING),
     ],
 )
-def test_a_kind_is_told_by_the_content(start: bytes, kind: Kind) -> None:
+def test_a_kind_is_recognised_by_the_content(start: bytes, kind: Kind) -> None:
     assert recognize(start + bytes(8) if start else start) is kind

@@ -110,7 +110,7 @@ def test_there_must_be_something_to_go_on_from() -> None:
         _continue(replace(SONG, parts=(ScorePart("x", "X", SONG.parts[0].notes[:1]),)))
 
 
-def test_a_metre_that_nobody_writes_in_is_refused() -> None:
+def test_an_unusual_metre_is_refused() -> None:
     with pytest.raises(NothingToContinue):
         _continue(build_song(8, 11))
 

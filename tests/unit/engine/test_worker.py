@@ -158,7 +158,7 @@ async def test_only_finished_work_is_timed() -> None:
     assert 0.05 <= times_s[0] < 5.0
 
 
-async def test_a_thread_that_does_not_come_back_is_told() -> None:
+async def test_a_thread_that_does_not_come_back_is_reported() -> None:
     worker = Worker("test")
     worker.start()
     begin, began, release = hold()

@@ -102,7 +102,7 @@ def test_a_plugin_that_fails_is_an_error(tmp_path: Path) -> None:
         ChordinoEstimator(tmp_path).estimate(Waveform(build_noise(1.0)[None], 44100), ignore)
 
 
-def test_a_missing_plugin_is_told_at_once(tmp_path: Path) -> None:
+def test_a_missing_plugin_is_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nnls-chroma"):
         ChordinoEstimator(tmp_path)
 

@@ -96,7 +96,7 @@ def test_a_whole_file_is_not_asked_for_again(server: Server, tmp_path: Path) -> 
     assert server.asked == []
 
 
-def test_a_whole_file_with_other_content_is_told(server: Server, tmp_path: Path) -> None:
+def test_a_whole_file_with_other_content_is_reported(server: Server, tmp_path: Path) -> None:
     (tmp_path / "w.bin").write_bytes(b"x" * len(CONTENT))
     with pytest.raises(ModelFetchFailed):
         run(server, tmp_path / "w.bin")
@@ -157,7 +157,7 @@ def test_a_model_is_fetched_with_a_progress_bar(
     assert "w.bin: 100%" in capsys.readouterr().err
 
 
-def test_nobody_there(tmp_path: Path) -> None:
+def test_an_unreachable_server(tmp_path: Path) -> None:
     with pytest.raises(ModelFetchFailed, match=r"127\.0\.0\.1:9"):
         fetch("http://127.0.0.1:9/w.bin", tmp_path / "w", sha256=SHA256, size_bytes=1, pause_s=0.0)
 

@@ -49,6 +49,6 @@ def test_the_pitches_that_were_sung_come_back() -> None:
     assert tuple(again) == meant.parts[0].notes
 
 
-def test_pitches_that_nobody_measured_stay() -> None:
+def test_unmeasured_pitches_stay() -> None:
     choir = perform({"vocals": [(k % 2, 1.0, 60 + k) for k in range(8)]})
     assert write_as_sung(replace(choir, tuning_cents=50.0)).parts == choir.parts

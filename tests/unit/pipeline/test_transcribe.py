@@ -184,7 +184,7 @@ def test_auto_asks_the_router(
     assert Stage.ROUTING in result.timings_s
 
 
-def test_stages_are_told_of_in_order(stages: StageSet, duet: bytes) -> None:
+def test_stages_are_reported_in_order(stages: StageSet, duet: bytes) -> None:
     told: list[tuple[Stage, float]] = []
     transcribe(
         duet, Preset.AUTO, stages, LIMITS, lambda stage, fraction: told.append((stage, fraction))

@@ -129,7 +129,7 @@ def test_it_learns(tmp_path: Path) -> None:
     torch.testing.assert_close(network.layer.weight, torch.ones(1, 3), atol=0.6, rtol=0)
 
 
-def test_the_average_forgets_as_it_is_told(tmp_path: Path) -> None:
+def test_the_average_forgets_at_its_decay(tmp_path: Path) -> None:
     states: list[Tensor] = []
 
     class Watched(Line):

@@ -80,7 +80,7 @@ def test_notes_between_eighths_pass() -> None:
     assert (ticks[1, FIFTHS] > 0).sum() == 2, "both notes of the eighth count"
 
 
-def test_loudness_is_told_against_the_usual() -> None:
+def test_loudness_is_relative_to_the_usual() -> None:
     soft = [Note(t, 60, velocity=40 + 16 * (t % 4 == 0)) for t in range(16)]
     loud = [note._replace(velocity=note.velocity + 50) for note in soft]
     accents = describe(soft, 16)[:, LOUDNESS]
@@ -131,7 +131,7 @@ def build_network() -> BarNetwork:
 
 
 @pytest.mark.parametrize("count", [1, 2, 513])
-def test_every_eighth_is_told_of(network: BarNetwork, count: int) -> None:
+def test_every_eighth_has_outputs(network: BarNetwork, count: int) -> None:
     assert network(torch.rand(2, count, TICK_FEATURES)).shape == (2, count, 1 + len(METRES))
 
 

@@ -81,7 +81,7 @@ def test_one_misheard_downbeat_moves_nothing() -> None:
     assert lines_q(bars) == np.arange(0.0, 28.0, 4.0).tolist()
 
 
-def test_a_downbeat_that_nobody_hears_is_still_a_line() -> None:
+def test_a_bar_line_without_evidence_is_still_found() -> None:
     assert 8.0 in lines_q(divide(EIGHTHS, [0.0, 4.0, 12.0, 16.0, 20.0], (4, 4)))
 
 

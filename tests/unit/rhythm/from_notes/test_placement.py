@@ -33,7 +33,7 @@ def place(performance: Transcription) -> tuple[NotePlacement, ...]:
     return placed
 
 
-def place_told(performance: Transcription, **told: Any) -> tuple[NotePlacement, ...]:
+def place_predicted(performance: Transcription, **told: Any) -> tuple[NotePlacement, ...]:
     """Place the notes of the only part, given what the reader predicts for them."""
     (part,) = performance.parts
     reader = FixedReader(build_blank(sorted(part.notes), **told))
@@ -98,21 +98,21 @@ def test_a_chord_has_one_place() -> None:
 
 def test_ornaments_wait_for_their_note() -> None:
     performance = perform({"piano": [(0, 2, 60), (1.85, 0.15, 65), (2, 2, 64)]})
-    placed = place_told(performance, extra=np.array([-3.0, 3.0, -3.0]))
+    placed = place_predicted(performance, extra=np.array([-3.0, 3.0, -3.0]))
     assert [p.is_ornament for p in placed] == [False, True, False]
     assert placed[1].start_beats == placed[2].start_beats == 2
 
 
 def test_only_ornaments_are_placed_where_they_were_played() -> None:
     performance = perform({"piano": [(0, 1, 60), (1, 1, 62), (2, 1, 64)]})
-    placed = place_told(performance, extra=np.full(3, 3.0))
+    placed = place_predicted(performance, extra=np.full(3, 3.0))
     assert starts(placed) == [0, 1, 2]
     assert all(p.is_ornament for p in placed)
 
 
 def test_hands_are_as_they_were_read() -> None:
     performance = perform({"piano": [(0, 1, 40), (0, 1, 72), (1, 1, 45), (1, 1, 74)]})
-    placed = place_told(performance, hand=np.array([2.0, -2.0, 2.0, -2.0]))
+    placed = place_predicted(performance, hand=np.array([2.0, -2.0, 2.0, -2.0]))
     assert [p.is_lower for p in placed] == [True, False, True, False]
 
 
@@ -121,14 +121,14 @@ def test_what_the_network_reads_decides_between_near_places() -> None:
     performance = perform({"piano": [(0, 0.5, 60), (0.56, 0.4, 62), (1, 1, 64)]}, bpm=60.0)
     for place_parts in (12, 16):
         told = sure([0, PLACES.index(place_parts), 0], len(PLACES))
-        placed = place_told(performance, place=2 * told)
+        placed = place_predicted(performance, place=2 * told)
         assert placed[1].start_beats == Fraction(place_parts, 24)
 
 
 def test_a_pedalled_note_is_as_long_as_it_is_read() -> None:
     performance = perform({"piano": [(0, 3.7, 60), (1, 2.7, 64), (2, 1.7, 67), (3, 0.7, 72)]})
     told = sure(classify(np.ones(4)), len(INTERVALS))
-    assert [p.duration_beats for p in place_told(performance, length=2 * told)] == [1] * 4
+    assert [p.duration_beats for p in place_predicted(performance, length=2 * told)] == [1] * 4
 
 
 def test_drums_and_empty_parts_have_no_places() -> None:
@@ -163,7 +163,7 @@ def test_any_notes_have_places_in_order(part: str, seed: int) -> None:
     frame = perform({part: [(0, 40, 60)]}, bpm=110.0)
     performance = replace(frame, parts=(replace(frame.parts[0], notes=notes),))
     attacks = len(find_attacks(np.array([n.onset_s for n in notes])).onset_s)
-    placed = place_told(
+    placed = place_predicted(
         performance,
         place=generator.normal(0.0, 3.0, (attacks, len(PLACES))),
         interval=generator.normal(0.0, 3.0, (attacks, len(INTERVALS))),
@@ -197,7 +197,7 @@ def test_5000_notes_in_a_minute_are_placed() -> None:
     assert len(place(performance)) == 5000
 
 
-def test_nobody_sings_thirty_seconds() -> None:
+def test_sung_parts_have_no_thirty_seconds() -> None:
     line = [(0, 0.125, 60), (0.125, 0.375, 62), (0.5, 0.5, 64), (1, 1, 65)]
     placed = place(perform({"vocals": line}, bpm=60.0))
     assert all(p.start_beats * 4 % 1 == 0 or p.start_beats * 3 % 1 == 0 for p in placed)

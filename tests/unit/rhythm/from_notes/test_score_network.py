@@ -36,7 +36,7 @@ def draw(batch: int, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
     return attacks, torch.rand((len(index), NOTE_FEATURES), generator=generator), index
 
 
-def test_every_attack_and_every_note_is_told_of(network: ScoreNetwork) -> None:
+def test_every_attack_and_every_note_has_outputs(network: ScoreNetwork) -> None:
     attacks, notes, index = draw(2, 5)
     logits = network(attacks, notes, index)
     classes = {"place": PLACES, "interval": INTERVALS, "metre": METRES, "fifths": FIFTHS}

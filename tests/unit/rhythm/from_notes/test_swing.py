@@ -1,4 +1,4 @@
-"""Swung eighths are told from even, dotted and triplet ones."""
+"""Swung eighths are distinguished from even, dotted and triplet ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Beats of clicks with a known tempo, and a steady grid where nothing beats."""
+"""Beats of clicks with a known tempo, and a steady grid for sounds without a pulse."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_reads_notes_as_they_were_drawn() -> None:
 
 
 @pytest.mark.parametrize("interval_s", [0.08, 0.1, 0.13, 0.25])
-def test_repeats_of_one_pitch_are_told_apart(interval_s: float) -> None:
+def test_repeats_of_one_pitch_are_distinguished(interval_s: float) -> None:
     onsets_s = 0.2 + interval_s * np.arange(8)
     outputs = draw([(t, t + interval_s, 72, 80, 0) for t in onsets_s])
     found = decode_notes(outputs, RATE_HZ)["piano"]

@@ -88,7 +88,7 @@ def test_drums_are_a_part_of_their_own(network: NoteNet, music: Waveform) -> Non
     assert all(part.program is not None for part in parts[:-1])
 
 
-def test_stops_when_nobody_waits(network: NoteNet, music: Waveform) -> None:
+def test_stops_when_cancelled(network: NoteNet, music: Waveform) -> None:
     def refuse(_: float) -> None:
         raise Cancelled("nobody waits")
 

@@ -40,13 +40,13 @@ def decode(
     return decode_notes(outputs, pitch, np.ones(frames), options)
 
 
-def test_notes_are_where_they_are_told() -> None:
+def test_notes_are_where_the_outputs_are() -> None:
     notes = decode(tell(100, (10, 30), (40, 60)))
     assert [round(n.onset_s / HOP_S) for n in notes] == [10, 40]
     assert np.allclose([n.offset_s / HOP_S for n in notes], [29.5, 59.5])
 
 
-def test_a_repeated_pitch_is_told_by_its_onset_alone() -> None:
+def test_a_repeated_pitch_is_split_by_its_onset_alone() -> None:
     notes = decode(tell(100, (10, 30), (30, 60)))
     assert [round(n.onset_s / HOP_S) for n in notes] == [10, 30]
     assert notes[0].offset_s <= notes[1].onset_s
@@ -87,7 +87,7 @@ def test_a_pitch_is_what_sure_frames_tell_once_bent() -> None:
     assert note.pitch == pytest.approx(60.25)
 
 
-def test_where_nobody_hears_a_pitch_there_is_no_note() -> None:
+def test_there_are_no_notes_without_a_pitch() -> None:
     outputs = tell(100, (10, 30))
     assert decode_notes(outputs, np.full(100, 60.0), np.zeros(100), PLAIN) == []
 

@@ -61,7 +61,7 @@ def test_silence_is_not_raised_without_end() -> None:
     assert gain_db(contour_of([60.0], level_db=-140.0)) == MAX_GAIN_DB
 
 
-def test_steps_are_told_whatever_the_register() -> None:
+def test_steps_do_not_depend_on_the_register() -> None:
     low, high = ([base] * 20 + [base + 2] * 20 for base in (50.0, 70.0))
     steps = [describe_contour(contour_of(pitch))[3:] for pitch in (low, high)]
     assert len(steps[0]) == len(LAGS) == CONTOUR_ROWS - 3
@@ -71,7 +71,7 @@ def test_steps_are_told_whatever_the_register() -> None:
     assert np.allclose(steps[0][ahead, 20:], 0.0, atol=1e-4)
 
 
-def test_steps_are_bounded_and_nothing_is_told_of_what_is_not_voiced() -> None:
+def test_steps_are_bounded_and_zero_where_unvoiced() -> None:
     pitch = [50.0] * 20 + [80.0] * 20
     assert np.abs(describe_contour(contour_of(pitch))[3:]).max() == pytest.approx(WIDEST_STEP)
     rows = describe_contour(contour_of(pitch, confidence=0.0))

@@ -1,4 +1,4 @@
-"""Performances of what nobody played."""
+"""Simulated performances of written music."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_performance_breathes_and_its_labels_breathe_with_it() -> None:
         assert np.abs(played.lines[0].notes[:, 0] - heard)[inside].max() < 0.1
         assert np.interp(10.0, written.beats_s, played.beats_s) - played.chords[1].start_s < 0.02
         assert np.interp(2.0, written.beats_s, played.beats_s) - played.lines[0].pedal[1, 0] < 0.02
-    assert loose >= 6  # a third of performances is a computer's
+    assert loose >= 6  # a third of the performances are exact
 
 
 def test_the_tempo_stays_about_the_same() -> None:

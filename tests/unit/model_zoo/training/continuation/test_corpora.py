@@ -1,4 +1,4 @@
-"""Songs of the corpora, written down."""
+"""Conversion of the corpora to songs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a corpus teaches, and how continuations are measured."""
+"""Learning a style from a corpus, and evaluating continuations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that guess the next degree from the last ones."""
+"""N-gram models of the next degree."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_witten_and_bell_trust_a_history_by_its_kinds() -> None:
 
 
 def test_kneser_and_ney_count_contexts() -> None:
-    """A degree that comes often, but after one other only, is not expected elsewhere."""
+    """A degree that only ever follows one other degree is improbable elsewhere."""
     sentences = [["II", "V"]] * 5 + [["IV", "I"], ["V", "I"], ["vi", "I"]]
     model = KneserNey(sentences, 2, [0.5, 0.5])
     # kinds of pairs: four that begin, II V, and three that end in I

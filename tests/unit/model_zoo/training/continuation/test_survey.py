@@ -1,4 +1,4 @@
-"""What the corpora hold, in words."""
+"""The survey of the corpora as text."""
 
 from __future__ import annotations
 

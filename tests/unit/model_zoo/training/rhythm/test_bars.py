@@ -56,7 +56,7 @@ def draw_many(piece: WrittenPiece, number: int = 60) -> list[Example]:
 
 
 def find_bar_length(downbeat: NDArray[np.float32]) -> int:
-    """In eighths, of music whose bars are all as long."""
+    """Return the length in eighths of the bars, which are all equally long."""
     (length,) = set(np.diff(np.flatnonzero(downbeat)).tolist())
     return int(length)
 

@@ -20,7 +20,7 @@ def play(piece: WrittenPiece = STUDY, seed: int = 0, *, solo: bool = False) -> P
 
 
 def mechanical_seeds(count: int) -> list[int]:
-    """Seeds whose players have no freedom."""
+    """Seeds that draw an exact performance without wrong notes."""
     found = []
     for seed in range(1000):
         style = _Style.draw(np.random.default_rng(seed), solo=False)

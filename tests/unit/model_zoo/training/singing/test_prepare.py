@@ -1,4 +1,4 @@
-"""Melodies as they are kept, with what sings and plays them replaced."""
+"""Melodies as they are stored; the synthesis of singers and instruments is replaced."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PLAYER = Track(40, SUNG, np.zeros((0, 2)))
 
 @pytest.fixture(name="sources")
 def replace_sources(monkeypatch: pytest.MonkeyPatch) -> Sources:
-    """Every third scene is of no use, every other band has no singer."""
+    """Every third scene is unusable, and every second band has no singer."""
     drawn = iter(range(10_000))
     sources = Sources(None, ())  # type: ignore[arg-type]
 
@@ -65,7 +65,7 @@ def tone(notes: Notes) -> Samples:
     return samples
 
 
-def test_every_kind_is_drawn_and_only_nobody_sings_nothing(sources: Sources) -> None:
+def test_every_kind_is_drawn_and_only_one_without_a_singer_has_no_notes(sources: Sources) -> None:
     counts = dict.fromkeys(SHARES, 0)
     for seed in range(160):
         samples, notes, kind = render_melody(sources, np.random.default_rng(seed))

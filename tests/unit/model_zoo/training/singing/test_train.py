@@ -201,7 +201,7 @@ def test_costs_that_find_the_notes_are_chosen() -> None:
     assert measure([melody], [outputs], chosen)["offset"] == 1.0
 
 
-def test_notes_where_nobody_sings_are_counted_by_themselves() -> None:
+def test_notes_in_music_without_a_singer_are_counted_separately() -> None:
     sung, nobody = melody_of((10, 30, 60.0)), melody_of()
     heard = [told(sung, sure=0.9), told(sung, sure=0.9)]
     figures = measure([sung, nobody], heard, DecodingOptions())

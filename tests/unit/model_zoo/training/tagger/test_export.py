@@ -1,4 +1,4 @@
-"""Thresholds are found where outputs say, halved weights carry them, and the service reads them."""
+"""Thresholds are chosen from outputs, stored with float16 weights, and read by the service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The head that tells families, learnt from what the network hears of notes."""
+"""Training of the head for families on the network's features of notes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def take_of(*notes: tuple[float, float, float, int]) -> Take:
 
 
 def test_each_note_is_heard_where_it_sounds() -> None:
-    """Of those that begin within the take, and within the piano's range."""
+    """Only notes that begin within the take and lie in the piano's range are used."""
     torch.manual_seed(0)
     network = NoteNet(SMALL).eval()
     take = take_of(

@@ -1,4 +1,4 @@
-"""The losses: least for the right answer, and blind where nothing is known."""
+"""Losses: lowest for correct outputs, and independent of outputs without a target."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def test_drums_alone_are_a_scene_of_drums(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_without_folders_nothing_is_drawn_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that goes on without them draws what it would have drawn."""
+    """Without folders, the random draws are those of a run without this option."""
     monkeypatch.setattr(scene, "OTHERS_SHARE", 1.0)
     drawn = {}
 

@@ -1,4 +1,4 @@
-"""Training end to end, on sines in place of rendered music: it learns, stops, and goes on."""
+"""Training end to end, on sines in place of rendered music: it learns, stops and resumes."""
 
 from __future__ import annotations
 
