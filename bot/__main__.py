@@ -2,7 +2,7 @@
 
 With ``BOT_TOKEN``, ``python -m bot`` talks to Telegram. Without one it serves the embedded chat
 page and prints its address. On SIGTERM or SIGINT the bot takes no more updates, gives running
-requests ``BOT_DRAIN_S`` to finish, and tells the people whose requests did not.
+requests ``BOT_DRAIN_S`` to finish, and notifies the people whose requests did not.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ logger = structlog.get_logger(__name__)
 
 
 def main() -> None:
-    """Run until told to stop; exit with 2 on wrong settings, 1 if the bot cannot start."""
+    """Run until a signal to stop; exit with 2 on wrong settings, 1 if the bot cannot start."""
     try:
         settings = BotSettings()
     except ValidationError as error:
@@ -133,7 +133,7 @@ async def serve_webhook(
 ) -> None:
     """Take updates over HTTP until ``stop`` is set.
 
-    Telegram is told the address and the secret; requests without the secret are refused.
+    Telegram gets the address and the secret; requests without the secret are refused.
     """
     assert settings.webhook_url is not None
     secret = _value(settings.webhook_secret)

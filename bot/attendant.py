@@ -28,7 +28,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Attendant:
-    """Runs long requests and tells people how they ended."""
+    """Runs long requests, and reports their outcome in the chat."""
 
     jobs: Jobs
     flood: FloodControl

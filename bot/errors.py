@@ -40,7 +40,7 @@ class BotErrorCode(StrEnum):
     TOO_MANY_JOBS = "TOO_MANY_JOBS"
     """The person already has ``BOT_PER_USER_JOBS`` requests running."""
     BOT_STOPPING = "BOT_STOPPING"
-    """The bot was told to stop, and the request did not finish within ``BOT_DRAIN_S``."""
+    """The bot was stopped, and the request did not finish within ``BOT_DRAIN_S``."""
 
 
 class BotError(Exception):

@@ -79,7 +79,7 @@ class Requests(BaseMiddleware):
 
 
 class InFlightCap(BaseMiddleware):
-    """Limits the number of jobs that a person can have running, and tells them when it is reached.
+    """Limits the number of jobs that a person can have running, and says so when it is reached.
 
     Counts running handlers that have the flag ``job``. It is an inner middleware because flags are
     known only once a handler is found.

@@ -20,7 +20,7 @@ _WORD_START: Final = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class ErrorKind(Enum):
-    """Why a request failed, as far as a gRPC status or an exit code tells."""
+    """Why a request failed, in the classes of gRPC statuses and exit codes."""
 
     INVALID_INPUT = auto()
     """The file cannot be used."""

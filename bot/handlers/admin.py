@@ -91,7 +91,7 @@ async def _activate(
 ) -> None:
     """Activate a model; edit one message from "loading" to the outcome."""
     t, task, model = request.t, wanted.task, wanted.model
-    told = await message.answer(t("admin.use.loading", task=task, model=model))
+    notice = await message.answer(t("admin.use.loading", task=task, model=model))
     try:
         active, previous = await client.activate(task, model, request_id=request.id)
     except ServiceError as error:
@@ -99,7 +99,7 @@ async def _activate(
     else:
         name = f"{active.name} {active.version}".strip()
         text = t("admin.use.done", task=active.task, model=name, previous=previous)
-    await told.edit_text(text)
+    await notice.edit_text(text)
 
 
 def build_router() -> Router:

@@ -17,7 +17,7 @@ logger = structlog.get_logger(__name__)
 
 
 async def on_error(event: ErrorEvent, request_id: str, t: Translator) -> None:
-    """Log the exception, and tell the person the request id to ask about."""
+    """Log the exception, and send the request id to quote to the administrator."""
     if isinstance(event.exception, TelegramForbiddenError):
         logger.info("the person has blocked the bot")
         return

@@ -1,4 +1,4 @@
-"""What is said of a piece beside its pages: key, metre, tempo and chords, in the pages' terms."""
+"""Key, metre, tempo and chord names of a piece as its pages show them, for captions and clients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inference_service.pipeline.options import RenderOptions
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a reader is told of a piece.
+    """Facts about a piece that are shown beside its pages.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Shown:
 
 
 def show(written: WrittenPerformance, heard: Transcription, options: RenderOptions) -> Shown:
-    """Say what there is to say of a piece.
+    """Return what is shown beside the pages of a piece.
 
     Parameters
     ----------

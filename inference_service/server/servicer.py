@@ -1,6 +1,6 @@
 """``notabot.v1.Transcription``: receives requests, passes them to the engine, sends its events.
 
-Initial metadata is sent as soon as a request is admitted. It tells the caller that the request has
+Initial metadata is sent as soon as a request is admitted. It shows the caller that the request has
 begun; a caller that waits for it never uploads audio to a full queue.
 """
 

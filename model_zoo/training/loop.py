@@ -205,11 +205,11 @@ def learn(
     evaluate : callable
         Returns figures of the average on held-out data; it may change the average's buffers.
     say : callable
-        Is told each line of the log.
+        Called with each line of the log.
     loss_weights : mapping, optional
         Factors of the losses in their sum; 1 if left out.
     figures : callable
-        Returns what the log and the weights' metadata should tell beside steps and minutes.
+        Returns further figures for the log and the metadata, beside steps and minutes.
     parameters : iterable, optional
         Parameter groups for AdamW; all parameters alike if left out.
 
@@ -333,8 +333,8 @@ class Run(Generic[N]):
         with (self._weights.parent / "log.jsonl").open("a") as log:
             log.write(line + "\n")
         self._save_checkpoint()
-        told = {"steps": self.progress.step, "minutes": minutes, **figures}
-        save_network(self.average, self._weights, {n: f"{v:g}" for n, v in told.items()})
+        metadata = {"steps": self.progress.step, "minutes": minutes, **figures}
+        save_network(self.average, self._weights, {n: f"{v:g}" for n, v in metadata.items()})
         say(line)
 
     def _save_checkpoint(self) -> None:

@@ -1,4 +1,4 @@
-"""How well a voice, a piano and a song are told apart from the sound alone.
+"""How well a voice, a piano and a song are distinguished by their sound.
 
     python -m tests.bench.routing          the confusion table of the reported half
     python -m tests.bench.routing --damaged  the same on copies as a phone would record them

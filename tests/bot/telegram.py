@@ -74,7 +74,7 @@ class RecordingSession(BaseSession):
         method: TelegramMethod[Any],
         timeout: int | None = None,  # noqa: ASYNC109
     ) -> Any:
-        """Record, fail if told to, answer."""
+        """Record the request; fail if configured so, else answer."""
         assert not self.closed, f"{method.__api_method__} after the session was closed"
         self.requests.append((asyncio.get_running_loop().time(), method))
         self._changed.set()

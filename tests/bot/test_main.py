@@ -131,10 +131,10 @@ def _update(harness: Harness) -> dict[str, object]:
 
 async def test_the_webhook_takes_updates(webhook: tuple[Harness, str]) -> None:
     harness, url = webhook
-    [told] = harness.session.sent(SetWebhook)
-    assert told.url == "https://bot.example/hook"
-    assert told.secret_token == SECRET
-    assert set(told.allowed_updates or ()) == {"message", "callback_query"}
+    [call] = harness.session.sent(SetWebhook)
+    assert call.url == "https://bot.example/hook"
+    assert call.secret_token == SECRET
+    assert set(call.allowed_updates or ()) == {"message", "callback_query"}
     assert not harness.session.sent(DeleteWebhook)
 
     headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET}

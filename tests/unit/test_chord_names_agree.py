@@ -125,10 +125,10 @@ class Places:
         artifacts = (*rendering.artifacts, *render(heard, drawn, quiet).artifacts)
         files = {artifact.name: artifact.data for artifact in artifacts}
         page = ElementTree.fromstring(files["score.musicxml"])
-        return cls(files, page, tell(heard, wanted, rendering))
+        return cls(files, page, send(heard, wanted, rendering))
 
 
-def tell(heard: Transcription, options: RenderOptions, rendering: Rendering) -> Result:
+def send(heard: Transcription, options: RenderOptions, rendering: Rendering) -> Result:
     """The result after its way through the protocol."""
     rendered = Rendered("id", heard, options, rendering.shown, rendering.artifacts)
     return decode_result(encode_result(rendered).result)
@@ -241,12 +241,12 @@ def assert_one_name(heard: Transcription, options: RenderOptions, t: Translator)
 
 
 def assert_one_key(places: Places, t: Translator) -> None:
-    told = places.result.rendered_key
-    key = Key(told.tonic, told.mode)
+    sent = places.result.rendered_key
+    key = Key(sent.tonic, sent.mode)
     assert places.page.findtext(".//key/fifths") == str(key_fifths(key))
     assert f">Key: {write_key(key)}<" in places.files["score.pdf"].decode()
     assert f">{write_key(key)} · " in places.files["roll.png"].decode()
-    assert key_name(told, t) == f"{with_signs(key.tonic)} {key.mode}"
+    assert key_name(sent, t) == f"{with_signs(key.tonic)} {key.mode}"
 
 
 def continue_chords(labels: Sequence[str], key: Key, options: RenderOptions) -> list[str]:

@@ -144,8 +144,8 @@ def evaluate(network: BeatNet, examples: Sequence[Example]) -> dict[str, float]:
             found = _pick(getattr(logits, name)[0].cpu().numpy())
             figures[name].append(mir_eval.beat.f_measure(times / FRAMES_PER_S, found))
         if example.compound != UNKNOWN:
-            told = float(logits.compound.mean()) > 0
-            figures["compound"].append(float(told == bool(example.compound)))
+            estimate = float(logits.compound.mean()) > 0
+            figures["compound"].append(float(estimate == bool(example.compound)))
     return {name: float(np.mean(values)) for name, values in figures.items() if values}
 
 

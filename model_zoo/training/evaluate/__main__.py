@@ -103,8 +103,8 @@ def _speed(options: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     source = options.weights, options.device, clips[0]
     speeds = list(speed.measure_speed(systems, *source))
     agreement = speed.check_agreement(*source)
-    told = speeds, agreement, torch.get_num_threads(), judge_speed(speeds, agreement)
-    return report.format_speed(*told), report.speed_to_json(*told)
+    results = speeds, agreement, torch.get_num_threads(), judge_speed(speeds, agreement)
+    return report.format_speed(*results), report.speed_to_json(*results)
 
 
 def _load_peer(name: str, options: argparse.Namespace) -> Hear:

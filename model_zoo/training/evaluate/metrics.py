@@ -119,8 +119,8 @@ def count_families(labels: NoteArray, notes: NoteArray) -> Counts:
     """Return the numbers of matched, estimated and labelled notes of each family."""
     counts = np.zeros((len(FAMILIES), 3), np.int64)
     for family in range(len(FAMILIES)):
-        own, told = labels[labels[:, FAMILY] == family], notes[notes[:, FAMILY] == family]
-        counts[family] = len(match_notes(own, told)), len(told), len(own)
+        own, estimated = labels[labels[:, FAMILY] == family], notes[notes[:, FAMILY] == family]
+        counts[family] = len(match_notes(own, estimated)), len(estimated), len(own)
     return counts
 
 
@@ -128,9 +128,13 @@ def count_strokes(labels: NoteArray, strokes: NoteArray) -> Counts:
     """Return the numbers of matched, estimated and labelled strokes of each drum class."""
     counts = np.zeros((len(DRUM_CLASSES), 3), np.int64)
     for kind in range(len(DRUM_CLASSES)):
-        own, told = (np.sort(rows[rows[:, 1] == kind, ONSET]) for rows in (labels, strokes))
-        pairs = mir_eval.util.match_events(own, told, DRUM_WINDOW_S) if len(own) * len(told) else ()
-        counts[kind] = len(pairs), len(told), len(own)
+        own, estimated = (np.sort(rows[rows[:, 1] == kind, ONSET]) for rows in (labels, strokes))
+        pairs = (
+            mir_eval.util.match_events(own, estimated, DRUM_WINDOW_S)
+            if len(own) * len(estimated)
+            else ()
+        )
+        counts[kind] = len(pairs), len(estimated), len(own)
     return counts
 
 

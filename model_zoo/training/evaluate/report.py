@@ -130,9 +130,9 @@ def _cell(summary: Summary, name: str) -> str:
 
 def _family_rows(confusion: Counts, families: Counts) -> Iterator[list[str]]:
     """Yield, for each family, its notes, the share found, F1, and the families estimated."""
-    told = [f for f in range(len(FAMILIES)) if families[f, 1:].any() or confusion[:, f].any()]
-    yield ["family", "notes", "found", "F1 with family", *(f"as {FAMILIES[f]}" for f in told)]
-    for family in told:
+    shown = [f for f in range(len(FAMILIES)) if families[f, 1:].any() or confusion[:, f].any()]
+    yield ["family", "notes", "found", "F1 with family", *(f"as {FAMILIES[f]}" for f in shown)]
+    for family in shown:
         found = int(confusion[family].sum())
         true = int(families[family, 2])
         yield [
@@ -140,15 +140,15 @@ def _family_rows(confusion: Counts, families: Counts) -> Iterator[list[str]]:
             str(true),
             f"{found / true:.3f}" if true else "-",
             f"{float(f1_of(families[family])):.3f}",
-            *(f"{confusion[family, f] / found:.2f}" if found else "-" for f in told),
+            *(f"{confusion[family, f] / found:.2f}" if found else "-" for f in shown),
         ]
 
 
 def _drum_rows(drums: Counts) -> Iterator[list[str]]:
     yield ["class", "strokes", "F1", "precision", "recall"]
-    for name, (matched, told, true) in zip(DRUM_CLASSES, drums.tolist(), strict=True):
-        f1 = float(f1_of(np.array([matched, told, true])))
-        shares = [f"{matched / count:.3f}" if count else "-" for count in (told, true)]
+    for name, (matched, estimated, true) in zip(DRUM_CLASSES, drums.tolist(), strict=True):
+        f1 = float(f1_of(np.array([matched, estimated, true])))
+        shares = [f"{matched / count:.3f}" if count else "-" for count in (estimated, true)]
         yield [name, str(true), f"{f1:.3f}", *shares]
 
 

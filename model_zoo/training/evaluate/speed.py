@@ -144,10 +144,10 @@ def count_different(rows: NoteArray, others: NoteArray) -> int:
 
 def _tell(tagger: TransformerTagger, sound: Waveform) -> tuple[NoteArray, NoteArray]:
     """Return the notes and strokes that the tagger finds."""
-    told = from_parts(tagger.tag_parts({"mixture": sound}, 0.0, ignore))
-    assert told.notes is not None
-    assert told.strokes is not None
-    return told.notes, told.strokes
+    tags = from_parts(tagger.tag_parts({"mixture": sound}, 0.0, ignore))
+    assert tags.notes is not None
+    assert tags.strokes is not None
+    return tags.notes, tags.strokes
 
 
 def _start_of(sound: Waveform, length_s: float) -> Waveform:

@@ -85,12 +85,12 @@ class Summary:
         return np.sum(counts, axis=0) if counts else None
 
 
-def compare(labels: Tags, told: Tags) -> Comparison:
+def compare(labels: Tags, estimated: Tags) -> Comparison:
     """Compare notes and drums, each if both sides have them."""
     accuracies: dict[str, Accuracy] = {}
     confusion = families = drums = None
-    if labels.notes is not None and told.notes is not None:
-        pair = labels.notes, told.notes
+    if labels.notes is not None and estimated.notes is not None:
+        pair = labels.notes, estimated.notes
         accuracies |= {
             "onset": compare_onsets(*pair),
             "pitch": compare_pitches(*pair),
@@ -100,8 +100,8 @@ def compare(labels: Tags, told: Tags) -> Comparison:
             accuracies["velocity"] = compare_velocities(*pair)
         if all((notes[:, FAMILY] != UNKNOWN).all() for notes in pair):
             confusion, families = confuse_families(*pair), count_families(*pair)
-    if labels.strokes is not None and told.strokes is not None:
-        drums = count_strokes(labels.strokes, told.strokes)
+    if labels.strokes is not None and estimated.strokes is not None:
+        drums = count_strokes(labels.strokes, estimated.strokes)
     return Comparison(accuracies, confusion, families, drums)
 
 
@@ -146,8 +146,8 @@ def bootstrap(rows: Any, statistic: Callable[[Rows], Rows]) -> Figure:
 
 def f1_of(counts: NDArray[Any]) -> Rows:
     """Return F1 from matched, estimated and labelled counts, shape (..., 3); 0 if all are 0."""
-    matched, told, true = np.moveaxis(np.asarray(counts, float), -1, 0)
-    return np.asarray(2 * matched / np.maximum(told + true, 1))
+    matched, estimated, true = np.moveaxis(np.asarray(counts, float), -1, 0)
+    return np.asarray(2 * matched / np.maximum(estimated + true, 1))
 
 
 def _mean(rows: Rows) -> Rows:

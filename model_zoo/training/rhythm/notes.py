@@ -115,8 +115,8 @@ def train_notes(
 
     def evaluate(average: ScoreNetwork) -> Mapping[str, float]:
         with torch.inference_mode():
-            told = [_forward(average, batch, options.device) for batch in dev]
-        found = [accuracies(own, batch.targets) for own, batch in zip(told, dev, strict=True)]
+            outputs = [_forward(average, batch, options.device) for batch in dev]
+        found = [accuracies(own, batch.targets) for own, batch in zip(outputs, dev, strict=True)]
         return {name: sum(f[name] for f in found) / len(found) for name in found[0]}
 
     return learn(

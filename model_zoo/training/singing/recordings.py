@@ -47,7 +47,7 @@ def take_first_half(clips: Iterable[Clip]) -> list[Clip]:
 
 def _hear(clip: Clip, tracker: SwiftF0Tagger) -> Melody:
     if clip.labels.notes is None:
-        raise ValueError(f"the labels of {clip.name} do not tell of notes")
+        raise ValueError(f"the labels of {clip.name} contain no notes")
     waveform = clip.load()
     samples = resample(waveform.mono()[None], waveform.sample_rate_hz, RATE_HZ)[0]
     contour = tracker.track(Waveform(samples[None], RATE_HZ), ignore)

@@ -43,8 +43,8 @@ def measure(network: NoteNet, examples: Sequence[Take], device: torch.device) ->
                                  notes=begin_within(within_range(take.notes), length_s)),
                          to_outputs(logits), rate_hz)  # fmt: skip
     figures = {name: float(np.mean(values)) for name, values in found.items()}
-    for name, (matched, told, true) in zip(_COUNTED, counts.tolist(), strict=True):
-        figures[name] = 2 * matched / max(told + true, 1)
+    for name, (matched, estimated, true) in zip(_COUNTED, counts.tolist(), strict=True):
+        figures[name] = 2 * matched / max(estimated + true, 1)
     return figures
 
 
@@ -77,17 +77,17 @@ def _count(take: Take, outputs: Outputs, rate_hz: float) -> NDArray[np.float64]:
     by_family = decode_notes(outputs, rate_hz)
     notes = [note for family in by_family.values() for note in family]
     families = [FAMILIES.index(family) for family, own in by_family.items() for _ in own]
-    told, true = to_rows(notes), take.notes[:, :3]
-    pairs = match_notes(true, told, None)
+    estimated, true = to_rows(notes), take.notes[:, :3]
+    pairs = match_notes(true, estimated, None)
     right = sum(int(take.notes[i, FAMILY]) == families[j] for i, j in pairs)
     hits = decode_drums(outputs, rate_hz)
     keys = np.array(DRUM_KEYS, float)[take.drums[:, KEY].astype(int)]
     struck = np.column_stack([take.drums[:, ONSET], take.drums[:, ONSET] + HIT_S, keys])
     return np.array(
         [
-            (len(pairs), len(told), len(true)),
-            (len(match_notes(true, told, 0.2)), len(told), len(true)),
-            (right, len(told), len(true)),
+            (len(pairs), len(estimated), len(true)),
+            (len(match_notes(true, estimated, 0.2)), len(estimated), len(true)),
+            (right, len(estimated), len(true)),
             (len(match_notes(struck, to_rows(hits), None)), len(hits), len(struck)),
         ],
         float,
@@ -101,13 +101,13 @@ def to_rows(notes: Sequence[NoteEvent]) -> NDArray[np.float64]:
 
 
 def match_notes(
-    true: NDArray[np.float64], told: NDArray[np.float64], offset_ratio: float | None
+    true: NDArray[np.float64], estimated: NDArray[np.float64], offset_ratio: float | None
 ) -> list[tuple[int, int]]:
     """Return pairs of rows that mir_eval matches; offsets must match too if a ratio is given."""
-    if not len(true) or not len(told):
+    if not len(true) or not len(estimated):
         return []
-    hz = [440.0 * 2.0 ** ((rows[:, 2] - 69) / 12) for rows in (true, told)]
+    hz = [440.0 * 2.0 ** ((rows[:, 2] - 69) / 12) for rows in (true, estimated)]
     pairs: list[tuple[int, int]] = mir_eval.transcription.match_notes(
-        true[:, :2], hz[0], told[:, :2], hz[1], offset_ratio=offset_ratio
+        true[:, :2], hz[0], estimated[:, :2], hz[1], offset_ratio=offset_ratio
     )
     return pairs

@@ -95,9 +95,9 @@ def _note_f1(
     counts = np.zeros(3)
     for take, outputs in heard:
         by_family = decode_notes(outputs, rate_hz, options)
-        told = to_rows([note for notes in by_family.values() for note in notes])
-        matched = len(match_notes(take.notes[:, :3], told, offset_ratio))
-        counts += (matched, len(told), len(take.notes))
+        estimated = to_rows([note for notes in by_family.values() for note in notes])
+        matched = len(match_notes(take.notes[:, :3], estimated, offset_ratio))
+        counts += (matched, len(estimated), len(take.notes))
     return _f1(counts)
 
 
@@ -106,13 +106,19 @@ def _drum_f1(heard: Sequence[Heard], rate_hz: float, kind: int, threshold: float
     for take, outputs in heard:
         course = outputs.drum_onset[:, kind]
         frames = np.flatnonzero(peaks(course, threshold))
-        told = np.array([frame + find_apex(course, frame) for frame in frames.tolist()]) / rate_hz
+        estimated = (
+            np.array([frame + find_apex(course, frame) for frame in frames.tolist()]) / rate_hz
+        )
         true = take.drums[take.drums[:, KEY] == kind, ONSET]
-        matched = mir_eval.util.match_events(true, told, WINDOW_S) if len(true) * len(told) else []
-        counts += (len(matched), len(told), len(true))
+        matched = (
+            mir_eval.util.match_events(true, estimated, WINDOW_S)
+            if len(true) * len(estimated)
+            else []
+        )
+        counts += (len(matched), len(estimated), len(true))
     return _f1(counts)
 
 
 def _f1(counts: NDArray[np.float64]) -> float:
-    matched, told, true = counts.tolist()
-    return float(2 * matched / max(told + true, 1.0))
+    matched, estimated, true = counts.tolist()
+    return float(2 * matched / max(estimated + true, 1.0))

@@ -79,9 +79,11 @@ def excerpt(clip: Clip, length_s: float) -> Clip:
     return Clip(clip.kind, clip.name, samples, notes)
 
 
-def f1(clip: Clip, told: Rows | Sequence[NoteEvent], offset_ratio: float | None = None) -> float:
+def f1(
+    clip: Clip, estimated: Rows | Sequence[NoteEvent], offset_ratio: float | None = None
+) -> float:
     """Return a clip's F1; offsets must match too if a ratio is given."""
-    rows = told if isinstance(told, np.ndarray) else to_rows(told)
+    rows = estimated if isinstance(estimated, np.ndarray) else to_rows(estimated)
     matched = len(match_notes(clip.notes, rows, offset_ratio))
     return 2 * matched / max(len(rows) + len(clip.notes), 1)
 

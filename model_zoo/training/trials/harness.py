@@ -192,8 +192,8 @@ def measure(network: TrialNet, exams: dict[str, Exam]) -> Figures:
 
     def score(clips: Sequence[tuple[Clip, Outputs]], onset: float, ratio: float | None) -> float:
         chosen = DecodingOptions(onset=onset, frame=options.frame)
-        told = [decode_notes(outputs, FRAME_RATE_HZ, chosen) for _, outputs in clips]
-        notes = [[note for family in own.values() for note in family] for own in told]
+        decoded = [decode_notes(outputs, FRAME_RATE_HZ, chosen) for _, outputs in clips]
+        notes = [[note for family in own.values() for note in family] for own in decoded]
         scores = [f1(clip, own, ratio) for (clip, _), own in zip(clips, notes, strict=True)]
         return float(np.mean(scores))
 
@@ -215,8 +215,10 @@ def hear(network: TrialNet, spectrum: Spectra) -> Outputs:
     silent = np.zeros((frames, PITCHES), np.float32)
     drums = np.zeros((frames, len(DRUMS)), np.float32)
     family = np.zeros((frames, PITCHES, len(FAMILIES)), np.float32)
-    told = [torch.sigmoid(values[0]).numpy() for values in (onset, frame)]
-    return Outputs(told[0], silent, told[1], silent + 0.5, silent, family, drums, drums)
+    activations = [torch.sigmoid(values[0]).numpy() for values in (onset, frame)]
+    return Outputs(
+        activations[0], silent, activations[1], silent + 0.5, silent, family, drums, drums
+    )
 
 
 def summarise(runs: Sequence[Figures], name: str) -> str:

@@ -85,9 +85,9 @@ class TrialNet(nn.Module):
         pitches = pitches + self.near(pitches)
         batch, _, frames, _ = pitches.shape
         whole = self.narrow(pitches).permute(0, 2, 1, 3).reshape(batch, frames, -1)
-        told = self.leave(self.context(self.enter(F.relu(whole))))
-        told = told.reshape(batch, frames, NARROW, PITCHES).permute(0, 2, 1, 3)
-        onset, frame = self.heads(F.relu(pitches + self.widen(told))).unbind(1)
+        context = self.leave(self.context(self.enter(F.relu(whole))))
+        context = context.reshape(batch, frames, NARROW, PITCHES).permute(0, 2, 1, 3)
+        onset, frame = self.heads(F.relu(pitches + self.widen(context))).unbind(1)
         return onset, frame
 
 
@@ -114,9 +114,9 @@ class _Recurrent(nn.Module):
         self.leave = nn.Linear(2 * GRU_WIDTH, WIDTH)
 
     def forward(self, frames: Tensor) -> Tensor:
-        told, _ = self.layer(self.norm(frames))
-        heard: Tensor = frames + self.leave(told)
-        return heard
+        hidden, _ = self.layer(self.norm(frames))
+        result: Tensor = frames + self.leave(hidden)
+        return result
 
 
 class _Attention(nn.Module):
@@ -153,8 +153,8 @@ class _AttentionLayer(nn.Module):
         weights = (likeness + self.apart[:, distance + FARTHEST_FRAMES]).softmax(-1)
         heard = self.leave((weights @ value).transpose(1, 2).reshape(batch, count, width))
         frames = frames + heard
-        told: Tensor = frames + self.alone(self.norms[1](frames))
-        return told
+        result: Tensor = frames + self.alone(self.norms[1](frames))
+        return result
 
 
 _CONTEXTS: Final = {"cnn": _Convolutions, "crnn": _Recurrent, "transformer": _Attention}

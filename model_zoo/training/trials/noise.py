@@ -199,9 +199,9 @@ def measure(hear: Hear, clips: Sequence[Clip], noise: str, snr: str, cleaner: st
         samples = clip.samples
         if noise != "none":
             samples = add_noise(samples, make(noise, len(samples), random), float(snr))
-        told = hear(CLEANERS[cleaner](samples))
-        scores.append(f1(clip, told))
-        with_offsets.append(f1(clip, told, 0.2))
+        found = hear(CLEANERS[cleaner](samples))
+        scores.append(f1(clip, found))
+        with_offsets.append(f1(clip, found, 0.2))
     return {
         "f1": float(np.mean(scores)),
         "error": float(np.std(scores, ddof=1) / len(scores) ** 0.5) if len(scores) > 1 else 0.0,

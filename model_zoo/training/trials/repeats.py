@@ -186,8 +186,8 @@ def pick(flux: Times, share: float, hop_s: float) -> Times:
     apart = 2 * round(APART_S / hop_s) + 1
     near = maximum_filter1d(flux, 2 * round(LOCAL_S / hop_s) + 1)
     threshold = np.maximum(share * near, LEAST_SHARE * flux.max())
-    told = peaks(flux, threshold) & (flux >= maximum_filter1d(flux, apart))
-    frames = np.flatnonzero(told).tolist()
+    chosen = peaks(flux, threshold) & (flux >= maximum_filter1d(flux, apart))
+    frames = np.flatnonzero(chosen).tolist()
     return np.array([frame + apex(flux, frame) for frame in frames]) * hop_s
 
 
@@ -290,12 +290,12 @@ def choose(seen: Sequence[Seen], hop_samples: int) -> tuple[float, float]:
     def count_right(share: float, late_s: float) -> int:
         right = 0
         for one in seen:
-            told_s = told[share, id(one)] - late_s
-            counts = [count(one.repeats, interval_ms, told_s) for interval_ms in INTERVALS_MS]
+            found_s = times[share, id(one)] - late_s
+            counts = [count(one.repeats, interval_ms, found_s) for interval_ms in INTERVALS_MS]
             right += sum(found - extra for found, extra in counts)
         return right
 
-    told = {(share, id(one)): find_by_flux(one, hop_samples, share)
+    times = {(share, id(one)): find_by_flux(one, hop_samples, share)
             for share, one in product(SHARES, seen)}  # fmt: skip
     return max(product(SHARES, LATENESSES_S), key=lambda pair: count_right(*pair))
 

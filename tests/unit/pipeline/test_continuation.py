@@ -55,7 +55,7 @@ def measures(musicxml: bytes) -> int:
 def test_what_was_heard_goes_on(heard: Transcription) -> None:
     stages: list[tuple[Stage, float]] = []
     asked = ask(Format.PNG, Format.PDF, Format.MUSICXML, Format.MIDI, title="A tune")
-    rendering = continue_transcription(heard, asked, lambda *told: stages.append(told))
+    rendering = continue_transcription(heard, asked, lambda *report: stages.append(report))
     made = {artifact.name: artifact.data for artifact in rendering.artifacts}
     assert list(made) == [
         "continuation-1.png",

@@ -185,14 +185,14 @@ def test_auto_asks_the_router(
 
 
 def test_stages_are_reported_in_order(stages: StageSet, duet: bytes) -> None:
-    told: list[tuple[Stage, float]] = []
+    reports: list[tuple[Stage, float]] = []
     transcribe(
-        duet, Preset.AUTO, stages, LIMITS, lambda stage, fraction: told.append((stage, fraction))
+        duet, Preset.AUTO, stages, LIMITS, lambda stage, fraction: reports.append((stage, fraction))
     )
-    order = list(dict.fromkeys(stage for stage, _ in told))
+    order = list(dict.fromkeys(stage for stage, _ in reports))
     assert order == [stage for stage in Stage if stage in order]
     for stage in order:
-        fractions = [fraction for told_stage, fraction in told if told_stage is stage]
+        fractions = [fraction for reported, fraction in reports if reported is stage]
         assert fractions == sorted(fractions)
         assert (fractions[0], fractions[-1]) == (0.0, 1.0)
 

@@ -47,5 +47,5 @@ def test_continuous_integration_finds_a_folder_beside_the_checkout(
     if beside:
         data.mkdir(parents=True)
     environment = {"PATH": f"{make.parent}:{os.environ['PATH']}", "NOTABOT_DATA": given}
-    told = subprocess.run([script], env=environment, capture_output=True, text=True, check=True)
-    assert set(told.stdout.splitlines()) == {given or (str(data) if beside else "")}
+    run = subprocess.run([script], env=environment, capture_output=True, text=True, check=True)
+    assert set(run.stdout.splitlines()) == {given or (str(data) if beside else "")}

@@ -43,8 +43,8 @@ class Line(Network):
         self.layer = nn.Linear(config.inputs, 1)
 
     def forward(self, values: Tensor) -> Tensor:
-        told: Tensor = self.layer(self.drop(values))
-        return told
+        result: Tensor = self.layer(self.drop(values))
+        return result
 
 
 class Curve(Line):

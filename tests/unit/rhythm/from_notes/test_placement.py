@@ -33,10 +33,10 @@ def place(performance: Transcription) -> tuple[NotePlacement, ...]:
     return placed
 
 
-def place_predicted(performance: Transcription, **told: Any) -> tuple[NotePlacement, ...]:
+def place_predicted(performance: Transcription, **predicted: Any) -> tuple[NotePlacement, ...]:
     """Place the notes of the only part, given what the reader predicts for them."""
     (part,) = performance.parts
-    reader = FixedReader(build_blank(sorted(part.notes), **told))
+    reader = FixedReader(build_blank(sorted(part.notes), **predicted))
     ((placed,), _) = place_notes(performance, reader)
     return placed
 
@@ -120,15 +120,15 @@ def test_what_the_network_reads_decides_between_near_places() -> None:
     """A note between an eighth and a triplet's third place is written where it is predicted."""
     performance = perform({"piano": [(0, 0.5, 60), (0.56, 0.4, 62), (1, 1, 64)]}, bpm=60.0)
     for place_parts in (12, 16):
-        told = sure([0, PLACES.index(place_parts), 0], len(PLACES))
-        placed = place_predicted(performance, place=2 * told)
+        predicted = sure([0, PLACES.index(place_parts), 0], len(PLACES))
+        placed = place_predicted(performance, place=2 * predicted)
         assert placed[1].start_beats == Fraction(place_parts, 24)
 
 
 def test_a_pedalled_note_is_as_long_as_it_is_read() -> None:
     performance = perform({"piano": [(0, 3.7, 60), (1, 2.7, 64), (2, 1.7, 67), (3, 0.7, 72)]})
-    told = sure(classify(np.ones(4)), len(INTERVALS))
-    assert [p.duration_beats for p in place_predicted(performance, length=2 * told)] == [1] * 4
+    predicted = sure(classify(np.ones(4)), len(INTERVALS))
+    assert [p.duration_beats for p in place_predicted(performance, length=2 * predicted)] == [1] * 4
 
 
 def test_drums_and_empty_parts_have_no_places() -> None:

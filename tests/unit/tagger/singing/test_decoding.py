@@ -23,7 +23,9 @@ from inference_service.tagger.singing.features import HOP_S
 PLAIN = DecodingOptions(entry=0.0, renewal=0.0, sounding=0.0, min_note_s=0.05)
 
 
-def tell(frames: int, *spans: tuple[int, int], onset: float = 0.9, bend: float = 0.0) -> Outputs:
+def outputs_of(
+    frames: int, *spans: tuple[int, int], onset: float = 0.9, bend: float = 0.0
+) -> Outputs:
     """Outputs of a network that is certain of notes given by their frames."""
     begins, sounds = np.full(frames, 0.002), np.full(frames, 0.02)
     for start, stop in spans:
@@ -41,39 +43,39 @@ def decode(
 
 
 def test_notes_are_where_the_outputs_are() -> None:
-    notes = decode(tell(100, (10, 30), (40, 60)))
+    notes = decode(outputs_of(100, (10, 30), (40, 60)))
     assert [round(n.onset_s / HOP_S) for n in notes] == [10, 40]
     assert np.allclose([n.offset_s / HOP_S for n in notes], [29.5, 59.5])
 
 
 def test_a_repeated_pitch_is_split_by_its_onset_alone() -> None:
-    notes = decode(tell(100, (10, 30), (30, 60)))
+    notes = decode(outputs_of(100, (10, 30), (30, 60)))
     assert [round(n.onset_s / HOP_S) for n in notes] == [10, 30]
     assert notes[0].offset_s <= notes[1].onset_s
 
 
 def test_renewal_decides_whether_a_doubtful_onset_cuts() -> None:
-    doubtful = tell(100, (10, 60))
+    doubtful = outputs_of(100, (10, 60))
     doubtful.onset[30] = 0.4
     assert len(decode(doubtful)) == 1
     assert len(decode(doubtful, DecodingOptions(0.0, 1.0, 0.0, 0.05))) == 2
 
 
 def test_nothing_begins_without_an_onset() -> None:
-    outputs = tell(100, (10, 60))
+    outputs = outputs_of(100, (10, 60))
     outputs.onset[:] = 0.0
     assert decode(outputs) == []
 
 
 def test_what_sounds_from_the_first_frame_on_is_a_note() -> None:
-    outputs = tell(50, (0, 30))
+    outputs = outputs_of(50, (0, 30))
     outputs.onset[:] = 0.0
     (note,) = decode(outputs)
     assert note.onset_s == 0.0
 
 
 def test_specks_are_no_notes() -> None:
-    outputs = tell(50, (10, 12))
+    outputs = outputs_of(50, (10, 12))
     assert decode(outputs) == []
     assert len(decode(outputs, DecodingOptions(0.0, 0.0, 0.0, 0.02))) == 1
 
@@ -81,14 +83,14 @@ def test_specks_are_no_notes() -> None:
 def test_a_pitch_is_what_sure_frames_tell_once_bent() -> None:
     pitch = np.full(100, 60.0)
     pitch[10:14] = 57.0  # a scoop that the network recognises
-    outputs = tell(100, (10, 30), bend=0.25)
+    outputs = outputs_of(100, (10, 30), bend=0.25)
     outputs.bend[10:14] = 3.25
     (note,) = decode(outputs, pitch=pitch)
     assert note.pitch == pytest.approx(60.25)
 
 
 def test_there_are_no_notes_without_a_pitch() -> None:
-    outputs = tell(100, (10, 30))
+    outputs = outputs_of(100, (10, 30))
     assert decode_notes(outputs, np.full(100, 60.0), np.zeros(100), PLAIN) == []
 
 

@@ -118,11 +118,11 @@ def test_nothing_is_learnt_from_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("compound", "learns"), [(1, True), (0, True), (UNKNOWN, False)])
 def test_only_a_known_division_is_learnt(compound: int, learns: bool) -> None:
-    told = torch.zeros(1, 40, requires_grad=True)
+    output = torch.zeros(1, 40, requires_grad=True)
     blank = torch.zeros(1, 40)
-    logits = Logits(torch.zeros(1, 40, requires_grad=True), blank, told)
+    logits = Logits(torch.zeros(1, 40, requires_grad=True), blank, output)
     batch = Batch(
         torch.zeros(1, BINS, 40), blank, blank, torch.ones(1, 40), torch.tensor([compound])
     )
     beat_loss(logits, batch).backward()  # type: ignore[no-untyped-call]
-    assert (told.grad is not None and bool(told.grad.any())) == learns
+    assert (output.grad is not None and bool(output.grad.any())) == learns

@@ -91,13 +91,13 @@ def test_velocities_are_right_up_to_scale() -> None:
 
 def test_families_of_found_notes() -> None:
     labels = np.array([row(0, 60), row(1, 62), row(2, 40, 80, BASS), row(3, 41, 80, BASS)])
-    told = labels.copy()
-    told[1, 4] = GUITAR  # wrong family
-    told[3, 2] = 50  # not found
-    confusion = confuse_families(labels, told)
+    estimated = labels.copy()
+    estimated[1, 4] = GUITAR  # wrong family
+    estimated[3, 2] = 50  # not found
+    confusion = confuse_families(labels, estimated)
     assert confusion[PIANO, PIANO] == confusion[PIANO, GUITAR] == confusion[BASS, BASS] == 1
-    assert confusion.sum() == len(match_notes(labels, told)) == 3
-    counts = count_families(labels, told)
+    assert confusion.sum() == len(match_notes(labels, estimated)) == 3
+    counts = count_families(labels, estimated)
     assert counts[PIANO].tolist() == [1, 1, 2]
     assert counts[GUITAR].tolist() == [0, 1, 0]
     assert counts[BASS].tolist() == [1, 2, 2]
@@ -105,8 +105,8 @@ def test_families_of_found_notes() -> None:
 
 def test_strokes_are_matched_within_their_class() -> None:
     labels = strokes((0.0, "KD"), (0.5, "SD"), (1.0, "KD"), (1.0, "HH"), (1.5, "HH"))
-    told = strokes((0.04, "KD"), (0.5, "KD"), (1.06, "KD"), (1.0, "HH"), (1.5, "CY"))
-    counts = dict(zip(DRUM_CLASSES, count_strokes(labels, told).tolist(), strict=True))
+    estimated = strokes((0.04, "KD"), (0.5, "KD"), (1.06, "KD"), (1.0, "HH"), (1.5, "CY"))
+    counts = dict(zip(DRUM_CLASSES, count_strokes(labels, estimated).tolist(), strict=True))
     assert counts == {
         "KD": [1, 3, 2],
         "SD": [0, 0, 1],

@@ -46,8 +46,8 @@ def test_families_and_drums_are_of_all_clips_together() -> None:
     wrong = notes_of(LABELS).copy()
     wrong[0, 4] = 3
     drums = np.array([[0.0, 0], [1.0, 0], [1.5, 2]])
-    told = Tags(wrong, drums)
-    summary = summarise({"a": compare(LABELS, told), "b": compare(LABELS, LABELS)})
+    estimated = Tags(wrong, drums)
+    summary = summarise({"a": compare(LABELS, estimated), "b": compare(LABELS, LABELS)})
     assert summary.figures["family"].value == pytest.approx(5 / 6)
     counts = summary.total("drums")
     assert counts is not None

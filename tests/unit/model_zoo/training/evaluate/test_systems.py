@@ -34,9 +34,9 @@ def test_the_output_for_a_sound_is_cached(tmp_path: Path) -> None:
         return hear
 
     sounds = [build_sound(0), build_sound(1), build_sound(0, 8_000), build_sound(0)]
-    told = [keep(load, tmp_path / "peer-1")(sound).notes for sound in sounds]
+    found = [keep(load, tmp_path / "peer-1")(sound).notes for sound in sounds]
     assert len(heard) == 3  # one for each sound and rate
-    for number, notes in zip((1, 2, 3, 1), told, strict=True):
+    for number, notes in zip((1, 2, 3, 1), found, strict=True):
         np.testing.assert_array_equal(notes, NOTES * number)
     keep(load, tmp_path / "peer-2")(sounds[0])
     assert len(heard) == 4  # another version has its own cache

@@ -66,13 +66,13 @@ def test_what_is_written_is_remembered(seed: int) -> None:
     written = set(
         zip(STUDY.onset_q.tolist(), STUDY.pitch.tolist(), STUDY.duration_q.tolist(), strict=True)
     )
-    told = zip(
+    extracted = zip(
         played.onset_q[main].tolist(),
         played.pitch[main].tolist(),
         played.duration_q[main].tolist(),
         strict=True,
     )
-    assert set(told) <= written
+    assert set(extracted) <= written
     assert set(played.hand.tolist()) == {0, 1}
 
 

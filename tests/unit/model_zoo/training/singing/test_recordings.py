@@ -38,5 +38,5 @@ def test_a_singer_is_heard_at_the_pitch_that_is_labelled() -> None:
 
 
 def test_labels_without_notes_are_refused() -> None:
-    with pytest.raises(ValueError, match="do not tell of notes"):
+    with pytest.raises(ValueError, match="contain no notes"):
         hear([clip_of("drums", sing(build_scale()), Tags(None, np.zeros((0, 2))))])

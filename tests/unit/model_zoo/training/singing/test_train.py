@@ -181,7 +181,7 @@ def test_exported_weights_are_half_and_know_their_costs(cache: Path) -> None:
     assert said
 
 
-def told(melody: Melody, *, sure: float) -> Outputs:
+def outputs_of(melody: Melody, *, sure: float) -> Outputs:
     onset, sounding, bend, _ = draw_targets(melody, 0, len(melody.pitch))
     return Outputs(
         np.clip(onset * sure, 1e-3, 1.0).astype(float),
@@ -193,7 +193,7 @@ def told(melody: Melody, *, sure: float) -> Outputs:
 def test_costs_that_find_the_notes_are_chosen() -> None:
     # Onsets are doubtful, and half of the notes follow upon others.
     melody = melody_of((10, 30, 60.0), (30, 50, 60.0), (60, 80, 60.5))
-    outputs = told(melody, sure=0.3)
+    outputs = outputs_of(melody, sure=0.3)
     strict = DecodingOptions(entry=-1.0, renewal=-1.0)
     chosen = choose([melody], [outputs], lambda _: None)
     assert measure([melody], [outputs], strict)["onset"] < 1.0
@@ -203,7 +203,7 @@ def test_costs_that_find_the_notes_are_chosen() -> None:
 
 def test_notes_in_music_without_a_singer_are_counted_separately() -> None:
     sung, nobody = melody_of((10, 30, 60.0)), melody_of()
-    heard = [told(sung, sure=0.9), told(sung, sure=0.9)]
+    heard = [outputs_of(sung, sure=0.9), outputs_of(sung, sure=0.9)]
     figures = measure([sung, nobody], heard, DecodingOptions())
     assert figures["pitch"] == 1.0
     assert figures["stray_per_minute"] == pytest.approx(60 / nobody.duration_s)

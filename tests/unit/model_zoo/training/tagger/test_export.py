@@ -74,8 +74,8 @@ def test_exports_halves_with_thresholds(tmp_path: Path, monkeypatch: pytest.Monk
     assert target.stat().st_size < 0.7 * trained.stat().st_size
     samples = torch.randn(1, 22_050) * 0.1
     with torch.inference_mode():
-        told = load_network(target, NoteNet)(samples).onset
-        torch.testing.assert_close(told, network(samples).onset, atol=0.05, rtol=0.05)
+        onset = load_network(target, NoteNet)(samples).onset
+        torch.testing.assert_close(onset, network(samples).onset, atol=0.05, rtol=0.05)
     options = load_tagger(target).options
     assert options != DecodingOptions()
     assert len(options.drum_onset) == len(DRUMS)

@@ -65,8 +65,8 @@ def test_the_head_learns_what_tells_families_apart() -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     fit(network, notes, lambda _: None, FitOptions(epochs=60, learning_rate=0.02))
     with torch.inference_mode():
-        told = network.families(torch.from_numpy(places).float().permute(0, 2, 1)[..., None])
-    assert (told[..., 0].mean(-1).argmax(1).numpy() == family).mean() > 0.97
+        families = network.families(torch.from_numpy(places).float().permute(0, 2, 1)[..., None])
+    assert (families[..., 0].mean(-1).argmax(1).numpy() == family).mean() > 0.97
     for name, value in network.state_dict().items():
         assert torch.equal(value, before[name]) != name.startswith("families.")
 

@@ -32,14 +32,14 @@ def make_scene() -> Scene:
 
 
 def test_labels_are_named() -> None:
-    told = to_json(make_scene(), make_take())
-    assert told["notes"] == [
+    described = to_json(make_scene(), make_take())
+    assert described["notes"] == [
         {"onset_s": 0.1, "offset_s": 1.2, "pitch": 69.2, "velocity": 80, "family": "voice"}
     ]
-    assert told["drums"] == [{"onset_s": 0.5, "sound": "snare", "velocity": 100}]
-    assert told["chords"][1] == {"start_s": 1.0, "end_s": 2.0, "label": "G:7"}
-    assert told["key"] == {"tonic": "C", "mode": "major"}
-    assert told["beats"][0] == {"time_s": 0.5, "position": 1}
+    assert described["drums"] == [{"onset_s": 0.5, "sound": "snare", "velocity": 100}]
+    assert described["chords"][1] == {"start_s": 1.0, "end_s": 2.0, "label": "G:7"}
+    assert described["key"] == {"tonic": "C", "mode": "major"}
+    assert described["beats"][0] == {"time_s": 0.5, "position": 1}
 
 
 def test_writes_sound_labels_and_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
