@@ -95,7 +95,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     FileNotFoundError
         If there is no such file.
     ModelRejected
-        If the file is no safetensors file.
+        If the file is not a safetensors file.
     """
     try:
         with safe_open(path, framework="pt") as file:

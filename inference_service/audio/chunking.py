@@ -81,7 +81,7 @@ def crossfade(
         whole[..., done : done + stretch.shape[-1]] = stretch
         done += stretch.shape[-1]
     if whole is None:
-        raise ValueError("there is no window to put together")
+        raise ValueError("there are no windows to join")
     return whole
 
 

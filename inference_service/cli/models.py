@@ -21,12 +21,12 @@ def add_commands(commands: Commands) -> None:
     """Add the command and its subcommands."""
     models = commands.add_parser("models", help="list, fetch and change models")
     actions = models.add_subparsers(required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="every model; with --server, those of the service")
+    listing = actions.add_parser("list", help="list models; with --server, those of the service")
     add_server_options(listing)
     listing.set_defaults(command=_list_models)
     fetching = actions.add_parser("fetch", help="download a model's weights")
     fetching.add_argument(
-        "name", metavar="NAME", nargs="?", help="default: whatever the profile prefers"
+        "name", metavar="NAME", nargs="?", help="default: the preferred models of the profile"
     )
     fetching.set_defaults(command=_fetch_model)
     using = actions.add_parser("use", help="make a running service use a model")

@@ -62,7 +62,7 @@ def know_music(
         try:
             return decode_transcription(data)
         except ValidationError as error:
-            raise ScoreUnreadable("the JSON is no result of a transcription") from error
+            raise ScoreUnreadable("the JSON is not the result of a transcription") from error
     pipeline = Pipeline(settings.audio, settings.preview)
     stages = build_stages(settings.models)
     if kind is Kind.MIDI:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def add_preset_option(parser: argparse.ArgumentParser) -> None:
     """Add the option for the kind of recording."""
     parser.add_argument(
-        "--preset", type=Preset, choices=list(Preset), default=Preset.AUTO, help="of a recording"
+        "--preset", type=Preset, choices=list(Preset), default=Preset.AUTO, help="kind of recording"
     )
 
 
@@ -54,10 +54,10 @@ def add_render_options(
         type=Pitches,
         choices=list(Pitches),
         default=Pitches.MEANT,
-        help="of singers: those that were meant, or the nearest to what was sung",
+        help="pitches of singing: as meant, or the nearest to what was sung",
     )
     parser.add_argument(
-        "--paper", type=Paper, choices=list(Paper), default=Paper.A4, help="of the PDF"
+        "--paper", type=Paper, choices=list(Paper), default=Paper.A4, help="paper size of the PDF"
     )
     parser.add_argument("--title", metavar="TEXT", help="default: the file's name")
 

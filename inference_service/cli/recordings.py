@@ -48,7 +48,7 @@ def add_commands(commands: Commands) -> None:
     separate.add_argument("input", type=Path, metavar="IN", help="an audio or video file")
     separate.add_argument("--out", type=Path, required=True, metavar="DIR")
     separate.add_argument(
-        "--format", choices=SOUND_FORMATS, default=SOUND_FORMATS[0], help="of the files"
+        "--format", choices=SOUND_FORMATS, default=SOUND_FORMATS[0], help="format of the files"
     )
     separate.add_argument(
         "--karaoke",

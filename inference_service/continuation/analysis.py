@@ -131,7 +131,7 @@ def analyse(score: Score, melody: Sequence[ScoreNote]) -> Analysis:
     count = sum(len(part.notes) for part in score.parts if not part.is_drum)
     bars = _last_bars(score)
     if not bars:
-        raise NothingToContinue("the music ends in no metre that is known", minimum=MIN_NOTES)
+        raise NothingToContinue("the metre at the end is not supported", minimum=MIN_NOTES)
     if count < MIN_NOTES:
         raise NothingToContinue(
             f"{count} notes with a pitch are too few to go on from", minimum=MIN_NOTES

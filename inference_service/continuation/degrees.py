@@ -80,7 +80,7 @@ def find_interval(degree: str) -> int:
     for names in (MAJOR, MINOR, DIMINISHED):
         if degree in names:
             return names.index(degree)
-    raise ValueError(f"{degree} is no degree")
+    raise ValueError(f"{degree} is not a degree")
 
 
 def find_triad(degree: str) -> tuple[int, int, int]:

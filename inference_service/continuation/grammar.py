@@ -242,7 +242,7 @@ def _tokenise(text: str) -> Iterator[tuple[str, str]]:
         match = _TOKEN.match(text, place)
         if match is None:
             line = text.count("\n", 0, place) + 1
-            raise GrammarError(f"line {line}: {text[place]!r} means nothing")
+            raise GrammarError(f"line {line}: {text[place]!r} is not part of the notation")
         place = match.end()
         for kind, found in zip(("word", "name", "number", "sign"), match.groups(), strict=True):
             if found is not None:

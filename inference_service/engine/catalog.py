@@ -177,13 +177,13 @@ class Catalog(_Strict):
         """
         if task not in set(Task):
             known = ", ".join(Task)
-            raise ModelUnknown(f"no task {task!r}; there are {known}", task=task, model=name)
+            raise ModelUnknown(f"no task {task!r}; known tasks: {known}", task=task, model=name)
         for model in self.models:
             if model.name == name and task in model.tasks:
                 return model
         known = ", ".join(model.name for model in self.models if task in model.tasks)
         raise ModelUnknown(
-            f"no model {name!r} for {task}; there are {known}", task=task, model=name
+            f"no model {name!r} for {task}; known tasks: {known}", task=task, model=name
         )
 
     def named(self, name: str) -> ModelEntry:

@@ -75,7 +75,7 @@ def load_prior(path: Path) -> MelodicPrior:
     try:
         tables = load_file(path)
     except SafetensorError as error:
-        raise ModelRejected(f"{path.name} is no safetensors file", model=path.stem) from error
+        raise ModelRejected(f"{path.name} is not a safetensors file", model=path.stem) from error
     if {name: table.shape for name, table in tables.items()} != shapes:
         raise ModelRejected(f"{path.name} holds no melodic prior", model=path.stem)
     return MelodicPrior(**tables)

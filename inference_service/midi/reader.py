@@ -78,7 +78,7 @@ def decode_performance(data: bytes) -> Transcription:
     try:
         midi = mido.MidiFile(file=BytesIO(data), clip=True)
     except _UNPARSABLE as error:
-        raise ScoreUnreadable(f"this is no readable MIDI file: {error}") from error
+        raise ScoreUnreadable(f"this is not a readable MIDI file: {error}") from error
     if midi.type == 2 or not 0 < midi.ticks_per_beat < 0x8000:
         raise ScoreUnreadable("only MIDI files of format 0 or 1 in ticks a quarter can be read")
 

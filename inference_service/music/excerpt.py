@@ -108,9 +108,9 @@ def append_score(first: Score, second: Score, join_beats: Fraction) -> Score:
         If ``second`` begins with a pickup, or the lower numbers of the time signatures differ.
     """
     if second.pickup_beats:
-        raise ValueError("what is appended begins with a full bar")
+        raise ValueError("the appended score must begin with a full bar")
     if first.signature.unit != second.signature.unit:
-        raise ValueError("the scores count different notes as their beats")
+        raise ValueError("the scores have beats of different note values")
     at = int(join_beats)
     moved = {part.id: _move(part, join_beats) for part in second.parts}
     parts = [

@@ -130,7 +130,7 @@ def decode_musicxml(data: bytes) -> Score:
     except (
         ValueError, LookupError, ArithmeticError, expat.ExpatError, ElementTree.ParseError
     ) as error:  # fmt: skip
-        raise ScoreUnreadable(f"this is no readable MusicXML: {error}") from error
+        raise ScoreUnreadable(f"this is not readable MusicXML: {error}") from error
 
 
 def _check(text: bytes) -> None:
@@ -363,7 +363,7 @@ def _build(root: ElementTree.Element) -> Score:
     parts = read_parts(root)
     count = max((len(part.measures) for part in parts), default=0)
     if not 0 < count <= MAX_BARS:
-        raise ValueError(f"it has {count} bars; {MAX_BARS} are the most")
+        raise ValueError(f"it has {count} bars; at most {MAX_BARS} are accepted")
     columns = [_gather(parts, index) for index in range(count)]
     order = unfold([column.signs for column in columns], MAX_BARS + 1)
     if len(order) > MAX_BARS:

@@ -206,7 +206,7 @@ def _read(files: zipfile.ZipFile, name: str, limit: int) -> bytes:
     Other compression methods than deflation are refused, as they may allocate any amount of memory.
     """
     if files.getinfo(name).compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError("the archive is packed by a method that is none of MusicXML's")
+        raise ValueError("the archive uses a compression method that MusicXML does not allow")
     with files.open(name) as packed:
         data: bytes = packed.read(limit + 1)
     return data

@@ -89,7 +89,7 @@ class RenderOptions:
                 option="title",
             )
         if not self.formats:
-            raise InvalidOptions("no format was asked for", option="formats")
+            raise InvalidOptions("no format was requested", option="formats")
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def load_demucs(name: str, folder: Path, device: torch.device | str = "cpu") -> 
     if model is None:
         raise ModelNotFetched(f"there is no model {name}", task=TASK, model=name)
     if not isinstance(model, (*NETWORKS, BagOfModels)):
-        raise ModelRejected(f"{name} is no Demucs network", task=TASK, model=name)
+        raise ModelRejected(f"{name} is not a Demucs network", task=TASK, model=name)
     if "vocals" not in model.sources or len(model.sources) < 2:
         raise ModelRejected(f"{name} separates no vocals", task=TASK, model=name)
     loaded: nn.Module = model.to(device).eval()
@@ -141,7 +141,7 @@ def _check_classes(file: Path) -> None:
     with safe_open(file, framework="pt") as opened:
         metadata = opened.metadata() or {}
     if metadata.get("klass") not in _CLASSES:
-        raise ModelLoadingError(f"{file.name} is no Demucs network: {metadata.get('klass')}")
+        raise ModelLoadingError(f"{file.name} is not a Demucs network: {metadata.get('klass')}")
     for name in _find_classes(json.loads(metadata.get("structure", "null"))):
         if not name.startswith(_QUANTIZERS):
             raise ModelLoadingError(f"{file.name} names the class {name}")

@@ -122,7 +122,10 @@ def add_arguments(parser: argparse.ArgumentParser, options: Options) -> None:
     """Add the command line's arguments for a training, with its defaults."""
     device = "cuda" if torch.cuda.is_available() else options.device
     parser.add_argument(
-        "--minutes", type=float, default=options.minutes, help="in all, earlier runs included"
+        "--minutes",
+        type=float,
+        default=options.minutes,
+        help="total training minutes, including earlier runs",
     )
     parser.add_argument("--batch", type=int, default=options.batch)
     parser.add_argument("--rate", type=float, default=options.learning_rate)

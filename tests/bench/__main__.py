@@ -57,8 +57,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the bench; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--smoke", action="store_true", help="synthetic sound only")
-    parser.add_argument("--only", action="append", choices=SECTIONS, help="one section")
+    parser.add_argument("--smoke", action="store_true", help="use only synthetic sound")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=SECTIONS,
+        help="measure only this section; may be repeated",
+    )
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")  # deprecations within libraries are of no interest here
     torch.set_num_threads(os.cpu_count() or 1)

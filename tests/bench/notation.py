@@ -250,8 +250,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.notation", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--split", choices=["tuning", "reported", "all"], default="all")
-    parser.add_argument("--system", action="append", choices=SYSTEMS, help="default: every one")
-    parser.add_argument("--pieces", type=int, default=None, metavar="N", help="N, spread out")
+    parser.add_argument("--system", action="append", choices=SYSTEMS, help="default: all")
+    parser.add_argument(
+        "--pieces", type=int, default=None, metavar="N", help="number of pieces, evenly spaced"
+    )
     parser.add_argument("--piece", action="append", metavar="NAME", help="part of a piece's name")
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args(arguments)

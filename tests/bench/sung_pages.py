@@ -281,7 +281,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print every system's figures as a Markdown table."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.sung_pages", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--clips", action="store_true", help="every clip, the worst page first")
+    parser.add_argument(
+        "--clips", action="store_true", help="print every clip, the worst page first"
+    )
     options = parser.parse_args(arguments)
     judged = measure(list_clips(DATA), ROOT / "var" / "bench")
     if options.clips:

@@ -18,13 +18,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.beats")
     parser.add_argument("--cache", type=Path, default=ROOT / "var" / "beats")
     commands = parser.add_subparsers(dest="command", required=True)
-    rendering = commands.add_parser("prepare", help="render music and keep its features")
+    rendering = commands.add_parser("prepare", help="render music and store its features")
     rendering.add_argument(
-        "--data", type=Path, default=data_folder(), help="with the folder symbolic/"
+        "--data", type=Path, default=data_folder(), help="folder that contains symbolic/"
     )
     rendering.add_argument("--hours", type=float, default=12.0)
-    rendering.add_argument("--dev", action="store_true", help="the development part")
-    training = commands.add_parser("train", help="learn from what was prepared")
+    rendering.add_argument("--dev", action="store_true", help="prepare the development part")
+    training = commands.add_parser("train", help="train on prepared music")
     add_arguments(training, OPTIONS)
     options = parser.parse_args(arguments)
     if options.command == "prepare":

@@ -47,17 +47,26 @@ def main(arguments: list[str] | None = None) -> int:
         "The exit code is 1 if a target is missed.",
     )
     parser.add_argument(
-        "sets", nargs="*", metavar="SET", help="or speed; all but folders if left out"
+        "sets", nargs="*", metavar="SET", help="sets, or speed; default: all except folders"
     )
     parser.add_argument("--weights", type=Path, default=WEIGHTS)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--data", type=Path, default=data_folder(), help="with the sets' folders")
-    parser.add_argument("--peers", nargs="*", choices=PEERS, help="instead of each set's own")
     parser.add_argument(
-        "--separator", choices=SEPARATORS, default=next(iter(SEPARATORS)), help="of mixes"
+        "--data", type=Path, default=data_folder(), help="folder that contains the sets"
     )
-    parser.add_argument("--no-cache", action="store_true", help="let peers hear everything again")
-    parser.add_argument("--json", type=Path, help="for all figures, also those of each clip")
+    parser.add_argument(
+        "--peers", nargs="*", choices=PEERS, help="instead of the peers of each set"
+    )
+    parser.add_argument(
+        "--separator",
+        choices=SEPARATORS,
+        default=next(iter(SEPARATORS)),
+        help="separator for mixes",
+    )
+    parser.add_argument(
+        "--no-cache", action="store_true", help="run peers again, without their cached output"
+    )
+    parser.add_argument("--json", type=Path, help="file for all figures, with those of each clip")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")  # mir_eval warns about clips without notes
     ours = load_ours(options.weights, options.device)

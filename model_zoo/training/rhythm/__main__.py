@@ -14,14 +14,23 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
-        "--data", type=Path, required=True, help="with openscore_{lieder,quartets}, openewld.zip"
+        "--data",
+        type=Path,
+        required=True,
+        help="folder with openscore_{lieder,quartets}, openewld.zip",
     )
-    common.add_argument("--out", type=Path, default=Path("var/training"), help="a folder for each")
+    common.add_argument(
+        "--out", type=Path, default=Path("var/training"), help="folder of the outputs"
+    )
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.rhythm")
     commands = parser.add_subparsers(dest="command", required=True)
-    reading = commands.add_parser("notes", parents=[common], help="learn rhythm from played notes")
+    reading = commands.add_parser(
+        "notes", parents=[common], help="train the score network on performed notes"
+    )
     add_arguments(reading, notes.OPTIONS)
-    hearing = commands.add_parser("bars", parents=[common], help="learn bars from written music")
+    hearing = commands.add_parser(
+        "bars", parents=[common], help="train the bar network on written music"
+    )
     add_arguments(hearing, bars.OPTIONS)
     options = parser.parse_args(arguments)
     pieces, folder = load_pieces(options.data), options.out / options.command

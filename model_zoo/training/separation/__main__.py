@@ -34,19 +34,19 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.separation")
     parser.add_argument(
-        "--data", type=Path, default=data_folder(), help="with stems_dev and karaoke_train"
+        "--data", type=Path, default=data_folder(), help="folder with stems_dev and karaoke_train"
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    rendering = commands.add_parser("render", help="make songs to learn from; 3 s for each")
+    rendering = commands.add_parser("render", help="render songs for training; 3 s each")
     rendering.add_argument("--count", type=int, default=150)
     rendering.add_argument("--seed", type=int, default=0)
-    training = commands.add_parser("train", help="mix recordings and learn from them")
+    training = commands.add_parser("train", help="train on mixes of recordings")
     training.add_argument("--folder", type=Path, default=FOLDER)
     add_arguments(training, OPTIONS)
-    exporting = commands.add_parser("export", help="write trained weights at half the size")
+    exporting = commands.add_parser("export", help="convert trained weights to float16")
     exporting.add_argument("--trained", type=Path, default=FOLDER / "separator.safetensors")
     exporting.add_argument("--target", type=Path, default=WEIGHTS)
-    measuring = commands.add_parser("evaluate", help="beside peers, on what is held back")
+    measuring = commands.add_parser("evaluate", help="compare with peers on held-out excerpts")
     measuring.add_argument("--weights", type=Path, default=WEIGHTS)
     options = parser.parse_args(arguments)
     match options.command:

@@ -25,24 +25,28 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.singing")
     parser.add_argument(
-        "--data", type=Path, default=data_folder(), help="with the folder symbolic/"
+        "--data", type=Path, default=data_folder(), help="folder that contains symbolic/"
     )
-    parser.add_argument("--cache", type=Path, default=CACHE, help="for what is prepared and learnt")
+    parser.add_argument(
+        "--cache", type=Path, default=CACHE, help="folder of prepared data and weights"
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     preparing = commands.add_parser("prepare", help="render melodies to learn from")
     preparing.add_argument("--hours", type=float, default=12.0)
-    preparing.add_argument("--dev", action="store_true", help="of the development part")
-    training = commands.add_parser("train", help="learn from them")
+    preparing.add_argument("--dev", action="store_true", help="prepare the development part")
+    training = commands.add_parser("train", help="train on prepared melodies")
     add_arguments(training, OPTIONS)
-    exporting = commands.add_parser("export", help="halve trained weights, choose notes' costs")
-    exporting.add_argument("--trained", type=Path, help="in the cache, if left out")
+    exporting = commands.add_parser(
+        "export", help="convert trained weights to float16, and choose the costs of notes"
+    )
+    exporting.add_argument("--trained", type=Path, help="default: in the cache")
     exporting.add_argument("--target", type=Path, default=WEIGHTS)
     exporting.add_argument(
         "--recordings",
         metavar="SET",
-        help="choose costs on the first half of these clips; on prepared melodies, if left out",
+        help="set on whose first half costs are chosen; default: prepared melodies",
     )
-    counting = commands.add_parser("prior", help="learn the steps of melodies from the scores")
+    counting = commands.add_parser("prior", help="count the steps of melodies in scores")
     counting.add_argument("--target", type=Path, default=PRIOR)
     options = parser.parse_args(arguments)
     match options.command:

@@ -14,9 +14,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.sound")
     commands = parser.add_subparsers(dest="command", required=True)
-    fetching = commands.add_parser(
-        "fetch", help="get the banks, soundfonts and kits that are not there"
-    )
+    fetching = commands.add_parser("fetch", help="download missing banks, soundfonts and kits")
     fetching.add_argument("--to", type=Path, default=SOUNDS)
     options = parser.parse_args(arguments)
     banks.fetch(options.to, banks.BANKS, print)

@@ -25,13 +25,17 @@ def main(arguments: list[str] | None = None, say: Callable[[str], None] = print)
     parser.add_argument("source", help=f"a folder, or one of {', '.join(NAMES)}")
     parser.add_argument("folder", type=Path, nargs="?", help="the folder of a set of recordings")
     parser.add_argument(
-        "--data", type=Path, default=data_folder(), help="with the folder symbolic/"
+        "--data", type=Path, default=data_folder(), help="folder that contains symbolic/"
     )
     parser.add_argument("--limit", type=int, help="maximum number of entries to read")
     parser.add_argument(
-        "--free", action="store_true", help="only pieces whose licence allows published weights"
+        "--free",
+        action="store_true",
+        help="use only pieces whose licence allows publishing weights",
     )
-    parser.add_argument("--list", action="store_true", help="name every piece that is kept")
+    parser.add_argument(
+        "--list", action="store_true", help="print the name of every piece that is kept"
+    )
     options = parser.parse_args(arguments)
     report = SurveyReport()
     try:

@@ -150,5 +150,5 @@ def _read_clock(alignment: dict[str, Any]) -> _Clock:
     )
     beats, times_s = np.array(known["beats"], float), np.array(known["times"], float)
     if len(beats) < 2 or not (np.diff(beats) > 0).all() or not (np.diff(times_s) > 0).all():
-        raise ValueError("an alignment that does not go forward")
+        raise ValueError("an alignment that is not increasing")
     return _Clock(beats, times_s)

@@ -27,33 +27,45 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.tagger")
     parser.add_argument(
-        "--data", type=Path, default=data_folder(), help="with the folder symbolic/"
+        "--data", type=Path, default=data_folder(), help="folder that contains symbolic/"
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    training = commands.add_parser("train", help="render music and learn from it")
+    training = commands.add_parser("train", help="train on rendered music")
     training.add_argument("--folder", type=Path, default=FOLDER)
     add_arguments(training, OPTIONS)
     training.add_argument("--workers", type=int, default=1)
     training.add_argument("--compiled", action="store_true")
     training.add_argument(
-        "--midi", type=Path, nargs="*", default=[], help="folders of MIDI and Guitar Pro files too"
+        "--midi",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="further folders of MIDI and Guitar Pro files",
     )
-    telling = commands.add_parser("families", help="learn the head of families alone")
+    telling = commands.add_parser("families", help="train only the head of families")
     telling.add_argument("--folder", type=Path, default=FOLDER / "families")
-    telling.add_argument("--weights", type=Path, default=WEIGHTS, help="exported; changed in place")
-    telling.add_argument("--minutes", type=float, default=60.0, help="of listening; 0: learn only")
+    telling.add_argument(
+        "--weights", type=Path, default=WEIGHTS, help="exported weights, changed in place"
+    )
+    telling.add_argument(
+        "--minutes", type=float, default=60.0, help="minutes of computing features; 0: only train"
+    )
     telling.add_argument("--workers", type=int, default=2)
     telling.add_argument("--seed", type=int, default=0)
-    exporting = commands.add_parser("export", help="halve trained weights, choose thresholds")
+    exporting = commands.add_parser(
+        "export", help="convert trained weights to float16, and choose thresholds"
+    )
     exporting.add_argument("--trained", type=Path, default=FOLDER / "tagger.safetensors")
     exporting.add_argument("--target", type=Path, default=WEIGHTS)
     exporting.add_argument("--examples", type=int, default=EXAMPLES)
-    sampling = commands.add_parser("sample", help="write what training hears: sound and picture")
+    sampling = commands.add_parser(
+        "sample", help="write a training example: sound, labels and picture"
+    )
     sampling.add_argument("--folder", type=Path, default=ROOT / "out" / "samples")
     sampling.add_argument("--count", type=int, default=6)
     sampling.add_argument("--seed", type=int, default=0)
-    sampling.add_argument("--kind", choices=SHARES, help="of scene; drawn if left out")
-    sampling.add_argument("--clean", action="store_true", help="without rooms, noise and codecs")
+    sampling.add_argument("--kind", choices=SHARES, help="kind of scene; default: random")
+    sampling.add_argument("--clean", action="store_true", help="without degradation")
     options = parser.parse_args(arguments)
     symbolic = options.data / "symbolic"
     match options.command:

@@ -128,7 +128,7 @@ def load(folder: Path) -> Notes:
     """
     paths = sorted(folder.glob("*.npz"))
     if not paths:
-        raise FileNotFoundError(f"nothing was heard: no *.npz in {folder}")
+        raise FileNotFoundError(f"no features: no *.npz in {folder}")
     parts = []
     for path in paths:
         with np.load(path) as kept:

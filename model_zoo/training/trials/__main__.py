@@ -24,13 +24,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m model_zoo.training.trials")
     parser.add_argument("trial", choices=TRIALS)
     parser.add_argument("--data", type=Path, default=data_folder())
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where figures are kept")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="folder of the figures")
     parser.add_argument("--plots", type=Path, default=PLOTS)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="of the note tagger")
-    parser.add_argument("--steps", type=int, default=400, help="of small networks")
-    parser.add_argument("--seeds", type=int, default=1, help="networks of each sort")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="weights of the note tagger")
+    parser.add_argument(
+        "--steps", type=int, default=400, help="training steps of the small networks"
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="number of networks of each kind")
     parser.add_argument("--kinds", nargs="+", choices=representations.ORDER,
-                        default=representations.ORDER, help="of spectrogram")  # fmt: skip
+                        default=representations.ORDER, help="kind of spectrogram")  # fmt: skip
     options = parser.parse_args(arguments)
     data, folder, training = options.data, options.folder, (options.steps, options.seeds)
     match options.trial:

@@ -61,7 +61,7 @@ def test_every_degree_has_its_root_and_its_triad() -> None:
             assert find_interval(degree) == interval
             triad = (interval, (interval + third) % 12, (interval + fifth) % 12)
             assert find_triad(degree) == triad
-    with pytest.raises(ValueError, match="no degree"):
+    with pytest.raises(ValueError, match="not a degree"):
         find_interval("N")
 
 

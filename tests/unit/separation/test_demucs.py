@@ -199,5 +199,5 @@ def test_safetensors_of_the_hub_are_the_same_network(kind: str, tmp_path: Path) 
 def test_safetensors_that_name_other_classes_are_refused(tmp_path: Path) -> None:
     checkpoint = save_tiny_demucs(tmp_path, "abcd1234")
     publish_demucs(checkpoint, klass="os.system").rename(tmp_path / "evil.safetensors")
-    with pytest.raises(ModelRejected, match="no Demucs network"):
+    with pytest.raises(ModelRejected, match="not a Demucs network"):
         load_demucs("evil", tmp_path)
