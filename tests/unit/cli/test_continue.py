@@ -132,8 +132,8 @@ def test_a_server_takes_recordings_alone(
     ("content", "exit_code", "cause"),
     [
         (encode_audio(build_notes(build_scale((60,))).samples), 65, "too few"),
-        (b"MThd", 65, "no readable MIDI"),
-        (b'{"schema": "another/1"}', 65, "no result"),
+        (b"MThd", 65, "not a readable MIDI"),
+        (b'{"schema": "another/1"}', 65, "not the result"),
         (b"<html/>", 65, "MusicXML"),
         (b"PK\x03\x04" + bytes(60), 65, "MusicXML"),
         (b"", 65, ""),
