@@ -281,7 +281,7 @@ async def test_edits_are_coalesced(build_harness: Callable[..., Harness]) -> Non
     ]
     gaps_s = [later - earlier for earlier, later in itertools.pairwise(written_s)]
     assert 2 <= len(harness.session.sent(EditMessageText)) <= 5
-    assert min(gaps_s) >= 0.29
+    assert min(gaps_s) >= 0.2, "0.3 s, less what a busy machine is late to record the first of two"
 
 
 async def test_one_page_is_a_photo(harness: Harness) -> None:
