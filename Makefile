@@ -1,4 +1,4 @@
-# Notabot. `make` alone lists what can be asked for.
+# Notabot. `make` without a target lists the targets.
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 # A file's tests share its fixtures, so a file stays on one worker; the long files come first as

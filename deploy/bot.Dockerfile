@@ -13,6 +13,6 @@ RUN EXTRAS=bot deploy/setup.sh /opt/venv \
 
 USER 10001
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1
-# On SIGTERM the bot finishes running requests, or tells people that it could not.
+# On SIGTERM the bot finishes running requests, or notifies the people whose requests it could not finish.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["notabot-bot"]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every command of docs/gallery/README.md and puts the pages, and the sounds of what goes on,
-# beside it.
+# Runs every command of docs/gallery/README.md, and copies the pages and the sounds of continuations
+# to its folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$(realpath "${VENV:-.venv}")/bin:$PATH

@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 venv=${VENV:-.venv}
 mkdir -p var
 
-# Where the profile prefers a model that is not here, the first start fetches it, and shows how far
-# it is. Without a network it says what serves instead, and the service starts with that.
+# If the profile prefers a model that is not on this machine, the first start fetches it, with a
+# progress bar. Without a network it names the substitute, and the service starts with that.
 "$venv/bin/notabot" models fetch >/dev/null || [ "$?" -ne 130 ] || exit 130
 
 supervise_service() {

@@ -24,7 +24,8 @@ HOP_SAMPLES: Final = 2048
 F_MIN_HZ: Final = 100.0
 F_MAX_HZ: Final = 2000.0
 MIN_LEVEL: Final = 0.05
-"""Peaks below this fraction of their frame's highest are taken for noise."""
+"""Peaks below this fraction of their frame's highest are taken for noise. No record of how this and
+MIN_CLARITY were chosen."""
 
 EXCERPTS: Final = 4
 EXCERPT_S: Final = 8.0

@@ -24,6 +24,7 @@ from inference_service.music.pitch import build_key, pitch_class
 from inference_service.settings import ModelSettings
 
 TONIC_WEIGHT: Final = 0.5
+"""No record of how it was chosen."""
 
 # Shares of the pitch classes above the tonic (Albrecht and Shanahan 2013, table 1).
 _PROFILES: Final[dict[Mode, NDArray[np.float64]]] = {

@@ -31,7 +31,8 @@ RESIDUE_DB: Final = -13.0
 softer than the band, 1 in 100 of the notes below it was sung."""
 
 FAINT_DB: Final = -20.0
-"""Lowest level of a sung note relative to the :data:`LOUD_PERCENTILE` of the singer's notes."""
+"""Lowest level of a sung note relative to the :data:`LOUD_PERCENTILE` of the singer's notes. No
+record of how this and MOST were chosen."""
 
 LOUD_PERCENTILE: Final = 80.0
 SILENT: Final = 1e-12

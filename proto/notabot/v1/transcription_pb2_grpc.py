@@ -82,7 +82,7 @@ class TranscriptionServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Continue(self, request, context):
-        """Writes how a cached result could go on: continuation-1.png, continuation.pdf,
+        """Continues a cached result: continuation-1.png, continuation.pdf,
         continuation.musicxml, continuation.mid, continuation.ogg; an alternative's files begin with
         continuation-b, continuation-c and so on. The Result is that of the given music.
         """
