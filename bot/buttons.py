@@ -1,9 +1,9 @@
 """The data of every button, and what the extra buttons under a result send.
 
-The bot keeps no results, so a button holds everything needed to answer a press: the result's id, the
-view, the transposition, the kind of chords and the pitches. Data outside a field's range does not
-unpack, and the press is answered like that of any unknown button. Telegram allows 64 bytes for a
-button, which leaves 46 for the result's id.
+The bot keeps no results, so a button holds everything needed to answer a press: the result's id,
+the view, the transposition, the kind of chords and the pitches. Data outside a field's range does
+not unpack, and the press is answered like that of any unknown button. Telegram allows 64 bytes for
+a button, which leaves 46 for the result's id.
 """
 
 from __future__ import annotations
