@@ -58,7 +58,7 @@ def show(written: WrittenPerformance, heard: Transcription, options: RenderOptio
     heard : Transcription
         The performance, with the pitches that were meant.
     options : RenderOptions
-        Of these, the transposition, and whether chords are simplified.
+        Only the transposition and the kind of chords are used.
     """
     semitones = options.transpose_semitones
     score = transpose_score(written.score, semitones)

@@ -57,10 +57,10 @@ MODES: Final[tuple[Mode, ...]] = ("major", "minor")
 KEYS: Final = [build_key(tonic, mode) for mode in MODES for tonic in range(12)]
 
 BEATS: Final = 12
-"""In a bar of 12/4, so that there are few bars."""
+"""Beats in a bar; 12/4, so that there are few bars."""
 
 CONTEXT_BARS: Final = 64
-"""Of what was given, as many as a continuation shows at most."""
+"""Maximum number of given bars that a continuation shows."""
 
 _NAME: Final = re.compile(r"([A-G][♯♭]*)([^/]*)(?:/([A-G][♯♭]*))?")
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inference_service.rhythm.from_sound.features import FRAMES_PER_S
+from model_zoo.training.augmentation import colour
 
 EXCERPT_FRAMES: Final = 1500
 STRETCH: Final = (0.82, 1.22)
@@ -144,17 +145,7 @@ def _augment(features: NDArray[np.float32], random: Generator) -> NDArray[np.flo
         else:
             moved[:shift] = features[-shift:]
         features = moved
-    points = np.linspace(0, bins - 1, int(random.integers(3, 8)))
-    curve_db = np.interp(np.arange(bins), points, random.uniform(-9, 9, len(points)))
-    curve_db += random.uniform(-8, 8)
-    linear = np.expm1(features) * (10 ** (curve_db / 20)).astype(np.float32)[:, None]
-    if random.random() < 0.4:
-        floor = np.exp(random.uniform(np.log(0.3), np.log(12.0))) * np.linspace(
-            1.0, random.uniform(0.1, 2.0), bins
-        )
-        rayleigh = random.rayleigh(0.8, (bins, frames)) * floor[:, None]
-        linear = np.hypot(linear, rayleigh.astype(np.float32))
-    augmented: NDArray[np.float32] = np.log1p(linear).astype(np.float32)
+    augmented = colour(features, random, curve_db=9.0, level_db=8.0)
     if random.random() < 0.3:
         width = int(random.integers(6, 24))
         first = int(random.integers(0, bins - width))

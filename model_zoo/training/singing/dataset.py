@@ -25,6 +25,7 @@ from inference_service.tagger.singing.features import (
     describe_contour,
     pitches,
 )
+from model_zoo.training.augmentation import colour
 
 EXCERPT_FRAMES: Final = 750
 MAX_BEND: Final = 1.5
@@ -48,7 +49,7 @@ class Melody:
     spectrogram : np.ndarray, shape (F, COLUMNS * T), float16
     contour : np.ndarray, shape (R, T), float32
     pitch, confidence : np.ndarray, shape (T,), float64
-        Of the contour; pitches are MIDI numbers with fractions.
+        Those of the contour; pitches are fractional MIDI numbers.
     notes : np.ndarray, shape (N, 4)
         Onset and offset in seconds, pitch with fractions, velocity.
     """
@@ -161,20 +162,9 @@ def _excerpt(melody: Melody, random: Generator) -> tuple[NDArray[np.float32], ..
 
 
 def _augment(logs: NDArray[np.float16], random: Generator) -> NDArray[np.float32]:
-    bins, columns = logs.shape
-    points = np.linspace(0, bins - 1, int(random.integers(3, 8)))
-    curve_db = np.interp(np.arange(bins), points, random.uniform(-6, 6, len(points)))
-    curve_db += random.uniform(-5, 5)
-    linear = np.expm1(logs.astype(np.float32)) * (10 ** (curve_db / 20)).astype(np.float32)[:, None]
-    if random.random() < 0.4:
-        floor = np.exp(random.uniform(np.log(0.3), np.log(12.0))) * np.linspace(
-            1.0, random.uniform(0.1, 2.0), bins
-        )
-        noise = random.rayleigh(0.8, (bins, columns)) * floor[:, None]
-        linear = np.hypot(linear, noise.astype(np.float32))
-    spoilt: NDArray[np.float32] = np.log1p(linear).astype(np.float32)
+    augmented = colour(logs, random, curve_db=6.0, level_db=5.0)
     if random.random() < 0.2:
         width = int(random.integers(3, 12))
-        first = int(random.integers(0, bins - width))
-        spoilt[first : first + width] = 0.0
-    return spoilt
+        first = int(random.integers(0, len(logs) - width))
+        augmented[first : first + width] = 0.0
+    return augmented

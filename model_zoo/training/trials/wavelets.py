@@ -34,7 +34,7 @@ class WaveletTransform(nn.Module):
     Parameters
     ----------
     config : SpectrogramConfig
-        Of a constant-Q spectrogram: its bins' centres are the wavelets'.
+        A constant-Q spectrogram; the wavelets have the centre frequencies of its bins.
     """
 
     def __init__(self, config: SpectrogramConfig) -> None:
