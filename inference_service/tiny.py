@@ -159,7 +159,7 @@ class SteadyBeatEstimator:
 class NoRhythmReader:
     """Estimates no rhythm and places no notes."""
 
-    def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
+    def estimate(self, notes: Sequence[NoteEvent], key: Key) -> Rhythm | None:
         """Return no rhythm."""
         return None
 

@@ -141,7 +141,7 @@ def _check_chords(chords: Sequence[ChordSegment]) -> None:
 
 
 def _check_reading(reader: RhythmReader) -> None:
-    rhythm = reader.estimate(NOTES)
+    rhythm = reader.estimate(NOTES, Key("C", "major"))
     if rhythm is not None:
         _check_rhythm(rhythm)
 

@@ -31,14 +31,15 @@ def read_performance(
     if source is RhythmSource.NOTES or (
         source is RhythmSource.AUTO and not (follows_beats(performance) and _has_bars(performance))
     ):
-        found = rhythm.estimate(notes)
+        heard_key = key.estimate(notes, performance.chords)
+        found = rhythm.estimate(notes, heard_key)
         if found is not None:
             performance = replace(
                 performance,
                 beats=found.beats,
                 tempo_bpm=found.tempo_bpm,
                 time_signature=found.time_signature,
-                key=key.estimate(notes, performance.chords),
+                key=heard_key,
             )
     return rhythm.place(performance)
 

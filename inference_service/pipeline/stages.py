@@ -112,7 +112,7 @@ class BeatEstimator(Protocol):
 class RhythmReader(Protocol):
     """Estimates rhythm and notated positions from performed notes."""
 
-    def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
+    def estimate(self, notes: Sequence[NoteEvent], key: Key) -> Rhythm | None:
         """Return the rhythm of sorted notes; None if there are too few of them."""
         ...
 

@@ -94,17 +94,17 @@ def transcribe(
         else:
             chords = stages.chords.estimate(waveform, report)
             used.append(Task.CHORDS)
-    with clock.stage(Stage.BEATS) as report:
-        rhythm = None
-        if preset is not Preset.SONG:  # soloists need not keep a steady beat
-            rhythm = stages.rhythm.estimate(notes)
-        if rhythm is None:
-            rhythm = stages.beats.estimate(waveform, notes, chords, report)
-            used.append(Task.BEATS)
     with clock.stage(Stage.KEY):
         key = stages.key.estimate(notes, chords)
         if preset is Preset.SONG:  # the singer's pitches follow from the band's key
             parts = [_settle(part, key, stages) if part.id == VOCALS else part for part in parts]
+    with clock.stage(Stage.BEATS) as report:
+        rhythm = None
+        if preset is not Preset.SONG:  # soloists need not keep a steady beat
+            rhythm = stages.rhythm.estimate(notes, key)
+        if rhythm is None:
+            rhythm = stages.beats.estimate(waveform, notes, chords, report)
+            used.append(Task.BEATS)
 
     heard = Transcription(
         duration_s=waveform.duration_s,

@@ -125,13 +125,14 @@ def _tidiness(
 
 def write_melody(notes: Sequence[NoteEvent], duration_s: float, stages: StageSet) -> bytes:
     """Return MusicXML of a lone voice's notes, as the service writes it."""
-    rhythm = stages.rhythm.estimate(notes) or Rhythm((), 120.0, "4/4")
+    key = stages.key.estimate(notes, [])
+    rhythm = stages.rhythm.estimate(notes, key) or Rhythm((), 120.0, "4/4")
     heard = Transcription(
         duration_s=duration_s,
         tuning_cents=0.0,
         tempo_bpm=rhythm.tempo_bpm,
         time_signature=rhythm.time_signature,
-        key=stages.key.estimate(notes, []),
+        key=key,
         parts=(Part("vocals", "Vocals", tuple(notes), VOICE),),
         beats=rhythm.beats,
         chords=(),

@@ -126,7 +126,7 @@ class BarNetwork(Network):
         self.config = config = config or BarNetworkConfig()
         width = config.width
         self.first = nn.Conv1d(TICK_FEATURES, width, 5, padding=2)
-        self.blocks = nn.ModuleList(_Block(width, 2 ** (i % 7)) for i in range(config.layers))
+        self.blocks = nn.ModuleList(DilatedBlock(width, 2 ** (i % 7)) for i in range(config.layers))
         self.last = nn.Conv1d(width, 1 + len(METRES), 1)
 
     def forward(self, ticks: Tensor) -> Tensor:
@@ -138,7 +138,9 @@ class BarNetwork(Network):
         return logits
 
 
-class _Block(nn.Module):
+class DilatedBlock(nn.Module):
+    """A residual block of two convolutions, the first dilated in time."""
+
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(1, width)
@@ -147,6 +149,7 @@ class _Block(nn.Module):
         self.drop = nn.Dropout(0.1)
 
     def forward(self, hidden: Tensor) -> Tensor:
+        """Return the input, shape (B, width, T), plus what the convolutions make of it."""
         inner = nn.functional.gelu(self.wide(self.norm(hidden)))
         added: Tensor = self.drop(self.mix(inner))
         return hidden + added

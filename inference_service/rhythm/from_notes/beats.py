@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_service.music.events import Beat, NoteEvent, Rhythm
+from inference_service.music.events import Beat, Key, NoteEvent, Rhythm
+from inference_service.music.pitch import pitch_class
 from inference_service.rhythm.from_notes.bar_network import TICK, BarReader, describe_ticks
 from inference_service.rhythm.from_notes.bars import Bars, find_bars
 from inference_service.rhythm.from_notes.locate import locate
+from inference_service.rhythm.from_notes.melody_bars import (
+    Melody,
+    MelodyBarReader,
+    spans_a_grid,
+)
 from inference_service.rhythm.from_notes.score_network import QUARTER_PARTS
 from inference_service.rhythm.from_notes.score_reader import Reading
 
@@ -29,22 +35,19 @@ MOST_SHORTER: Final = 0.05
 """Music with slower beats is written in doubled values, unless at least this share of its steps is
 shorter than a sixteenth."""
 
-USUAL_BPM: Final = 90.0
-"""Tempo of quarters to which the values of a melody are halved or doubled where that is nearer;
-chosen on half of the exercises of voice_pages (docs/notation.md)."""
-
-MOST_LONG: Final = 0.3
-"""Values are not doubled if at least this share of the steps would be two whole notes or longer."""
-
 MIN_GAP_S: Final = 0.06
 """Least distance between two beats."""
 
-_SIXTEENTH: Final = QUARTER_PARTS // 4
-_SIMPLE: Final = ("2/4", "3/4", "4/4")
+
+class BarReaders(NamedTuple):
+    """What finds bars, in melodies and in everything else."""
+
+    melody: MelodyBarReader
+    bars: BarReader
 
 
 def estimate_rhythm(
-    notes: Sequence[NoteEvent], reading: Reading, bar_reader: BarReader
+    notes: Sequence[NoteEvent], reading: Reading, key: Key, readers: BarReaders
 ) -> Rhythm | None:
     """Return the rhythm of notes; None for fewer than two attacks other than ornaments.
 
@@ -54,50 +57,24 @@ def estimate_rhythm(
         Sorted by onset, then pitch.
     reading : Reading
         Predictions of the score network for these notes.
-    bar_reader : BarReader
+    key : Key
+        Of the piece; melodies, with one note at a time, are read by their degrees in it.
+    readers : BarReaders
     """
     main = find_main_attacks(reading)
     if len(main) < 2:
         return None
     onset_s = reading.attacks.onset_s[main]
     positions = locate(onset_s, reading.place[main], reading.interval[main], reading.tempo[main])
-    if len(reading.attacks.onset_s) == len(notes):  # one note at a time: a melody
-        scaled = scale_values(onset_s, positions)
-        rhythm = _build_rhythm(notes, reading, main, scaled, bar_reader)
-        if rhythm.time_signature in _SIMPLE:
-            return rhythm
-    rhythm = _build_rhythm(notes, reading, main, positions, bar_reader)
+    if len(notes) == len(reading.attacks.onset_s) and spans_a_grid(positions):
+        melody = _locate_melody([notes[index] for index in main], onset_s, positions, key)
+        best = readers.melody.read(melody)[0]
+        return _time_rhythm(best.bars, best.positions, onset_s)
+    rhythm = _build_rhythm(notes, reading, main, positions, readers.bars)
     steps = np.diff(np.unique(positions))
-    if rhythm.tempo_bpm < SLOWEST_BPM and np.mean(steps < _SIXTEENTH) < MOST_SHORTER:
-        rhythm = _build_rhythm(notes, reading, main, 2 * positions, bar_reader)
+    if rhythm.tempo_bpm < SLOWEST_BPM and np.mean(steps < QUARTER_PARTS // 4) < MOST_SHORTER:
+        rhythm = _build_rhythm(notes, reading, main, 2 * positions, readers.bars)
     return rhythm
-
-
-def scale_values(onset_s: NDArray[np.float64], positions: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the positions in values, halved, kept or doubled, nearest to the usual tempo.
-
-    Values are halved or doubled only where few steps become shorter than a sixteenth, or longer
-    than two whole notes.
-
-    Parameters
-    ----------
-    onset_s : np.ndarray, shape (A,), ascending
-    positions : np.ndarray, shape (A,), ascending
-        In 24ths of a quarter.
-    """
-    places, first = np.unique(positions, return_index=True)
-    steps = np.diff(places)
-    if not len(steps):
-        return positions
-    quarter_s = QUARTER_PARTS * float(np.median(np.diff(onset_s[first]) / steps))
-    readings = {quarter_s: positions}
-    if np.mean(steps < _SIXTEENTH) < MOST_SHORTER:
-        if np.mean(steps >= 4 * QUARTER_PARTS) < MOST_LONG:
-            readings[quarter_s / 2] = 2 * positions
-        if np.mean(steps < 2 * _SIXTEENTH) < MOST_SHORTER and not np.any(positions % 2):
-            readings[quarter_s * 2] = positions // 2
-    nearest = min(readings, key=lambda length_s: abs(np.log2(60.0 / USUAL_BPM / length_s)))
-    return readings[nearest]
 
 
 def _build_rhythm(
@@ -109,7 +86,27 @@ def _build_rhythm(
 ) -> Rhythm:
     """Return the rhythm of the attacks ``main``, given their written positions."""
     bars = _find_bars(notes, reading, main, positions, bar_reader)
-    beats = _time_beats(bars, positions, reading.attacks.onset_s[main])
+    return _time_rhythm(bars, positions, reading.attacks.onset_s[main])
+
+
+def _locate_melody(
+    notes: Sequence[NoteEvent],
+    onset_s: NDArray[np.float64],
+    positions: NDArray[np.int64],
+    key: Key,
+) -> Melody:
+    return Melody(
+        onset_s=onset_s,
+        duration_s=np.array([note.offset_s - note.onset_s for note in notes]),
+        pitch=np.array([note.pitch for note in notes]),
+        positions=positions,
+        tonic=pitch_class(key.tonic),
+    )
+
+
+def _time_rhythm(bars: Bars, positions: NDArray[np.int64], onset_s: NDArray[np.float64]) -> Rhythm:
+    """Return the beats of the bars, timed by the attacks at written positions."""
+    beats = _time_beats(bars, positions, onset_s)
     gaps = np.diff([beat.time_s for beat in beats])
     return Rhythm(
         beats=beats,

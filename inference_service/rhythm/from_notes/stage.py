@@ -10,40 +10,44 @@ from pathlib import Path
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import Key, NoteEvent, Part, Rhythm, Transcription
 from inference_service.rhythm.from_notes.bar_network import BarReader
-from inference_service.rhythm.from_notes.beats import estimate_rhythm
+from inference_service.rhythm.from_notes.beats import BarReaders, estimate_rhythm
+from inference_service.rhythm.from_notes.melody_bars import MelodyBarReader
 from inference_service.rhythm.from_notes.placement import place_notes
 from inference_service.rhythm.from_notes.score_reader import Reading, ScoreReader
 from inference_service.settings import ModelSettings
 
 
 class NoteRhythmReader:
-    """Reads rhythm with a :class:`ScoreReader`, and bars with a :class:`BarReader`.
+    """Reads rhythm with a :class:`ScoreReader`, and bars with :class:`BarReaders`.
 
     Parameters
     ----------
-    weights, bar_weights : Path
+    weights, bar_weights, melody_weights : Path
         The networks' safetensors files.
     """
 
-    def __init__(self, weights: Path, bar_weights: Path) -> None:
+    def __init__(self, weights: Path, bar_weights: Path, melody_weights: Path) -> None:
         # For a solo part, beats and placements are computed from one reading.
         self._read_once = lru_cache(maxsize=1)(ScoreReader(weights).read)
-        self._bar_reader = BarReader(bar_weights)
+        self._bar_readers = BarReaders(MelodyBarReader(melody_weights), BarReader(bar_weights))
         # numba compiles the searches on their first call: do that now, not within a request.
         notes = tuple(NoteEvent(0.5 * index, 0.5 * index + 0.4, 60) for index in range(4))
-        self.estimate(notes)
+        chords = tuple(replace(note, pitch=pitch) for note in notes for pitch in (60, 64))
+        key = Key("C", "major")
+        self.estimate(chords, key)
+        self.estimate(notes, key)
         parts = (Part("piano", "Piano", notes),)
-        self.place(Transcription(2.0, 0.0, 120.0, "4/4", Key("C", "major"), parts, (), ()))
+        self.place(Transcription(2.0, 0.0, 120.0, "4/4", key, parts, (), ()))
 
     def read(self, notes: Sequence[NoteEvent]) -> Reading:
         """Return predictions for one or more notes, sorted; the latest result is cached."""
         return self._read_once(tuple(notes))
 
-    def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
-        """Return the rhythm of sorted notes; None for fewer than two attacks."""
+    def estimate(self, notes: Sequence[NoteEvent], key: Key) -> Rhythm | None:
+        """Return the rhythm of sorted notes in a key; None for fewer than two attacks."""
         if len(notes) < 2:
             return None
-        return estimate_rhythm(notes, self.read(notes), self._bar_reader)
+        return estimate_rhythm(notes, self.read(notes), key, self._bar_readers)
 
     def place(self, transcription: Transcription) -> Transcription:
         """Return the transcription with placements for all pitched notes."""
@@ -53,5 +57,4 @@ class NoteRhythmReader:
 
 def build(entry: ModelFiles, settings: ModelSettings) -> NoteRhythmReader:
     """Build the reader, as the manifest declares it."""
-    weights, bar_weights = entry.paths(settings.weights)
-    return NoteRhythmReader(weights, bar_weights)
+    return NoteRhythmReader(*entry.paths(settings.weights))

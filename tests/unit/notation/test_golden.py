@@ -213,7 +213,9 @@ def play(piece: Piece) -> Transcription:
 
 @cache
 def reader() -> NoteRhythmReader:
-    return NoteRhythmReader(WEIGHTS / "rhythm.safetensors", WEIGHTS / "bars.safetensors")
+    return NoteRhythmReader(
+        *(WEIGHTS / f"{name}.safetensors" for name in ("rhythm", "bars", "melody_bars"))
+    )
 
 
 def place(piece: Piece, played: Transcription) -> Placements:

@@ -33,7 +33,7 @@ class FixedReader:
         self._rhythm = rhythm
         self.asked: list[Sequence[NoteEvent]] = []
 
-    def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
+    def estimate(self, notes: Sequence[NoteEvent], key: Key) -> Rhythm | None:
         """Return the rhythm and record the notes."""
         self.asked.append(notes)
         return self._rhythm

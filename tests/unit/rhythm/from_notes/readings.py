@@ -96,9 +96,11 @@ class Written:
         return np.array([round(q * QUARTER_PARTS) for q in self.starts_q])
 
 
-def read_ideally(music: Written, onset_s: NDArray[np.float64], **known: Any) -> Reading:
-    """The certain network's reading of attacks played at ``onset_s``, shape (A,)."""
-    notes = [NoteEvent(t, t + 0.2, 60) for t in onset_s.tolist()]
+def read_ideally(
+    music: Written, onset_s: NDArray[np.float64], chord: Sequence[int] = (60,), **known: Any
+) -> Reading:
+    """The certain network's reading of chords played at ``onset_s``, shape (A,)."""
+    notes = [NoteEvent(t, t + 0.2, pitch) for t in onset_s.tolist() for pitch in chord]
     starts = np.array([float(q) for q in music.starts_q])
     return build_blank(
         notes,

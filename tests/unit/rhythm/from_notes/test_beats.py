@@ -10,32 +10,68 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference_service.music.events import NoteEvent, Rhythm
+from inference_service.music.events import Key, NoteEvent, Rhythm
 from inference_service.rhythm.from_notes.bar_network import BarReader
+from inference_service.rhythm.from_notes.bars import Bars
 from inference_service.rhythm.from_notes.beats import (
     MIN_GAP_S,
+    BarReaders,
     estimate_rhythm,
     find_main_attacks,
-    scale_values,
 )
-from tests.unit.rhythm.from_notes.readings import IdealBars, Written, build_blank, read_ideally
+from inference_service.rhythm.from_notes.melody_bars import (
+    LONGEST_PARTS,
+    Melody,
+    MelodyBarReader,
+    MelodyReading,
+    spans_a_grid,
+)
+from tests.unit.rhythm.from_notes.readings import (
+    IdealBars,
+    Written,
+    build_blank,
+    read_ideally,
+)
+
+CHORD = (48, 60)
+"""Played at every attack: with a single note, the music would be read as a melody."""
+
+KEY = Key("C", "major")
 
 
-def build_notes(onset_s: NDArray[np.float64]) -> list[NoteEvent]:
-    return [NoteEvent(t, t + 0.2, 60) for t in onset_s.tolist()]
+class IdealMelodyBars:
+    """A reader of melodies that predicts bars of ``bar_q`` quarters from the first position on."""
+
+    def __init__(self, bar_q: float, metre: tuple[int, int]) -> None:
+        self._step, self._metre = round(24 * bar_q), metre
+
+    def read(self, melody: Melody) -> list[MelodyReading]:
+        """Return one reading."""
+        first, last = int(melody.positions[0]), int(melody.positions[-1])
+        lines = tuple(range(first, last + self._step + 1, self._step))
+        return [MelodyReading(melody.positions, Bars(lines, self._metre), 0.0)]
 
 
-def estimate(music: Written, onset_s: NDArray[np.float64]) -> Rhythm:
+def build_readers(bars: IdealBars) -> BarReaders:
+    melodies = IdealMelodyBars(3.0, (3, 4))
+    return BarReaders(cast(MelodyBarReader, melodies), cast(BarReader, bars))
+
+
+def build_notes(onset_s: NDArray[np.float64], chord: Sequence[int] = CHORD) -> list[NoteEvent]:
+    return [NoteEvent(t, t + 0.2, pitch) for t in onset_s.tolist() for pitch in chord]
+
+
+def estimate(music: Written, onset_s: NDArray[np.float64], chord: Sequence[int] = CHORD) -> Rhythm:
     bars = IdealBars(music.bar_q, music.metre, -float(music.starts_q[0] // 1))
-    reading = read_ideally(music, onset_s)
-    rhythm = estimate_rhythm(build_notes(onset_s), reading, cast(BarReader, bars))
+    reading = read_ideally(music, onset_s, chord)
+    rhythm = estimate_rhythm(build_notes(onset_s, chord), reading, KEY, build_readers(bars))
     assert rhythm is not None
     return rhythm
 
 
 def estimate_anything(notes: Sequence[NoteEvent], **known: NDArray[np.float64]) -> Rhythm | None:
-    bars = cast(BarReader, IdealBars(4.0, (4, 4)))
-    return estimate_rhythm(notes, build_blank(notes, **known), bars)
+    readers = build_readers(IdealBars(4.0, (4, 4)))
+    return estimate_rhythm(notes, build_blank(notes, **known), KEY, readers)
 
 
 def times(rhythm: Rhythm) -> list[float]:
@@ -130,31 +166,20 @@ def test_an_attack_counts_if_one_of_its_notes_does() -> None:
 
 
 def test_two_attacks_have_a_rhythm() -> None:
-    rhythm = estimate_anything([NoteEvent(0.0, 0.5, 60), NoteEvent(0.5, 1.0, 62)])
+    rhythm = estimate_anything(build_notes(np.array([0.0, 0.5])))
     assert rhythm is not None
     assert len(rhythm.beats) >= 2
 
 
-@pytest.mark.parametrize(
-    ("quarter_s", "factor"), [(1.1, 2), (0.75, 1), (0.6, 1), (0.5, 1), (0.3, 0.5)]
-)
-def test_a_melody_is_written_in_the_values_of_a_usual_tempo(
-    quarter_s: float, factor: float
-) -> None:
-    positions = 24 * np.array([0, 1, 2, 3, 4, 6, 7, 8, 10, 12, 13, 14])
-    scaled = scale_values(quarter_s * positions / 24, positions)
-    assert scaled.tolist() == (factor * positions).tolist()
+def test_single_notes_are_read_by_the_reader_of_melodies() -> None:
+    starts_q = np.arange(24.0)
+    rhythm = estimate(Written(starts_q.tolist(), 4.0, (4, 4)), 0.6 * starts_q, chord=(60,))
+    assert rhythm.time_signature == "3/4"
+    assert [beat.position for beat in rhythm.beats[:4]] == [1, 2, 3, 1]
+    np.testing.assert_allclose(times(rhythm)[:24], 0.6 * starts_q, atol=1e-9)
 
 
-def test_values_are_not_halved_into_thirty_seconds() -> None:
-    positions = 6 * np.arange(32)  # sixteenths at 200 quarters a minute
-    assert scale_values(0.3 * positions / 24, positions).tolist() == positions.tolist()
-
-
-def test_values_are_not_doubled_into_notes_of_two_wholes() -> None:
-    positions = 24 * 4 * np.arange(8)  # whole notes at 50 quarters a minute
-    assert scale_values(1.2 * positions / 24, positions).tolist() == positions.tolist()
-
-
-def test_one_place_has_no_values() -> None:
-    assert scale_values(np.array([0.5]), np.array([12])).tolist() == [12]
+def test_a_melody_with_an_endless_pause_is_read_without_a_grid_of_its_length() -> None:
+    assert spans_a_grid(np.array([0, 24]))
+    assert not spans_a_grid(np.array([0, 0]))
+    assert not spans_a_grid(np.array([0, LONGEST_PARTS + 1]))

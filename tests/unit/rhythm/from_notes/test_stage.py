@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference_service.music.events import NoteEvent
+from inference_service.music.events import Key, NoteEvent
 from inference_service.rhythm.from_notes.stage import NoteRhythmReader
 from tests.factories import perform
 
 WEIGHTS = Path(str(files("model_zoo") / "weights"))
+KEY = Key("C", "major")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,9 @@ def reader() -> NoteRhythmReader:
     for name in ("rhythm.safetensors", "bars.safetensors"):
         if not (WEIGHTS / name).exists():
             pytest.skip(f"the weights {name} are not there")
-    return NoteRhythmReader(WEIGHTS / "rhythm.safetensors", WEIGHTS / "bars.safetensors")
+    return NoteRhythmReader(
+        *(WEIGHTS / f"{name}.safetensors" for name in ("rhythm", "bars", "melody_bars"))
+    )
 
 
 def accompany(beats: int, bars: int = 16, quarter_s: float = 0.5) -> list[NoteEvent]:
@@ -41,7 +44,7 @@ def accompany(beats: int, bars: int = 16, quarter_s: float = 0.5) -> list[NoteEv
 @pytest.mark.parametrize("beats", [3, 4])
 def test_bass_and_chords_tell_the_bars(reader: NoteRhythmReader, beats: int) -> None:
     """The beat may be read as a quarter or an eighth, but the bars must be right."""
-    rhythm = reader.estimate(accompany(beats))
+    rhythm = reader.estimate(accompany(beats), KEY)
     assert rhythm is not None
     metres = {3: ("3/4", "3/8"), 4: ("4/4", "2/4")}
     assert rhythm.time_signature in metres[beats]
@@ -69,11 +72,11 @@ def test_a_low_and_a_high_line_are_two_hands(reader: NoteRhythmReader) -> None:
 def test_fewer_than_two_notes_have_no_rhythm(
     reader: NoteRhythmReader, notes: list[NoteEvent]
 ) -> None:
-    assert reader.estimate(notes) is None
+    assert reader.estimate(notes, KEY) is None
 
 
 def test_one_chord_has_no_rhythm(reader: NoteRhythmReader) -> None:
-    assert reader.estimate([NoteEvent(0.0, 1.0, p) for p in (60, 64, 67)]) is None
+    assert reader.estimate([NoteEvent(0.0, 1.0, p) for p in (60, 64, 67)], KEY) is None
 
 
 def test_drums_and_silence_are_left_alone(reader: NoteRhythmReader) -> None:
@@ -84,5 +87,5 @@ def test_drums_and_silence_are_left_alone(reader: NoteRhythmReader) -> None:
 @pytest.mark.parametrize("gap_s", [0.0, 1e-4, 60.0])
 def test_any_two_notes_can_be_read(reader: NoteRhythmReader, gap_s: float) -> None:
     notes = [NoteEvent(0.0, 0.5, 60), NoteEvent(gap_s, gap_s + 0.5, 62)]
-    rhythm = reader.estimate(notes)
+    rhythm = reader.estimate(notes, KEY)
     assert rhythm is None or len(rhythm.beats) >= 2

@@ -1,0 +1,227 @@
+"""Find bars, metre and the value of the beat of a melody, by comparing complete readings.
+
+A reading is a metre, written values (as they were located, halved, or doubled), and the ticks at
+which bars begin. Its score is the sum of the network's potentials (:mod:`.melody_network`), the log
+probability of its tempo, and, with less weight, that of a melody beginning where this one does. The
+bars of a metre are found by dynamic programming: their phase may change at a note, at a cost which
+is low after a long note, since that is where singers breathe. Such a change is taken for a pause
+that is too long or too short, and the notes after it are moved, so that all bars are of one length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from numba import njit
+from numpy.typing import NDArray
+
+from inference_service.checkpoint import load_network
+from inference_service.rhythm.from_notes.bars import Bars
+from inference_service.rhythm.from_notes.melody_network import (
+    BAR_TICKS,
+    FIRST_PLACE,
+    TICK_PARTS,
+    MelodyBarNetwork,
+    describe_melody,
+)
+from inference_service.rhythm.from_notes.score_network import METRES, QUARTER_PARTS
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+SCALES: Final = (1.0, 0.5, 2.0)
+"""Factors of the written values that are tried."""
+
+# Tempi, as the median of beats a minute and a deviation in octaves. Set by hand, and looked at on
+# the half of voice_pages to choose constants on.
+USUAL_BPM: Final = 95.0
+USUAL_OCTAVES: Final = 0.33
+COMPOUND_BPM: Final = 70.0
+COMPOUND_OCTAVES: Final = 0.4
+
+# Chosen on the same half (docs/notation.md).
+OPENING_WEIGHT: Final = 0.5
+PAUSE_COST: Final = 1.5
+SLIP_COST: Final = 4.0
+PAUSE_TICKS: Final = 6
+"""After a note of this length a change of phase costs ``PAUSE_COST``, otherwise ``SLIP_COST``."""
+
+LONGEST_END_TICKS: Final = 16
+
+LONGEST_PARTS: Final = 25_000 * QUARTER_PARTS
+"""Four hours at 100 quarters a minute; memory grows by a kilobyte for each tick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Melody:
+    """N located notes, one at a time.
+
+    Attributes
+    ----------
+    onset_s : np.ndarray, shape (N,), ascending
+    duration_s : np.ndarray, shape (N,)
+    pitch : np.ndarray of int, shape (N,)
+    positions : np.ndarray of int, shape (N,), not descending
+        In 24ths of a quarter.
+    tonic : int
+        Pitch class of the key's tonic.
+    """
+
+    onset_s: Floats
+    duration_s: Floats
+    pitch: Indices
+    positions: Indices
+    tonic: int
+
+
+@dataclass(frozen=True, slots=True)
+class MelodyReading:
+    """A melody in bars.
+
+    Attributes
+    ----------
+    positions : np.ndarray of int, shape (N,), not descending
+        Written positions in 24ths of a quarter, in the values of this reading.
+    bars : Bars
+    score : float
+        Logarithmic, up to a constant.
+    """
+
+    positions: Indices
+    bars: Bars
+    score: float
+
+
+def spans_a_grid(positions: Indices) -> bool:
+    """Return whether positions, ascending, differ, and are not too far apart for a grid."""
+    return 0 < int(positions[-1] - positions[0]) <= LONGEST_PARTS
+
+
+class MelodyBarReader:
+    """Runs the network and the search.
+
+    Parameters
+    ----------
+    weights : Path
+        File with the weights of a :class:`~.melody_network.MelodyBarNetwork`.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        self._network = load_network(weights, MelodyBarNetwork)
+        self._bias = self._network.metre_bias.detach().double().numpy()
+        self._opening = OPENING_WEIGHT * self._network.opening.double().numpy()
+
+    def read(self, melody: Melody) -> list[MelodyReading]:
+        """Return a reading for each metre and scale, the best first.
+
+        Parameters
+        ----------
+        melody : Melody
+                Its positions must pass :func:`spans_a_grid`.
+        """
+        readings = [r for scale in SCALES for r in self._read_scaled(melody, scale)]
+        return sorted(readings, key=lambda reading: -reading.score)
+
+    def _read_scaled(self, melody: Melody, scale: float) -> list[MelodyReading]:
+        """Return a reading for each metre, in scaled values."""
+        first_part = int(melody.positions[0]) // TICK_PARTS * TICK_PARTS
+        parts = melody.positions - first_part
+        distinct, kept = np.unique(parts, return_index=True)
+        onset_s = melody.onset_s[kept]
+        part_s = float(np.median(np.diff(onset_s) / np.diff(distinct)))
+        ends_s = onset_s + melody.duration_s[kept]
+        last_part = distinct[-1] + melody.duration_s[kept[-1]] / part_s
+        ends = np.interp(ends_s, onset_s, distinct, right=last_part)
+        ticks = distinct * scale / TICK_PARTS
+        durations = np.maximum(ends - distinct, 2.0) * scale / TICK_PARTS
+        count = int(ticks[-1]) + int(np.clip(durations[-1], 1, LONGEST_END_TICKS)) + 1
+        features = describe_melody(ticks, durations, melody.pitch[kept], melody.tonic, count)
+        with torch.inference_mode():
+            potentials = self._network(torch.from_numpy(features)[None])[0].double().numpy()
+        costs = np.full(count, np.inf)
+        note_ticks = np.minimum(np.round(ticks).astype(np.int64), count - 1)
+        steps = np.diff(distinct, prepend=distinct[0]) / TICK_PARTS
+        costs[note_ticks] = np.where(steps >= PAUSE_TICKS, PAUSE_COST, SLIP_COST)
+        quarter_bpm = scale * 60.0 / (QUARTER_PARTS * part_s)
+        scaled = (parts * scale).astype(np.int64)
+        readings = []
+        for metre, (first, length) in enumerate(zip(FIRST_PLACE, BAR_TICKS, strict=True)):
+            score, phases = _find_phases(
+                potentials[first : first + length], self._opening[first : first + length], costs
+            )
+            score += self._bias[metre] + _log_tempo(METRES[metre], quarter_bpm)
+            readings.append(_write_bars(scaled, phases, metre, score))
+        return readings
+
+
+def _log_tempo(metre: tuple[int, int], quarter_bpm: float) -> float:
+    """Return the log probability of a tempo, up to a constant."""
+    if metre[1] == 4:
+        octaves = np.log2(quarter_bpm / USUAL_BPM) / USUAL_OCTAVES
+    else:
+        octaves = np.log2(quarter_bpm * 2 / 3 / COMPOUND_BPM) / COMPOUND_OCTAVES
+    return float(-0.5 * octaves**2)
+
+
+def _write_bars(parts: Indices, phases: Indices, metre: int, score: float) -> MelodyReading:
+    """Return the reading in which every bar has the length of the metre.
+
+    Parameters
+    ----------
+    parts : np.ndarray of int, shape (N,)
+        Positions in 24ths from the first tick.
+    phases : np.ndarray of int, shape (T,)
+        Tick, modulo the length of a bar, at which bars begin, as of each tick.
+    """
+    length = BAR_TICKS[metre]
+    ticks = np.minimum(parts // TICK_PARTS, len(phases) - 1)
+    gaps = np.diff(parts) // TICK_PARTS
+    moved = (np.diff(phases[ticks]) + length // 2) % length - length // 2
+    moved = np.where(moved >= np.maximum(gaps, 1), moved - length, moved)
+    positions = parts - TICK_PARTS * np.concatenate([[0], np.cumsum(moved)])
+    begin = int(phases[0])
+    start = (begin - length if begin else 0) * TICK_PARTS
+    step = length * TICK_PARTS
+    lines = tuple(range(start, int(positions.max()) + step + 1, step))
+    return MelodyReading(positions, Bars(lines, METRES[metre]), score)
+
+
+@njit(cache=True)
+def _find_phases(potentials: Floats, opening: Floats, costs: Floats) -> tuple[float, Indices]:
+    """Return the best score, and the phase at each tick.
+
+    Parameters
+    ----------
+    potentials : np.ndarray, shape (L, T)
+        Of the places in a bar of L ticks.
+    opening : np.ndarray, shape (L,)
+        Log probability of the first phase.
+    costs : np.ndarray, shape (T,)
+        Of changing the phase at each tick; infinite where no note begins.
+    """
+    length, count = potentials.shape
+    scores = np.empty(length)
+    for phase in range(length):
+        place = -phase % length
+        scores[phase] = opening[phase] + potentials[place, 0]
+    changed_from = np.full((count, length), -1)
+    for tick in range(1, count):
+        best = int(np.argmax(scores))
+        jump = scores[best] - costs[tick]
+        for phase in range(length):
+            if jump > scores[phase]:
+                scores[phase] = jump
+                changed_from[tick, phase] = best
+            scores[phase] += potentials[(tick - phase) % length, tick]
+    phase = int(np.argmax(scores))
+    total = scores[phase]
+    phases = np.zeros(count, np.int64)
+    for tick in range(count - 1, -1, -1):
+        phases[tick] = phase
+        if changed_from[tick, phase] >= 0:
+            phase = changed_from[tick, phase]
+    return total, phases
