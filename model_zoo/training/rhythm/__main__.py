@@ -1,4 +1,4 @@
-"""``python -m model_zoo.training.rhythm notes | bars``; see ``--help`` of each."""
+"""``python -m model_zoo.training.rhythm notes | bars | melodies``; see ``--help`` of each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from model_zoo.training.loop import add_arguments, read_arguments
-from model_zoo.training.rhythm import bars, notes
+from model_zoo.training.rhythm import bars, melodies, notes
 from model_zoo.training.rhythm.dataset import load_pieces
 
 
@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--data",
         type=Path,
         required=True,
-        help="folder with openscore_{lieder,quartets}, openewld.zip",
+        help="folder with openscore_{lieder,quartets}, openewld, open_hymnal.zip",
     )
     common.add_argument(
         "--out", type=Path, default=Path("var/training"), help="folder of the outputs"
@@ -32,12 +32,23 @@ def main(arguments: list[str] | None = None) -> None:
         "bars", parents=[common], help="train the bar network on written music"
     )
     add_arguments(hearing, bars.OPTIONS)
+    singing = commands.add_parser(
+        "melodies", parents=[common], help="train the network for bars of melodies on scores"
+    )
+    add_arguments(singing, melodies.OPTIONS)
     options = parser.parse_args(arguments)
-    pieces, folder = load_pieces(options.data), options.out / options.command
-    if options.command == "notes":
-        notes.train_notes(pieces, folder, read_arguments(options, notes.OPTIONS), _say)
-    else:
-        bars.train_bars(pieces, folder, read_arguments(options, bars.OPTIONS), _say)
+    folder = options.out / options.command
+    match options.command:
+        case "notes":
+            pieces = load_pieces(options.data)
+            notes.train_notes(pieces, folder, read_arguments(options, notes.OPTIONS), _say)
+        case "bars":
+            pieces = load_pieces(options.data)
+            bars.train_bars(pieces, folder, read_arguments(options, bars.OPTIONS), _say)
+        case "melodies":
+            learnt, held_out = melodies.load_melodies(options.data)
+            training = read_arguments(options, melodies.OPTIONS)
+            melodies.train_melodies(learnt, held_out, folder, training, _say)
 
 
 def _say(text: str) -> None:

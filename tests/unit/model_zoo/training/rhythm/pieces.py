@@ -61,3 +61,24 @@ def study(bars: int = 32, time: str = FOUR_FOUR, marks: Mapping[int, str] | None
         content = "".join([*upper, "<backup><duration>8</duration></backup>", *lower])
         measures.append((attributes(time, staves=2) if bar == 0 else "") + content)
     return write(measures)
+
+
+def write_melody(steps: str, fifths: int = 0) -> bytes:
+    """A melody of quarters in octave 4, in 4/4."""
+    measures = [
+        (attributes(fifths=fifths) if start == 0 else "")
+        + "".join(note(f"{step}4", 2) for step in steps[start : start + 4])
+        for start in range(0, len(steps), 4)
+    ]
+    return write(measures)
+
+
+def write_waltz(bars: int = 24) -> bytes:
+    """A melody in 3/4 with a pickup of a quarter, in half notes and quarters."""
+    time = "<time><beats>3</beats><beat-type>4</beat-type></time>"
+    figures = ("E", "C"), ("G", "E"), ("F", "D"), ("E", "G")
+    measures = [attributes(time) + note("G4", 2)]
+    for bar in range(bars):
+        long, short = figures[bar % len(figures)]
+        measures.append(note(f"{long}4", 4) + note(f"{short}4", 2))
+    return write(measures)

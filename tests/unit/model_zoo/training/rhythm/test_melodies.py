@@ -1,0 +1,308 @@
+"""Excerpts of melodies with their bars, and very short runs of the training."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from inference_service.rhythm.from_notes.melody_bars import Melody, MelodyBarReader
+from inference_service.rhythm.from_notes.melody_network import (
+    BAR_TICKS,
+    FEATURES,
+    FIRST_PLACE,
+    PLACES,
+    MelodyBarNetwork,
+    MelodyBarNetworkConfig,
+)
+from inference_service.rhythm.from_notes.score_network import METRES
+from model_zoo.training.rhythm import melodies
+from model_zoo.training.rhythm.__main__ import main
+from model_zoo.training.rhythm.melodies import (
+    BarredMelody,
+    Example,
+    bar_melody,
+    compute_loss,
+    count_openings,
+    draw_batch,
+    draw_example,
+    load_melodies,
+    measure,
+    score_phases,
+    score_readings,
+    train_melodies,
+)
+from model_zoo.training.sources.melodies import ARCHIVES
+from model_zoo.training.sources.scores import WrittenPiece, parse_score
+from tests.unit.model_zoo.training.rhythm.pieces import write_melody, write_waltz
+
+SMALL = MelodyBarNetworkConfig(width=8, dilations=(1, 2, 4))
+FOUR, WALTZ = METRES.index((4, 4)), METRES.index((3, 4))
+TUNE = "EEFGGFEDCCDEEDDC" * 6
+
+
+@pytest.fixture(autouse=True)
+def use_one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(name="clean")
+def corrupt_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Excerpts begin where the melody does, and have its notes."""
+    monkeypatch.setattr(melodies, "_FROM_BEGINNING", 1.0)
+    monkeypatch.setattr(melodies, "_LOST", (0.0,))
+    monkeypatch.setattr(melodies, "_WRONG_PITCH", 0.0)
+    monkeypatch.setattr(melodies, "_MISPLACED", 0.0)
+
+
+def read_waltz() -> WrittenPiece:
+    return parse_score("waltz", write_waltz())
+
+
+def build_melodies() -> list[BarredMelody]:
+    found = [bar_melody(p) for p in (read_waltz(), parse_score("tune", write_melody(TUNE)))]
+    return [melody for melody in found if melody is not None]
+
+
+def draw_many(melody: BarredMelody, number: int = 60) -> list[Example]:
+    found = [draw_example(melody, np.random.default_rng(seed)) for seed in range(number)]
+    return [example for example in found if example is not None]
+
+
+def test_a_pickup_is_the_phase_of_bars() -> None:
+    waltz, tune = build_melodies()
+    assert (waltz.metre, waltz.phase_q, waltz.bar_q) == (WALTZ, 1.0, 3.0)
+    assert (tune.metre, tune.phase_q, tune.bar_q) == (FOUR, 0.0, 4.0)
+    assert waltz.find_phase(0.0) == 4
+    assert waltz.find_phase(1.0) == 0
+    assert waltz.find_phase(1.3) == 11, "a note off the grid counts from the tick before it"
+
+
+@pytest.mark.parametrize(
+    ("time", "metre", "scale"),
+    [
+        ((2, 2), (4, 4), 1.0),
+        ((4, 4), (4, 4), 1.0),
+        ((4, 2), (4, 4), 0.5),
+        ((3, 2), (3, 4), 0.5),
+        ((4, 8), (2, 4), 1.0),
+        ((12, 8), (12, 8), 1.0),
+        ((5, 4), None, 1.0),
+    ],
+)
+def test_metres_that_are_not_read_are_written_as_others(
+    time: tuple[int, int], metre: tuple[int, int] | None, scale: float
+) -> None:
+    written = parse_score("tune", write_melody(TUNE))
+    bars = len(written.bar_start_q)
+    piece = replace(
+        written,
+        bar_start_q=np.arange(0.0, bars) * 4 * time[0] / time[1],
+        bar_beats=np.full(bars, time[0]),
+        bar_unit=np.full(bars, time[1]),
+    )
+    melody = bar_melody(piece)
+    assert (melody and METRES[melody.metre]) == metre
+    if melody is not None:
+        np.testing.assert_allclose(melody.onset_q, scale * written.onset_q)
+
+
+def test_irregular_bars_are_left_out() -> None:
+    written = read_waltz()
+    beats = written.bar_beats.copy()
+    beats[:4] = 4
+    assert bar_melody(replace(written, bar_beats=beats)) is None
+    moved = written.bar_start_q.copy()
+    moved[12:] += 1
+    assert bar_melody(replace(written, bar_start_q=moved)) is None
+    assert bar_melody(parse_score("short", write_melody(TUNE[:20]))) is None
+
+
+@pytest.mark.usefixtures("clean")
+def test_the_written_reading_is_the_target() -> None:
+    waltz, _ = build_melodies()
+    examples = draw_many(waltz)
+    assert examples
+    for example in examples:
+        assert example.target == FIRST_PLACE[WALTZ] + 4
+        as_written, halved, doubled = example.features
+        assert np.flatnonzero(as_written[0])[:5].tolist() == [0, 4, 12, 16, 24]
+        assert np.flatnonzero(halved[0])[:5].tolist() == [0, 2, 6, 8, 12]
+        assert np.flatnonzero(doubled[0])[:5].tolist() == [0, 8, 24, 32, 48]
+
+
+def test_excerpts_begin_anywhere_with_bars_where_they_are() -> None:
+    waltz, _ = build_melodies()
+    targets = {example.target - FIRST_PLACE[WALTZ] for example in draw_many(waltz, 200)}
+    assert targets >= {0, 4}, "half notes on downbeats, quarters before them"
+    assert targets <= set(range(BAR_TICKS[WALTZ]))
+
+
+def test_features_are_of_the_three_scales() -> None:
+    for melody in build_melodies():
+        for example in draw_many(melody):
+            lengths = [features.shape[1] for features in example.features]
+            assert all(features.shape[0] == FEATURES for features in example.features)
+            assert lengths[1] < lengths[0] < lengths[2] <= melodies.LONGEST_TICKS
+
+
+def test_simulated_errors_keep_notes_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(melodies, "_MISPLACED", 0.5)
+    onset_q = np.arange(0.0, 20.0, 0.5)
+    changed = False
+    for seed in range(30):
+        found = melodies._corrupt(
+            onset_q, np.full(40, 0.5), np.full(40, 60), np.random.default_rng(seed)
+        )
+        assert len({len(values) for values in found}) == 1
+        assert (np.diff(found[0]) >= 0).all()
+        assert (found[1] > 0).all()
+        assert np.abs(found[2] - 60).max() <= 2
+        changed |= not np.isin(found[0], onset_q).all()
+    assert changed
+
+
+def test_what_is_too_short_is_not_drawn() -> None:
+    waltz, _ = build_melodies()
+    few = replace(
+        waltz, onset_q=waltz.onset_q[:15], duration_q=waltz.duration_q[:15], pitch=waltz.pitch[:15]
+    )
+    assert draw_many(few) == []
+
+
+def test_a_seed_is_a_batch_of_the_metres_there_are() -> None:
+    first, second = (draw_batch(build_melodies(), np.random.default_rng(5), 12) for _ in range(2))
+    assert [example.target for example in first] == [example.target for example in second]
+    for ours, theirs in zip(first, second, strict=True):
+        for here, there in zip(ours.features, theirs.features, strict=True):
+            np.testing.assert_array_equal(here, there)
+    metres = {int(np.searchsorted(FIRST_PLACE, e.target, side="right")) - 1 for e in first}
+    assert metres == {WALTZ, FOUR}
+
+
+def test_nothing_can_be_learnt_from_nothing() -> None:
+    with pytest.raises(ValueError, match="no melodies"):
+        draw_batch([], np.random.default_rng(0), 1)
+
+
+def test_first_phases_are_probabilities_of_each_metre() -> None:
+    waltz, tune = build_melodies()
+    opening = np.exp(count_openings([waltz] * 30 + [tune]))
+    sums = np.add.reduceat(opening, FIRST_PLACE)
+    np.testing.assert_allclose(sums, np.ones(len(METRES)), rtol=1e-5)
+    assert opening[FIRST_PLACE[WALTZ] + 4] == pytest.approx(30.3 / (30 + 0.3 * 12))
+    assert opening[FIRST_PLACE[FOUR]] > 5 * opening[FIRST_PLACE[FOUR] + 1] / 2
+    np.testing.assert_allclose(opening[: BAR_TICKS[0]], 1 / BAR_TICKS[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("ticks", [1, 11, 48, 101])
+def test_scores_are_sums_of_potentials_along_the_bars(ticks: int) -> None:
+    torch.manual_seed(0)
+    potentials, bias = torch.randn(PLACES, ticks), torch.randn(len(METRES))
+    scores = score_phases(potentials, bias)
+    for metre, (first, length) in enumerate(zip(FIRST_PLACE, BAR_TICKS, strict=True)):
+        for phase in range(length):
+            total = sum(float(potentials[first + (t - phase) % length, t]) for t in range(ticks))
+            expected = total + float(bias[metre])
+            assert float(scores[first + phase]) == pytest.approx(expected, abs=1e-4)
+
+
+def test_right_answers_cost_nothing_and_wrong_ones_much() -> None:
+    scores = torch.zeros(3 * PLACES)
+    assert float(compute_loss(scores, 7)) == pytest.approx(np.log(3 * PLACES), rel=1e-5)
+    scores[7] = 30.0
+    assert float(compute_loss(scores, 7)) < 1e-3
+    assert float(compute_loss(scores, 8)) > 20
+
+
+def test_what_is_right_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = FIRST_PLACE[WALTZ] + 4
+    found = iter([target, target + 1, FIRST_PLACE[FOUR] + 4, PLACES + target])
+    monkeypatch.setattr(
+        melodies,
+        "score_readings",
+        lambda *_: 20.0 * torch.nn.functional.one_hot(torch.tensor(next(found)), 3 * PLACES),
+    )
+    figures = measure(MelodyBarNetwork(SMALL), [Example((), target)] * 4)
+    assert figures["scale"] == 0.75
+    assert figures["metre"] == 0.5
+    assert figures["bars"] == 0.25
+    assert figures["loss"] == pytest.approx(15, abs=0.1)
+
+
+def test_training_writes_what_serves_and_a_curve(tmp_path: Path) -> None:
+    ticking = count(step=15.0)
+    options = replace(
+        melodies.OPTIONS,
+        minutes=1.5,
+        batch=2,
+        report_every_s=45.0,
+        clock=lambda: next(ticking),
+    )
+    said: list[str] = []
+    found = build_melodies()
+    network = train_melodies(found, found[:1], tmp_path, options, said.append, SMALL)
+    lines = [json.loads(text) for text in said]
+    assert len(lines) > 1
+    for line in lines:
+        assert set(line["dev"]) == {"loss", "scale", "metre", "bars"}
+        assert 0 <= line["dev"]["bars"] <= line["dev"]["metre"] <= line["dev"]["scale"] <= 1
+    np.testing.assert_allclose(network.opening.numpy(), count_openings(found), rtol=1e-6)
+    assert (tmp_path / "checkpoint.safetensors").stat().st_size > 0
+    read_scale(tmp_path / "melody_bars.safetensors")
+
+
+def read_scale(weights: Path) -> None:
+    """Read a melody by weights that were learnt in moments, whatever they make of it."""
+    onset_s = np.arange(0.0, 4.0, 0.5)
+    melody = Melody(onset_s, np.full(8, 0.4), 60 + np.arange(8), 24 * np.arange(8), 0)
+    readings = MelodyBarReader(weights).read(melody)
+    assert len(readings) == 3 * len(METRES)
+    assert np.isfinite([reading.score for reading in readings]).all()
+
+
+def test_steps_make_the_loss_smaller() -> None:
+    torch.manual_seed(0)
+    network = MelodyBarNetwork(MelodyBarNetworkConfig(width=16, dilations=(1, 2, 4)))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    found, learnt, random = [], build_melodies(), np.random.default_rng(2)
+    for examples in (draw_batch(learnt, random, 4) for _ in range(30)):
+        losses = [compute_loss(score_readings(network, e), e.target) for e in examples]
+        loss = torch.stack(losses).mean()
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        found.append(loss.item())
+    assert np.mean(found[-5:]) < 0.6 * np.mean(found[:3])
+
+
+def write_archives(folder: Path) -> None:
+    for archive in ARCHIVES:
+        with zipfile.ZipFile(folder / f"{archive}.zip", "w") as files:
+            for number in range(16):
+                files.writestr(f"{archive}/{number}.musicxml", write_waltz())
+
+
+def test_one_piece_in_twenty_is_held_out(tmp_path: Path) -> None:
+    write_archives(tmp_path)
+    learnt, held_out = load_melodies(tmp_path)
+    assert len(learnt) + len(held_out) == 16 * len(ARCHIVES)
+    assert 0 < len(held_out) < len(learnt) / 4
+
+
+def test_the_command_line_trains(tmp_path: Path) -> None:
+    write_archives(tmp_path)
+    out = tmp_path / "out"
+    main(["melodies", "--data", str(tmp_path), "--out", str(out), "--minutes", "0"])
+    assert (out / "melodies" / "checkpoint.safetensors").stat().st_size > 0
+    read_scale(out / "melodies" / "melody_bars.safetensors")
