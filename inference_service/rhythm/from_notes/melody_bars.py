@@ -197,11 +197,11 @@ def _find_phases(potentials: Floats, opening: Floats, costs: Floats) -> tuple[fl
     Parameters
     ----------
     potentials : np.ndarray, shape (L, T)
-        Of the places in a bar of L ticks.
+        Potentials of the places in a bar of L ticks.
     opening : np.ndarray, shape (L,)
         Log probability of the first phase.
     costs : np.ndarray, shape (T,)
-        Of changing the phase at each tick; infinite where no note begins.
+        Cost of changing the phase at each tick; infinite where no note begins.
     """
     length, count = potentials.shape
     scores = np.empty(length)

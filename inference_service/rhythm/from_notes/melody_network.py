@@ -109,7 +109,7 @@ class MelodyBarNetworkConfig:
     width : int
         Channels.
     dilations : tuple of int
-        Of the residual blocks; with convolutions of five ticks, they set the receptive field.
+        Dilations of the residual blocks, whose convolutions span five ticks.
     """
 
     width: int = 64
