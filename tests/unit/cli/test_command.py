@@ -14,7 +14,7 @@ from inference_service import tiny
 from inference_service.audio.encode import SoundFormat
 from inference_service.cli.recordings import SOUND_FORMATS
 from inference_service.midi.writer import encode_performance
-from inference_service.music.events import Beat, NoteEvent, Rhythm, Transcription
+from inference_service.music.events import Beat, Key, NoteEvent, Rhythm, Transcription
 from inference_service.music.serialization import decode_transcription
 from tests.factories import build_notes, build_scale, encode_audio
 from tests.service.running import build_far_catalog, build_transcription
@@ -165,7 +165,7 @@ def test_notate(tmp_path: Path) -> None:
 class SlowWaltz:
     """A rhythm reader that always finds bars of three beats, each one second long."""
 
-    def estimate(self, notes: Sequence[NoteEvent]) -> Rhythm | None:
+    def estimate(self, notes: Sequence[NoteEvent], key: Key) -> Rhythm | None:
         """Return the rhythm."""
         return Rhythm(tuple(Beat(float(k), k % 3 + 1) for k in range(4)), 60.0, "3/4")
 

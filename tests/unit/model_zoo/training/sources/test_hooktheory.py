@@ -90,7 +90,7 @@ def test_a_clip_with_a_missing_field_is_refused(changes: dict[str, Any]) -> None
 def test_times_that_do_not_increase_are_refused() -> None:
     clip = build_clip()
     clip["alignment"]["refined"]["times"][3] = 9.0
-    with pytest.raises(ValueError, match="forward"):
+    with pytest.raises(ValueError, match="not increasing"):
         read_clip("x", clip)
 
 
