@@ -9,7 +9,33 @@ from inference_service.cli.exits import EXIT_CODES
 from inference_service.errors import ERRORS, ErrorKind, NotabotError
 from inference_service.server.convert.errors import STATUS_CODES
 
-PUBLISHED: dict[str, tuple[str, int]] = {}
+PUBLISHED = {
+    "AUDIO_EMPTY": ("INVALID_ARGUMENT", 65),
+    "AUDIO_UNREADABLE": ("INVALID_ARGUMENT", 65),
+    "AUDIO_NO_TRACK": ("INVALID_ARGUMENT", 65),
+    "AUDIO_TOO_LARGE": ("INVALID_ARGUMENT", 65),
+    "AUDIO_TOO_LONG": ("INVALID_ARGUMENT", 65),
+    "AUDIO_TOO_SHORT": ("INVALID_ARGUMENT", 65),
+    "AUDIO_SILENT": ("INVALID_ARGUMENT", 65),
+    "AUDIO_SAMPLE_RATE": ("INVALID_ARGUMENT", 65),
+    "SCORE_UNREADABLE": ("INVALID_ARGUMENT", 65),
+    "INVALID_OPTIONS": ("INVALID_ARGUMENT", 64),
+    "RESULT_EXPIRED": ("NOT_FOUND", 66),
+    "QUEUE_FULL": ("RESOURCE_EXHAUSTED", 75),
+    "NOT_READY": ("UNAVAILABLE", 75),
+    "SHUTTING_DOWN": ("UNAVAILABLE", 75),
+    "CANCELLED": ("CANCELLED", 130),
+    "DEADLINE_EXCEEDED": ("DEADLINE_EXCEEDED", 75),
+    "UNAUTHENTICATED": ("UNAUTHENTICATED", 77),
+    "MODEL_UNKNOWN": ("NOT_FOUND", 64),
+    "MODEL_NOT_FETCHED": ("FAILED_PRECONDITION", 69),
+    "MODEL_FETCH_FAILED": ("UNAVAILABLE", 69),
+    "MODEL_REJECTED": ("FAILED_PRECONDITION", 69),
+    "PREVIEW_UNAVAILABLE": ("FAILED_PRECONDITION", 69),
+    "STEMS_UNAVAILABLE": ("NOT_FOUND", 66),
+    "NOTHING_TO_CONTINUE": ("FAILED_PRECONDITION", 65),
+    "INTERNAL": ("INTERNAL", 70),
+}
 """What clients already know. A new error need not be added, but none of these may change."""
 
 
