@@ -22,7 +22,9 @@ class Shown:
     Attributes
     ----------
     key : Key
-        The key of the whole, after transposition.
+        The key that the pages begin in, after transposition.
+    untransposed_key : Key
+        The same before transposition.
     time_signature : str
         The metre of the whole, which the score begins with unless its first bar departs from it.
     tempo_bpm : float
@@ -35,6 +37,7 @@ class Shown:
     """
 
     key: Key
+    untransposed_key: Key
     time_signature: str
     tempo_bpm: float
     chord_texts: tuple[str, ...]
@@ -69,7 +72,8 @@ def show(written: WrittenPerformance, heard: Transcription, options: RenderOptio
         label = transpose_chord_label(chord.label, semitones, key)
         texts.append(write_label(simplify_label(label) if options.simple_chords else label, key))
     return Shown(
-        key=score.key,
+        key=keyed.key,
+        untransposed_key=find_key_changes(written.score).key,
         time_signature=str(score.signature),
         tempo_bpm=score.pulse_bpm,
         chord_texts=tuple(texts),

@@ -69,7 +69,7 @@ def encode_result(rendered: Rendered) -> transcription_pb2.TranscribeEvent:
         tuning_cents=heard.tuning_cents,
         tempo_bpm=shown.tempo_bpm,
         time_signature=shown.time_signature,
-        key=_encode_key(heard.key),
+        key=_encode_key(shown.untransposed_key),
         parts=[_encode_part(part) for part in heard.parts],
         beats=[
             transcription_pb2.Beat(time_s=beat.time_s, position=beat.position)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from typing import Any, ClassVar
+from xml.etree import ElementTree
 
 import mido
 import pypdf
@@ -152,3 +153,18 @@ def test_no_preview_unless_asked_for(song: Transcription) -> None:
     made = files(song, RenderOptions())
     assert {"roll.png", "score.pdf", "result.json"} < set(made)
     assert "preview.ogg" not in made
+
+
+@pytest.mark.parametrize("semitones", [0, 3])
+def test_the_key_beside_the_pages_is_the_one_they_begin_in(semitones: int) -> None:
+    """Twenty bars in G major, which were estimated to be in D major."""
+    scale = (67, 69, 71, 72, 74, 76, 78, 79, 78, 76, 74, 72, 71, 69, 67, 67)
+    melody = [(k, 1.0, scale[k % 16]) for k in range(80)]
+    tune = perform({"vocals": melody}, key=Key("D", "major"))
+    options = only(Format.MUSICXML, transpose_semitones=semitones)
+    rendering = render(tune, options, lambda stage, fraction: None)
+    (page,) = (a.data for a in rendering.artifacts if a.name == "score.musicxml")
+    assert rendering.shown.untransposed_key == Key("G", "major")
+    assert rendering.shown.key == {0: Key("G", "major"), 3: Key("Bb", "major")}[semitones]
+    fifths = ElementTree.fromstring(page).findtext(".//fifths")
+    assert fifths == {0: "1", 3: "-2"}[semitones]
