@@ -15,8 +15,8 @@ Viterbi algorithm, and the best of all is taken. A precise performer gets a smal
 which chromatic notes stay what they are; an imprecise one a large one, with which the key has more
 say. The written pitches are right up to a transposition of the whole, which no listener can tell.
 
-On singers of SSVD whose printed page is known (19 exercises that no constant was chosen on) 96 %
-of the notes have the page's pitch; rounding to a tuning that follows the singer gives 88 %.
+On singers of SSVD whose printed page is known (29 exercises), 96 % of the notes have the page's
+pitch; rounding to a tuning that follows the singer gives 87 %.
 
 Related models: Ryynänen and Klapuri, "Modelling of note events for singing transcription" (SAPA
 2004), who condition a note on the key and the two before it; Mauch, Frieler and Dixon, "Intonation
@@ -48,7 +48,7 @@ DEVIATIONS: Final = (0.06, 0.1, 0.16, 0.25, 0.36)
 """Candidate standard deviations of a note's error, in semitones, from instruments to unsteady
 singers."""
 
-# Chosen on the half of voice_pages whose figures are not stated; docs/notation.md has both.
+# Set by hand after a coarse search on voice_pages; the figures of both halves were seen.
 DRIFT: Final = 0.03
 PRIOR_WEIGHT: Final = 1.0
 LAST_WEIGHT: Final = 0.5

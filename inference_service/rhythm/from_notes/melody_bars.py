@@ -37,13 +37,13 @@ SCALES: Final = (1.0, 0.5, 2.0)
 """Factors of the written values that are tried."""
 
 # Tempi, as the median of beats a minute and a deviation in octaves. Set by hand, and looked at on
-# the half of voice_pages to choose constants on.
+# voice_pages.
 USUAL_BPM: Final = 95.0
 USUAL_OCTAVES: Final = 0.33
 COMPOUND_BPM: Final = 70.0
 COMPOUND_OCTAVES: Final = 0.4
 
-# Chosen on the same half (docs/notation.md).
+# Chosen on voice_pages, with the figures of both halves seen (docs/notation.md).
 OPENING_WEIGHT: Final = 0.5
 PAUSE_COST: Final = 1.5
 SLIP_COST: Final = 4.0
