@@ -17,7 +17,6 @@ from typing import Final
 
 import structlog
 from aiogram import Bot, Dispatcher
-from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
 from aiogram.exceptions import TelegramAPIError
 from aiogram.utils.token import TokenValidationError
@@ -30,6 +29,8 @@ from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
 from bot.languages import LanguageStore
 from bot.localchat.server import serve_localchat
 from bot.logs import configure_logging, redact
+from bot.retries import Retries
+from bot.session import BotSession
 from bot.settings import BotSettings, split_address
 
 EXIT_FAILED: Final = 1
@@ -82,7 +83,8 @@ async def serve(settings: BotSettings) -> None:
         languages = stack.enter_context(LanguageStore(settings.state_path))
         client = await stack.enter_async_context(_client(settings))
         flood = build_flood_control(settings)
-        bot = build_bot(token, AiohttpSession(api=api), flood)
+        retries = Retries(settings.telegram_patience_s)
+        bot = build_bot(token, BotSession(api=api), flood, retries)
         stack.push_async_callback(bot.session.close)
         dispatcher = build_dispatcher(settings, client, languages, flood)
         if settings.webhook_url is not None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
+from aiogram.exceptions import TelegramAPIError, TelegramForbiddenError
 
 from bot.client.types import Progress, Queued
-from bot.errors import BotError, ServiceErrorCode
+from bot.errors import BotError, BotErrorCode, ServiceErrorCode
 from bot.flood import FloodControl
 from bot.i18n import Translator
 from bot.jobs import Jobs, JobStoppedError
@@ -69,7 +70,7 @@ class Attendant:
         outcome = "done"
         try:
             made = await self.jobs.run(request.id, request.person_id, work(status))
-            status.show(t("status.delivering"))
+            status.show(t("status.delivering"), cancellable=False)
             await deliver(made)
         except JobStoppedError as stop:
             outcome = stop.reason.name.lower()
@@ -77,6 +78,13 @@ class Attendant:
         except BotError as error:
             outcome = error.code
             await status.finish(request.explain(error))
+        except TelegramForbiddenError:
+            outcome = "blocked"
+            logger.info("the person has blocked the bot")
+        except TelegramAPIError as error:
+            outcome = BotErrorCode.DELIVERY_FAILED
+            logger.warning("not delivered", error=type(error).__name__)
+            await status.finish(request.explain(BotError(BotErrorCode.DELIVERY_FAILED)))
         except Exception:
             outcome = ServiceErrorCode.INTERNAL
             logger.exception("job failed")

@@ -7,16 +7,20 @@ Limits of the Bot API that shape this module:
 - Albums cannot carry buttons, so the buttons have a message of their own.
 
 At most :data:`MAX_PAGES` pages are sent as pictures; the PDF has all of them.
+
+What Telegram does not take does not hold up the rest: the buttons always follow, and then ask for
+the missing part with one press.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
-from aiogram.exceptions import TelegramBadRequest
+from aiogram.exceptions import TelegramAPIError, TelegramBadRequest, TelegramForbiddenError
 from aiogram.types import (
     BufferedInputFile,
     InputMediaAudio,
@@ -28,6 +32,7 @@ from bot.buttons import ContinueButton, Extra, Medium
 from bot.client.types import Artifact, Result
 from bot.keyboards import continuation_keyboard, result_keyboard
 from bot.request import Request
+from bot.session import AnswerLostError
 from bot.views import (
     caption,
     continuation_controls_text,
@@ -63,16 +68,34 @@ async def deliver(
     Raises
     ------
     aiogram.exceptions.TelegramAPIError
-        If Telegram refuses a message; pages refused as photos are still in the PDF.
+        If Telegram does not take the buttons, or the person has blocked the bot.
     """
     pages = _pages(artifacts)
     text = caption(result, title, request.t)
     if len(pages) > MAX_PAGES:
         text += f"\n{pages_note(MAX_PAGES, len(pages), request.t)}"
-    await _send_pages(request, pages[:MAX_PAGES], text)
-    await _send_files(request, artifacts)
-    keyboard = result_keyboard(result, request.t)
-    await request.say(controls_text(result, title, request.t), keyboard)
+    is_complete = await _attempt("pages", _send_pages(request, pages[:MAX_PAGES], text))
+    is_complete &= await _attempt("files", _send_files(request, artifacts))
+    keyboard = result_keyboard(result, request.t, is_complete=is_complete)
+    await request.say(controls_text(result, title, request.t, is_complete=is_complete), keyboard)
+
+
+async def _attempt(part: str, sending: Awaitable[None]) -> bool:
+    """Send one part of a result; whether Telegram took it.
+
+    Raises
+    ------
+    aiogram.exceptions.TelegramForbiddenError
+        If the bot may not write to this chat.
+    """
+    try:
+        await sending
+    except TelegramForbiddenError:
+        raise
+    except TelegramAPIError as error:
+        logger.warning("not delivered", part=part, error=type(error).__name__)
+        return False
+    return True
 
 
 async def send_extra(
@@ -101,15 +124,15 @@ async def send_continuation(
     Raises
     ------
     aiogram.exceptions.TelegramAPIError
-        If Telegram refuses a message.
+        If Telegram does not take the buttons, or the person has blocked the bot.
     """
     t = request.t
     text = continuation_text(shown.measures, shown.boldness, title, t)
-    await _send_pages(request, _pages(artifacts)[:MAX_PAGES], text)
-    await _send_files(request, artifacts)
+    await _attempt("pages", _send_pages(request, _pages(artifacts)[:MAX_PAGES], text))
+    await _attempt("files", _send_files(request, artifacts))
     for sound in artifacts:
         if sound.name == CONTINUATION_SOUND:
-            await _send_as(request, Medium.VOICE, sound, None)
+            await _attempt("sound", _send_as(request, Medium.VOICE, sound, None))
     await request.say(
         continuation_controls_text(shown.measures, shown.boldness, title, t),
         continuation_keyboard(shown, t),
@@ -123,16 +146,18 @@ async def _send_as(request: Request, medium: Medium, file: Artifact, text: str |
     """
     bot, address = request.bot, request.destination.address
     try:
-        if medium is Medium.VOICE:
-            duration_s = round(ogg_duration_s(file.data))
-            await bot.send_voice(
-                voice=_input_file(file), caption=text, duration=duration_s, **address
-            )
-        else:
-            await bot.send_photo(photo=_input_file(file), caption=text, **address)
+        with suppress(AnswerLostError):
+            if medium is Medium.VOICE:
+                duration_s = round(ogg_duration_s(file.data))
+                await bot.send_voice(
+                    voice=_input_file(file), caption=text, duration=duration_s, **address
+                )
+            else:
+                await bot.send_photo(photo=_input_file(file), caption=text, **address)
     except TelegramBadRequest as error:
         logger.warning("sent as a file", medium=medium.name.lower(), error=error.message)
-        await bot.send_document(document=_input_file(file), caption=text, **address)
+        with suppress(AnswerLostError):
+            await bot.send_document(document=_input_file(file), caption=text, **address)
 
 
 async def _send_music(
@@ -147,18 +172,19 @@ async def _send_music(
             BufferedInputFile(stem.data, filename=f"{_file_name(name)}.mp3")
             for stem, name in zip(album, titles, strict=True)
         ]
-        if len(album) == 1:
-            await request.bot.send_audio(
-                audio=files[0], title=titles[0], duration=duration_s, **address
+        with suppress(AnswerLostError):
+            if len(album) == 1:
+                await request.bot.send_audio(
+                    audio=files[0], title=titles[0], duration=duration_s, **address
+                )
+                continue
+            await request.bot.send_media_group(
+                media=[
+                    InputMediaAudio(media=file, title=name, duration=duration_s)
+                    for file, name in zip(files, titles, strict=True)
+                ],
+                **address,
             )
-            continue
-        await request.bot.send_media_group(
-            media=[
-                InputMediaAudio(media=file, title=name, duration=duration_s)
-                for file, name in zip(files, titles, strict=True)
-            ],
-            **address,
-        )
 
 
 def _albums(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
@@ -217,16 +243,18 @@ async def _send_page_albums(request: Request, pages: Sequence[Artifact], text: s
     for first in range(0, len(pages), MAX_ALBUM_ITEMS):
         album = pages[first : first + MAX_ALBUM_ITEMS]
         album_text = text if first == 0 else None
-        if len(album) == 1:
-            await bot.send_photo(photo=_input_file(album[0]), caption=album_text, **address)
-            continue
-        await bot.send_media_group(
-            media=[
-                InputMediaPhoto(media=_input_file(page), caption=album_text if index == 0 else None)
-                for index, page in enumerate(album)
-            ],
-            **address,
-        )
+        with suppress(AnswerLostError):
+            if len(album) == 1:
+                await bot.send_photo(photo=_input_file(album[0]), caption=album_text, **address)
+                continue
+            captions = [album_text, *[None] * (len(album) - 1)]
+            await bot.send_media_group(
+                media=[
+                    InputMediaPhoto(media=_input_file(page), caption=words)
+                    for page, words in zip(album, captions, strict=True)
+                ],
+                **address,
+            )
 
 
 async def _send_files(request: Request, artifacts: Sequence[Artifact]) -> None:
@@ -236,12 +264,13 @@ async def _send_files(request: Request, artifacts: Sequence[Artifact]) -> None:
         key=lambda file: (*FILE_ORDER, file.name).index(file.name),
     )
     place = request.destination.place
-    if len(files) == 1:
-        await request.bot.send_document(document=_input_file(files[0]), **place)
-    elif files:
-        await request.bot.send_media_group(
-            media=[InputMediaDocument(media=_input_file(file)) for file in files], **place
-        )
+    with suppress(AnswerLostError):
+        if len(files) == 1:
+            await request.bot.send_document(document=_input_file(files[0]), **place)
+        elif files:
+            await request.bot.send_media_group(
+                media=[InputMediaDocument(media=_input_file(file)) for file in files], **place
+            )
 
 
 def _is_page_or_sound(name: str) -> bool:

@@ -21,6 +21,7 @@ from bot.jobs import Jobs, RunningUpdates
 from bot.languages import Languages, LanguageStore
 from bot.middlewares import InFlightCap, Language, RequestContext, Requests
 from bot.renderer import Renderer
+from bot.retries import Retries
 from bot.settings import BotSettings
 from bot.transcriber import Transcriber
 
@@ -30,8 +31,14 @@ FAREWELL_S: Final = 5.0
 logger = structlog.get_logger(__name__)
 
 
-def build_bot(token: str, session: BaseSession, flood: FloodControl) -> Bot:
-    """Build a bot that writes HTML, keeps flood limits, and sends replies to deleted messages."""
+def build_bot(
+    token: str, session: BaseSession, flood: FloodControl, retries: Retries | None = None
+) -> Bot:
+    """Build a bot that writes HTML, keeps flood limits, repeats what failed on the way, and sends
+    replies to deleted messages.
+    """
+    if retries is not None:
+        session.middleware(retries)  # the outer one: a repeated request waits for its turn, too
     session.middleware(flood)
     return Bot(
         token,

@@ -37,6 +37,8 @@ class BotErrorCode(StrEnum):
     """The connection broke after the request may have begun, so it is not tried again."""
     DOWNLOAD_FAILED = "DOWNLOAD_FAILED"
     """Telegram did not hand over the file."""
+    DELIVERY_FAILED = "DELIVERY_FAILED"
+    """Telegram did not take the score within ``BOT_TELEGRAM_PATIENCE_S``."""
     TOO_MANY_JOBS = "TOO_MANY_JOBS"
     """The person already has ``BOT_PER_USER_JOBS`` requests running."""
     BOT_STOPPING = "BOT_STOPPING"

@@ -37,16 +37,18 @@ def cancel_keyboard(job_id: str, t: Translator) -> InlineKeyboardMarkup:
     return _rows([[_button(t("button.cancel"), CancelButton(job_id=job_id))]])
 
 
-def result_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
+def result_keyboard(
+    result: Result, t: Translator, *, is_complete: bool = True
+) -> InlineKeyboardMarkup:
     """The keyboard of a result: views, chords, transposition, extras; the shown view is marked.
 
-    Buttons about chords are left out if there are none, the one about pitches if it would change
-    no note.
+    If not everything was delivered, the shown view can be requested again. Buttons about chords are
+    left out if there are none, the one about pitches if it would change no note.
     """
 
     def view(view: View) -> InlineKeyboardButton:
         label = t(f"view.{view}")
-        if view is result.view:
+        if view is result.view and is_complete:
             return _button(f"• {label}", ShownButton(what=_change(result, RenderButton).view_code))
         return _button(label, _change(result, RenderButton, view=view))
 

@@ -6,20 +6,24 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from aiogram.enums import ChatAction
+from aiogram.exceptions import TelegramAPIError, TelegramForbiddenError
 from aiogram.utils.chat_action import ChatActionSender
 
 from bot.buttons import EXTRAS, ChordsButton, Medium, RenderButton, SimpleChordsButton
 from bot.client.calls import ServiceClient, collect
 from bot.client.types import CHAT_FORMATS, Artifact, Format, RenderOptions, Result
 from bot.delivery import deliver, send_extra
-from bot.errors import ServiceError
+from bot.errors import BotError, BotErrorCode, ServiceError
 from bot.jobs import Jobs
 from bot.request import Press
 from bot.settings import BotSettings
 from bot.views import chords_texts
 
 Send = Callable[[Result, list[Artifact]], Awaitable[None]]
+
+logger = structlog.get_logger(__name__)
 
 _ACTIONS: Final = {
     Medium.PHOTO: ChatAction.UPLOAD_PHOTO,
@@ -106,7 +110,13 @@ class Renderer:
                 except ServiceError as error:
                     await press.report(error)
                     return
-                await send(result, files)
+                try:
+                    await send(result, files)
+                except TelegramForbiddenError:
+                    raise
+                except TelegramAPIError as error:
+                    logger.warning("not delivered", error=type(error).__name__)
+                    await press.report(BotError(BotErrorCode.DELIVERY_FAILED))
 
     async def _render(
         self, press: Press, result_id: str, options: RenderOptions

@@ -17,6 +17,7 @@ from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message, ReplyPar
 
 from bot.errors import BotError, ServiceErrorCode
 from bot.i18n import Translator
+from bot.session import AnswerLostError
 from bot.sources import find_source
 from bot.views import error_text
 
@@ -90,11 +91,14 @@ class Request:
     id: str
     t: Translator
 
-    async def say(self, text: str, keyboard: InlineKeyboardMarkup | None = None) -> Message:
-        """Send a message to the destination."""
-        return await self.bot.send_message(
-            text=text, reply_markup=keyboard, **self.destination.address
-        )
+    async def say(self, text: str, keyboard: InlineKeyboardMarkup | None = None) -> Message | None:
+        """Send a message to the destination; None if it was sent and its id did not arrive."""
+        try:
+            return await self.bot.send_message(
+                text=text, reply_markup=keyboard, **self.destination.address
+            )
+        except AnswerLostError:
+            return None
 
     def explain(self, error: BotError) -> str:
         """The text of an error."""
@@ -130,8 +134,14 @@ class Press(Request):
         return source.title if source is not None else ""
 
     async def acknowledge(self, text: str | None = None) -> None:
-        """Answer the press, with a short notice if ``text`` is given."""
-        await self.callback.answer(text)
+        """Answer the press, with a short notice if ``text`` is given.
+
+        Telegram refuses answers that come late, which is no reason to leave the work undone.
+        """
+        try:
+            await self.callback.answer(text)
+        except TelegramAPIError as error:
+            logger.info("press not answered", error=type(error).__name__)
 
     async def report(self, error: BotError) -> None:
         """Send the text of an error; remove the buttons if the result has expired."""

@@ -88,6 +88,11 @@ class BotSettings(BaseSettings):
     group_interval_s: float = Field(
         default=3.1, ge=0, description="The same in a group, where Telegram allows 20 a minute."
     )
+    telegram_patience_s: float = Field(
+        default=120.0,
+        ge=0,
+        description="How long a message is sent again while Telegram does not answer or fails.",
+    )
     paper: Paper = Field(
         default=Paper.A4, description="What PDFs are laid out for: `a4` or `letter`."
     )

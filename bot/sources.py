@@ -1,26 +1,21 @@
-"""Audio in Telegram messages: finding it, checking limits, downloading it.
+"""Audio in Telegram messages: finding it and checking limits.
 
 Accepted are voice messages, music, videos, video notes, and documents of an audio or video type,
-whether sent, forwarded or replied to. Size and duration are checked before the download if Telegram
-states them; an unstated size is checked during the download.
+whether sent, forwarded or replied to. Size and duration are checked here if Telegram states them;
+an unstated size is checked during the download (``bot/download.py``).
 """
 
 from __future__ import annotations
 
-import io
 import re
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
 
-import aiohttp
-from aiogram import Bot
-from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
 from aiogram.types import Audio, Document, ExternalReplyInfo, Message, Video, VideoNote, Voice
 
-from bot.errors import BotErrorCode, ServiceErrorCode, SourceError
+from bot.errors import ServiceErrorCode, SourceError
 
-DOWNLOAD_TIMEOUT_S: Final = 180
 MAX_TITLE_CHARS: Final = 120
 
 AUDIO_EXTENSIONS: Final = frozenset(
@@ -126,53 +121,3 @@ def check_limits(source: AudioSource, *, max_bytes: int, max_duration_s: float) 
             ServiceErrorCode.AUDIO_TOO_LONG,
             {"limit_s": max_duration_s, "duration_s": source.duration_s},
         )
-
-
-class _BoundedBuffer(io.BytesIO):
-    """A buffer that refuses to grow past a limit."""
-
-    def __init__(self, max_bytes: int) -> None:
-        super().__init__()
-        self._max_bytes = max_bytes
-
-    def write(self, data: bytes) -> int:  # type: ignore[override]
-        if self.tell() + len(data) > self._max_bytes:
-            raise SourceError(ServiceErrorCode.AUDIO_TOO_LARGE, {"limit_bytes": self._max_bytes})
-        return super().write(data)
-
-
-async def download(bot: Bot, source: AudioSource, *, max_bytes: int) -> bytes:
-    """Download a file into memory.
-
-    Raises
-    ------
-    SourceError
-        ``AUDIO_TOO_LARGE``, or ``DOWNLOAD_FAILED`` if Telegram does not deliver it.
-    """
-    try:
-        file = await bot.get_file(source.file_id)
-    except TelegramBadRequest as error:
-        if "too big" in error.message.lower():
-            params = {"limit_bytes": max_bytes}
-            if source.size_bytes is not None:
-                params["size_bytes"] = source.size_bytes
-            raise SourceError(ServiceErrorCode.AUDIO_TOO_LARGE, params) from None
-        raise SourceError(BotErrorCode.DOWNLOAD_FAILED) from None
-    except TelegramAPIError:
-        raise SourceError(BotErrorCode.DOWNLOAD_FAILED) from None
-    if file.file_path is None:
-        raise SourceError(BotErrorCode.DOWNLOAD_FAILED)
-    if file.file_size is not None and file.file_size > max_bytes:
-        raise SourceError(
-            ServiceErrorCode.AUDIO_TOO_LARGE,
-            {"limit_bytes": max_bytes, "size_bytes": file.file_size},
-        )
-    buffer = _BoundedBuffer(max_bytes)
-    try:
-        await bot.download_file(
-            file.file_path, destination=buffer, timeout=DOWNLOAD_TIMEOUT_S, seek=False
-        )
-    except (TimeoutError, aiohttp.ClientError, OSError):
-        # The cause is dropped because its text contains the file's address, and so the bot's token.
-        raise SourceError(BotErrorCode.DOWNLOAD_FAILED) from None
-    return buffer.getvalue()

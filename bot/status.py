@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Final
 
 import structlog
-from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
+from aiogram.exceptions import (
+    TelegramAPIError,
+    TelegramBadRequest,
+    TelegramNetworkError,
+    TelegramServerError,
+)
 from aiogram.types import InlineKeyboardMarkup, Message
 
 from bot.request import Request
+
+LAST_EDIT_S: Final = 2.0
 
 logger = structlog.get_logger(__name__)
 
@@ -23,74 +31,120 @@ class StatusMessage:
 
     Parameters
     ----------
-    message : Message
-        The message that was sent.
+    request : Request
+    message : Message or None
+        The message that was sent; None if there is none to edit.
     text : str
         Its text.
     keyboard : InlineKeyboardMarkup
-        Its keyboard, which stays until the end.
+        Its keyboard, which stays as long as the request can be cancelled.
     interval_s : float
         Minimum time between two edits.
     """
 
     def __init__(
-        self, message: Message, text: str, keyboard: InlineKeyboardMarkup, interval_s: float
+        self,
+        request: Request,
+        message: Message | None,
+        text: str,
+        keyboard: InlineKeyboardMarkup,
+        interval_s: float,
     ) -> None:
+        self._request = request
         self._message = message
-        self._keyboard = keyboard
+        self._keyboard: InlineKeyboardMarkup | None = keyboard
         self._interval_s = interval_s
         self._shown = self._wanted = text
         self._changed = asyncio.Event()
+        self._is_editing = self._is_closing = False
         self._editing = asyncio.create_task(self._edit_as_it_changes())
 
     @classmethod
     async def send(
         cls, request: Request, text: str, keyboard: InlineKeyboardMarkup, interval_s: float
     ) -> StatusMessage:
-        """Send the message."""
-        message = await request.say(text, keyboard)
-        return cls(message, text, keyboard, interval_s)
+        """Send the message.
 
-    def show(self, text: str) -> None:
-        """Change the text at the next edit."""
+        If Telegram does not take it for now, the request goes on without one. If the message was
+        sent but its id is lost, another is sent; a press on the button of the first removes it.
+
+        Raises
+        ------
+        aiogram.exceptions.TelegramAPIError
+            If Telegram refuses the message, for example because the person has blocked the bot.
+        """
+        message = None
+        try:
+            message = await request.say(text, keyboard) or await request.say(text, keyboard)
+        except (TelegramNetworkError, TelegramServerError) as error:
+            logger.warning("no status message", error=type(error).__name__)
+        return cls(request, message, text, keyboard, interval_s)
+
+    def show(self, text: str, *, cancellable: bool = True) -> None:
+        """Change the text at the next edit; ``cancellable=False`` also removes the button."""
         self._wanted = text
+        if not cancellable:
+            self._keyboard = None
         self._changed.set()
 
     async def finish(self, text: str) -> None:
         """Show the final text and remove the keyboard.
 
-        If the message is gone, the text is sent in a new one.
+        If the message is gone or cannot be edited, the text is sent in a new one.
         """
         await self.close()
+        if self._message is not None:
+            try:
+                await self._message.edit_text(text)
+            except TelegramBadRequest as error:
+                if "not modified" in error.message:
+                    return
+            except TelegramAPIError as error:
+                logger.warning("status not edited", error=type(error).__name__)
+            else:
+                return
         try:
-            await self._message.edit_text(text)
-        except TelegramBadRequest as error:
-            if "not modified" not in error.message:
-                await self._message.answer(text)
+            await self._request.say(text)
+        except TelegramAPIError as error:
+            logger.warning("outcome not said", error=type(error).__name__)
 
     async def remove(self) -> None:
-        """Delete the message, unless Telegram refuses."""
+        """Delete the message, or at least its keyboard."""
         await self.close()
-        with suppress(TelegramAPIError):
+        if self._message is None:
+            return
+        try:
             await self._message.delete()
+        except TelegramAPIError:
+            with suppress(TelegramAPIError):
+                await self._message.edit_reply_markup(reply_markup=None)
 
     async def close(self) -> None:
-        """Stop editing; the message stays as it is."""
+        """Stop editing; the message stays as it is.
+
+        A running edit may finish: broken off, it might reach Telegram after the final text.
+        """
+        self._is_closing = True
+        if self._is_editing:
+            await asyncio.wait([self._editing], timeout=LAST_EDIT_S)
         self._editing.cancel()
         with suppress(asyncio.CancelledError):
             await self._editing
 
     async def _edit_as_it_changes(self) -> None:
-        while True:
+        while not self._is_closing:
             await asyncio.sleep(self._interval_s)
             await self._changed.wait()
             self._changed.clear()
             text = self._wanted
-            if text == self._shown:
+            if text == self._shown or self._message is None:
                 continue
+            self._is_editing = True
             try:
                 await self._message.edit_text(text, reply_markup=self._keyboard)
                 self._shown = text
             except TelegramAPIError as error:
                 # A lost edit does no harm: the next one has a newer text.
                 logger.warning("status not edited", error=type(error).__name__)
+            finally:
+                self._is_editing = False

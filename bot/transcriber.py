@@ -8,10 +8,11 @@ from bot.attendant import Attendant, report
 from bot.client.calls import ServiceClient, collect
 from bot.client.types import Artifact, Preset, RenderOptions, Result
 from bot.delivery import deliver
+from bot.download import Download
 from bot.errors import SourceError
 from bot.request import Request
 from bot.settings import BotSettings
-from bot.sources import AudioSource, check_limits, download
+from bot.sources import AudioSource, check_limits
 from bot.status import StatusMessage
 
 
@@ -35,7 +36,8 @@ class Transcriber:
         title = source.title or t("title.recording")
 
         async def hear(status: StatusMessage) -> tuple[Result, list[Artifact]]:
-            audio = await download(request.bot, source, max_bytes=max_bytes)
+            download = Download(request.bot, source, max_bytes, self.settings.telegram_patience_s)
+            audio = b"".join([chunk async for chunk in download.chunks()])
             status.show(t("status.sent"))
             options = RenderOptions(title=title, paper=self.settings.paper)
             events = self.client.transcribe(

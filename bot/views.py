@@ -158,11 +158,15 @@ def pages_note(shown: int, total: int, t: Translator) -> str:
     return t("caption.pages", shown=shown, total=total)
 
 
-def controls_text(result: Result, title: str, t: Translator) -> str:
-    """Text above a result's buttons; its first line is the title."""
+def controls_text(result: Result, title: str, t: Translator, *, is_complete: bool = True) -> str:
+    """Text above a result's buttons; its first line is the title.
+
+    It says so if not everything was delivered.
+    """
     shown = t("controls.shown", shown=_shown(result, t))
     heading = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
-    return "\n".join([*heading, shown])
+    missing = [] if is_complete else [t("controls.incomplete", view=t(f"view.{result.view}"))]
+    return "\n".join([*heading, *missing, shown])
 
 
 def continuation_text(measures: int, boldness: int, title: str, t: Translator) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from aiogram import F, Router
 from aiogram.enums import ChatType
+from aiogram.exceptions import TelegramAPIError
 from aiogram.filters import Command, CommandObject
 from aiogram.types import CallbackQuery, Message
 
@@ -58,6 +60,9 @@ async def on_cancel(
             await callback.answer(t("cancel.not_yours"), show_alert=True)
         case CancelAnswer.NOT_RUNNING:
             await callback.answer(t("cancel.not_running"), show_alert=True)
+            if isinstance(callback.message, Message):
+                with suppress(TelegramAPIError):
+                    await callback.message.delete()
 
 
 def build_router() -> Router:

@@ -10,6 +10,7 @@ from bot.buttons import LanguageButton
 from bot.i18n import Translator
 from bot.keyboards import language_keyboard
 from bot.languages import Languages
+from bot.request import Press
 from bot.settings import BotSettings
 
 
@@ -40,11 +41,11 @@ async def on_language(message: Message, t: Translator) -> None:
 
 
 async def on_language_chosen(
-    callback: CallbackQuery, callback_data: LanguageButton, languages: Languages
+    callback: CallbackQuery, callback_data: LanguageButton, press: Press, languages: Languages
 ) -> None:
     """Store the choice and confirm it in the chosen language."""
     chosen = languages.choose(callback.from_user, callback_data.chosen)
-    await callback.answer(chosen("language.chosen"))
+    await press.acknowledge(chosen("language.chosen"))
     if isinstance(callback.message, Message):
         await callback.message.edit_text(chosen("start"))
 
