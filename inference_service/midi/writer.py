@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from itertools import groupby, pairwise
+from math import ceil
 from typing import Final
 
 import mido
@@ -102,20 +103,22 @@ def encode_score(score: Score) -> bytes:
     """Write a score as notated, at a steady tempo.
 
     Swing is played: the second half of a beat begins after two thirds of it. Grace notes last
-    ``GRACE_QUARTERS`` each and are played before the note that they lead to.
+    ``GRACE_QUARTERS`` each and are played before the note that they lead to. A pickup begins with
+    a whole beat, as MIDI's bars consist of beats.
     """
     quarters = score.signature.beat_quarters
-    pickup = score.pickup_beats
+    pickup = ceil(score.pickup_beats)
 
     def ticks(beats: Fraction) -> int:
         played = _swung(beats) if score.swing else beats
         return round((played + pickup) * quarters * TICKS_PER_QUARTER)
 
     tempo_us = round(60e6 / score.tempo_bpm / float(quarters))
+    bars = score.bars()
+    bar_ticks = [0, *(ticks(bar.start_beats) for bar in bars[1:]), ticks(bars[-1].stop_beats)]
     conductor = [
         (0, mido.MetaMessage("set_tempo", tempo=min(max(tempo_us, 1), _SLOWEST_US))),
-        *_time_signatures([ticks(bar.start_beats) for bar in score.bars()]
-                          + [ticks(score.bars()[-1].stop_beats)], score.signature),
+        *_time_signatures(bar_ticks, score.signature),
         (0, _key_message(score.key)),
         *(
             (ticks(Fraction(change.start_beats)), _key_message(change.key))

@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from math import floor
 from statistics import mean
 from typing import Final
 
 from inference_service.music.excerpt import cut_score
 from inference_service.music.score import Score, ScoreNote, ScorePart
+from inference_service.notation.bars import pickup_length
 from inference_service.notation.hands import part_hands
 from inference_service.notation.keys import find_key_changes
 from inference_service.notation.melody import find_melody, named_melody, top_line
@@ -72,7 +72,7 @@ def _opening(score: Score) -> Fraction:
 def _start_at(score: Score, opening: Fraction) -> Score:
     """Return the score without the bars, or the beats of the pickup, before a position."""
     if opening < 0:
-        return replace(score, pickup_beats=min(score.pickup_beats, Fraction(-floor(opening))))
+        return replace(score, pickup_beats=min(score.pickup_beats, pickup_length(opening)))
     bars = score.bars()
     first = max(bar.start_beats for bar in bars if bar.start_beats <= opening)
     return cut_score(score, first, bars[-1].stop_beats)

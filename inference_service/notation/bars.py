@@ -29,6 +29,12 @@ Speller = Callable[[Sequence[ScoreNote], Sequence[ScoreNote]], tuple[PitchName, 
 Accidental = tuple[Fraction, int, PitchName]
 """Position in the bar, grace note number (0 for ordinary notes) and pitch name."""
 
+_PICKUP_DIVISIONS: Final = (1, 2, 4)
+"""Divisions of a beat with which a pickup may begin."""
+
+_FEWEST_COMPLETED: Final = 2
+"""Number of the first bar that may complete a pickup."""
+
 _WIDE: Final = 2
 """Length in beats of a triplet of beats."""
 
@@ -94,8 +100,36 @@ class Span:
 
 
 def missing_beats(bar: Bar) -> Fraction:
-    """Number of beats by which a pickup is shorter than a full bar; 0 for other bars."""
-    return bar.signature.beats - bar.length_beats
+    """Number of beats that a pickup lacks at its start; 0 for other bars."""
+    return bar.signature.beats - bar.length_beats if bar.number == 0 else Fraction(0)
+
+
+def pickup_length(start_beats: Fraction) -> Fraction:
+    """Return the length of a pickup whose first note is at a negative position.
+
+    The pickup begins with this note, or with its beat if the note is within a triplet.
+    """
+    within = start_beats.denominator not in _PICKUP_DIVISIONS
+    return Fraction(-floor(start_beats)) if within else -start_beats
+
+
+def complete_pickup(bars: Sequence[Bar], stop_beats: Fraction) -> list[Bar]:
+    """Return the bars, the last one shortened such that it completes the pickup.
+
+    It stays whole if a note sounds until after that, up to ``stop_beats``, or if the metre has
+    changed.
+    """
+    first, last = bars[0], bars[-1]
+    length = last.length_beats - first.length_beats
+    if (
+        first.number > 0
+        or last.number < _FEWEST_COMPLETED
+        or first.signature != last.signature
+        or not length > 0
+        or stop_beats > last.start_beats + length
+    ):
+        return list(bars)
+    return [*bars[:-1], replace(last, length_beats=length)]
 
 
 def cut_at_bars(
@@ -157,7 +191,8 @@ def _lead(
 def fill_bar(spans: Sequence[Span], bar: Bar) -> list[Event]:
     """Write one bar of a voice as consecutive events, with rests between them."""
     signature = bar.signature
-    start, stop = missing_beats(bar), Fraction(signature.beats)
+    start = missing_beats(bar)
+    stop = start + bar.length_beats
     if not spans:
         return [Event(NoteValue(start, stop - start, "whole", 0), ())]
     wide = _wide_triplets(spans, start, signature)

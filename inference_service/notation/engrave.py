@@ -42,6 +42,7 @@ _OPTIONS: Final[dict[str, Any]] = {
     "footer": "none",
     "header": "encoded",
     "bottomMarginHeader": 4.0,
+    "defaultBottomMargin": 2.0,  # keeps tempo marks clear of the time signature
     "harmDist": 2.0,
     "spacingSystem": 8,
     "staffLineWidth": 0.2,  # thinner lines fade when a phone scales the page down

@@ -52,6 +52,7 @@ from inference_service.notation.bars import (
     Accidental,
     Event,
     Span,
+    complete_pickup,
     cut_at_bars,
     fill_bar,
     leave_out_rests,
@@ -77,6 +78,9 @@ _DOCTYPE: Final = (
 )
 _DRUM_CHANNEL: Final = 9
 _LOWER_STAFF_VOICE: Final = 5
+_BRACKET_SIDES: Final = {1: "above", 2: "below"}
+"""Where the brackets of triplets stand, by voice, where a staff has two."""
+
 _OCTAVE_SIGNS: Final = {2: "15ma", 1: "8va", -1: "8vb", -2: "15mb"}
 
 
@@ -97,7 +101,7 @@ def encode_musicxml(score: Score, report: Report = ignore) -> bytes:
     """
     written = stream.Score()
     written.metadata = metadata.Metadata(title=score.title or None)
-    bars = score.bars()
+    bars = complete_pickup(score.bars(), score.stop_beats)
     neighbours = _spell_by_neighbours(score)
     for index, part in enumerate(score.parts):
         staves = [
@@ -181,7 +185,7 @@ class _StaffWriter:
         for number, line in enumerate(lines, start=1):
             place: Any = stream.Voice(id=number) if second else measure
             written = [_build(event, shown, bar.signature, self.part) for event in line]
-            _add_tuplet_brackets(line, written)
+            _add_tuplet_brackets(line, written, _BRACKET_SIDES[number] if second else None)
             _add_beams(line, written, bar)
             for event, general_note in zip(line, written, strict=True):
                 place.coreInsert(
@@ -358,11 +362,18 @@ def _duration(value: NoteValue, signature: TimeSignature) -> duration.Duration:
     return length
 
 
-def _add_tuplet_brackets(line: Sequence[Event], written: Sequence[note.GeneralNote]) -> None:
-    """Put the values of each wide triplet under one bracket."""
+def _add_tuplet_brackets(
+    line: Sequence[Event], written: Sequence[note.GeneralNote], side: str | None
+) -> None:
+    """Put the values of each triplet under one bracket, on the given side of the staff.
+
+    Without a ``side``, the engraver decides. Of two voices, each has its brackets on its own side.
+    """
     numbered = [(i, e) for i, e in enumerate(line) if e.triplet is not None]
     for _, group in groupby(numbered, lambda pair: pair[1].triplet):
         members = [written[i].duration.tuplets[0] for i, _ in group]
+        for member in members:
+            member.placement = side
         if len(members) > 1:
             members[0].type = "start"
             members[-1].type = "stop"
@@ -439,7 +450,7 @@ def _tidy(root: ElementTree.Element, score: Score) -> None:
     """Post-process music21's output.
 
     Remove music21's own metadata and hide the name of a single part. Set channels, the numbers of
-    the lower staff's voices, and swing.
+    the lower staff's voices, and swing. A pickup is implicit, that is, it is not counted.
     """
     identification = root.find("identification")
     if identification is not None:
@@ -456,6 +467,8 @@ def _tidy(root: ElementTree.Element, score: Score) -> None:
             channel.text = str(_midi_channel(index, part) + 1)
     for measure in root.iter("measure"):
         _number_lower_voices(measure)
+        if measure.get("number") == "0":
+            measure.set("implicit", "yes")
     if score.swing:
         _add_swing(root)
     if len(score.parts) == 1:

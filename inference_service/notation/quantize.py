@@ -12,8 +12,8 @@ in place of sampling. Given the beats, it places 82 % of the notes of 68 perform
 Offsets carry little intent. They go to the nearest position of their beat's subdivision, at least
 one position after the onset; :mod:`inference_service.notation.voices` makes them readable.
 
-The score begins with the bar of the first note. That bar is a pickup, from its first beat that
-sounds, if its first half is empty or if it is shorter than the metre requires.
+The score begins with the bar of the first note. That bar is a pickup, from its first note, if its
+first half is empty or if it is shorter than the metre requires.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from inference_service.music.pitch import build_key, key_fifths, pitch_class
 from inference_service.music.placement import NotePlacement
 from inference_service.music.programs import SINGERS
 from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePart, TimeChange
+from inference_service.notation.bars import pickup_length
 
 ATTACK_S: Final = 0.04
 """Notes that begin no later than this after the first of an attack belong to it. Set by hand."""
@@ -395,7 +396,7 @@ def _lay_out(bars: BarGrid, start: Fraction, stop: Fraction) -> _Layout:
         length = starts[1] - starts[0]
         sounding = Fraction(starts[1] - floor(start))
         if sounding * 2 <= length or length < bars.signature.beats:
-            pickup = sounding
+            pickup = pickup_length(start - starts[1])
             starts = starts[1:]
     origin = starts[0]
     changes = []

@@ -8,6 +8,7 @@ import re
 import struct
 import threading
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -19,6 +20,7 @@ from fontTools.ttLib import TTFont
 from PIL import Image
 
 from inference_service.music.events import Key
+from inference_service.music.score import Score, ScoreNote, ScorePart
 from inference_service.notation import engrave as module
 from inference_service.notation.arrange import arrange
 from inference_service.notation.engrave import engrave, rasterize, write_pdf
@@ -30,6 +32,7 @@ from inference_service.notation.quantize import quantize
 from inference_service.notation.views import View
 from tests.factories import perform
 
+STAFF_SPACE_PX = 16
 TELEGRAM_BYTES = 10_000_000
 TELEGRAM_SIDES_PX = 10_000
 
@@ -272,3 +275,18 @@ def test_octave_lines_are_drawn() -> None:
     high = perform({"flute": [(k, 1, 98 + k % 3) for k in range(8)]})
     (page,) = engrave(encode_musicxml(arrange(quantize(high, ""), View.FULL)))
     assert 'class="octave"' in page
+
+
+@pytest.mark.parametrize("signature", ["4/4", "6/8"])
+@pytest.mark.parametrize("swing", [False, True])
+def test_the_tempo_stands_clear_of_the_time_signature(signature: str, swing: bool) -> None:
+    # In the bass clef, nothing but the tempo rises above the staff.
+    notes = tuple(ScoreNote(Fraction(k), Fraction(1), 50) for k in range(8))
+    part = ScorePart("cello", "Cello", notes, program=42)
+    score = Score("", 120.0, signature, Key("C", "major"), (part,), (), swing=swing)
+    (svg,) = engrave(encode_musicxml(score))
+    ink = np.asarray(Image.open(io.BytesIO(rasterize(svg))).convert("L")) < 128
+    staff_top = int(np.argmax(ink.mean(axis=1) > 0.15))
+    in_tempo = np.any(ink[:staff_top], axis=1)
+    gap = staff_top - 1 - int(np.flatnonzero(in_tempo)[-1])
+    assert gap >= STAFF_SPACE_PX // 2

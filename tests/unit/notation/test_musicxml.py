@@ -331,3 +331,15 @@ def test_a_mark_ends_the_bar_before_in_every_part() -> None:
     styles = [s.text for s in elements(musicxml, ".//bar-style")]
     assert styles == ["light-light", "light-heavy"] * 2
     assert len(elements(musicxml, ".//rehearsal")) == 1
+
+
+def test_each_of_two_voices_has_its_brackets_on_its_own_side() -> None:
+    third = Fraction(1, 3)
+    upper = [ScoreNote(k * third, third, 72 + k) for k in range(3)]
+    lower = [ScoreNote(k * third, third, 60 + k, voice=2) for k in range(3)]
+    alone, together = page(*upper), page(*upper, *lower)
+    assert [t.get("placement") for t in elements(alone, ".//tuplet[@type='start']")] == [None]
+    assert [t.get("placement") for t in elements(together, ".//tuplet[@type='start']")] == [
+        "above",
+        "below",
+    ]
