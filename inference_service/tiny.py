@@ -21,6 +21,7 @@ from inference_service.music.events import (
     Beat,
     ChordSegment,
     Key,
+    KeyEstimate,
     NoteEvent,
     Part,
     Rhythm,
@@ -171,13 +172,15 @@ class NoRhythmReader:
 class ScaleKeyEstimator:
     """Chooses the major key whose scale contains the largest total duration of notes."""
 
-    def estimate(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Key:
+    def estimate(
+        self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]
+    ) -> list[KeyEstimate]:
         """Return the key; C major without notes."""
         seconds = np.zeros(12)
         for note in notes:
             seconds[note.pitch % 12] += note.offset_s - note.onset_s
         fits = [sum(seconds[(tonic + step) % 12] for step in _MAJOR) for tonic in range(12)]
-        return build_key(int(np.argmax(fits)), "major")
+        return [KeyEstimate(build_key(int(np.argmax(fits)), "major"), 1.0)]
 
 
 _STAGES: Final[dict[str, Component]] = {

@@ -14,7 +14,7 @@ from typing import Final, cast
 import numpy as np
 
 from inference_service.audio.waveform import Samples, Waveform
-from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm
+from inference_service.music.events import ChordSegment, Key, KeyEstimate, NoteEvent, Rhythm
 from inference_service.music.pitch import A4_HZ, A4_PITCH
 from inference_service.pipeline.stages import (
     BeatEstimator,
@@ -97,7 +97,7 @@ def check_component(task: Task, stage: Component) -> None:
     elif task is Task.RHYTHM:
         _check_reading(cast(RhythmReader, stage))
     else:
-        _check_key(cast(KeyEstimator, stage).estimate(NOTES, CHORDS))
+        _check_keys(cast(KeyEstimator, stage).estimate(NOTES, CHORDS))
 
 
 def _require(condition: bool, reason: str) -> None:
@@ -155,5 +155,9 @@ def _check_rhythm(rhythm: Rhythm) -> None:
     _require(_TIME_SIGNATURE.fullmatch(rhythm.time_signature) is not None, "no time signature")
 
 
-def _check_key(key: Key) -> None:
-    _require(re.fullmatch(r"[A-G][#b]?", key.tonic) is not None, f"a tonic of {key.tonic!r}")
+def _check_keys(estimates: Sequence[KeyEstimate]) -> None:
+    _require(len(estimates) > 0, "no key")
+    for estimate in estimates:
+        tonic = estimate.key.tonic
+        _require(re.fullmatch(r"[A-G][#b]?", tonic) is not None, f"a tonic of {tonic!r}")
+        _require(0 <= estimate.probability <= 1, f"a probability of {estimate.probability}")

@@ -4,7 +4,11 @@ Each of the 24 keys is scored by the correlation of its profile with the total d
 pitch class (Krumhansl and Schmuckler's method: Krumhansl, "Cognitive Foundations of Musical Pitch",
 1990), in equal parts from the notes and from the tones of the chords, plus :data:`TONIC_WEIGHT`
 times the share of the time in which the tonic triad sounds: relative keys share a scale, and differ
-in their tonic. The profiles are those of Albrecht and Shanahan, "The Use of Large Corpora to Train
+in their tonic. A melody without chords is scored, moreover, by the probability of its steps in each
+key (:class:`~.melodic_prior.MelodicPrior`). The softmax of the scores is a probability
+(``model_zoo/experiments/015-keys.md``).
+
+The profiles are those of Albrecht and Shanahan, "The Use of Large Corpora to Train
 a New Type of Key-Finding Algorithm", Music Perception 31 (2013). They were the best of those tried
 on 180 songs of POP909, none of which is among the songs that ``python -m tests.bench --only songs``
 measures on.
@@ -13,18 +17,30 @@ measures on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_service.harmony.melodic_prior import MODES, MelodicPrior, load_prior
 from inference_service.model_files import ModelFiles
-from inference_service.music.events import ChordSegment, Key, Mode, NoteEvent
+from inference_service.music.events import ChordSegment, KeyEstimate, Mode, NoteEvent
 from inference_service.music.pitch import build_key, pitch_class
 from inference_service.settings import ModelSettings
 
 TONIC_WEIGHT: Final = 0.5
 """No record of how it was chosen."""
+
+# Factors of scores that make their softmax a probability: ``SHARPNESS`` of the profiles for music
+# with chords or several notes at a time; ``MELODY_SHARPNESS`` and ``STEP_WEIGHT``, of the profiles
+# and of the log probability of the steps, for melodies.
+SHARPNESS: Final = 12.0
+MELODY_SHARPNESS: Final = 4.0
+STEP_WEIGHT: Final = 0.2
+
+LONGEST_OVERLAP_S: Final = 0.05
+"""Notes of a melody that are sung or played legato may overlap by this much."""
 
 # Shares of the pitch classes above the tonic (Albrecht and Shanahan 2013, table 1).
 _PROFILES: Final[dict[Mode, NDArray[np.float64]]] = {
@@ -35,6 +51,10 @@ _PROFILES: Final[dict[Mode, NDArray[np.float64]]] = {
         [0.220, 0.006, 0.104, 0.123, 0.019, 0.103, 0.012, 0.214, 0.062, 0.022, 0.061, 0.052]
     ),
 }
+
+_KEYS: Final[tuple[tuple[Mode, int], ...]] = tuple(
+    (mode, tonic) for mode in MODES for tonic in range(12)
+)
 
 # Semitones above the root by Harte's shorthand; a root alone is a major triad.
 _TONES: Final[dict[str, tuple[int, ...]]] = {
@@ -74,30 +94,53 @@ class _Chord(NamedTuple):
 
 
 class KeyProfileEstimator:
-    """Estimates a single key for the whole piece."""
+    """Estimates a single key for the whole piece.
 
-    def estimate(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Key:
-        """Return the best key; C major if there are neither notes nor chords."""
+    Parameters
+    ----------
+    prior : MelodicPrior or None
+        Of the steps of melodies; without one, melodies are judged by their profile alone.
+    """
+
+    def __init__(self, prior: MelodicPrior | None = None) -> None:
+        self._prior = prior
+
+    def estimate(
+        self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]
+    ) -> list[KeyEstimate]:
+        """Return all keys, the likeliest first.
+
+        That is C major if there are neither notes nor chords, when all are equally probable.
+        """
         parsed = [(chord, _parse(chord.label)) for chord in chords]
         sounding = [(c.end_s - c.start_s, p) for c, p in parsed if p is not None]
         histogram = _standardise(_share(_count_notes(notes)) + _share(_count_tones(sounding)))
         rests = _count_tonics(sounding)
-        scores = {
-            (tonic, mode): float(
+        fits = np.array(
+            [
                 np.mean(_standardise(np.roll(_PROFILES[mode], tonic)) * histogram)
                 + TONIC_WEIGHT * rests[mode][tonic]
-            )
-            for mode in _PROFILES
-            for tonic in range(12)
-        }
-        # The first of equal scores is chosen: C major if no pitch class stands out.
-        tonic, mode = max(scores, key=scores.__getitem__)
-        return build_key(tonic, mode)
+                for mode, tonic in _KEYS
+            ]
+        )
+        scores = SHARPNESS * fits
+        if self._prior is not None and not sounding and _is_melody(notes):
+            pitch = np.array([note.pitch for note in notes])
+            steps = self._prior.score_keys(pitch)
+            scores = MELODY_SHARPNESS * fits + STEP_WEIGHT * steps.ravel()
+        weights = np.exp(scores - scores.max())
+        # The first of equal scores stays first: C major if no pitch class stands out.
+        order = np.argsort(-scores, kind="stable")
+        return [
+            KeyEstimate(build_key(_KEYS[k][1], _KEYS[k][0]), float(weights[k] / weights.sum()))
+            for k in order
+        ]
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> KeyProfileEstimator:
     """Build the estimator, as the manifest declares it."""
-    return KeyProfileEstimator()
+    (prior,) = entry.paths(settings.weights)
+    return KeyProfileEstimator(load_prior(prior))
 
 
 def _parse(label: str) -> _Chord | None:
@@ -107,6 +150,14 @@ def _parse(label: str) -> _Chord | None:
     if root in ("N", "X") or shorthand not in _TONES:
         return None
     return _Chord(pitch_class(root), _TONES[shorthand])
+
+
+def _is_melody(notes: Sequence[NoteEvent]) -> bool:
+    """Return whether two or more sorted notes sound one at a time."""
+    return len(notes) > 1 and all(
+        following.onset_s > note.onset_s and following.onset_s >= note.offset_s - LONGEST_OVERLAP_S
+        for note, following in pairwise(notes)
+    )
 
 
 def _count_notes(notes: Sequence[NoteEvent]) -> NDArray[np.float64]:

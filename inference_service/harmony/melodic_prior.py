@@ -49,6 +49,30 @@ class MelodicPrior:
     following: Table
     last: Table
 
+    def score_keys(self, pitch: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the log probability of a melody in each key.
+
+        Parameters
+        ----------
+        pitch : np.ndarray of int, shape (N,), N at least 2
+            MIDI numbers of a whole melody.
+
+        Returns
+        -------
+        np.ndarray, shape (M, 12)
+            For each mode and each tonic's pitch class.
+        """
+        degree = (pitch - np.arange(12)[:, None]) % DEGREES
+        step = np.clip(np.diff(pitch), -WIDEST, WIDEST) + WIDEST
+        following = self.following[:, step[:-1], degree[:, 1:-1], step[1:]]
+        return np.asarray(
+            self.first[:, degree[:, 0]]
+            + self.second[:, degree[:, 0], step[0]]
+            + following.sum(axis=-1)
+            + self.last[:, degree[:, -1]],
+            np.float64,
+        )
+
     def save(self, path: Path, metadata: dict[str, str]) -> None:
         """Write the tables as safetensors."""
         tables: dict[str, Table] = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -67,12 +67,38 @@ class Beat:
 
 
 @dataclass(frozen=True, slots=True)
+class RhythmReading:
+    """One way to write a piece in bars, compared with the beats that were chosen.
+
+    Attributes
+    ----------
+    time_signature : str
+    beat_scale : float
+        Factor of the written values: 2 writes quarters as halves.
+    first_beat : float
+        Where the first full bar begins: a number of a chosen beat, from 1, or between two of them.
+    probability : float
+        From 0 to 1.
+    """
+
+    time_signature: str
+    beat_scale: float
+    first_beat: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rhythm:
-    """Beats with their positions in the bar, and the overall tempo and metre."""
+    """Beats with their positions in the bar, and the overall tempo and metre.
+
+    ``readings`` are the likely ways to write it: first the chosen one, then others, the likeliest
+    first. Empty if they were not compared.
+    """
 
     beats: tuple[Beat, ...]
     tempo_bpm: float
     time_signature: str
+    readings: tuple[RhythmReading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -99,6 +125,28 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyEstimate:
+    """A key and its probability, from 0 to 1."""
+
+    key: Key
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A reading of a piece's rhythm and key; ``probability`` is that of both together.
+
+    The other fields are those of :class:`RhythmReading`.
+    """
+
+    time_signature: str
+    beat_scale: float
+    first_beat: float
+    key: Key
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Transcription:
     """The canonical result of a request. ``result.json`` has the same fields.
 
@@ -120,6 +168,8 @@ class Transcription:
         How each note is to be written, parallel to ``parts``; empty where no model inferred it.
     swing : bool
         Whether even eighths are to be played long and short.
+    alternatives : tuple of Alternative
+        The written reading, then others, the likeliest first; empty if none were compared.
     models : mapping of str to str
         Task to ``name@version``.
     timings_s : mapping of str to float
@@ -138,6 +188,7 @@ class Transcription:
     chords: tuple[ChordSegment, ...]
     placements: Placements = ()
     swing: bool = False
+    alternatives: tuple[Alternative, ...] = ()
     models: Mapping[str, str] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)
     preset: str = "auto"

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from inference_service.music.alternatives import combine
 from inference_service.music.events import Transcription
 from inference_service.music.metre import align, parse_time_signature
 from inference_service.pipeline.options import RhythmSource
@@ -31,15 +32,16 @@ def read_performance(
     if source is RhythmSource.NOTES or (
         source is RhythmSource.AUTO and not (follows_beats(performance) and _has_bars(performance))
     ):
-        heard_key = key.estimate(notes, performance.chords)
-        found = rhythm.estimate(notes, heard_key)
+        keys = key.estimate(notes, performance.chords)
+        found = rhythm.estimate(notes, keys[0].key)
         if found is not None:
             performance = replace(
                 performance,
                 beats=found.beats,
                 tempo_bpm=found.tempo_bpm,
                 time_signature=found.time_signature,
-                key=heard_key,
+                key=keys[0].key,
+                alternatives=combine(found.readings, keys),
             )
     return rhythm.place(performance)
 

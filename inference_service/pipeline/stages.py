@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from inference_service.music.events import ChordSegment, Key, NoteEvent, Part, Rhythm, Transcription
+from inference_service.music.events import (
+    ChordSegment,
+    Key,
+    KeyEstimate,
+    NoteEvent,
+    Part,
+    Rhythm,
+    Transcription,
+)
 from inference_service.pipeline.options import Preset
 from inference_service.progress import Report
 
@@ -124,8 +132,10 @@ class RhythmReader(Protocol):
 class KeyEstimator(Protocol):
     """Estimates the key."""
 
-    def estimate(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Key:
-        """Return the key of the piece; C major if there are neither notes nor chords."""
+    def estimate(
+        self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]
+    ) -> list[KeyEstimate]:
+        """Return one or more keys, the likeliest first; C major without notes and chords."""
         ...
 
 

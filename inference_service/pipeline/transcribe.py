@@ -11,6 +11,7 @@ from typing import Final
 from inference_service.audio.decode import AudioLimits, decode
 from inference_service.audio.tuning import estimate_tuning
 from inference_service.audio.waveform import Waveform
+from inference_service.music.alternatives import combine
 from inference_service.music.events import (
     NO_CHORD,
     ChordSegment,
@@ -95,7 +96,8 @@ def transcribe(
             chords = stages.chords.estimate(waveform, report)
             used.append(Task.CHORDS)
     with clock.stage(Stage.KEY):
-        key = stages.key.estimate(notes, chords)
+        keys = stages.key.estimate(notes, chords)
+        key = keys[0].key
         if preset is Preset.SONG:  # the singer's pitches follow from the band's key
             parts = [_settle(part, key, stages) if part.id == VOCALS else part for part in parts]
     with clock.stage(Stage.BEATS) as report:
@@ -115,6 +117,7 @@ def transcribe(
         parts=tuple(parts),
         beats=rhythm.beats,
         chords=tuple(chords),
+        alternatives=combine(rhythm.readings, keys),
         models={task: stages.models[task] for task in (*used, Task.RHYTHM, Task.KEY)},
         timings_s=clock.timings_s,
         preset=preset,

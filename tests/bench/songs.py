@@ -52,7 +52,7 @@ def run(data: Path, cache: Path, numbers: Sequence[int] = REPORTED_SONGS) -> Ite
         waveform = song.waveform()
         chords = chord_estimator.estimate(waveform, ignore)
         notes = tagger.tag(waveform, 0.0, ignore)
-        key = key_estimator.estimate(notes, chords)
+        key = key_estimator.estimate(notes, chords)[0].key
         measured = score_chords(song, chords)
         measured |= score_rhythm(song, beat_estimator.estimate(waveform, notes, chords, ignore))
         other = score_rhythm(song, peer.estimate(waveform, notes, chords, ignore))
@@ -86,7 +86,7 @@ def smoke() -> Iterator[Row]:
     segments = ChordinoEstimator().estimate(build_notes(notes), ignore)
     found = [segment.label for segment in segments if segment.label != "N"]
     yield Row("chordino, chords of a progression", float(found == [*progression, "C"]), 1.0)
-    key = KeyProfileEstimator().estimate(notes, segments)
+    key = KeyProfileEstimator().estimate(notes, segments)[0].key
     yield Row("key of a progression", float(key == Key("C", "major")), 1.0)
 
 

@@ -125,7 +125,7 @@ def _tidiness(
 
 def write_melody(notes: Sequence[NoteEvent], duration_s: float, stages: StageSet) -> bytes:
     """Return MusicXML of a lone voice's notes, as the service writes it."""
-    key = stages.key.estimate(notes, [])
+    key = stages.key.estimate(notes, [])[0].key
     rhythm = stages.rhythm.estimate(notes, key) or Rhythm((), 120.0, "4/4")
     heard = Transcription(
         duration_s=duration_s,

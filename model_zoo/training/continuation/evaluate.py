@@ -192,7 +192,7 @@ def _describe(score: Score, melody: Sequence[ScoreNote], tonic: int) -> Passage:
     beats = score.signature.beats
     onsets = Counter(note.start_beats % beats for note in melody or notes)
     return Passage(
-        KeyProfileEstimator().estimate(sorted(heard), ()), _share(classes), _share(onsets)
+        KeyProfileEstimator().estimate(sorted(heard), ())[0].key, _share(classes), _share(onsets)
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from inference_service.assembly import build_loader
 from inference_service.audio.waveform import Waveform
 from inference_service.engine.selfcheck import DURATION_S, build_signal, check_component
-from inference_service.music.events import Beat, ChordSegment, Key, Rhythm
+from inference_service.music.events import Beat, ChordSegment, Key, KeyEstimate, Rhythm
 from inference_service.pipeline.stages import Component, Task
 from inference_service.settings import ModelSettings
 from inference_service.tiny import NoRhythmReader, build_tiny_catalog
@@ -65,7 +65,9 @@ STEMS = {"vocals": SIGNAL, "accompaniment": SIGNAL}
         (Task.BEATS, Rhythm((Beat(1.0, 1),), 120.0, "waltz"), "time signature"),
         (Task.RHYTHM, Rhythm((), 120.0, "4/4"), "beats"),
         (Task.RHYTHM, Rhythm((Beat(0.5, 0),), 120.0, "4/4"), "before the bar"),
-        (Task.KEY, Key("H", "minor"), "tonic"),
+        (Task.KEY, [], "no key"),
+        (Task.KEY, [KeyEstimate(Key("H", "minor"), 1.0)], "tonic"),
+        (Task.KEY, [KeyEstimate(Key("D", "minor"), 1.5)], "probability"),
     ],
 )
 def test_implausible_answers_are_found(task: Task, answer: object, why: str) -> None:

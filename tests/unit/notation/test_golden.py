@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from inference_service.harmony.key import KeyProfileEstimator
+from inference_service.harmony.melodic_prior import load_prior
 from inference_service.music.events import Key, NoteEvent, Transcription
 from inference_service.music.placement import NotePlacement, Placements
 from inference_service.music.score import Score
@@ -218,6 +219,11 @@ def reader() -> NoteRhythmReader:
     )
 
 
+@cache
+def keys() -> KeyProfileEstimator:
+    return KeyProfileEstimator(load_prior(WEIGHTS / "melody.safetensors"))
+
+
 def place(piece: Piece, played: Transcription) -> Placements:
     """Return the placements of a performance's notes as written in the piece."""
     beat_s = 60.0 / piece.bpm
@@ -244,7 +250,7 @@ def write(name: str) -> Score:
     if piece.source is None:
         read = replace(played, placements=place(piece, played))
     else:
-        read = read_performance(played, piece.source, reader(), KeyProfileEstimator())
+        read = read_performance(played, piece.source, reader(), keys())
     return arrange(quantize(read, name.replace("_", " ").capitalize()), View.FULL)
 
 

@@ -13,6 +13,7 @@ from inference_service.music.events import (
     Beat,
     ChordSegment,
     Key,
+    KeyEstimate,
     NoteEvent,
     Part,
     Rhythm,
@@ -48,9 +49,11 @@ class FixedReader:
 class FixedKey:
     """Always returns G minor."""
 
-    def estimate(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Key:
+    def estimate(
+        self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]
+    ) -> list[KeyEstimate]:
         """Return G minor."""
-        return Key("G", "minor")
+        return [KeyEstimate(Key("G", "minor"), 1.0)]
 
 
 def read(

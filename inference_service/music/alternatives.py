@@ -1,0 +1,37 @@
+"""Other readings of a piece: which metre, bars, values and key were nearly chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from inference_service.music.events import Alternative, KeyEstimate, RhythmReading
+
+LEAST_PROBABILITY: Final = 0.02
+"""Readings that are less probable are not worth offering."""
+
+MOST: Final = 12
+
+
+def combine(
+    readings: Sequence[RhythmReading], keys: Sequence[KeyEstimate]
+) -> tuple[Alternative, ...]:
+    """Return the alternatives of a piece, given the readings of its rhythm and of its key.
+
+    Rhythm and key are taken to be independent. The first reading with the first key comes first,
+    since it is what the page shows; the others follow, the likeliest first.
+    """
+    pairs = [
+        Alternative(
+            time_signature=reading.time_signature,
+            beat_scale=reading.beat_scale,
+            first_beat=reading.first_beat,
+            key=key.key,
+            probability=reading.probability * key.probability,
+        )
+        for reading in readings
+        for key in keys
+    ]
+    others = sorted(pairs[1:], key=lambda pair: -pair.probability)
+    likely = [pair for pair in others if pair.probability >= LEAST_PROBABILITY]
+    return tuple(pairs[:1] + likely[: MOST - 1])

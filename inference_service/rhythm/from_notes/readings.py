@@ -1,0 +1,104 @@
+"""The probabilities of complete readings of a piece, in terms of the beats of the best one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference_service.music.events import Beat, RhythmReading
+from inference_service.rhythm.from_notes.bars import Bars
+
+LEAST_PROBABILITY: Final = 0.01
+"""Less probable readings are left out; the probabilities of the others do not sum to 1."""
+
+FIRST_BEAT_STEPS: Final = 4
+"""First beats are rounded to this fraction of a beat."""
+
+
+class CompleteReading(Protocol):
+    """N attacks in bars; positions and bar lines in 24ths of a quarter, the score logarithmic."""
+
+    @property
+    def positions(self) -> NDArray[np.int64]:
+        """Written positions, shape (N,), not descending."""
+
+    @property
+    def bars(self) -> Bars:
+        """Bar lines and metre."""
+
+    @property
+    def score(self) -> float:
+        """Up to a constant."""
+
+
+def compare(
+    readings: Sequence[CompleteReading],
+    sharpness: float,
+    onset_s: NDArray[np.float64],
+    beats: Sequence[Beat],
+) -> tuple[RhythmReading, ...]:
+    """Return the likely readings, the first of ``readings`` first, then the likeliest.
+
+    Parameters
+    ----------
+    readings : sequence of CompleteReading
+        At least one, all of the same attacks.
+    sharpness : float
+        Factor of the scores that makes their softmax a probability.
+    onset_s : np.ndarray, shape (N,)
+        Times of the attacks.
+    beats : sequence of Beat
+        Those of the first reading.
+    """
+    scores = sharpness * np.array([reading.score for reading in readings])
+    weights = np.exp(scores - scores.max())
+    probabilities = weights / weights.sum()
+    beats_s = [beat.time_s for beat in beats]
+    order = sorted(range(1, len(readings)), key=lambda index: -probabilities[index])
+    likely = [index for index in order if probabilities[index] >= LEAST_PROBABILITY]
+    first = readings[0]
+    return tuple(
+        RhythmReading(
+            time_signature=f"{reading.bars.metre[0]}/{reading.bars.metre[1]}",
+            beat_scale=_compare_values(reading.positions, first.positions),
+            first_beat=_number_beat(_time_first_bar(reading, onset_s), beats_s),
+            probability=float(probabilities[index]),
+        )
+        for index, reading in ((index, readings[index]) for index in (0, *likely))
+    )
+
+
+def _compare_values(positions: NDArray[np.int64], chosen: NDArray[np.int64]) -> float:
+    """Return the factor of written values, from the median steps of both."""
+    steps, chosen_steps = np.diff(positions), np.diff(chosen)
+    moved = (steps > 0) & (chosen_steps > 0)
+    if not moved.any():
+        return 1.0
+    ratio = float(np.median(steps[moved] / chosen_steps[moved]))
+    return float(Fraction(ratio).limit_denominator(4))
+
+
+def _time_first_bar(reading: CompleteReading, onset_s: NDArray[np.float64]) -> float:
+    """Return the time of the first bar line that is not before the music, in seconds."""
+    places, first = np.unique(reading.positions, return_index=True)
+    times_s = onset_s[first]
+    line = next((line for line in reading.bars.lines if line >= places[0]), int(places[0]))
+    if line <= places[-1] or len(places) < 2:
+        return float(np.interp(line, places, times_s))
+    pace_s = (times_s[-1] - times_s[0]) / (places[-1] - places[0])
+    return float(times_s[-1] + (line - places[-1]) * pace_s)
+
+
+def _number_beat(time_s: float, beats_s: Sequence[float]) -> float:
+    """Return the number of the beat at a time, counted from 1, extrapolated beyond the ends."""
+    numbers = np.arange(1.0, len(beats_s) + 1)
+    number = float(np.interp(time_s, beats_s, numbers))
+    if len(beats_s) > 1:
+        typical_s = float(np.median(np.diff(beats_s)))
+        number += min(time_s - beats_s[0], 0.0) / typical_s
+        number += max(time_s - beats_s[-1], 0.0) / typical_s
+    return round(number * FIRST_BEAT_STEPS) / FIRST_BEAT_STEPS
