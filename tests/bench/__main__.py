@@ -21,7 +21,16 @@ from typing import Protocol
 
 import torch
 
-from tests.bench import notation, piano, routing_table, songs, speed, sung_pages, voice
+from tests.bench import (
+    notation,
+    piano,
+    routing_table,
+    song_pages,
+    songs,
+    speed,
+    sung_pages,
+    voice,
+)
 from tests.bench.table import Row, format_table
 from tests.conftest import DATA, ROOT
 
@@ -47,6 +56,7 @@ SECTIONS: dict[str, Section] = {
     "sung-pages": sung_pages,
     "piano": piano,
     "songs": songs,
+    "song-pages": song_pages,
     "notation": notation,
     "routing": routing_table,
     "speed": speed,

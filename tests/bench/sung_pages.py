@@ -26,7 +26,7 @@ import hashlib
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache as keep
 from pathlib import Path
 from typing import Final
@@ -187,7 +187,22 @@ def write_page(transcription: Transcription, pitches: Pitches) -> WrittenPage:
 
 
 def write_by_musescore(notes: Sequence[NoteEvent], cache: Path) -> WrittenPage:
-    """Return the page that MuseScore 3 makes of notes.
+    """Return the page that MuseScore 3 makes of notes; see :func:`import_page`."""
+    transcription = Transcription(
+        duration_s=max((note.offset_s for note in notes), default=0.0),
+        tuning_cents=0.0,
+        tempo_bpm=120.0,
+        time_signature=str(COMMON_TIME),
+        key=Key("C", "major"),
+        parts=(Part("vocals", "Vocals", tuple(notes), VOICE),),
+        beats=(),
+        chords=(),
+    )
+    return WrittenPage(import_page(transcription, cache), tuple(notes))
+
+
+def import_page(transcription: Transcription, cache: Path) -> MelodyPage:
+    """Return MuseScore 3's page of the first part, given all notes without beats, metre and key.
 
     Raises
     ------
@@ -197,20 +212,19 @@ def write_by_musescore(notes: Sequence[NoteEvent], cache: Path) -> WrittenPage:
         If it fails, or takes more than ten minutes.
     """
     midi = encode_performance(
-        Transcription(
-            duration_s=max((note.offset_s for note in notes), default=0.0),
-            tuning_cents=0.0,
+        replace(
+            transcription,
             tempo_bpm=120.0,
             time_signature=str(COMMON_TIME),
             key=Key("C", "major"),
-            parts=(Part("vocals", "Vocals", tuple(notes), VOICE),),
             beats=(),
             chords=(),
+            placements=(),
         )
     )
     name = hashlib.sha256(midi).hexdigest()[:24]
     cached = cache / "sung_pages" / "musescore3" / f"{name}.musicxml.gz"
-    return WrittenPage(read_page(peers.import_by_musescore(midi, cached)), tuple(notes))
+    return read_page(peers.import_by_musescore(midi, cached))
 
 
 def _transcribe(audio: bytes, stages: StageSet) -> Transcription:

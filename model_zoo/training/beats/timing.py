@@ -22,8 +22,10 @@ MAX_ONSETS_PER_S: Final = 9.0
 BPM: Final = (40.0, 200.0)
 
 
-def perform(score: WrittenPiece, lines: list[Line], random: Generator) -> Piece:
-    """Perform lines whose times are in quarters.
+def perform(
+    score: WrittenPiece, lines: list[Line], random: Generator, bpm: float | None = None
+) -> Piece:
+    """Perform lines whose times are in quarters, at ``bpm`` or at a tempo drawn at random.
 
     Raises
     ------
@@ -32,7 +34,7 @@ def perform(score: WrittenPiece, lines: list[Line], random: Generator) -> Piece:
     """
     beats_q, positions, bar_beats, compound = beats_of(score)
     beat_q = float(np.median(np.diff(beats_q)))
-    bpm = draw_bpm(score, beat_q, compound == 1, random)
+    bpm = bpm or draw_bpm(score, beat_q, compound == 1, random)
     written = Piece(score.name, tuple(lines), beats_q, positions, bar_beats, compound)
     end_q = float(beats_q[-1]) + 16.0
     return _perform(written, beat_q, end_q, bpm / 60.0 * beat_q, random)
