@@ -13,10 +13,12 @@ from aiogram.exceptions import TelegramAPIError, TelegramForbiddenError
 from bot.client.types import Progress, Queued
 from bot.errors import BotError, BotErrorCode, ServiceErrorCode
 from bot.flood import FloodControl
+from bot.frames import forget_frames
 from bot.i18n import Translator
 from bot.jobs import Jobs, JobStoppedError
 from bot.keyboards import cancel_keyboard
 from bot.request import Request
+from bot.room import Place, Room
 from bot.status import StatusMessage
 from bot.views import progress_text, queued_text, stopped_text
 
@@ -33,12 +35,13 @@ class Attendant:
 
     jobs: Jobs
     flood: FloodControl
+    deliveries: Room
 
     async def serve(
         self,
         request: Request,
         first_words: str,
-        work: Callable[[StatusMessage], Coroutine[Any, Any, T]],
+        work: Callable[[StatusMessage, Place], Coroutine[Any, Any, T]],
         deliver: Callable[[T], Awaitable[None]],
     ) -> str:
         """Run a request under a status message; report success, failure and cancellation.
@@ -50,7 +53,8 @@ class Attendant:
             The status message's first text.
         work : callable
             Returns the coroutine that does the work, which the person may cancel. It may change
-            the status message, for example through :func:`report`.
+            the status message, for example through :func:`report`, and takes the place before it
+            holds files; the place is given back when they are delivered.
         deliver : callable
             Sends what the work returned.
 
@@ -69,25 +73,31 @@ class Attendant:
         started_s = time.monotonic()
         outcome = "done"
         try:
-            made = await self.jobs.run(request.id, request.person_id, work(status))
-            status.show(t("status.delivering"), cancellable=False)
-            await deliver(made)
+            async with self.deliveries.place() as place:
+                made = await self.jobs.run(request.id, request.person_id, work(status, place))
+                status.show(t("status.delivering"), cancellable=False)
+                await deliver(made)
         except JobStoppedError as stop:
             outcome = stop.reason.name.lower()
+            forget_frames(stop)
             await status.finish(stopped_text(stop.reason, t))
         except BotError as error:
             outcome = error.code
+            forget_frames(error)
             await status.finish(request.explain(error))
-        except TelegramForbiddenError:
+        except TelegramForbiddenError as error:
             outcome = "blocked"
+            forget_frames(error)
             logger.info("the person has blocked the bot")
         except TelegramAPIError as error:
             outcome = BotErrorCode.DELIVERY_FAILED
             logger.warning("not delivered", error=type(error).__name__)
+            forget_frames(error)
             await status.finish(request.explain(BotError(BotErrorCode.DELIVERY_FAILED)))
-        except Exception:
+        except Exception as error:
             outcome = ServiceErrorCode.INTERNAL
             logger.exception("job failed")
+            forget_frames(error)
             await status.finish(request.explain(BotError(ServiceErrorCode.INTERNAL)))
         else:
             await status.remove()

@@ -12,6 +12,7 @@ from bot.client.types import Artifact, ContinueOptions, Format, RenderOptions
 from bot.delivery import send_continuation
 from bot.errors import ServiceError, ServiceErrorCode
 from bot.request import Press
+from bot.room import Place
 from bot.settings import BotSettings
 from bot.status import StatusMessage
 
@@ -44,9 +45,9 @@ class Continuer:
             ),
         )
 
-        async def compose(status: StatusMessage) -> list[Artifact]:
+        async def compose(status: StatusMessage, place: Place) -> list[Artifact]:
             watch = report(status, press.t)
-            return await self._ask(button.result_id, options, press.id, watch)
+            return await self._ask(button.result_id, options, press.id, watch, place)
 
         async def send(files: list[Artifact]) -> None:
             await send_continuation(press, button, files, title)
@@ -62,7 +63,7 @@ class Continuer:
             await press.take_buttons_away()
 
     async def _ask(
-        self, result_id: str, options: ContinueOptions, request_id: str, watch: Watch
+        self, result_id: str, options: ContinueOptions, request_id: str, watch: Watch, place: Place
     ) -> list[Artifact]:
         """Request the continuation with sound, and without it if the service has no synthesiser.
 
@@ -70,16 +71,16 @@ class Continuer:
         """
         try:
             return await self._compose(
-                result_id, options.written_as((*WRITTEN, Format.PREVIEW)), request_id, watch
+                result_id, options.written_as((*WRITTEN, Format.PREVIEW)), request_id, watch, place
             )
         except ServiceError as error:
             if error.code != ServiceErrorCode.PREVIEW_UNAVAILABLE:
                 raise
-        return await self._compose(result_id, options.written_as(WRITTEN), request_id, watch)
+        return await self._compose(result_id, options.written_as(WRITTEN), request_id, watch, place)
 
     async def _compose(
-        self, result_id: str, options: ContinueOptions, request_id: str, watch: Watch
+        self, result_id: str, options: ContinueOptions, request_id: str, watch: Watch, place: Place
     ) -> list[Artifact]:
         events = self.client.continue_music(result_id, options, request_id=request_id)
-        _, files = await collect(events, watch)
+        _, files = await collect(events, watch, place)
         return files

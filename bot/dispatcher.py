@@ -22,6 +22,7 @@ from bot.languages import Languages, LanguageStore
 from bot.middlewares import InFlightCap, Language, RequestContext, Requests
 from bot.renderer import Renderer
 from bot.retries import Retries
+from bot.room import Room
 from bot.settings import BotSettings
 from bot.transcriber import Transcriber
 
@@ -66,15 +67,16 @@ def build_dispatcher(
     """
     catalogues = load_catalogues()
     jobs = Jobs()
-    attendant = Attendant(jobs, flood)
+    deliveries = Room(settings.max_deliveries)
+    attendant = Attendant(jobs, flood, deliveries)
     running = RunningUpdates()
     languages = Languages(catalogues, choices)
     dispatcher = Dispatcher(
         disable_fsm=True,
         settings=settings,
         client=client,
-        transcriber=Transcriber(settings, client, attendant),
-        renderer=Renderer(settings, client, jobs),
+        transcriber=Transcriber(settings, client, attendant, Room(settings.max_uploads)),
+        renderer=Renderer(settings, client, jobs, deliveries),
         continuer=Continuer(settings, client, attendant),
         jobs=jobs,
         languages=languages,

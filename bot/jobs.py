@@ -96,6 +96,7 @@ class Jobs:
         finally:
             task.cancel()
             del self._jobs[job_id]
+            del task, job  # a failed task holds an exception, which refers to this frame
 
     def cancel(self, job_id: str, user_id: int) -> CancelAnswer:
         """Stop a job if it belongs to this person."""

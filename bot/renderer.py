@@ -16,8 +16,10 @@ from bot.client.calls import ServiceClient, collect
 from bot.client.types import CHAT_FORMATS, Artifact, Format, RenderOptions, Result
 from bot.delivery import deliver, send_extra
 from bot.errors import BotError, BotErrorCode, ServiceError
+from bot.frames import forget_frames
 from bot.jobs import Jobs
 from bot.request import Press
+from bot.room import Place, Room
 from bot.settings import BotSettings
 from bot.views import chords_texts
 
@@ -40,6 +42,7 @@ class Renderer:
     settings: BotSettings
     client: ServiceClient
     jobs: Jobs
+    deliveries: Room
 
     async def show(self, press: Press, button: RenderButton) -> None:
         """Send pages and files of another view, transposition, kind of chords or of pitches.
@@ -74,8 +77,10 @@ class Renderer:
         )
         await press.acknowledge()
         try:
-            result, _ = await self._render(press, button.result_id, options)
+            async with self.deliveries.place() as place:
+                result, _ = await self._render(press, button.result_id, options, place)
         except ServiceError as error:
+            forget_frames(error)
             await press.report(error)
             return
         for text in chords_texts(result, press.title, press.t) or [press.t("chords.none")]:
@@ -104,23 +109,24 @@ class Renderer:
                 self.settings.paper,
                 button.pitches,
             )
-            async with ChatActionSender(bot=press.bot, action=action, **press.destination.place):
-                try:
-                    result, files = await self._render(press, button.result_id, options)
-                except ServiceError as error:
-                    await press.report(error)
-                    return
-                try:
-                    await send(result, files)
-                except TelegramForbiddenError:
-                    raise
-                except TelegramAPIError as error:
-                    logger.warning("not delivered", error=type(error).__name__)
-                    await press.report(BotError(BotErrorCode.DELIVERY_FAILED))
+            chat_action = ChatActionSender(bot=press.bot, action=action, **press.destination.place)
+            try:
+                async with chat_action, self.deliveries.place() as place:
+                    made = await self._render(press, button.result_id, options, place)
+                    await send(*made)
+            except ServiceError as error:
+                forget_frames(error)
+                await press.report(error)
+            except TelegramForbiddenError:
+                raise
+            except TelegramAPIError as error:
+                logger.warning("not delivered", error=type(error).__name__)
+                forget_frames(error)
+                await press.report(BotError(BotErrorCode.DELIVERY_FAILED))
 
     async def _render(
-        self, press: Press, result_id: str, options: RenderOptions
+        self, press: Press, result_id: str, options: RenderOptions, place: Place
     ) -> tuple[Result, list[Artifact]]:
         """Request a rendering; its progress is not shown."""
         events = self.client.render(result_id, options, request_id=press.id)
-        return await collect(events, lambda event: None)
+        return await collect(events, lambda event: None, place)

@@ -104,7 +104,10 @@ class Retries(BaseRequestMiddleware):
                     raise
                 failure = error.with_traceback(None)
             if not await patience.pause():
-                raise failure
+                try:
+                    raise failure
+                finally:
+                    del failure  # its traceback refers to this frame, which holds the files
             logger.warning(
                 "telegram failed", method=method.__api_method__, error=type(failure).__name__
             )

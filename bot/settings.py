@@ -82,6 +82,14 @@ class BotSettings(BaseSettings):
     per_user_jobs: int = Field(
         default=2, ge=1, description="Requests that one person may have at once."
     )
+    max_uploads: int = Field(
+        default=16,
+        ge=1,
+        description="Recordings that pass from Telegram to the service at once; others wait.",
+    )
+    max_deliveries: int = Field(
+        default=16, ge=1, description="Results held in memory at once, until they are delivered."
+    )
     chat_interval_s: float = Field(
         default=1.1, ge=0, description="Least time between two messages or edits in a private chat."
     )

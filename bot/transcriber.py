@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from bot.attendant import Attendant, report
@@ -11,6 +13,7 @@ from bot.delivery import deliver
 from bot.download import Download
 from bot.errors import SourceError
 from bot.request import Request
+from bot.room import Place, Room
 from bot.settings import BotSettings
 from bot.sources import AudioSource, check_limits
 from bot.status import StatusMessage
@@ -23,9 +26,14 @@ class Transcriber:
     settings: BotSettings
     client: ServiceClient
     attendant: Attendant
+    uploads: Room
 
     async def answer(self, request: Request, source: AudioSource, preset: Preset) -> None:
-        """Check limits, download, transcribe, and send the score, or why there is none."""
+        """Check limits, transcribe, and send the score, or why there is none.
+
+        The recording is read from Telegram only as fast as the service takes it, and only once the
+        service has admitted the request.
+        """
         t, max_bytes = request.t, self.settings.download_limit_bytes
         try:
             check_limits(source, max_bytes=max_bytes, max_duration_s=self.settings.max_duration_s)
@@ -35,15 +43,22 @@ class Transcriber:
             return
         title = source.title or t("title.recording")
 
-        async def hear(status: StatusMessage) -> tuple[Result, list[Artifact]]:
+        async def hear(status: StatusMessage, place: Place) -> tuple[Result, list[Artifact]]:
             download = Download(request.bot, source, max_bytes, self.settings.telegram_patience_s)
-            audio = b"".join([chunk async for chunk in download.chunks()])
-            status.show(t("status.sent"))
             options = RenderOptions(title=title, paper=self.settings.paper)
-            events = self.client.transcribe(
-                audio, preset=preset, options=options, request_id=request.id
-            )
-            return await collect(events, report(status, t))
+            async with self.uploads.place() as uploading:
+                await uploading.take()
+
+                async def read() -> AsyncGenerator[bytes]:
+                    async with aclosing(download.chunks()) as chunks:
+                        async for chunk in chunks:
+                            yield chunk
+                    uploading.give_back()
+
+                events = self.client.transcribe(
+                    read, preset=preset, options=options, request_id=request.id
+                )
+                return await collect(events, report(status, t), place)
 
         async def send(heard: tuple[Result, list[Artifact]]) -> None:
             await deliver(request, *heard, title)

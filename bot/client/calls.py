@@ -49,6 +49,7 @@ from bot.client.types import (
     ServiceStatus,
 )
 from bot.errors import BotErrorCode, ServiceError, ServiceErrorCode
+from bot.room import Place
 
 CHUNK_BYTES: Final = 64 * 1024
 KEEPALIVE_INTERVAL_S: Final = 1.5
@@ -131,7 +132,7 @@ class ServiceClient:
 
     def transcribe(
         self,
-        audio: bytes,
+        read: Callable[[], AsyncGenerator[bytes]],
         *,
         preset: Preset = Preset.AUTO,
         options: RenderOptions | None = None,
@@ -142,9 +143,19 @@ class ServiceClient:
         Closing the generator, or cancelling the task that runs it, cancels the call and stops the
         service's work.
 
+        Parameters
+        ----------
+        read : callable
+            Returns the recording in pieces of at most :data:`CHUNK_BYTES`. It is called once the
+            service has admitted the request, and each piece is sent before the next is read.
+        preset : Preset
+        options : RenderOptions or None
+        request_id : str
+
         Raises
         ------
         ServiceError
+            An exception of ``read`` is raised as it is.
         """
         first = transcription_pb2.TranscribeRequest(
             options=encode_transcribe_options(preset, options or RenderOptions())
@@ -152,11 +163,9 @@ class ServiceClient:
 
         def start(attempt: _Attempt) -> AsyncGenerator[Event]:
             call = self._transcription.Transcribe(
-                _requests(first, audio, attempt),
-                timeout=self._deadline_s,
-                metadata=_metadata(request_id, self._token),
+                timeout=self._deadline_s, metadata=_metadata(request_id, self._token)
             )
-            return _read(call, attempt)
+            return _converse(call, attempt, first, read)
 
         return _try_twice(start, repeatable=False)
 
@@ -281,7 +290,7 @@ class ServiceClient:
 
 
 async def collect(
-    events: AsyncGenerator[Event], watch: Callable[[Queued | Progress], None]
+    events: AsyncGenerator[Event], watch: Callable[[Queued | Progress], None], place: Place
 ) -> tuple[Result, list[Artifact]]:
     """Read a call to its end; return the result and its files in order of arrival.
 
@@ -292,6 +301,9 @@ async def collect(
         still runs.
     watch : callable
         Called with each change of position or progress.
+    place : Place
+        Taken once the first file has arrived. Until it is free, the service is not read from, and
+        so sends no more than fits its window.
 
     Raises
     ------
@@ -305,6 +317,7 @@ async def collect(
                 case Queued() | Progress():
                     watch(event)
                 case Artifact():
+                    await place.take()
                     artifacts.append(event)
                 case Result():
                     result = event
@@ -333,7 +346,10 @@ async def _try_twice(
             failure = decode_error(error, may_have_begun=attempt.may_have_begun)
             pause_s = _retry_pause_s(error, failure, attempt)
             if is_last or pause_s is None:
-                raise failure from None
+                try:
+                    raise failure from None
+                finally:
+                    del failure  # its traceback refers to this frame
         await asyncio.sleep(pause_s)
 
 
@@ -365,22 +381,51 @@ async def _read(call: Any, attempt: _Attempt) -> AsyncGenerator[Event]:
         call.cancel()
 
 
-async def _requests(
-    first: transcription_pb2.TranscribeRequest, audio: bytes, attempt: _Attempt
-) -> AsyncGenerator[transcription_pb2.TranscribeRequest]:
-    """Yield the messages of a transcription.
+async def _converse(
+    call: Any,
+    attempt: _Attempt,
+    first: transcription_pb2.TranscribeRequest,
+    read: Callable[[], AsyncGenerator[bytes]],
+) -> AsyncGenerator[Event]:
+    """Send a recording and yield the events that come back.
 
     Audio is sent only once the service has admitted the request: if the service refuses while a
     message is being sent, grpc.aio loses the refusal and reports INTERNAL without details.
     """
-    yield first
-    await attempt.admitted.wait()
-    attempt.sent = True
-    view = memoryview(audio)
-    for start in range(0, len(audio), CHUNK_BYTES):
-        yield transcription_pb2.TranscribeRequest(
-            audio_chunk=bytes(view[start : start + CHUNK_BYTES])
-        )
+
+    async def upload() -> None:
+        await call.write(first)
+        await attempt.admitted.wait()
+        async with aclosing(read()) as pieces:
+            async for piece in pieces:
+                attempt.sent = True
+                await call.write(transcription_pb2.TranscribeRequest(audio_chunk=piece))
+        await call.done_writing()
+
+    uploading = asyncio.create_task(upload())
+    uploading.add_done_callback(lambda done: call.cancel() if _failed(done) else None)
+    try:
+        async with aclosing(_read(call, attempt)) as events:
+            async for event in events:
+                yield event
+    except asyncio.CancelledError:
+        if _failed(uploading):  # the callback above has cancelled the call, nobody has this task
+            uploading.result()
+        raise
+    finally:
+        uploading.cancel()
+        await asyncio.wait([uploading])
+        _failed(uploading)  # marks its exception as retrieved
+        del uploading  # its exception refers to this frame
+
+
+def _failed(uploading: asyncio.Task[None]) -> bool:
+    """Whether reading the recording failed; a failure to write it shows in the call's status."""
+    if not uploading.done() or uploading.cancelled():
+        return False
+    failure = uploading.exception()
+    is_status = isinstance(failure, grpc.RpcError | asyncio.InvalidStateError)
+    return failure is not None and not is_status
 
 
 def _metadata(request_id: str, token: str) -> Metadata:

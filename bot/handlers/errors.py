@@ -10,6 +10,7 @@ from aiogram.exceptions import TelegramAPIError, TelegramForbiddenError
 from aiogram.types import ErrorEvent
 
 from bot.errors import BotError, ServiceErrorCode
+from bot.frames import forget_frames
 from bot.i18n import Translator
 from bot.views import error_text
 
@@ -20,8 +21,10 @@ async def on_error(event: ErrorEvent, request_id: str, t: Translator) -> None:
     """Log the exception, and send the request id to quote to the administrator."""
     if isinstance(event.exception, TelegramForbiddenError):
         logger.info("the person has blocked the bot")
+        forget_frames(event.exception)
         return
     logger.error("unhandled", exc_info=event.exception)
+    forget_frames(event.exception)
     text = error_text(BotError(ServiceErrorCode.INTERNAL), t, request_id)
     with suppress(TelegramAPIError):
         if event.update.callback_query is not None:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import structlog
 from aiogram import Bot, Dispatcher
+from aiogram.client.telegram import TelegramAPIServer
 
 from bot.client.calls import ServiceClient
 from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
 from bot.i18n import TextCatalogues, Translator, load_catalogues
 from bot.languages import LanguageStore
+from bot.retries import Retries
+from bot.session import BotSession
 from bot.settings import BotSettings
+from tests.bot.botapi import FakeTelegram
 from tests.bot.service import FakeService, serve
 from tests.bot.telegram import TOKEN, Person, RecordingSession
 
@@ -57,6 +63,41 @@ def build_settings(**changes: Any) -> BotSettings:
     """Settings that do not look at the environment and do not wait."""
     quick = {"chat_interval_s": 0.0, "group_interval_s": 0.0, "admin_ids": {ADMIN_ID}}
     return BotSettings(_env_file=None, **{**quick, **changes})
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[FakeTelegram]:
+    """The Bot API over HTTP."""
+    async with FakeTelegram().serve() as fake:
+        yield fake
+
+
+@asynccontextmanager
+async def polling(
+    telegram: FakeTelegram,
+    address: str,
+    *,
+    patience_s: float = 20.0,
+    timeout_s: float = 0.5,
+    **changes: Any,
+) -> AsyncIterator[None]:
+    """The bot in this process, polling the double through its own session."""
+    settings = build_settings(service_address=address, telegram_patience_s=patience_s, **changes)
+    own = BotSession(api=TelegramAPIServer.from_base(telegram.url))
+    own.timeout = timeout_s
+    flood = build_flood_control(settings)
+    bot = build_bot(TOKEN, own, flood, Retries(patience_s))
+    async with ServiceClient(address) as client:
+        with LanguageStore() as languages:
+            dispatcher = build_dispatcher(settings, client, languages, flood)
+            running = asyncio.create_task(
+                dispatcher.start_polling(bot, handle_signals=False, polling_timeout=1)
+            )
+            try:
+                yield
+            finally:
+                await dispatcher.stop_polling()
+                await running
 
 
 @pytest.fixture

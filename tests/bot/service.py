@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +169,7 @@ async def go_on(request: pb.ContinueRequest) -> Events:
 
 
 class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.ModelsServicer):
-    """Both services; ``transcribe``, ``render`` and ``go_on`` are a test's to replace.
+    """Both services; ``admit``, ``transcribe``, ``render`` and ``go_on`` are a test's to replace.
 
     ``transcriptions`` and ``renders`` are the requests that came, ``metadata`` that of the latest
     call, ``cancelled`` is set when a running call is cancelled by its client.
@@ -178,6 +178,7 @@ class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.
     def __init__(self) -> None:
         self.transcribe: Callable[[pb.TranscribeOptions, bytes], Events] = succeed
         self.render: Callable[[pb.RenderRequest], Events] = render_again
+        self.admit: Callable[[Any], Awaitable[None]] | None = None
         self.transcriptions: list[tuple[pb.TranscribeOptions, bytes]] = []
         self.go_on: Callable[[pb.ContinueRequest], Events] = go_on
         self.renders: list[pb.RenderRequest] = []
@@ -192,6 +193,8 @@ class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.
     async def Transcribe(self, request_iterator: Any, context: Any) -> Events:  # noqa: N802
         """Read everything, then do as the test says."""
         self._enter(context)
+        if self.admit is not None:
+            await self.admit(context)
         await context.send_initial_metadata(())
         options, audio = pb.TranscribeOptions(), bytearray()
         async for request in request_iterator:
@@ -285,12 +288,16 @@ class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.
         self.calls += 1
         self.metadata = dict(context.invocation_metadata())
 
+    async def end(self, refusal: RefusalError, context: Any) -> None:
+        """End a call as the service would."""
+        await context.abort_with_status(rpc_status.to_status(refusal.to_status()))
+
     async def _played(self, events: Events, context: Any) -> Events:
         try:
             async for event in events:
                 yield event
         except RefusalError as refusal:
-            await context.abort_with_status(rpc_status.to_status(refusal.to_status()))
+            await self.end(refusal, context)
         except (asyncio.CancelledError, GeneratorExit):  # the latter where it cut an event short
             self.cancelled.set()
             raise

@@ -198,7 +198,7 @@ async def test_a_file_larger_than_announced_is_not_swallowed(
     await harness.person().say(document=unknown)
 
     assert "too large" in harness.session.texts()[-1]
-    assert harness.service.calls == 0
+    assert harness.service.transcriptions == []
 
 
 @pytest.mark.parametrize(

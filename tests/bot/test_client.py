@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 import time
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from notabot.v1 import transcription_pb2 as pb
 
 from bot.client import calls
-from bot.client.calls import ServiceClient, collect
+from bot.client.calls import CHUNK_BYTES, ServiceClient, collect
 from bot.client.types import (
     Artifact,
     Format,
@@ -26,6 +27,7 @@ from bot.client.types import (
     View,
 )
 from bot.errors import ServiceError
+from bot.room import Place, Room
 from tests.bot.service import (
     Events,
     FakeService,
@@ -41,6 +43,27 @@ from tests.bot.service import (
 )
 
 AUDIO = bytes(range(256)) * 1000
+
+
+def send(audio: bytes) -> Callable[[], AsyncGenerator[bytes]]:
+    """A recording as the client reads it."""
+
+    async def read() -> AsyncGenerator[bytes]:
+        for start in range(0, len(audio), CHUNK_BYTES):
+            yield audio[start : start + CHUNK_BYTES]
+
+    return read
+
+
+def ignore(event: object) -> None:
+    """Watch nothing."""
+
+
+def anywhere() -> Place:
+    """A place that is free."""
+    return Room(1).place()
+
+
 OPTIONS = RenderOptions(View.PIANO, -3, (Format.PNG, Format.MIDI), "Lied")
 
 
@@ -48,7 +71,7 @@ async def test_a_transcription_from_end_to_end(service: tuple[FakeService, str])
     fake, address = service
     async with ServiceClient(address, token="secret") as client:
         events = client.transcribe(
-            AUDIO, preset=Preset.VOICE, options=OPTIONS, request_id="request-1"
+            send(AUDIO), preset=Preset.VOICE, options=OPTIONS, request_id="request-1"
         )
         got = [event async for event in events]
 
@@ -85,7 +108,7 @@ async def test_chunks_are_small() -> None:
             yield pb.TranscribeEvent(result=result())
 
     async with serve(Measuring()) as address, ServiceClient(address) as client:
-        await collect(client.transcribe(bytes(200_000), request_id="r"), lambda event: None)
+        await collect(client.transcribe(send(bytes(200_000)), request_id="r"), ignore, anywhere())
     assert sizes == [0, 65536, 65536, 65536, 200_000 - 3 * 65536]
 
 
@@ -99,7 +122,7 @@ async def test_a_refusal_carries_its_code_and_hint(service: tuple[FakeService, s
     fake.transcribe = refuse
     async with ServiceClient(address) as client:
         with pytest.raises(ServiceError) as caught:
-            await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+            await collect(client.transcribe(send(AUDIO), request_id="r"), ignore, anywhere())
     assert caught.value.code == "QUEUE_FULL"
     assert caught.value.retry_after_s == 90.0
     assert fake.calls == 1
@@ -118,7 +141,9 @@ async def test_what_the_service_refused_as_unavailable_is_tried_once_more(
 
     fake.transcribe = refuse_first
     async with ServiceClient(address) as client:
-        _, artifacts = await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+        _, artifacts = await collect(
+            client.transcribe(send(AUDIO), request_id="r"), ignore, anywhere()
+        )
     assert fake.calls == 2
     assert len(artifacts) == 6
 
@@ -133,7 +158,7 @@ async def test_not_a_third_time(service: tuple[FakeService, str]) -> None:
     fake.transcribe = refuse
     async with ServiceClient(address) as client:
         with pytest.raises(ServiceError, match="NOT_READY"):
-            await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+            await collect(client.transcribe(send(AUDIO), request_id="r"), ignore, anywhere())
     assert fake.calls == 2
 
 
@@ -147,7 +172,7 @@ async def test_a_long_hint_is_left_to_the_person(service: tuple[FakeService, str
     fake.transcribe = refuse
     async with ServiceClient(address) as client:
         with pytest.raises(ServiceError, match="SHUTTING_DOWN"):
-            await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+            await collect(client.transcribe(send(AUDIO), request_id="r"), ignore, anywhere())
     assert fake.calls == 1
 
 
@@ -161,7 +186,7 @@ async def test_what_has_begun_is_never_tried_again(service: tuple[FakeService, s
     fake.transcribe = fail_later
     async with ServiceClient(address) as client:
         with pytest.raises(ServiceError, match="SHUTTING_DOWN"):
-            await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+            await collect(client.transcribe(send(AUDIO), request_id="r"), ignore, anywhere())
     assert fake.calls == 1
 
 
@@ -169,7 +194,7 @@ async def test_an_unreachable_service_is_tried_twice(free_port: int) -> None:
     async with ServiceClient(f"127.0.0.1:{free_port}") as client:
         started_s = time.monotonic()
         with pytest.raises(ServiceError, match="SERVICE_UNREACHABLE"):
-            await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+            await collect(client.transcribe(send(AUDIO), request_id="r"), ignore, anywhere())
         assert 1.0 < time.monotonic() - started_s < 5.0
 
 
@@ -179,7 +204,7 @@ async def test_a_service_that_comes_back_meanwhile_is_found(
     fake = FakeService()
     async with ServiceClient(f"127.0.0.1:{free_port}") as client:
         job = asyncio.create_task(
-            collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+            collect(client.transcribe(send(AUDIO), request_id="r"), ignore, anywhere())
         )
         await asyncio.wait_for(first_try_failed.wait(), 10)
         async with serve(fake, f"127.0.0.1:{free_port}"):
@@ -192,7 +217,11 @@ async def test_a_killed_service_is_noticed_within_5_s_and_its_successor_found() 
     async with service_process() as (process, address), ServiceClient(address) as client:
         started = asyncio.Event()
         job = asyncio.create_task(
-            collect(client.transcribe(AUDIO, request_id="r"), lambda event: started.set())
+            collect(
+                client.transcribe(send(AUDIO), request_id="r"),
+                lambda event: started.set(),
+                anywhere(),
+            )
         )
         await asyncio.wait_for(started.wait(), 10)
         process.kill()
@@ -203,7 +232,9 @@ async def test_a_killed_service_is_noticed_within_5_s_and_its_successor_found() 
         await process.wait()
 
         async with serve(FakeService(), address):
-            found, _ = await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+            found, _ = await collect(
+                client.transcribe(send(AUDIO), request_id="r"), ignore, anywhere()
+            )
     assert found.tempo_bpm == pytest.approx(120.2)
 
 
@@ -212,7 +243,11 @@ async def test_a_service_that_vanishes_without_a_word_is_noticed_within_5_s() ->
     async with service_process() as (process, address), ServiceClient(address) as client:
         started = asyncio.Event()
         job = asyncio.create_task(
-            collect(client.transcribe(AUDIO, request_id="r"), lambda event: started.set())
+            collect(
+                client.transcribe(send(AUDIO), request_id="r"),
+                lambda event: started.set(),
+                anywhere(),
+            )
         )
         await asyncio.wait_for(started.wait(), 10)
         process.send_signal(signal.SIGSTOP)
@@ -231,14 +266,14 @@ async def test_silence_of_a_living_service_is_waited_out(service: tuple[FakeServ
 
     fake.transcribe = think
     async with ServiceClient(address) as client:
-        await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+        await collect(client.transcribe(send(AUDIO), request_id="r"), ignore, anywhere())
 
 
 async def test_closing_cancels_the_call(service: tuple[FakeService, str]) -> None:
     fake, address = service
     fake.transcribe = start_and_stay
     async with ServiceClient(address) as client:
-        async with aclosing(client.transcribe(AUDIO, request_id="r")) as events:
+        async with aclosing(client.transcribe(send(AUDIO), request_id="r")) as events:
             await anext(events)
         await asyncio.wait_for(fake.cancelled.wait(), 5)
 
@@ -253,14 +288,14 @@ async def test_a_stream_without_a_result_is_a_loss(service: tuple[FakeService, s
     fake.transcribe = forget
     async with ServiceClient(address) as client:
         with pytest.raises(ServiceError, match="SERVICE_LOST"):
-            await collect(client.transcribe(AUDIO, request_id="r"), lambda event: None)
+            await collect(client.transcribe(send(AUDIO), request_id="r"), ignore, anywhere())
 
 
 async def test_rendering_may_be_repeated(free_port: int, first_try_failed: asyncio.Event) -> None:
     fake = FakeService()
     async with ServiceClient(f"127.0.0.1:{free_port}") as client:
         job = asyncio.create_task(
-            collect(client.render("id", OPTIONS, request_id="r"), lambda event: None)
+            collect(client.render("id", OPTIONS, request_id="r"), ignore, anywhere())
         )
         await asyncio.wait_for(first_try_failed.wait(), 10)
         async with serve(fake, f"127.0.0.1:{free_port}"):

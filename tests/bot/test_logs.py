@@ -58,5 +58,5 @@ async def test_lines_carry_the_request_id_and_no_words(log: io.StringIO, harness
     lines = [json.loads(line) for line in log.getvalue().splitlines()]
     jobs = [line for line in lines if line.get("event") == "job"]
     assert [job["outcome"] for job in jobs] == ["done", "INTERNAL"]
-    assert jobs[0]["request_id"] == harness.service.metadata["x-request-id"]
+    assert jobs[-1]["request_id"] == harness.service.metadata["x-request-id"]
     assert len({line["request_id"] for line in lines if "request_id" in line}) == 3

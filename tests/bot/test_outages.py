@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
-from aiogram.client.telegram import TelegramAPIServer
 
 from bot import retries, session
-from bot.client.calls import ServiceClient
-from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
-from bot.languages import LanguageStore
-from bot.retries import Retries
-from bot.session import BotSession
 from tests.bot.botapi import FakeTelegram, Fault
-from tests.bot.conftest import build_settings
+from tests.bot.conftest import polling
 from tests.bot.service import FakeService
-from tests.bot.telegram import AUDIO, TOKEN
+from tests.bot.telegram import AUDIO
 
 CHAT = 7
 METHODS = ["sendMessage", "editMessageText", "sendMediaGroup", "deleteMessage", "getFile", "file"]
@@ -30,36 +22,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "FIRST_PAUSE_S", 0.02)
     monkeypatch.setattr(retries, "LONGEST_PAUSE_S", 0.1)
     monkeypatch.setattr(session, "SILENCE_S", 0.3)
-
-
-@pytest.fixture
-async def telegram() -> AsyncIterator[FakeTelegram]:
-    """The Bot API over HTTP."""
-    async with FakeTelegram().serve() as fake:
-        yield fake
-
-
-@asynccontextmanager
-async def polling(
-    telegram: FakeTelegram, address: str, *, patience_s: float = 20.0
-) -> AsyncIterator[None]:
-    """The bot in this process, polling the double through its own session."""
-    settings = build_settings(service_address=address, telegram_patience_s=patience_s)
-    own = BotSession(api=TelegramAPIServer.from_base(telegram.url))
-    own.timeout = 0.5
-    flood = build_flood_control(settings)
-    bot = build_bot(TOKEN, own, flood, Retries(patience_s))
-    async with ServiceClient(address) as client:
-        with LanguageStore() as languages:
-            dispatcher = build_dispatcher(settings, client, languages, flood)
-            running = asyncio.create_task(
-                dispatcher.start_polling(bot, handle_signals=False, polling_timeout=1)
-            )
-            try:
-                yield
-            finally:
-                await dispatcher.stop_polling()
-                await running
 
 
 def _is_done(telegram: FakeTelegram) -> bool:
