@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from inference_service.engine.cache import ResultCache
 from inference_service.engine.catalog import Catalog, ModelEntry, decode_catalog
 from inference_service.engine.choice import Fetch, choose, require_fetched
+from inference_service.engine.memory import Claim
 from inference_service.engine.registry import Loader, ModelRegistry
 from inference_service.engine.service import Engine, UseCases
 from inference_service.errors import ModelFetchFailed, ModelRejected
@@ -33,7 +34,7 @@ from inference_service.pipeline.options import (
     RhythmSource,
 )
 from inference_service.pipeline.stages import Component, Router, StageSet, Task
-from inference_service.progress import Progress, Report
+from inference_service.progress import Progress, Report, Stage
 from inference_service.server.app import Service
 from inference_service.server.metrics import Metrics
 from inference_service.settings import AudioSettings, ModelSettings, PreviewSettings, Settings
@@ -179,10 +180,22 @@ class Pipeline:
         """Import the pipeline."""
         import_module("inference_service.pipeline.transcribe")
         import_module("inference_service.pipeline.render")
+        from inference_service.audio.decode import prepare
+
+        prepare()
+
+    def decode(self, data: bytes, progress: Progress, claim: Claim | None = None) -> Waveform:
+        """Decode a recording."""
+        from inference_service.audio.decode import decode, reserve_nothing
+
+        progress(Stage.DECODE, 0.0)
+        reserve = reserve_nothing if claim is None else claim.grow
+        limits = build_limits(self._audio)
+        return decode(data, limits, partial(progress, Stage.DECODE), reserve)
 
     def transcribe(
         self,
-        data: bytes,
+        waveform: Waveform,
         preset: Preset,
         stages: StageSet,
         progress: Progress,
@@ -195,7 +208,7 @@ class Pipeline:
         def on_stems(stems: Mapping[str, Waveform], report: Report) -> None:
             kept.update(keep(stems, report))
 
-        return transcribe(data, preset, stages, build_limits(self._audio), progress, on_stems)
+        return transcribe(waveform, preset, stages, progress, on_stems)
 
     def read_performance(
         self, performance: Transcription, source: RhythmSource, stages: StageSet

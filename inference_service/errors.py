@@ -12,6 +12,7 @@ A class without a kind, such as :class:`AudioError`, is a group to catch, never 
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from enum import Enum, auto
 from typing import ClassVar, Final
@@ -86,7 +87,9 @@ class AudioEmpty(AudioError):
 
 
 class AudioUnreadable(AudioError):
-    """The file is in no audio format that FFmpeg knows, or is damaged beyond decoding."""
+    """The file is in no audio format that FFmpeg knows, is damaged beyond decoding, or takes more
+    time or memory to decode than any recording of its size.
+    """
 
     kind = ErrorKind.INVALID_INPUT
 
@@ -148,7 +151,9 @@ class ResultExpired(NotabotError):
 
 
 class QueueFull(NotabotError):
-    """The service holds as many requests as it may; try again after ``retry_after_s``."""
+    """The service holds as many requests as it may; try again after ``retry_after_s``. Also if the
+    machine can start no further process.
+    """
 
     kind = ErrorKind.OVERLOADED
 
@@ -245,6 +250,18 @@ def _with_codes(group: type[NotabotError]) -> Iterator[type[NotabotError]]:
         if "code" in vars(error):
             yield error
         yield from _with_codes(error)
+
+
+def drop_frames(error: BaseException | None) -> None:
+    """Drop the local variables of the frames that an exception and its causes passed through.
+
+    A frame refers to its exception, for example through a future, and the exception to its frames.
+    Whatever they hold would be kept until the next full garbage collection. Frames that still run
+    keep their variables.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 ERRORS: Final[Mapping[str, type[NotabotError]]] = {

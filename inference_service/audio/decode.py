@@ -1,51 +1,43 @@
-"""Decoding of audio and video files to a :class:`Waveform` by FFmpeg (PyAV).
+"""Decoding of audio and video files to a :class:`Waveform`.
+
+The file is decoded in a process of its own (:mod:`inference_service.audio.decode_worker`), whose
+CPU time, memory and duration are limited in proportion to the file.
 
 Conventions
 -----------
-The audio track is resampled to 44.1 kHz float32. Mono stays mono, stereo stays stereo, and more
-channels are mixed down to stereo with FFmpeg's matrix. The mean of each channel is removed. Samples
-that are not finite become 0; float files of a different scale are normalised to [-1, 1].
-
-Untrusted files
----------------
-Headers are not trusted. Limits are checked while packets are decoded, so that neither a header that
-claims ten hours nor an hour of silence in a few kilobytes costs more time and memory than the
-limits allow. A truncated file yields what could be decoded; damaged packets are skipped, up to a
-maximum number. Only the demuxers and decoders listed here are available, and FFmpeg may not open
-other files or addresses (playlists, external references). Images and video frames are never
-decoded.
+See :mod:`inference_service.audio.track` for the formats, sample rate and channels. The mean of each
+channel is removed. Samples that are not finite become 0; float files of a different scale are
+normalised to [-1, 1].
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, NoReturn
+import json
+import struct
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
 
-import av
 import numpy as np
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
-from av.container import InputContainer
 
-from inference_service.audio.ffmpeg import limit_allocations
+from inference_service.audio.decode_worker import END, ERROR, MONO, PROGRESS, STEREO
+from inference_service.audio.decoder_process import SPARE
+from inference_service.audio.track import SAMPLE_RATE_HZ, AudioLimits, check_duration
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.errors import (
+    ERRORS,
     AudioEmpty,
-    AudioNoTrack,
-    AudioSampleRate,
+    AudioError,
     AudioSilent,
     AudioTooLarge,
-    AudioTooLong,
     AudioTooShort,
-    AudioUnreadable,
+    Internal,
+    QueueFull,
 )
 from inference_service.progress import Report
 
-SAMPLE_RATE_HZ: Final = 44100
-"""Sample rate of decoded waveforms."""
+__all__ = ["SAMPLE_RATE_HZ", "AudioLimits", "Reserve", "decode", "prepare", "reserve_nothing"]
 
 SILENCE_PEAK: Final = 1e-4
 """-80 dBFS: a recording whose peak, after removal of the mean, is lower is silent."""
@@ -53,49 +45,26 @@ SILENCE_PEAK: Final = 1e-4
 MAX_PEAK: Final = 4.0
 """12 dB above full scale: a float file beyond this is taken to have a different scale."""
 
-MAX_CHANNELS: Final = 16
-"""Third-order ambisonics; a header that claims more channels is taken to be damaged."""
+_CHANNELS: Final = {MONO: 1, STEREO: 2}
 
-MAX_STREAMS: Final = 16
-MAX_ALLOCATION_BYTES: Final = 32 * 2**20
-"""Far more than any packet, index of 15 minutes of audio, or cover image needs."""
-
-MAX_CORRUPT_PACKETS: Final = 1000
-PACKETS_PER_REPORT: Final = 32
-FFMPEG_TIMEOUT_S: Final = 10.0
-"""For opening and for each read; both are from memory, so only a hanging demuxer exceeds it."""
-
-DEMUXERS: Final = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,eac3,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,"
-    "mpeg,mpegts,ogg,tta,w64,wav,wv"
-)
-DECODERS: Final = (
-    "aac,aac_latm,ac3,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,adpcm_swf,adpcm_yamaha,alac,amrnb,amrwb,"
-    "ape,eac3,flac,gsm,gsm_ms,mp1float,mp2float,mp3float,mp1,mp2,mp3,nellymoser,opus,pcm_alaw,"
-    "pcm_bluray,pcm_dvd,pcm_f32be,pcm_f32le,pcm_f64be,pcm_f64le,pcm_mulaw,pcm_s16be,pcm_s16le,"
-    "pcm_s16be_planar,pcm_s16le_planar,pcm_s24be,pcm_s24le,pcm_s32be,pcm_s32le,pcm_s64be,pcm_s64le,"
-    "pcm_s8,pcm_u8,speex,tta,vorbis,wavpack,wmalossless,wmapro,wmav1,wmav2,wmavoice"
-)
-
-# For these formats, FFmpeg guesses the duration from the bit rate or from unreliable timestamps.
-_GUESSED_DURATION: Final = frozenset({"aac", "ac3", "amr", "eac3", "mp3", "mpeg", "mpegts"})
+Reserve = Callable[[int, Callable[[], None]], None]
+"""Called with the size in bytes of samples before they are kept, and a function to call while
+waiting until there is room for them."""
 
 
-@dataclass(frozen=True, slots=True)
-class AudioLimits:
-    """Limits on accepted files, inclusive.
-
-    ``max_bytes`` is enough for 15 minutes of 16-bit stereo at 48 kHz.
-    """
-
-    max_bytes: int = 192 * 2**20
-    max_duration_s: float = 900.0
-    min_duration_s: float = 0.1
-    min_rate_hz: int = 8000
-    max_rate_hz: int = 192_000
+def prepare() -> None:
+    """Start the process that will decode the next file, so that the file need not wait for it."""
+    with suppress(QueueFull):  # the next file starts it, or reports why it cannot
+        SPARE.fill()
 
 
-def decode(data: bytes, limits: AudioLimits, report: Report) -> Waveform:
+def reserve_nothing(size_bytes: int, wait: Callable[[], None]) -> None:
+    """A ``Reserve`` without a limit."""
+
+
+def decode(
+    data: bytes, limits: AudioLimits, report: Report, reserve: Reserve = reserve_nothing
+) -> Waveform:
     """Decode the audio track of a file.
 
     Parameters
@@ -105,6 +74,8 @@ def decode(data: bytes, limits: AudioLimits, report: Report) -> Waveform:
     limits : AudioLimits
     report : Report
         Called while decoding with the fraction of the bytes read.
+    reserve : Reserve
+        Called with the size of samples that were received, before more are read.
 
     Returns
     -------
@@ -116,6 +87,10 @@ def decode(data: bytes, limits: AudioLimits, report: Report) -> Waveform:
     AudioEmpty, AudioTooLarge, AudioUnreadable, AudioNoTrack, AudioSampleRate, AudioTooLong, \
 AudioTooShort, AudioSilent
         As their names say.
+    DeadlineExceeded
+        If the machine is too busy to decode the file in time.
+    QueueFull
+        If the machine can start no process.
     Cancelled
         From ``report``.
     """
@@ -127,16 +102,7 @@ AudioTooShort, AudioSilent
             limit_bytes=limits.max_bytes,
             size_bytes=len(data),
         )
-    source = io.BytesIO(data)
-    try:
-        with _open(source) as container:
-            stream = _select_stream(container, limits)
-            blocks = list(_read_blocks(container, stream, source, len(data), limits, report))
-    except (av.FFmpegError, ValueError) as error:
-        raise AudioUnreadable("the file is in no readable audio format") from error
-    if not blocks:
-        raise AudioEmpty("the file holds no decodable sound")
-    samples = np.concatenate(blocks, axis=1)
+    samples = _join(_receive(data, limits, report, reserve))
     duration_s = samples.shape[1] / SAMPLE_RATE_HZ
     if duration_s < limits.min_duration_s:
         raise AudioTooShort(
@@ -145,144 +111,69 @@ AudioTooShort, AudioSilent
             duration_s=round(duration_s, 3),
         )
     _condition(samples)
-    if np.abs(samples, out=np.empty_like(samples)).max() < SILENCE_PEAK:
+    if max(samples.max(), -samples.min()) < SILENCE_PEAK:
         raise AudioSilent("the recording is silent")
     report(1.0)
     return Waveform(samples, SAMPLE_RATE_HZ)
 
 
-def _open(source: io.BytesIO) -> InputContainer:
-    limit_allocations(MAX_ALLOCATION_BYTES)
-    return av.open(
-        source,
-        "r",
-        container_options={
-            "format_whitelist": DEMUXERS,
-            "codec_whitelist": DECODERS,
-            "max_streams": str(MAX_STREAMS),
-        },
-        metadata_errors="replace",
-        timeout=(FFMPEG_TIMEOUT_S, FFMPEG_TIMEOUT_S),
-        io_open=_refuse_to_open,
-    )
-
-
-def _refuse_to_open(url: str, flags: int, options: Mapping[str, str]) -> NoReturn:
-    raise PermissionError("a file may not refer to another")
-
-
-def _select_stream(container: InputContainer, limits: AudioLimits) -> AudioStream:
-    """Return the best audio track, set to be decoded on one thread."""
-    if not container.streams.audio:
-        raise AudioNoTrack("the file holds no sound track")
-    stream = container.streams.best("audio")
-    if not isinstance(stream, AudioStream) or stream.codec_context is None:
-        raise AudioUnreadable("the sound track's codec is unknown")
-    if stream.codec_context.name not in DECODERS.split(","):
-        raise AudioUnreadable(f"the codec {stream.codec_context.name} is not accepted")
-    _check_rate(stream.codec_context.sample_rate, limits)
-    if stream.codec_context.channels > MAX_CHANNELS:
-        raise AudioUnreadable(f"the sound track claims {stream.codec_context.channels} channels")
-    if _GUESSED_DURATION.isdisjoint(container.format.name.split(",")):
-        _check_duration(_declared_duration_s(container, stream), limits)
-    stream.codec_context.thread_count = 1
-    return stream
-
-
-def _declared_duration_s(container: InputContainer, stream: AudioStream) -> float:
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / av.time_base
-
-
-def _check_rate(rate_hz: int, limits: AudioLimits) -> None:
-    if not limits.min_rate_hz <= rate_hz <= limits.max_rate_hz:
-        raise AudioSampleRate(
-            f"the sample rate of {rate_hz} Hz is outside {limits.min_rate_hz} to "
-            f"{limits.max_rate_hz} Hz",
-            rate_hz=rate_hz,
-        )
-
-
-def _check_duration(duration_s: float, limits: AudioLimits) -> None:
-    if duration_s > limits.max_duration_s:
-        raise AudioTooLong(
-            f"the recording is over the limit of {limits.max_duration_s:g} s",
-            limit_s=limits.max_duration_s,
-        )
-
-
-def _read_blocks(
-    container: InputContainer,
-    stream: AudioStream,
-    source: io.BytesIO,
-    size_bytes: int,
-    limits: AudioLimits,
-    report: Report,
-) -> Iterator[Samples]:
-    """Yield float32 blocks of shape (C, N), with constant C, at ``SAMPLE_RATE_HZ``."""
-    converter = _Converter()
+def _receive(data: bytes, limits: AudioLimits, report: Report, reserve: Reserve) -> deque[Samples]:
+    """Return the decoded blocks, shape (C, N), with constant C."""
+    blocks: deque[Samples] = deque()
     total_samples = 0
-    for number, frames in enumerate(_decode_packets(container, stream)):
-        if number % PACKETS_PER_REPORT == 0:
-            report(min(source.tell() / size_bytes, 1.0))
-        for frame in frames:
-            _check_rate(frame.sample_rate, limits)
-            for block in converter.convert(frame):
-                total_samples += block.shape[1]
-                _check_duration(total_samples / SAMPLE_RATE_HZ, limits)
-                yield block
-    yield from converter.flush()
+    fraction = 0.0
+
+    def wait() -> None:
+        report(fraction)
+
+    with SPARE.take() as process:
+        prepare()
+        for kind, content in process.decode(data, limits, wait):
+            message = _decode_message(kind, content)
+            if message is None:
+                return blocks
+            if isinstance(message, AudioError):
+                raise message
+            if isinstance(message, float):
+                fraction = message
+                continue
+            total_samples += message.shape[1]
+            check_duration(total_samples / SAMPLE_RATE_HZ, limits)
+            reserve(message.nbytes, wait)
+            blocks.append(message)
+    raise Internal("the decoder ended without a word")
 
 
-def _decode_packets(container: InputContainer, stream: AudioStream) -> Iterator[list[AudioFrame]]:
-    """Yield each packet's frames, none for a damaged one; end where the container is truncated."""
-    packets = container.demux(stream)
-    corrupt_packets = 0
-    while corrupt_packets < MAX_CORRUPT_PACKETS:
-        try:
-            packet = next(packets, None)
-        except av.FFmpegError:
-            return
-        if packet is None:
-            return
-        try:
-            yield packet.decode()
-        except av.FFmpegError:
-            corrupt_packets += 1
-            yield []
+def _decode_message(kind: bytes, content: memoryview) -> AudioError | Samples | float | None:
+    """Return an error, samples of shape (C, N), the fraction that was read, or None at the end."""
+    try:
+        if kind == PROGRESS:
+            return float(struct.unpack("<d", content)[0])
+        if kind in _CHANNELS:
+            return np.frombuffer(content, np.float32).reshape(_CHANNELS[kind], -1)
+        if kind == ERROR:
+            given = json.loads(bytes(content))
+            error = ERRORS[given["code"]](given["cause"], **given["params"])
+            if isinstance(error, AudioError):
+                return error
+    except (LookupError, TypeError, ValueError, struct.error) as error:
+        raise Internal("the decoder sent what is no message") from error
+    if kind == END:
+        return None
+    raise Internal("the decoder sent an unknown message")
 
 
-class _Converter:
-    """Converts frames to float32 blocks of constant sample rate and channel count."""
-
-    def __init__(self) -> None:
-        self._layout = ""
-        self._source: tuple[str, str, int] | None = None
-        self._resampler: AudioResampler | None = None
-
-    def convert(self, frame: AudioFrame) -> Iterator[Samples]:
-        """Yield the converted samples; the format may change between frames."""
-        source = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if source != self._source:
-            yield from self.flush()
-            self._layout = self._layout or ("mono" if frame.layout.nb_channels == 1 else "stereo")
-            self._resampler = AudioResampler("fltp", self._layout, SAMPLE_RATE_HZ)
-            self._source = source
-        frame.pts = None  # ignore gaps and jumps in timestamps
-        yield from self._push(frame)
-
-    def flush(self) -> Iterator[Samples]:
-        """Yield the samples still buffered by the resampler."""
-        yield from self._push(None)
-        self._resampler = None
-
-    def _push(self, frame: AudioFrame | None) -> Iterator[Samples]:
-        if self._resampler is None:
-            return
-        for converted in self._resampler.resample(frame):
-            if converted is not None and converted.samples:
-                yield converted.to_ndarray().astype(np.float32, copy=False)
+def _join(blocks: deque[Samples]) -> Samples:
+    """Return the blocks as one array, shape (C, N); each is freed when it is copied."""
+    if not blocks:
+        raise AudioEmpty("the file holds no decodable sound")
+    samples = np.empty((len(blocks[0]), sum(block.shape[1] for block in blocks)), np.float32)
+    start = 0
+    while blocks:
+        block = blocks.popleft()
+        samples[:, start : start + block.shape[1]] = block
+        start += block.shape[1]
+    return samples
 
 
 def _condition(samples: Samples) -> None:

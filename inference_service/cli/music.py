@@ -70,4 +70,4 @@ def know_music(
         performance = decode_performance(data)
         return pipeline.read_performance(performance, RhythmSource.AUTO, stages)
     progress = metered(report, build_transcription_meter(preset))
-    return pipeline.transcribe(data, preset, stages, progress, {})
+    return pipeline.transcribe(pipeline.decode(data, progress), preset, stages, progress, {})

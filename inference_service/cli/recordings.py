@@ -82,8 +82,9 @@ def _transcribe_locally(
     progress = metered(report, build_transcription_meter(wanted.preset))
     pipeline = Pipeline(settings.audio, settings.preview)
     stages = build_stages(settings.models)
+    waveform = pipeline.decode(data, progress)
     kept: dict[str, bytes] = {}
-    transcription = pipeline.transcribe(data, wanted.preset, stages, progress, kept)
+    transcription = pipeline.transcribe(waveform, wanted.preset, stages, progress, kept)
     rendering = pipeline.render(transcription, wanted.render, progress, kept)
     return [(file.name, file.data) for file in rendering.artifacts]
 

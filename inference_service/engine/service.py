@@ -1,8 +1,10 @@
 """The engine: takes requests, yields updates and files, and replaces models meanwhile.
 
-Transcriptions run one at a time in the thread that owns the device. A second thread writes their
-files and renders cached results, so that a cached result can be rendered while a long transcription
-runs. Everything else here runs on the event loop.
+Transcriptions run one at a time in the thread that owns the device. Recordings are decoded in
+threads and processes of their own while they wait for it, so that one which is slow to decode
+delays no other. A further thread writes the files of transcriptions and renders cached results, so
+that a cached result can be rendered while a long transcription runs. Everything else here runs on
+the event loop.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
 from inference_service.engine.cache import CachedResult, ResultCache
+from inference_service.engine.memory import Claim, Memory
 from inference_service.engine.progress_meter import (
     StageUpdate,
     build_continuation_meter,
@@ -25,7 +29,7 @@ from inference_service.engine.progress_meter import (
 )
 from inference_service.engine.queue import Admission
 from inference_service.engine.registry import ModelRegistry
-from inference_service.engine.worker import Job, Update, Worker
+from inference_service.engine.worker import Job, Update, Work, Worker
 from inference_service.errors import Cancelled, ShuttingDown
 from inference_service.music.events import Transcription
 from inference_service.pipeline.options import (
@@ -39,12 +43,15 @@ from inference_service.pipeline.stages import StageSet
 from inference_service.progress import Progress
 
 if TYPE_CHECKING:  # the real import takes seconds, and the server answers before
+    from inference_service.audio.waveform import Waveform
     from inference_service.pipeline.render import Artifact, Rendering
     from inference_service.pipeline.shown import Shown
 
 _log = structlog.get_logger()
 
 _STOP_GRACE_S: Final = 5.0
+_SAMPLES_BYTES: Final = 2**30
+"""Decoded sound held at once: 50 minutes of stereo."""
 
 
 class UseCases(Protocol):
@@ -54,9 +61,13 @@ class UseCases(Protocol):
         """Import modules that the first request would otherwise wait for."""
         ...
 
+    def decode(self, data: bytes, progress: Progress, claim: Claim) -> Waveform:
+        """Decode a recording, claiming memory for its samples; called in several threads."""
+        ...
+
     def transcribe(
         self,
-        data: bytes,
+        waveform: Waveform,
         preset: Preset,
         stages: StageSet,
         progress: Progress,
@@ -144,7 +155,8 @@ class Engine:
         self._cache = cache
         self._use_cases = use_cases
         self._observe_stage = observe_stage
-        self._device = Worker("device", self.transcriptions.note_duration)
+        self._samples = Memory(_SAMPLES_BYTES)
+        self._device = Worker("device", self.transcriptions.note_duration, preparing=queue_size)
         self._engraver = Worker("engraver", self.renderings.note_duration)
 
     @property
@@ -194,10 +206,14 @@ class Engine:
         meter = build_transcription_meter(options.preset)
         kept: dict[str, bytes] = {}
 
-        def hear(progress: Progress) -> Transcription:
+        def hear(waveform: Waveform, progress: Progress) -> Transcription:
             stages = self.registry.stages
             _log.info("transcription_began", preset=options.preset, models=dict(stages.models))
-            return self._use_cases.transcribe(data, options.preset, stages, progress, kept)
+            heard = self._use_cases.transcribe(waveform, options.preset, stages, progress, kept)
+            return replace(heard, timings_s={**meter.timings_s, **heard.timings_s})
+
+        def decode(data: bytes, claim: Claim, progress: Progress) -> Work[Transcription]:
+            return partial(hear, self._use_cases.decode(data, progress, claim))
 
         def write(progress: Progress) -> Rendered:
             written = self._use_cases.render(transcription, options.render, progress, kept)
@@ -208,10 +224,13 @@ class Engine:
             )
 
         start_s = time.monotonic()
-        async with self._device.submit(Job(hear, meter, deadline_s)) as job:
-            async for update in job.updates():
-                yield update
-            transcription = await job.result()
+        with Claim(self._samples) as claim:
+            hearing = Job(None, meter, deadline_s, partial(decode, data, claim))
+            del data  # held by the job alone, until it is decoded
+            async with self._device.submit(hearing) as job:
+                async for update in job.updates():
+                    yield update
+                transcription = await job.result()
         async with self._engraver.submit(Job(write, meter, deadline_s)) as writing:
             async for update in writing.updates():
                 if isinstance(update, StageUpdate):

@@ -4,6 +4,14 @@ A :class:`Worker` owns one thread. A resource that must not be used by two jobs 
 device, is used by that thread alone. A :class:`Job` is created and followed on the event loop. Its
 work runs in the thread and calls ``progress``, which sends an update to the event loop, and raises
 ``Cancelled`` or ``DeadlineExceeded`` to stop the work.
+
+A job may have to be prepared, as a recording is decoded before the device can use it. Jobs are
+prepared in further threads, all at once, while they wait for their turn. A job that is still being
+prepared when its turn comes lets the others pass.
+
+Whatever a job leaves, its work, an exception, and the frames that the exception has passed through,
+is dropped when it ends. Otherwise a recording would be kept until the next full garbage collection,
+which may be hours away: an exception, its traceback and the frames refer to each other.
 """
 
 from __future__ import annotations
@@ -14,15 +22,18 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
 from inference_service.engine.progress_meter import ProgressMeter, StageUpdate
-from inference_service.errors import Cancelled, DeadlineExceeded, NotabotError
+from inference_service.errors import Cancelled, DeadlineExceeded, NotabotError, drop_frames
 from inference_service.progress import Progress, Stage
 
 T = TypeVar("T")
+R = TypeVar("R")
+Work: TypeAlias = Callable[[Progress], T]
 
 _UPDATE_INTERVAL_S: Final = 0.1
 
@@ -44,18 +55,25 @@ class Job(Generic[T]):
 
     Parameters
     ----------
-    work : callable
+    work : callable, optional
         Runs in the worker's thread.
     meter : ProgressMeter
         Turns the work's reports into updates.
     deadline_s : float
         On ``time.monotonic``'s clock.
+    prepare : callable, optional
+        Runs in another thread before the job's turn, and returns ``work``.
     """
 
     def __init__(
-        self, work: Callable[[Progress], T], meter: ProgressMeter, deadline_s: float
+        self,
+        work: Work[T] | None,
+        meter: ProgressMeter,
+        deadline_s: float,
+        prepare: Callable[[Progress], Work[T]] | None = None,
     ) -> None:
         self._work = work
+        self._prepare = prepare
         self._meter = meter
         self._deadline_s = deadline_s
         self._loop = asyncio.get_running_loop()
@@ -87,6 +105,11 @@ class Job(Generic[T]):
         return self._outcome.done()
 
     @property
+    def ready(self) -> bool:
+        """Whether the job is prepared, or needs no preparation."""
+        return self._work is not None
+
+    @property
     def stopped(self) -> bool:
         """Whether the job was cancelled before its end."""
         return self._stop_reason is not None
@@ -112,25 +135,51 @@ class Job(Generic[T]):
         return await asyncio.shield(self._outcome)
 
     def announce(self, ahead: int) -> None:
-        """Post the number of jobs ahead."""
-        if ahead != self._ahead:
+        """Post the number of jobs ahead, unless it has grown because a job was passed."""
+        if self._ahead is None or ahead < self._ahead:
             self._ahead = ahead
             self._post(Position, Position(ahead))
+
+    def prepare(self) -> None:
+        """Prepare the work, if that is needed; called in another thread."""
+        self._run(self._take_preparation, self._set_work)
 
     def execute(self) -> None:
         """Do the work; called in the worker's thread."""
         start_s = time.perf_counter()
+        self._run(
+            self._take_work, lambda result: self._loop.call_soon_threadsafe(self._settle, result)
+        )
+        self.worked_s = time.perf_counter() - start_s
+
+    def _run(self, take: Callable[[], Work[R] | None], use: Callable[[R], object]) -> None:
+        """Take a step, and pass its result on or end the job with the error that it raises."""
+        step = take()
+        if step is None:  # cancelled a moment ago
+            return
         try:
             self._check()
-            result = self._context.run(self._work, self._progress)
+            result = self._context.run(step, self._progress)
         except BaseException as error:
             self._meter.stop()
+            drop_frames(error)
             self._loop.call_soon_threadsafe(self._settle_error, error)
         else:
             self._meter.stop()
-            self._loop.call_soon_threadsafe(self._settle, result)
+            use(result)
         finally:
-            self.worked_s = time.perf_counter() - start_s
+            del step  # the error's traceback leads to this frame and those above
+
+    def _take_preparation(self) -> Callable[[Progress], Work[T]] | None:
+        prepare, self._prepare = self._prepare, None
+        return prepare
+
+    def _take_work(self) -> Work[T] | None:
+        work, self._work = self._work, None
+        return work
+
+    def _set_work(self, work: Work[T]) -> None:
+        self._work = work
 
     def _progress(self, stage: Stage, fraction: float) -> None:
         self._check()
@@ -143,12 +192,13 @@ class Job(Generic[T]):
 
     def _check(self) -> None:
         if self._stop_reason is not None:
-            raise self._stop_reason
+            raise copy(self._stop_reason)  # which the event loop raises too
         if time.monotonic() > self._deadline_s:
             raise DeadlineExceeded("the request ran out of its time")
 
     def _post(self, key: object, update: Update) -> None:
-        if not self.done:
+        # While a job waits, its position is what its follower wants to know.
+        if not self.done and not (self._ahead and isinstance(update, StageUpdate)):
             self._updates[key] = update
             self._changed.set()
 
@@ -158,6 +208,7 @@ class Job(Generic[T]):
             self._changed.set()
 
     def _settle_error(self, error: BaseException) -> None:
+        self._work = self._prepare = None
         if not self.done:
             self._outcome.set_exception(error)
             self._outcome.exception()  # retrieved, or asyncio would log it as never retrieved
@@ -165,7 +216,7 @@ class Job(Generic[T]):
 
 
 class Worker:
-    """Runs jobs one at a time, first come, first served.
+    """Runs jobs one at a time: of those that are ready, first come, first served.
 
     Parameters
     ----------
@@ -173,10 +224,15 @@ class Worker:
         Name of the thread.
     on_done : callable, optional
         Called with the duration of a job in seconds, unless it was cancelled.
+    preparing : int
+        Maximum number of jobs prepared at once.
     """
 
-    def __init__(self, name: str, on_done: Callable[[float], None] | None = None) -> None:
+    def __init__(
+        self, name: str, on_done: Callable[[float], None] | None = None, preparing: int = 1
+    ) -> None:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._preparers = ThreadPoolExecutor(preparing, thread_name_prefix=f"{name}-preparer")
         self._on_done = on_done
         self._waiting: deque[Job[Any]] = deque()
         self._running: Job[Any] | None = None
@@ -201,8 +257,13 @@ class Worker:
     def submit(self, job: Job[T]) -> Job[T]:
         """Queue a job; its position is posted now and whenever it changes."""
         self._waiting.append(job)
-        self._arrived.set()
         self._announce()
+        if job.ready:
+            self._arrived.set()
+        else:
+            loop = asyncio.get_running_loop()
+            preparing = loop.run_in_executor(self._preparers, job.prepare)
+            preparing.add_done_callback(lambda _: self._arrived.set())
         return job
 
     def cancel_all(self, reason: NotabotError) -> None:
@@ -214,26 +275,36 @@ class Worker:
         """Stop taking jobs and wait for the running one. Returns whether it ended in time."""
         if self._task is not None:
             self._task.cancel()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._executor, self._preparers):
+            executor.shutdown(wait=False, cancel_futures=True)
         if self._work is not None:
             await asyncio.wait([self._work], timeout=grace_s)
         return not self.busy
 
     async def _run(self) -> None:
         while True:
-            while not self._waiting:
-                self._arrived.clear()
-                await self._arrived.wait()
-            job = self._waiting.popleft()
-            if job.done:  # cancelled while it waited
-                continue
-            self._running = job
-            job.announce(0)
-            self._announce()
-            loop = asyncio.get_running_loop()
-            self._work = loop.run_in_executor(self._executor, job.execute)
-            self._work.add_done_callback(self._finish)
+            self._begin(await self._next())
+            assert self._work is not None
             await asyncio.wait([self._work])
+
+    def _begin(self, job: Job[Any]) -> None:
+        self._running = job
+        job.announce(0)
+        self._announce()
+        loop = asyncio.get_running_loop()
+        self._work = loop.run_in_executor(self._executor, job.execute)
+        self._work.add_done_callback(self._finish)
+
+    async def _next(self) -> Job[Any]:
+        """Wait for the first job that is ready, and take it from the queue."""
+        while True:
+            self._arrived.clear()
+            self._waiting = deque(job for job in self._waiting if not job.done)
+            for job in self._waiting:
+                if job.ready:
+                    self._waiting.remove(job)
+                    return job
+            await self._arrived.wait()
 
     def _finish(self, _: asyncio.Future[None]) -> None:
         job, self._running = self._running, None

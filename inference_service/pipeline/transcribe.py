@@ -1,4 +1,4 @@
-"""The use case: transcribe the bytes of an audio file."""
+"""The use case: transcribe a recording."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from inference_service.audio.decode import AudioLimits, decode
 from inference_service.audio.tuning import estimate_tuning
 from inference_service.audio.waveform import Waveform
 from inference_service.music.alternatives import combine
@@ -47,10 +46,9 @@ class _Clock:
 
 
 def transcribe(
-    data: bytes,
+    waveform: Waveform,
     preset: Preset,
     stages: StageSet,
-    limits: AudioLimits,
     progress: Progress,
     on_stems: OnStems = forget,
 ) -> Transcription:
@@ -58,14 +56,11 @@ def transcribe(
 
     Parameters
     ----------
-    data : bytes
-        An audio or video file in any format that FFmpeg reads.
+    waveform : Waveform
     preset : Preset
         ``AUTO`` is replaced by the router's choice.
     stages : StageSet
         The models to use.
-    limits : AudioLimits
-        Checked while decoding.
     progress : Progress
         Called in each stage; raises ``Cancelled`` to stop.
     on_stems : OnStems
@@ -73,14 +68,10 @@ def transcribe(
 
     Raises
     ------
-    AudioError
-        If the file cannot be used.
     Cancelled
         If ``progress`` raises it.
     """
     clock = _Clock(progress)
-    with clock.stage(Stage.DECODE) as report:
-        waveform = decode(data, limits, report)
     with clock.stage(Stage.TUNING):
         tuning_cents = estimate_tuning(waveform)
     if preset is Preset.AUTO:

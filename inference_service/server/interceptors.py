@@ -18,7 +18,7 @@ import grpc
 import structlog
 from pydantic import SecretStr
 
-from inference_service.errors import Cancelled, Internal, NotabotError, Unauthenticated
+from inference_service.errors import Cancelled, Internal, NotabotError, Unauthenticated, drop_frames
 from inference_service.server.convert.errors import DETAILS_KEY, STATUS_CODES, encode_error
 from inference_service.server.metrics import Metrics
 
@@ -95,11 +95,13 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         except NotabotError as error:
             outcome = error.code
             _log.info("call_failed", code=error.code, cause=error.cause)
+            drop_frames(error)
             await _discard(request)
             await _abort(context, error, request_id)
-        except Exception:
+        except Exception as error:
             outcome = Internal.code
             _log.exception("call_broke")
+            drop_frames(error)
             await _discard(request)
             broken = Internal("an error inside the service; its log has the request id")
             await _abort(context, broken, request_id)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from inference_service.assembly import build_limits, build_stages
+from inference_service.audio.decode import decode
 from inference_service.music.events import NoteEvent, Transcription
 from inference_service.music.metre import COMMON_TIME
 from inference_service.notation.views import View
@@ -28,7 +29,7 @@ from inference_service.pipeline.options import Format, Preset, RenderOptions
 from inference_service.pipeline.render import render
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.transcribe import VOCALS, transcribe
-from inference_service.progress import Stage
+from inference_service.progress import Stage, ignore
 from inference_service.settings import AudioSettings, ModelSettings
 from model_zoo.training.sources.groove import read_grooves
 from tests.bench import peers
@@ -103,7 +104,8 @@ def measure(songs: Iterable[RenderedSong], cache: Path) -> dict[str, list[Judged
 
 def transcribe_song(audio: bytes, stages: StageSet) -> Transcription:
     """Transcribe a recording as a song."""
-    return transcribe(audio, Preset.SONG, stages, build_limits(AudioSettings()), _unheard)
+    waveform = decode(audio, build_limits(AudioSettings()), ignore)
+    return transcribe(waveform, Preset.SONG, stages, _unheard)
 
 
 def write_melody(heard: Transcription) -> WrittenPage:

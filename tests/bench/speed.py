@@ -15,6 +15,7 @@ import numpy as np
 import soundfile
 
 from inference_service.assembly import build_limits, build_stages
+from inference_service.audio.decode import decode
 from inference_service.audio.waveform import Waveform
 from inference_service.music.events import Transcription
 from inference_service.notation.arrange import arrange
@@ -24,7 +25,7 @@ from inference_service.notation.quantize import quantize
 from inference_service.pipeline.options import Preset, RenderOptions
 from inference_service.pipeline.render import render
 from inference_service.pipeline.transcribe import transcribe
-from inference_service.progress import Stage
+from inference_service.progress import Stage, ignore
 from inference_service.settings import AudioSettings, ModelSettings
 from tests.bench.pop909 import REPORTED_SONGS, load_song
 from tests.bench.table import Row
@@ -61,13 +62,17 @@ def _measure(
     seconds: dict[str, float] = {}
     duration_s = 0.0
     pages: list[float] = []
-    _hear(transcribe(recordings[0], preset, stages, limits, _ignore))
+    _hear(transcribe(decode(recordings[0], limits, ignore), preset, stages, _ignore))
     for data in recordings:
-        transcription = transcribe(data, preset, stages, limits, _ignore)
+        start_s = time.perf_counter()
+        waveform = decode(data, limits, ignore)
+        decode_s = time.perf_counter() - start_s
+        transcription = transcribe(waveform, preset, stages, _ignore)
         duration_s += transcription.duration_s
         files_s = _hear(transcription)
         pages.append(_engrave(transcription))
-        for stage, taken_s in {**transcription.timings_s, "files": files_s}.items():
+        timings_s = {Stage.DECODE: decode_s, **transcription.timings_s, "files": files_s}
+        for stage, taken_s in timings_s.items():
             seconds[stage] = seconds.get(stage, 0.0) + taken_s
     counted = sum(taken for stage, taken in seconds.items() if stage != Stage.SEPARATION)
     yield Row(f"{name}, in all", counted / duration_s, target, at_most=True)

@@ -35,6 +35,7 @@ import numpy as np
 from swift_f0 import SwiftF0
 
 from inference_service.assembly import build_limits, build_stages
+from inference_service.audio.decode import decode
 from inference_service.midi.writer import encode_performance
 from inference_service.music.events import Key, NoteEvent, Part, Transcription
 from inference_service.music.metre import COMMON_TIME
@@ -43,7 +44,7 @@ from inference_service.pipeline.options import Format, Pitches, Preset, RenderOp
 from inference_service.pipeline.render import choose_pitches, render
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.transcribe import transcribe
-from inference_service.progress import Stage
+from inference_service.progress import Stage, ignore
 from inference_service.settings import AudioSettings, ModelSettings
 from tests.bench import peers
 from tests.bench.melody_page import (
@@ -228,7 +229,8 @@ def import_page(transcription: Transcription, cache: Path) -> MelodyPage:
 
 
 def _transcribe(audio: bytes, stages: StageSet) -> Transcription:
-    return transcribe(audio, Preset.VOICE, stages, build_limits(AudioSettings()), _unheard)
+    waveform = decode(audio, build_limits(AudioSettings()), ignore)
+    return transcribe(waveform, Preset.VOICE, stages, _unheard)
 
 
 @keep

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_health.v1 import health_pb2_grpc
 from grpc_status import rpc_status
 from notabot.v1 import models_pb2_grpc, transcription_pb2, transcription_pb2_grpc
 
 from inference_service.assembly import Pipeline, build_service
+from inference_service.audio.waveform import Waveform
 from inference_service.engine.catalog import Catalog, PublishedFile
+from inference_service.engine.memory import Claim
 from inference_service.music.events import Beat, Key, NoteEvent, Part, Transcription
 from inference_service.notation.quantize import write_performance
 from inference_service.pipeline.options import ContinueOptions, Format, Preset, RenderOptions
@@ -73,18 +76,23 @@ class HeldPipeline(Pipeline):
         self.sung_flat = False
         self.continued: list[tuple[Transcription, ContinueOptions]] = []
 
+    def decode(self, data: bytes, progress: Progress, claim: Claim | None = None) -> Waveform:
+        """Return one sample for each byte, which make up the name of the recording."""
+        progress(Stage.DECODE, 1.0)
+        return Waveform(np.frombuffer(data, np.uint8).astype(np.float32)[np.newaxis], 44100)
+
     def transcribe(
         self,
-        data: bytes,
+        waveform: Waveform,
         preset: Preset,
         stages: StageSet,
         progress: Progress,
         kept: MutableMapping[str, bytes],
     ) -> Transcription:
-        name = data.decode()
+        name = bytes(waveform.mono().astype(np.uint8)).decode()
         self.began.append(name)
         try:
-            progress(Stage.DECODE, 0.0)
+            progress(Stage.TUNING, 0.0)
             while not self.release.wait(0.01):
                 progress(Stage.TAGGING, 0.5)
                 self.report_count += 1

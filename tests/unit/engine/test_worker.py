@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -166,3 +169,110 @@ async def test_a_thread_that_does_not_come_back_is_reported() -> None:
     assert await asyncio.to_thread(began.wait, 10.0)
     assert not await worker.close(0.05)
     release.set()
+
+
+async def test_a_job_is_prepared_in_another_thread_before_its_turn(worker: Worker) -> None:
+    begin, began, release = hold()
+    first = worker.submit(job(begin))
+    assert await asyncio.to_thread(began.wait, 10.0)
+    prepared = threading.Event()
+
+    def prepare(progress: Progress) -> Callable[[Progress], str]:
+        progress(Stage.DECODE, 1.0)
+        prepared.set()
+        name = threading.current_thread().name
+        return lambda progress: name
+
+    second = worker.submit(prepared_job(prepare))
+    assert await asyncio.to_thread(prepared.wait, 10.0)
+    assert not first.done
+    release.set()
+    assert await second.result() != threading.current_thread().name
+    updates = [update async for update in second.updates()]
+    assert updates == [Position(0)], "a job that waits shows its position, not its progress"
+
+
+def prepared_job(prepare: Callable[[Progress], Callable[[Progress], Any]]) -> Job[Any]:
+    return Job(None, build_transcription_meter(Preset.VOICE), FAR_S, prepare)
+
+
+async def test_a_job_that_is_slow_to_prepare_lets_others_pass() -> None:
+    worker = Worker("test", preparing=2)
+    worker.start()
+    began, release = threading.Event(), threading.Event()
+
+    def prepare(progress: Progress) -> Callable[[Progress], str]:
+        progress(Stage.DECODE, 0.0)
+        began.set()
+        release.wait(10.0)
+        return lambda progress: "slow"
+
+    slow = worker.submit(prepared_job(prepare))
+    assert await asyncio.to_thread(began.wait, 10.0)
+    quick = worker.submit(prepared_job(lambda progress: lambda progress: "quick"))
+    assert await asyncio.wait_for(quick.result(), 5.0) == "quick"
+    assert not slow.done
+    release.set()
+    assert await slow.result() == "slow"
+    positions = [update async for update in slow.updates() if isinstance(update, Position)]
+    assert positions == [Position(0)], "a position never grows"
+    assert await worker.close(1.0)
+
+
+async def test_preparation_that_fails_or_is_cancelled_ends_the_job(worker: Worker) -> None:
+    def fail(progress: Progress) -> Callable[[Progress], Any]:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        await worker.submit(prepared_job(fail)).result()
+
+    began, stopped = threading.Event(), threading.Event()
+
+    def prepare(progress: Progress) -> Callable[[Progress], Any]:
+        began.set()
+        try:
+            while True:
+                progress(Stage.DECODE, 0.5)
+                time.sleep(0.005)  # until it is cancelled
+        except Cancelled:
+            stopped.set()
+            raise
+
+    async with worker.submit(prepared_job(prepare)) as running:
+        assert await asyncio.to_thread(began.wait, 10.0)
+    assert await asyncio.to_thread(stopped.wait, 10.0)
+    with pytest.raises(Cancelled):
+        await running.result()
+    assert await worker.submit(job(lambda progress: 7)).result() == 7
+
+
+class Held:
+    """Something that is to be dropped."""
+
+
+@pytest.mark.parametrize("step", ["prepare", "work", "cancelled"])
+async def test_what_a_job_held_is_dropped_with_it(worker: Worker, step: str) -> None:
+    """Without the help of the garbage collector, which runs through old objects rarely."""
+    held = Held()
+    trace = weakref.ref(held)
+
+    def fail(data: Held, progress: Progress) -> Callable[[Progress], Any]:
+        frame_holds = data
+        raise KeyError(str(frame_holds))
+
+    gc.disable()
+    try:
+        if step == "prepare":
+            failing = prepared_job(partial(fail, held))
+        elif step == "work":
+            failing = job(partial(fail, held))
+        else:
+            failing = job(partial(fail, held))
+            failing.cancel(Cancelled("gone"))
+        del held
+        with pytest.raises((KeyError, Cancelled)):
+            await worker.submit(failing).result()
+        await worker.submit(job(lambda progress: None)).result()
+        assert trace() is None
+    finally:
+        gc.enable()

@@ -9,19 +9,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from inference_service.assembly import build_limits, build_stages
+from inference_service.assembly import build_stages
 from inference_service.audio.waveform import Waveform
-from inference_service.errors import AudioEmpty, Cancelled
+from inference_service.errors import Cancelled
 from inference_service.music.events import Beat, Key, NoteEvent, Part, Rhythm, Transcription
 from inference_service.music.placement import NotePlacement
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.transcribe import transcribe
 from inference_service.progress import Report, Stage
-from inference_service.settings import AudioSettings, ModelSettings
-from tests.factories import build_notes, build_scale, encode_audio
-
-LIMITS = build_limits(AudioSettings())
+from inference_service.settings import ModelSettings
+from tests.factories import RATE_HZ, build_notes, build_scale
 
 
 class FixedTagger:
@@ -62,26 +60,26 @@ def stages() -> StageSet:
 
 
 @pytest.fixture(scope="module")
-def melody() -> bytes:
-    return encode_audio(build_notes(build_scale()).samples)
+def melody() -> Waveform:
+    return build_notes(build_scale())
 
 
 @pytest.fixture(scope="module")
-def duet() -> bytes:
+def duet() -> Waveform:
     left = build_notes(build_scale()).mono()
     right = build_notes(build_scale((48, 50, 52, 53, 55, 57, 59, 60))).mono()
-    return encode_audio(np.stack([left, right]))
+    return Waveform(np.stack([left, right]), RATE_HZ)
 
 
 def ignore(stage: Stage, fraction: float) -> None:
     """Ignore progress."""
 
 
-def hear(data: bytes, preset: Preset, stages: StageSet) -> Transcription:
-    return transcribe(data, preset, stages, LIMITS, ignore)
+def hear(waveform: Waveform, preset: Preset, stages: StageSet) -> Transcription:
+    return transcribe(waveform, preset, stages, ignore)
 
 
-def test_a_voice_becomes_one_part(stages: StageSet, melody: bytes) -> None:
+def test_a_voice_becomes_one_part(stages: StageSet, melody: Waveform) -> None:
     result = hear(melody, Preset.VOICE, stages)
     assert [part.id for part in result.parts] == ["vocals"]
     assert [note.pitch for note in result.parts[0].notes] == [60, 62, 64, 65, 67, 69, 71, 72]
@@ -90,13 +88,13 @@ def test_a_voice_becomes_one_part(stages: StageSet, melody: bytes) -> None:
     assert result.duration_s == pytest.approx(4.28, abs=0.05)
 
 
-def test_a_piano_becomes_one_part(stages: StageSet, melody: bytes) -> None:
+def test_a_piano_becomes_one_part(stages: StageSet, melody: Waveform) -> None:
     result = hear(melody, Preset.PIANO, stages)
     assert [(part.id, part.program) for part in result.parts] == [("piano", 0)]
 
 
 def test_a_song_becomes_vocals_and_the_band_that_is_heard_beside_them(
-    stages: StageSet, duet: bytes
+    stages: StageSet, duet: Waveform
 ) -> None:
     band = replace(stages, song=FixedTagger(NoteEvent(0.0, 1.0, 48)))
     vocals, organ = hear(duet, Preset.SONG, band).parts
@@ -105,14 +103,14 @@ def test_a_song_becomes_vocals_and_the_band_that_is_heard_beside_them(
     assert [note.pitch for note in organ.notes] == [48]
 
 
-def test_an_instrumental_has_no_empty_staff(stages: StageSet, duet: bytes) -> None:
+def test_an_instrumental_has_no_empty_staff(stages: StageSet, duet: Waveform) -> None:
     instrumental = replace(stages, voice=FixedTagger(), song=FixedTagger(NoteEvent(0.0, 1.0, 60)))
     result = hear(duet, Preset.SONG, instrumental)
     assert [part.id for part in result.parts] == ["organ"]
 
 
 def test_a_song_in_which_nothing_is_heard_has_a_part_without_notes(
-    stages: StageSet, duet: bytes
+    stages: StageSet, duet: Waveform
 ) -> None:
     deaf = replace(stages, voice=FixedTagger(), song=FixedTagger())
     assert [part.notes for part in hear(duet, Preset.SONG, deaf).parts] == [()]
@@ -127,7 +125,7 @@ def test_a_song_in_which_nothing_is_heard_has_a_part_without_notes(
     ],
 )
 def test_the_result_names_the_models_that_were_used(
-    stages: StageSet, duet: bytes, preset: Preset, tasks: set[Task]
+    stages: StageSet, duet: Waveform, preset: Preset, tasks: set[Task]
 ) -> None:
     result = hear(duet, preset, stages)
     assert set(result.models) == tasks | {Task.BEATS, Task.RHYTHM, Task.KEY}
@@ -136,7 +134,7 @@ def test_the_result_names_the_models_that_were_used(
 
 @pytest.mark.parametrize("preset", [Preset.VOICE, Preset.SONG])
 def test_singers_are_written_at_the_pitches_that_were_meant(
-    stages: StageSet, duet: bytes, preset: Preset
+    stages: StageSet, duet: Waveform, preset: Preset
 ) -> None:
     """A song's key is known when its singer is read; a lone voice's is not."""
     keys: list[Key | None] = []
@@ -156,7 +154,7 @@ def test_singers_are_written_at_the_pitches_that_were_meant(
 
 @pytest.mark.parametrize("preset", [Preset.VOICE, Preset.PIANO])
 def test_who_plays_alone_gets_the_rhythm_of_the_notes(
-    stages: StageSet, melody: bytes, preset: Preset
+    stages: StageSet, melody: Waveform, preset: Preset
 ) -> None:
     result = hear(melody, preset, replace(stages, rhythm=WaltzReader()))
     assert (result.time_signature, result.tempo_bpm) == ("3/4", 180.0)
@@ -164,13 +162,13 @@ def test_who_plays_alone_gets_the_rhythm_of_the_notes(
     assert Task.BEATS not in result.models
 
 
-def test_a_song_keeps_the_beats_of_its_sound(stages: StageSet, duet: bytes) -> None:
+def test_a_song_keeps_the_beats_of_its_sound(stages: StageSet, duet: Waveform) -> None:
     result = hear(duet, Preset.SONG, replace(stages, rhythm=WaltzReader()))
     assert result.time_signature == "4/4"
     assert {Task.BEATS, Task.RHYTHM} <= set(result.models)
 
 
-def test_every_note_has_a_placement(stages: StageSet, duet: bytes) -> None:
+def test_every_note_has_a_placement(stages: StageSet, duet: Waveform) -> None:
     result = hear(duet, Preset.SONG, replace(stages, rhythm=WaltzReader()))
     assert [len(placed) for placed in result.placements] == [len(p.notes) for p in result.parts]
 
@@ -184,11 +182,9 @@ def test_auto_asks_the_router(
     assert Stage.ROUTING in result.timings_s
 
 
-def test_stages_are_reported_in_order(stages: StageSet, duet: bytes) -> None:
+def test_stages_are_reported_in_order(stages: StageSet, duet: Waveform) -> None:
     reports: list[tuple[Stage, float]] = []
-    transcribe(
-        duet, Preset.AUTO, stages, LIMITS, lambda stage, fraction: reports.append((stage, fraction))
-    )
+    transcribe(duet, Preset.AUTO, stages, lambda *report: reports.append(report))
     order = list(dict.fromkeys(stage for stage, _ in reports))
     assert order == [stage for stage in Stage if stage in order]
     for stage in order:
@@ -197,15 +193,10 @@ def test_stages_are_reported_in_order(stages: StageSet, duet: bytes) -> None:
         assert (fractions[0], fractions[-1]) == (0.0, 1.0)
 
 
-@pytest.mark.parametrize("last", [Stage.DECODE, Stage.TAGGING, Stage.CHORDS, Stage.BEATS])
-def test_cancelling_stops_it_wherever_it_is(stages: StageSet, duet: bytes, last: Stage) -> None:
+@pytest.mark.parametrize("last", [Stage.TUNING, Stage.TAGGING, Stage.CHORDS, Stage.BEATS])
+def test_cancelling_stops_it_wherever_it_is(stages: StageSet, duet: Waveform, last: Stage) -> None:
     with pytest.raises(Cancelled):
-        transcribe(duet, Preset.SONG, stages, LIMITS, _cancel_at(last))
-
-
-def test_what_is_no_audio_is_refused(stages: StageSet) -> None:
-    with pytest.raises(AudioEmpty):
-        hear(b"", Preset.AUTO, stages)
+        transcribe(duet, Preset.SONG, stages, _cancel_at(last))
 
 
 def _cancel_at(last: Stage) -> Callable[[Stage, float], None]:
