@@ -4,6 +4,9 @@ from typing import Final
 
 PIANO: Final = 0
 
+KEYBOARDS: Final = range(8)
+"""Pianos, harpsichord and clavinet."""
+
 VOICE: Final = 52
 """Choir Aahs, the closest program to a solo singer."""
 

@@ -19,13 +19,14 @@ from statistics import mean
 from typing import Final
 
 from inference_service.music.excerpt import cut_score
+from inference_service.music.programs import KEYBOARDS
 from inference_service.music.score import Score, ScoreNote, ScorePart
 from inference_service.notation.bars import pickup_length
 from inference_service.notation.hands import part_hands
 from inference_service.notation.keys import find_key_changes
 from inference_service.notation.melody import find_melody, named_melody, top_line
 from inference_service.notation.names import page_order
-from inference_service.notation.percussion import FEET
+from inference_service.notation.percussion import FEET, merge_strokes
 from inference_service.notation.reduction import reduce_to_piano
 from inference_service.notation.views import View
 from inference_service.notation.voices import write_voices
@@ -38,9 +39,6 @@ _ONE_STAFF_PITCH: Final = 53
 
 _HIGHEST_IN_BASS_CLEF: Final = 64
 """Highest pitch of a keyboard part that fits a single bass staff. Set by hand; not fitted."""
-
-_KEYBOARDS: Final = range(8)
-"""General MIDI's pianos, harpsichord and clavinet."""
 
 
 def arrange(score: Score, view: View) -> Score:
@@ -141,7 +139,7 @@ def _reduce(score: Score) -> ScorePart:
 
 def _is_keyboard(part: ScorePart) -> bool:
     """Whether a part may be for keyboard: so by its program, or without a program."""
-    return part.program is None or part.program in _KEYBOARDS
+    return part.program is None or part.program in KEYBOARDS
 
 
 def _needs_two_staves(part: ScorePart, hands: Sequence[ScoreNote]) -> bool:
@@ -157,6 +155,7 @@ def _is_pianist(part: ScorePart) -> bool:
 
 def _write_drums(notes: Sequence[ScoreNote]) -> tuple[ScoreNote, ...]:
     """Write drums played by hand as the upper voice and those played by foot as the lower."""
+    notes = merge_strokes(notes)
     feet = _write([n for n in notes if n.pitch in FEET], voices=1)
     hands = _write([n for n in notes if n.pitch not in FEET], voices=1)
     return tuple(sorted([*hands, *(replace(n, voice=2) for n in feet)]))

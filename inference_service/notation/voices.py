@@ -1,7 +1,8 @@
 """Divide the notes of a staff into at most two readable voices.
 
 Notes whose written length is known (``settled``) keep it. Those of equal onset and length form a
-chord, chords go into the voice that they shorten least, and very short rests are closed.
+chord, chords go into the voice that they shorten least, and rests that are too short to write are
+closed.
 
 Performed durations say little about written ones, because pedals prolong notes and fingers leave
 early. If only these are known, the durations are tidied by these rules:
@@ -40,6 +41,7 @@ SLIT_BEATS: Final = Fraction(1, 4)
 """Longest rest after a settled note that is closed."""
 
 _HALF: Final = Fraction(1, 2)
+_THIRD: Final = Fraction(1, 3)
 _GRIDS: Final = (1, 2, 4, 3, 8, 6)
 
 
@@ -203,11 +205,24 @@ def _overhang(line: Sequence[_Chord], start: Fraction) -> Fraction:
 
 
 def _close_slits(line: Sequence[_Chord]) -> None:
-    """Prolong notes over very short rests, up to ``SLIT_BEATS``."""
-    for chord, following in pairwise(line):
-        gap = following.start - chord.stop
-        if 0 < gap <= SLIT_BEATS and gap < chord.stop - chord.start:
-            chord.stop = following.start
+    """Prolong notes over rests that are too short to write.
+
+    Rests begin on a half beat, or on a third of a beat in which a note begins on a third: an end
+    alone makes no triplet. A rest up to ``SLIT_BEATS`` that still begins within a beat is closed if
+    the note before it is longer. One that begins on a beat stays, since closing it takes a tie.
+    """
+    thirds = {floor(chord.start) for chord in line if chord.start.denominator % 3 == 0}
+    for index, chord in enumerate(line):
+        limit = line[index + 1].start if index + 1 < len(line) else None
+        if chord.stop == limit:
+            continue
+        grid = _THIRD if floor(chord.stop) in thirds else _HALF
+        stop = ceil(chord.stop / grid) * grid
+        chord.stop = stop if limit is None else min(stop, limit)
+        gap = (limit or chord.stop) - chord.stop
+        is_within = chord.stop.denominator > 1
+        if is_within and 0 < gap <= SLIT_BEATS and gap < chord.stop - chord.start:
+            chord.stop += gap
 
 
 def _close_gaps(line: Sequence[_Chord]) -> None:

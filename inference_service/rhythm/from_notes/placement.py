@@ -3,8 +3,8 @@
 Each part is read by the network separately. The positions of its attacks are the best path
 (Viterbi) under the network's log probabilities of position and interval, and the squared distance
 of each attack from where it was played, relative both to the beats and to the previous attack.
-Durations follow the network's prediction and the performed duration, preferring to end where other
-notes begin.
+:mod:`~inference_service.rhythm.from_notes.lengths` chooses durations,
+:mod:`~inference_service.rhythm.from_notes.hands` hands.
 
 Weights and spreads were chosen on the tuning half of ASAP, those of sung parts on every other clip
 of voice_dev (docs/notation.md).
@@ -13,7 +13,7 @@ of voice_dev (docs/notation.md).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Protocol
 
@@ -24,13 +24,15 @@ from numpy.typing import NDArray
 from inference_service.music.events import NoteEvent, Transcription
 from inference_service.music.metre import BarGrid, align
 from inference_service.music.placement import NotePlacement, Placements
-from inference_service.music.programs import SINGERS
+from inference_service.music.programs import KEYBOARDS, SINGERS
+from inference_service.music.swing import find_swing, is_mostly_even, straighten
 from inference_service.rhythm.from_notes.attacks import find_attacks
 from inference_service.rhythm.from_notes.beats import find_main_attacks
+from inference_service.rhythm.from_notes.hands import follow_lines
+from inference_service.rhythm.from_notes.lengths import Release, choose_lengths
 from inference_service.rhythm.from_notes.locate import classify_steps
-from inference_service.rhythm.from_notes.score_network import INTERVALS, PLACES, QUARTER_PARTS
+from inference_service.rhythm.from_notes.score_network import PLACES, QUARTER_PARTS
 from inference_service.rhythm.from_notes.score_reader import Reading
-from inference_service.rhythm.from_notes.swing import find_swing, straighten
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -41,26 +43,13 @@ TIMING_S: Final = 0.03
 TIMING_QUARTERS: Final = 0.06
 """Standard deviation of an attack around its position: the larger of the two."""
 
-LENGTH_WEIGHT: Final = 0.8
-GOES_ON_BONUS: Final = 2.0
-OWN_HAND_BONUS: Final = 2.5
-LEFT_EARLY_COST: Final = 0.4
-STAYED_COST: Final = 1.5
-MOST_RELEASE_COST: Final = 4.0
-"""Weights of the terms of a duration. ``LEFT_EARLY_COST`` and ``STAYED_COST`` are per squared
-octave between the performed and the written duration."""
-
-TIE_COST: Final = 3.0
-"""Cost of a tie in sung parts."""
-SIGNS: Final = (6, 8, 12, 16, 18, 24, 36, 48, 72, 96)
-"""Durations that a single note can have, from the 16th to the whole note, dotted ones included."""
-
-SUNG_SHORTEST: Final = QUARTER_PARTS // 4
 SUNG_PLACES: Final = (0, 6, 8, 12, 16, 18)
-"""Shortest duration, and positions, in sung parts, which are not written in 32nds."""
+"""Positions in sung parts, which are not written in 32nds."""
 
-LONGEST_LENGTH: Final = 12 * QUARTER_PARTS
-_FOLLOWING: Final = 8
+_THIRTY_SECONDS: Final = (3, 9, 15, 21)
+_SEXTUPLETS: Final = (4, 20)
+"""Places that only 32nds, or only sextuplets, have."""
+
 _CANDIDATES: Final = 15
 _FAR: Final = 1e9
 
@@ -87,25 +76,44 @@ def place_notes(transcription: Transcription, reader: Reader) -> tuple[Placement
     return tuple(
         ()
         if part.is_drum or not part.notes
-        else _place_part(sorted(part.notes), bars, reader, short, part.program in SINGERS)
+        else _place_part(sorted(part.notes), bars, reader, short, part.program)
         for part in transcription.parts
     ), short is not None
 
 
 def _find_swing(transcription: Transcription, bars: BarGrid) -> float | None:
-    """Return the position in the beat of swung off-beats of all pitched parts; None if straight."""
+    """Return the position in the beat of swung off-beats; None if the music is straight.
+
+    Where the pitched parts do not decide, the drums do, unless more of the pitched off-beats are
+    even than swung.
+    """
     if bars.signature.is_compound or bars.signature.unit != 4:
         return None
-    onsets_s = sorted(n.onset_s for p in transcription.parts if not p.is_drum for n in p.notes)
+    pitched, drums = (_find_places(transcription, bars, is_drum=d) for d in (False, True))
+    short = find_swing(pitched)
+    if short is None and not is_mostly_even(pitched):
+        short = find_swing(drums)
+    return short
+
+
+def _find_places(transcription: Transcription, bars: BarGrid, *, is_drum: bool) -> Floats:
+    """Return the positions in beats of the attacks of all drums, or of all other parts."""
+    parts = [part for part in transcription.parts if part.is_drum == is_drum]
+    onsets_s = sorted(note.onset_s for part in parts for note in part.notes)
     if not onsets_s:
-        return None
+        return np.zeros(0)
     attacks = find_attacks(np.array(onsets_s))
-    return find_swing(np.array([bars.grid.to_beats(time_s) for time_s in attacks.onset_s]))
+    return np.array([bars.grid.to_beats(time_s) for time_s in attacks.onset_s])
 
 
 def _place_part(
-    notes: Sequence[NoteEvent], bars: BarGrid, reader: Reader, short: float | None, is_sung: bool
+    notes: Sequence[NoteEvent],
+    bars: BarGrid,
+    reader: Reader,
+    short: float | None,
+    program: int | None,
 ) -> tuple[NotePlacement, ...]:
+    is_sung, is_keyboard = program in SINGERS, program is None or program in KEYBOARDS
     reading = reader.read(notes)
     lattice = _Lattice.lay(bars, reading, short)
     main = find_main_attacks(reading)
@@ -117,16 +125,15 @@ def _place_part(
     else:
         positions = np.rint(lattice.played).astype(np.int64)
     starts = positions[reading.attacks.index]
-    onset_s = np.array([n.onset_s for n in notes])
-    offset_s = np.array([n.offset_s for n in notes])
+    release = Release.of(notes, starts, is_keyboard=is_keyboard)
+    hand = follow_lines(starts, release.onset_s, release.pitches, reading.hand)
+    reading = replace(reading, hand=hand)
     lines = lattice.lines if is_sung else None
-    lengths = _choose_lengths(reading, starts, onset_s, offset_s, lines, short is not None)
+    lengths = choose_lengths(reading, release, lines, swings=short is not None)
     part_beats = Fraction(1, QUARTER_PARTS) / bars.signature.beat_quarters
     return tuple(
-        NotePlacement(int(start) * part_beats, int(length) * part_beats, hand > 0, extra > 0)
-        for start, length, hand, extra in zip(
-            starts, lengths, reading.hand, reading.extra, strict=True
-        )
+        NotePlacement(int(start) * part_beats, int(length) * part_beats, odds > 0, extra > 0)
+        for start, length, odds, extra in zip(starts, lengths, hand, reading.extra, strict=True)
     )
 
 
@@ -178,9 +185,24 @@ class _Lattice:
         opinion = np.take_along_axis(reading.place[main], np.maximum(places, 0), 1)
         own = PLACE_WEIGHT * opinion - 0.5 * ((candidates - played[:, None]) / spread[:, None]) ** 2
         own[places < 0] = -_FAR
+        own[_is_too_fine(played, (candidates - origin[:, None]) % QUARTER_PARTS)] = -_FAR
         classes, prices = classify_steps(np.arange(8 * QUARTER_PARTS + 1))
         moves = INTERVAL_WEIGHT * reading.interval[main][:, classes] - prices
         return _cheapest(candidates, own, moves, played, spread)
+
+
+def _is_too_fine(played: Floats, places: Indices) -> NDArray[np.bool_]:
+    """Whether places are finer than the neighbours of their attacks, as played, account for.
+
+    Only attacks with a neighbour at about the distance of a 32nd are written on 32nds, and the same
+    for sextuplets: other ones are there by chance. ``places`` has shape (A, C).
+    """
+    gaps = np.diff(played, prepend=-np.inf, append=np.inf)
+    nearest = np.minimum(gaps[:-1], gaps[1:])[:, None]
+    too_fine: NDArray[np.bool_] = (np.isin(places, _THIRTY_SECONDS) & (nearest > 3 * 2**0.5)) | (
+        np.isin(places, _SEXTUPLETS) & (nearest > 4 * 2**0.5)
+    )
+    return too_fine
 
 
 @njit(cache=True)
@@ -218,81 +240,3 @@ def _cheapest(
         chosen[i] = candidates[i, best]
         best = came_from[i, best]
     return chosen
-
-
-def _choose_lengths(
-    reading: Reading,
-    starts: Indices,
-    onset_s: Floats,
-    offset_s: Floats,
-    lines: Indices | None,
-    swings: bool,
-) -> Indices:
-    """Return the written duration of each note in 24ths of a quarter.
-
-    Candidates are the network's classes, and durations up to the following attacks. Ends at an
-    attack get a bonus, and another one if it is of the same hand. Deviations from the performed
-    duration cost more if the note was held longer than written, as fingers often leave early but
-    seldom stay. In sung parts, ending at the bar line is another candidate and ties are penalised,
-    since a singer's breath does not justify a tie across a bar line. In swung music the network's
-    prediction is ignored, because swung eighths mislead it.
-    """
-    main = reading.extra <= 0
-    if not main.any():
-        main[:] = True
-    places, first = np.unique(starts[main], return_index=True)
-    times_s = np.maximum.accumulate(onset_s[main][first])
-    values = np.array([int(f * QUARTER_PARTS) for f in INTERVALS[1:]])
-    lower = reading.hand > 0
-    after = np.searchsorted(places, starts, side="right")[:, None] + np.arange(_FOLLOWING)
-    following = places[np.minimum(after, len(places) - 1)] - starts[:, None]
-    lengths = np.concatenate([np.broadcast_to(values, (len(starts), len(values))), following], 1)
-    if lines is not None:
-        line = lines[np.minimum(np.searchsorted(lines, starts, side="right"), len(lines) - 1)]
-        lengths = np.concatenate([lengths, (line - starts)[:, None]], 1)
-    ends = starts[:, None] + lengths
-    classes, prices = classify_steps(np.arange(LONGEST_LENGTH + 1))
-    bounded = np.clip(lengths, 0, LONGEST_LENGTH)
-    opinion = np.take_along_axis(reading.length, classes[bounded], 1)
-    score = LENGTH_WEIGHT * ((0.0 if swings else opinion) - prices[bounded])
-    score[(lengths < values[0]) | (lengths > LONGEST_LENGTH)] = -_FAR
-    score += GOES_ON_BONUS * np.isin(ends, places)
-    if lines is not None:
-        score -= TIE_COST * _count_ties(starts, lengths, line)
-        score[lengths < SUNG_SHORTEST] = -_FAR
-    for hand in (False, True):
-        own = np.unique(starts[main & (lower == hand)])
-        score[lower == hand] += OWN_HAND_BONUS * np.isin(ends[lower == hand], own)
-    written_s = _seconds_at(ends, places, times_s) - onset_s[:, None]
-    held = np.log2(np.maximum(offset_s - onset_s, 0.02)[:, None] / np.maximum(written_s, 0.02))
-    weight = np.where(held < 0, LEFT_EARLY_COST, STAYED_COST)
-    score -= np.minimum(weight * held**2, MOST_RELEASE_COST)
-    best: Indices = np.take_along_axis(lengths, score.argmax(1)[:, None], 1)[:, 0]
-    return best
-
-
-def _count_ties(starts: Indices, lengths: Indices, line: Indices) -> Indices:
-    """Return a lower bound on the number of ties of each duration: across and within the bar.
-
-    A duration within the bar needs no tie if a single note can write it, and it begins on a beat,
-    ends by the next one, or is a syncopated quarter.
-    """
-    begin = starts[:, None]
-    crosses = (begin + lengths > line[:, None]) & (line[:, None] > begin)
-    within = np.where(crosses, line[:, None] - begin, lengths)
-    phase = (begin - line[:, None]) % QUARTER_PARTS
-    fits = (phase == 0) | (phase + within <= QUARTER_PARTS)
-    fits |= (phase == QUARTER_PARTS // 2) & (within == QUARTER_PARTS)
-    ties: Indices = crosses.astype(np.int64) + ~(fits & np.isin(within, SIGNS))
-    return ties
-
-
-def _seconds_at(positions: Indices, places: Indices, times_s: Floats) -> Floats:
-    """Return the performed time of positions, extrapolated at the tempo of the last attacks."""
-    if len(places) < 2:
-        alone: Floats = times_s[0] + (positions - places[0]) / QUARTER_PARTS
-        return alone
-    back = max(0, len(places) - 9)
-    pace_s = (times_s[-1] - times_s[back]) / (places[-1] - places[back])
-    beyond = np.maximum(positions - places[-1], 0)
-    return np.asarray(np.interp(positions, places, times_s) + pace_s * beyond)

@@ -122,3 +122,39 @@ def test_a_first_bar_that_falls_short_is_a_pickup() -> None:
     performance = replace(perform({"piano": [(k, 1, 60) for k in range(8)]}), beats=beats)
     score = quantize(performance, "")
     assert (score.pickup_beats, score.time_changes) == (1, ())
+
+
+def hits(*onsets: float, bpm: float = 110.0) -> list[Fraction]:
+    """Return where the drums are written that are struck at the given beats."""
+    performance = perform({"drums": [(onset, 0.1, 38) for onset in onsets]}, bpm=bpm)
+    return starts(quantize(performance, "").parts[0].notes)
+
+
+def test_a_late_hit_in_straight_drums_is_no_triplet() -> None:
+    straight = [k / 2 for k in range(16)]
+    straight[5] += 0.12
+    assert all(place.denominator in (1, 2) for place in hits(*straight))
+
+
+def test_a_fill_of_triplets_in_straight_drums_is_written() -> None:
+    straight = [k / 2 for k in range(16)]
+    assert [place for place in hits(*straight, 8, 8 + 1 / 3, 8 + 2 / 3) if place.denominator == 3]
+
+
+def test_a_shuffle_is_ternary_throughout() -> None:
+    shuffle = [k + phase for k in range(8) for phase in (0, 2 / 3)]
+    shuffle[5] -= 0.07
+    assert {place % 1 for place in hits(*shuffle)} == {0, 2 * THIRD}
+
+
+def test_swung_drums_are_written_even() -> None:
+    ride = [(k + phase, 0.1, 51) for k in range(8) for phase in (0, 0.64)]
+    performance = replace(perform({"drums": ride}), swing=True)
+    written = quantize(performance, "").parts[0].notes
+    assert {place % 1 for place in starts(written)} == {0, Fraction(1, 2)}
+
+
+def test_a_flam_is_no_thirty_second_and_a_roll_is() -> None:
+    assert all(place.denominator < 8 for place in hits(0, 1, 1.12, 2, 3, 4, 5, 6))
+    roll = [2 + k / 8 for k in range(8)]
+    assert hits(0, 1, *roll, 3, bpm=80.0) == [0, 1, *(2 + Fraction(k, 8) for k in range(8)), 3]

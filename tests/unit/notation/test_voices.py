@@ -95,3 +95,26 @@ def test_lines_never_overlap_and_keep_every_pitch(notes: list[ScoreNote], voices
         assert all(n.duration_beats > 0 for n in line)
         for before, after in pairwise(chords):
             assert before[0].stop_beats <= after[0].start_beats
+
+
+def settled(*places: tuple[float | Fraction, float | Fraction]) -> list[Fraction]:
+    """Return the durations in which settled notes of one voice are written."""
+    notes = [
+        ScoreNote(Fraction(start), Fraction(stop) - Fraction(start), 60 + k, settled=True)
+        for k, (start, stop) in enumerate(places)
+    ]
+    return [note.duration_beats for note in write_voices(notes, voices=1)]
+
+
+def test_rests_after_settled_notes_begin_on_half_beats() -> None:
+    assert settled((0, 0.25), (2, 2.75), (3.25, 4)) == [Fraction(1, 2), 1, Fraction(3, 4)]
+
+
+def test_an_end_makes_no_triplet_but_keeps_to_one() -> None:
+    third = Fraction(1, 3)
+    assert settled((0, 2 * third), (2, 3)) == [1, 1]
+    assert settled((0, third), (third, Fraction(3, 8)), (2, 3)) == [third, third, 1]
+
+
+def test_a_closed_rest_does_not_reach_into_the_next_note() -> None:
+    assert settled((0, Fraction(5, 8)), (0.75, 1)) == [Fraction(3, 4), Fraction(1, 4)]

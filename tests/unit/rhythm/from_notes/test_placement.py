@@ -202,3 +202,23 @@ def test_sung_parts_have_no_thirty_seconds() -> None:
     placed = place(perform({"vocals": line}, bpm=60.0))
     assert all(p.start_beats * 4 % 1 == 0 or p.start_beats * 3 % 1 == 0 for p in placed)
     assert all(p.duration_beats >= Fraction(1, 4) for p in placed)
+
+
+def test_a_late_note_is_no_thirty_second() -> None:
+    """Even where the network would place it there, since nothing is played a 32nd away."""
+    late = [(0, 1, 60), (1.12, 0.8, 62), (2, 1, 64), (3, 1, 65)]
+    predicted = sure([0, PLACES.index(3), 0, 0], len(PLACES))
+    placed = place_predicted(perform({"piano": late}, bpm=60.0), place=2 * predicted)
+    assert placed[1].start_beats.denominator <= 6
+    run = [(0, 1, 60), (1, 0.125, 62), (1.125, 0.125, 64), (1.25, 0.7, 65), (2, 1, 67)]
+    predicted = sure([0, 0, PLACES.index(3), PLACES.index(6), 0], len(PLACES))
+    placed = place_predicted(perform({"piano": run}, bpm=60.0), place=2 * predicted)
+    assert placed[2].start_beats == Fraction(9, 8)
+
+
+@pytest.mark.parametrize(("piano", "swings"), [(1.0, True), (0.5, False)])
+def test_drums_decide_on_swing_where_nobody_contradicts(piano: float, swings: bool) -> None:
+    ride = [(k + phase, 0.1, 51) for k in range(24) for phase in (0, 2 / 3)]
+    chords = [(k * piano, piano, pitch) for k in range(24) for pitch in (60, 64, 67)]
+    performance = perform({"piano": chords, "drums": ride}, bpm=140.0)
+    assert place_notes(performance, BlankReader())[1] is swings

@@ -10,6 +10,7 @@ The thresholds were set by hand; they are not fitted.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,8 @@ STRAIGHT_SHARE: Final = (0.44, 0.56)
 MOST_OTHERS: Final = 0.2
 """Largest number of even, dotted or further divided beats, relative to the swung ones."""
 
+USUAL_SHORT: Final = 2 / 3
+
 _ON_BEAT: Final = 0.1
 
 
@@ -36,19 +39,49 @@ def find_swing(places: Floats) -> float | None:
     places : np.ndarray, shape (A,)
         Positions of attacks in beats, ascending.
     """
+    divided = _divide(places)
+    pairs = len(divided.long)
+    if pairs < MIN_PAIRS or divided.others > MOST_OTHERS * pairs:
+        return None
+    return float(np.median(divided.long))
+
+
+def is_mostly_even(places: Floats) -> bool:
+    """Return whether more of the divided beats are even, dotted or crowded than swung."""
+    divided = _divide(places)
+    return divided.others > len(divided.long)
+
+
+def find_short(places: Floats) -> float:
+    """Return the position in the beat of the short eighth of music that is known to swing."""
+    long = _divide(places).long
+    return float(np.median(long)) if len(long) else USUAL_SHORT
+
+
+@dataclass(frozen=True, slots=True)
+class _Divided:
+    """The positions of swung off-beats in their beats, and the number of other divided beats."""
+
+    long: Floats
+    others: int
+
+
+def _divide(places: Floats) -> _Divided:
+    if not len(places):
+        return _Divided(np.zeros(0), 0)
     beats, phases = np.floor(places + _ON_BEAT), (places + _ON_BEAT) % 1.0 - _ON_BEAT
     off = phases > _ON_BEAT
+    if not off.any():
+        return _Divided(np.zeros(0), 0)
     inner = phases[off]
-    counts = np.bincount((beats[off] - beats.min()).astype(np.int64)) if off.any() else np.zeros(1)
-    alone = counts[(beats[off] - beats.min()).astype(np.int64)] == 1 if off.any() else off[off]
+    beat = (beats[off] - beats.min()).astype(np.int64)
+    counts = np.bincount(beat)
+    alone = counts[beat] == 1
     long = alone & (inner >= LONG_SHARE[0]) & (inner <= LONG_SHARE[1])
     even = alone & (inner >= STRAIGHT_SHARE[0]) & (inner < STRAIGHT_SHARE[1])
     dotted = alone & (inner > LONG_SHARE[1])
-    crowded = int((counts > 1).sum())
-    pairs = int(long.sum())
-    if pairs < MIN_PAIRS or int(even.sum() + dotted.sum()) + crowded > MOST_OTHERS * pairs:
-        return None
-    return float(np.median(inner[long]))
+    others = int(even.sum() + dotted.sum()) + int((counts > 1).sum())
+    return _Divided(np.asarray(inner[long]), others)
 
 
 def straighten(places: Floats, short: float) -> Floats:

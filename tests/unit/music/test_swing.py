@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference_service.rhythm.from_notes.swing import MIN_PAIRS, find_swing, straighten
+from inference_service.music.swing import (
+    MIN_PAIRS,
+    USUAL_SHORT,
+    find_short,
+    find_swing,
+    is_mostly_even,
+    straighten,
+)
 
 
 def _beats(*phases: float, count: int = 32, deviation: float = 0.02) -> np.ndarray:
@@ -38,3 +45,15 @@ def test_nothing_does_not_swing() -> None:
 def test_straightening_puts_the_short_eighth_in_the_middle() -> None:
     places = np.array([0.0, 0.33, 0.66, 0.83, 1.0, 1.66, -0.34])
     assert straighten(places, 0.66) == pytest.approx([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, -0.5])
+
+
+def test_even_music_is_told_from_music_without_off_beats() -> None:
+    assert is_mostly_even(_beats(0.5))
+    assert not is_mostly_even(_beats(0.66))
+    assert not is_mostly_even(_beats())
+
+
+def test_the_short_eighth_of_known_swing_is_the_one_that_is_played() -> None:
+    assert find_short(_beats(0.62)) == pytest.approx(0.62, abs=0.01)
+    assert find_short(np.arange(4.0)) == USUAL_SHORT
+    assert find_short(np.zeros(0)) == USUAL_SHORT
