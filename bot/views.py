@@ -161,12 +161,13 @@ def pages_note(shown: int, total: int, t: Translator) -> str:
 def controls_text(result: Result, title: str, t: Translator, *, is_complete: bool = True) -> str:
     """Text above a result's buttons; its first line is the title.
 
-    It says so if not everything was delivered.
+    It says so if not everything was delivered, or if the buttons will soon stop working.
     """
     shown = t("controls.shown", shown=_shown(result, t))
     heading = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
     missing = [] if is_complete else [t("controls.incomplete", view=t(f"view.{result.view}"))]
-    return "\n".join([*heading, *missing, shown])
+    fading = [t("controls.brief")] if result.kept_briefly else []
+    return "\n".join([*heading, *missing, *fading, shown])
 
 
 def continuation_text(measures: int, boldness: int, title: str, t: Translator) -> str:

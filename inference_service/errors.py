@@ -152,7 +152,7 @@ class ResultExpired(NotabotError):
 
 class QueueFull(NotabotError):
     """The service holds as many requests as it may; try again after ``retry_after_s``. Also if the
-    machine can start no further process.
+    machine can start no process, or open no file.
     """
 
     kind = ErrorKind.OVERLOADED

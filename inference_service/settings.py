@@ -107,7 +107,9 @@ class CacheSettings(_Group):
         1_000_000_000, ge=1, description="Maximum size on disk, including the stems of songs."
     )
     max_age_s: float = Field(
-        7 * 86_400.0, gt=0, description="A result that is not used for this long is deleted."
+        7 * 86_400.0,
+        gt=0,
+        description="A result that is not used for this long, while the service runs, is deleted.",
     )
 
     @field_validator("directory")

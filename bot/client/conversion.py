@@ -128,6 +128,7 @@ def decode_result(result: transcription_pb2.Result) -> Result:
         simple_chords=render.simple_chords,
         pitches=_member(transcription_pb2.Pitches, Pitches, render.pitches) or Pitches.MEANT,
         sung_differs=result.sung_differs,
+        kept_briefly=result.kept_briefly,
     )
 
 

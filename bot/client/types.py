@@ -162,7 +162,8 @@ class Result:
 
     ``key`` is the key as heard, ``rendered_key`` the one that the artefacts are in. Tempo, time
     signature and chords are written as in the artefacts. ``sung_differs`` means that
-    :attr:`Pitches.SUNG` writes a note differently from :attr:`Pitches.MEANT`.
+    :attr:`Pitches.SUNG` writes a note differently from :attr:`Pitches.MEANT`, ``kept_briefly`` that
+    the service could not store the result, and forgets it sooner than others.
     """
 
     result_id: str
@@ -180,6 +181,7 @@ class Result:
     simple_chords: bool = False
     pitches: Pitches = Pitches.MEANT
     sung_differs: bool = False
+    kept_briefly: bool = False
 
 
 Event = Queued | Progress | Artifact | Result

@@ -5,6 +5,15 @@ last use. The stems of a song are in an archive beside it, which is deleted with
 size and age are limited, and the least recently used are evicted first. Results take precedence:
 archives may use the bytes that the results leave. An id is 72 random bits in 12 characters, which
 leaves room for other data in the 64 bytes of a Telegram button.
+
+Faults
+------
+A result that the disk does not take is kept in memory, as the newest of a few, until the service
+ends. A file is deleted only if its content is proven damaged: a failure to open or to read it, such
+as a lack of file descriptors, may pass. Ages are counted on a clock of the cache's own, which
+continues from the newest file when the service starts and advances with the machine's monotonic
+clock: the system's clock may be set wrong, or right, without the results seeming old. The time
+during which the service is stopped therefore does not count.
 """
 
 from __future__ import annotations
@@ -17,15 +26,18 @@ import threading
 import time
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from inference_service.errors import ResultExpired
+from inference_service.errors import QueueFull, ResultExpired
 from inference_service.music.events import Transcription
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{12}", re.ASCII)
@@ -33,6 +45,12 @@ _ID_BYTES: Final = 9
 _SUFFIX: Final = ".json.gz"
 _STEMS_SUFFIX: Final = ".stems.zip"
 _MAX_JSON_BYTES: Final = 64_000_000
+_MAX_IN_MEMORY: Final = 100
+_MAX_IN_MEMORY_BYTES: Final = 32_000_000
+_RETRY_AFTER_S: Final = 10.0
+_TICK_S: Final = 1e-3
+"""Resolution of file times, on file systems that are in use."""
+
 
 _log = structlog.get_logger()
 
@@ -49,7 +67,7 @@ _ADAPTER: Final = TypeAdapter(CachedResult)
 
 
 class ResultCache:
-    """A folder of results; its methods may be called from any thread.
+    """Stores results; safe to use from several threads.
 
     Parameters
     ----------
@@ -58,7 +76,7 @@ class ResultCache:
     max_entries, max_bytes : int
         The newest result is kept even if it alone exceeds ``max_bytes``.
     max_age_s : float
-        Time since the last use.
+        Time since the last use, while the service runs.
     """
 
     def __init__(self, directory: Path, max_entries: int, max_bytes: int, max_age_s: float) -> None:
@@ -67,39 +85,58 @@ class ResultCache:
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
         self._lock = threading.Lock()
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for leftover in directory.glob("*.tmp"):
-            leftover.unlink(missing_ok=True)
+        self._in_memory: OrderedDict[str, bytes] = OrderedDict()
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for leftover in directory.glob("*.tmp"):
+                leftover.unlink(missing_ok=True)
+        except OSError as error:
+            _log.warning("cache_not_writable", reason=error.strerror)
+        self._clock = _Clock([stat.st_mtime for stat, _ in self._files()])
 
     def put(self, result: CachedResult, stems: Mapping[str, bytes] | None = None) -> str:
         """Store a result with the stems of its recording, and return its id."""
         result_id = secrets.token_urlsafe(_ID_BYTES)
         data = gzip.compress(_ADAPTER.dump_json(result), compresslevel=6, mtime=0)
-        temporary = self._directory / f"{result_id}.tmp"
         with self._lock:
-            if stems:
-                _write_stems(temporary, stems)
-                temporary.replace(self._stems_path(result_id))
-            temporary.write_bytes(data)
-            temporary.replace(self._path(result_id))
+            try:
+                if stems:
+                    self._write(self._stems_path(result_id), partial(_write_stems, stems=stems))
+                self._write(self._path(result_id), lambda path: path.write_bytes(data))
+            except OSError as error:
+                _log.warning("result_not_stored", reason=error.strerror)
+                self._keep_in_memory(result_id, data)
             self._evict()
         return result_id
 
+    def is_lasting(self, result_id: str) -> bool:
+        """Whether a result is on disk, and so survives a restart."""
+        with self._lock:
+            return result_id not in self._in_memory
+
     def get_stems(self, result_id: str) -> dict[str, bytes]:
-        """Return the stems of a result's recording by name; empty if they are no longer kept."""
+        """Return the stems of a result's recording by name; empty if they are no longer kept.
+
+        Raises
+        ------
+        QueueFull
+            If they cannot be read at the moment.
+        """
         if _ID.fullmatch(result_id) is None:
             return {}
         path = self._stems_path(result_id)
         with self._lock:
             try:
                 stems = _read_stems(path)
-                os.utime(path)
             except FileNotFoundError:
                 return {}
-            except (OSError, zipfile.BadZipFile) as error:
+            except (zipfile.BadZipFile, EOFError) as error:
                 _log.warning("cached_stems_unreadable", reason=type(error).__name__)
-                path.unlink(missing_ok=True)
+                _delete(path)
                 return {}
+            except OSError as error:
+                raise _cannot_read(error) from error
+            self._touch(path)
         return stems
 
     def get(self, result_id: str) -> CachedResult:
@@ -108,26 +145,60 @@ class ResultCache:
         Raises
         ------
         ResultExpired
-            If there is no such result, or it cannot be read.
+            If there is no such result, or its file is damaged.
+        QueueFull
+            If it cannot be read at the moment.
         """
         if _ID.fullmatch(result_id) is None:
             raise ResultExpired("no such result")
         path = self._path(result_id)
         with self._lock:
+            if result_id in self._in_memory:
+                self._in_memory.move_to_end(result_id)
+                return _decode(gzip.decompress(self._in_memory[result_id]))
             try:
-                if time.time() - path.stat().st_mtime > self._max_age_s:
-                    path.unlink(missing_ok=True)
-                    self._stems_path(result_id).unlink(missing_ok=True)
+                if self._clock.now_s() - path.stat().st_mtime > self._max_age_s:
+                    _delete(path)
+                    _delete(self._stems_path(result_id))
                     raise ResultExpired("the result is no longer kept")
                 result = _read(path)
-                os.utime(path)
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                if not self._directory.is_dir():
+                    raise _cannot_read(error) from error
                 raise ResultExpired("the result is no longer kept") from None
-            except (OSError, EOFError, zlib.error, ValidationError, ValueError) as error:
+            except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
                 _log.warning("cached_result_unreadable", reason=type(error).__name__)
-                path.unlink(missing_ok=True)
+                _delete(path)
                 raise ResultExpired("the result can no longer be read") from error
+            except OSError as error:
+                raise _cannot_read(error) from error
+            self._touch(path)
         return result
+
+    def _write(self, path: Path, write: Callable[[Path], object]) -> None:
+        """Write a file atomically; nothing is left of one that cannot be written."""
+        temporary = path.with_suffix(".tmp")
+        try:
+            write(temporary)
+            temporary.replace(path)
+        except BaseException:
+            _delete(temporary)
+            raise
+        self._touch(path)
+
+    def _touch(self, path: Path) -> None:
+        """Record a use, later than all others."""
+        used_s = self._clock.stamp_s()
+        with suppress(OSError):  # on a disk that was made read-only, the order of use stays
+            os.utime(path, (used_s, used_s))
+
+    def _keep_in_memory(self, result_id: str, data: bytes) -> None:
+        self._in_memory[result_id] = data
+        while len(self._in_memory) > 1 and (
+            len(self._in_memory) > _MAX_IN_MEMORY
+            or sum(map(len, self._in_memory.values())) > _MAX_IN_MEMORY_BYTES
+        ):
+            self._in_memory.popitem(last=False)
 
     def _path(self, result_id: str) -> Path:
         return self._directory / (result_id + _SUFFIX)
@@ -135,14 +206,19 @@ class ResultCache:
     def _stems_path(self, result_id: str) -> Path:
         return self._directory / (result_id + _STEMS_SUFFIX)
 
+    def _files(self) -> list[tuple[os.stat_result, Path]]:
+        """Return the files, the last used first; none if the folder cannot be read."""
+        files = []
+        with suppress(OSError), os.scandir(self._directory) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    files.append((entry.stat(), Path(entry.path)))
+        return sorted(files, key=lambda file: file[0].st_mtime_ns, reverse=True)
+
     def _evict(self) -> None:
         """Delete expired results, then the least recently used until the limits are kept."""
-        files = sorted(
-            ((entry.stat(), Path(entry.path)) for entry in os.scandir(self._directory)),
-            key=lambda file: file[0].st_mtime_ns,
-            reverse=True,
-        )
-        oldest_s = time.time() - self._max_age_s
+        files = self._files()
+        oldest_s = self._clock.now_s() - self._max_age_s
         total_bytes = 0
         kept: set[str] = set()
         results = [file for file in files if file[1].name.endswith(_SUFFIX)]
@@ -150,7 +226,7 @@ class ResultCache:
             total_bytes += stat.st_size
             over = place >= self._max_entries or (place > 0 and total_bytes > self._max_bytes)
             if over or stat.st_mtime < oldest_s:
-                path.unlink(missing_ok=True)
+                _delete(path)
             else:
                 kept.add(path.name.removesuffix(_SUFFIX))
         for stat, path in files:
@@ -158,18 +234,57 @@ class ResultCache:
                 total_bytes += stat.st_size
                 result_id = path.name.removesuffix(_STEMS_SUFFIX)
                 if result_id not in kept or total_bytes > self._max_bytes:
-                    path.unlink(missing_ok=True)
+                    _delete(path)
+
+
+class _Clock:
+    """A clock that no setting of the system's clock moves.
+
+    Parameters
+    ----------
+    stamps_s : sequence of float
+        The times that the clock has given before.
+    """
+
+    def __init__(self, stamps_s: Sequence[float]) -> None:
+        self._latest_s = max(stamps_s, default=0.0)
+        start_s = min(time.time(), self._latest_s) if stamps_s else time.time()
+        self._offset_s = start_s - time.monotonic()
+
+    def now_s(self) -> float:
+        """Return the time, in seconds since 1970 by the system's clock at the beginning."""
+        return self._offset_s + time.monotonic()
+
+    def stamp_s(self) -> float:
+        """Return the time of a use, later than all others."""
+        self._latest_s = max(self.now_s(), self._latest_s + _TICK_S)
+        return self._latest_s
+
+
+def _delete(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def _cannot_read(error: OSError) -> QueueFull:
+    _log.warning("cache_not_readable", reason=error.strerror)
+    return QueueFull(
+        f"the result cannot be read just now: {error.strerror}", retry_after_s=_RETRY_AFTER_S
+    )
 
 
 def _read(path: Path) -> CachedResult:
     with gzip.open(path) as file:
-        data = file.read(_MAX_JSON_BYTES + 1)
+        return _decode(file.read(_MAX_JSON_BYTES + 1))
+
+
+def _decode(data: bytes) -> CachedResult:
     if len(data) > _MAX_JSON_BYTES:
         raise ValueError("too large")
     return _ADAPTER.validate_json(data)
 
 
-def _write_stems(path: Path, stems: Mapping[str, bytes]) -> None:
+def _write_stems(path: Path, *, stems: Mapping[str, bytes]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, stem in stems.items():
             archive.writestr(name, stem)

@@ -95,13 +95,17 @@ class UseCases(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The outcome of a request: the result, the options, and the files."""
+    """The outcome of a request: the result, the options, and the files.
+
+    ``is_lasting`` is false if the disk did not take the result, which then ends with the service.
+    """
 
     result_id: str
     transcription: Transcription
     options: RenderOptions
     shown: Shown
     artifacts: tuple[Artifact, ...]
+    is_lasting: bool = True
 
 
 @dataclass(slots=True)
@@ -220,7 +224,12 @@ class Engine:
             result = CachedResult(transcription, options.render.title)
             result_id = self._cache.put(result, kept)
             return Rendered(
-                result_id, transcription, options.render, written.shown, written.artifacts
+                result_id,
+                transcription,
+                options.render,
+                written.shown,
+                written.artifacts,
+                self._cache.is_lasting(result_id),
             )
 
         start_s = time.monotonic()
@@ -268,7 +277,12 @@ class Engine:
             kept = self._cache.get_stems(result_id) if Format.STEMS in titled.formats else {}
             written = self._use_cases.render(cached.transcription, titled, progress, kept)
             return Rendered(
-                result_id, cached.transcription, titled, written.shown, written.artifacts
+                result_id,
+                cached.transcription,
+                titled,
+                written.shown,
+                written.artifacts,
+                self._cache.is_lasting(result_id),
             )
 
         return self._engrave(Job(write, build_render_meter(), deadline_s))
@@ -292,7 +306,12 @@ class Engine:
             asked = replace(options, render=titled)
             written = self._use_cases.continue_music(cached.transcription, asked, progress)
             return Rendered(
-                result_id, cached.transcription, titled, written.shown, written.artifacts
+                result_id,
+                cached.transcription,
+                titled,
+                written.shown,
+                written.artifacts,
+                self._cache.is_lasting(result_id),
             )
 
         return self._engrave(Job(write, build_continuation_meter(), deadline_s))

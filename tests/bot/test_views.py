@@ -88,6 +88,16 @@ def test_a_caption_says_that_pitches_are_as_sung(russian: Translator, english: T
     assert shown == "Shown: Full score, C♯ minor, as sung. Show it another way?"
 
 
+def test_buttons_that_will_not_last_say_so(russian: Translator, english: Translator) -> None:
+    brief = dataclasses.replace(RESULT, kept_briefly=True)
+    assert controls_text(brief, "", english) == (
+        "The service could not store this score, so the buttons will not work for long.\n"
+        "Shown: Full score, C♯ minor. Show it another way?"
+    )
+    assert "кнопки проработают недолго" in controls_text(brief, "", russian)
+    assert "недолго" not in controls_text(RESULT, "", russian)
+
+
 def test_a_caption_always_fits(t: Translator) -> None:
     chords = tuple(
         ChordSegment(index, index + 1.0, f"{letter}♯m(maj7)/{letter}♯")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Any
 
 import grpc
@@ -72,6 +73,45 @@ async def test_a_result_says_whether_it_was_sung_differently(
         transcription_pb2.PITCHES_MEANT,
         transcription_pb2.PITCHES_SUNG,
     )
+
+
+async def test_a_full_disk_costs_neither_the_pages_nor_the_buttons_of_the_moment(
+    settings: Settings, held: HeldPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held.release.set()
+    held.stems = {"vocals": b"v"}
+
+    def refuse(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with run_service(settings, use_cases=held) as running:
+        assert not (await transcribe(running)).kept_briefly
+        monkeypatch.setattr("inference_service.engine.cache.ResultCache._write", refuse)
+        result = await transcribe(running, title="A song")
+        assert result.kept_briefly
+        events = await render(running, result.result_id, transpose_semitones=3)
+    assert events[-1].result.rendered_key.tonic == "C"
+    assert events[-1].result.kept_briefly
+
+
+async def test_a_result_that_cannot_be_read_just_now_has_not_expired(
+    settings: Settings, held: HeldPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bot removes the buttons of a result that has expired."""
+    held.release.set()
+
+    def refuse(*arguments: Any) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with run_service(settings, use_cases=held) as running:
+        result = await transcribe(running)
+        with monkeypatch.context() as patch:
+            patch.setattr("inference_service.engine.cache._read", refuse)
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await render(running, result.result_id)
+        failure = read_failure(raised.value)
+        assert (failure.reason, failure.retry_after_s) == ("QUEUE_FULL", 10.0)
+        assert (await render(running, result.result_id))[-1].HasField("result")
 
 
 async def test_stems_are_kept_with_the_result_and_sent_when_asked_for(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import structlog
@@ -61,3 +64,12 @@ def test_the_level_is_heeded_and_libraries_share_the_lines(
     logging.getLogger("library").info("quiet")
     logging.getLogger("library").warning("loud %s", "too")
     assert [line["event"] for line in read_lines(capsys)] == ["loud", "loud too"]
+
+
+def test_a_line_that_cannot_be_written_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Path("/dev/full").open("w", encoding="utf-8")  # noqa: SIM115 - closing it fails
+    monkeypatch.setattr(sys, "stderr", full)
+    configure_logging()
+    structlog.get_logger().error("lost")
+    with suppress(OSError):  # what is buffered cannot be written either
+        full.close()

@@ -82,6 +82,7 @@ def encode_result(rendered: Rendered) -> transcription_pb2.TranscribeEvent:
         render=encode_render_options(rendered.options),
         rendered_key=_encode_key(shown.key),
         sung_differs=shown.sung_differs,
+        kept_briefly=not rendered.is_lasting,
     )
     return transcription_pb2.TranscribeEvent(result=result)
 

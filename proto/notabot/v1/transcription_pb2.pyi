@@ -214,7 +214,7 @@ class ArtifactChunk(_message.Message):
     def __init__(self, name: _Optional[str] = ..., media_type: _Optional[str] = ..., data: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs")
+    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly")
     class ModelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -244,6 +244,7 @@ class Result(_message.Message):
     RENDER_FIELD_NUMBER: _ClassVar[int]
     RENDERED_KEY_FIELD_NUMBER: _ClassVar[int]
     SUNG_DIFFERS_FIELD_NUMBER: _ClassVar[int]
+    KEPT_BRIEFLY_FIELD_NUMBER: _ClassVar[int]
     result_id: str
     duration_s: float
     tuning_cents: float
@@ -259,7 +260,8 @@ class Result(_message.Message):
     render: RenderOptions
     rendered_key: Key
     sung_differs: bool
-    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ...) -> None: ...
+    kept_briefly: bool
+    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ...) -> None: ...
 
 class Key(_message.Message):
     __slots__ = ("tonic", "mode")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
+import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from inference_service.engine.cache import CachedResult, ResultCache
-from inference_service.errors import ResultExpired
+from inference_service.errors import QueueFull, ResultExpired
 from tests.service.running import build_transcription
 
 DAY_S = 86_400.0
@@ -179,3 +185,141 @@ def _size_of_a_result(folder: Path) -> int:
     build_cache(folder).put(RESULT)
     (path,) = folder.iterdir()
     return path.stat().st_size
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Let this process open no file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with capture_logs():
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Let this process write nothing into files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with capture_logs():
+            yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_result_that_cannot_be_opened_just_now_stays(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    result_id = cache.put(RESULT, STEMS)
+    with no_descriptors():
+        with pytest.raises(QueueFull) as caught:
+            cache.get(result_id)
+        with pytest.raises(QueueFull):
+            cache.get_stems(result_id)
+    assert caught.value.params == {"retry_after_s": 10.0}
+    assert cache.get(result_id) == RESULT
+    assert cache.get_stems(result_id) == STEMS
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
+def test_a_result_that_cannot_be_read_just_now_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    cache = build_cache(tmp_path)
+    result_id = cache.put(RESULT)
+
+    def fail(*arguments: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("inference_service.engine.cache._read", fail)
+        with pytest.raises(QueueFull):
+            cache.get(result_id)
+    assert cache.get(result_id) == RESULT
+
+
+def test_a_folder_that_is_gone_may_come_back(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path / "results")
+    result_id = cache.put(RESULT)
+    (tmp_path / "results").rename(tmp_path / "unmounted")
+    with pytest.raises(QueueFull):
+        cache.get(result_id)
+    (tmp_path / "unmounted").rename(tmp_path / "results")
+    assert cache.get(result_id) == RESULT
+
+
+def test_a_full_disk_leaves_results_in_memory_and_no_files(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    with full_disk():
+        result_id = cache.put(RESULT, STEMS)
+    assert list(tmp_path.iterdir()) == []
+    assert cache.get(result_id) == RESULT
+    assert cache.get_stems(result_id) == {}
+    assert not cache.is_lasting(result_id)
+    assert cache.is_lasting(cache.put(RESULT))
+    with pytest.raises(ResultExpired):
+        build_cache(tmp_path).get(result_id)
+
+
+def test_a_folder_that_cannot_be_made_leaves_results_in_memory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    cache = build_cache(tmp_path / "file" / "results")
+    assert cache.get(cache.put(RESULT)) == RESULT
+
+
+def test_results_in_memory_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("inference_service.engine.cache._MAX_IN_MEMORY", 2)
+    cache = build_cache(tmp_path)
+    with full_disk():
+        first, second = cache.put(RESULT), cache.put(RESULT)
+        assert cache.get(first) == RESULT
+        third = cache.put(RESULT)
+    assert cache.get(first) == cache.get(third) == RESULT
+    with pytest.raises(ResultExpired):
+        cache.get(second)
+
+
+def test_on_a_disk_made_read_only_results_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = build_cache(tmp_path)
+    result_id = cache.put(RESULT, STEMS)
+
+    def refuse(*arguments: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert cache.get(result_id) == RESULT
+    assert cache.get_stems(result_id) == STEMS
+
+
+@pytest.mark.parametrize("jump_s", [-10_000 * DAY_S, -DAY_S, 2 * DAY_S, 10_000 * DAY_S])
+def test_a_clock_that_jumps_evicts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump_s: float
+) -> None:
+    cache = build_cache(tmp_path)
+    before = cache.put(RESULT)
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() + jump_s)
+    meanwhile = cache.put(RESULT)
+    assert cache.get(before) == cache.get(meanwhile) == RESULT
+    restarted = build_cache(tmp_path)
+    after = restarted.put(RESULT)
+    assert [restarted.get(one) for one in (before, meanwhile, after)] == [RESULT] * 3
+
+
+def test_the_order_of_use_survives_a_clock_that_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (build_cache(tmp_path).put(RESULT) for _ in range(2))
+    clock = time.time
+    monkeypatch.setattr(time, "time", lambda: clock() - 10_000 * DAY_S)
+    cache = build_cache(tmp_path, entries=2)
+    third = cache.put(RESULT)
+    assert cache.get(third) == cache.get(second) == RESULT
+    with pytest.raises(ResultExpired):
+        cache.get(first)
