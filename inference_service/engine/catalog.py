@@ -37,7 +37,7 @@ class _Strict(BaseModel):
 class BundledFile(_Strict):
     """A file that comes with Notabot; ``path`` is relative to the manifest."""
 
-    path: str = Field(pattern=r"^\w+(/\w+)*\.safetensors$")
+    path: str = Field(pattern=r"^\w+(/\w+)*\.(safetensors|json)$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
 
     def locate(self, folder: Path) -> Path:

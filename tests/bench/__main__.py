@@ -24,6 +24,7 @@ import torch
 from tests.bench import (
     notation,
     piano,
+    recorded_songs,
     routing_table,
     song_pages,
     songs,
@@ -56,6 +57,7 @@ SECTIONS: dict[str, Section] = {
     "sung-pages": sung_pages,
     "piano": piano,
     "songs": songs,
+    "recorded-songs": recorded_songs,
     "song-pages": song_pages,
     "notation": notation,
     "routing": routing_table,

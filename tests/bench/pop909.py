@@ -26,6 +26,7 @@ from pretty_midi import Instrument, Note, PrettyMIDI
 
 from inference_service.audio.waveform import Waveform
 from inference_service.music.pitch import pitch_class
+from model_zoo.training.sources.pop909 import count_bars
 
 REPORTED_SONGS = tuple(range(1, 801, 40))
 TUNING_SONGS = tuple(range(21, 801, 40))
@@ -101,26 +102,10 @@ def load_song(archive: Path, number: int, cache: Path) -> Song:
         chord_labels=[row[2] for row in rows],
         beats_s=beats[:, 0],
         downbeats_s=beats[beats[:, 2] > 0, 0],
-        recorded_downbeats_s=count_bars_as(recorded, beats[:, 0]),
+        recorded_downbeats_s=beats[count_bars(beats, recorded)[0], 0],
         tonic=pitch_class(tonic),
         mode="minor" if mode.startswith("min") else "major",
     )
-
-
-def count_bars_as(
-    recorded: NDArray[np.float64], beats_s: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return every fourth beat, in the phase of most of the recording's downbeats.
-
-    Parameters
-    ----------
-    recorded : np.ndarray, shape (R, 2)
-        Times in seconds and positions in the bar, on the original recording.
-    beats_s : np.ndarray, shape (B,)
-    """
-    downbeats_s = recorded[recorded[:, 1] == 1, 0]
-    nearest = np.abs(beats_s[:, None] - downbeats_s[None, :]).argmin(0)
-    return beats_s[int(np.bincount(nearest % 4, minlength=4).argmax()) :: 4]
 
 
 def read_midi(archive: Path, number: int) -> tuple[str, bytes]:

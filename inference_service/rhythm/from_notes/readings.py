@@ -65,7 +65,7 @@ def compare(
         RhythmReading(
             time_signature=f"{reading.bars.metre[0]}/{reading.bars.metre[1]}",
             beat_scale=_compare_values(reading.positions, first.positions),
-            first_beat=_number_beat(_time_first_bar(reading, onset_s), beats_s),
+            first_beat=number_beat(_time_first_bar(reading, onset_s), beats_s),
             probability=float(probabilities[index]),
         )
         for index, reading in ((index, readings[index]) for index in (0, *likely))
@@ -93,7 +93,7 @@ def _time_first_bar(reading: CompleteReading, onset_s: NDArray[np.float64]) -> f
     return float(times_s[-1] + (line - places[-1]) * pace_s)
 
 
-def _number_beat(time_s: float, beats_s: Sequence[float]) -> float:
+def number_beat(time_s: float, beats_s: Sequence[float]) -> float:
     """Return the number of the beat at a time, counted from 1, extrapolated beyond the ends."""
     numbers = np.arange(1.0, len(beats_s) + 1)
     number = float(np.interp(time_s, beats_s, numbers))

@@ -1,13 +1,15 @@
-"""Estimate beats, downbeats and metre with our own network and a bar pointer.
+"""Estimate beats, downbeats and metre with our own network and a comparison of readings.
 
-:mod:`.network` predicts beat and downbeat activations for every frame, and :mod:`.bar_pointer`
-decodes them. Long recordings are processed in windows with overlap, which does not change the
-result. Without a clear pulse, beats are a steady grid as in :mod:`.librosa_beats`.
+:mod:`.network` predicts beat and downbeat activations for every frame; :mod:`.readings` compares
+whole readings of the recording. Long recordings are processed in windows with overlap, which does
+not change the activations. Without a clear pulse, beats are a steady grid as in
+:mod:`.librosa_beats`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
@@ -20,9 +22,10 @@ from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.waveform import Waveform
 from inference_service.checkpoint import load_network
 from inference_service.model_files import ModelFiles
-from inference_service.music.events import Beat, ChordSegment, NoteEvent, Rhythm
+from inference_service.music.events import Beat, ChordSegment, NoteEvent, Rhythm, RhythmReading
 from inference_service.progress import Report
-from inference_service.rhythm.from_sound.bar_pointer import BarPath, decode_bars
+from inference_service.rhythm.from_notes.readings import number_beat
+from inference_service.rhythm.from_sound.beat_paths import find_paths
 from inference_service.rhythm.from_sound.features import (
     BLOCK_FRAMES,
     FRAMES_PER_S,
@@ -32,6 +35,13 @@ from inference_service.rhythm.from_sound.features import (
 )
 from inference_service.rhythm.from_sound.librosa_beats import cover, steady_beats, typical_period_s
 from inference_service.rhythm.from_sound.network import BeatNet
+from inference_service.rhythm.from_sound.reading_model import ReadingModel, load_model
+from inference_service.rhythm.from_sound.readings import (
+    Reading,
+    compare,
+    find_candidates,
+    place_bars,
+)
 from inference_service.settings import ModelSettings
 
 WINDOW_FRAMES: Final = 4096
@@ -40,7 +50,9 @@ SMOOTHED_BEATS: Final = 5
 
 MIN_CLARITY: Final = 0.2
 """Least mean activation at the beats for a pulse. No record of how it was chosen."""
-COMPOUND_SHARE: Final = 0.5
+LEAST_PROBABILITY: Final = 0.01
+"""Less probable readings are left out; the probabilities of the others do not sum to 1."""
+
 
 Activations = NDArray[np.float32]
 """Probabilities of a beat, a downbeat, and beats that divide into three, shape (3, T)."""
@@ -52,15 +64,18 @@ class NeuralBeatEstimator:
     Parameters
     ----------
     network : BeatNet
+    model : ReadingModel
+        Parameters with which readings are compared.
     device : str
         Device of the network.
     """
 
-    def __init__(self, network: BeatNet, device: str = "cpu") -> None:
+    def __init__(self, network: BeatNet, model: ReadingModel, device: str = "cpu") -> None:
         self._network = network
+        self._model = model
         self._device = device
-        # numba compiles the decoder on its first call: do that now, not within a request.
-        decode_bars(np.full(100, 0.1), np.full(100, 0.05), FRAMES_PER_S)
+        # numba compiles the search on its first call: do that now, not within a request.
+        find_paths(np.full(300, 0.1), FRAMES_PER_S)
 
     def estimate(
         self,
@@ -70,25 +85,29 @@ class NeuralBeatEstimator:
         report: Report,
     ) -> Rhythm:
         """Return beats over the whole waveform; a steady grid if there is no clear pulse."""
-        activations = self.predict(waveform, report)
-        path = decode_bars(
-            activations[0].astype(np.float64), activations[1].astype(np.float64), FRAMES_PER_S
-        )
+        features = self._compute_features(waveform, report)
+        activations = self._predict(features, report)
+        candidates = find_candidates(activations, features, chords)
+        readings = compare(candidates, self._model, waveform.duration_s)
         report(1.0)
-        if len(path.frames) < 2 or clarity(activations, path) < MIN_CLARITY:
+        if not readings or clarity(activations, readings[0].frames) < MIN_CLARITY:
             return _steady(cover(steady_beats(notes), waveform.duration_s))
-        beats_s = _smooth(path.frames / FRAMES_PER_S)
+        best = readings[0]
+        beats_s = _smooth(best.frames / FRAMES_PER_S)
+        candidate = next(c for c in candidates if c.frames is best.frames)
+        positions = place_bars(candidate, best, self._model)
         return Rhythm(
-            beats=tuple(
-                Beat(float(t), int(p)) for t, p in zip(beats_s, path.positions, strict=True)
-            ),
+            beats=tuple(Beat(float(t), int(p)) for t, p in zip(beats_s, positions, strict=True)),
             tempo_bpm=60.0 / typical_period_s(beats_s),
-            time_signature=name_metre(path, float(activations[2, path.frames].mean())),
+            time_signature=best.time_signature,
+            readings=describe_readings(readings),
         )
 
     def predict(self, waveform: Waveform, report: Report) -> Activations:
         """Return the activations of a recording."""
-        features = self._compute_features(waveform, report)
+        return self._predict(self._compute_features(waveform, report), report)
+
+    def _predict(self, features: Features, report: Report) -> Activations:
         length = features.shape[1]
         context = self._network.config.context_frames
         windows = iterate_windows(length, WINDOW_FRAMES, 2 * context)
@@ -113,39 +132,49 @@ class NeuralBeatEstimator:
             yield window, torch.sigmoid(logits.float()).cpu().numpy()
 
 
-def load_estimator(weights: Path, device: str = "cpu") -> NeuralBeatEstimator:
-    """Build an estimator from weights.
+def load_estimator(weights: Path, readings: Path, device: str = "cpu") -> NeuralBeatEstimator:
+    """Build an estimator from the weights of the network and the parameters of the readings.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ModelRejected
-        If it holds another network.
+        If one of them holds something else.
     """
-    return NeuralBeatEstimator(load_network(weights, BeatNet, device), device)
+    network = load_network(weights, BeatNet, device)
+    return NeuralBeatEstimator(network, load_model(readings), device)
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> NeuralBeatEstimator:
     """Build the estimator, as the manifest declares it."""
-    (weights,) = entry.paths(settings.weights)
-    return load_estimator(weights, settings.device_name)
+    weights, readings = entry.paths(settings.weights)
+    return load_estimator(weights, readings, settings.device_name)
 
 
-def clarity(activations: Activations, path: BarPath) -> float:
-    """Return the mean beat activation at the decoded beats, the largest within one frame."""
-    near = np.clip(path.frames[:, None] + np.arange(-1, 2), 0, activations.shape[1] - 1)
+def clarity(activations: Activations, frames: NDArray[np.int64]) -> float:
+    """Return the mean beat activation at the beats, the largest within one frame."""
+    near = np.clip(frames[:, None] + np.arange(-1, 2), 0, activations.shape[1] - 1)
     return float(activations[0][near].max(axis=1).mean())
 
 
-def name_metre(path: BarPath, compound: float) -> str:
-    """Return the prevailing time signature; ``compound`` is the probability of a compound metre."""
-    length = int(np.bincount(path.lengths).argmax())
-    if length == 6:  # the beats are eighths
-        return "6/8"
-    if compound > COMPOUND_SHARE and length in (2, 3):
-        return f"{3 * length}/8"
-    return f"{length}/4"
+def describe_readings(readings: Sequence[Reading]) -> tuple[RhythmReading, ...]:
+    """Return the likely readings in terms of the beats of the first, those that agree as one."""
+    chosen = readings[0]
+    beats_s = (chosen.frames / FRAMES_PER_S).tolist()
+    shares: dict[tuple[str, float, float], float] = {}
+    for reading in readings:
+        scale = chosen.quarter_frames / reading.quarter_frames
+        key = (
+            reading.time_signature,
+            float(Fraction(scale).limit_denominator(4)),
+            number_beat(reading.first_bar_frame / FRAMES_PER_S, beats_s),
+        )
+        shares[key] = shares.get(key, 0.0) + reading.probability
+    (first_key, first_share), *others = shares.items()
+    others.sort(key=lambda item: -item[1])
+    likely = [item for item in others if item[1] >= LEAST_PROBABILITY]
+    return tuple(RhythmReading(*key, share) for key, share in [(first_key, first_share), *likely])
 
 
 def _smooth(beats_s: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,18 +1,20 @@
-"""Arranges a piece as a MIDI file: for a piano alone, a band, or an orchestra's strings."""
+"""Arranges a piece: for a piano alone, a singer with one instrument, or a band."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final
+from typing import Final, Literal
 
 import mido
 import numpy as np
 from numpy.random import Generator
 
+from model_zoo.training.beats.band import add_band
 from model_zoo.training.beats.drums import add_drums
+from model_zoo.training.beats.swing import swing_some
 from model_zoo.training.sound.midi import TICKS_PER_S, Event, encode_track
 from model_zoo.training.sources.groove import Groove
 from model_zoo.training.sources.piece import ONSET, PITCH, VELOCITY, Line, Piece, Role, make_line
@@ -50,44 +52,111 @@ PROGRAMS: Final[dict[Role, tuple[int, ...]]] = {
     "chords": (*PIANOS, 24, 25, 26, 27, 29, 16, 17, 21, 48, 49, 88, 89, 90, 91, 50),
     "bass": (32, 33, 33, 34, 35, 36, 38, 39, 43),
 }
+ACCOMPANISTS: Final = (*PIANOS, 24, 24, 25, 25, 25, 26, 27)
+KITS: Final = (0, 0, 0, 8, 16, 24, 25, 32, 40)
+
+Ensemble = Literal["piano", "duo", "band"]
+ENSEMBLES: Final[tuple[Ensemble, ...]] = ("piano", "duo", "band")
+SHARES: Final = (0.15, 0.17, 0.68)
+DRUM_SHARES: Final[dict[Ensemble, float]] = {"piano": 0.05, "duo": 0.08, "band": 0.75}
+SUNG_SHARE: Final = 0.5
+"""Probability that a melody is sung rather than played, unless a piano plays alone."""
+
+SWUNG_SHARE: Final = 0.14
 
 
-def arrange(piece: Piece, grooves: Sequence[Groove], random: Generator) -> tuple[bytes, Piece]:
-    """Return a MIDI file, and the piece that it plays."""
-    style = random.random()
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """A piece with instruments.
+
+    Attributes
+    ----------
+    midi : bytes
+        What a synthesiser plays; without drums and vocals.
+    drums, vocals : Line or None
+    piece : Piece
+        Everything that is played, for its beats.
+    """
+
+    midi: bytes
+    drums: Line | None
+    vocals: Line | None
+    piece: Piece
+
+
+def arrange(piece: Piece, grooves: Sequence[Groove], random: Generator) -> Arrangement:
+    """Choose the instruments of a piece: a piano, a singer with one instrument, or a band."""
     lines = list(piece.lines)
-    alone = all(line.role == "drums" for line in lines)
-    drums_in = random.random() < (0.08 if style < 0.3 else 0.6)
-    if not alone and style >= 0.3:
-        if random.random() < 0.12 and len(lines) > 1:
-            lines = [line for line in lines if line.role != "melody"] or lines
-        if not any(line.role == "bass" for line in lines) and random.random() < 0.6:
-            bass = add_bass(piece, random)
-            lines += [bass] if bass is not None else []
-    if not alone and drums_in:
-        drums = add_drums(piece, grooves, random)
+    if all(line.role == "drums" for line in lines):
+        return Arrangement(_encode([], random), _join(lines), None, piece)
+    ensemble = ENSEMBLES[int(random.choice(len(ENSEMBLES), p=list(SHARES)))]
+    if ensemble == "band":
+        lines = _form_band(piece, random)
+    drums = None
+    if random.random() < DRUM_SHARES[ensemble]:
+        drums = add_drums(replace(piece, lines=tuple(lines)), grooves, random)
         lines += [drums] if drums is not None else []
+    swung = swing_some(replace(piece, lines=tuple(lines)), SWUNG_SHARE, random)
+    lines = list(swung.lines)
+    if drums is not None:
+        drums = lines.pop()
+    vocals = None
+    sung = [line for line in lines if line.role == "melody"]
+    if sung and ensemble != "piano" and random.random() < SUNG_SHARE:
+        vocals = sung[0]
+        lines.remove(vocals)
+    if ensemble == "duo":
+        program = int(random.choice(ACCOMPANISTS))
+        parts = [(line, program if line.role != "melody" else None) for line in lines]
+    else:
+        piano = 0 if random.random() < 0.7 else int(random.choice(PIANOS))
+        parts = [(line, piano if ensemble == "piano" else None) for line in lines]
+    return Arrangement(_encode(parts, random), drums, vocals, swung)
+
+
+def _form_band(piece: Piece, random: Generator) -> list[Line]:
+    """Return the lines of a band: those of the piece, or new ones on its chords."""
+    lines = list(piece.lines)
+    band = add_band(piece, random) if random.random() < 0.65 else []
+    if band:
+        kept = 0.3 if any(line.role == "melody" for line in lines) else 1.0
+        lines = [line for line in lines if line.role == "melody" or random.random() < kept]
+        return [*lines, *band]
+    if random.random() < 0.12 and len(lines) > 1:
+        lines = [line for line in lines if line.role != "melody"] or lines
+    if not any(line.role == "bass" for line in lines) and random.random() < 0.6:
+        bass = add_bass(piece, random)
+        lines += [bass] if bass is not None else []
+    return lines
+
+
+def _join(lines: Sequence[Line]) -> Line:
+    return make_line("drums", np.concatenate([line.notes for line in lines]))
+
+
+def _encode(parts: Sequence[tuple[Line, int | None]], random: Generator) -> bytes:
+    """Return a MIDI file of lines, each with a program or None for one that suits its role."""
     shift = int(random.integers(-5, 6))
     midi = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_S)
-    clock = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)])
-    midi.tracks.append(clock)
+    midi.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)]))
     channels = (channel for channel in range(16) if channel != 9)
-    for line in lines:
-        drum = line.role == "drums"
-        piano = 0 if random.random() < 0.7 else int(random.choice(PIANOS))
-        program = piano if style < 0.3 else _draw_program(line.role, random)
-        volume = 110 if alone else int(random.uniform(60, 127))
-        channel = 9 if drum else next(channels)
-        midi.tracks.append(_track(line, channel, program, volume, 0 if drum else shift, random))
+    for line, chosen in parts:
+        program = int(random.choice(PROGRAMS[line.role])) if chosen is None else chosen
+        volume = int(random.uniform(60, 127))
+        midi.tracks.append(_track(line, next(channels), program, volume, shift, random))
     target = io.BytesIO()
     midi.save(file=target)
-    return target.getvalue(), replace(piece, lines=tuple(lines))
+    return target.getvalue()
 
 
-def _draw_program(role: Role, random: Generator) -> int:
-    if role == "drums":
-        return int(random.choice([0, 0, 0, 8, 16, 24, 25, 32, 40]))
-    return int(random.choice(PROGRAMS[role]))
+def encode_drums(line: Line, random: Generator) -> bytes:
+    """Return a MIDI file of a drum line, for a synthesiser."""
+    midi = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_S)
+    midi.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)]))
+    midi.tracks.append(_track(line, 9, int(random.choice(KITS)), 110, 0, random))
+    target = io.BytesIO()
+    midi.save(file=target)
+    return target.getvalue()
 
 
 def add_bass(piece: Piece, random: Generator) -> Line | None:

@@ -74,7 +74,8 @@ def _invent(piece: Piece, downbeats: NDArray[np.intp], random: Generator) -> NDA
     bar, parts = piece.bar_beats, 3 if piece.compound == 1 else 2
     snare, keeper = int(random.choice(SNARES)), int(random.choice(TIMEKEEPERS))
     style = random.random()
-    kicks, snares = _backbeat(bar, style, random)
+    bpm = 60.0 / float(np.median(np.diff(piece.beats_s)))
+    kicks, snares = _backbeat(bar, bpm, style, random)
     density = int(random.choice([1, parts, 2 * parts] if parts == 2 else [1, parts]))
     keepers = np.arange(bar * density) / density if random.random() < 0.85 else np.array([])
     loud = random.uniform(70, 115)
@@ -93,23 +94,36 @@ def _invent(piece: Piece, downbeats: NDArray[np.intp], random: Generator) -> NDA
     return np.array(hits)
 
 
-def _backbeat(bar: int, style: float, random: Generator) -> tuple[list[float], list[float]]:
-    """Return the times of a bar's kicks and of its snares, in beats."""
+def _backbeat(
+    bar: int, bpm: float, style: float, random: Generator
+) -> tuple[list[float], list[float]]:
+    """Return the times of a bar's kicks and of its snares, in beats.
+
+    Half-time feels are for fast songs and double-time feels for slow ones, as drummers play them.
+    """
     if bar == 3:
-        return [0.0], [1.0, 2.0] if style < 0.6 else [2.0]
+        second = [float(random.choice([1.5, 2.0, 2.5]))] if style > 0.8 else []
+        return [0.0, *second], [1.0, 2.0] if style < 0.5 else [2.0] if style < 0.8 else [1.0]
     if bar == 2:
         return [0.0], [1.0] if style < 0.6 else [0.5, 1.5]
     if bar == 6:
         return [0.0], [3.0]
-    if style < 0.2:
+    if style < 0.15:
         return [0.0, 1.0, 2.0, 3.0], [1.0, 3.0]  # four on the floor
-    if style < 0.35:
-        return [0.0], [2.0]  # half time
-    if style < 0.45:
+    if style < 0.27 and bpm > 95:
+        return _add_kicks({0.0}, 2, random), [2.0]  # half time
+    if style < 0.35 and bpm < 105:
         return [0.0, 1.0, 2.0, 3.0], [0.5, 1.5, 2.5, 3.5]  # double time
-    offbeats = [k / 2 for k in range(2, 8)]
-    extra = random.choice(offbeats, int(random.integers(0, 3)), replace=False)
-    kicks = {0.0, *([2.0] if random.random() < 0.6 else []), *map(float, extra)} - {1.0, 3.0}
+    if style < 0.39:
+        return [2.0], [2.0]  # one drop
+    kicks = {0.0, *([2.0] if random.random() < 0.5 else [])}
     if random.random() < 0.1:
-        kicks -= {0.0}
-    return sorted(kicks), [1.0, 3.0]
+        kicks = {2.5}
+    return _add_kicks(kicks, 4 if bpm < 110 else 2, random), [1.0, 3.0]
+
+
+def _add_kicks(kicks: set[float], parts: int, random: Generator) -> list[float]:
+    """Add up to three kicks between beats, which are divided into ``parts``."""
+    places = [k / parts for k in range(1, 4 * parts) if k % (2 * parts) != parts]
+    extra = random.choice(places, int(random.integers(0, 4)), replace=False)
+    return sorted(kicks | set(map(float, extra)))

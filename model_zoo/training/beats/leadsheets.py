@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from model_zoo.training.beats.timing import lines_of
 from model_zoo.training.sources.openewld import Chord
@@ -26,14 +25,13 @@ def accompany(score: WrittenPiece, chords: list[Chord], random: Generator) -> li
         return melody
     beat_q = float(np.median(np.diff(beats_q)))
     pattern = draw_pattern(bar_beats, compound == 1, random)
-    swing = compound == 0 and bar_beats == 4 and random.random() < 0.3
     begins = np.array([chord[0] for chord in chords])
     upper, lower = [], []
     bass_octave, register = int(random.choice([24, 36])), int(random.choice([48, 55, 60]))
     loud = random.uniform(50, 85)
     for bar_q in beats_q[positions == 1]:
         for at, length, what in pattern:
-            onset_q = float(bar_q) + (_swung(at) if swing else at) * beat_q
+            onset_q = float(bar_q) + at * beat_q
             index = int(np.searchsorted(begins, onset_q + 1e-3)) - 1
             if index < 0:
                 continue
@@ -50,26 +48,7 @@ def accompany(score: WrittenPiece, chords: list[Chord], random: Generator) -> li
                 step = int(what)
                 tone = tones[step % len(tones)] + 12 * (step // len(tones))
                 upper.append((onset_q, end_q, float(tone), velocity))
-    if swing:
-        notes = melody[0].notes.copy()
-        for column in (0, 1):
-            notes[:, column] = _swing_quarters(notes[:, column] / beat_q) * beat_q
-        melody = [make_line("melody", notes)]
     return [*melody, make_line("chords", upper), make_line("bass", lower)]
-
-
-def _swung(beat: float) -> float:
-    return float(_swing_quarters(np.array([beat]))[0])
-
-
-def _swing_quarters(beats: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Swing: move what stands at the middle of a beat to its last third."""
-    whole = np.floor(beats + 1e-6)
-    rest = np.clip(beats - whole, 0.0, 1.0)
-    swung: NDArray[np.float64] = whole + np.where(
-        rest < 0.5, rest * 4 / 3, 2 / 3 + (rest - 0.5) * 2 / 3
-    )
-    return swung
 
 
 def draw_pattern(bar_beats: int, compound: bool, random: Generator) -> list[Hit]:

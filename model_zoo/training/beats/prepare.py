@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,31 +16,40 @@ import numpy as np
 from numpy.random import Generator
 
 from inference_service.audio.waveform import Waveform
+from inference_service.harmony.chordino import ChordinoEstimator
+from inference_service.progress import ignore
 from inference_service.rhythm.from_sound.features import FRAMES_PER_S, compute_features
 from model_zoo.training.beats import leadsheets
 from model_zoo.training.beats.arrange import arrange
+from model_zoo.training.beats.mix import render
 from model_zoo.training.beats.timing import lines_of, perform
 from model_zoo.training.sound.damage import degrade
 from model_zoo.training.sound.fluidsynth import RATE_HZ
-from model_zoo.training.sound.soundfonts import draw_soundfont, synthesise
 from model_zoo.training.sources.catalogue import list_folder
 from model_zoo.training.sources.groove import Groove, alone, read_grooves
 from model_zoo.training.sources.openewld import read_chords
 from model_zoo.training.sources.piece import Piece, change_tempo, cut
 from model_zoo.training.sources.pop909 import count_songs, read_song
 from model_zoo.training.sources.scores import parse_score, read_archive
-from model_zoo.training.sources.splits import assign, assign_song
+from model_zoo.training.sources.splits import HELD_BACK, assign, assign_song
 from model_zoo.training.sources.survey import sift
 
 LENGTH_S: Final = (45.0, 75.0)
-TEMPO_FACTOR: Final = (0.75, 1.55)
+SONG_BPM: Final = 105.0
+SONG_BPM_SPREAD: Final = 0.3
+"""Mean and standard deviation, in natural logarithms, of songs' tempi; POP909's own are mostly
+ballads."""
+
+TEMPO_FACTOR: Final = (0.7, 1.75)
 SHARES: Final = {
-    "songs": 0.46,
-    "lieder": 0.18,
-    "leadsheets": 0.24,
-    "quartets": 0.04,
-    "grooves": 0.08,
+    "songs": 0.50,
+    "lieder": 0.10,
+    "leadsheets": 0.28,
+    "quartets": 0.02,
+    "grooves": 0.10,
 }
+TUNING_REMAINDER: Final = 21
+EXTRA_REMAINDER: Final = 6
 DEV_SHARE: Final = 20
 """One score in twenty is for development; songs are assigned by :func:`.splits.assign_song`."""
 
@@ -95,6 +104,21 @@ def load_corpora(symbolic: Path, *, dev: bool, folders: Sequence[Path] = ()) -> 
     return Corpora(songs, numbers, scores, list(read_grooves(symbolic / "groove_midi.zip")), others)
 
 
+def holds(number: int, *, dev: bool) -> bool:
+    """Return whether POP909's song ``number`` is in this part of the data.
+
+    The development part is larger than that of other trainings, because the weights of the readings
+    are fitted on it: it also has every tenth song, and those that ``tests/bench/pop909.py``
+    reserves for tuning.
+    """
+    if number in HELD_BACK:
+        return False
+    is_dev = number % 40 == TUNING_REMAINDER or number % 10 == EXTRA_REMAINDER
+    if dev:
+        return is_dev or assign_song(number) == "dev"
+    return not is_dev and assign_song(number) == "train"
+
+
 def draw_piece(corpora: Corpora, random: Generator) -> Piece:
     """Draw a piece: half a minute to a minute of a song, a score or a drummer.
 
@@ -126,7 +150,9 @@ def play_from(corpora: Corpora, kind: str, random: Generator) -> Piece:
     """
     if kind == "songs":
         song = read_song(corpora.songs, int(random.choice(corpora.song_numbers)))
-        return change_tempo(song, float(np.exp(random.uniform(*np.log(TEMPO_FACTOR)))))
+        bpm = 60.0 / float(np.median(np.diff(song.beats_s)))
+        wanted_bpm = float(np.exp(random.normal(np.log(SONG_BPM), SONG_BPM_SPREAD)))
+        return change_tempo(song, float(np.clip(wanted_bpm / bpm, *TEMPO_FACTOR)))
     name, text = corpora.scores[kind][int(random.integers(len(corpora.scores[kind])))]
     score = parse_score(name, text)
     if kind == "leadsheets":
@@ -136,8 +162,15 @@ def play_from(corpora: Corpora, kind: str, random: Generator) -> Piece:
     return perform(score, lines, random)
 
 
-def render_piece(corpora: Corpora, random: Generator, target: Path) -> float:
+def render_piece(
+    corpora: Corpora,
+    random: Generator,
+    target: Path,
+    chord_estimator: ChordinoEstimator | None = None,
+) -> float:
     """Draw and render a piece, and store its features; return its length in seconds.
+
+    With a ``chord_estimator``, the times of the changes of chord that it hears are stored too.
 
     Raises
     ------
@@ -147,17 +180,13 @@ def render_piece(corpora: Corpora, random: Generator, target: Path) -> float:
     piece = draw_piece(corpora, random)
     if len(piece.beats_s) < 8:
         raise ValueError("too short")
-    midi, piece = arrange(piece, corpora.grooves, random)
-    soundfont = draw_soundfont(random)
-    reverb, chorus = bool(random.random() < 0.5), bool(random.random() < 0.3)
-    samples = synthesise(midi, soundfont, reverb=reverb, chorus=chorus)
-    end_s = float(piece.beats_s[-1]) + 2.0
-    samples = samples[: int(end_s * RATE_HZ)]
-    if not len(samples) or np.abs(samples).max() < 1e-3:
-        raise ValueError("silent")
+    arrangement = arrange(piece, corpora.grooves, random)
+    samples, piece = render(arrangement, random), arrangement.piece
     if random.random() < 0.75:
         samples = degrade(samples, random)
-    features = compute_features(Waveform(samples[None], RATE_HZ))
+    waveform = Waveform(samples[None], RATE_HZ)
+    features = compute_features(waveform)
+    chords = chord_estimator.estimate(waveform, ignore) if chord_estimator else []
     partial = target.with_suffix(".partial")
     with partial.open("wb") as file:
         np.savez(
@@ -168,6 +197,7 @@ def render_piece(corpora: Corpora, random: Generator, target: Path) -> float:
             bar_beats=piece.bar_beats,
             compound=piece.compound,
             name=piece.name,
+            chord_s=np.array([chord.start_s for chord in chords[1:]], np.float32),
         )
     partial.rename(target)
     return len(features.T) / FRAMES_PER_S
@@ -180,6 +210,10 @@ def prepare(
     folder = cache / ("dev" if dev else "train")
     folder.mkdir(parents=True, exist_ok=True)
     corpora = load_corpora(symbolic, dev=dev)
+    numbers = range(1, count_songs(corpora.songs) + 1)
+    corpora = replace(corpora, song_numbers=[n for n in numbers if holds(n, dev=dev)])
+    # The weights of changes of chord are fitted on the development part alone.
+    chord_estimator = ChordinoEstimator() if dev else None
     seed = 1_000_000 if dev else 0
     done_s, began = 0.0, time.monotonic()
     number = 0
@@ -191,7 +225,9 @@ def prepare(
                 done_s += kept["features"].shape[1] / FRAMES_PER_S
             continue
         try:
-            done_s += render_piece(corpora, np.random.default_rng(seed + number), target)
+            done_s += render_piece(
+                corpora, np.random.default_rng(seed + number), target, chord_estimator
+            )
         except ValueError:
             continue
         if number % 50 == 0:

@@ -11,25 +11,27 @@ from inference_service.audio.waveform import Waveform
 from inference_service.errors import Cancelled
 from inference_service.music.events import NoteEvent, Rhythm
 from inference_service.progress import ignore
-from inference_service.rhythm.from_sound.bar_pointer import BarPath
 from inference_service.rhythm.from_sound.features import compute_features
 from inference_service.rhythm.from_sound.librosa_beats import FALLBACK_BPM
 from inference_service.rhythm.from_sound.network import BeatNet, BeatNetConfig
 from inference_service.rhythm.from_sound.neural_beats import (
     WINDOW_FRAMES,
     NeuralBeatEstimator,
+    describe_readings,
     load_estimator,
-    name_metre,
 )
+from inference_service.rhythm.from_sound.reading_model import load_model
+from inference_service.rhythm.from_sound.readings import Reading
 from tests.conftest import ROOT
 from tests.factories import build_noise, build_notes, build_tone
 
-WEIGHTS = ROOT / "model_zoo" / "weights" / "beats.safetensors"
+WEIGHTS = ROOT / "model_zoo" / "weights"
+READINGS = WEIGHTS / "readings.json"
 
 
 @pytest.fixture(scope="module")
 def estimator() -> NeuralBeatEstimator:
-    return load_estimator(WEIGHTS)
+    return load_estimator(WEIGHTS / "beats.safetensors", READINGS)
 
 
 def play(bpm: float, bar: int, duration_s: float = 30.0) -> Waveform:
@@ -72,6 +74,10 @@ def test_hears_beats_and_bars(estimator: NeuralBeatEstimator, bpm: float, bar: i
     assert mir_eval.beat.f_measure(truth_s, found_s) > 0.95
     assert mir_eval.beat.f_measure(truth_s[::bar], down_s) > 0.85
     check_covers(rhythm, waveform.duration_s)
+    first, *others = rhythm.readings
+    assert (first.time_signature, first.beat_scale) == (rhythm.time_signature, 1.0)
+    assert rhythm.beats[round(first.first_beat) - 1].position == 1
+    assert first.probability + sum(other.probability for other in others) <= 1.0 + 1e-9
 
 
 def test_an_unpulsed_tone_gets_a_steady_grid(estimator: NeuralBeatEstimator) -> None:
@@ -98,20 +104,27 @@ def test_windows_give_what_the_whole_gives() -> None:
     torch.manual_seed(1)
     network = BeatNet(BeatNetConfig(channels=8)).eval()
     waveform = Waveform(build_noise(2.3 * WINDOW_FRAMES / 50, rate_hz=22_050)[None], 22_050)
-    parts = NeuralBeatEstimator(network).predict(waveform, ignore)
+    parts = NeuralBeatEstimator(network, load_model(READINGS)).predict(waveform, ignore)
     with torch.inference_mode():
         logits = network(torch.from_numpy(compute_features(waveform))[None])
     assert np.allclose(parts, torch.sigmoid(torch.cat(logits)).numpy(), atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("length", "compound", "expected"),
-    [(4, 0.1, "4/4"), (3, 0.1, "3/4"), (2, 0.1, "2/4"), (2, 0.9, "6/8"), (3, 0.9, "9/8")],
-)
-def test_metres_have_names(length: int, compound: float, expected: str) -> None:
-    beats = np.arange(24)
-    path = BarPath(beats * 25, beats % length + 1, np.full(24, length))
-    assert name_metre(path, compound) == expected
+def test_readings_are_told_in_terms_of_the_chosen_beats() -> None:
+    beats = np.arange(0, 1000, 25)
+    positions = (np.arange(40) + 3) % 4 + 1
+    chosen = Reading(beats, positions, (4, False), 0.5)
+    half = Reading(beats[1::2], np.arange(20) % 2 + 1, (2, False), 0.2)
+    dotted = Reading(beats[::3], (np.arange(14) + 1) % 2 + 1, (2, True), 0.1)
+    again = Reading(beats, positions, (4, False), 0.19)
+    unlikely = Reading(beats, np.arange(40) % 3 + 1, (3, False), 0.005)
+    told = describe_readings([chosen, half, again, dotted, unlikely])
+    assert [(r.time_signature, r.beat_scale, r.first_beat) for r in told] == [
+        ("4/4", 1.0, 2.0),
+        ("2/4", 0.5, 2.0),
+        ("6/8", 0.5, 4.0),
+    ]
+    assert [r.probability for r in told] == pytest.approx([0.69, 0.2, 0.1])
 
 
 def test_stops_when_cancelled(estimator: NeuralBeatEstimator) -> None:
