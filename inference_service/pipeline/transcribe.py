@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -19,6 +19,7 @@ from inference_service.music.events import (
     Part,
     Transcription,
 )
+from inference_service.music.lines import is_single_line
 from inference_service.music.programs import PIANO, VOICE
 from inference_service.pipeline.bleed import remove_bleed, remove_residue
 from inference_service.pipeline.options import Preset
@@ -27,6 +28,11 @@ from inference_service.pipeline.stems import OnStems, forget
 from inference_service.progress import Progress, Report, Stage
 
 VOCALS: Final = "vocals"
+
+_LINE_PARTS: Final = 2
+"""Largest number of parts into which separation divides a single line."""
+_PLAYERS_SHARE: Final = 0.1
+"""Parts with a smaller share of the notes do not count, as they are likely to be false."""
 
 
 @dataclass
@@ -81,7 +87,7 @@ def transcribe(
     parts, used = _hear_parts(waveform, preset, tuning_cents, stages, clock, on_stems)
     notes = sorted(note for part in parts for note in part.notes if not part.is_drum)
     with clock.stage(Stage.CHORDS) as report:
-        if preset is Preset.VOICE:  # chords over a single line would be guesswork
+        if preset is Preset.VOICE or _is_one_line(parts):  # its chords would be guesswork
             chords = [ChordSegment(0.0, waveform.duration_s, NO_CHORD)]
         else:
             chords = stages.chords.estimate(waveform, report)
@@ -114,6 +120,14 @@ def transcribe(
         preset=preset,
     )
     return stages.rhythm.place(heard)
+
+
+def _is_one_line(parts: Sequence[Part]) -> bool:
+    """Whether nothing but one line is heard, which separation may have divided between parts."""
+    notes = [note for part in parts for note in part.notes if not part.is_drum]
+    shares = [len(part.notes) / len(notes) for part in parts if notes and not part.is_drum]
+    players = sum(share >= _PLAYERS_SHARE for share in shares)
+    return 0 < players <= _LINE_PARTS and is_single_line(notes)
 
 
 def _hear_parts(

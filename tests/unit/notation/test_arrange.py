@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from io import BytesIO
+from xml.etree import ElementTree
 
+import mido
 import pytest
 
+from inference_service.midi.writer import encode_score
 from inference_service.music.score import Score, ScoreMark, ScoreNote
 from inference_service.notation.arrange import arrange
 from inference_service.notation.hands import part_hands
+from inference_service.notation.musicxml import encode_musicxml
 from inference_service.notation.quantize import quantize
 from inference_service.notation.views import View
 from tests.factories import perform
@@ -185,3 +190,27 @@ def test_a_part_of_no_known_instrument_has_the_staves_that_it_needs(
     score = quantize(perform({"track": [(0, 4, pitch) for pitch in pitches]}), "")
     unknown = replace(score, parts=(replace(score.parts[0], program=None),))
     assert arrange(unknown, View.FULL).parts[0].staves == staves
+
+
+@pytest.mark.parametrize("program", [24, 27, 30])
+@pytest.mark.parametrize("view", [View.FULL, View.MELODY, View.LEAD_SHEET])
+def test_a_guitar_has_one_staff_an_octave_higher_than_it_sounds(program: int, view: View) -> None:
+    strings = [(k, 1, pitch) for k in range(8) for pitch in (40, 47, 52, 64 + k % 3)]
+    performance = perform({"guitar": strings})
+    guitar = replace(performance.parts[0], program=program)
+    score = arrange(quantize(replace(performance, parts=(guitar,)), ""), view)
+    (part,) = score.parts
+    assert part.staves == 1
+    root = ElementTree.fromstring(encode_musicxml(score))
+    clefs = [
+        (clef.findtext("sign"), clef.findtext("line"), clef.findtext("clef-octave-change"))
+        for clef in root.iter("clef")
+    ]
+    assert clefs == [("G", "2", "-1")]
+    assert root.find(".//transpose") is None
+    octaves = {(p.findtext("step"), p.findtext("octave")) for p in root.iter("pitch")}
+    assert ("E", "4") in octaves
+    sounding = {m.note for t in mido.MidiFile(file=BytesIO(encode_score(score))).tracks
+                for m in t if m.type == "note_on"}  # fmt: skip
+    assert {64, 65, 66} <= sounding
+    assert (40 in sounding) is (view is View.FULL)

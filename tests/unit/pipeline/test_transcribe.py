@@ -54,6 +54,9 @@ class WaltzReader:
         return replace(transcription, placements=placements)
 
 
+CHORDS = [NoteEvent(k, k + 1.0, pitch) for k in range(4) for pitch in (60, 64, 67)]
+
+
 @pytest.fixture(scope="module")
 def stages() -> StageSet:
     return build_stages(ModelSettings(profile="tiny"))
@@ -127,7 +130,8 @@ def test_a_song_in_which_nothing_is_heard_has_a_part_without_notes(
 def test_the_result_names_the_models_that_were_used(
     stages: StageSet, duet: Waveform, preset: Preset, tasks: set[Task]
 ) -> None:
-    result = hear(duet, preset, stages)
+    chords = FixedTagger(*CHORDS)
+    result = hear(duet, preset, replace(stages, piano=chords, song=chords))
     assert set(result.models) == tasks | {Task.BEATS, Task.RHYTHM, Task.KEY}
     assert all("@" in model for model in result.models.values())
 
@@ -205,3 +209,15 @@ def _cancel_at(last: Stage) -> Callable[[Stage, float], None]:
             raise Cancelled("enough")
 
     return progress
+
+
+def test_a_lone_instrument_has_no_chords_of_its_own_notes(
+    stages: StageSet, melody: Waveform
+) -> None:
+    line = [NoteEvent(k / 2, k / 2 + 0.6, 60 + 2 * k) for k in range(8)]
+    guitar = replace(stages, voice=FixedTagger(), song=FixedTagger(*line))
+    band = replace(stages, voice=FixedTagger(), song=FixedTagger(*CHORDS))
+    alone, together = (hear(melody, Preset.SONG, heard) for heard in (guitar, band))
+    assert {chord.label for chord in alone.chords} == {"N"}
+    assert Task.CHORDS not in alone.models
+    assert Task.CHORDS in together.models
