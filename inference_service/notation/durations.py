@@ -2,9 +2,10 @@
 
 A span within a bar becomes one note if the metre stays readable, else several tied notes (Gould,
 "Behind Bars", 2011, ch. "Meter"). A note must not cross a stronger position of the metre than the
-one that it starts on; the exception is a plain syncopation, centred on a position one rank
-stronger. Positions rank as follows: bar line, middle of a bar of four beats (or every third beat of
-a compound metre), beat, half beat, quarter beat, ... Rests are stricter and never syncopated.
+one that it starts on, with two exceptions: a plain syncopation, centred on a position one rank
+stronger, and a dotted value that is the last three quarters of a beat or of half a bar. Positions
+rank as follows: bar line, middle of a bar of four beats (or every third beat of a compound metre),
+beat, half beat, quarter beat, ... Rests are stricter and never syncopated.
 
 A beat with positions that are not binary divisions is a triplet. Its notes are written in units of
 a third or a sixth of the beat, as two thirds of the plain value.
@@ -160,8 +161,19 @@ def _is_readable(
         return from_rank >= _GROUP and to_rank >= _GROUP
     if from_rank >= hidden_rank:
         return True
-    is_centred = hidden - start == stop - hidden
-    return is_centred and hidden_rank - from_rank == 1 and not signature.is_compound
+    if signature.is_compound:
+        return False
+    if _fills_unit(start, stop, signature):
+        return True
+    return hidden - start == stop - hidden and hidden_rank - from_rank == 1
+
+
+def _fills_unit(start: Fraction, stop: Fraction, signature: TimeSignature) -> bool:
+    """Whether a span is the last three quarters of a beat, of its division, or of half a bar."""
+    unit = (stop - start) * Fraction(4, 3)
+    longest = 2 if signature.beats in (2, 4) else 1
+    is_binary = unit.numerator & (unit.numerator - 1) == 0
+    return is_binary and unit <= longest and stop % unit == 0
 
 
 def _is_readable_rest(
