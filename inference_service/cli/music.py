@@ -5,12 +5,9 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Final
 
-from pydantic import ValidationError
-
 from inference_service.assembly import Pipeline, build_stages
 from inference_service.cli.files import OverallReport, metered
 from inference_service.engine.progress_meter import build_transcription_meter
-from inference_service.errors import ScoreUnreadable
 from inference_service.music.events import Transcription
 from inference_service.music.score import Score
 from inference_service.pipeline.options import Preset, RhythmSource
@@ -59,10 +56,7 @@ def know_music(
     if kind is Kind.MUSICXML:
         return decode_musicxml(data)
     if kind is Kind.RESULT:
-        try:
-            return decode_transcription(data)
-        except ValidationError as error:
-            raise ScoreUnreadable("the JSON is not the result of a transcription") from error
+        return decode_transcription(data)
     pipeline = Pipeline(settings.audio, settings.preview)
     stages = build_stages(settings.models)
     if kind is Kind.MIDI:

@@ -34,13 +34,11 @@ from inference_service.music.events import (
     Part,
     Transcription,
 )
+from inference_service.music.limits import MAX_DURATION_S, MAX_NOTES, MAX_PARTS
 from inference_service.music.part_ids import build_part_id
 from inference_service.music.time import MIN_BEAT_S
 
 MAX_BYTES: Final = 2_000_000
-MAX_NOTES: Final = 100_000
-MAX_DURATION_S: Final = 3 * 3600.0
-MAX_PARTS: Final = 64
 MAX_QUARTERS: Final = 100_000
 
 _DRUM_CHANNEL: Final = 9

@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Annotated, Final, TypeAlias
+
+from pydantic import BeforeValidator
+
+_PLAIN: Final = re.compile(r"-?\d{1,9}(/[1-9]\d{0,4})?", re.ASCII)
+
+
+def _refuse_long(value: object) -> object:
+    """Refuse texts such as ``"1e999999999"``, an integer of a billion digits, when JSON is read."""
+    if isinstance(value, str) and _PLAIN.fullmatch(value) is None:
+        raise ValueError("not a plain fraction")
+    return value
+
+
+Beats: TypeAlias = Annotated[Fraction, BeforeValidator(_refuse_long)]
+"""A number of beats; in JSON, a text such as ``"7/24"``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +39,8 @@ class NotePlacement:
         Whether the note is an ornament of the note that follows it, without a position of its own.
     """
 
-    start_beats: Fraction
-    duration_beats: Fraction
+    start_beats: Beats
+    duration_beats: Beats
     is_lower: bool = False
     is_ornament: bool = False
 

@@ -31,6 +31,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_service.errors import ScoreUnreadable
 from inference_service.music.events import (
     NO_CHORD,
     ChordSegment,
@@ -46,6 +47,9 @@ from inference_service.music.programs import SINGERS
 from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePart, TimeChange
 from inference_service.music.swing import find_short, straighten
 from inference_service.notation.bars import pickup_length
+
+MAX_MEASURES: Final = 10_000
+"""Of all parts together: a symphony's movement, which takes a minute to write."""
 
 ATTACK_S: Final = 0.04
 """Notes that begin no later than this after the first of an attack belong to it. Set by hand."""
@@ -141,6 +145,11 @@ def write_performance(transcription: Transcription, title: str) -> WrittenPerfor
     WrittenPerformance
         The score has all notes of the performance, each part in one voice. Notes of equal pitch
         that fall on the same position are merged.
+
+    Raises
+    ------
+    ScoreUnreadable
+        If the score would have more than :data:`MAX_MEASURES` measures.
     """
     bars = align(transcription)
     given = transcription.placements or ((),) * len(transcription.parts)
@@ -155,7 +164,9 @@ def write_performance(transcription: Transcription, title: str) -> WrittenPerfor
     ]
     starts = [note.start_beats for _, notes in parts for note in notes]
     stops = [note.stop_beats for _, notes in parts for note in notes]
-    layout = _lay_out(bars, min(starts, default=Fraction(0)), max(stops, default=Fraction(0)))
+    layout = _lay_out(
+        bars, min(starts, default=Fraction(0)), max(stops, default=Fraction(0)), len(parts)
+    )
     chord_starts = _place_chords(transcription.chords, bars, layout)
     score = Score(
         title=title,
@@ -443,8 +454,10 @@ class _Layout:
     time_changes: tuple[TimeChange, ...]
 
 
-def _lay_out(bars: BarGrid, start: Fraction, stop: Fraction) -> _Layout:
+def _lay_out(bars: BarGrid, start: Fraction, stop: Fraction, part_count: int) -> _Layout:
     starts = bars.bar_starts(float(start), max(float(stop), float(start) + 1))
+    if len(starts) * part_count > MAX_MEASURES:
+        raise ScoreUnreadable(f"the music has {len(starts)} bars, for {part_count} parts")
     pickup = Fraction(0)
     if len(starts) > 2:
         length = starts[1] - starts[0]

@@ -49,7 +49,7 @@ class BarReaders(NamedTuple):
 def estimate_rhythm(
     notes: Sequence[NoteEvent], reading: Reading, key: Key, readers: BarReaders
 ) -> Rhythm | None:
-    """Return the rhythm of notes; None for fewer than two attacks other than ornaments.
+    """Return the rhythm of notes; None for fewer than two attacks other than ornaments, or beats.
 
     Parameters
     ----------
@@ -72,7 +72,11 @@ def estimate_rhythm(
         return _time_rhythm(best.bars, best.positions, onset_s)
     rhythm = _build_rhythm(notes, reading, main, positions, readers.bars)
     steps = np.diff(np.unique(positions))
-    if rhythm.tempo_bpm < SLOWEST_BPM and np.mean(steps < QUARTER_PARTS // 4) < MOST_SHORTER:
+    if (
+        rhythm is not None
+        and rhythm.tempo_bpm < SLOWEST_BPM
+        and np.mean(steps < QUARTER_PARTS // 4) < MOST_SHORTER
+    ):
         rhythm = _build_rhythm(notes, reading, main, 2 * positions, readers.bars)
     return rhythm
 
@@ -83,7 +87,7 @@ def _build_rhythm(
     main: NDArray[np.intp],
     positions: NDArray[np.int64],
     bar_reader: BarReader,
-) -> Rhythm:
+) -> Rhythm | None:
     """Return the rhythm of the attacks ``main``, given their written positions."""
     bars = _find_bars(notes, reading, main, positions, bar_reader)
     return _time_rhythm(bars, positions, reading.attacks.onset_s[main])
@@ -104,9 +108,13 @@ def _locate_melody(
     )
 
 
-def _time_rhythm(bars: Bars, positions: NDArray[np.int64], onset_s: NDArray[np.float64]) -> Rhythm:
-    """Return the beats of the bars, timed by the attacks at written positions."""
+def _time_rhythm(
+    bars: Bars, positions: NDArray[np.int64], onset_s: NDArray[np.float64]
+) -> Rhythm | None:
+    """Return the beats of the bars, timed by the attacks at written positions; None without two."""
     beats = _time_beats(bars, positions, onset_s)
+    if len(beats) < 2:
+        return None
     gaps = np.diff([beat.time_s for beat in beats])
     return Rhythm(
         beats=beats,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from inference_service import tiny
 from inference_service.audio.encode import SoundFormat
 from inference_service.cli.recordings import SOUND_FORMATS
 from inference_service.midi.writer import encode_performance
-from inference_service.music.events import Beat, Key, NoteEvent, Rhythm, Transcription
-from inference_service.music.serialization import decode_transcription
+from inference_service.music.events import Beat, Key, NoteEvent, Part, Rhythm, Transcription
+from inference_service.music.serialization import decode_transcription, encode_transcription
 from tests.factories import build_notes, build_scale, encode_audio
 from tests.service.running import build_far_catalog, build_transcription
 from tests.unit.cli.running import run
@@ -310,3 +311,40 @@ def test_an_unreachable_server(
 ) -> None:
     assert run("transcribe", song, "--out", tmp_path, "--server", "127.0.0.1:9") == 75
     assert "no service answers at 127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_a_performance_of_too_many_notes_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes = [NoteEvent(0.2 * number, 0.2 * number + 0.1, 60) for number in range(18_000)]
+    path = tmp_path / "long.mid"
+    path.write_bytes(
+        encode_performance(
+            replace(build_transcription(), parts=(Part("piano", "Piano", tuple(notes), 0),))
+        )
+    )
+    assert run("notate", path, "--out", tmp_path / "out") == 65
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"time_s": 0.5', '"time_s": 1e300'),
+        ('"pitch": 69', '"pitch": 100000'),
+        ('"onset_s": 0.5', '"onset_s": NaN'),
+    ],
+    ids=["beats after the end of time", "absurd pitch", "not a number"],
+)
+def test_a_result_with_absurd_values_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], before: str, after: str
+) -> None:
+    """They cost gigabytes, or ended with a traceback's last line and exit code 70."""
+    text = encode_transcription(build_transcription()).decode()
+    assert before in text
+    path = tmp_path / "result.json"
+    path.write_text(text.replace(before, after), encoding="utf-8")
+    assert run("continue", path, "--out", tmp_path / "out") == 65
+    error = capsys.readouterr().err
+    assert error.startswith("notabot: this is not the result of a transcription")
+    assert error.count("\n") == 1

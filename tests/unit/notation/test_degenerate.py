@@ -9,7 +9,8 @@ from typing import Final
 
 import pytest
 
-from inference_service.music.events import Transcription
+from inference_service.errors import ScoreUnreadable
+from inference_service.music.events import Beat, Transcription
 from inference_service.music.score import Score
 from inference_service.notation.arrange import arrange
 from inference_service.notation.engrave import engrave
@@ -64,3 +65,15 @@ def test_anything_becomes_a_page(name: str, view: View) -> None:
     written = [note for part in score.parts for note in part.notes]
     performed = [n for part in PERFORMANCES[name].parts if not part.is_drum for n in part.notes]
     assert bool(written) == bool(performed) or view is View.FULL
+
+
+def test_a_score_without_end_is_refused() -> None:
+    hours = replace(
+        perform({"piano": [(0, 1, 60), (1, 1, 62)]}),
+        beats=tuple(Beat(0.05 * number, 1) for number in range(200_000)),
+        time_signature="1/4",
+    )
+    note = replace(hours.parts[0].notes[0], onset_s=9_000.0, offset_s=9_001.0)
+    parts = (replace(hours.parts[0], notes=(*hours.parts[0].notes, note)),)
+    with pytest.raises(ScoreUnreadable, match="bars"):
+        quantize(replace(hours, parts=parts), "")

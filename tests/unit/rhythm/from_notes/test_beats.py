@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from inference_service.music.events import Key, NoteEvent, Rhythm
+from inference_service.rhythm.from_notes import beats
 from inference_service.rhythm.from_notes.bar_network import BarReader
 from inference_service.rhythm.from_notes.bars import Bars
 from inference_service.rhythm.from_notes.beats import (
@@ -183,3 +184,9 @@ def test_a_melody_with_an_endless_pause_is_read_without_a_grid_of_its_length() -
     assert spans_a_grid(np.array([0, 24]))
     assert not spans_a_grid(np.array([0, 0]))
     assert not spans_a_grid(np.array([0, LONGEST_PARTS + 1]))
+
+
+def test_bars_without_two_beats_are_no_rhythm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three thousand notes in ten seconds had a tempo that was not a number."""
+    monkeypatch.setattr(beats, "find_bars", lambda *arguments: Bars((0,), (3, 4)))
+    assert estimate_anything(build_notes(np.arange(8) / 2)) is None
