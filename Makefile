@@ -7,7 +7,7 @@ PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-
 PROTOS := $(wildcard proto/notabot/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check format bench proto errors golden gallery clean
+.PHONY: help setup run demo test attack check format bench proto errors golden gallery clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -24,6 +24,9 @@ demo: setup  ## Transcribe the project's own samples into out/
 
 test: setup  ## Run the whole test suite, a worker on each core; COVERAGE=1 measures coverage too
 	@$(PYTHON) -m pytest $(PARALLEL) $(if $(COVERAGE),--cov --cov-report=)
+
+attack: setup  ## Attack the real programs over loopback, and print what survived
+	@$(PYTHON) -m pytest tests/attack --attack -n0
 
 check: setup  ## Format, lint, types, import contracts, generated code and tables, deployment files
 	@$(VENV)/bin/ruff format --check .

@@ -17,8 +17,17 @@ DATA = data_folder()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option by which ``make golden`` writes the golden files."""
+    """Add the options of ``make golden`` and ``make attack``."""
     parser.addoption("--rewrite-golden", action="store_true", help="write tests/golden again")
+    parser.addoption("--attack", action="store_true", help="run tests/attack in full")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip attacks that make no sense in small, unless they are asked for."""
+    if not config.getoption("--attack"):
+        for item in items:
+            if item.get_closest_marker("attack") is not None:
+                item.add_marker(pytest.mark.skip(reason="make attack runs it"))
 
 
 @pytest.fixture
