@@ -1,8 +1,8 @@
 """Renders songs whose page is known: a singer, and a band, a guitar or a piano.
 
 A tune (:mod:`tests.bench.song_tunes`) is sung twice, often after an introduction, and cut after the
-last bar that ends within :data:`LONGEST_S`. The accompaniment, its performance and the drums are
-those of the training of beats (:mod:`model_zoo.training.beats`), the singer is that of
+last bar that ends within :data:`LONGEST_S`. The timing is that of the training of beats
+(:mod:`model_zoo.training.beats.timing`), the singer that of
 :mod:`model_zoo.training.sound.singing`: synthetic, with words, in tune with the band to some
 hundredths of a semitone, :data:`LATE_S` late on average, and with independent errors of
 :data:`JITTER_S`. The tempo is drawn within :data:`QUARTER_BPM`, :data:`DOTTED_BPM` or, if the beat
@@ -12,8 +12,8 @@ The level of the singer relative to the accompaniment, while singing, is drawn w
 spread of :data:`LEVELS_DB`. On 94 excerpts of MUSDB18 the median is -3.3 dB, the quartiles -5.0 and
 -1.7 dB; a voice with one instrument is louder.
 
-A song is determined by its name. A rendering is FLAC, 44.1 kHz, mono. Beside it are the reference,
-in the format of ``voice_pages``, and the labels: onset, end and pitch of each sung note.
+A song is determined by its name. A rendering is FLAC, 44.1 kHz, stereo. Beside it are the
+reference, in the format of ``voice_pages``, and the labels: onset, end and pitch of each sung note.
 """
 
 from __future__ import annotations
@@ -31,13 +31,10 @@ import soundfile
 import soxr
 from numpy.random import Generator
 from numpy.typing import NDArray
-from pretty_midi import Instrument, Note, PrettyMIDI
+from pretty_midi import ControlChange, Instrument, Note, PrettyMIDI
 
 from inference_service.audio.waveform import Samples
 from inference_service.music.programs import PIANO
-from model_zoo.training.beats.arrange import add_bass
-from model_zoo.training.beats.drums import add_drums
-from model_zoo.training.beats.leadsheets import accompany
 from model_zoo.training.beats.timing import lines_of, perform
 from model_zoo.training.sound import fluidsynth
 from model_zoo.training.sound.damage import draw_room, reverberate
@@ -46,6 +43,8 @@ from model_zoo.training.sound.speech import Bank, build_bank, load_bank, save_ba
 from model_zoo.training.sources.groove import Groove
 from model_zoo.training.sources.piece import OFFSET, ONSET, Line, Piece, cut, end_of, make_line
 from model_zoo.training.sources.scores import beats_of
+from tests.bench.song_accompaniment import accompany
+from tests.bench.song_drums import add_bass, add_drums
 from tests.bench.song_tunes import Tune, repeat, write_score
 
 RATE_HZ: Final = 44_100
@@ -87,7 +86,13 @@ SOUNDFONTS: Final = (
 _CHORDS: Final = (0, 4, 5, 16, 24, 25, 26, 27, 48)
 _BASSES: Final = (32, 33, 34, 35)
 _GUITARS: Final = (24, 25)
+_PAN: Final = 10
+"""Number of the controller."""
+
+_PANS: Final = (24, 104)
 _STRUM_S: Final = 0.012
+_LOWEST: Final = 36.0
+_HIGHEST: Final = 96.0
 _SHORTEST_S: Final = 0.06
 _SAME_NOTE_S: Final = 0.15
 _SAME_NOTE_SEMITONES: Final = 1.0
@@ -137,19 +142,20 @@ def render_song(
     style = STYLES[number % len(STYLES)]
     random = np.random.default_rng(zlib.crc32(tune.name.encode()))
     sung, piece = _perform(tune, style, grooves, random)
-    labels, voice = _sing(piece, _draw_singer(bank, random), random)
-    band = fluidsynth.synthesise(
+    singer = _draw_singer(bank, float(np.median(sung.pitch)), random)
+    labels, voice = _sing(piece, singer, random)
+    band = fluidsynth.synthesise_stereo(
         _encode_band(piece, style, random), soundfont, reverb=True, chorus=False, rate_hz=RATE_HZ
     )
     level_db = random.normal(*LEVELS_DB[style])
     end_s = max(float(line.notes[:, OFFSET].max()) for line in piece.lines) + _FADE_S
-    samples = _mix(voice, band, labels, level_db)[: round(end_s * RATE_HZ)]
+    samples = _mix(voice, band, labels, level_db)[:, : round(end_s * RATE_HZ)]
     folder.mkdir(parents=True, exist_ok=True)
     np.savetxt(song.labels, labels[:, :3], fmt="%.4f")
     reference = _describe(tune, sung, piece.lines[0].notes, labels)
     song.reference.write_text(json.dumps(reference, indent=1), encoding="utf-8")
     partial = song.audio.with_suffix(".partial")
-    soundfile.write(partial, samples, RATE_HZ, format="FLAC")
+    soundfile.write(partial, samples.T, RATE_HZ, format="FLAC")
     partial.rename(song.audio)
     return song
 
@@ -216,20 +222,24 @@ def _perform(
     return sung, replace(piece, lines=tuple(line for line in piece.lines if len(line.notes)))
 
 
-def _draw_singer(bank: Bank, random: Generator) -> Singer:
+def _draw_singer(bank: Bank, median: float, random: Generator) -> Singer:
+    """Draw a singer for a tune whose median pitch is given."""
     singer = draw_singer(bank, random)
     while singer.style == "whistle":  # whose range is not a singer's
         singer = draw_singer(bank, random)
     return replace(
         singer,
         style="words",
+        low=_LOWEST,
+        high=_HIGHEST,
+        centre=float(np.clip(singer.centre, median - 12, median)),
         tuning=float(random.normal(0.0, TUNING_SEMITONES)),
         error=min(singer.error, 0.2),
     )
 
 
 def _sing(piece: Piece, singer: Singer, random: Generator) -> tuple[NDArray[np.float64], Samples]:
-    """Return the sung notes and their sound at :data:`RATE_HZ`."""
+    """Return the sung notes and their sound, shape (2, N), at :data:`RATE_HZ`."""
     notes = piece.lines[0].notes.copy()
     late_s = random.uniform(*LATE_S)
     shifts_s = late_s + random.normal(0.0, random.uniform(*JITTER_S), len(notes))
@@ -241,9 +251,10 @@ def _sing(piece: Piece, singer: Singer, random: Generator) -> tuple[NDArray[np.f
     notes[again, OFFSET] = np.minimum(notes[again, OFFSET], latest_s)
     notes[:, OFFSET] = np.maximum(notes[:, OFFSET], notes[:, ONSET] + _SHORTEST_S)
     samples, labels = sing_as(singer, notes, random)
-    room = draw_room(random, float(random.uniform(0.4, 1.6)), float(random.uniform(0.1, 0.4)))
-    wet = soxr.resample(reverberate(samples, room), fluidsynth.RATE_HZ, RATE_HZ)
-    return labels, np.asarray(wet, np.float32)
+    decay_s, wet = float(random.uniform(0.4, 1.6)), float(random.uniform(0.1, 0.4))
+    rooms = [draw_room(random, decay_s, wet) for _ in range(2)]
+    heard = np.stack([reverberate(samples, room) for room in rooms], axis=1)
+    return labels, np.asarray(soxr.resample(heard, fluidsynth.RATE_HZ, RATE_HZ).T, np.float32)
 
 
 def _encode_band(piece: Piece, style: Style, random: Generator) -> bytes:
@@ -260,6 +271,8 @@ def _encode_band(piece: Piece, style: Style, random: Generator) -> bytes:
     for line in piece.lines[1:]:
         is_drum = line.role == "drums"
         part = Instrument(0 if is_drum else programs[line.role], is_drum=is_drum)
+        if line.role not in ("bass", "drums"):
+            part.control_changes.append(ControlChange(_PAN, int(random.integers(*_PANS)), 0.0))
         for onset_s, offset_s, pitch, velocity in _strum(line, style):
             stop_s = max(offset_s, onset_s + 0.02)
             part.notes.append(Note(round(velocity), round(pitch), onset_s, stop_s))
@@ -283,14 +296,14 @@ def _strum(line: Line, style: Style) -> NDArray[np.float64]:
 
 
 def _mix(voice: Samples, band: Samples, labels: NDArray[np.float64], level_db: float) -> Samples:
-    """Return the sum, with the voice ``level_db`` above the band while there is singing."""
-    count = max(len(voice), len(band))
-    voice, band = (np.pad(part, (0, count - len(part))) for part in (voice, band))
+    """Return the sum, shape (2, N); ``level_db`` is the voice's level above the band's in notes."""
+    count = max(voice.shape[1], band.shape[1])
+    voice, band = (np.pad(part, ((0, 0), (0, count - part.shape[1]))) for part in (voice, band))
     sings = np.zeros(count, np.bool_)
     for onset_s, offset_s in labels[:, :2]:
         sings[round(onset_s * RATE_HZ) : round(offset_s * RATE_HZ)] = True
-    ratio = np.sqrt(np.mean(np.square(band[sings])) / (np.mean(np.square(voice[sings])) + 1e-12))
-    mixture = band + voice * (ratio * 10 ** (level_db / 20))
+    power, other = (np.mean(np.square(part[:, sings])) for part in (voice, band))
+    mixture = band + voice * (np.sqrt(other / (power + 1e-12)) * 10 ** (level_db / 20))
     return np.asarray(0.8 * mixture / max(float(np.abs(mixture).max()), 1e-9), np.float32)
 
 

@@ -35,6 +35,21 @@ def synthesise(
     subprocess.CalledProcessError
         If FluidSynth fails.
     """
+    stereo = synthesise_stereo(midi, soundfont, reverb=reverb, chorus=chorus, rate_hz=rate_hz)
+    mono: Samples = stereo.mean(axis=0)
+    return mono
+
+
+def synthesise_stereo(
+    midi: bytes, soundfont: Path, *, reverb: bool, chorus: bool, rate_hz: int = RATE_HZ
+) -> Samples:
+    """Render a MIDI file: np.ndarray, shape (2, N), float32.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        If FluidSynth fails.
+    """
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.mid", Path(folder) / "out.raw"
         source.write_bytes(midi)
@@ -45,5 +60,4 @@ def synthesise(
         command += ["-T", "raw", "-O", "float", "-F", str(target), str(soundfont), str(source)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         stereo = np.frombuffer(target.read_bytes(), np.float32).reshape(-1, 2)
-    mono: Samples = stereo[LATENESS_SAMPLES:].mean(axis=1)
-    return mono
+    return stereo[LATENESS_SAMPLES:].T
