@@ -10,6 +10,7 @@ from typing import Final
 
 from inference_service.audio.tuning import estimate_tuning
 from inference_service.audio.waveform import Waveform
+from inference_service.harmony.octaves import mend_octaves
 from inference_service.music.alternatives import combine
 from inference_service.music.events import (
     NO_CHORD,
@@ -154,7 +155,7 @@ def _hear_parts(
         on_stems(stems, lambda _: report(1.0))
     with clock.stage(Stage.TAGGING) as report:
         found = stages.voice.tag(stems["vocals"], tuning_cents, lambda f: report(f / 2))
-        vocals = remove_residue(found, stems["vocals"], waveform)
+        vocals = mend_octaves(remove_residue(found, stems["vocals"], waveform))
         band = stages.song.tag_parts(
             {name: stem for name, stem in stems.items() if name != "vocals"},
             tuning_cents,

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from inference_service.audio.waveform import Waveform
 from inference_service.music.events import NoteEvent, Part
-from inference_service.pipeline.bleed import FAINT_DB, RESIDUE_DB, remove_bleed, remove_residue
-from tests.factories import build_noise
+from inference_service.pipeline.bleed import (
+    ADJOINING_SEMITONES,
+    SURE_DB,
+    SURE_LOUDNESS_DB,
+    WEAKEST_DB,
+    remove_bleed,
+    remove_residue,
+)
+from tests.factories import build_noise, build_notes
 
 SUNG = [NoteEvent(1.0, 2.0, 60), NoteEvent(3.0, 4.0, 60), NoteEvent(4.0, 5.0, 64)]
 
@@ -48,26 +57,52 @@ def stem(*levels_db: float) -> Waveform:
     return Waveform(np.stack([np.concatenate(noise)] * 2), RATE_HZ)
 
 
-NOTES = [NoteEvent(float(k), k + 0.9, 60) for k in range(4)]
+PHRASE = [NoteEvent(float(k), k + 0.9, 60) for k in range(4)]
+APART = [NoteEvent(float(k), k + 0.5, 60) for k in range(4)]
 
 
 def test_what_is_far_below_the_mixture_was_not_sung() -> None:
     mixture = stem(-20, -20, -20, -20)
-    vocals = stem(-23, -20 + RESIDUE_DB + 1, -20 + RESIDUE_DB - 1, -60)
-    assert remove_residue(NOTES, vocals, mixture) == NOTES[:2]
+    vocals = stem(-23, -20 + SURE_DB + 1, -20 + SURE_DB - 1, -60)
+    assert remove_residue(APART, vocals, mixture) == APART[:2]
 
 
 def test_what_is_far_below_the_loud_notes_was_not_sung() -> None:
-    vocals = stem(-20, -20, -20 + FAINT_DB + 1, -20 + FAINT_DB - 1)
-    assert remove_residue(NOTES, vocals, vocals) == NOTES[:3]
+    levels = (-20, -20, -20 + SURE_LOUDNESS_DB + 1, -20 + SURE_LOUDNESS_DB - 1)
+    vocals = stem(*levels)
+    assert remove_residue(APART, vocals, vocals) == APART[:3]
 
 
 def test_loud_residue_makes_no_singer_faint() -> None:
     mixture, vocals = stem(10, 10, -40, -40), stem(-10, -10, -42, -42)
-    assert remove_residue(NOTES, vocals, mixture) == NOTES[2:]
+    assert remove_residue(APART, vocals, mixture) == APART[2:]
+
+
+def test_weak_notes_are_sung_within_a_phrase() -> None:
+    mixture = stem(-20, -20, -20, -20)
+    weak_db = -20 + WEAKEST_DB + 2
+    vocals = stem(weak_db, weak_db, -20, -20 + WEAKEST_DB - 2)
+    assert remove_residue(PHRASE, vocals, mixture) == PHRASE[:3]
+    vocals = stem(weak_db, weak_db, weak_db, weak_db)
+    assert remove_residue(PHRASE, vocals, mixture) == []
+
+
+def test_a_leap_is_not_within_a_phrase() -> None:
+    leap = [*PHRASE[:3], replace(PHRASE[3], pitch=PHRASE[2].pitch + ADJOINING_SEMITONES + 1)]
+    vocals = stem(-20, -20, -20, -20 + WEAKEST_DB + 2)
+    assert remove_residue(leap, vocals, stem(-20, -20, -20, -20)) == leap[:3]
+
+
+def test_a_drum_does_not_hide_a_singer() -> None:
+    voice = build_notes(PHRASE, rate_hz=RATE_HZ)
+    thump = build_notes([NoteEvent(0.0, 3.9, 30)], rate_hz=RATE_HZ, harmonics=1)
+    samples = np.zeros_like(voice.samples)
+    samples[:, : thump.samples.shape[1]] = 30 * thump.samples[:, : samples.shape[1]]
+    mixture = Waveform(voice.samples + samples, RATE_HZ)
+    assert remove_residue(PHRASE, voice, mixture) == PHRASE
 
 
 def test_an_instrumental_has_no_vocals() -> None:
     silence = Waveform(np.zeros((2, 4 * RATE_HZ), np.float32), RATE_HZ)
-    assert remove_residue(NOTES, silence, stem(-20, -20, -20, -20)) == []
+    assert remove_residue(APART, silence, stem(-20, -20, -20, -20)) == []
     assert remove_residue([], silence, silence) == []
