@@ -2,7 +2,7 @@
 
 Notes whose written length is known (``settled``) keep it. Those of equal onset and length form a
 chord, chords go into the voice that they shorten least, and rests that are too short to write are
-closed.
+closed, as are overlaps as short as these.
 
 Performed durations say little about written ones, because pedals prolong notes and fingers leave
 early. If only these are known, the durations are tidied by these rules:
@@ -24,7 +24,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from itertools import groupby, pairwise
+from itertools import groupby, pairwise, zip_longest
 from math import ceil, floor
 from statistics import mean
 from typing import Final
@@ -38,7 +38,7 @@ CLOSED_GAP_BEATS: Final = Fraction(1)
 """A silence shorter than this, and not longer than the note before it, is closed."""
 
 SLIT_BEATS: Final = Fraction(1, 4)
-"""Longest rest after a settled note that is closed."""
+"""Longest rest after a settled note that is closed, and longest overlap without a second voice."""
 
 _HALF: Final = Fraction(1, 2)
 _THIRD: Final = Fraction(1, 3)
@@ -78,7 +78,9 @@ def write_voices(notes: Sequence[ScoreNote], *, voices: int = 2) -> list[ScoreNo
     tidy = _drop_doubles(notes) if settled else _regrid(notes)
     attacks = [list(group) for _, group in groupby(tidy, lambda n: n.start_beats)]
     if settled:
-        lines = _assign(_by_length(attack, voices) for attack in attacks)
+        starts = [attack[0].start_beats for attack in attacks]
+        cut = (_cut_overhang(a, after) for a, after in zip_longest(attacks, starts[1:]))
+        lines = _assign(_by_length(attack, voices) for attack in cut)
         for line in lines:
             _close_slits(line)
     else:
@@ -102,6 +104,18 @@ def _drop_doubles(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
         if known is None or known.duration_beats < note.duration_beats:
             kept[note.start_beats, note.pitch] = note
     return sorted(kept.values())
+
+
+def _cut_overhang(attack: list[ScoreNote], following: Fraction | None) -> list[ScoreNote]:
+    """Return an attack, its notes shortened that would reach into the next one by a short rest."""
+    if following is None:
+        return attack
+    return [
+        replace(note, duration_beats=following - note.start_beats)
+        if 0 < note.stop_beats - following <= SLIT_BEATS
+        else note
+        for note in attack
+    ]
 
 
 def _by_length(attack: Sequence[ScoreNote], voices: int) -> list[_Chord]:

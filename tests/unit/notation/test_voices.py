@@ -118,3 +118,16 @@ def test_an_end_makes_no_triplet_but_keeps_to_one() -> None:
 
 def test_a_closed_rest_does_not_reach_into_the_next_note() -> None:
     assert settled((0, Fraction(5, 8)), (0.75, 1)) == [Fraction(3, 4), Fraction(1, 4)]
+
+
+def test_a_short_overlap_makes_no_second_voice_and_a_long_one_does() -> None:
+    def voices(stop: float) -> set[int]:
+        line = [(0.0, stop), (0.75, 1.0), (1.0, 2.0)]
+        notes = [
+            ScoreNote(Fraction(a), Fraction(b) - Fraction(a), 60 + k, settled=True)
+            for k, (a, b) in enumerate(line)
+        ]
+        return {note.voice for note in write_voices(notes)}
+
+    assert voices(1.0) == {1}
+    assert voices(2.0) == {1, 2}
