@@ -12,6 +12,7 @@ from inference_service.cli.command import build_parser
 
 ROOT = Path(__file__).parents[3]
 GALLERY = ROOT / "docs" / "gallery"
+COMPARED = GALLERY / "before-after"
 COMMANDS = re.findall(
     r"^notabot ((?:transcribe|continue) .+)$",
     (GALLERY / "README.md").read_text(encoding="utf-8"),
@@ -29,7 +30,18 @@ def test_there_are_twelve_pages_with_a_command_each() -> None:
 def test_make_gallery_makes_every_picture_in_docs() -> None:
     docs = ROOT / "docs"
     pictures = {path for ending in ("png", "svg", "jpg") for path in docs.rglob(f"*.{ending}")}
-    assert pictures == {*GALLERY.glob("*.png"), docs / "images" / "chat.png"}
+    compared = COMPARED.glob("*.png")
+    assert pictures == {*GALLERY.glob("*.png"), *compared, docs / "images" / "chat.png"}
+
+
+def test_every_recording_has_a_small_page_before_and_after() -> None:
+    text = (GALLERY / "before-after.md").read_text(encoding="utf-8")
+    shown = re.findall(r"\]\((before-after/\S+?)-(before|after)\.png\)", text)
+    names = {name for name, _ in shown}
+    assert len(names) == 9
+    assert len(shown) == 2 * len(names)
+    assert {GALLERY / f"{name}-{state}.png" for name, state in shown} == {*COMPARED.glob("*.png")}
+    assert all(path.stat().st_size < 60_000 for path in COMPARED.glob("*.png"))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
