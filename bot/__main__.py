@@ -19,6 +19,7 @@ import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.client.telegram import PRODUCTION, TelegramAPIServer
 from aiogram.exceptions import TelegramAPIError
+from aiogram.types import Update
 from aiogram.utils.token import TokenValidationError
 from aiogram.webhook.aiohttp_server import SimpleRequestHandler, setup_application
 from aiohttp import web
@@ -26,7 +27,8 @@ from pydantic import SecretStr, ValidationError
 
 from bot.client.calls import ServiceClient
 from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
-from bot.languages import LanguageStore
+from bot.intake import Intake
+from bot.languages import SqliteLanguages
 from bot.localchat.server import serve_localchat
 from bot.logs import configure_logging, redact
 from bot.retries import Retries
@@ -80,18 +82,19 @@ async def serve(settings: BotSettings) -> None:
             print(chat.page_url, flush=True)
         else:
             token, api = settings.token.get_secret_value(), _api_server(settings)
-        languages = stack.enter_context(LanguageStore(settings.state_path))
+        languages = stack.enter_context(SqliteLanguages(settings.state_path))
         client = await stack.enter_async_context(_client(settings))
         flood = build_flood_control(settings)
         retries = Retries(settings.telegram_patience_s)
-        bot = build_bot(token, BotSession(api=api), flood, retries)
+        intake = Intake()
+        bot = build_bot(token, BotSession(api=api), flood, retries, intake)
         stack.push_async_callback(bot.session.close)
-        dispatcher = build_dispatcher(settings, client, languages, flood)
+        dispatcher = build_dispatcher(settings, client, languages, flood, intake)
         if settings.webhook_url is not None:
             stop = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
-            await serve_webhook(bot, dispatcher, settings, stop)
+            await serve_webhook(bot, dispatcher, settings, intake, stop)
         else:
             await bot.delete_webhook()  # Telegram refuses polling while a webhook is set
             await dispatcher.start_polling(bot, close_bot_session=False)
@@ -118,7 +121,15 @@ def _value(secret: SecretStr | None) -> str:
 
 
 class _WebhookHandler(SimpleRequestHandler):
-    """aiogram's handler, except that it leaves the session open for jobs that still run."""
+    """aiogram's handler, except that it answers once the update's work is accepted.
+
+    Until then Telegram sends the update again, also to another run of the bot. It leaves the
+    session open for jobs that still run.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, bot: Bot, intake: Intake, secret: str) -> None:
+        super().__init__(dispatcher, bot, secret_token=secret)
+        self._intake = intake
 
     def verify_secret(self, telegram_secret_token: str, bot: Bot) -> bool:
         """Compare as bytes: ``compare_digest`` raises on text that is not ASCII."""
@@ -126,12 +137,27 @@ class _WebhookHandler(SimpleRequestHandler):
             telegram_secret_token.encode(errors="replace"), str(self.secret_token).encode()
         )
 
+    async def _handle_request_background(self, bot: Bot, request: web.Request) -> web.Response:
+        try:
+            update = Update.model_validate(await request.json(), context={"bot": bot})
+        except ValueError as error:
+            raise web.HTTPBadRequest(text="not an update") from error
+        task = asyncio.create_task(self.dispatcher.feed_update(bot, update))
+        self._background_feed_update_tasks.add(task)
+        task.add_done_callback(self._background_feed_update_tasks.discard)
+        await self._intake.wait(update.update_id)
+        return web.json_response({})
+
     async def close(self) -> None:
         """Do nothing; :func:`serve` closes the session."""
 
 
 async def serve_webhook(
-    bot: Bot, dispatcher: Dispatcher, settings: BotSettings, stop: asyncio.Event
+    bot: Bot,
+    dispatcher: Dispatcher,
+    settings: BotSettings,
+    intake: Intake,
+    stop: asyncio.Event,
 ) -> None:
     """Take updates over HTTP until ``stop`` is set.
 
@@ -141,7 +167,7 @@ async def serve_webhook(
     secret = _value(settings.webhook_secret)
     application = web.Application()
     setup_application(application, dispatcher, bot=bot)
-    handler = _WebhookHandler(dispatcher, bot, secret_token=secret)
+    handler = _WebhookHandler(dispatcher, bot, intake, secret)
     handler.register(application, path=settings.webhook_url.path or "/")
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()

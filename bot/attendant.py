@@ -37,50 +37,63 @@ class Attendant:
     flood: FloodControl
     deliveries: Room
 
+    async def announce(self, request: Request, words: str, job_id: str) -> StatusMessage:
+        """Send a status message with a cancel button."""
+        return await StatusMessage.send(
+            request, words, cancel_keyboard(job_id, request.t), self._interval_s(request)
+        )
+
+    def take_over(
+        self, request: Request, message_id: int, words: str, job_id: str
+    ) -> StatusMessage:
+        """Go on with the status message of an earlier run of the bot."""
+        keyboard = cancel_keyboard(job_id, request.t)
+        return StatusMessage.adopt(request, message_id, words, keyboard, self._interval_s(request))
+
     async def serve(
         self,
         request: Request,
-        first_words: str,
-        work: Callable[[StatusMessage, Place], Coroutine[Any, Any, T]],
+        status: StatusMessage,
+        job_id: str,
+        work: Callable[[Place], Coroutine[Any, Any, T]],
         deliver: Callable[[T], Awaitable[None]],
+        *,
+        survives: bool = False,
     ) -> str:
         """Run a request under a status message; report success, failure and cancellation.
 
         Parameters
         ----------
         request : Request
-        first_words : str
-            The status message's first text.
+        status : StatusMessage
+        job_id : str
+            What its cancel button carries.
         work : callable
-            Returns the coroutine that does the work, which the person may cancel. It may change
-            the status message, for example through :func:`report`, and takes the place before it
-            holds files; the place is given back when they are delivered.
+            Returns the coroutine that does the work, which the person may cancel. It takes the
+            place before it holds files; the place is given back when they are delivered.
         deliver : callable
             Sends what the work returned.
+        survives : bool
+            Whether the work goes on after a restart of the bot, and the delivery is tried again.
 
         Returns
         -------
         str
-            ``done``, an error code, or ``requester`` or ``shutdown`` if it was stopped.
+            ``done``, ``blocked``, an error code, or ``requester`` or ``shutdown`` if it was
+            stopped.
         """
         t = request.t
-        status = await StatusMessage.send(
-            request,
-            first_words,
-            cancel_keyboard(request.id, t),
-            self.flood.interval_s(request.destination.chat_id),
-        )
         started_s = time.monotonic()
         outcome = "done"
         try:
             async with self.deliveries.place() as place:
-                made = await self.jobs.run(request.id, request.person_id, work(status, place))
+                made = await self.jobs.run(job_id, request.person_id, work(place))
                 status.show(t("status.delivering"), cancellable=False)
                 await deliver(made)
         except JobStoppedError as stop:
             outcome = stop.reason.name.lower()
             forget_frames(stop)
-            await status.finish(stopped_text(stop.reason, t))
+            await status.finish(stopped_text(stop.reason, t, survives=survives))
         except BotError as error:
             outcome = error.code
             forget_frames(error)
@@ -93,7 +106,8 @@ class Attendant:
             outcome = BotErrorCode.DELIVERY_FAILED
             logger.warning("not delivered", error=type(error).__name__)
             forget_frames(error)
-            await status.finish(request.explain(BotError(BotErrorCode.DELIVERY_FAILED)))
+            failure = BotError(BotErrorCode.DELIVERY_FAILED)
+            await status.finish(t("status.kept") if survives else request.explain(failure))
         except Exception as error:
             outcome = ServiceErrorCode.INTERNAL
             logger.exception("job failed")
@@ -106,6 +120,9 @@ class Attendant:
             self.jobs.outcomes[outcome] += 1
             logger.info("job", outcome=outcome, seconds=round(time.monotonic() - started_s, 3))
         return outcome
+
+    def _interval_s(self, request: Request) -> float:
+        return self.flood.interval_s(request.destination.chat_id)
 
 
 def report(status: StatusMessage, t: Translator) -> Watch:

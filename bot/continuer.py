@@ -14,7 +14,6 @@ from bot.errors import ServiceError, ServiceErrorCode
 from bot.request import Press
 from bot.room import Place
 from bot.settings import BotSettings
-from bot.status import StatusMessage
 
 WRITTEN: Final = (Format.PNG, Format.MIDI)
 """Formats of every continuation; sound is added if the service can synthesise it."""
@@ -45,7 +44,7 @@ class Continuer:
             ),
         )
 
-        async def compose(status: StatusMessage, place: Place) -> list[Artifact]:
+        async def compose(place: Place) -> list[Artifact]:
             watch = report(status, press.t)
             return await self._ask(button.result_id, options, press.id, watch, place)
 
@@ -58,7 +57,8 @@ class Continuer:
                 return
             await press.acknowledge()
             words = press.t("result.continuing")
-            outcome = await self.attendant.serve(press, words, compose, send)
+            status = await self.attendant.announce(press, words, press.id)
+            outcome = await self.attendant.serve(press, status, press.id, compose, send)
         if outcome == ServiceErrorCode.RESULT_EXPIRED:
             await press.take_buttons_away()
 

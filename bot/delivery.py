@@ -15,12 +15,18 @@ the missing part with one press.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import structlog
-from aiogram.exceptions import TelegramAPIError, TelegramBadRequest, TelegramForbiddenError
+from aiogram.exceptions import (
+    TelegramAPIError,
+    TelegramBadRequest,
+    TelegramForbiddenError,
+    TelegramNetworkError,
+)
 from aiogram.types import (
     BufferedInputFile,
     InputMediaAudio,
@@ -31,8 +37,10 @@ from aiogram.types import (
 from bot.buttons import ContinueButton, Extra, Medium
 from bot.client.types import Artifact, Result
 from bot.keyboards import continuation_keyboard, result_keyboard
+from bot.ledger import UNRECORDED, Ledger
 from bot.request import Request
 from bot.session import AnswerLostError
+from bot.status import StatusMessage
 from bot.views import (
     caption,
     continuation_controls_text,
@@ -61,40 +69,69 @@ logger = structlog.get_logger(__name__)
 
 
 async def deliver(
-    request: Request, result: Result, artifacts: Sequence[Artifact], title: str
+    request: Request,
+    result: Result,
+    artifacts: Sequence[Artifact],
+    title: str,
+    ledger: Ledger = UNRECORDED,
+    status: StatusMessage | None = None,
 ) -> None:
     """Send the pages, the files, and the buttons.
+
+    Parameters
+    ----------
+    request : Request
+    result : Result
+    artifacts : sequence of Artifact
+    title : str
+    ledger : Ledger
+        Which parts an earlier run of the bot has begun; these are not sent again.
+    status : StatusMessage or None
+        Turns into the buttons if an earlier run may have sent them: an edit can be repeated.
 
     Raises
     ------
     aiogram.exceptions.TelegramAPIError
         If Telegram does not take the buttons, or the person has blocked the bot.
     """
+    t = request.t
     pages = _pages(artifacts)
-    text = caption(result, title, request.t)
+    text = caption(result, title, t)
     if len(pages) > MAX_PAGES:
-        text += f"\n{pages_note(MAX_PAGES, len(pages), request.t)}"
-    is_complete = await _attempt("pages", _send_pages(request, pages[:MAX_PAGES], text))
-    is_complete &= await _attempt("files", _send_files(request, artifacts))
-    keyboard = result_keyboard(result, request.t, is_complete=is_complete)
-    await request.say(controls_text(result, title, request.t, is_complete=is_complete), keyboard)
+        text += f"\n{pages_note(MAX_PAGES, len(pages), t)}"
+    is_complete = await _attempt(
+        ledger, "pages", lambda: _send_pages(request, pages[:MAX_PAGES], text)
+    )
+    is_complete &= await _attempt(ledger, "files", lambda: _send_files(request, artifacts))
+    keyboard = result_keyboard(result, t, is_complete=is_complete)
+    words = controls_text(result, title, t, is_complete=is_complete)
+    if await ledger.begin("buttons"):
+        await request.say(words, keyboard)
+        await ledger.end("buttons")
+    elif status is not None and not ledger.is_delivered("buttons"):
+        await status.become(words, keyboard)
 
 
-async def _attempt(part: str, sending: Awaitable[None]) -> bool:
-    """Send one part of a result; whether Telegram took it.
+async def _attempt(ledger: Ledger, part: str, send: Callable[[], Awaitable[None]]) -> bool:
+    """Send one part of a result, unless it was begun before; whether it is known to have arrived.
 
     Raises
     ------
     aiogram.exceptions.TelegramForbiddenError
         If the bot may not write to this chat.
     """
+    if not await ledger.begin(part):
+        return ledger.is_delivered(part)
     try:
-        await sending
+        await send()
     except TelegramForbiddenError:
         raise
     except TelegramAPIError as error:
         logger.warning("not delivered", part=part, error=type(error).__name__)
+        if not isinstance(error, TelegramNetworkError):
+            await ledger.take_back(part)
         return False
+    await ledger.end(part)
     return True
 
 
@@ -128,11 +165,12 @@ async def send_continuation(
     """
     t = request.t
     text = continuation_text(shown.measures, shown.boldness, title, t)
-    await _attempt("pages", _send_pages(request, _pages(artifacts)[:MAX_PAGES], text))
-    await _attempt("files", _send_files(request, artifacts))
-    for sound in artifacts:
-        if sound.name == CONTINUATION_SOUND:
-            await _attempt("sound", _send_as(request, Medium.VOICE, sound, None))
+    pages = _pages(artifacts)[:MAX_PAGES]
+    sounds = [file for file in artifacts if file.name == CONTINUATION_SOUND]
+    await _attempt(UNRECORDED, "pages", lambda: _send_pages(request, pages, text))
+    await _attempt(UNRECORDED, "files", lambda: _send_files(request, artifacts))
+    for sound in sounds:
+        await _attempt(UNRECORDED, "sound", partial(_send_as, request, Medium.VOICE, sound, None))
     await request.say(
         continuation_controls_text(shown.measures, shown.boldness, title, t),
         continuation_keyboard(shown, t),

@@ -17,9 +17,11 @@ from bot.continuer import Continuer
 from bot.flood import FloodControl
 from bot.handlers import admin, audio, errors, fallback, result, start
 from bot.i18n import load_catalogues
+from bot.intake import Intake
 from bot.jobs import Jobs, RunningUpdates
 from bot.languages import Languages, LanguageStore
 from bot.middlewares import InFlightCap, Language, RequestContext, Requests
+from bot.recovery import Recovery
 from bot.renderer import Renderer
 from bot.retries import Retries
 from bot.room import Room
@@ -33,11 +35,17 @@ logger = structlog.get_logger(__name__)
 
 
 def build_bot(
-    token: str, session: BaseSession, flood: FloodControl, retries: Retries | None = None
+    token: str,
+    session: BaseSession,
+    flood: FloodControl,
+    retries: Retries | None = None,
+    intake: Intake | None = None,
 ) -> Bot:
     """Build a bot that writes HTML, keeps flood limits, repeats what failed on the way, and sends
     replies to deleted messages.
     """
+    if intake is not None:
+        session.middleware(intake)
     if retries is not None:
         session.middleware(retries)  # the outer one: a repeated request waits for its turn, too
     session.middleware(flood)
@@ -58,12 +66,16 @@ def build_flood_control(settings: BotSettings) -> FloodControl:
 
 
 def build_dispatcher(
-    settings: BotSettings, client: ServiceClient, choices: LanguageStore, flood: FloodControl
+    settings: BotSettings,
+    client: ServiceClient,
+    choices: LanguageStore,
+    flood: FloodControl,
+    intake: Intake | None = None,
 ) -> Dispatcher:
     """Build the dispatcher with its handlers, middlewares and services.
 
-    On startup it registers the commands. On shutdown it waits up to ``settings.drain_s`` for
-    running updates, then stops the rest, which notify the people who asked.
+    On startup it registers the commands and takes up open jobs. On shutdown it waits up to
+    ``settings.drain_s`` for running updates, then stops the rest, which notify those who asked.
     """
     catalogues = load_catalogues()
     jobs = Jobs()
@@ -71,17 +83,19 @@ def build_dispatcher(
     attendant = Attendant(jobs, flood, deliveries)
     running = RunningUpdates()
     languages = Languages(catalogues, choices)
+    transcriber = Transcriber(settings, client, attendant, Room(settings.max_uploads))
+    recovery = Recovery(client, transcriber, jobs, running, catalogues)
     dispatcher = Dispatcher(
         disable_fsm=True,
         settings=settings,
         client=client,
-        transcriber=Transcriber(settings, client, attendant, Room(settings.max_uploads)),
+        transcriber=transcriber,
         renderer=Renderer(settings, client, jobs, deliveries),
         continuer=Continuer(settings, client, attendant),
         jobs=jobs,
         languages=languages,
     )
-    dispatcher.update.outer_middleware(RequestContext(running))
+    dispatcher.update.outer_middleware(RequestContext(running, intake or Intake()))
     dispatcher.update.outer_middleware(Language(languages))
     for middleware in (Requests(), InFlightCap(jobs, settings.per_user_jobs)):
         dispatcher.message.middleware(middleware)
@@ -92,8 +106,10 @@ def build_dispatcher(
 
     async def on_startup(bot: Bot) -> None:
         await register_commands(bot, catalogues, settings.admin_ids)
+        await recovery.start(bot)
 
     async def on_shutdown() -> None:
+        recovery.stop()
         await drain(running, jobs, settings.drain_s)
 
     dispatcher.startup.register(on_startup)

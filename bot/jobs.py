@@ -6,12 +6,14 @@ This state lives in memory, and only as long as the request does.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Coroutine, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
+
+MAX_FINISHED: Final = 10_000
 
 T = TypeVar("T")
 
@@ -58,6 +60,8 @@ class Jobs:
     def __init__(self) -> None:
         self.outcomes: Counter[str] = Counter()
         self._jobs: dict[str, _Job] = {}
+        self._claimed: set[str] = set()
+        self._finished: OrderedDict[str, None] = OrderedDict()
         self._held: Counter[Hashable] = Counter()
 
     def __len__(self) -> int:
@@ -76,6 +80,32 @@ class Jobs:
             self._held[holder] -= 1
             if not self._held[holder]:
                 del self._held[holder]
+
+    @contextmanager
+    def claim(self, key: str) -> Iterator[bool]:
+        """Be the one who works on a job of the service; yields False if somebody does."""
+        if key in self._claimed:
+            yield False
+            return
+        self._claimed.add(key)
+        try:
+            yield True
+        finally:
+            self._claimed.discard(key)
+
+    def is_claimed(self, key: str) -> bool:
+        """Whether somebody works on a job of the service."""
+        return key in self._claimed
+
+    def finish(self, key: str) -> None:
+        """Remember that nothing is left to do for a job, even if the service was not told."""
+        self._finished[key] = None
+        while len(self._finished) > MAX_FINISHED:
+            self._finished.popitem(last=False)
+
+    def is_finished(self, key: str) -> bool:
+        """Whether nothing is left to do for a job."""
+        return key in self._finished
 
     async def run(self, job_id: str, user_id: int, work: Coroutine[Any, Any, T]) -> T:
         """Run ``work`` so that :meth:`cancel` and :meth:`stop_all` can end it.
@@ -107,6 +137,11 @@ class Jobs:
             return CancelAnswer.NOT_YOURS
         _stop(job, Stop.REQUESTER)
         return CancelAnswer.STOPPED
+
+    def stop_reason(self, job_id: str) -> Stop | None:
+        """Why a running job is being stopped; None if it is not."""
+        job = self._jobs.get(job_id)
+        return None if job is None else job.stopped
 
     def stop_all(self) -> None:
         """Stop every job because the bot shuts down."""

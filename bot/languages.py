@@ -1,8 +1,7 @@
 """The language of each person: chosen with ``/language``, or else that of their Telegram.
 
 Choices must survive a restart, and Telegram has nowhere to keep them. They are the bot's only
-state: a SQLite table with a row for each person who chose. Beyond :data:`MAX_CHOICES` rows the
-oldest choices are dropped. If the file is lost, the bot follows each person's Telegram again.
+state, behind :class:`LanguageStore`. If they are lost, the bot follows everyone's Telegram again.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from aiogram.types import User
 
@@ -19,8 +18,26 @@ from bot.i18n import DEFAULT_LANGUAGE, LANGUAGES, TextCatalogues, Translator
 MAX_CHOICES: Final = 100_000
 
 
-class LanguageStore:
-    """Stores choices in a file or, without a path, in memory.
+class LanguageStore(Protocol):
+    """Stores what people chose."""
+
+    def get(self, user_id: int) -> str | None:
+        """The language that a person chose, or None."""
+        ...
+
+    def choose(self, user_id: int, language: str) -> None:
+        """Store a person's choice."""
+        ...
+
+    def forget(self, user_id: int) -> None:
+        """Delete a person's choice."""
+        ...
+
+
+class SqliteLanguages:
+    """Stores choices in a SQLite file or, without a path, in memory: a row for each person.
+
+    Beyond :data:`MAX_CHOICES` rows the oldest choices are dropped.
 
     Parameters
     ----------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from aiogram.dispatcher.flags import get_flag
 from aiogram.types import CallbackQuery, Message, TelegramObject, Update, User
 
 from bot.errors import BotError, BotErrorCode
+from bot.intake import Intake
 from bot.jobs import Jobs, RunningUpdates
 from bot.languages import Languages
 from bot.request import Destination, Press, Request
@@ -26,17 +28,31 @@ logger = structlog.get_logger(__name__)
 class RequestContext(BaseMiddleware):
     """Gives each update a request id, logs its duration, and lets a shutdown wait for it.
 
-    The id is in every log line, is sent to the service with every call, and identifies the job
-    that a cancel button stops.
+    The id is in every log line and is sent to the service with every call. An update that arrives a
+    second time is dropped. A message is confirmed to Telegram when its handler says so or ends;
+    a press at once, since it can be repeated.
     """
 
-    def __init__(self, running: RunningUpdates) -> None:
+    def __init__(self, running: RunningUpdates, intake: Intake) -> None:
         self._running = running
+        self._intake = intake
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         """Handle ``event`` under a new id."""
+        assert isinstance(event, Update)
+        if not self._intake.begin(event.update_id):
+            logger.info("update dropped", reason="it arrived before")
+            return None
+        data["settle"] = partial(self._intake.settle, event.update_id)
+        if event.callback_query is not None:
+            data["settle"]()
+        try:
+            return await self._handle(handler, event, data)
+        finally:
+            data["settle"]()
+
+    async def _handle(self, handler: Handler, event: Update, data: dict[str, Any]) -> Any:
         request_id = data["request_id"] = uuid.uuid4().hex[:16]
-        kind = event.event_type if isinstance(event, Update) else type(event).__name__
         started_s = time.monotonic()
         with (
             structlog.contextvars.bound_contextvars(request_id=request_id),
@@ -45,7 +61,9 @@ class RequestContext(BaseMiddleware):
             try:
                 return await handler(event, data)
             finally:
-                logger.info("update", kind=kind, seconds=round(time.monotonic() - started_s, 3))
+                logger.info(
+                    "update", kind=event.event_type, seconds=round(time.monotonic() - started_s, 3)
+                )
 
 
 class Language(BaseMiddleware):
@@ -69,12 +87,17 @@ class Requests(BaseMiddleware):
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         """Handle ``event`` with a :class:`Request` or a :class:`Press` among its data."""
         bot, request_id, t = data["bot"], data["request_id"], data["t"]
+        settle = data["settle"]
         if isinstance(event, CallbackQuery):
             destination = Destination.beside(event)
-            data["press"] = Press(bot, destination, event.from_user.id, request_id, t, event)
+            data["press"] = Press(
+                bot, destination, event.from_user.id, request_id, t, settle, event
+            )
         elif isinstance(event, Message):
             person_id = event.from_user.id if event.from_user is not None else event.chat.id
-            data["request"] = Request(bot, Destination.reply(event), person_id, request_id, t)
+            data["request"] = Request(
+                bot, Destination.reply(event), person_id, request_id, t, settle
+            )
         return await handler(event, data)
 
 

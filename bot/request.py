@@ -6,6 +6,7 @@ The middleware :class:`bot.middlewares.Requests` builds a :class:`Request` for e
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -83,6 +84,8 @@ class Request:
         The request id, which log lines, calls of the service and the cancel button carry.
     t : Translator
         Texts in the person's language.
+    settle : callable
+        Lets Telegram forget the update: the work is written down (see :mod:`bot.intake`).
     """
 
     bot: Bot
@@ -90,6 +93,7 @@ class Request:
     person_id: int
     id: str
     t: Translator
+    settle: Callable[[], None]
 
     async def say(self, text: str, keyboard: InlineKeyboardMarkup | None = None) -> Message | None:
         """Send a message to the destination; None if it was sent and its id did not arrive."""

@@ -17,7 +17,7 @@ from aiogram.exceptions import (
     TelegramNetworkError,
     TelegramServerError,
 )
-from aiogram.types import InlineKeyboardMarkup, Message
+from aiogram.types import InlineKeyboardMarkup
 
 from bot.request import Request
 
@@ -27,15 +27,15 @@ logger = structlog.get_logger(__name__)
 
 
 class StatusMessage:
-    """A status message; :meth:`send` creates one.
+    """A status message; :meth:`send` creates one, :meth:`adopt` takes over an earlier one.
 
     Parameters
     ----------
     request : Request
-    message : Message or None
-        The message that was sent; None if there is none to edit.
-    text : str
-        Its text.
+    message_id : int or None
+        The message; None if there is none to edit.
+    text : str or None
+        Its text, if known.
     keyboard : InlineKeyboardMarkup
         Its keyboard, which stays as long as the request can be cancelled.
     interval_s : float
@@ -45,13 +45,13 @@ class StatusMessage:
     def __init__(
         self,
         request: Request,
-        message: Message | None,
-        text: str,
+        message_id: int | None,
+        text: str | None,
         keyboard: InlineKeyboardMarkup,
         interval_s: float,
     ) -> None:
         self._request = request
-        self._message = message
+        self.message_id = message_id
         self._keyboard: InlineKeyboardMarkup | None = keyboard
         self._interval_s = interval_s
         self._shown = self._wanted = text
@@ -78,7 +78,22 @@ class StatusMessage:
             message = await request.say(text, keyboard) or await request.say(text, keyboard)
         except (TelegramNetworkError, TelegramServerError) as error:
             logger.warning("no status message", error=type(error).__name__)
-        return cls(request, message, text, keyboard, interval_s)
+        message_id = None if message is None else message.message_id
+        return cls(request, message_id, text, keyboard, interval_s)
+
+    @classmethod
+    def adopt(
+        cls,
+        request: Request,
+        message_id: int,
+        text: str,
+        keyboard: InlineKeyboardMarkup,
+        interval_s: float,
+    ) -> StatusMessage:
+        """Take over a message that an earlier run of the bot has sent."""
+        status = cls(request, message_id, None, keyboard, interval_s)
+        status.show(text)
+        return status
 
     def show(self, text: str, *, cancellable: bool = True) -> None:
         """Change the text at the next edit; ``cancellable=False`` also removes the button."""
@@ -93,31 +108,42 @@ class StatusMessage:
         If the message is gone or cannot be edited, the text is sent in a new one.
         """
         await self.close()
-        if self._message is not None:
-            try:
-                await self._message.edit_text(text)
-            except TelegramBadRequest as error:
-                if "not modified" in error.message:
-                    return
-            except TelegramAPIError as error:
-                logger.warning("status not edited", error=type(error).__name__)
-            else:
+        try:
+            if await self._edit(text, None):
                 return
+        except TelegramAPIError as error:
+            logger.warning("status not edited", error=type(error).__name__)
         try:
             await self._request.say(text)
         except TelegramAPIError as error:
             logger.warning("outcome not said", error=type(error).__name__)
 
+    async def become(self, text: str, keyboard: InlineKeyboardMarkup) -> bool:
+        """Turn into another message, which stays; False if it is gone.
+
+        Raises
+        ------
+        aiogram.exceptions.TelegramAPIError
+            If Telegram does not take the text.
+        """
+        await self.close()
+        is_there = await self._edit(text, keyboard)
+        self.message_id = None
+        return is_there
+
     async def remove(self) -> None:
         """Delete the message, or at least its keyboard."""
         await self.close()
-        if self._message is None:
+        if self.message_id is None:
             return
+        bot, chat_id = self._request.bot, self._request.destination.chat_id
         try:
-            await self._message.delete()
+            await bot.delete_message(chat_id, self.message_id)
         except TelegramAPIError:
             with suppress(TelegramAPIError):
-                await self._message.edit_reply_markup(reply_markup=None)
+                await bot.edit_message_reply_markup(
+                    chat_id=chat_id, message_id=self.message_id, reply_markup=None
+                )
 
     async def close(self) -> None:
         """Stop editing; the message stays as it is.
@@ -131,17 +157,32 @@ class StatusMessage:
         with suppress(asyncio.CancelledError):
             await self._editing
 
+    async def _edit(self, text: str, keyboard: InlineKeyboardMarkup | None) -> bool:
+        """Edit the message; False if there is none."""
+        if self.message_id is None:
+            return False
+        try:
+            await self._request.bot.edit_message_text(
+                text,
+                chat_id=self._request.destination.chat_id,
+                message_id=self.message_id,
+                reply_markup=keyboard,
+            )
+        except TelegramBadRequest as error:
+            return "not modified" in error.message
+        return True
+
     async def _edit_as_it_changes(self) -> None:
         while not self._is_closing:
             await asyncio.sleep(self._interval_s)
             await self._changed.wait()
             self._changed.clear()
             text = self._wanted
-            if text == self._shown or self._message is None:
+            if text is None or text == self._shown:
                 continue
             self._is_editing = True
             try:
-                await self._message.edit_text(text, reply_markup=self._keyboard)
+                await self._edit(text, self._keyboard)
                 self._shown = text
             except TelegramAPIError as error:
                 # A lost edit does no harm: the next one has a newer text.

@@ -1,27 +1,57 @@
-"""Transcribe the recording in a message: the bot's main task."""
+"""Transcribe the recording in a message: the bot's main task.
+
+A transcription is a job of the service; it outlives the call and the bot. Its key is the message,
+and its context holds what another run of the bot needs to go on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError
 
 from bot.attendant import Attendant, report
-from bot.client.calls import ServiceClient, collect
-from bot.client.types import Artifact, Preset, RenderOptions, Result
+from bot.client.calls import ServiceClient, read_result
+from bot.client.types import Accepted, Artifact, Event, Preset, RenderOptions, Result
 from bot.delivery import deliver
 from bot.download import Download
-from bot.errors import SourceError
+from bot.errors import BotError, BotErrorCode, ServiceError, ServiceErrorCode, SourceError
+from bot.jobs import Stop
+from bot.ledger import JobLedger, JobNotes
 from bot.request import Request
+from bot.retries import Patience
 from bot.room import Place, Room
 from bot.settings import BotSettings
 from bot.sources import AudioSource, check_limits
 from bot.status import StatusMessage
 
+_PASSING: Final = frozenset(
+    {
+        BotErrorCode.SERVICE_LOST,
+        BotErrorCode.SERVICE_UNREACHABLE,
+        ServiceErrorCode.JOB_TAKEN,
+        ServiceErrorCode.JOB_UNKNOWN,
+        ServiceErrorCode.NOT_READY,
+        ServiceErrorCode.QUEUE_FULL,
+        ServiceErrorCode.SHUTTING_DOWN,
+    }
+)
+"""Failures that an accepted job survives."""
+
+_UNFINISHED: Final = frozenset({Stop.SHUTDOWN.name.lower(), BotErrorCode.DELIVERY_FAILED})
+"""Outcomes after which the job stays open."""
+
+logger = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Transcriber:
-    """Answers messages that contain a recording."""
+    """Answers messages that contain a recording, and goes on with what an earlier run began."""
 
     settings: BotSettings
     client: ServiceClient
@@ -32,35 +62,197 @@ class Transcriber:
         """Check limits, transcribe, and send the score, or why there is none.
 
         The recording is read from Telegram only as fast as the service takes it, and only once the
-        service has admitted the request.
+        service has accepted the job.
         """
-        t, max_bytes = request.t, self.settings.download_limit_bytes
         try:
-            check_limits(source, max_bytes=max_bytes, max_duration_s=self.settings.max_duration_s)
+            check_limits(
+                source,
+                max_bytes=self.settings.download_limit_bytes,
+                max_duration_s=self.settings.max_duration_s,
+            )
         except SourceError as error:
-            self.attendant.jobs.outcomes[error.code] += 1
-            await request.say(request.explain(error))
+            await self._refuse(request, error)
             return
-        title = source.title or t("title.recording")
+        place = request.destination
+        notes = JobNotes(
+            place.chat_id,
+            place.thread_id,
+            place.reply_to_id,
+            request.person_id,
+            request.t.language,
+            source.file_id,
+            source.title,
+            source.size_bytes,
+            preset,
+        )
+        key = f"{place.chat_id}.{place.reply_to_id}"
+        with self.attendant.jobs.claim(key) as is_mine:
+            if not is_mine:
+                return
+            run = self._run(request, key, notes)
+            async with aclosing(run.events(is_accepted=False, is_uploaded=False)) as events:
+                if await self._accept(request, run.ledger, events):
+                    await self._bring_to_its_end(run, events)
 
-        async def hear(status: StatusMessage, place: Place) -> tuple[Result, list[Artifact]]:
-            download = Download(request.bot, source, max_bytes, self.settings.telegram_patience_s)
-            options = RenderOptions(title=title, paper=self.settings.paper)
-            async with self.uploads.place() as uploading:
-                await uploading.take()
+    async def go_on(
+        self, request: Request, key: str, notes: JobNotes, *, is_uploaded: bool
+    ) -> None:
+        """Go on with a job that is open, unless somebody is about it."""
+        with self.attendant.jobs.claim(key) as is_mine:
+            if not is_mine:
+                return
+            run = self._run(request, key, notes)
+            async with aclosing(run.events(is_accepted=True, is_uploaded=is_uploaded)) as events:
+                await self._bring_to_its_end(run, events)
 
-                async def read() -> AsyncGenerator[bytes]:
-                    async with aclosing(download.chunks()) as chunks:
-                        async for chunk in chunks:
-                            yield chunk
-                    uploading.give_back()
+    def _run(self, request: Request, key: str, notes: JobNotes) -> _Run:
+        ledger = JobLedger(self.client.jobs, str(request.bot.id), key, notes, request.id)
+        return _Run(self, request, ledger)
 
-                events = self.client.transcribe(
-                    read, preset=preset, options=options, request_id=request.id
-                )
-                return await collect(events, report(status, t), place)
+    async def _bring_to_its_end(self, run: _Run, events: AsyncGenerator[Event]) -> None:
+        """Attend to an accepted job and close it, unless it is to be taken up again."""
+        try:
+            outcome = await run.attend(events)
+        except (TelegramForbiddenError, TelegramBadRequest) as error:
+            logger.info("job", outcome="blocked", error=type(error).__name__)
+        else:
+            if outcome in _UNFINISHED:
+                return
+        self.attendant.jobs.finish(run.ledger.key)
+        await run.ledger.close()
+
+    async def _accept(
+        self, request: Request, ledger: JobLedger, events: AsyncGenerator[Event]
+    ) -> bool:
+        """Wait until the service has accepted the job; say so if it does not."""
+        try:
+            event = await anext(events)
+        except ServiceError as error:
+            if error.code == ServiceErrorCode.JOB_TAKEN:
+                logger.info("job dropped", reason="it was accepted before")
+            else:
+                await self._refuse(request, error)
+            return False
+        assert isinstance(event, Accepted)
+        ledger.adopt(event.context)
+        request.settle()
+        return True
+
+    async def _refuse(self, request: Request, error: BotError) -> None:
+        self.attendant.jobs.outcomes[error.code] += 1
+        logger.info("job", outcome=error.code)
+        await request.say(request.explain(error))
+
+
+class _Run:
+    """One job, from its acceptance to its delivery.
+
+    Parameters
+    ----------
+    transcriber : Transcriber
+    request : Request
+    ledger : JobLedger
+    """
+
+    def __init__(self, transcriber: Transcriber, request: Request, ledger: JobLedger) -> None:
+        self._transcriber = transcriber
+        self._request = request
+        self.ledger = ledger
+        self._title = ledger.notes.title or request.t("title.recording")
+        self._status: StatusMessage | None = None
+        self._announced = asyncio.Event()
+
+    async def events(self, *, is_accepted: bool, is_uploaded: bool) -> AsyncGenerator[Event]:
+        """Yield the job's events; once it is accepted, go on after the service was lost.
+
+        Raises
+        ------
+        ServiceError
+            If the service refuses the job, if the job failed, or if the service stays away.
+        """
+        start = self._attach if is_uploaded else self._submit
+        patience: Patience | None = None
+        while True:
+            try:
+                async with aclosing(start()) as events:
+                    async for event in events:
+                        is_accepted, patience = True, None
+                        yield event
+                return
+            except ServiceError as error:
+                if not is_accepted or error.code not in _PASSING:
+                    raise
+                start = self._way_on(error)
+                failure = error.with_traceback(None)
+            patience = patience or Patience(self._transcriber.settings.deadline_s)
+            if self._status is not None:
+                self._status.show(self._request.t("status.reconnecting"))
+            if not await patience.pause():
+                try:
+                    raise failure
+                finally:
+                    del failure  # its traceback refers to this frame
+            yield Accepted("", kept=True)  # whatever was received will come again
+
+    async def attend(self, events: AsyncGenerator[Event]) -> str:
+        """Show the job's progress and deliver its result; return the outcome."""
+        request, attendant, notes = self._request, self._transcriber.attendant, self.ledger.notes
+        key = self.ledger.key
+        if notes.status_id is None:
+            status = await attendant.announce(request, request.t("status.accepted"), key)
+            await self.ledger.note_status(status.message_id)
+        else:
+            words = request.t("status.resumed")
+            status = attendant.take_over(request, notes.status_id, words, key)
+        self._status = status
+        self._announced.set()
+
+        async def hear(place: Place) -> tuple[Result, list[Artifact]]:
+            try:
+                return await read_result(events, report(status, request.t), place)
+            except asyncio.CancelledError:
+                if attendant.jobs.stop_reason(key) is Stop.REQUESTER:
+                    attendant.jobs.finish(key)
+                    await self.ledger.close(patience_s=0.0)
+                raise
 
         async def send(heard: tuple[Result, list[Artifact]]) -> None:
-            await deliver(request, *heard, title)
+            await deliver(request, *heard, self._title, self.ledger, status)
 
-        await self.attendant.serve(request, t("status.downloading"), hear, send)
+        return await attendant.serve(request, status, key, hear, send, survives=True)
+
+    def _way_on(self, error: ServiceError) -> Callable[[], AsyncGenerator[Event]]:
+        """How to go on: a job that the service does not have whole is sent again."""
+        is_missing = error.code in {ServiceErrorCode.JOB_UNKNOWN, ServiceErrorCode.QUEUE_FULL}
+        return self._submit if is_missing else self._attach
+
+    def _attach(self) -> AsyncGenerator[Event]:
+        job = self.ledger.context
+        return self._transcriber.client.jobs.attach(job.bot, job.key, request_id=self._request.id)
+
+    def _submit(self) -> AsyncGenerator[Event]:
+        settings = self._transcriber.settings
+        return self._transcriber.client.transcribe(
+            self._read,
+            preset=self.ledger.notes.preset,
+            options=RenderOptions(title=self._title, paper=settings.paper),
+            job=self.ledger.context,
+            request_id=self._request.id,
+        )
+
+    async def _read(self) -> AsyncGenerator[bytes]:
+        """Read the recording from Telegram, as one of a limited number.
+
+        The status message comes first: what an upload that breaks off leaves must be known.
+        """
+        await self._announced.wait()
+        notes, settings = self.ledger.notes, self._transcriber.settings
+        source = AudioSource(notes.file_id, notes.title, notes.size_bytes, None)
+        download = Download(
+            self._request.bot, source, settings.download_limit_bytes, settings.telegram_patience_s
+        )
+        async with self._transcriber.uploads.place() as place:
+            await place.take()
+            async with aclosing(download.chunks()) as chunks:
+                async for chunk in chunks:
+                    yield chunk

@@ -73,10 +73,12 @@ def progress_text(progress: Progress, t: Translator) -> str:
     return t("status.progress", label=label, bar=bar, percent=round(fraction * 100))
 
 
-def stopped_text(reason: Stop, t: Translator) -> str:
-    """Final text of a job that was stopped."""
+def stopped_text(reason: Stop, t: Translator, *, survives: bool) -> str:
+    """Final text of a job that was stopped; ``survives`` if it goes on after a restart."""
     if reason is Stop.REQUESTER:
         return t("status.cancelled")
+    if survives:
+        return t("status.restarting")
     return error_text(BotError(BotErrorCode.BOT_STOPPING), t)
 
 

@@ -18,9 +18,11 @@ from importlib import import_module
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
+from inference_service.engine.accepted import AcceptedJobs
 from inference_service.engine.cache import ResultCache
 from inference_service.engine.catalog import Catalog, ModelEntry, decode_catalog
 from inference_service.engine.choice import Fetch, choose, require_fetched
+from inference_service.engine.journal import Journal
 from inference_service.engine.memory import Claim
 from inference_service.engine.registry import Loader, ModelRegistry
 from inference_service.engine.service import Engine, UseCases
@@ -306,8 +308,14 @@ def build_service(
         render_queue_size=settings.engine.render_queue_size,
         observe_stage=metrics.observe_stage,
     )
+    journal = Journal(
+        settings.journal.directory or settings.cache.directory / "jobs",
+        settings.journal.max_entries,
+        settings.journal.max_age_s,
+    )
     return Service(
         engine,
+        AcceptedJobs(engine, journal, settings.engine.deadline_s),
         metrics,
         settings.server,
         settings.engine,

@@ -31,6 +31,8 @@ class ErrorKind(Enum):
     """The file was read, but what is asked cannot be done with its music."""
     NOT_KEPT = auto()
     """The service does not hold what an earlier request left, or never did."""
+    ALREADY_ACCEPTED = auto()
+    """The same was asked for before."""
     UNKNOWN_NAME = auto()
     """Nothing has the name that was given."""
     OVERLOADED = auto()
@@ -146,6 +148,18 @@ class InvalidOptions(NotabotError):
 
 class ResultExpired(NotabotError):
     """The cache no longer holds the result, so that it cannot be rendered or continued."""
+
+    kind = ErrorKind.NOT_KEPT
+
+
+class JobTaken(NotabotError):
+    """A job with this key was accepted before, or another call attends to it."""
+
+    kind = ErrorKind.ALREADY_ACCEPTED
+
+
+class JobUnknown(NotabotError):
+    """No open job has this key, or its upload was cut off."""
 
     kind = ErrorKind.NOT_KEPT
 

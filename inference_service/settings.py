@@ -118,6 +118,27 @@ class CacheSettings(_Group):
         return value.expanduser()
 
 
+class JournalSettings(_Group):
+    """Accepted jobs, until their results are delivered."""
+
+    directory: Path | None = Field(
+        None, description="Folder of the accepted jobs; none: `jobs` in the cache's folder."
+    )
+    max_entries: int = Field(
+        5_000, ge=1, description="Maximum number of jobs kept, delivered ones included."
+    )
+    max_age_s: float = Field(
+        86_400.0,
+        gt=0,
+        description="An undelivered result is forgotten after this time, and so is a job's key.",
+    )
+
+    @field_validator("directory")
+    @classmethod
+    def _expand(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser()
+
+
 class ModelSettings(_Group):
     """Which models serve, and where."""
 
@@ -219,6 +240,7 @@ class Settings(BaseSettings):
     engine: Annotated[EngineSettings, Field(default_factory=EngineSettings)]
     audio: Annotated[AudioSettings, Field(default_factory=AudioSettings)]
     cache: Annotated[CacheSettings, Field(default_factory=CacheSettings)]
+    journal: Annotated[JournalSettings, Field(default_factory=JournalSettings)]
     models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
     preview: Annotated[PreviewSettings, Field(default_factory=PreviewSettings)]
     log_level: Literal["debug", "info", "warning", "error"] = Field(

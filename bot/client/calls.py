@@ -16,30 +16,38 @@ The client keeps these rules:
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self
 
 import grpc
 from notabot.v1 import models_pb2, models_pb2_grpc, transcription_pb2, transcription_pb2_grpc
 
+from bot.client.attempts import (
+    Attempt,
+    Metadata,
+    ask,
+    build_metadata,
+    converse,
+    read,
+    try_twice,
+)
 from bot.client.conversion import (
-    EventDecoder,
-    decode_error,
     decode_model,
     decode_status,
     encode_continue_request,
     encode_render_options,
     encode_transcribe_options,
 )
+from bot.client.jobs import JobsClient
 from bot.client.types import (
+    Accepted,
     Artifact,
     ContinueOptions,
     Event,
+    JobContext,
     Model,
     Preset,
     Progress,
@@ -48,14 +56,12 @@ from bot.client.types import (
     Result,
     ServiceStatus,
 )
-from bot.errors import BotErrorCode, ServiceError, ServiceErrorCode
+from bot.errors import BotErrorCode, ServiceError
 from bot.room import Place
 
 CHUNK_BYTES: Final = 64 * 1024
 KEEPALIVE_INTERVAL_S: Final = 1.5
 KEEPALIVE_TIMEOUT_S: Final = 3.0
-RETRY_PAUSE_S: Final = 1.2  # longer than max_reconnect_backoff_ms below
-MAX_RETRY_PAUSE_S: Final = 10.0
 RENDER_DEADLINE_S: Final = 120.0
 LOOK_DEADLINE_S: Final = 10.0
 ACTIVATE_DEADLINE_S: Final = 600.0
@@ -73,26 +79,6 @@ _CHANNEL_OPTIONS: Final = (
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
 )
-
-_REFUSALS: Final = frozenset({ServiceErrorCode.NOT_READY, ServiceErrorCode.SHUTTING_DOWN})
-"""Codes of a service that is reachable but did not accept the request."""
-
-T = TypeVar("T")
-Metadata = tuple[tuple[str, str], ...]
-
-
-@dataclass(slots=True)
-class _Attempt:
-    """The state of one attempt at a call."""
-
-    repeatable: bool
-    sent: bool = False
-    answered: bool = False
-    admitted: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def may_have_begun(self) -> bool:
-        return self.answered or (self.sent and not self.repeatable)
 
 
 class ServiceClient:
@@ -126,48 +112,53 @@ class ServiceClient:
             self._channel = grpc.aio.secure_channel(address, credentials, options=_CHANNEL_OPTIONS)
         self._transcription = transcription_pb2_grpc.TranscriptionStub(self._channel)  # type: ignore[no-untyped-call]
         self._models = models_pb2_grpc.ModelsStub(self._channel)  # type: ignore[no-untyped-call]
+        self.jobs = JobsClient(self._channel, token, deadline_s)
         self._token = token
         self._admin_token = admin_token
         self._deadline_s = deadline_s
 
     def transcribe(
         self,
-        read: Callable[[], AsyncGenerator[bytes]],
+        recording: Callable[[], AsyncGenerator[bytes]],
         *,
         preset: Preset = Preset.AUTO,
         options: RenderOptions | None = None,
+        job: JobContext | None = None,
         request_id: str,
     ) -> AsyncGenerator[Event]:
         """Send a recording; yield events until the :class:`Result`, the last one.
 
-        Closing the generator, or cancelling the task that runs it, cancels the call and stops the
-        service's work.
+        Closing the generator, or cancelling the task that runs it, cancels the call. This stops the
+        service's work, unless it is a job.
 
         Parameters
         ----------
-        read : callable
+        recording : callable
             Returns the recording in pieces of at most :data:`CHUNK_BYTES`. It is called once the
             service has admitted the request, and each piece is sent before the next is read.
         preset : Preset
         options : RenderOptions or None
+        job : JobContext or None
+            With it, the first event is :class:`Accepted`, and the call stays open after the result.
         request_id : str
 
         Raises
         ------
         ServiceError
-            An exception of ``read`` is raised as it is.
+            An exception of ``recording`` is raised as it is.
         """
         first = transcription_pb2.TranscribeRequest(
-            options=encode_transcribe_options(preset, options or RenderOptions())
+            options=encode_transcribe_options(preset, options or RenderOptions(), job)
         )
 
-        def start(attempt: _Attempt) -> AsyncGenerator[Event]:
+        def start(attempt: Attempt) -> AsyncGenerator[Event]:
+            attempt.is_job = job is not None
             call = self._transcription.Transcribe(
-                timeout=self._deadline_s, metadata=_metadata(request_id, self._token)
+                timeout=self._deadline_s, metadata=build_metadata(request_id, self._token)
             )
-            return _converse(call, attempt, first, read)
+            return converse(call, attempt, first, recording)
 
-        return _try_twice(start, repeatable=False)
+        return try_twice(start, repeatable=False)
 
     def render(
         self, result_id: str, options: RenderOptions, *, request_id: str
@@ -205,8 +196,11 @@ class ServiceClient:
         ------
         ServiceError
         """
-        response = await self._ask(
-            self._models.List, models_pb2.ListRequest(), request_id, LOOK_DEADLINE_S
+        response = await ask(
+            self._models.List,
+            models_pb2.ListRequest(),
+            metadata=self._admin(request_id),
+            deadline_s=LOOK_DEADLINE_S,
         )
         return [decode_model(model) for model in response.models]
 
@@ -218,11 +212,11 @@ class ServiceClient:
         ServiceError
             The previous model stays in use.
         """
-        response = await self._ask(
+        response = await ask(
             self._models.Activate,
             models_pb2.ActivateRequest(task=task, model=model),
-            request_id,
-            ACTIVATE_DEADLINE_S,
+            metadata=self._admin(request_id),
+            deadline_s=ACTIVATE_DEADLINE_S,
             repeatable=False,
         )
         return decode_model(response.model), response.previous
@@ -234,8 +228,11 @@ class ServiceClient:
         ------
         ServiceError
         """
-        response = await self._ask(
-            self._models.Status, models_pb2.StatusRequest(), request_id, LOOK_DEADLINE_S
+        response = await ask(
+            self._models.Status,
+            models_pb2.StatusRequest(),
+            metadata=self._admin(request_id),
+            deadline_s=LOOK_DEADLINE_S,
         )
         return decode_status(response)
 
@@ -244,34 +241,17 @@ class ServiceClient:
     ) -> AsyncGenerator[Event]:
         """Call a method that writes files of a cached result; yield its events."""
 
-        def start(attempt: _Attempt) -> AsyncGenerator[Event]:
+        def start(attempt: Attempt) -> AsyncGenerator[Event]:
             attempt.sent = True
             call = method(
-                request, timeout=RENDER_DEADLINE_S, metadata=_metadata(request_id, self._token)
+                request, timeout=RENDER_DEADLINE_S, metadata=build_metadata(request_id, self._token)
             )
-            return _read(call, attempt)
+            return read(call, attempt)
 
-        return _try_twice(start, repeatable=True)
+        return try_twice(start, repeatable=True)
 
-    async def _ask(
-        self,
-        method: Callable[..., Any],
-        request: object,
-        request_id: str,
-        deadline_s: float,
-        *,
-        repeatable: bool = True,
-    ) -> Any:
-        """Call a unary method of ``Models``; return its response."""
-
-        async def start(attempt: _Attempt) -> AsyncGenerator[Any]:
-            attempt.sent = True
-            yield await method(
-                request, timeout=deadline_s, metadata=_metadata(request_id, self._admin_token)
-            )
-
-        async with aclosing(_try_twice(start, repeatable=repeatable)) as responses:
-            return await anext(responses)
+    def _admin(self, request_id: str) -> Metadata:
+        return build_metadata(request_id, self._admin_token)
 
     async def close(self) -> None:
         """Close the channel."""
@@ -292,13 +272,20 @@ class ServiceClient:
 async def collect(
     events: AsyncGenerator[Event], watch: Callable[[Queued | Progress], None], place: Place
 ) -> tuple[Result, list[Artifact]]:
-    """Read a call to its end; return the result and its files in order of arrival.
+    """Read a call like :func:`read_result`, and close it, which cancels a call that still runs."""
+    async with aclosing(events):
+        return await read_result(events, watch, place)
+
+
+async def read_result(
+    events: AsyncGenerator[Event], watch: Callable[[Queued | Progress], None], place: Place
+) -> tuple[Result, list[Artifact]]:
+    """Read a call to its result; return that and its files in order of arrival.
 
     Parameters
     ----------
     events : AsyncGenerator of Event
-        From a method of :class:`ServiceClient`. They are always closed, which cancels a call that
-        still runs.
+        From a method of :class:`ServiceClient`.
     watch : callable
         Called with each change of position or progress.
     place : Place
@@ -310,124 +297,15 @@ async def collect(
     ServiceError
     """
     artifacts: list[Artifact] = []
-    result: Result | None = None
-    async with aclosing(events):
-        async for event in events:
-            match event:
-                case Queued() | Progress():
-                    watch(event)
-                case Artifact():
-                    await place.take()
-                    artifacts.append(event)
-                case Result():
-                    result = event
-    if result is None:
-        raise ServiceError(BotErrorCode.SERVICE_LOST)
-    return result, artifacts
-
-
-async def _try_twice(
-    start: Callable[[_Attempt], AsyncGenerator[T]], *, repeatable: bool
-) -> AsyncGenerator[T]:
-    """Yield the answers of a call, and start it a second time if it failed and that is safe.
-
-    Raises
-    ------
-    ServiceError
-    """
-    for is_last in (False, True):
-        attempt = _Attempt(repeatable)
-        try:
-            async with aclosing(start(attempt)) as answers:
-                async for answer in answers:
-                    yield answer
-            return
-        except grpc.aio.AioRpcError as error:
-            failure = decode_error(error, may_have_begun=attempt.may_have_begun)
-            pause_s = _retry_pause_s(error, failure, attempt)
-            if is_last or pause_s is None:
-                try:
-                    raise failure from None
-                finally:
-                    del failure  # its traceback refers to this frame
-        await asyncio.sleep(pause_s)
-
-
-def _retry_pause_s(
-    error: grpc.aio.AioRpcError, failure: ServiceError, attempt: _Attempt
-) -> float | None:
-    """How long to wait before a retry; None if the call must not be retried."""
-    refused = failure.code in _REFUSALS and not attempt.answered
-    if error.code() is not grpc.StatusCode.UNAVAILABLE or not (
-        refused or not attempt.may_have_begun
-    ):
-        return None
-    pause_s = RETRY_PAUSE_S if failure.retry_after_s is None else failure.retry_after_s
-    return pause_s if pause_s <= MAX_RETRY_PAUSE_S else None
-
-
-async def _read(call: Any, attempt: _Attempt) -> AsyncGenerator[Event]:
-    """Yield the events of a running call; cancel it if they are not read to the end."""
-    decoder = EventDecoder()
-    try:
-        await call.initial_metadata()
-        attempt.admitted.set()
-        async for message in call:
-            attempt.answered = True
-            event = decoder.decode(message)
-            if event is not None:
-                yield event
-    finally:
-        call.cancel()
-
-
-async def _converse(
-    call: Any,
-    attempt: _Attempt,
-    first: transcription_pb2.TranscribeRequest,
-    read: Callable[[], AsyncGenerator[bytes]],
-) -> AsyncGenerator[Event]:
-    """Send a recording and yield the events that come back.
-
-    Audio is sent only once the service has admitted the request: if the service refuses while a
-    message is being sent, grpc.aio loses the refusal and reports INTERNAL without details.
-    """
-
-    async def upload() -> None:
-        await call.write(first)
-        await attempt.admitted.wait()
-        async with aclosing(read()) as pieces:
-            async for piece in pieces:
-                attempt.sent = True
-                await call.write(transcription_pb2.TranscribeRequest(audio_chunk=piece))
-        await call.done_writing()
-
-    uploading = asyncio.create_task(upload())
-    uploading.add_done_callback(lambda done: call.cancel() if _failed(done) else None)
-    try:
-        async with aclosing(_read(call, attempt)) as events:
-            async for event in events:
-                yield event
-    except asyncio.CancelledError:
-        if _failed(uploading):  # the callback above has cancelled the call, nobody has this task
-            uploading.result()
-        raise
-    finally:
-        uploading.cancel()
-        await asyncio.wait([uploading])
-        _failed(uploading)  # marks its exception as retrieved
-        del uploading  # its exception refers to this frame
-
-
-def _failed(uploading: asyncio.Task[None]) -> bool:
-    """Whether reading the recording failed; a failure to write it shows in the call's status."""
-    if not uploading.done() or uploading.cancelled():
-        return False
-    failure = uploading.exception()
-    is_status = isinstance(failure, grpc.RpcError | asyncio.InvalidStateError)
-    return failure is not None and not is_status
-
-
-def _metadata(request_id: str, token: str) -> Metadata:
-    metadata: Metadata = (("x-request-id", request_id),)
-    return (*metadata, ("authorization", f"Bearer {token}")) if token else metadata
+    async for event in events:
+        match event:
+            case Queued() | Progress():
+                watch(event)
+            case Artifact():
+                await place.take()
+                artifacts.append(event)
+            case Accepted():
+                artifacts.clear()  # the job began again
+            case Result():
+                return event, artifacts
+    raise ServiceError(BotErrorCode.SERVICE_LOST)

@@ -14,17 +14,21 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_status import rpc_status
-from notabot.v1 import models_pb2, transcription_pb2
+from notabot.v1 import jobs_pb2, models_pb2, transcription_pb2
 
 from bot.client.types import (
+    Accepted,
     Artifact,
     Beat,
     ChordSegment,
     ContinueOptions,
     Event,
+    JobContext,
+    JobState,
     Key,
     Model,
     ModelState,
+    OpenJob,
     Pitches,
     Preset,
     Progress,
@@ -41,12 +45,16 @@ E = TypeVar("E", bound=StrEnum)
 
 
 def encode_transcribe_options(
-    preset: Preset, options: RenderOptions
+    preset: Preset, options: RenderOptions, job: JobContext | None = None
 ) -> transcription_pb2.TranscribeOptions:
     """Encode the options of a transcription."""
-    return transcription_pb2.TranscribeOptions(
+    encoded = transcription_pb2.TranscribeOptions(
         preset=_number(transcription_pb2.Preset, preset), render=encode_render_options(options)
     )
+    if job is not None:
+        context = transcription_pb2.JobContext(bot=job.bot, key=job.key, context=job.context)
+        encoded.job.CopyFrom(context)
+    return encoded
 
 
 def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOptions:
@@ -85,6 +93,8 @@ class EventDecoder:
     def decode(self, message: transcription_pb2.TranscribeEvent) -> Event | None:
         """Return the event of a message; None while an artefact is incomplete."""
         match message.WhichOneof("event"):
+            case "accepted":
+                return Accepted(message.accepted.context, message.accepted.kept)
             case "queued":
                 return Queued(message.queued.position)
             case "progress":
@@ -130,6 +140,12 @@ def decode_result(result: transcription_pb2.Result) -> Result:
         sung_differs=result.sung_differs,
         kept_briefly=result.kept_briefly,
     )
+
+
+def decode_open_job(job: jobs_pb2.OpenJob) -> OpenJob:
+    """Decode an open job."""
+    state = _member(jobs_pb2.JobState, JobState, job.state) or JobState.UNKNOWN
+    return OpenJob(job.key, job.context, state, job.attended)
 
 
 def decode_model(model: models_pb2.Model) -> Model:

@@ -108,6 +108,43 @@ class ContinueOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class JobContext:
+    """What makes a transcription a job: whose it is, its key, and the bot's notes about it."""
+
+    bot: str
+    key: str
+    context: str
+
+
+class JobState(enum.StrEnum):
+    """How far a job has come."""
+
+    UNKNOWN = "unknown"
+    UPLOADING = "uploading"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenJob:
+    """A job that is not closed; ``attended`` if a call attends to it now."""
+
+    key: str
+    context: str
+    state: JobState
+    attended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The job is accepted; ``kept`` if it outlives the call. The context may be an earlier one."""
+
+    context: str
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Queued:
     """The request waits behind ``position`` others."""
 
@@ -184,7 +221,7 @@ class Result:
     kept_briefly: bool = False
 
 
-Event = Queued | Progress | Artifact | Result
+Event = Accepted | Queued | Progress | Artifact | Result
 
 
 class ModelState(enum.StrEnum):

@@ -43,8 +43,13 @@ class Admission:
         return self._inside
 
     @contextmanager
-    def admit(self) -> Iterator[None]:
+    def admit(self, *, beyond_limit: bool = False) -> Iterator[None]:
         """Hold a place for the duration of the block.
+
+        Parameters
+        ----------
+        beyond_limit : bool
+            For a request that holds a place already, or was admitted before a restart.
 
         Raises
         ------
@@ -53,9 +58,9 @@ class Admission:
         ShuttingDown
             After :meth:`close`.
         """
-        if self._closed:
+        if self._closed and not beyond_limit:
             raise ShuttingDown("the service is shutting down", retry_after_s=_RESTART_S)
-        if self._inside >= self.limit:
+        if self._inside >= self.limit and not beyond_limit:
             raise QueueFull(
                 f"{self._inside} requests are held already", retry_after_s=self.retry_after_s()
             )

@@ -11,12 +11,14 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from notabot.v1 import models_pb2_grpc, transcription_pb2_grpc
+from notabot.v1 import jobs_pb2_grpc, models_pb2_grpc, transcription_pb2_grpc
 from pydantic import SecretStr
 
+from inference_service.engine.accepted import AcceptedJobs
 from inference_service.engine.service import Engine
-from inference_service.server.health import MODELS, TRANSCRIPTION, Health
+from inference_service.server.health import JOBS, MODELS, TRANSCRIPTION, Health
 from inference_service.server.interceptors import CallInterceptor
+from inference_service.server.jobs_servicer import JobsServicer
 from inference_service.server.metrics import Metrics
 from inference_service.server.models_servicer import ModelsServicer
 from inference_service.server.servicer import TranscriptionServicer
@@ -54,6 +56,7 @@ class Service:
     def __init__(
         self,
         engine: Engine,
+        jobs: AcceptedJobs,
         metrics: Metrics,
         server_settings: ServerSettings,
         engine_settings: EngineSettings,
@@ -63,6 +66,7 @@ class Service:
         device_memory_bytes: Callable[[], int],
     ) -> None:
         self.engine = engine
+        self.jobs = jobs
         self.port = 0
         self._settings = server_settings
         self._drain_s = engine_settings.drain_s
@@ -74,6 +78,7 @@ class Service:
         )
         transcription = TranscriptionServicer(
             engine,
+            jobs,
             max_bytes=audio_settings.max_bytes,
             upload_timeout_s=server_settings.upload_timeout_s,
             deadline_s=engine_settings.deadline_s,
@@ -85,10 +90,12 @@ class Service:
             versions=_versions(),
         )
         self._add(transcription_pb2_grpc.add_TranscriptionServicer_to_server, transcription)
+        self._add(jobs_pb2_grpc.add_JobsServicer_to_server, JobsServicer(jobs))
         self._add(models_pb2_grpc.add_ModelsServicer_to_server, models)
         self._add(health_pb2_grpc.add_HealthServicer_to_server, self._health.servicer)
         reflection.enable_server_reflection(
-            (TRANSCRIPTION, MODELS, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server
+            (TRANSCRIPTION, JOBS, MODELS, health.SERVICE_NAME, reflection.SERVICE_NAME),
+            self._server,
         )
         metrics.watch_queue(lambda: engine.queue_length, lambda: engine.busy)
         metrics.watch_models(lambda: engine.registry.active)
@@ -105,6 +112,7 @@ class Service:
         self.port = self._bind()
         if self._settings.metrics_listen != "off":
             self._stop_metrics = self._serve_metrics(self._settings.metrics_listen)
+        await self.jobs.resume()
         await self._server.start()
         _log.info("listening", address=self._settings.listen, port=self.port)
 
@@ -136,6 +144,7 @@ class Service:
         _log.info("draining", requests=len(self.engine.transcriptions))
         await self._health.drain()
         await self.engine.drain(self._drain_s if drain_s is None else drain_s)
+        await self.jobs.stop()
         await self._server.stop(_STOP_GRACE_S)
         if self._stop_metrics is not None:
             self._stop_metrics()
@@ -184,7 +193,7 @@ def split_address(address: str) -> tuple[str, int]:
 def _tokens(settings: ServerSettings) -> Mapping[str, SecretStr]:
     tokens: dict[str, SecretStr] = {}
     if settings.token is not None:
-        tokens[TRANSCRIPTION] = settings.token
+        tokens[TRANSCRIPTION] = tokens[JOBS] = settings.token
     if settings.admin_token is not None:
         tokens[MODELS] = settings.admin_token
     elif settings.token is not None or not settings.is_local:

@@ -9,25 +9,31 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
-from typing import Any, TypeAlias
+from contextlib import asynccontextmanager
 
-import grpc
 from notabot.v1 import transcription_pb2, transcription_pb2_grpc
 
+from inference_service.engine.accepted import AcceptedJobs
 from inference_service.engine.queue import Admission
-from inference_service.engine.service import Engine, Rendered
-from inference_service.engine.worker import Update
-from inference_service.errors import AudioEmpty, AudioTooLarge, DeadlineExceeded, InvalidOptions
+from inference_service.engine.service import Engine
+from inference_service.engine.upload import Upload
+from inference_service.errors import (
+    AudioEmpty,
+    AudioTooLarge,
+    Cancelled,
+    DeadlineExceeded,
+    InvalidOptions,
+)
 from inference_service.pipeline.options import TranscribeOptions
-from inference_service.server.convert.events import encode_artifact, encode_result, encode_update
 from inference_service.server.convert.options import (
     decode_continue_options,
+    decode_job,
     decode_render_options,
     decode_transcribe_options,
 )
+from inference_service.server.jobs_servicer import hold
+from inference_service.server.sending import Context, send
 
-Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 Requests = AsyncIterator[transcription_pb2.TranscribeRequest]
 
 
@@ -37,6 +43,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
     Parameters
     ----------
     engine : Engine
+    jobs : AcceptedJobs
     max_bytes : int
         Largest audio file, checked while it arrives.
     upload_timeout_s : float
@@ -46,37 +53,73 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
     """
 
     def __init__(
-        self, engine: Engine, *, max_bytes: int, upload_timeout_s: float, deadline_s: float
+        self,
+        engine: Engine,
+        jobs: AcceptedJobs,
+        *,
+        max_bytes: int,
+        upload_timeout_s: float,
+        deadline_s: float,
     ) -> None:
         self._engine = engine
+        self._jobs = jobs
         self._max_bytes = max_bytes
         self._upload_timeout_s = upload_timeout_s
         self._deadline_s = deadline_s
 
     async def Transcribe(self, requests: Requests, context: Context) -> None:  # noqa: N802
         """Receive options and audio; send updates, files and the result."""
-        async with self._admitted(self._engine.transcriptions, context) as deadline_s:
-            options, data = await self._receive(requests)
-            events = self._engine.transcribe(data, options, deadline_s)
-            del data
-            await _send(events, context)
+        message = await self._receive_options(requests)
+        options = decode_transcribe_options(message)
+        if message.HasField("job"):
+            await self._accept(message.job, options, requests, context)
+            return
+        with self._engine.counters.count():
+            async with self._admitted(self._engine.transcriptions, context) as deadline_s:
+                data = await self._receive_audio(requests)
+                events = self._engine.transcribe(data, options, deadline_s)
+                del data
+                await send(events, context)
+
+    async def _accept(
+        self,
+        job: transcription_pb2.JobContext,
+        options: TranscribeOptions,
+        requests: Requests,
+        context: Context,
+    ) -> None:
+        """Accept a job, receive its recording and attend to it."""
+        bot, key = decode_job(job)
+        with self._jobs.attend(bot, key) as closed:
+            async with self._admitted(self._engine.transcriptions, context):
+                record, is_kept = await self._jobs.accept(bot, key, options, job.context)
+                accepted = transcription_pb2.Accepted(context=record.context, kept=is_kept)
+                await context.write(transcription_pb2.TranscribeEvent(accepted=accepted))
+                with self._jobs.receive(record) as upload:
+                    await self._receive_upload(requests, upload)
+                    await self._jobs.seal(record, upload)
+                self._jobs.run(record, upload)  # takes a place of its own
+            await send(self._jobs.follow(record), context)
+            await hold(closed)
 
     async def Render(  # noqa: N802
         self, request: transcription_pb2.RenderRequest, context: Context
     ) -> None:
         """Render a cached result with other options."""
         options = decode_render_options(request.render)
-        async with self._admitted(self._engine.renderings, context) as deadline_s:
-            await _send(self._engine.render(request.result_id, options, deadline_s), context)
+        with self._engine.counters.count():
+            async with self._admitted(self._engine.renderings, context) as deadline_s:
+                await send(self._engine.render(request.result_id, options, deadline_s), context)
 
     async def Continue(  # noqa: N802
         self, request: transcription_pb2.ContinueRequest, context: Context
     ) -> None:
         """Send a continuation of a cached result."""
         options = decode_continue_options(request)
-        async with self._admitted(self._engine.renderings, context) as deadline_s:
-            events = self._engine.continue_music(request.result_id, options, deadline_s)
-            await _send(events, context)
+        with self._engine.counters.count():
+            async with self._admitted(self._engine.renderings, context) as deadline_s:
+                events = self._engine.continue_music(request.result_id, options, deadline_s)
+                await send(events, context)
 
     @asynccontextmanager
     async def _admitted(self, queue: Admission, context: Context) -> AsyncIterator[float]:
@@ -88,7 +131,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
             If the block runs longer than that.
         """
         deadline_s = self._deadline(context)
-        with queue.admit(), self._engine.counters.count():
+        with queue.admit():
             await context.send_initial_metadata(())
             timeout = asyncio.timeout_at(deadline_s)
             try:
@@ -105,44 +148,57 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         limit_s = self._deadline_s if remaining_s is None else min(remaining_s, self._deadline_s)
         return time.monotonic() + limit_s
 
-    async def _receive(self, requests: Requests) -> tuple[TranscribeOptions, bytes]:
-        try:
-            async with asyncio.timeout(self._upload_timeout_s):
-                options = await _receive_options(requests)
-                return options, await self._receive_audio(requests)
-        except TimeoutError:
-            raise DeadlineExceeded("the audio did not arrive in time") from None
+    async def _receive_options(self, requests: Requests) -> transcription_pb2.TranscribeOptions:
+        async with self._in_time():
+            async for request in requests:
+                if request.WhichOneof("payload") != "options":
+                    break
+                return request.options
+            raise InvalidOptions("the first message must hold the options", option="payload")
 
     async def _receive_audio(self, requests: Requests) -> bytes:
         data = bytearray()
-        async for request in requests:
-            if request.WhichOneof("payload") != "audio_chunk":
-                raise InvalidOptions("only the first message holds options", option="payload")
-            data += request.audio_chunk
-            if len(data) > self._max_bytes:
-                raise AudioTooLarge(
-                    f"over {self._max_bytes} bytes of audio", limit_bytes=self._max_bytes
-                )
+        async with self._in_time():
+            async for request in requests:
+                data += self._chunk(request, len(data))
         if not data:
             raise AudioEmpty("no audio was sent")
         return bytes(data)
 
+    async def _receive_upload(self, requests: Requests, upload: Upload) -> None:
+        """Receive a job's recording.
 
-async def _receive_options(requests: Requests) -> TranscribeOptions:
-    async for request in requests:
-        if request.WhichOneof("payload") != "options":
-            break
-        return decode_transcribe_options(request.options)
-    raise InvalidOptions("the first message must hold the options", option="payload")
+        Raises
+        ------
+        Cancelled
+            If the upload was cut off.
+        """
+        async with self._in_time():
+            async for request in requests:
+                if request.WhichOneof("payload") == "complete":
+                    break
+                await upload.write(self._chunk(request, upload.size_bytes))
+            else:
+                raise Cancelled("the upload was cut off")
+        if not upload.size_bytes:
+            raise AudioEmpty("no audio was sent")
 
+    def _chunk(self, request: transcription_pb2.TranscribeRequest, before_bytes: int) -> bytes:
+        """Return a message's piece of audio, if it fits the limit."""
+        if request.WhichOneof("payload") != "audio_chunk":
+            raise InvalidOptions("only the first message holds options", option="payload")
+        chunk: bytes = request.audio_chunk
+        if before_bytes + len(chunk) > self._max_bytes:
+            raise AudioTooLarge(
+                f"over {self._max_bytes} bytes of audio", limit_bytes=self._max_bytes
+            )
+        return chunk
 
-async def _send(events: AsyncIterator[Update | Rendered], context: Context) -> None:
-    async with aclosing(events):  # type: ignore[type-var]
-        async for event in events:
-            if not isinstance(event, Rendered):
-                await context.write(encode_update(event))
-                continue
-            for artifact in event.artifacts:
-                for chunk in encode_artifact(artifact):
-                    await context.write(chunk)
-            await context.write(encode_result(event))
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Limit the time in which messages arrive."""
+        try:
+            async with asyncio.timeout(self._upload_timeout_s):
+                yield
+        except TimeoutError:
+            raise DeadlineExceeded("the audio did not arrive in time") from None

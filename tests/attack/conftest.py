@@ -10,11 +10,19 @@ import pytest
 
 from tests.attack.table import Row, format_rows
 from tests.attack.victim import WANTED_WAIT_S, Victim, usual_wait_s
+from tests.bot.botapi import FakeTelegram
 from tests.service.conftest import environment, start
 
 __all__ = ["environment", "start"]
 
 _ROWS: list[Row] = []
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[FakeTelegram]:
+    """The Bot API over HTTP."""
+    async with FakeTelegram().serve() as fake:
+        yield fake
 
 
 @pytest.fixture

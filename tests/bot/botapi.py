@@ -62,6 +62,7 @@ class FakeTelegram:
         self.calls: list[str] = []
         self.on_call: Callable[[str, str], Awaitable[None]] | None = None
         self.url = ""
+        self.history: list[dict[str, Any]] = []
         self._updates: list[dict[str, Any]] = []
         self._update_id = 1000
         self._message_id = 100
@@ -111,8 +112,13 @@ class FakeTelegram:
         full = {"update_id": self._update_id, **update}
         async with self._changed:
             self._updates.append(full)
+            self.history.append(full)
             self._changed.notify_all()
         return full
+
+    def pending(self) -> bool:
+        """Whether there are updates that the bot has not confirmed."""
+        return bool(self._updates)
 
     def shown(self, chat_id: int) -> list[Shown]:
         """What a chat shows from the bot, in order."""
@@ -181,6 +187,8 @@ class FakeTelegram:
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         self.calls.append("file")
+        if self.on_call is not None:
+            await self.on_call("file", "before")
         data = self.files[request.match_info["file_id"]]
         fault = self._fault("file")
         if fault is Fault.CUT:

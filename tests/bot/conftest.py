@@ -17,7 +17,8 @@ from aiogram.client.telegram import TelegramAPIServer
 from bot.client.calls import ServiceClient
 from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
 from bot.i18n import TextCatalogues, Translator, load_catalogues
-from bot.languages import LanguageStore
+from bot.intake import Intake
+from bot.languages import SqliteLanguages
 from bot.retries import Retries
 from bot.session import BotSession
 from bot.settings import BotSettings
@@ -38,7 +39,8 @@ class Harness:
     dispatcher: Dispatcher
     service: FakeService
     client: ServiceClient
-    languages: LanguageStore
+    languages: SqliteLanguages
+    intake: Intake
 
     def person(self, user_id: int = 7, **about: Any) -> Person:
         """Someone who talks to the bot."""
@@ -50,13 +52,13 @@ class Harness:
 
 
 def _assemble(
-    settings: BotSettings, service: FakeService, client: ServiceClient, languages: LanguageStore
+    settings: BotSettings, service: FakeService, client: ServiceClient, languages: SqliteLanguages
 ) -> Harness:
     session = RecordingSession()
-    flood = build_flood_control(settings)
-    bot = build_bot(TOKEN, session, flood)
-    dispatcher = build_dispatcher(settings, client, languages, flood)
-    return Harness(settings, session, bot, dispatcher, service, client, languages)
+    flood, intake = build_flood_control(settings), Intake()
+    bot = build_bot(TOKEN, session, flood, intake=intake)
+    dispatcher = build_dispatcher(settings, client, languages, flood, intake)
+    return Harness(settings, session, bot, dispatcher, service, client, languages, intake)
 
 
 def build_settings(**changes: Any) -> BotSettings:
@@ -86,10 +88,11 @@ async def polling(
     own = BotSession(api=TelegramAPIServer.from_base(telegram.url))
     own.timeout = timeout_s
     flood = build_flood_control(settings)
-    bot = build_bot(TOKEN, own, flood, Retries(patience_s))
+    intake = Intake()
+    bot = build_bot(TOKEN, own, flood, Retries(patience_s), intake)
     async with ServiceClient(address) as client:
-        with LanguageStore() as languages:
-            dispatcher = build_dispatcher(settings, client, languages, flood)
+        with SqliteLanguages() as languages:
+            dispatcher = build_dispatcher(settings, client, languages, flood, intake)
             running = asyncio.create_task(
                 dispatcher.start_polling(bot, handle_signals=False, polling_timeout=1)
             )
@@ -121,7 +124,7 @@ async def build_harness(
         client = ServiceClient(
             settings.service_address, deadline_s=settings.deadline_s, admin_token="admin-secret"
         )
-        opened.append(_assemble(settings, fake, client, LanguageStore()))
+        opened.append(_assemble(settings, fake, client, SqliteLanguages()))
         return opened[-1]
 
     yield build

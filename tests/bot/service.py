@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
+from notabot.v1 import jobs_pb2 as jpb
+from notabot.v1 import jobs_pb2_grpc, models_pb2_grpc, transcription_pb2_grpc
 from notabot.v1 import models_pb2 as mpb
-from notabot.v1 import models_pb2_grpc, transcription_pb2_grpc
 from notabot.v1 import transcription_pb2 as pb
 
 ROOT = Path(__file__).parents[2]
@@ -168,8 +170,23 @@ async def go_on(request: pb.ContinueRequest) -> Events:
     yield pb.TranscribeEvent(result=result(request.render, result_id=request.result_id))
 
 
-class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.ModelsServicer):
-    """Both services; ``admit``, ``transcribe``, ``render`` and ``go_on`` are a test's to replace.
+@dataclass
+class KeptJob:
+    """A job that the service double has accepted."""
+
+    options: pb.TranscribeOptions
+    context: str
+    audio: bytes | None = None
+    attended: bool = False
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class FakeService(
+    transcription_pb2_grpc.TranscriptionServicer,
+    jobs_pb2_grpc.JobsServicer,
+    models_pb2_grpc.ModelsServicer,
+):
+    """All services; ``admit``, ``transcribe``, ``render`` and ``go_on`` are a test's to replace.
 
     ``transcriptions`` and ``renders`` are the requests that came, ``metadata`` that of the latest
     call, ``cancelled`` is set when a running call is cancelled by its client.
@@ -181,6 +198,7 @@ class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.
         self.admit: Callable[[Any], Awaitable[None]] | None = None
         self.transcriptions: list[tuple[pb.TranscribeOptions, bytes]] = []
         self.go_on: Callable[[pb.ContinueRequest], Events] = go_on
+        self.jobs: dict[tuple[str, str], KeptJob] = {}
         self.renders: list[pb.RenderRequest] = []
         self.continuations: list[pb.ContinueRequest] = []
         self.activations: list[tuple[str, str]] = []
@@ -197,14 +215,90 @@ class FakeService(transcription_pb2_grpc.TranscriptionServicer, models_pb2_grpc.
             await self.admit(context)
         await context.send_initial_metadata(())
         options, audio = pb.TranscribeOptions(), bytearray()
+        job: KeptJob | None = None
+        is_complete = False
         async for request in request_iterator:
             if request.WhichOneof("payload") == "options":
                 options = request.options
+                if options.HasField("job"):
+                    job = await self._accept(options, context)
+                    yield pb.TranscribeEvent(accepted=pb.Accepted(context=job.context, kept=True))
+            is_complete |= request.HasField("complete")
             audio += request.audio_chunk
+        if job is None:
+            self.transcriptions.append((options, bytes(audio)))
+            self._arrived.set()
+            async for event in self._played(self.transcribe(options, bytes(audio)), context):
+                yield event
+            return
+        job.attended = False
+        if not is_complete:
+            return
         self.transcriptions.append((options, bytes(audio)))
         self._arrived.set()
-        async for event in self._played(self.transcribe(options, bytes(audio)), context):
+        job.audio = bytes(audio)
+        async for event in self._attended(job, context):
             yield event
+
+    async def _accept(self, options: pb.TranscribeOptions, context: Any) -> KeptJob:
+        name = (options.job.bot, options.job.key)
+        job = self.jobs.setdefault(name, KeptJob(options, options.job.context))
+        if job.attended or job.closed.is_set() or job.audio is not None:
+            await self.end(RefusalError(6, "JOB_TAKEN"), context)
+        job.attended = True
+        return job
+
+    async def _attended(self, job: KeptJob, context: Any) -> Events:
+        """Play a job, and hold the call until it is closed."""
+        assert job.audio is not None
+        job.attended = True
+        try:
+            async for event in self._played(self.transcribe(job.options, job.audio), context):
+                yield event
+            await job.closed.wait()
+        finally:
+            job.attended = False
+
+    async def Attach(self, request: jpb.AttachRequest, context: Any) -> Events:  # noqa: N802
+        """Play a job again; what it does is the test's."""
+        self._enter(context)
+        job = self.jobs.get((request.bot, request.key))
+        if job is None or job.closed.is_set() or job.audio is None:
+            await self.end(RefusalError(5, "JOB_UNKNOWN"), context)
+            return
+        if job.attended:
+            await self.end(RefusalError(6, "JOB_TAKEN"), context)
+        async for event in self._attended(job, context):
+            yield event
+
+    async def ListOpen(  # noqa: N802
+        self, request: jpb.ListOpenRequest, context: Any
+    ) -> jpb.ListOpenResponse:
+        """The jobs that are not closed."""
+        return jpb.ListOpenResponse(
+            jobs=[
+                jpb.OpenJob(
+                    key=key,
+                    context=job.context,
+                    state=jpb.JOB_STATE_RUNNING if job.audio else jpb.JOB_STATE_UPLOADING,
+                    attended=job.attended,
+                )
+                for (bot, key), job in self.jobs.items()
+                if bot == request.bot and not job.closed.is_set()
+            ]
+        )
+
+    async def Note(self, request: jpb.NoteRequest, context: Any) -> jpb.NoteResponse:  # noqa: N802
+        """Replace a context."""
+        if (job := self.jobs.get((request.bot, request.key))) is not None:
+            job.context = request.context
+        return jpb.NoteResponse()
+
+    async def Close(self, request: jpb.CloseRequest, context: Any) -> jpb.CloseResponse:  # noqa: N802
+        """Close a job."""
+        if (job := self.jobs.get((request.bot, request.key))) is not None:
+            job.closed.set()
+        return jpb.CloseResponse()
 
     async def Render(self, request: pb.RenderRequest, context: Any) -> Events:  # noqa: N802
         """Do as the test says."""
@@ -308,6 +402,7 @@ async def serve(service: FakeService, address: str = "127.0.0.1:0") -> AsyncIter
     """Serve on a free port of this machine; yield the address."""
     server = grpc.aio.server(options=SERVER_OPTIONS)
     transcription_pb2_grpc.add_TranscriptionServicer_to_server(service, server)  # type: ignore[no-untyped-call]
+    jobs_pb2_grpc.add_JobsServicer_to_server(service, server)  # type: ignore[no-untyped-call]
     models_pb2_grpc.add_ModelsServicer_to_server(service, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port(address)
     await server.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import html
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator
@@ -47,6 +48,9 @@ TOKEN = "424242:TEST-token-that-is-never-to-be-logged"
 BOT_USER = User(id=42, is_bot=True, first_name="Notabot", username="notabot")
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 AUDIO = b"OggS" + bytes(200_000)
+
+_IDS = itertools.count(2)
+"""Of messages, presses and updates: none comes twice unless a test sends it twice."""
 
 M = TypeVar("M", bound=TelegramMethod[Any])
 
@@ -212,13 +216,11 @@ class Person:
         self.chat = Chat(id=chat_id, type="private" if chat_id > 0 else "supergroup", title="chat")
         self._dispatcher = dispatcher
         self._bot = bot
-        self._next_id = 1
 
     def message(self, **content: Any) -> Message:
         """A message of this person; ``content`` as in the Bot API."""
-        self._next_id += 1
         return Message(
-            message_id=self._next_id, date=NOW, chat=self.chat, from_user=self.user, **content
+            message_id=next(_IDS), date=NOW, chat=self.chat, from_user=self.user, **content
         )
 
     async def say(self, text: str = "", **content: Any) -> Message:
@@ -226,7 +228,7 @@ class Person:
         if text:
             content["text"] = text
         message = self.message(**content)
-        update = Update(update_id=self._next_id, message=message)
+        update = Update(update_id=next(_IDS), message=message)
         await self._dispatcher.feed_update(self._bot, update)
         return message
 
@@ -238,18 +240,17 @@ class Person:
         self, data: str, message: Message | None = None, **changes: Any
     ) -> CallbackQuery:
         """Press a button with this data, under ``message`` if that matters."""
-        self._next_id += 1
         shown = message or Message(
             message_id=500, date=NOW, chat=self.chat, from_user=BOT_USER, text="buttons", **changes
         )
         query = CallbackQuery(
-            id=str(self._next_id),
+            id=str(next(_IDS)),
             from_user=self.user,
             chat_instance="1",
             message=shown,
             data=data,
         )
-        update = Update(update_id=self._next_id, callback_query=query)
+        update = Update(update_id=next(_IDS), callback_query=query)
         await self._dispatcher.feed_update(self._bot, update)
         return query
 

@@ -198,7 +198,7 @@ async def test_a_file_larger_than_announced_is_not_swallowed(
     await harness.person().say(document=unknown)
 
     assert "too large" in harness.session.texts()[-1]
-    assert harness.service.transcriptions == []
+    assert AUDIO not in [audio for _, audio in harness.service.transcriptions]
 
 
 @pytest.mark.parametrize(
@@ -335,7 +335,6 @@ async def test_pages_that_telegram_refuses_do_not_lose_the_files(harness: Harnes
 
 
 ERRORS = [
-    (queue_full(), ["2 minutes"]),
     (RefusalError(3, "AUDIO_SILENT"), ["silent"]),
     (RefusalError(3, "AUDIO_TOO_LONG", limit_s="900"), ["15 minutes"]),
     (
@@ -365,18 +364,30 @@ async def test_errors_of_the_service_are_reported(
     assert len(harness.service.transcriptions) == 1
 
 
+async def test_a_full_queue_is_said_without_a_status_message(harness: Harness) -> None:
+    async def refuse(context: Any) -> None:
+        await harness.service.end(queue_full(), context)
+
+    harness.service.admit = refuse
+    await harness.person().say_voice()
+
+    [text] = harness.session.texts()
+    assert "2 minutes" in text
+    assert not harness.session.sent(GetFile), "a place first, then the download"
+
+
 async def test_an_error_is_reported_even_if_the_status_message_is_gone(harness: Harness) -> None:
     async def refuse(options: pb.TranscribeOptions, audio: bytes) -> Events:
         harness.session.failures[EditMessageText] += [
             TelegramBadRequest(None, "Bad Request: message to edit not found")  # type: ignore[arg-type]
         ] * 5
-        raise queue_full()
+        raise RefusalError(3, "AUDIO_SILENT")
         yield
 
     harness.service.transcribe = refuse
     await harness.person().say_voice()
 
-    assert "2 minutes" in harness.session.sent(SendMessage)[-1].text
+    assert "silent" in harness.session.sent(SendMessage)[-1].text
 
 
 async def test_out_of_time(build_harness: Callable[..., Harness]) -> None:
@@ -455,7 +466,8 @@ async def test_someone_who_blocked_the_bot_does_no_harm(harness: Harness) -> Non
     )
     await harness.person().say_voice()
 
-    assert harness.service.calls == 0
+    [job] = harness.service.jobs.values()
+    assert job.closed.is_set()
 
 
 async def test_an_unforeseen_failure_is_reported_with_a_code(
@@ -478,7 +490,7 @@ async def test_no_service_is_reported_soon(build_harness: Callable[..., Harness]
     await harness.person().say_voice()
 
     assert time.monotonic() - started_s < 5
-    assert "is not answering" in text_of(harness.session.sent(EditMessageText)[-1])
+    assert "is not answering" in harness.session.sent(SendMessage)[-1].text
 
 
 async def test_the_controls_title_comes_back_with_a_press(harness: Harness) -> None:
@@ -492,7 +504,7 @@ async def test_the_controls_title_comes_back_with_a_press(harness: Harness) -> N
     assert request.render.view == pb.VIEW_PIANO
 
 
-async def test_a_service_killed_in_mid_job_is_reported_within_5_s(
+async def test_a_service_killed_in_mid_job_is_said_within_5_s_and_gets_the_job_again(
     build_harness: Callable[..., Harness],
 ) -> None:
     async with service_process() as (process, address):
@@ -501,12 +513,13 @@ async def test_a_service_killed_in_mid_job_is_reported_within_5_s(
         await harness.session.wait_for(EditMessageText, "Separating")
         process.kill()
         killed_s = time.monotonic()
-        edit = await harness.session.wait_for(EditMessageText, "broke halfway")
+        edit = await harness.session.wait_for(EditMessageText, "Your recording is safe")
         assert time.monotonic() - killed_s < 5
-        assert edit.reply_markup is None
-        await asyncio.wait_for(job, 5)
+        assert list(buttons(edit)) == ["Cancel"]
         await process.wait()
 
         async with serve(harness.service, address):
-            await harness.person().say_voice()
-    assert harness.session.sent(SendMediaGroup), "the next request works"
+            await asyncio.wait_for(job, 20)
+    assert [audio for _, audio in harness.service.transcriptions] == [AUDIO]
+    assert len(harness.session.sent(SendMediaGroup)) == 2
+    assert harness.session.sent(DeleteMessage)

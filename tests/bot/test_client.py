@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from notabot.v1 import transcription_pb2 as pb
 
-from bot.client import calls
+from bot.client import attempts
 from bot.client.calls import CHUNK_BYTES, ServiceClient, collect
 from bot.client.types import (
     Artifact,
@@ -314,13 +314,13 @@ async def test_models_are_asked_with_their_own_token(service: tuple[FakeService,
 def first_try_failed(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Set when a call has failed and the pause before the second try begins."""
     failed = asyncio.Event()
-    retry_pause_s = calls._retry_pause_s
+    retry_pause_s = attempts.retry_pause_s
 
     def observe(*given: Any) -> float | None:
         failed.set()
         return retry_pause_s(*given)
 
-    monkeypatch.setattr(calls, "_retry_pause_s", observe)
+    monkeypatch.setattr(attempts, "retry_pause_s", observe)
     return failed
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from notabot.v1 import errors_pb2
+from notabot.v1 import jobs_pb2 as jpb
 from notabot.v1 import models_pb2 as mpb
 from notabot.v1 import transcription_pb2 as pb
 
@@ -15,6 +16,7 @@ from bot.client import conversion, types
 from bot.client.types import (
     ContinueOptions,
     Format,
+    JobState,
     ModelState,
     Paper,
     Pitches,
@@ -34,6 +36,7 @@ ENUMERATIONS = [
     (Format, pb.Format, "FORMAT_"),
     (Stage, pb.Stage, "STAGE_"),
     (ModelState, mpb.ModelState, "MODEL_STATE_"),
+    (JobState, jpb.JobState, "JOB_STATE_"),
 ]
 NOT_ASKED = {"style", "context_measures", "alternatives"}
 """Options of a continuation that the bot leaves to the service."""
@@ -43,6 +46,9 @@ VALUES = [
     (types.Beat, pb.Beat),
     (types.ChordSegment, pb.ChordSegment),
     (types.Queued, pb.Queued),
+    (types.Accepted, pb.Accepted),
+    (types.JobContext, pb.JobContext),
+    (types.OpenJob, jpb.OpenJob),
     (types.Model, mpb.Model),
     (types.ServiceStatus, mpb.StatusResponse),
 ]

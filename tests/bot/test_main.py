@@ -18,7 +18,7 @@ from aiogram.types import Update
 
 from bot.__main__ import main, serve_webhook
 from tests.bot.conftest import Harness, build_settings
-from tests.bot.telegram import TOKEN
+from tests.bot.telegram import TOKEN, voice
 
 ROOT = Path(__file__).parents[2]
 SECRET = "the-webhook-secret"
@@ -116,7 +116,9 @@ async def webhook(
     )
     harness = build_harness()
     stop = asyncio.Event()
-    serving = asyncio.create_task(serve_webhook(harness.bot, harness.dispatcher, settings, stop))
+    serving = asyncio.create_task(
+        serve_webhook(harness.bot, harness.dispatcher, settings, harness.intake, stop)
+    )
     await harness.session.wait_for(SetWebhook)
     yield harness, f"http://127.0.0.1:{unused_tcp_port}/hook"
     stop.set()
@@ -163,3 +165,42 @@ async def test_the_webhook_refuses_without_the_secret(
         await web.post(url, json=_update(harness), headers=allowed)
     await harness.session.wait_for(SendMessage, "Hello")
     assert len(harness.session.sent(SendMessage)) == 1
+
+
+async def test_the_webhook_is_answered_once_the_job_is_accepted(
+    webhook: tuple[Harness, str],
+) -> None:
+    harness, url = webhook
+    arrived, accepted = asyncio.Event(), asyncio.Event()
+
+    async def wait(context: object) -> None:
+        arrived.set()
+        await accepted.wait()
+
+    harness.service.admit = wait
+    update = Update(update_id=9, message=harness.person().message(voice=voice()))
+    json = update.model_dump(mode="json", exclude_unset=True)
+    headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
+    async with aiohttp.ClientSession(headers=headers) as web:
+        posting = asyncio.create_task(web.post(url, json=json))
+        await asyncio.wait_for(arrived.wait(), 10)
+        assert not posting.done()
+        accepted.set()
+        assert (await asyncio.wait_for(posting, 10)).status == 200
+        # Telegram sends it again where it has not seen the answer.
+        assert (await web.post(url, json=json)).status == 200
+    await harness.session.wait_for(SendMessage, "Shown: Full score")
+    assert len(harness.service.transcriptions) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"update_id": "x"}'])
+async def test_the_webhook_refuses_what_is_no_update(
+    webhook: tuple[Harness, str], body: bytes
+) -> None:
+    _, url = webhook
+    headers = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
+    async with (
+        aiohttp.ClientSession() as web,
+        web.post(url, data=body, headers=headers) as answer,
+    ):
+        assert answer.status == 400

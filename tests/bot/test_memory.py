@@ -29,9 +29,10 @@ class Counting(FakeService):
         self.sizes: list[int] = []
 
     async def Transcribe(self, request_iterator: Any, context: Any) -> Events:  # noqa: N802
-        await context.send_initial_metadata(())
         size = 0
         async for request in request_iterator:
+            if request.HasField("options"):
+                yield pb.TranscribeEvent(accepted=pb.Accepted(kept=True))
             size += len(request.audio_chunk)
         self.sizes.append(size)
         async for event in self._played(self.transcribe(pb.TranscribeOptions(), b""), context):

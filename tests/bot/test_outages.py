@@ -108,7 +108,7 @@ async def test_a_score_that_cannot_be_sent_leaves_no_dead_status_message(
     async with polling(telegram, address, patience_s=0.3):
         await telegram.send_voice(CHAT, AUDIO)
         await telegram.wait_for(
-            lambda: any("Telegram did not take it" in m.text for m in telegram.shown(CHAT))
+            lambda: any("Telegram does not take it" in m.text for m in telegram.shown(CHAT))
         )
 
     assert not any(m.buttons for m in telegram.shown(CHAT))

@@ -20,6 +20,7 @@ STATUS_CODES: Final = {
     ErrorKind.INVALID_OPTIONS: grpc.StatusCode.INVALID_ARGUMENT,
     ErrorKind.UNSUITABLE_MUSIC: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorKind.NOT_KEPT: grpc.StatusCode.NOT_FOUND,
+    ErrorKind.ALREADY_ACCEPTED: grpc.StatusCode.ALREADY_EXISTS,
     ErrorKind.UNKNOWN_NAME: grpc.StatusCode.NOT_FOUND,
     ErrorKind.OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     ErrorKind.NOT_SERVING: grpc.StatusCode.UNAVAILABLE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from notabot.v1 import transcription_pb2
@@ -23,6 +24,9 @@ from inference_service.pipeline.options import (
 )
 from inference_service.server.convert.enums import by_number, protocol_name
 
+MAX_JOB_CONTEXT_CHARS: Final = 8192
+
+_JOB_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _PRESETS: Final = by_number(Preset, transcription_pb2.Preset.Value)
 _VIEWS: Final = by_number(View, transcription_pb2.View.Value)
 _FORMATS: Final = by_number(Format, transcription_pb2.Format.Value)
@@ -43,6 +47,43 @@ def decode_transcribe_options(message: transcription_pb2.TranscribeOptions) -> T
     if preset is None:
         raise InvalidOptions(f"unknown preset {message.preset}", option="preset")
     return TranscribeOptions(preset, decode_render_options(message.render))
+
+
+def decode_job(message: transcription_pb2.JobContext) -> tuple[str, str]:
+    """Read whose job it is, and its key.
+
+    Raises
+    ------
+    InvalidOptions
+        If a name is malformed, or the context too long.
+    """
+    check_job_names(message.bot, message.key)
+    check_job_context(message.context)
+    return message.bot, message.key
+
+
+def check_job_names(*names: str) -> None:
+    """Refuse names of jobs that are malformed.
+
+    Raises
+    ------
+    InvalidOptions
+    """
+    if not all(_JOB_NAME.fullmatch(name) for name in names):
+        raise InvalidOptions("a job's bot and key are 1 to 64 letters, digits or ._-", option="job")
+
+
+def check_job_context(context: str) -> None:
+    """Refuse a context that is too long.
+
+    Raises
+    ------
+    InvalidOptions
+    """
+    if len(context) > MAX_JOB_CONTEXT_CHARS:
+        raise InvalidOptions(
+            f"a job's context is over {MAX_JOB_CONTEXT_CHARS} characters", option="job"
+        )
 
 
 def decode_render_options(

@@ -32,6 +32,8 @@ class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PREVIEW_UNAVAILABLE: _ClassVar[ErrorCode]
     STEMS_UNAVAILABLE: _ClassVar[ErrorCode]
     NOTHING_TO_CONTINUE: _ClassVar[ErrorCode]
+    JOB_TAKEN: _ClassVar[ErrorCode]
+    JOB_UNKNOWN: _ClassVar[ErrorCode]
 ERROR_CODE_UNSPECIFIED: ErrorCode
 AUDIO_EMPTY: ErrorCode
 AUDIO_UNREADABLE: ErrorCode
@@ -58,3 +60,5 @@ INTERNAL: ErrorCode
 PREVIEW_UNAVAILABLE: ErrorCode
 STEMS_UNAVAILABLE: ErrorCode
 NOTHING_TO_CONTINUE: ErrorCode
+JOB_TAKEN: ErrorCode
+JOB_UNKNOWN: ErrorCode

@@ -112,20 +112,38 @@ MODE_MAJOR: Mode
 MODE_MINOR: Mode
 
 class TranscribeRequest(_message.Message):
-    __slots__ = ("options", "audio_chunk")
+    __slots__ = ("options", "audio_chunk", "complete")
     OPTIONS_FIELD_NUMBER: _ClassVar[int]
     AUDIO_CHUNK_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
     options: TranscribeOptions
     audio_chunk: bytes
-    def __init__(self, options: _Optional[_Union[TranscribeOptions, _Mapping]] = ..., audio_chunk: _Optional[bytes] = ...) -> None: ...
+    complete: UploadComplete
+    def __init__(self, options: _Optional[_Union[TranscribeOptions, _Mapping]] = ..., audio_chunk: _Optional[bytes] = ..., complete: _Optional[_Union[UploadComplete, _Mapping]] = ...) -> None: ...
+
+class UploadComplete(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class TranscribeOptions(_message.Message):
-    __slots__ = ("preset", "render")
+    __slots__ = ("preset", "render", "job")
     PRESET_FIELD_NUMBER: _ClassVar[int]
     RENDER_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
     preset: Preset
     render: RenderOptions
-    def __init__(self, preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ...) -> None: ...
+    job: JobContext
+    def __init__(self, preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., job: _Optional[_Union[JobContext, _Mapping]] = ...) -> None: ...
+
+class JobContext(_message.Message):
+    __slots__ = ("bot", "key", "context")
+    BOT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    bot: str
+    key: str
+    context: str
+    def __init__(self, bot: _Optional[str] = ..., key: _Optional[str] = ..., context: _Optional[str] = ...) -> None: ...
 
 class RenderOptions(_message.Message):
     __slots__ = ("view", "transpose_semitones", "formats", "title", "simple_chords", "paper", "pitches")
@@ -174,16 +192,26 @@ class ContinueRequest(_message.Message):
     def __init__(self, result_id: _Optional[str] = ..., measures: _Optional[int] = ..., style: _Optional[_Union[Style, str]] = ..., seed: _Optional[int] = ..., boldness: _Optional[float] = ..., context_measures: _Optional[int] = ..., alternatives: _Optional[int] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ...) -> None: ...
 
 class TranscribeEvent(_message.Message):
-    __slots__ = ("queued", "progress", "artifact", "result")
+    __slots__ = ("queued", "progress", "artifact", "result", "accepted")
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     ARTIFACT_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     queued: Queued
     progress: StageProgress
     artifact: ArtifactChunk
     result: Result
-    def __init__(self, queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[StageProgress, _Mapping]] = ..., artifact: _Optional[_Union[ArtifactChunk, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ...) -> None: ...
+    accepted: Accepted
+    def __init__(self, queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[StageProgress, _Mapping]] = ..., artifact: _Optional[_Union[ArtifactChunk, _Mapping]] = ..., result: _Optional[_Union[Result, _Mapping]] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ...) -> None: ...
+
+class Accepted(_message.Message):
+    __slots__ = ("context", "kept")
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    context: str
+    kept: bool
+    def __init__(self, context: _Optional[str] = ..., kept: _Optional[bool] = ...) -> None: ...
 
 class Queued(_message.Message):
     __slots__ = ("position",)

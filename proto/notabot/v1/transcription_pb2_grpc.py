@@ -68,6 +68,11 @@ class TranscriptionServicer:
         well to wait for it before it sends audio. Events come back in this order: Queued (any number), StageProgress (any number),
         ArtifactChunk (each artefact's chunks in order, one artefact after another), and one Result.
         Cancelling the call stops the work and frees its place in the queue.
+
+        With a job (TranscribeOptions.job) the service keeps the request beyond the call: see Jobs. The
+        first event is then Accepted, before any audio is read; UploadComplete follows the audio. If the
+        call ends later, the work goes on, and Jobs.Attach returns to it. The call stays open after the
+        Result until Jobs.Close, so that nobody else attends to the job meanwhile.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,224 @@
+"""SIGKILL at every moment of a job: no recording is lost, nothing comes twice.
+
+The bot and the service are processes of their own. Telegram is a double that outlives both and does
+the killing: when a certain call arrives, or once it is carried out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.attack.table import Row
+from tests.bot.botapi import FakeTelegram
+from tests.bot.telegram import TOKEN
+from tests.conftest import ROOT
+from tests.service.running import free_port
+
+START_S = 180.0
+WAIT_S = 120.0
+RECORDING = b"OggS" + bytes(300_000)
+
+# A call of the bot, its how-manieth for the recording, and whether it is carried out.
+BOT_MOMENTS = [
+    ("sendMessage", 1, "before"),
+    ("sendMessage", 1, "after"),
+    ("getFile", 1, "before"),
+    ("file", 1, "before"),
+    ("editMessageText", 1, "after"),
+    ("sendMediaGroup", 1, "before"),
+    ("sendMediaGroup", 1, "after"),
+    ("sendMediaGroup", 2, "after"),
+    ("sendMessage", 2, "before"),
+    ("sendMessage", 2, "after"),
+    ("deleteMessage", 1, "after"),
+]
+SERVICE_MOMENTS = [
+    ("sendMessage", 1, "after"),
+    ("file", 1, "before"),
+    ("editMessageText", 1, "after"),
+    ("sendMediaGroup", 1, "before"),
+    ("sendMessage", 2, "after"),
+]
+ALWAYS = {("file", 1, "before"), ("sendMediaGroup", 1, "after")}
+"""Moments that are tried in every run of the tests."""
+
+
+def _each(moments: list[tuple[str, int, str]]) -> list[Any]:
+    """The moments as parameters; those beyond the share of ``make test`` are marked."""
+    return [
+        pytest.param(
+            moment,
+            id="-".join(map(str, moment)),
+            marks=() if moment in ALWAYS else pytest.mark.attack,
+        )
+        for moment in moments
+    ]
+
+
+class Programs:
+    """The service and the bot."""
+
+    def __init__(self, folder: Path, telegram: FakeTelegram) -> None:
+        self._folder = folder
+        self._telegram = telegram
+        self._port = free_port()
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+
+    async def start_service(self) -> None:
+        """Start the service and wait until it serves."""
+        arguments = ["tests.attack.slow_service", str(self._folder), str(self._port), "0.5"]
+        process = await self._start("service", arguments)
+        assert process.stdout is not None
+        line = await asyncio.wait_for(process.stdout.readline(), START_S)
+        assert line == b"serving\n", self.log("service")
+
+    async def start_bot(self) -> None:
+        """Start the bot and wait until it polls."""
+        polls = self._telegram.calls.count("getUpdates")
+        await self._start("bot", ["bot"])
+        await self._telegram.wait_for(
+            lambda: self._telegram.calls.count("getUpdates") > polls, START_S
+        )
+
+    async def kill(self, name: str) -> None:
+        """Send SIGKILL and wait for the end."""
+        process = self._running.pop(name)
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+
+    async def stop(self) -> None:
+        """Kill what runs."""
+        for name in list(self._running):
+            await self.kill(name)
+
+    def log(self, name: str) -> str:
+        """The end of what a program has logged."""
+        return (self._folder / f"{name}.log").read_text()[-4000:]
+
+    async def _start(self, name: str, module: list[str]) -> asyncio.subprocess.Process:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'proto'}",
+            "BOT_TOKEN": TOKEN,
+            "BOT_API_SERVER": self._telegram.url,
+            "BOT_SERVICE_ADDRESS": f"127.0.0.1:{self._port}",
+            "BOT_STATE_PATH": str(self._folder / "bot.sqlite3"),
+            "BOT_CHAT_INTERVAL_S": "0.05",
+        }
+        with (self._folder / f"{name}.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                *module,
+                cwd=self._folder,
+                env=environment,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+            )
+        self._running[name] = process
+        return process
+
+
+@pytest.fixture
+async def programs(tmp_path: Path, telegram: FakeTelegram) -> AsyncIterator[Programs]:
+    """Both programs, running."""
+    programs = Programs(tmp_path, telegram)
+    try:
+        await programs.start_service()
+        await programs.start_bot()
+        yield programs
+    finally:
+        await programs.stop()
+
+
+async def send_and_kill(
+    programs: Programs, telegram: FakeTelegram, victim: str, moment: tuple[str, int, str], chat: int
+) -> None:
+    """Send a recording, and kill a program when the moment comes."""
+    method, number, phase = moment
+    killed = asyncio.Event()
+    seen = 0
+
+    async def watch(called: str, when: str) -> None:
+        nonlocal seen
+        if killed.is_set() or called != method or when != phase:
+            return
+        seen += 1
+        if seen < number:
+            return
+        killed.set()
+        await programs.kill(victim)
+        if phase == "before" and victim == "bot":
+            raise web.HTTPServiceUnavailable
+
+    telegram.on_call = watch
+    await telegram.send_voice(chat, RECORDING)
+    await asyncio.wait_for(killed.wait(), WAIT_S)
+    telegram.on_call = None
+
+
+def problems(telegram: FakeTelegram, chat: int) -> list[str]:
+    """What a chat lacks, or has twice."""
+    shown = telegram.shown(chat)
+    pages, controls = telegram.scores(chat), telegram.controls(chat)
+    files = [message for message in shown if "score.pdf" in message.files]
+    found = []
+    if len(controls) != 1:
+        found.append(f"{len(controls)} messages with buttons")
+    is_whole = bool(pages and files)
+    if controls and not is_whole and "to get it again" not in controls[0].text:
+        found.append("parts are missing, and nobody says so")
+    if len(pages) > 1 or len(files) > 1:
+        found.append("parts came twice")
+    if any(message.kind == "sendMessage" and message not in controls for message in shown):
+        found.append("a status message was left behind")
+    return found
+
+
+async def settle(telegram: FakeTelegram, programs: Programs, chat: int, row: Row) -> None:
+    """Wait until a chat has its score and nothing else."""
+    row.tried += 1
+    try:
+        await telegram.wait_for(lambda: not problems(telegram, chat), WAIT_S)
+        await asyncio.sleep(0.5)  # whatever comes twice comes now
+        assert problems(telegram, chat) == []
+    except (TimeoutError, AssertionError) as error:
+        text = f"{problems(telegram, chat)} {telegram.shown(chat)}\n{programs.log('bot')}"
+        row.lost += not telegram.controls(chat)
+        row.duplicated += bool(telegram.controls(chat))
+        raise AssertionError(text) from error
+    row.survived += 1
+
+
+@pytest.mark.parametrize("moment", _each(BOT_MOMENTS))
+async def test_a_killed_bot_loses_nothing_and_repeats_nothing(
+    programs: Programs, telegram: FakeTelegram, row: Row, moment: tuple[str, int, str]
+) -> None:
+    row.attack = f"kill -9 of the bot: {moment}"
+    await send_and_kill(programs, telegram, "bot", moment, chat=1)
+    await programs.start_bot()
+    if moment == ("sendMessage", 1, "after"):
+        # The bot never learns of this status message. Its button removes it.
+        stale = telegram.shown(1)[0]
+        await telegram.wait_for(lambda: telegram.controls(1), WAIT_S)
+        await telegram.press(stale, "Cancel")
+    await settle(telegram, programs, 1, row)
+
+
+@pytest.mark.parametrize("moment", _each(SERVICE_MOMENTS))
+async def test_a_killed_service_loses_nothing_and_repeats_nothing(
+    programs: Programs, telegram: FakeTelegram, row: Row, moment: tuple[str, int, str]
+) -> None:
+    row.attack = f"kill -9 of the service: {moment}"
+    await send_and_kill(programs, telegram, "service", moment, chat=1)
+    await programs.start_service()
+    await settle(telegram, programs, 1, row)

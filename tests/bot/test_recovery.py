@@ -1,0 +1,179 @@
+"""A restarted bot goes on with what it had begun."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from notabot.v1 import transcription_pb2 as pb
+
+from bot import recovery
+from bot.client.types import Preset
+from bot.ledger import JobNotes
+from tests.bot.botapi import BOT_ID, FakeTelegram
+from tests.bot.conftest import polling
+from tests.bot.service import Events, FakeService, KeptJob, start_and_stay, succeed
+from tests.bot.telegram import AUDIO
+
+CHAT = 7
+OPTIONS = pb.TranscribeOptions(render=pb.RenderOptions(title="Recording"))
+
+
+def _notes(**changes: Any) -> JobNotes:
+    return JobNotes(CHAT, None, 55, CHAT, "en", "voice", "", len(AUDIO), Preset.AUTO, **changes)
+
+
+def _keep(fake: FakeService, notes: JobNotes, audio: bytes | None = AUDIO) -> KeptJob:
+    """Let the service hold a job of an earlier run."""
+    job = fake.jobs[str(BOT_ID), f"{CHAT}.55"] = KeptJob(OPTIONS, notes.encode(), audio)
+    return job
+
+
+async def _status(telegram: FakeTelegram) -> int:
+    """The status message of an earlier run."""
+    await telegram._on_sendmessage({"chat_id": CHAT, "text": "60 %"})
+    return telegram.shown(CHAT)[-1].message_id
+
+
+async def _closed(job: KeptJob) -> None:
+    await asyncio.wait_for(job.closed.wait(), 20)
+
+
+async def test_a_job_goes_on_over_a_restart(
+    telegram: FakeTelegram, service: tuple[FakeService, str]
+) -> None:
+    fake, address = service
+    fake.transcribe = start_and_stay
+    async with polling(telegram, address, drain_s=0.1):
+        await telegram.send_voice(CHAT, AUDIO)
+        await telegram.wait_for(
+            lambda: any("Separating" in message.text for message in telegram.shown(CHAT))
+        )
+    [status] = telegram.shown(CHAT)
+    assert "Your recording is safe" in status.text
+    assert not status.buttons
+
+    fake.transcribe = succeed
+    async with polling(telegram, address):
+        [job] = fake.jobs.values()
+        await _closed(job)
+    assert len(telegram.scores(CHAT)) == len(telegram.controls(CHAT)) == 1
+    assert telegram.calls.count("getFile") == 1
+    assert len(telegram.shown(CHAT)) == 3, "the status message is gone"
+
+
+async def test_a_cut_upload_is_sent_again(
+    telegram: FakeTelegram, service: tuple[FakeService, str]
+) -> None:
+    fake, address = service
+    telegram.files["voice"] = AUDIO
+    job = _keep(fake, _notes(status_id=await _status(telegram)), audio=None)
+    async with polling(telegram, address):
+        await _closed(job)
+    assert [audio for _, audio in fake.transcriptions] == [AUDIO]
+    assert len(telegram.scores(CHAT)) == len(telegram.controls(CHAT)) == 1
+
+
+async def test_a_cancel_button_of_an_earlier_run_works(
+    telegram: FakeTelegram, service: tuple[FakeService, str]
+) -> None:
+    fake, address = service
+    fake.transcribe = start_and_stay
+    job = _keep(fake, _notes(status_id=await _status(telegram)))
+    async with polling(telegram, address):
+        await telegram.wait_for(lambda: "Cancel" in telegram.shown(CHAT)[0].buttons)
+        await telegram.press(telegram.shown(CHAT)[0], "Cancel")
+        await _closed(job)
+        await telegram.wait_for(lambda: telegram.shown(CHAT)[0].text == "Cancelled.")
+
+
+async def test_what_has_been_delivered_is_not_sent_again(
+    telegram: FakeTelegram, service: tuple[FakeService, str]
+) -> None:
+    fake, address = service
+    notes = _notes(status_id=await _status(telegram), begun=["pages", "files"], ended=["pages"])
+    job = _keep(fake, notes)
+    async with polling(telegram, address):
+        await _closed(job)
+    assert "sendMediaGroup" not in telegram.calls
+    [controls] = telegram.shown(CHAT)
+    assert "to get it again" in controls.text, "whether the files have come is not known"
+
+
+@pytest.mark.parametrize("has_status", [True, False])
+async def test_buttons_that_may_have_come_do_not_come_twice(
+    telegram: FakeTelegram, service: tuple[FakeService, str], has_status: bool
+) -> None:
+    fake, address = service
+    status_id = await _status(telegram)
+    if not has_status:  # it was deleted after the buttons had come
+        del telegram.messages[status_id]
+    parts = ["pages", "files"]
+    job = _keep(fake, _notes(status_id=status_id, begun=[*parts, "buttons"], ended=parts))
+    async with polling(telegram, address):
+        await _closed(job)
+    assert "sendMessage" not in telegram.calls
+    assert [message.message_id for message in telegram.controls(CHAT)] == [status_id] * has_status
+
+
+async def test_an_update_that_comes_twice_is_worked_once(
+    telegram: FakeTelegram, service: tuple[FakeService, str]
+) -> None:
+    fake, address = service
+    async with polling(telegram, address):
+        await telegram.send_voice(CHAT, AUDIO)
+        await telegram.wait_for(lambda: telegram.controls(CHAT))
+        [job] = fake.jobs.values()
+        await _closed(job)
+    update = telegram.history[-1]
+    await telegram.push({"message": update["message"]})
+    async with polling(telegram, address):  # another run, which has no memory of the first
+        await telegram.send(CHAT, text="/start")
+        await telegram.wait_for(lambda: any("Hello" in m.text for m in telegram.shown(CHAT)))
+    assert len(fake.transcriptions) == 1
+    assert len(telegram.scores(CHAT)) == 1
+
+
+async def test_telegram_forgets_an_update_only_when_its_job_is_accepted(
+    telegram: FakeTelegram, service: tuple[FakeService, str]
+) -> None:
+    fake, address = service
+    arrived, accepted = asyncio.Event(), asyncio.Event()
+
+    async def wait(context: object) -> None:
+        arrived.set()
+        await accepted.wait()
+
+    fake.admit = wait
+    async with polling(telegram, address):
+        await telegram.send_voice(CHAT, AUDIO)
+        await asyncio.wait_for(arrived.wait(), 20)
+        await asyncio.sleep(0.5)
+        assert telegram.pending(), "the next getUpdates has not come"
+        accepted.set()
+        await telegram.wait_for(lambda: not telegram.pending())
+
+
+async def test_a_result_that_telegram_does_not_take_comes_later(
+    telegram: FakeTelegram, service: tuple[FakeService, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "INTERVAL_S", 0.5)
+    fake, address = service
+
+    async def then_fail(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        async for event in succeed(options, audio):
+            telegram.down = True
+            yield event
+
+    fake.transcribe = then_fail
+    async with polling(telegram, address, patience_s=0.2):
+        await telegram.send_voice(CHAT, AUDIO)
+        await telegram.wait_for(lambda: telegram.down)
+        await asyncio.sleep(3.0)
+        fake.transcribe = succeed
+        telegram.down = False
+        [job] = fake.jobs.values()
+        await _closed(job)
+    [controls] = telegram.controls(CHAT)
+    assert telegram.scores(CHAT) or "to get it again" in controls.text
