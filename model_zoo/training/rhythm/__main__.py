@@ -7,6 +7,7 @@ from pathlib import Path
 
 from model_zoo.training.loop import add_arguments, read_arguments
 from model_zoo.training.rhythm import bars, melodies, notes
+from model_zoo.training.rhythm.barred import load_melodies
 from model_zoo.training.rhythm.dataset import load_pieces
 
 
@@ -17,7 +18,8 @@ def main(arguments: list[str] | None = None) -> None:
         "--data",
         type=Path,
         required=True,
-        help="folder with openscore_{lieder,quartets}, openewld, open_hymnal.zip",
+        help="folder with openscore_{lieder,quartets}, openewld, open_hymnal.zip; for melodies,"
+        " also polish_scores, chopin_first_editions, mutopia, pop909.zip if they are there",
     )
     common.add_argument(
         "--out", type=Path, default=Path("var/training"), help="folder of the outputs"
@@ -46,9 +48,8 @@ def main(arguments: list[str] | None = None) -> None:
             pieces = load_pieces(options.data)
             bars.train_bars(pieces, folder, read_arguments(options, bars.OPTIONS), _say)
         case "melodies":
-            learnt, held_out = melodies.load_melodies(options.data)
             training = read_arguments(options, melodies.OPTIONS)
-            melodies.train_melodies(learnt, held_out, folder, training, _say)
+            melodies.train_melodies(load_melodies(options.data), folder, training, _say)
 
 
 def _say(text: str) -> None:

@@ -3,10 +3,13 @@
 A reading of an excerpt is a scale of its written values, a metre, and the tick at which the first
 bar begins; from there all bars are of one length. The network learns to tell the written reading
 from all others: the loss is its negative log probability, a softmax over the scores of all
-readings. Changes of phase and the tempo, which serving weighs too, play no part in it.
+readings. The tempo, which serving weighs too, plays no part in it. Without it, the scale of
+instrumental music cannot be told: dance tunes have sixteenths where songs have eighths. Only songs
+are therefore compared in all scales.
 
 Metres are balanced by drawing them first. The faults of melodies that were heard and located are
-simulated: lost notes, wrong pitches and positions, notes that end early.
+simulated: lost notes, wrong pitches, positions and keys, notes that end early, pauses between
+phrases that are too long or too short.
 """
 
 from __future__ import annotations
@@ -15,16 +18,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
-from inference_service.rhythm.from_notes.melody_bars import LONGEST_END_TICKS, SCALES
+from inference_service.rhythm.from_notes.melody_bars import LONGEST_END_TICKS, PAUSE_TICKS, SCALES
 from inference_service.rhythm.from_notes.melody_network import (
     BAR_TICKS,
     FIRST_PLACE,
@@ -34,11 +36,20 @@ from inference_service.rhythm.from_notes.melody_network import (
     MelodyBarNetworkConfig,
     describe_melody,
 )
-from inference_service.rhythm.from_notes.score_network import METRES
 from model_zoo.training.loop import Options, cosine, learn
-from model_zoo.training.rhythm.dataset import is_dev
-from model_zoo.training.sources.melodies import find_key, find_melody, iterate_scores
-from model_zoo.training.sources.scores import WrittenPiece
+from model_zoo.training.rhythm.barred import (
+    CHOPIN,
+    MIN_NOTES,
+    MUTOPIA,
+    POLISH,
+    POP909,
+    QUARTETS,
+    SONGS,
+    TUNES,
+    BarredMelody,
+    Melodies,
+    floor_to_tick,
+)
 
 OPTIONS: Final = Options(
     minutes=45.0,
@@ -50,23 +61,28 @@ OPTIONS: Final = Options(
     report_every_s=120.0,
 )
 
+T = TypeVar("T")
+
 METRE_SHARES: Final = (0.2, 0.22, 0.3, 0.14, 0.04, 0.04, 0.06)
 """Share of the examples that each metre is drawn for."""
 
-MIN_BARS: Final = 6
-MIN_NOTES: Final = 16
-SHORTEST_BARS: Final = 8
-LONGEST_BARS: Final = 32
+CORPUS_SHARES: Final = {
+    SONGS: 0.5, POLISH: 0.2, TUNES: 0.1, MUTOPIA: 0.08, QUARTETS: 0.04, CHOPIN: 0.04, POP909: 0.04
+}  # fmt: skip
+"""Share of each corpus among the examples of a metre, where all have melodies in it."""
+
+LAST_BARS: Final = 4
+"""Excerpts begin at least this many bars before the last note."""
+
 LONGEST_TICKS: Final = 1536
 """Longest excerpt in doubled values: 32 bars of the longest metre."""
 
-_SAME_METRE: Final = {(2, 2): (4, 4), (4, 8): (2, 4)}
-_MIN_SAME_METRE: Final = 0.95
-_MIN_SAME_PHASE: Final = 0.9
 _OPENING_COUNTS: Final = 0.3
 """Melodies that each first phase is given beside those counted. Set by hand."""
 
-_FROM_BEGINNING: Final = 0.4
+_RELATED_KEYS: Final = (-3, 3, 5, 7)
+_BROKEN_PAUSES: Final = 0.2
+_BREAK_TICKS: Final = (-2, -1, 1, 2, 2, 4)
 _LOST: Final = (0.0, 0.03, 0.08)
 _WRONG_PITCH: Final = 0.03
 _MISPLACED: Final = 0.03
@@ -77,38 +93,31 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class BarredMelody:
-    """A melody of N notes whose bars are all of one metre of METRES.
+class Excerpts:
+    """How excerpts are drawn.
 
     Attributes
     ----------
-    onset_q, duration_q : np.ndarray, shape (N,)
-        In quarters, in the values of that metre.
-    pitch : np.ndarray of int, shape (N,)
-    tonic : int
-        Pitch class.
-    metre : int
-        Index in METRES.
-    phase_q : float
-        Where bars begin, modulo the length of a bar.
+    bars : tuple of int
+        Least and largest number of bars.
+    from_beginning, from_phrase : float
+        Probabilities that an excerpt begins where the melody does, and after a rest or a long note;
+        others begin anywhere.
+    breaks : float
+        Probability that some pauses between phrases are too long or too short.
+    wrong_key : float
+        Probability that the key is estimated as one that is related to it.
     """
 
-    onset_q: Floats
-    duration_q: Floats
-    pitch: NDArray[np.int64]
-    tonic: int
-    metre: int
-    phase_q: float
+    bars: tuple[int, int]
+    from_beginning: float
+    from_phrase: float = 0.0
+    breaks: float = 0.0
+    wrong_key: float = 0.0
 
-    @property
-    def bar_q(self) -> float:
-        """Length of a bar in quarters."""
-        return BAR_TICKS[self.metre] / QUARTER_TICKS
 
-    def find_phase(self, first_q: float) -> int:
-        """Return how many ticks after a note's tick the next bar begins, 0 included."""
-        ticks = round((self.phase_q - _floor_to_tick(first_q)) * QUARTER_TICKS)
-        return ticks % BAR_TICKS[self.metre]
+LEARNT_FROM: Final = Excerpts((8, 24), 0.4, 0.3, 0.25, 0.08)
+HELD_OUT: Final = Excerpts((8, 32), 0.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,90 +127,89 @@ class Example:
     Attributes
     ----------
     features : tuple of np.ndarray, each of shape (FEATURES, T)
-        As :func:`.describe_melody` returns them, for each of SCALES.
+        As :func:`.describe_melody` returns them, for each of SCALES or for the first.
     target : int
         Index of the written reading among the scores of :func:`score_readings`.
+    shifts : np.ndarray of int, shape (T,)
+        By how many ticks bars begin later than they are written, as of each tick; 0 unless pauses
+        are too long or too short.
     """
 
     features: tuple[NDArray[np.float32], ...]
     target: int
+    shifts: NDArray[np.int64]
 
-
-def load_melodies(folder: Path) -> tuple[list[BarredMelody], list[BarredMelody]]:
-    """Return the melodies of the archives in a folder: those learnt from, and those held out."""
-    learnt: list[BarredMelody] = []
-    held_out: list[BarredMelody] = []
-    for piece in iterate_scores(folder):
-        melody = bar_melody(piece)
-        if melody is not None:
-            (held_out if is_dev(piece) else learnt).append(melody)
-    return learnt, held_out
-
-
-def bar_melody(piece: WrittenPiece) -> BarredMelody | None:
-    """Return a piece's melody with its bars; None if it is too short, or its bars are irregular.
-
-    Cut time counts as 4/4. Other metres in halves are halved to metres in quarters.
-    """
-    melody = find_melody(piece)
-    bars = len(piece.bar_start_q)
-    if melody is None or len(melody.pitch) < MIN_NOTES or bars < MIN_BARS:
-        return None
-    signatures = np.stack([piece.bar_beats, piece.bar_unit], axis=1)
-    found, counts = np.unique(signatures, axis=0, return_counts=True)
-    beats, unit = (int(value) for value in found[counts.argmax()])
-    scale = 0.5 if unit == 2 and beats != 2 else 1.0
-    written = (beats, 4) if scale == 0.5 else _SAME_METRE.get((beats, unit), (beats, unit))
-    if counts.max() < _MIN_SAME_METRE * bars or written not in METRES:
-        return None
-    metre = METRES.index(written)
-    length = BAR_TICKS[metre]
-    ticks = np.round(piece.bar_start_q * scale * QUARTER_TICKS).astype(np.int64)
-    phases = np.bincount(ticks % length, minlength=length)
-    if phases.max() < _MIN_SAME_PHASE * bars:
-        return None
-    return BarredMelody(
-        onset_q=melody.onset_q * scale,
-        duration_q=melody.duration_q * scale,
-        pitch=melody.pitch,
-        tonic=find_key(melody)[0],
-        metre=metre,
-        phase_q=int(phases.argmax()) / QUARTER_TICKS,
-    )
+    @property
+    def is_steady(self) -> bool:
+        """Whether the written bars are all of one length."""
+        return not self.shifts.any()
 
 
 def count_openings(melodies: Iterable[BarredMelody]) -> NDArray[np.float32]:
     """Return the network's ``opening``, shape (PLACES,): log probabilities of first phases."""
     counts = np.full(PLACES, _OPENING_COUNTS)
     for melody in melodies:
-        counts[FIRST_PLACE[melody.metre] + melody.find_phase(melody.onset_q[0])] += 1
+        counts[FIRST_PLACE[melody.metre] + melody.find_phase(float(melody.onset_q[0]))] += 1
     totals = np.add.reduceat(counts, FIRST_PLACE)
     return np.asarray(np.log(counts / np.repeat(totals, BAR_TICKS)), np.float32)
 
 
-def draw_example(melody: BarredMelody, rng: Generator) -> Example | None:
+def draw_example(
+    melody: BarredMelody, rng: Generator, excerpts: Excerpts = HELD_OUT
+) -> Example | None:
     """Return an excerpt with simulated errors; None if it is too short or too long."""
-    bar_q, onset_q = melody.bar_q, melody.onset_q
-    bars = int(rng.integers(SHORTEST_BARS, LONGEST_BARS + 1))
-    begin_q = 0.0
-    if rng.random() >= _FROM_BEGINNING:
-        begin_q = rng.uniform(-bar_q, max(onset_q[-1] - SHORTEST_BARS / 2 * bar_q, 0.0))
-    inside = (onset_q >= begin_q) & (onset_q < begin_q + bars * bar_q)
+    onset_q = melody.onset_q
+    bars_q = int(rng.integers(excerpts.bars[0], excerpts.bars[1] + 1)) * melody.bar_q
+    begin_q = _draw_beginning(melody, rng, excerpts)
+    inside = (onset_q >= begin_q) & (onset_q < begin_q + bars_q)
     if inside.sum() < MIN_NOTES:
         return None
     onset_q, duration_q, pitch = _corrupt(
         onset_q[inside], melody.duration_q[inside], melody.pitch[inside], rng
     )
-    positions_q = onset_q - _floor_to_tick(onset_q[0])
+    target = FIRST_PLACE[melody.metre] + melody.find_phase(onset_q[0])
+    moves = np.zeros(len(onset_q), np.int64)
+    if excerpts.breaks and rng.random() < excerpts.breaks:
+        moves = _draw_breaks(onset_q, rng)
+    positions_q = onset_q - floor_to_tick(onset_q[0]) + np.cumsum(moves) / QUARTER_TICKS
+    tonic = melody.tonic
+    if excerpts.wrong_key and rng.random() < excerpts.wrong_key:
+        tonic = (tonic + int(rng.choice(_RELATED_KEYS))) % 12
     features = []
-    for scale in SCALES:
+    scales = SCALES if melody.corpus == SONGS and not moves.any() else SCALES[:1]
+    for scale in scales:
         positions, durations = (v * scale * QUARTER_TICKS for v in (positions_q, duration_q))
         end = int(np.clip(durations[-1], 1, LONGEST_END_TICKS))
         count = int(positions[-1]) + end + 1
         if count > LONGEST_TICKS:
             return None
-        features.append(describe_melody(positions, durations, pitch, melody.tonic, count))
-    return Example(tuple(features), FIRST_PLACE[melody.metre] + melody.find_phase(onset_q[0]))
+        features.append(describe_melody(positions, durations, pitch, tonic, count))
+    shifts = np.zeros(features[0].shape[1], np.int64)
+    np.add.at(shifts, (positions_q * QUARTER_TICKS).astype(np.int64), moves)
+    return Example(tuple(features), target, np.cumsum(shifts))
+
+
+def _draw_beginning(melody: BarredMelody, rng: Generator, excerpts: Excerpts) -> float:
+    """Return where an excerpt begins, in quarters."""
+    onset_q, bar_q = melody.onset_q, melody.bar_q
+    chance = rng.random()
+    if chance < excerpts.from_beginning:
+        return 0.0
+    last_q = max(onset_q[-1] - LAST_BARS * bar_q, 0.0)
+    if chance < excerpts.from_beginning + excerpts.from_phrase:
+        steps = np.diff(onset_q)
+        starts = onset_q[1:][(steps >= 2 * np.median(steps)) & (onset_q[1:] < last_q)]
+        if len(starts):
+            return float(rng.choice(starts))
+    return float(rng.uniform(-bar_q, last_q))
+
+
+def _draw_breaks(onset_q: Floats, rng: Generator) -> NDArray[np.int64]:
+    """Return by how many ticks each note follows the one before it too late, or too early."""
+    steps = np.diff(onset_q, prepend=onset_q[0]) * QUARTER_TICKS
+    ends = (steps >= PAUSE_TICKS) & (rng.random(len(steps)) < _BROKEN_PAUSES)
+    moves = rng.choice(_BREAK_TICKS, len(steps))
+    return np.where(ends & (moves > PAUSE_TICKS / 2 - steps), moves, 0)
 
 
 def _corrupt(
@@ -224,61 +232,69 @@ def _corrupt(
     return onset_q[order], duration_q[order], pitch[order]
 
 
-def _floor_to_tick(position_q: float) -> float:
-    return float(np.floor(position_q * QUARTER_TICKS) / QUARTER_TICKS)
+class Draw:
+    """Draws excerpts: first the metre, by :data:`METRE_SHARES`, then the corpus, then a melody.
 
-
-def draw_batch(melodies: Sequence[BarredMelody], random: Generator, size: int) -> list[Example]:
-    """Draw excerpts, their metres by :data:`METRE_SHARES`, leaving out metres that none has.
+    Metres and corpora without melodies are left out.
 
     Raises
     ------
     ValueError
         If there are no melodies.
     """
-    if not melodies:
-        raise ValueError("no melodies in regular bars to learn from")
-    groups = [[m for m in melodies if m.metre == metre] for metre in range(len(METRES))]
-    shares = np.array([s if g else 0.0 for s, g in zip(METRE_SHARES, groups, strict=True)])
-    examples: list[Example] = []
-    while len(examples) < size:
-        group = groups[int(random.choice(len(groups), p=shares / shares.sum()))]
-        example = draw_example(group[int(random.integers(len(group)))], random)
-        if example is not None:
-            examples.append(example)
-    return examples
+
+    def __init__(self, melodies: Sequence[BarredMelody]) -> None:
+        if not melodies:
+            raise ValueError("no melodies in regular bars to learn from")
+        self._groups: dict[int, dict[str, list[BarredMelody]]] = {}
+        for melody in melodies:
+            corpora = self._groups.setdefault(melody.metre, {})
+            corpora.setdefault(melody.corpus, []).append(melody)
+
+    def draw(self, random: Generator, size: int) -> list[Example]:
+        """Draw ``size`` excerpts."""
+        metres = list(self._groups)
+        examples: list[Example] = []
+        while len(examples) < size:
+            corpora = self._groups[_choose(metres, [METRE_SHARES[m] for m in metres], random)]
+            names = list(corpora)
+            melodies = corpora[_choose(names, [CORPUS_SHARES[name] for name in names], random)]
+            melody = melodies[int(random.integers(len(melodies)))]
+            example = draw_example(melody, random, LEARNT_FROM)
+            if example is not None:
+                examples.append(example)
+        return examples
 
 
-def score_phases(potentials: Tensor, metre_bias: Tensor) -> Tensor:
+def _choose(items: Sequence[T], shares: Sequence[float], random: Generator) -> T:
+    weights = np.array(shares)
+    return items[int(random.choice(len(items), p=weights / weights.sum()))]
+
+
+def score_phases(potentials: Tensor, metre_bias: Tensor, ticks: Tensor | None = None) -> Tensor:
     """Return the score of each metre at each constant phase.
 
     Parameters
     ----------
     potentials : Tensor, shape (PLACES, T)
     metre_bias : Tensor, shape (len(METRES),)
+    ticks : Tensor of int, shape (T,), optional
+        The tick that each one counts as; by default, 0, 1, 2, ...
 
     Returns
     -------
     Tensor, shape (PLACES,)
         At ``FIRST_PLACE[metre] + phase``, for bars that begin ``phase`` ticks after the first tick.
     """
+    if ticks is None:
+        ticks = torch.arange(potentials.shape[1], device=potentials.device)
     scores = []
     for metre, (first, length) in enumerate(zip(FIRST_PLACE, BAR_TICKS, strict=True)):
         own = potentials[first : first + length]
-        padded = functional.pad(own, (0, -own.shape[1] % length))
-        by_tick = padded.view(length, -1, length).sum(1)  # (place, tick modulo length)
+        by_tick = own.new_zeros((length, length)).index_add(1, ticks % length, own)
         tick = torch.arange(length, device=own.device)
         place = (tick - tick[:, None]) % length  # (phase, tick)
         scores.append(by_tick[place, tick].sum(1) + metre_bias[metre])
-    return torch.cat(scores)
-
-
-def score_readings(network: MelodyBarNetwork, example: Example, device: str = "cpu") -> Tensor:
-    """Return the scores of all readings of an excerpt, shape (len(SCALES) * PLACES,)."""
-    scores = []
-    for features in example.features:
-        potentials = network(torch.from_numpy(features).to(device)[None])[0]
-        scores.append(score_phases(potentials, network.metre_bias))
     return torch.cat(scores)
 
 
@@ -287,15 +303,33 @@ def compute_loss(scores: Tensor, target: int) -> Tensor:
     return torch.logsumexp(scores, 0) - scores[target]
 
 
+def score_example(
+    network: MelodyBarNetwork, example: Example, device: str = "cpu"
+) -> tuple[Tensor, int]:
+    """Return the scores of all readings, and the index of the written one.
+
+    These are all metres and phases in each of the example's scales. Where pauses are too long or
+    too short, those that follow the written bars come first, then those of constant phases.
+    """
+    potentials = [
+        network(torch.from_numpy(features).to(device)[None])[0] for features in example.features
+    ]
+    scores = [score_phases(own, network.metre_bias) for own in potentials]
+    if not example.is_steady:
+        written = np.arange(len(example.shifts)) - example.shifts
+        ticks = torch.from_numpy(written).to(device)
+        scores.insert(0, score_phases(potentials[0], network.metre_bias, ticks))
+    return torch.cat(scores), example.target
+
+
 def train_melodies(
-    learnt: Sequence[BarredMelody],
-    held_out: Sequence[BarredMelody],
+    melodies: Melodies,
     folder: Path,
     options: Options,
     say: Callable[[str], None],
     config: MelodyBarNetworkConfig | None = None,
 ) -> MelodyBarNetwork:
-    """Train on melodies until the time is spent; return the average.
+    """Train until the time is spent; return the average.
 
     Writes ``melody_bars.safetensors`` into the folder, beside the files of
     :mod:`model_zoo.training.loop`. Where no melodies are held out, evaluates on those learnt.
@@ -306,15 +340,16 @@ def train_melodies(
         If there are no melodies to learn from.
     """
     torch.manual_seed(options.seed)
-    dev = draw_dev_examples(held_out or learnt)
+    drawing = Draw(melodies.learnt)
+    dev = draw_dev_examples(melodies.held_out or melodies.learnt)
     network = MelodyBarNetwork(config)
-    network.opening.copy_(torch.from_numpy(count_openings(learnt)))
+    opening = torch.from_numpy(count_openings(melodies.learnt))
+    network.opening.copy_(opening)
 
     def compute_losses(random: Generator) -> Mapping[str, Tensor]:
-        examples = draw_batch(learnt, random, options.batch)
+        examples = drawing.draw(random, options.batch)
         losses = [
-            compute_loss(score_readings(network, example, options.device), example.target)
-            for example in examples
+            compute_loss(*score_example(network, example, options.device)) for example in examples
         ]
         return {"all": torch.stack(losses).mean()}
 
@@ -346,8 +381,8 @@ def measure(
     losses, right = [], np.zeros(3)
     with torch.inference_mode():
         for example in examples:
-            scores = score_readings(network, example, device).cpu()
-            losses.append(compute_loss(scores, example.target).item())
+            scores, target = score_example(network, example, device)
+            losses.append(compute_loss(scores, target).item())
             scale, reading = divmod(int(scores.argmax()), PLACES)
             metre, written = (_find_metre(index) for index in (reading, example.target))
             is_scale = scale == 0

@@ -1,9 +1,11 @@
 """The melodies of scores, each with its key.
 
 The melody of a score is the highest note at each onset of its first part that has one staff, or of
-its first part. The key is that of the last note where it is the tonic of the signature's major or
-minor key, otherwise the one of the two whose tonic, fifth and, in minor, raised leading note sound
-longer.
+its first part. The lines of a score are the melodies of several staves: voices, single instruments,
+and the top of a keyboard's music where it has mostly one note at a time.
+
+The key is that of the last note where it is the tonic of the signature's major or minor key,
+otherwise the one of the two whose tonic, fifth and, in minor, raised leading note sound longer.
 """
 
 from __future__ import annotations
@@ -22,6 +24,10 @@ ARCHIVES: Final = ("openewld", "openscore_lieder", "open_hymnal")
 MIN_NOTES: Final = 12
 LONGEST_QUARTERS: Final = 4.0
 """In finding the key, longer notes count as this long."""
+
+MIN_SINGLE: Final = 0.9
+MIN_SINGLE_TOP: Final = 0.7
+"""Least share of the onsets of a line, and of the first staff, with one note. Set by hand."""
 
 Floats = NDArray[np.float64]
 
@@ -65,15 +71,42 @@ def iterate_scores(folder: Path) -> Iterator[WrittenPiece]:
 def find_melody(piece: WrittenPiece) -> WrittenMelody | None:
     """Return the melody of a score; None if it has fewer than :data:`MIN_NOTES` notes."""
     single = [part for part, staves in enumerate(piece.staves) if staves == 1]
-    chosen = ~piece.grace & (piece.part == (single[0] if single else 0))
+    return _take_highest(piece, piece.part == (single[0] if single else 0))[0]
+
+
+def find_lines(piece: WrittenPiece) -> list[WrittenMelody]:
+    """Return the lines of a score, the first staff's before those of single staves.
+
+    The lower staff of a keyboard and the lower of two parts are no lines.
+    """
+    lines = []
+    single = [part for part, staves in enumerate(piece.staves) if staves == 1]
+    if len(single) == len(piece.staves) < 3:
+        single = single[:1]
+    for part in dict.fromkeys([0, *single]):
+        melody, share = _take_highest(piece, (piece.part == part) & (piece.staff == 1))
+        if melody and share >= (MIN_SINGLE if part else MIN_SINGLE_TOP):
+            lines.append(melody)
+    return lines
+
+
+def _take_highest(
+    piece: WrittenPiece, chosen: NDArray[np.bool_]
+) -> tuple[WrittenMelody | None, float]:
+    """Return the highest of the chosen notes, and the share of their onsets that have one note."""
+    chosen = chosen & ~piece.grace
     onset_q, pitch = piece.onset_q[chosen], piece.pitch[chosen]
     order = np.lexsort((-pitch, onset_q))
-    _, highest = np.unique(np.round(onset_q[order], 4), return_index=True)
+    _, highest, counts = np.unique(
+        np.round(onset_q[order], 4), return_index=True, return_counts=True
+    )
     melody = order[highest]
     if len(melody) < MIN_NOTES:
-        return None
+        return None, 0.0
     fifths = int(np.bincount(piece.bar_fifths + 7).argmax()) - 7
-    return WrittenMelody(onset_q[melody], piece.duration_q[chosen][melody], pitch[melody], fifths)
+    duration_q = piece.duration_q[chosen][melody]
+    found = WrittenMelody(onset_q[melody], duration_q, pitch[melody], fifths)
+    return found, float(np.mean(counts == 1))
 
 
 def find_key(melody: WrittenMelody) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from typing import Final
 
 from inference_service.notation.partwise import unpack
 from model_zoo.training.sources.piece import PUBLIC_DOMAIN, Licence, Origin, Piece
-from model_zoo.training.sources.scores import parse_score, play_deadpan
+from model_zoo.training.sources.scores import WrittenPiece, parse_score, play_deadpan
 from model_zoo.training.sources.splits import name_work
 from model_zoo.training.sources.survey import Entry
 
@@ -27,6 +27,7 @@ COLLECTIONS: Final = (
     "bach", "beethoven", "cpebach", "handel", "haydn", "joplin", "monteverdi", "mozart", "schubert",
     "schumann_clara", "schumann_robert", "verdi", "weber", "ryansMammoth",
 )  # fmt: skip
+TUNES: Final = "ryansMammoth"
 CLAIMED: Final = Licence("rights claimed in the file", False)
 _SCORES: Final = (".mxl", ".xml", ".musicxml")
 _RIGHTS: Final = re.compile(
@@ -37,10 +38,7 @@ _ABC_TITLE: Final = re.compile(rb"^T:\s*(.+?)\s*$", re.MULTILINE)
 
 def list_music21(folder: Path | None = None) -> Iterator[Entry]:
     """List the scores of the corpus, or of a folder with the same layout."""
-    if folder is None:
-        from music21 import common
-
-        folder = common.getCorpusFilePath()
+    folder = folder or _find_corpus()
     for collection in COLLECTIONS:
         for path in sorted((folder / collection).rglob("*")):
             name = path.relative_to(folder).as_posix()
@@ -50,6 +48,27 @@ def list_music21(folder: Path | None = None) -> Iterator[Entry]:
                 yield Entry(name, partial(_read_tune, name, path))
 
 
+def iterate_tunes(folder: Path | None = None) -> Iterator[WrittenPiece]:
+    """Parse the collection of tunes, which takes about ten minutes, leaving out malformed ones.
+
+    The tunes of a file that claims rights are left out, too.
+    """
+    for path in sorted(((folder or _find_corpus()) / TUNES).rglob("*.abc")):
+        data = path.read_bytes()
+        if not _RIGHTS.search(data):
+            name = f"{TUNES}/{path.name}"
+            try:
+                yield parse_score(name, _convert_tune(name, data))
+            except ValueError:
+                continue
+
+
+def _find_corpus() -> Path:
+    from music21 import common
+
+    return Path(common.getCorpusFilePath())
+
+
 def _read_score(name: str, path: Path) -> Piece:
     data = path.read_bytes()
     text = unpack(data) if path.suffix == ".mxl" else data
@@ -57,19 +76,31 @@ def _read_score(name: str, path: Path) -> Piece:
 
 
 def _read_tune(name: str, path: Path) -> Piece:
+    data = path.read_bytes()
+    title = _ABC_TITLE.search(data)
+    text = _convert_tune(name, data)
+    tune = title.group(1).decode("utf-8", "replace").split("--")[0] if title else path.stem
+    return _play(name, text, claims=data, title=tune)
+
+
+def _convert_tune(name: str, data: bytes) -> bytes:
+    """Return a tune in ABC as MusicXML.
+
+    Raises
+    ------
+    ValueError
+        If music21 cannot read it.
+    """
     from music21 import converter
     from music21.exceptions21 import Music21Exception
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
-    data = path.read_bytes()
-    title = _ABC_TITLE.search(data)
     try:
         score = converter.parseData(data.decode("utf-8", "replace"), format="abc")
-        text = GeneralObjectExporter().parse(score)
+        text: bytes = GeneralObjectExporter().parse(score)
     except (Music21Exception, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"{name}: {error}") from error
-    tune = title.group(1).decode("utf-8", "replace").split("--")[0] if title else path.stem
-    return _play(name, text, claims=data, title=tune)
+    return text
 
 
 def _play(name: str, text: bytes, *, claims: bytes, title: str) -> Piece:

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from inference_service.music.events import ChordSegment
 from model_zoo.training.sources.midi import read_clock, read_line
-from model_zoo.training.sources.piece import MIT, Origin, Piece, Role, count_positions
+from model_zoo.training.sources.piece import MIT, PITCH, Origin, Piece, Role, count_positions
+from model_zoo.training.sources.scores import MARKS, WrittenPiece
 from model_zoo.training.sources.survey import Entry
 
 _ROLES: Final[dict[str, Role]] = {"MELODY": "melody", "BRIDGE": "inner", "PIANO": "piano"}
@@ -93,6 +94,54 @@ def count_bars(
     nearest = np.abs(beats_s[:, None] - downbeats_s[None, :]).argmin(0)
     first = int(np.bincount(nearest % length, minlength=length).argmax())
     return np.arange(first, len(beats_s), length), length
+
+
+def read_melody(archive: Path, number: int) -> WrittenPiece:
+    """Read the melody of song ``number``, its beats as quarters, as written music.
+
+    Notes begin on the nearest sixteenth between beats.
+
+    Raises
+    ------
+    ValueError
+        If there is no melody, or no bar begins.
+    """
+    song = read_song(archive, number)
+    with zipfile.ZipFile(archive) as files:
+        name = _folders(files)[number - 1]
+        key = files.read(f"{name}/key_audio.txt").decode().split()[2]
+    notes = [line.notes for line in song.lines if line.role == "melody"]
+    downbeats = np.flatnonzero(song.positions == 1)
+    if not notes or not len(downbeats):
+        raise ValueError(f"{song.name}: no melody, or no bars")
+    ends = np.interp(notes[0][:, :2], song.beats_s, np.arange(len(song.beats_s)))
+    start_q, end_q = np.round(4 * ends).T / 4
+    count = len(start_q)
+    first, bar_q = int(downbeats[0]), song.bar_beats
+    bar_start_q = np.arange(first - bar_q if first else 0, end_q.max(), float(bar_q))
+    return WrittenPiece(
+        name=song.name,
+        onset_q=start_q,
+        duration_q=np.maximum(end_q - start_q, 0.25),
+        pitch=notes[0][:, PITCH].astype(np.int64),
+        part=np.zeros(count, np.int64),
+        staff=np.ones(count, np.int64),
+        grace=np.zeros(count, bool),
+        marks=np.zeros((count, len(MARKS)), bool),
+        bar_start_q=bar_start_q,
+        bar_beats=np.full(len(bar_start_q), bar_q),
+        bar_unit=np.full(len(bar_start_q), 4),
+        bar_fifths=np.full(len(bar_start_q), _count_fifths(key)),
+        staves=(1,),
+    )
+
+
+def _count_fifths(key: str) -> int:
+    """Return the sharps of a key such as ``Gb:maj``, flats negative."""
+    tonic, mode = key.split(":")
+    fifths = "FCGDAEB".index(tonic[0]) - 1 + 7 * (tonic.count("#") - tonic.count("b"))
+    fifths -= 3 if mode == "min" else 0
+    return fifths if abs(fifths) <= 7 else fifths - 12 * (1 if fifths > 0 else -1)
 
 
 def _read_chords(text: str) -> tuple[ChordSegment, ...]:

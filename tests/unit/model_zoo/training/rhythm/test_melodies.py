@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
@@ -23,29 +22,29 @@ from inference_service.rhythm.from_notes.melody_network import (
     MelodyBarNetworkConfig,
 )
 from inference_service.rhythm.from_notes.score_network import METRES
-from model_zoo.training.rhythm import melodies
+from model_zoo.training.rhythm import barred, melodies
 from model_zoo.training.rhythm.__main__ import main
+from model_zoo.training.rhythm.barred import POLISH, SONGS, BarredMelody, Melodies
 from model_zoo.training.rhythm.melodies import (
-    BarredMelody,
+    HELD_OUT,
+    LEARNT_FROM,
+    Draw,
     Example,
-    bar_melody,
+    Excerpts,
     compute_loss,
     count_openings,
-    draw_batch,
     draw_example,
-    load_melodies,
     measure,
+    score_example,
     score_phases,
-    score_readings,
     train_melodies,
 )
-from model_zoo.training.sources.melodies import ARCHIVES
-from model_zoo.training.sources.scores import WrittenPiece, parse_score
-from tests.unit.model_zoo.training.rhythm.pieces import write_melody, write_waltz
+from tests.unit.model_zoo.training.rhythm.melodies import build_melodies, write_archives
 
 SMALL = MelodyBarNetworkConfig(width=8, dilations=(1, 2, 4))
 FOUR, WALTZ = METRES.index((4, 4)), METRES.index((3, 4))
-TUNE = "EEFGGFEDCCDEEDDC" * 6
+WHOLE = Excerpts((8, 32), 1.0)
+"""Excerpts that begin where the melody does."""
 
 
 @pytest.fixture(autouse=True)
@@ -58,83 +57,27 @@ def use_one_thread() -> Iterator[None]:
 
 @pytest.fixture(name="clean")
 def corrupt_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Excerpts begin where the melody does, and have its notes."""
-    monkeypatch.setattr(melodies, "_FROM_BEGINNING", 1.0)
+    """Excerpts have the notes of the melody."""
     monkeypatch.setattr(melodies, "_LOST", (0.0,))
     monkeypatch.setattr(melodies, "_WRONG_PITCH", 0.0)
     monkeypatch.setattr(melodies, "_MISPLACED", 0.0)
 
 
-def read_waltz() -> WrittenPiece:
-    return parse_score("waltz", write_waltz())
-
-
-def build_melodies() -> list[BarredMelody]:
-    found = [bar_melody(p) for p in (read_waltz(), parse_score("tune", write_melody(TUNE)))]
-    return [melody for melody in found if melody is not None]
-
-
-def draw_many(melody: BarredMelody, number: int = 60) -> list[Example]:
-    found = [draw_example(melody, np.random.default_rng(seed)) for seed in range(number)]
+def draw_many(
+    melody: BarredMelody, number: int = 60, excerpts: Excerpts = HELD_OUT
+) -> list[Example]:
+    found = [draw_example(melody, np.random.default_rng(seed), excerpts) for seed in range(number)]
     return [example for example in found if example is not None]
-
-
-def test_a_pickup_is_the_phase_of_bars() -> None:
-    waltz, tune = build_melodies()
-    assert (waltz.metre, waltz.phase_q, waltz.bar_q) == (WALTZ, 1.0, 3.0)
-    assert (tune.metre, tune.phase_q, tune.bar_q) == (FOUR, 0.0, 4.0)
-    assert waltz.find_phase(0.0) == 4
-    assert waltz.find_phase(1.0) == 0
-    assert waltz.find_phase(1.3) == 11, "a note off the grid counts from the tick before it"
-
-
-@pytest.mark.parametrize(
-    ("time", "metre", "scale"),
-    [
-        ((2, 2), (4, 4), 1.0),
-        ((4, 4), (4, 4), 1.0),
-        ((4, 2), (4, 4), 0.5),
-        ((3, 2), (3, 4), 0.5),
-        ((4, 8), (2, 4), 1.0),
-        ((12, 8), (12, 8), 1.0),
-        ((5, 4), None, 1.0),
-    ],
-)
-def test_metres_that_are_not_read_are_written_as_others(
-    time: tuple[int, int], metre: tuple[int, int] | None, scale: float
-) -> None:
-    written = parse_score("tune", write_melody(TUNE))
-    bars = len(written.bar_start_q)
-    piece = replace(
-        written,
-        bar_start_q=np.arange(0.0, bars) * 4 * time[0] / time[1],
-        bar_beats=np.full(bars, time[0]),
-        bar_unit=np.full(bars, time[1]),
-    )
-    melody = bar_melody(piece)
-    assert (melody and METRES[melody.metre]) == metre
-    if melody is not None:
-        np.testing.assert_allclose(melody.onset_q, scale * written.onset_q)
-
-
-def test_irregular_bars_are_left_out() -> None:
-    written = read_waltz()
-    beats = written.bar_beats.copy()
-    beats[:4] = 4
-    assert bar_melody(replace(written, bar_beats=beats)) is None
-    moved = written.bar_start_q.copy()
-    moved[12:] += 1
-    assert bar_melody(replace(written, bar_start_q=moved)) is None
-    assert bar_melody(parse_score("short", write_melody(TUNE[:20]))) is None
 
 
 @pytest.mark.usefixtures("clean")
 def test_the_written_reading_is_the_target() -> None:
     waltz, _ = build_melodies()
-    examples = draw_many(waltz)
+    examples = draw_many(waltz, excerpts=WHOLE)
     assert examples
     for example in examples:
         assert example.target == FIRST_PLACE[WALTZ] + 4
+        assert example.is_steady
         as_written, halved, doubled = example.features
         assert np.flatnonzero(as_written[0])[:5].tolist() == [0, 4, 12, 16, 24]
         assert np.flatnonzero(halved[0])[:5].tolist() == [0, 2, 6, 8, 12]
@@ -180,8 +123,52 @@ def test_what_is_too_short_is_not_drawn() -> None:
     assert draw_many(few) == []
 
 
-def test_a_seed_is_a_batch_of_the_metres_there_are() -> None:
-    first, second = (draw_batch(build_melodies(), np.random.default_rng(5), 12) for _ in range(2))
+@pytest.mark.usefixtures("clean")
+def test_bars_follow_pauses_that_are_too_long_or_too_short() -> None:
+    waltz, _ = build_melodies()
+    excerpts = Excerpts((8, 32), 1.0, breaks=1.0)
+    broken = [e for e in draw_many(waltz, excerpts=excerpts) if not e.is_steady]
+    assert broken
+    for example in broken:
+        struck = np.flatnonzero(example.features[0][0])
+        places = (struck - example.shifts[struck] - 4) % 12
+        assert set(places.tolist()) <= {0, 4, 8}, "notes stand where they are written"
+        assert len(example.shifts) == example.features[0].shape[1]
+
+
+@pytest.mark.usefixtures("clean")
+def test_excerpts_begin_with_phrases() -> None:
+    _, tune = build_melodies()
+    long = replace(tune, onset_q=tune.onset_q + 4.0 * np.floor(np.arange(len(tune.pitch)) / 16))
+    begun = draw_many(long, excerpts=Excerpts((6, 10), 0.0, 1.0))
+    assert {example.target - FIRST_PLACE[FOUR] for example in begun} == {0}
+
+
+def test_the_written_reading_is_scored_beside_the_others() -> None:
+    torch.manual_seed(0)
+    network = MelodyBarNetwork(SMALL).eval()
+    waltz, _ = build_melodies()
+    example = draw_many(waltz)[0]
+    broken = replace(example, shifts=example.shifts + 2)
+    with torch.inference_mode():
+        scores, target = score_example(network, example)
+        assert (len(scores), target) == (3 * PLACES, example.target)
+        scores, target = score_example(network, broken)
+    assert (len(scores), target) == (4 * PLACES, example.target)
+    later = FIRST_PLACE[WALTZ] + (example.target - FIRST_PLACE[WALTZ] + 2) % 12
+    assert float(scores[target]) == pytest.approx(float(scores[PLACES + later]), abs=1e-4)
+
+
+def test_only_songs_are_compared_in_all_scales() -> None:
+    waltz, _ = build_melodies()
+    assert {len(example.features) for example in draw_many(waltz)} == {3}
+    assert {len(e.features) for e in draw_many(replace(waltz, corpus=POLISH))} == {1}
+
+
+def test_a_seed_is_a_batch_of_the_metres_and_corpora_there_are() -> None:
+    waltz, tune = build_melodies()
+    learnt = [replace(waltz, corpus=POLISH), tune, waltz]
+    first, second = (Draw(learnt).draw(np.random.default_rng(5), 12) for _ in range(2))
     assert [example.target for example in first] == [example.target for example in second]
     for ours, theirs in zip(first, second, strict=True):
         for here, there in zip(ours.features, theirs.features, strict=True):
@@ -190,9 +177,16 @@ def test_a_seed_is_a_batch_of_the_metres_there_are() -> None:
     assert metres == {WALTZ, FOUR}
 
 
+def test_every_corpus_has_a_share() -> None:
+    assert set(melodies.CORPUS_SHARES) == set(barred.CORPORA)
+    assert sum(melodies.CORPUS_SHARES.values()) == pytest.approx(1.0)
+    assert LEARNT_FROM.breaks > 0
+    assert build_melodies()[0].corpus == SONGS
+
+
 def test_nothing_can_be_learnt_from_nothing() -> None:
     with pytest.raises(ValueError, match="no melodies"):
-        draw_batch([], np.random.default_rng(0), 1)
+        Draw([])
 
 
 def test_first_phases_are_probabilities_of_each_metre() -> None:
@@ -230,10 +224,13 @@ def test_what_is_right_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     found = iter([target, target + 1, FIRST_PLACE[FOUR] + 4, PLACES + target])
     monkeypatch.setattr(
         melodies,
-        "score_readings",
-        lambda *_: 20.0 * torch.nn.functional.one_hot(torch.tensor(next(found)), 3 * PLACES),
+        "score_example",
+        lambda *_: (
+            20.0 * torch.nn.functional.one_hot(torch.tensor(next(found)), 3 * PLACES),
+            target,
+        ),
     )
-    figures = measure(MelodyBarNetwork(SMALL), [Example((), target)] * 4)
+    figures = measure(MelodyBarNetwork(SMALL), [Example((), target, np.zeros(0, np.int64))] * 4)
     assert figures["scale"] == 0.75
     assert figures["metre"] == 0.5
     assert figures["bars"] == 0.25
@@ -251,7 +248,8 @@ def test_training_writes_what_serves_and_a_curve(tmp_path: Path) -> None:
     )
     said: list[str] = []
     found = build_melodies()
-    network = train_melodies(found, found[:1], tmp_path, options, said.append, SMALL)
+    given = Melodies(tuple(found), tuple(found[:1]))
+    network = train_melodies(given, tmp_path, options, said.append, SMALL)
     lines = [json.loads(text) for text in said]
     assert len(lines) > 1
     for line in lines:
@@ -275,9 +273,9 @@ def test_steps_make_the_loss_smaller() -> None:
     torch.manual_seed(0)
     network = MelodyBarNetwork(MelodyBarNetworkConfig(width=16, dilations=(1, 2, 4)))
     optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
-    found, learnt, random = [], build_melodies(), np.random.default_rng(2)
-    for examples in (draw_batch(learnt, random, 4) for _ in range(30)):
-        losses = [compute_loss(score_readings(network, e), e.target) for e in examples]
+    found, drawing, random = [], Draw(build_melodies()), np.random.default_rng(2)
+    for examples in (drawing.draw(random, 4) for _ in range(30)):
+        losses = [compute_loss(*score_example(network, e)) for e in examples]
         loss = torch.stack(losses).mean()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -286,22 +284,10 @@ def test_steps_make_the_loss_smaller() -> None:
     assert np.mean(found[-5:]) < 0.6 * np.mean(found[:3])
 
 
-def write_archives(folder: Path) -> None:
-    for archive in ARCHIVES:
-        with zipfile.ZipFile(folder / f"{archive}.zip", "w") as files:
-            for number in range(16):
-                files.writestr(f"{archive}/{number}.musicxml", write_waltz())
-
-
-def test_one_piece_in_twenty_is_held_out(tmp_path: Path) -> None:
+def test_the_command_line_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_archives(tmp_path)
-    learnt, held_out = load_melodies(tmp_path)
-    assert len(learnt) + len(held_out) == 16 * len(ARCHIVES)
-    assert 0 < len(held_out) < len(learnt) / 4
-
-
-def test_the_command_line_trains(tmp_path: Path) -> None:
-    write_archives(tmp_path)
+    monkeypatch.setattr(barred, "iterate_tunes", lambda _: [])
+    monkeypatch.setattr(barred, "drop_known", lambda melodies, _: list(melodies))
     out = tmp_path / "out"
     main(["melodies", "--data", str(tmp_path), "--out", str(out), "--minutes", "0"])
     assert (out / "melodies" / "checkpoint.safetensors").stat().st_size > 0

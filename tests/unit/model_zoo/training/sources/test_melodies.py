@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_zoo.training.sources.melodies import MIN_NOTES, find_key, find_melody
+from model_zoo.training.sources.melodies import MIN_NOTES, find_key, find_lines, find_melody
 from model_zoo.training.sources.scores import parse_score
 from tests.unit.model_zoo.training.rhythm.pieces import (
     attributes,
@@ -53,3 +53,18 @@ def test_the_beginning_is_taken() -> None:
     assert beginning.onset_q.tolist() == [0, 1, 2]
     assert beginning.pitch.tolist() == [60, 62, 64]
     assert beginning.fifths == melody.fifths == 1
+
+
+def test_lines_are_voices_single_instruments_and_the_top_of_a_keyboard() -> None:
+    bar = "".join(note(step, 2) for step in ("C4", "E4", "G4", "E4"))
+    chords = (note("C3", 4) + note("E3", 4, chord=True)) * 2
+    melody, harmony = ([attributes() + own] + [own] * 3 for own in (bar, chords))
+    trio = find_lines(parse(melody, melody, harmony))
+    assert len(trio) == 2, "chords are no line"
+    assert len(find_lines(parse(melody, melody))) == 1, "the lower of two parts may accompany"
+    top = "".join(note(step, 2, staff=1) for step in ("C5", "E5", "G5", "E5"))
+    keyboard = [attributes(staves=2) + top] + [top] * 3
+    (line,) = find_lines(parse(keyboard))
+    assert line.pitch[:4].tolist() == [72, 76, 79, 76]
+    assert len(find_lines(parse(keyboard, melody))) == 2
+    assert find_lines(parse(harmony)) == []
