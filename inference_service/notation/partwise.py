@@ -26,7 +26,7 @@ MAX_UNPACKED_BYTES: Final = 40_000_000
 _MAX_CONTAINER_BYTES: Final = 65_536
 _CONTAINER: Final = "META-INF/container.xml"
 _ROOT_FILE: Final = re.compile(rb"full-path\s*=\s*[\"']([^\"']+)[\"']")
-_NUMBER: Final = re.compile(r"\s*[+-]?\d{1,12}(?:\.\d{0,12})?\s*", re.ASCII)
+_NUMBER: Final = re.compile(r"\s*[+-]?\d{1,12}(?:\.\d{0,17})?\s*", re.ASCII)
 _BEATS_PER_MINUTE: Final = re.compile(r"\d{1,4}(?:\.\d{1,4})?")
 _PASSES: Final = re.compile(r"\d{1,2}")
 _STEPS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}

@@ -111,6 +111,12 @@ def test_signatures_last() -> None:
     assert (first.length_q, second.length_q) == (4, 4)
 
 
+def test_a_tempo_may_have_all_digits_of_a_double() -> None:
+    """music21 writes 166.5 like this, computed from 111 dotted quarters."""
+    measure = read_one('<sound tempo="166.49999999999997"/>' + note("C4", 8))
+    assert float(measure.quarters_per_minute or 0) == 166.49999999999997
+
+
 @pytest.mark.parametrize("number", ["", "x", "1e9", "1/2", "9" * 13, "١"])
 def test_what_is_no_number_is_refused(number: str) -> None:
     with pytest.raises(ValueError, match="number"):
