@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,10 +15,12 @@ from inference_service.rhythm.from_notes.bar_network import TICK, BarReader, des
 from inference_service.rhythm.from_notes.bars import Bars, find_bars
 from inference_service.rhythm.from_notes.locate import locate
 from inference_service.rhythm.from_notes.melody_bars import (
+    SHARPNESS,
     Melody,
     MelodyBarReader,
     spans_a_grid,
 )
+from inference_service.rhythm.from_notes.readings import compare
 from inference_service.rhythm.from_notes.score_network import QUARTER_PARTS
 from inference_service.rhythm.from_notes.score_reader import Reading
 
@@ -67,9 +70,14 @@ def estimate_rhythm(
     onset_s = reading.attacks.onset_s[main]
     positions = locate(onset_s, reading.place[main], reading.interval[main], reading.tempo[main])
     if len(notes) == len(reading.attacks.onset_s) and spans_a_grid(positions):
-        melody = _locate_melody([notes[index] for index in main], onset_s, positions, key)
-        best = readers.melody.read(melody)[0]
-        return _time_rhythm(best.bars, best.positions, onset_s)
+        interval = reading.interval[main]
+        melody = _build_melody([notes[index] for index in main], onset_s, positions, interval, key)
+        readings = readers.melody.read(melody)
+        rhythm = _time_rhythm(readings[0].bars, readings[0].positions, onset_s)
+        if rhythm is not None:
+            compared = compare(readings, SHARPNESS, onset_s, rhythm.beats)
+            rhythm = replace(rhythm, readings=compared)
+        return rhythm
     rhythm = _build_rhythm(notes, reading, main, positions, readers.bars)
     steps = np.diff(np.unique(positions))
     if (
@@ -93,10 +101,11 @@ def _build_rhythm(
     return _time_rhythm(bars, positions, reading.attacks.onset_s[main])
 
 
-def _locate_melody(
+def _build_melody(
     notes: Sequence[NoteEvent],
     onset_s: NDArray[np.float64],
     positions: NDArray[np.int64],
+    interval: NDArray[np.float64],
     key: Key,
 ) -> Melody:
     return Melody(
@@ -105,6 +114,7 @@ def _locate_melody(
         pitch=np.array([note.pitch for note in notes]),
         positions=positions,
         tonic=pitch_class(key.tonic),
+        interval=interval,
     )
 
 

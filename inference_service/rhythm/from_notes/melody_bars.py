@@ -1,16 +1,21 @@
-"""Find bars, metre and the value of the beat of a melody, by comparing complete readings.
+"""Find bars, metre and the values of a melody, by comparing complete readings.
 
-A reading is a metre, written values (as they were located, halved, or doubled), and the ticks at
-which bars begin. Its score is the sum of the network's potentials (:mod:`.melody_network`), the log
-probability of its tempo, and, with less weight, that of a melody beginning where this one does. The
-bars of a metre are found by dynamic programming: their phase may change at a note, at a cost which
-is low after a long note, since that is where singers breathe. Such a change is taken for a pause
-that is too long or too short, and the notes after it are moved, so that all bars are of one length.
+A reading is a metre, written values, and the ticks at which bars begin. The values are those that
+the notes have as located in one of the metres (:mod:`.melody_location`), halved or doubled. The
+score of a reading is the sum of the network's potentials (:mod:`.melody_network`), the log
+likelihood of the timing, the log probability of its tempo, and, with less weight, that of a melody
+beginning where this one does.
+
+The bars of a metre are found by dynamic programming: their phase may change at a note, at a cost
+which is low after a long note, since that is where singers breathe. Such a change is taken for a
+pause that is too long or too short, and the notes after it are moved, so that all bars are of one
+length.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +26,11 @@ from numpy.typing import NDArray
 
 from inference_service.checkpoint import load_network
 from inference_service.rhythm.from_notes.bars import Bars
+from inference_service.rhythm.from_notes.melody_location import (
+    COMPOUND_BPM,
+    USUAL_BPM,
+    locate_melody,
+)
 from inference_service.rhythm.from_notes.melody_network import (
     BAR_TICKS,
     FIRST_PLACE,
@@ -36,12 +46,17 @@ Indices = NDArray[np.int64]
 SCALES: Final = (1.0, 0.5, 2.0)
 """Factors of the written values that are tried."""
 
-# Tempi, as the median of beats a minute and a deviation in octaves. Set by hand, and looked at on
-# voice_pages.
-USUAL_BPM: Final = 95.0
+# Deviations of the tempo from its median. Set by hand, and looked at on voice_pages.
 USUAL_OCTAVES: Final = 0.33
-COMPOUND_BPM: Final = 70.0
 COMPOUND_OCTAVES: Final = 0.4
+
+TIMING_WEIGHT: Final = 1.0
+MOST_BEHIND: Final = 12.0
+"""Locations whose timing is less likely by this log ratio than that of the best are not read."""
+
+SHARPNESS: Final = 0.5
+"""Factor of the scores that makes their softmax a probability; fitted on simulated singers
+(model_zoo/experiments/012-melody-location.md)."""
 
 # Chosen on voice_pages, with the figures of both halves seen (docs/notation.md).
 OPENING_WEIGHT: Final = 0.5
@@ -69,6 +84,8 @@ class Melody:
         In 24ths of a quarter.
     tonic : int
         Pitch class of the key's tonic.
+    interval : np.ndarray, shape (N, len(INTERVALS))
+        The score network's log probability of the written interval after each note.
     """
 
     onset_s: Floats
@@ -76,6 +93,7 @@ class Melody:
     pitch: Indices
     positions: Indices
     tonic: int
+    interval: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +132,41 @@ class MelodyBarReader:
         self._network = load_network(weights, MelodyBarNetwork)
         self._bias = self._network.metre_bias.detach().double().numpy()
         self._opening = OPENING_WEIGHT * self._network.opening.double().numpy()
+        self._step = self._network.step.double().numpy()
+        self._beginning = self._network.beginning.double().numpy()
 
     def read(self, melody: Melody) -> list[MelodyReading]:
-        """Return a reading for each metre and scale, the best first.
+        """Return the readings, the best first, no two of the same metre, tempo and first bar line.
 
         Parameters
         ----------
         melody : Melody
-                Its positions must pass :func:`spans_a_grid`.
+            Its positions must pass :func:`spans_a_grid`. They are read only if those of
+            :func:`.locate_melody` do not pass it.
         """
-        readings = [r for scale in SCALES for r in self._read_scaled(melody, scale)]
-        return sorted(readings, key=lambda reading: -reading.score)
+        readings = [
+            replace(reading, score=reading.score + TIMING_WEIGHT * timing)
+            for positions, timing in self._locate(melody)
+            for scale in SCALES
+            for reading in self._read_scaled(replace(melody, positions=positions), scale)
+        ]
+        readings.sort(key=lambda reading: -reading.score)
+        return _drop_alike(readings, melody.onset_s)
+
+    def _locate(self, melody: Melody) -> list[tuple[Indices, float]]:
+        """Return the likely ways to locate the notes, all different, and their timing."""
+        located = locate_melody(melody.onset_s, melody.interval, self._step, self._beginning)
+        located = [location for location in located if spans_a_grid(location.positions)]
+        if not located:
+            return [(melody.positions, 0.0)]
+        best = max(location.timing for location in located)
+        found: dict[bytes, tuple[Indices, float]] = {}
+        for location in located:
+            if location.timing >= best - MOST_BEHIND:
+                first = location.positions[0] // TICK_PARTS * TICK_PARTS
+                relative = (location.positions - first).tobytes()
+                found.setdefault(relative, (location.positions, location.timing))
+        return list(found.values())
 
     def _read_scaled(self, melody: Melody, scale: float) -> list[MelodyReading]:
         """Return a reading for each metre, in scaled values."""
@@ -156,6 +198,24 @@ class MelodyBarReader:
             score += self._bias[metre] + _log_tempo(METRES[metre], quarter_bpm)
             readings.append(_write_bars(scaled, phases, metre, score))
         return readings
+
+
+def _drop_alike(readings: Sequence[MelodyReading], onset_s: Floats) -> list[MelodyReading]:
+    """Return the first reading of each metre, tempo to half an octave, and first place in a bar."""
+    found: dict[tuple[tuple[int, int], int, int], MelodyReading] = {}
+    usual = _find_quarter(readings[0].positions, onset_s)
+    for reading in readings:
+        octaves = np.log2(_find_quarter(reading.positions, onset_s) / usual)
+        place = int(reading.positions[0]) - reading.bars.lines[0]
+        found.setdefault((reading.bars.metre, round(2 * float(octaves)), place), reading)
+    return list(found.values())
+
+
+def _find_quarter(positions: Indices, onset_s: Floats) -> float:
+    """Return the median duration of a quarter in seconds."""
+    steps = np.diff(positions)
+    moved = steps > 0
+    return float(np.median(np.diff(onset_s)[moved] / steps[moved])) * QUARTER_PARTS
 
 
 def _log_tempo(metre: tuple[int, int], quarter_bpm: float) -> float:

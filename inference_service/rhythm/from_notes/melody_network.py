@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from inference_service.checkpoint import Network
 from inference_service.rhythm.from_notes.bar_network import DilatedBlock
+from inference_service.rhythm.from_notes.melody_location import FIRST_ROW, STEPS
 from inference_service.rhythm.from_notes.score_network import METRES, QUARTER_PARTS
 
 Floats = NDArray[np.float64]
@@ -126,11 +127,18 @@ class MelodyBarNetwork(Network):
     opening : Tensor, shape (PLACES,)
         Log probability, given the metre, that the next bar begins 0, 1, 2, ... ticks after the
         first note of a melody; counted in the corpora.
+    step : Tensor, shape (FIRST_ROW[-1], STEPS)
+        Log probability of a step to the next note, given metre and place in the bar; counted
+        likewise, for :func:`.melody_location.locate_melody`.
+    beginning : Tensor, shape (FIRST_ROW[-1],)
+        Log probability of the place of the first note, given the metre.
     """
 
     config_class = MelodyBarNetworkConfig
     config: MelodyBarNetworkConfig
     opening: Tensor
+    step: Tensor
+    beginning: Tensor
 
     def __init__(self, config: MelodyBarNetworkConfig | None = None) -> None:
         super().__init__()
@@ -141,6 +149,8 @@ class MelodyBarNetwork(Network):
         self.gain = nn.Parameter(torch.tensor(0.05))
         self.metre_bias = nn.Parameter(torch.zeros(len(METRES)))
         self.register_buffer("opening", torch.zeros(PLACES))
+        self.register_buffer("step", torch.zeros(FIRST_ROW[-1], STEPS))
+        self.register_buffer("beginning", torch.zeros(FIRST_ROW[-1]))
         nn.init.normal_(self.last.weight, std=0.02)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
 

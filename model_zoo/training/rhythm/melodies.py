@@ -50,6 +50,7 @@ from model_zoo.training.rhythm.barred import (
     Melodies,
     floor_to_tick,
 )
+from model_zoo.training.rhythm.steps import count_steps
 
 OPTIONS: Final = Options(
     minutes=45.0,
@@ -343,8 +344,10 @@ def train_melodies(
     drawing = Draw(melodies.learnt)
     dev = draw_dev_examples(melodies.held_out or melodies.learnt)
     network = MelodyBarNetwork(config)
-    opening = torch.from_numpy(count_openings(melodies.learnt))
-    network.opening.copy_(opening)
+    step, beginning = count_steps(melodies.learnt)
+    network.opening.copy_(torch.from_numpy(count_openings(melodies.learnt)))
+    network.step.copy_(torch.from_numpy(step))
+    network.beginning.copy_(torch.from_numpy(beginning))
 
     def compute_losses(random: Generator) -> Mapping[str, Tensor]:
         examples = drawing.draw(random, options.batch)

@@ -178,6 +178,9 @@ def test_single_notes_are_read_by_the_reader_of_melodies() -> None:
     assert rhythm.time_signature == "3/4"
     assert [beat.position for beat in rhythm.beats[:4]] == [1, 2, 3, 1]
     np.testing.assert_allclose(times(rhythm)[:24], 0.6 * starts_q, atol=1e-9)
+    (reading,) = rhythm.readings
+    assert (reading.time_signature, reading.first_beat) == ("3/4", 1.0)
+    assert (reading.beat_scale, reading.probability) == (1.0, 1.0)
 
 
 def test_a_melody_with_an_endless_pause_is_read_without_a_grid_of_its_length() -> None:
