@@ -56,7 +56,7 @@ golden: setup  ## Write the golden files again; read the difference before commi
 
 gallery: setup  ## Make every picture and sound in docs/ again; look at them before committing
 	@VENV=$(VENV) deploy/gallery.sh
-	@$(PYTHON) docs/gallery/make_before_after.py
+	@$(PYTHON) -m deploy.before_after
 	@$(PYTHON) docs/images/make_chat.py
 
 clean:  ## Remove what was built; keeps the virtual environment

@@ -1,8 +1,8 @@
-"""Make the pictures of before-after.md: pages of the same recordings by older code and by this.
+"""Make the pictures of docs/gallery/before-after.md: pages by older code, and by this.
 
-    python docs/gallery/make_before_after.py                every picture of both
-    python docs/gallery/make_before_after.py --only after   those of this code
-    python docs/gallery/make_before_after.py waltz swing    these examples
+    python -m deploy.before_after                every picture of both
+    python -m deploy.before_after --only after   those of this code
+    python -m deploy.before_after waltz swing    these examples
 
 ``before`` is the last commit before pitches were written as they were meant; it is checked out
 beside this checkout and run by the same interpreter. Recordings are made once, in ``var``. The two
@@ -23,13 +23,10 @@ from typing import Final
 
 from PIL import Image, ImageOps
 
-ROOT: Final = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "docs" / "gallery")]
+from deploy.before_after_music import record
+from model_zoo.training.data import data_folder
 
-from before_after_music import record  # noqa: E402
-
-from model_zoo.training.data import data_folder  # noqa: E402
-
+ROOT: Final = Path(__file__).resolve().parents[1]
 BEFORE_COMMIT: Final = "db232186b06abf3946a91fdd802d75c641fcacb7"
 TARGET: Final = ROOT / "docs" / "gallery" / "before-after"
 WORK: Final = ROOT / "var" / "before-after"
@@ -138,7 +135,7 @@ def _find_cut(picture: Image.Image) -> int:
 
 def main() -> None:
     """Make the pictures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="EXAMPLE")
     parser.add_argument("--only", choices=("before", "after"))
     options = parser.parse_args()

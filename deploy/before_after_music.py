@@ -1,4 +1,4 @@
-"""The recordings whose pages ``make_before_after.py`` compares. None of them is committed.
+"""The recordings whose pages :mod:`deploy.before_after` compares. None of them is committed.
 
 The tunes are in the public domain, and one song is our own. A synthetic singer
 (:mod:`model_zoo.training.sound.singing`) sings them with faults of real singers. FluidSynth plays
@@ -170,7 +170,7 @@ def mix(voice: Sound, band: Sound) -> Sound:
 
 def _beat(bars: int, *, is_swung: bool) -> Line:
     """Return a drum part of quarters on the kick and snare, eighths or a ride pattern above."""
-    hits = []
+    hits: list[tuple[float, float, int]] = []
     for beat in range(4 * bars):
         hits.append((beat, 0.2, SNARE if beat % 2 else KICK))
         hits.append((beat, 0.2, RIDE if is_swung else HAT))
@@ -181,7 +181,7 @@ def _beat(bars: int, *, is_swung: bool) -> Line:
 
 def waltz() -> Sound:
     """Return "O du lieber Augustin" with a bass and two chords a bar."""
-    left = []
+    left: list[tuple[float, float, int]] = []
     for bar, (low, *chord) in enumerate(AUGUSTIN_CHORDS):
         left.append((3 * bar, 1, low))
         left += [(3 * bar + beat, 0.8, pitch) for beat in (1, 2) for pitch in chord]
