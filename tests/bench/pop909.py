@@ -26,7 +26,7 @@ from pretty_midi import Instrument, Note, PrettyMIDI
 
 from inference_service.audio.waveform import Waveform
 from inference_service.music.pitch import pitch_class
-from model_zoo.training.sources.pop909 import count_bars
+from model_zoo.training.sources.pop909 import count_beats_as_recorded
 
 REPORTED_SONGS = tuple(range(1, 801, 40))
 TUNING_SONGS = tuple(range(21, 801, 40))
@@ -48,9 +48,9 @@ class Song:
     chord_intervals_s : np.ndarray, shape (K, 2)
     chord_labels : list of str, in Harte syntax
     beats_s, downbeats_s : np.ndarray, shape (B,)
-    recorded_downbeats_s : np.ndarray, shape (B,)
-        Downbeats by the annotation of the original recording (``beat_audio.txt``); in one song of
-        five, the bars of the MIDI file begin a beat or two away.
+    recorded_beats_s, recorded_downbeats_s : np.ndarray, shape (B,)
+        By the annotation of the original recording (``beat_audio.txt``). In one song of four, the
+        MIDI file has half that tempo; in one of five, its bars begin a beat or two away.
     tonic : int
         Pitch class of the first key label.
     mode : {"major", "minor"}
@@ -62,6 +62,7 @@ class Song:
     chord_labels: list[str]
     beats_s: NDArray[np.float64]
     downbeats_s: NDArray[np.float64]
+    recorded_beats_s: NDArray[np.float64]
     recorded_downbeats_s: NDArray[np.float64]
     tonic: int
     mode: str
@@ -95,6 +96,7 @@ def load_song(archive: Path, number: int, cache: Path) -> Song:
         recorded = np.loadtxt(files.read(f"{name}/beat_audio.txt").decode().splitlines(), ndmin=2)
     rows = [line.split() for line in chords if line.strip()]
     tonic, mode = key.split(":")
+    recorded_beats_s, recorded_downbeats = count_beats_as_recorded(beats, recorded)
     return Song(
         name=name,
         audio=render(midi, cache / f"{name}.flac"),
@@ -102,7 +104,8 @@ def load_song(archive: Path, number: int, cache: Path) -> Song:
         chord_labels=[row[2] for row in rows],
         beats_s=beats[:, 0],
         downbeats_s=beats[beats[:, 2] > 0, 0],
-        recorded_downbeats_s=beats[count_bars(beats, recorded)[0], 0],
+        recorded_beats_s=recorded_beats_s,
+        recorded_downbeats_s=recorded_beats_s[recorded_downbeats],
         tonic=pitch_class(tonic),
         mode="minor" if mode.startswith("min") else "major",
     )

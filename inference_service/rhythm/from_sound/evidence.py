@@ -1,9 +1,9 @@
-"""What is heard at each beat that tells where bars begin.
+"""What is heard that tells where bars begin, and how long they are.
 
 A row of the evidence describes one beat: the network's downbeat activation, a change of chord,
 onsets in the bass, in the middle and in the treble (kick, snare and cymbals, in songs), and a
 change of sound, in that order. Onsets and changes of sound are relative to the other beats of the
-same sequence.
+same sequence. Bars repeat: beats a bar apart sound alike, which tells three beats from four.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ BANDS: Final = ((0, 8), (8, 56), (56, 96))
 ONSET_FRAMES: Final = 2
 """Frames between the spectra whose difference is an onset; also the reach around a beat."""
 
+PARTS: Final = 4
+"""Parts of a beat in which onsets are compared."""
+
+SPECTRUM_BANDS: Final = 12
 MAX_LOG_ODDS: Final = 5.0
 MAX_DEVIATIONS: Final = 3.0
 
@@ -67,12 +71,48 @@ def find_onsets(features: Features) -> NDArray[np.float64]:
 def measure_novelty(frames: NDArray[np.int64], features: Features) -> NDArray[np.float64]:
     """Return the distance between the mean spectra before and after each beat, shape (B,)."""
     edges = np.concatenate([[0], frames, [features.shape[1]]])
-    sums = np.concatenate(
-        [np.zeros((len(features), 1)), np.cumsum(features, axis=1, dtype=np.float64)], axis=1
-    )
-    means = (sums[:, edges[1:]] - sums[:, edges[:-1]]) / np.maximum(np.diff(edges), 1)
+    means = _average(features, edges)
     distances: NDArray[np.float64] = np.abs(np.diff(means, axis=1)).mean(0)
     return distances
+
+
+def measure_repetition(
+    frames: NDArray[np.int64], features: Features, lengths: Sequence[int]
+) -> NDArray[np.float64]:
+    """Return how alike beats are that are one or two bars apart, for each length of the bar.
+
+    The mean correlation between the onsets in the parts of a beat, and between mean spectra, less
+    that of the beats that are two to eight apart; 0 for a recording that is too short.
+    """
+    beats = _describe_intervals(frames, features)
+    lags = np.arange(2, 2 * max(lengths) + 1)
+    if len(beats) <= 2 * lags[-1]:
+        return np.zeros(len(lengths))
+    alike = {int(lag): float((beats[:-lag] * beats[lag:]).mean()) for lag in lags}
+    usual = float(np.mean(list(alike.values())))
+    return np.array([(alike[length] + alike[2 * length]) / 2 - usual for length in lengths])
+
+
+def _describe_intervals(frames: NDArray[np.int64], features: Features) -> NDArray[np.float64]:
+    """Return onsets and spectrum of each interval between beats, standardised, shape (B - 1, N)."""
+    edges = np.linspace(frames[:-1], frames[1:], PARTS, endpoint=False).astype(np.int64)
+    onsets = [
+        _peaks(onset, edges.ravel(), 1).reshape(edges.shape) for onset in find_onsets(features)
+    ]
+    bands = features.reshape(SPECTRUM_BANDS, -1, features.shape[1]).mean(axis=1)
+    spectra = _average(bands, frames)
+    rows = np.concatenate([*onsets, spectra])
+    scaled = (rows - rows.mean(1, keepdims=True)) / (rows.std(1, keepdims=True) + 1e-6)
+    described: NDArray[np.float64] = np.clip(scaled, -MAX_DEVIATIONS, MAX_DEVIATIONS).T
+    return described
+
+
+def _average(features: NDArray[np.floating], edges: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the mean of each row between consecutive edges."""
+    start = np.zeros((len(features), 1))
+    sums = np.concatenate([start, np.cumsum(features, axis=1, dtype=np.float64)], axis=1)
+    means: NDArray[np.float64] = sums[:, edges[1:]] - sums[:, edges[:-1]]
+    return means / np.maximum(np.diff(edges), 1)
 
 
 def _peaks(

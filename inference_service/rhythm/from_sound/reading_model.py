@@ -80,6 +80,8 @@ class ReadingModel:
         Weights of the traits of a sequence of beats.
     compound : float
         Weight of the network's log odds that beats divide in three.
+    repetition : float
+        Weight of the repetition at the length of the bar (:func:`.evidence.measure_repetition`).
     metres : dict
         Log weight of each metre.
     bars : float
@@ -92,6 +94,7 @@ class ReadingModel:
     kinds: NDArray[np.float64]
     traits: NDArray[np.float64]
     compound: float
+    repetition: float
     metres: dict[Metre, float]
     bars: float
     temperature: float
@@ -118,6 +121,7 @@ def load_model(path: Path) -> ReadingModel:
         kinds=np.array(list(kept["kinds"].values())),
         traits=np.array([kept["traits"][name] for name in TRAITS]),
         compound=kept["compound"],
+        repetition=kept["repetition"],
         metres={metre: kept["metres"][name_metre(metre)] for metre in METRES},
         bars=kept["bars"],
         temperature=kept["temperature"],
@@ -130,6 +134,7 @@ def save_model(model: ReadingModel, path: Path) -> None:
         "kinds": dict(zip(KINDS, _round(model.kinds), strict=True)),
         "traits": dict(zip(TRAITS, _round(model.traits), strict=True)),
         "compound": round(model.compound, 4),
+        "repetition": round(model.repetition, 4),
         "metres": {name_metre(metre): round(value, 4) for metre, value in model.metres.items()},
         "bars": round(model.bars, 4),
         "temperature": round(model.temperature, 4),

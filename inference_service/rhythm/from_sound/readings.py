@@ -3,10 +3,11 @@
 A reading is a sequence of beats (:mod:`.beat_paths` finds one for each tempo, and the middles
 between its beats make another), a metre that holds throughout, and the place of the first
 downbeat. Its score is a log probability up to a constant, a nested logit: the evidence at every
-beat (:mod:`.evidence`) decides between the bars on the same beats, and together with the traits of
-the sequences (:data:`.reading_model.TRAITS`) between the sequences. Evidence is summed over the
-song but grows only with the square root of its length, because neighbouring bars repeat each
-other's errors. The parameters are fitted on held-out music; see ``model_zoo/experiments``.
+beat and the repetition of bars (:mod:`.evidence`) decide between the bars on the same beats, and
+together with the traits of the sequences (:data:`.reading_model.TRAITS`) between the sequences.
+Evidence is summed over the song but grows only with the square root of its length, because
+neighbouring bars repeat each other's errors. The parameters are fitted on held-out music; see
+``model_zoo/experiments/014-song-bars.md``.
 
 A beat too many or too few, as in an odd bar, moves the bars that follow at a cost
 (:data:`SLIP_PRICE`). The metre changes only if the bars of another one fit so much better that they
@@ -26,7 +27,11 @@ from scipy.special import logsumexp
 
 from inference_service.music.events import ChordSegment
 from inference_service.rhythm.from_sound.beat_paths import BeatPath, find_paths, score_beats
-from inference_service.rhythm.from_sound.evidence import describe_beats, find_onsets
+from inference_service.rhythm.from_sound.evidence import (
+    describe_beats,
+    find_onsets,
+    measure_repetition,
+)
 from inference_service.rhythm.from_sound.features import FRAMES_PER_S, Features
 from inference_service.rhythm.from_sound.reading_model import (
     BAR_LENGTHS,
@@ -109,12 +114,15 @@ class Candidate:
     evidence : np.ndarray, shape (B, len(KINDS))
     compound : float
         Mean log odds that beats divide in three.
+    repetition : np.ndarray, shape (len(BAR_LENGTHS),)
+        How alike beats are that are bars apart.
     """
 
     frames: NDArray[np.int64]
     traits: NDArray[np.float64]
     evidence: NDArray[np.float64]
     compound: float
+    repetition: NDArray[np.float64]
 
 
 def find_candidates(
@@ -140,7 +148,9 @@ def find_candidates(
         frames = path.frames
         evidence = describe_beats(frames, downbeat, features, chords)
         traits = _describe_path(path, between, len(beat), onset_rate, chord_frames)
-        found.append(Candidate(frames, traits, evidence, float(odds[frames].mean())))
+        divided = float(odds[frames].mean())
+        repetition = measure_repetition(frames, features, BAR_LENGTHS)
+        found.append(Candidate(frames, traits, evidence, divided, repetition))
     return found
 
 
@@ -172,8 +182,10 @@ def score_readings(
         for metre in model.metres:
             length, compound = metre
             sums = sum_evidence(candidate.evidence, model, length) @ model.kinds * scale
-            sign = 1.0 if compound else -1.0
-            bars.append(sums + model.metres[metre] + sign * model.compound * candidate.compound)
+            divided = candidate.compound if compound else -candidate.compound
+            repeated = candidate.repetition[BAR_LENGTHS.index(length)]
+            alike = model.compound * divided + model.repetition * repeated
+            bars.append(sums + model.metres[metre] + alike)
             traits.append(np.full(length, candidate.traits[int(compound)] @ model.traits))
             keys += [(candidate, metre, first) for first in range(length)]
         inner = np.concatenate(bars)

@@ -2,9 +2,9 @@
 
 The development part is cut into whole pieces and half minutes. On the sequence of beats that is
 right, the evidence at each position of the bar gives normal distributions. The weights then
-maximise the probability of the right readings, by names of pieces in five folds: the temperature
-is the one that fits the folds left out. Metres are finally weighted as often as they are in songs
-(:data:`METRE_SHARES`), not as in the development part.
+maximise the probability of the right readings. The temperature is the one that fits the pieces
+left out in each of five folds. Metres and tempi are finally weighted as often as they are in songs
+(:data:`METRE_SHARES`, :data:`SONG_TEMPO`), not as in the development part.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from inference_service.rhythm.from_sound.reading_model import (
     ReadingModel,
 )
 from inference_service.rhythm.from_sound.readings import (
+    MIDDLE_BPM,
     Candidate,
     discount,
     find_candidates,
@@ -52,6 +53,12 @@ METRE_SHARES: Final[dict[Metre, float]] = {
 }
 """Shares of metres among songs, assumed: closer to POP909's recordings, of which 4 % are in three,
 than to OpenEWLD's older lead sheets (4/4 59 %, 2/4 22 %, 3/4 16 %, compound 3 %)."""
+
+SONG_TEMPO: Final = (float(np.log2(92.0 / MIDDLE_BPM)), 0.37)
+"""Mean and standard deviation of the tempo of POP909's recordings, in octaves from MIDDLE_BPM."""
+
+MIN_SPREAD: Final = 0.2
+"""Least standard deviation of the tempo in the development part, in octaves."""
 
 FOLDS: Final = 5
 PULL: Final = 0.02
@@ -126,6 +133,7 @@ def fit(excerpts: Sequence[Excerpt], say: Callable[[str], None]) -> ReadingModel
         kinds=np.full(len(KINDS), KIND_PRIOR),
         traits=np.zeros(len(TRAITS)),
         compound=0.0,
+        repetition=0.0,
         metres=dict.fromkeys(METRES, 0.0),
         bars=BARS_PRIOR,
         temperature=1.0,
@@ -155,7 +163,29 @@ def fit(excerpts: Sequence[Excerpt], say: Callable[[str], None]) -> ReadingModel
         metre: float(np.log(share * (len(excerpts) + 12) / (tally[metre] + 2)))
         for metre, share in METRE_SHARES.items()
     }
-    return replace(model, metres={m: value + offsets[m] for m, value in model.metres.items()})
+    return replace(
+        model,
+        metres={m: value + offsets[m] for m, value in model.metres.items()},
+        traits=model.traits + _shift_tempo(excerpts),
+    )
+
+
+def _shift_tempo(excerpts: Sequence[Excerpt]) -> NDArray[np.float64]:
+    """Return what to add to the weights of the traits, so that tempi are as frequent as in songs.
+
+    The logarithm of the ratio of two normal densities is quadratic in the tempo.
+    """
+    octaves = [
+        np.log2(60.0 / float(np.median(np.diff(excerpt.beats_s))) / MIDDLE_BPM)
+        for excerpt in excerpts
+        if excerpt.compound != 1
+    ]
+    mean, deviation = float(np.mean(octaves)), max(float(np.std(octaves)), MIN_SPREAD)
+    wanted, spread = SONG_TEMPO
+    shift = np.zeros(len(TRAITS))
+    shift[TRAITS.index("tempo")] = wanted / spread**2 - mean / deviation**2
+    shift[TRAITS.index("tempo squared")] = 0.5 / deviation**2 - 0.5 / spread**2
+    return shift
 
 
 def fit_emissions(excerpts: Sequence[Excerpt]) -> dict[int, Emission]:
@@ -199,7 +229,7 @@ def _describe(rows: list[list[NDArray[np.float64]]]) -> Emission:
 class _Table:
     """All readings of all excerpts, in the order of :func:`.readings.score_readings`.
 
-    ``traits (N, C, R, J)``, ``bars (N, C, R, K + 1 + M)``, ``right (N, C, R)``, ``known (N, C)``.
+    ``traits (N, C, R, J)``, ``bars (N, C, R, K + 2 + M)``, ``right (N, C, R)``, ``known (N, C)``.
     """
 
     traits: Tensor
@@ -222,7 +252,7 @@ def _tabulate(excerpts: Sequence[Excerpt], model: ReadingModel) -> _Table:
     most = max(len(excerpt.candidates) for excerpt in excerpts)
     size = (len(excerpts), most, READINGS)
     traits = np.zeros((*size, len(TRAITS)))
-    bars = np.zeros((*size, len(KINDS) + 1 + len(METRES)))
+    bars = np.zeros((*size, len(KINDS) + 2 + len(METRES)))
     right, known = np.zeros(size, bool), np.zeros(size[:2], bool)
     for i, excerpt in enumerate(excerpts):
         scale = discount(excerpt.duration_s)
@@ -236,7 +266,8 @@ def _tabulate(excerpts: Sequence[Excerpt], model: ReadingModel) -> _Table:
                     sum_evidence(candidate.evidence, model, length) * scale
                 )
                 bars[i, c, span, len(KINDS)] = candidate.compound * (1 if compound else -1)
-                bars[i, c, span, len(KINDS) + 1 + m] = 1.0
+                bars[i, c, span, len(KINDS) + 1] = candidate.repetition[BAR_LENGTHS.index(length)]
+                bars[i, c, span, len(KINDS) + 2 + m] = 1.0
                 right[i, c, span] = [
                     _is_right(excerpt, candidate, (length, compound), first)
                     for first in range(length)
@@ -261,13 +292,13 @@ def _is_right(excerpt: Excerpt, candidate: Candidate, metre: Metre, first: int) 
 def _scales() -> Tensor:
     """Return typical sizes of the columns, by which weights are comparable."""
     return torch.tensor(
-        [1.0] * len(TRAITS) + [10.0] * len(KINDS) + [2.0] + [1.0] * (len(METRES) + 1),
+        [1.0] * len(TRAITS) + [10.0] * len(KINDS) + [2.0, 0.2] + [1.0] * (len(METRES) + 1),
         dtype=torch.double,
     )
 
 
 def _prior() -> Tensor:
-    prior = torch.zeros(len(TRAITS) + len(KINDS) + 2 + len(METRES), dtype=torch.double)
+    prior = torch.zeros(len(TRAITS) + len(KINDS) + 3 + len(METRES), dtype=torch.double)
     prior[len(TRAITS) : len(TRAITS) + len(KINDS)] = KIND_PRIOR
     prior[-1] = BARS_PRIOR
     return prior
@@ -302,14 +333,15 @@ def _share(right: Tensor, best: Tensor, known: Tensor) -> float:
 
 
 def _model_of(weights: Tensor, emissions: dict[int, Emission], temperature: float) -> ReadingModel:
-    traits, kinds, compound, metres, bars = np.split(
-        weights.numpy(), np.cumsum([len(TRAITS), len(KINDS), 1, len(METRES)])
+    traits, kinds, alike, metres, bars = np.split(
+        weights.numpy(), np.cumsum([len(TRAITS), len(KINDS), 2, len(METRES)])
     )
     return ReadingModel(
         emissions=emissions,
         kinds=kinds,
         traits=traits,
-        compound=float(compound[0]),
+        compound=float(alike[0]),
+        repetition=float(alike[1]),
         metres=dict(zip(METRES, map(float, metres), strict=True)),
         bars=float(bars[0]),
         temperature=temperature,

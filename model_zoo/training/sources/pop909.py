@@ -96,6 +96,28 @@ def count_bars(
     return np.arange(first, len(beats_s), length), length
 
 
+def count_beats_as_recorded(
+    written: NDArray[np.float64], recorded: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Return the beats of a MIDI file, halved or doubled to the recording's tempo, and downbeats.
+
+    In one song of four, the MIDI file has half the tempo that was annotated on the recording.
+    Parameters are those of :func:`count_bars`; downbeats are indices of beats.
+    """
+    beats_s = written[:, 0]
+    level = np.median(np.diff(recorded[:, 0])) / np.median(np.diff(beats_s))
+    if abs(2 * level - 1.0) <= LEVEL_TOLERANCE:
+        middles = np.append((beats_s[:-1] + beats_s[1:]) / 2, 1.5 * beats_s[-1] - 0.5 * beats_s[-2])
+        beats_s = np.column_stack([beats_s, middles]).ravel()
+    elif abs(level / 2 - 1.0) <= LEVEL_TOLERANCE:
+        nearest = np.abs(beats_s[:, None] - recorded[None, :, 0]).argmin(0)
+        beats_s = beats_s[int(np.bincount(nearest % 2, minlength=2).argmax()) :: 2]
+    else:
+        return beats_s, count_bars(written, recorded)[0]
+    rows = np.column_stack([beats_s, beats_s, np.zeros(len(beats_s))])
+    return beats_s, count_bars(rows, recorded)[0]
+
+
 def read_melody(archive: Path, number: int) -> WrittenPiece:
     """Read the melody of song ``number``, its beats as quarters, as written music.
 

@@ -14,7 +14,7 @@ from model_zoo.training.beats.mix import one_voice
 from model_zoo.training.beats.prepare import holds
 from model_zoo.training.beats.swing import swing
 from model_zoo.training.sources.piece import Piece
-from model_zoo.training.sources.pop909 import count_bars
+from model_zoo.training.sources.pop909 import count_bars, count_beats_as_recorded
 from model_zoo.training.sources.splits import EXCLUDED_SONGS
 from tests.unit.model_zoo.training.sources.pieces import piece, tune
 
@@ -116,6 +116,20 @@ def test_bars_are_counted_as_on_the_recording() -> None:
     assert count_bars(written, waltz)[0].tolist() == [0, 3, 6, 9, 12, 15]
     slow = np.column_stack([np.arange(6) * 0.75, np.arange(6) % 3 + 1])
     assert count_bars(written, slow)[0].tolist() == [0, 4, 8, 12]
+
+
+def test_beats_are_halved_or_doubled_to_the_tempo_of_the_recording() -> None:
+    written = np.column_stack([np.arange(8) * 1.0, np.ones(8), np.arange(8) % 4 == 0])
+    fast = np.column_stack([np.arange(16) * 0.5 + 0.01, (np.arange(16) + 3) % 4 + 1])
+    beats_s, downbeats = count_beats_as_recorded(written, fast)
+    assert beats_s.tolist() == (np.arange(16) * 0.5).tolist()
+    assert downbeats.tolist() == [1, 5, 9, 13]
+    slow = np.column_stack([np.arange(4) * 2.0 + 1.0, np.arange(4) % 4 + 1])
+    beats_s, downbeats = count_beats_as_recorded(written, slow)
+    assert beats_s.tolist() == [1.0, 3.0, 5.0, 7.0]
+    assert downbeats.tolist() == [0]
+    same = np.column_stack([np.arange(8) * 1.0, np.arange(8) % 4 + 1])
+    assert count_beats_as_recorded(written, same)[0].tolist() == written[:, 0].tolist()
 
 
 def test_no_song_is_both_learnt_from_and_measured() -> None:

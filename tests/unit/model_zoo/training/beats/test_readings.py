@@ -21,7 +21,7 @@ def fill_cache(tmp_path: Path) -> Path:
     (tmp_path / "dev").mkdir()
     for number in range(6):
         path = tmp_path / "dev" / f"{number}.npz"
-        write_example(path, seconds=24 + number)
+        write_example(path, seconds=24 + number, beat_s=(0.5, 0.7, 0.9)[number % 3])
         with np.load(path) as kept:
             changes = kept["beats_s"][kept["positions"] == 1]
             np.savez(path, **kept, chord_s=changes)

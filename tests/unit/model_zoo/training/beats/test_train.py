@@ -37,9 +37,9 @@ def use_one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def write_example(path: Path, *, seconds: float, compound: int = 0) -> None:
-    """Clicks twice a second, every fourth with a bass, as :mod:`prepare` keeps them."""
-    beats_s = np.arange(0.5, seconds - 0.5, 0.5)
+def write_example(path: Path, *, seconds: float, compound: int = 0, beat_s: float = 0.5) -> None:
+    """Clicks, twice a second, every fourth with a bass, as :mod:`prepare` keeps them."""
+    beats_s = np.arange(0.5, seconds - 0.5, beat_s)
     positions = 1 + np.arange(len(beats_s)) % 4
     features = np.zeros((BINS, round(seconds * FRAMES_PER_S)), np.float16)
     frames = np.rint(beats_s * FRAMES_PER_S).astype(int)
