@@ -20,7 +20,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
@@ -87,8 +87,8 @@ class ChordinoEstimator:
         return build_segments(changes, waveform.duration_s)
 
     def _run(self, mono: Samples, duration_s: float, report: Report) -> list[tuple[float, str]]:
-        # A temporary file instead of a pipe: communicate() cannot resume writing after a timeout.
-        with tempfile.TemporaryFile() as samples:
+        # A file instead of a pipe: communicate() cannot resume writing after a timeout.
+        with _open_scratch() as samples:
             mono.tofile(samples)
             samples.seek(0)
             with subprocess.Popen(
@@ -108,6 +108,13 @@ class ChordinoEstimator:
 def build(entry: ModelFiles, settings: ModelSettings) -> ChordinoEstimator:
     """Build the estimator, as the manifest declares it."""
     return ChordinoEstimator()
+
+
+def _open_scratch() -> IO[bytes]:
+    """Open a file without a name, where possible in memory, so that a full disk does no harm."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("samples"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 def _wait(

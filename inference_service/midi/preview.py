@@ -74,13 +74,17 @@ class Synthesizer:
         Raises
         ------
         PreviewUnavailable
-            If FluidSynth or a soundfont is missing, or FluidSynth fails.
+            If FluidSynth or a soundfont is missing, FluidSynth fails, or the machine has no room
+            for a file or a process.
         """
         program, soundfont = self.require()
-        with tempfile.NamedTemporaryFile(suffix=".mid") as file:
-            file.write(midi)
-            file.flush()
-            samples = self._render([program, *_ARGUMENTS, str(soundfont), file.name], report)
+        try:
+            with tempfile.NamedTemporaryFile(suffix=".mid") as file:
+                file.write(midi)
+                file.flush()
+                samples = self._render([program, *_ARGUMENTS, str(soundfont), file.name], report)
+        except OSError as error:
+            raise PreviewUnavailable(f"{_PROGRAM} was not started: {error.strerror}") from error
         played = Waveform(_level(samples)[np.newaxis], RATE_HZ)
         return encode(played, SoundFormat.OPUS)
 

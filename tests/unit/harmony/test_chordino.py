@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import mir_eval
 import numpy as np
@@ -48,6 +52,17 @@ def test_names_a_progression(estimator: ChordinoEstimator) -> None:
         for index, label in enumerate(PROGRESSION)
     }
     assert middles == {label: label for label in PROGRESSION}
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system has no files in memory")
+def test_a_full_disk_does_no_harm(
+    estimator: ChordinoEstimator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    assert estimator.estimate(play([PROGRESSION["C"]]), ignore)[-1].label == "C"
 
 
 def test_segments_adjoin_and_cover_the_waveform(estimator: ChordinoEstimator) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import shutil
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -81,6 +84,18 @@ def test_without_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(PreviewUnavailable, match="not installed"):
         Synthesizer().play(SCALE)
+
+
+def test_without_room_for_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, monkeypatch, "exit 0")
+    (tmp_path / "any.sf2").touch()
+
+    def refuse(**options: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
+    with pytest.raises(PreviewUnavailable, match="No space left"):
+        Synthesizer(tmp_path / "any.sf2").play(SCALE)
 
 
 def test_without_a_soundfont(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
