@@ -9,6 +9,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from inference_service.engine.heap import use_one_heap
 from inference_service.log import configure_logging
 from inference_service.settings import Settings
 
@@ -23,6 +24,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _serve(options: argparse.Namespace, settings: Settings) -> None:
+    use_one_heap()
     configure_logging(settings.log_level)
     asyncio.run(_run_service(settings))
     # Everything is closed. A normal exit would wait for a thread that is still inside a model, and

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import fmean
 from typing import Final
@@ -29,10 +29,13 @@ class Admission:
     ----------
     limit : int
         Maximum number of requests at once.
+    on_leave : callable, optional
+        Called after each request.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, on_leave: Callable[[], None] | None = None) -> None:
         self.limit = limit
+        self._on_leave = on_leave
         self._inside = 0
         self._closed = False
         self._idle = asyncio.Event()
@@ -72,6 +75,8 @@ class Admission:
             self._inside -= 1
             if not self._inside:
                 self._idle.set()
+            if self._on_leave is not None:
+                self._on_leave()
 
     def note_duration(self, duration_s: float) -> None:
         """Record the duration of one request's work."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from inference_service.engine.cache import CachedResult, ResultCache
+from inference_service.engine.heap import Heap
 from inference_service.engine.memory import Claim, Memory
 from inference_service.engine.progress_meter import (
     StageUpdate,
@@ -153,8 +154,9 @@ class Engine:
         observe_stage: Callable[[str, float], None],
     ) -> None:
         self.registry = registry
-        self.transcriptions = Admission(queue_size)
-        self.renderings = Admission(render_queue_size)
+        heap = Heap()
+        self.transcriptions = Admission(queue_size, heap.trim_soon)
+        self.renderings = Admission(render_queue_size, heap.trim_soon)
         self.counters = Counters()
         self._cache = cache
         self._use_cases = use_cases

@@ -7,7 +7,7 @@ import resource
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -103,14 +103,13 @@ class Victim:
 
 
 def _family(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children")
-    try:
-        return [
-            pid,
-            *(one for child in children.read_text().split() for one in _family(int(child))),
-        ]
-    except FileNotFoundError:
-        return []
+    """Return a process and all that its threads have started."""
+    family = [pid]
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                family += _family(int(child))
+    return family
 
 
 def _resident_mb(pid: int) -> float:
