@@ -22,22 +22,24 @@ from inference_service.rhythm.from_notes.melody_network import (
     MelodyBarNetworkConfig,
 )
 from inference_service.rhythm.from_notes.score_network import INTERVALS, METRES
-from model_zoo.training.rhythm import barred, melodies
+from model_zoo.training.rhythm import barred, melodies, melody_excerpts
 from model_zoo.training.rhythm.__main__ import main
 from model_zoo.training.rhythm.barred import POLISH, SONGS, BarredMelody, Melodies
 from model_zoo.training.rhythm.melodies import (
+    compute_loss,
+    count_openings,
+    measure,
+    score_example,
+    score_phases,
+    train_melodies,
+)
+from model_zoo.training.rhythm.melody_excerpts import (
     HELD_OUT,
     LEARNT_FROM,
     Draw,
     Example,
     Excerpts,
-    compute_loss,
-    count_openings,
     draw_example,
-    measure,
-    score_example,
-    score_phases,
-    train_melodies,
 )
 from tests.unit.model_zoo.training.rhythm.melodies import build_melodies, write_archives
 from tests.unit.rhythm.from_notes.readings import even
@@ -59,9 +61,9 @@ def use_one_thread() -> Iterator[None]:
 @pytest.fixture(name="clean")
 def corrupt_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Excerpts have the notes of the melody."""
-    monkeypatch.setattr(melodies, "_LOST", (0.0,))
-    monkeypatch.setattr(melodies, "_WRONG_PITCH", 0.0)
-    monkeypatch.setattr(melodies, "_MISPLACED", 0.0)
+    monkeypatch.setattr(melody_excerpts, "_LOST", (0.0,))
+    monkeypatch.setattr(melody_excerpts, "_WRONG_PITCH", 0.0)
+    monkeypatch.setattr(melody_excerpts, "_MISPLACED", 0.0)
 
 
 def draw_many(
@@ -97,15 +99,15 @@ def test_features_are_of_the_three_scales() -> None:
         for example in draw_many(melody):
             lengths = [features.shape[1] for features in example.features]
             assert all(features.shape[0] == FEATURES for features in example.features)
-            assert lengths[1] < lengths[0] < lengths[2] <= melodies.LONGEST_TICKS
+            assert lengths[1] < lengths[0] < lengths[2] <= melody_excerpts.LONGEST_TICKS
 
 
 def test_simulated_errors_keep_notes_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(melodies, "_MISPLACED", 0.5)
+    monkeypatch.setattr(melody_excerpts, "_MISPLACED", 0.5)
     onset_q = np.arange(0.0, 20.0, 0.5)
     changed = False
     for seed in range(30):
-        found = melodies._corrupt(
+        found = melody_excerpts._corrupt(
             onset_q, np.full(40, 0.5), np.full(40, 60), np.random.default_rng(seed)
         )
         assert len({len(values) for values in found}) == 1
@@ -179,8 +181,8 @@ def test_a_seed_is_a_batch_of_the_metres_and_corpora_there_are() -> None:
 
 
 def test_every_corpus_has_a_share() -> None:
-    assert set(melodies.CORPUS_SHARES) == set(barred.CORPORA)
-    assert sum(melodies.CORPUS_SHARES.values()) == pytest.approx(1.0)
+    assert set(melody_excerpts.CORPUS_SHARES) == set(barred.CORPORA)
+    assert sum(melody_excerpts.CORPUS_SHARES.values()) == pytest.approx(1.0)
     assert LEARNT_FROM.breaks > 0
     assert build_melodies()[0].corpus == SONGS
 
