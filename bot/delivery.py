@@ -36,7 +36,7 @@ from aiogram.types import (
 
 from bot.buttons import ContinueButton, Extra, Medium
 from bot.client.types import Artifact, Result
-from bot.keyboards import continuation_keyboard, result_keyboard
+from bot.keyboards import again_keyboard, continuation_keyboard, result_keyboard
 from bot.ledger import UNRECORDED, Ledger
 from bot.request import Request
 from bot.session import AnswerLostError
@@ -46,6 +46,7 @@ from bot.views import (
     continuation_controls_text,
     continuation_text,
     controls_text,
+    interrupted_text,
     pages_note,
     shown_caption,
     stem_title,
@@ -87,7 +88,8 @@ async def deliver(
     ledger : Ledger
         Which parts an earlier run of the bot has begun; these are not sent again.
     status : StatusMessage or None
-        Turns into the buttons if an earlier run may have sent them: an edit can be repeated.
+        Offers the result once more if an earlier run may or may not have sent the buttons: an edit
+        can be repeated.
 
     Raises
     ------
@@ -106,10 +108,15 @@ async def deliver(
     keyboard = result_keyboard(result, t, is_complete=is_complete)
     words = controls_text(result, title, t, is_complete=is_complete)
     if await ledger.begin("buttons"):
-        await request.say(words, keyboard)
+        try:
+            await request.say(words, keyboard)
+        except TelegramAPIError as error:
+            if not isinstance(error, TelegramNetworkError):
+                await ledger.take_back("buttons")
+            raise
         await ledger.end("buttons")
     elif status is not None and not ledger.is_delivered("buttons"):
-        await status.become(words, keyboard)
+        await status.become(interrupted_text(result, title, t), again_keyboard(result, t))
 
 
 async def _attempt(ledger: Ledger, part: str, send: Callable[[], Awaitable[None]]) -> bool:

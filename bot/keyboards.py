@@ -91,6 +91,11 @@ def result_keyboard(
     return _rows(rows)
 
 
+def again_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
+    """A single button that sends the result as it is shown once more."""
+    return _rows([[_button(t(f"view.{result.view}"), _change(result, RenderButton))]])
+
+
 def continuation_keyboard(shown: ContinueButton, t: Translator) -> InlineKeyboardMarkup:
     """The keyboard of a continuation: other continuations of the same result."""
 

@@ -172,6 +172,12 @@ def controls_text(result: Result, title: str, t: Translator, *, is_complete: boo
     return "\n".join([*heading, *missing, *fading, shown])
 
 
+def interrupted_text(result: Result, title: str, t: Translator) -> str:
+    """Text above the button that sends a result again; its first line is the title."""
+    heading = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
+    return "\n".join([*heading, t("status.interrupted", view=t(f"view.{result.view}"))])
+
+
 def continuation_text(measures: int, boldness: int, title: str, t: Translator) -> str:
     """Caption of a continuation; its first line is the title, which the buttons need."""
     about = t.plural("continuation.measures", "continuation.measures.many", measures)

@@ -114,7 +114,9 @@ async def test_buttons_that_may_have_come_do_not_come_twice(
     async with polling(telegram, address):
         await _closed(job)
     assert "sendMessage" not in telegram.calls
-    assert [message.message_id for message in telegram.controls(CHAT)] == [status_id] * has_status
+    assert [list(message.buttons) for message in telegram.shown(CHAT)] == [
+        ["Full score"]
+    ] * has_status
 
 
 async def test_an_update_that_comes_twice_is_worked_once(
@@ -150,7 +152,9 @@ async def test_telegram_forgets_an_update_only_when_its_job_is_accepted(
         await telegram.send_voice(CHAT, AUDIO)
         await asyncio.wait_for(arrived.wait(), 20)
         await asyncio.sleep(0.5)
-        assert telegram.pending(), "the next getUpdates has not come"
+        await telegram.send(8, text="/start")
+        await telegram.wait_for(lambda: telegram.shown(8))
+        assert telegram.pending(), "it is not confirmed, and nobody waits for it"
         accepted.set()
         await telegram.wait_for(lambda: not telegram.pending())
 
@@ -175,5 +179,5 @@ async def test_a_result_that_telegram_does_not_take_comes_later(
         telegram.down = False
         [job] = fake.jobs.values()
         await _closed(job)
-    [controls] = telegram.controls(CHAT)
-    assert telegram.scores(CHAT) or "to get it again" in controls.text
+    [last] = [message for message in telegram.shown(CHAT) if "Full score" in str(message.buttons)]
+    assert telegram.scores(CHAT) or "to get it again" in last.text
