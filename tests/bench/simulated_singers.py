@@ -32,7 +32,7 @@ from inference_service.pipeline.stages import RhythmReader
 from inference_service.rhythm.from_notes.score_network import METRES
 from inference_service.settings import ModelSettings
 from model_zoo.training.rhythm.barred import BarredMelody, bar_melody
-from model_zoo.training.rhythm.dataset import is_dev
+from model_zoo.training.rhythm.corpora import is_dev
 from model_zoo.training.sources.melodies import find_melody, iterate_scores
 from tests.bench.melody_page import (
     FIGURES,

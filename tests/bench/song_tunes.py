@@ -4,7 +4,7 @@
 Source         Held out of the trainings
 =============  =====================================================================================
 musikpiraten   wholly: nothing is learnt from it
-open_hymnal    by name, from rhythm and melodies (:func:`model_zoo.training.rhythm.dataset.is_dev`)
+open_hymnal    by name, from rhythm and melodies (:func:`model_zoo.training.rhythm.corpora.is_dev`)
 openewld       by name, from the same; the beats of songs are learnt from the sheets with other
                arrangements
 =============  =====================================================================================

@@ -1,5 +1,9 @@
 """Group notes into attacks, and compute the network's input features.
 
+Durations are encoded in seconds and, where the usual length of a quarter is given, in quarters too.
+So conditioned, the network predicts written values that suit this length: if it is twice as long,
+the values are half as long.
+
 An attack is a run of notes, each within :data:`GAP_S` of the previous note and :data:`SPAN_S` of
 the first. Arpeggios and ornaments form several attacks, which may share one written position.
 """
@@ -18,8 +22,8 @@ Indices = NDArray[np.int64]
 GAP_S: Final = 0.03
 SPAN_S: Final = 0.045
 """Set by hand; the networks were trained on attacks of these limits."""
-NOTE_FEATURES: Final = 24
-ATTACK_FEATURES: Final = 28
+NOTE_FEATURES: Final = 32
+ATTACK_FEATURES: Final = 53
 
 _TIME_CENTRES: Final = np.linspace(-5.0, 2.0, 8)
 """Centres, in octaves of seconds, of the triangular bins that encode a duration."""
@@ -58,7 +62,12 @@ def find_attacks(onset_s: Floats) -> Attacks:
 
 
 def describe_notes(
-    attacks: Attacks, onset_s: Floats, offset_s: Floats, pitch: Indices, velocity: Indices
+    attacks: Attacks,
+    onset_s: Floats,
+    offset_s: Floats,
+    pitch: Indices,
+    velocity: Indices,
+    quarter_s: float | None = None,
 ) -> NDArray[np.float32]:
     """Return the features of each note, shape (N, NOTE_FEATURES)."""
     count = len(attacks.onset_s)
@@ -74,12 +83,17 @@ def describe_notes(
         (highest[index] - pitch) / 12.0,
         (pitch - lowest[index]) / 12.0,
         *_spread(offset_s - onset_s).T,
+        *_spread_quarters(offset_s - onset_s, quarter_s).T,
     ]
     return np.column_stack([classes, *columns]).astype(np.float32)
 
 
 def describe_attacks(
-    attacks: Attacks, offset_s: Floats, pitch: Indices, velocity: Indices
+    attacks: Attacks,
+    offset_s: Floats,
+    pitch: Indices,
+    velocity: Indices,
+    quarter_s: float | None = None,
 ) -> NDArray[np.float32]:
     """Return the features of each attack, shape (A, ATTACK_FEATURES)."""
     count = len(attacks.onset_s)
@@ -104,6 +118,10 @@ def describe_attacks(
         (highest - 60) / 24.0,
         (loudest - 64) / 32.0,
         np.minimum(sizes, 8) / 4.0,
+        *_spread_quarters(before, quarter_s).T,
+        *_spread_quarters(after, quarter_s).T,
+        *_spread_quarters(still, quarter_s).T,
+        np.full(count, float(quarter_s is not None)),
     ]
     return np.column_stack(columns).astype(np.float32)
 
@@ -112,3 +130,10 @@ def _spread(seconds: Floats) -> Floats:
     """Encode durations by triangular bins over octaves, a soft one-hot code, shape (len, 8)."""
     octaves = np.log2(np.clip(seconds, 0.01, 8.0))[:, None]
     return np.maximum(0.0, 1.0 - np.abs(octaves - _TIME_CENTRES[None, :]))
+
+
+def _spread_quarters(seconds: Floats, quarter_s: float | None) -> Floats:
+    """Encode durations in quarters; zeros where the length of a quarter is unknown."""
+    if quarter_s is None:
+        return np.zeros((len(seconds), len(_TIME_CENTRES)))
+    return _spread(seconds / quarter_s)

@@ -57,7 +57,7 @@ _FAR: Final = 1e9
 class Reader(Protocol):
     """Interface of :class:`~inference_service.rhythm.from_notes.score_reader.ScoreReader`."""
 
-    def read(self, notes: Sequence[NoteEvent]) -> Reading:
+    def read(self, notes: Sequence[NoteEvent], quarter_s: float | None = None) -> Reading:
         """Return predictions for notes, sorted by onset and pitch."""
         ...
 
@@ -114,7 +114,7 @@ def _place_part(
     program: int | None,
 ) -> tuple[NotePlacement, ...]:
     is_sung, is_keyboard = program in SINGERS, program is None or program in KEYBOARDS
-    reading = reader.read(notes)
+    reading = reader.read(notes, _find_quarter_s(bars))
     lattice = _Lattice.lay(bars, reading, short)
     main = find_main_attacks(reading)
     positions = np.empty(len(reading.attacks.onset_s), np.int64)
@@ -135,6 +135,11 @@ def _place_part(
         NotePlacement(int(start) * part_beats, int(length) * part_beats, odds > 0, extra > 0)
         for start, length, odds, extra in zip(starts, lengths, hand, reading.extra, strict=True)
     )
+
+
+def _find_quarter_s(bars: BarGrid) -> float:
+    """Return the usual length of a quarter, which the network is told."""
+    return 60.0 / (bars.tempo_bpm * float(bars.signature.beat_quarters))
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,15 +71,22 @@ class ScoreReader:
     def __init__(self, weights: Path) -> None:
         self._network = load_network(weights, ScoreNetwork)
 
-    def read(self, notes: Sequence[NoteEvent]) -> Reading:
-        """Return predictions for one or more notes, sorted by onset and pitch."""
+    def read(self, notes: Sequence[NoteEvent], quarter_s: float | None = None) -> Reading:
+        """Return predictions for one or more notes, sorted by onset and pitch.
+
+        Parameters
+        ----------
+        notes : sequence of NoteEvent
+        quarter_s : float, optional
+            The usual length of a quarter. The values predicted suit it.
+        """
         onset_s = np.array([n.onset_s for n in notes], float)
         offset_s = np.array([n.offset_s for n in notes], float)
         pitch = np.array([n.pitch for n in notes], np.int64)
         velocity = np.array([n.velocity for n in notes], np.int64)
         attacks = find_attacks(onset_s)
-        of_notes = describe_notes(attacks, onset_s, offset_s, pitch, velocity)
-        of_attacks = describe_attacks(attacks, offset_s, pitch, velocity)
+        of_notes = describe_notes(attacks, onset_s, offset_s, pitch, velocity, quarter_s)
+        of_attacks = describe_attacks(attacks, offset_s, pitch, velocity, quarter_s)
         pieces = [
             self._read_window(of_attacks, of_notes, attacks.index, start)
             for start in range(0, len(of_attacks), WINDOW_ATTACKS)

@@ -27,7 +27,7 @@ class NoteRhythmReader:
     """
 
     def __init__(self, weights: Path, bar_weights: Path, melody_weights: Path) -> None:
-        # For a solo part, beats and placements are computed from one reading.
+        # Repeated placement of a part, in other views, needs one reading.
         self._read_once = lru_cache(maxsize=1)(ScoreReader(weights).read)
         self._bar_readers = BarReaders(MelodyBarReader(melody_weights), BarReader(bar_weights))
         # numba compiles the searches on their first call: do that now, not within a request.
@@ -39,9 +39,16 @@ class NoteRhythmReader:
         parts = (Part("piano", "Piano", notes),)
         self.place(Transcription(2.0, 0.0, 120.0, "4/4", key, parts, (), ()))
 
-    def read(self, notes: Sequence[NoteEvent]) -> Reading:
-        """Return predictions for one or more notes, sorted; the latest result is cached."""
-        return self._read_once(tuple(notes))
+    def read(self, notes: Sequence[NoteEvent], quarter_s: float | None = None) -> Reading:
+        """Return predictions for one or more notes, sorted; the latest result is cached.
+
+        Parameters
+        ----------
+        notes : sequence of NoteEvent
+        quarter_s : float, optional
+            The usual length of a quarter.
+        """
+        return self._read_once(tuple(notes), quarter_s)
 
     def estimate(self, notes: Sequence[NoteEvent], key: Key) -> Rhythm | None:
         """Return the rhythm of sorted notes in a key; None for fewer than two attacks."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from model_zoo.training.loop import add_arguments, read_arguments
 from model_zoo.training.rhythm import bars, melodies, notes
 from model_zoo.training.rhythm.barred import load_melodies
-from model_zoo.training.rhythm.dataset import load_pieces
+from model_zoo.training.rhythm.corpora import load_pieces
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from inference_service.rhythm.from_notes.melody_network import BAR_TICKS, QUARTER_TICKS
 from inference_service.rhythm.from_notes.score_network import METRES
-from model_zoo.training.rhythm.dataset import is_dev
+from model_zoo.training.rhythm.corpora import is_dev
 from model_zoo.training.sources.kern import read_kern_archive
 from model_zoo.training.sources.melodies import (
     WrittenMelody,

@@ -26,13 +26,13 @@ from inference_service.rhythm.from_notes.bar_network import (
 )
 from inference_service.rhythm.from_notes.score_network import METRES, QUARTER_PARTS
 from model_zoo.training.loop import Options, learn, linear
-from model_zoo.training.rhythm.dataset import (
-    IGNORED,
+from model_zoo.training.rhythm.corpora import (
     Pieces,
     choose_notes,
     draw_examples,
     split_pieces,
 )
+from model_zoo.training.rhythm.dataset import IGNORED
 from model_zoo.training.sources.scores import WrittenPiece
 
 Example = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]

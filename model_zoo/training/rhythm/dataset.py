@@ -1,17 +1,17 @@
 """Performances of written music, with the targets that the score network learns.
 
 What is played is drawn anew for each example: a song's piano alone, its voice alone, or both; a
-quartet together or one of its lines; the melody of a lead sheet. Each is transposed at random.
+quartet together or one of its lines; a keyboard piece; the melody of a lead sheet. Each is
+transposed at random. In most examples the network is told the usual length of a quarter, roughly,
+and the values may then be halved or doubled along with it.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import torch
@@ -34,20 +34,19 @@ from inference_service.rhythm.from_notes.score_network import (
     SLOWEST_LOG2_S,
     TEMPO_BINS,
 )
+from model_zoo.training.rhythm.corpora import Pieces, choose_notes, draw_examples
 from model_zoo.training.rhythm.performance import NO_HAND, Performance, perform, select
-from model_zoo.training.sources.scores import WrittenPiece, parse_score, read_archive
+from model_zoo.training.sources.scores import WrittenPiece
 
 IGNORED: Final = -100
-MIN_NOTES: Final = 24
-ARCHIVES: Final = {"openscore_lieder": 0.7, "openscore_quartets": 0.18, "openewld": 0.12}
-"""Probability that a piece is drawn from each archive."""
 
-Pieces = dict[str, list[WrittenPiece]]
-"""Pieces by archive."""
+UNKNOWN_TEMPO: Final = 0.25
+"""Share of the examples in which the length of a quarter is not given."""
+SCALES: Final = (1.0, 0.5, 2.0)
+SCALE_SHARES: Final = (0.7, 0.15, 0.15)
+"""Factors of the written values where it is given, and how often each is drawn."""
+TEMPO_ERROR_OCTAVES: Final = 0.15
 
-E = TypeVar("E")
-
-_DEV_SHARE: Final = 20  # one piece in twenty is held out
 _SAME_METRE: Final = {(2, 2): (4, 4), (4, 8): (2, 4), (4, 2): (4, 4)}
 _INTERVAL_VALUES: Final = np.array([float(f) for f in INTERVALS])
 
@@ -62,51 +61,9 @@ class Batch:
     targets: dict[str, Tensor]
 
 
-def load_pieces(folder: Path) -> Pieces:
-    """Parse the archives in the data folder, which takes a few minutes."""
-    pieces: Pieces = {}
-    for archive in ARCHIVES:
-        found = pieces.setdefault(archive, [])
-        for name, text in read_archive(folder / f"{archive}.zip"):
-            try:
-                found.append(parse_score(name, text))
-            except ValueError:
-                continue  # a score without notes
-    return pieces
-
-
-def is_dev(piece: WrittenPiece) -> bool:
-    """Return whether a piece is held out for evaluation, which its name decides."""
-    return zlib.crc32(piece.name.encode()) % _DEV_SHARE == 0
-
-
-def split_pieces(pieces: Pieces) -> tuple[Pieces, Pieces]:
-    """Return the pieces to learn from, and those held out; an archive without any gives all."""
-    learnt = {name: [p for p in own if not is_dev(p)] for name, own in pieces.items()}
-    held_out = {name: [p for p in own if is_dev(p)] or own for name, own in pieces.items()}
-    return learnt, held_out
-
-
 def draw_batch(pieces: Pieces, random: Generator, size: int, length: int) -> Batch:
     """Draw ``size`` performed stretches of ``length`` attacks."""
     return collate(draw_examples(pieces, random, size, partial(_draw, length=length)))
-
-
-def draw_examples(
-    pieces: Pieces,
-    random: Generator,
-    size: int,
-    draw: Callable[[WrittenPiece, Generator], E | None],
-) -> list[E]:
-    """Draw pieces by the archives' shares until ``size`` of them gave an example."""
-    names, shares = list(ARCHIVES), np.array(list(ARCHIVES.values()))
-    examples: list[E] = []
-    while len(examples) < size:
-        group = pieces[names[int(random.choice(len(names), p=shares / shares.sum()))]]
-        example = draw(group[int(random.integers(len(group)))], random)
-        if example is not None:
-            examples.append(example)
-    return examples
 
 
 def _draw(piece: WrittenPiece, rng: np.random.Generator, length: int) -> Example | None:
@@ -116,29 +73,39 @@ def _draw(piece: WrittenPiece, rng: np.random.Generator, length: int) -> Example
     chosen = _excerpt(chosen, 4 * length, rng)
     low, high = int(chosen.pitch.min()), int(chosen.pitch.max())
     shift = int(rng.integers(max(-6, 21 - low), min(6, 108 - high) + 1)) if high - low < 75 else 0
-    example = label(perform(chosen, rng, solo=solo), shift)
-    return crop(example, length, rng)
+    played = perform(chosen, rng, solo=solo)
+    if rng.random() < UNKNOWN_TEMPO:
+        return crop(label(played, shift), length, rng)
+    scale = float(rng.choice(SCALES, p=SCALE_SHARES))
+    quarter_s = _usual_quarter_s(played) / scale * 2.0 ** rng.normal(0.0, TEMPO_ERROR_OCTAVES)
+    return crop(label(scale_values(played, scale), shift, quarter_s), length, rng)
 
 
-def choose_notes(piece: WrittenPiece, rng: np.random.Generator) -> tuple[WrittenPiece | None, bool]:
-    """Return the notes that one performer or ensemble plays, and whether it is one line."""
-    staves = np.array(piece.staves)
-    keyboards = np.flatnonzero(staves == 2)
-    solo = len(staves) == 1
-    keep = np.ones(len(piece.pitch), bool)
-    if len(keyboards) and len(staves) > 1:
-        chance = rng.random()
-        if chance < 0.68:
-            keep = piece.part == keyboards[0]
-        elif chance < 0.82:
-            keep = piece.part == int(rng.integers(len(staves) - 1))
-            solo = True
-    elif len(staves) > 1 and rng.random() < 0.15:
-        keep = piece.part == int(rng.integers(len(staves)))
-        solo = True
-    if int(keep.sum()) < MIN_NOTES:
-        return None, solo
-    return select(piece, keep), solo
+def _usual_quarter_s(played: Performance) -> float:
+    """Return the median length of a quarter between attacks that are a sixteenth apart or more."""
+    main = ~played.extra
+    places, first = np.unique(played.onset_q[main], return_index=True)
+    steps = np.diff(places)
+    long = steps > 0.2
+    if not long.any():
+        return 0.6
+    onset_s = np.maximum.accumulate(played.onset_s[main][first])
+    return float(np.clip(np.median((np.diff(onset_s) / steps)[long]), 0.05, 4.0))
+
+
+def scale_values(played: Performance, scale: float) -> Performance:
+    """Return the performance as one of music in halved or doubled values."""
+    if scale == 1.0:
+        return played
+    piece = played.piece
+    unit = np.maximum(np.rint(piece.bar_unit / scale), 1).astype(np.int64)
+    bars = replace(piece, bar_start_q=piece.bar_start_q * scale, bar_unit=unit)
+    return replace(
+        played,
+        piece=bars,
+        onset_q=played.onset_q * scale,
+        duration_q=played.duration_q * scale,
+    )
 
 
 def _excerpt(piece: WrittenPiece, notes: int, rng: np.random.Generator) -> WrittenPiece:
@@ -173,8 +140,11 @@ class Example:
     note_targets: dict[str, NDArray[np.int64]]
 
 
-def label(played: Performance, shift: int = 0) -> Example:
-    """Return the features and targets of a performance transposed by ``shift`` semitones."""
+def label(played: Performance, shift: int = 0, quarter_s: float | None = None) -> Example:
+    """Return the features and targets of a performance transposed by ``shift`` semitones.
+
+    The network is told ``quarter_s``, the usual length of a quarter, if it is given.
+    """
     pitch = played.pitch + shift
     attacks = find_attacks(played.onset_s)
     order = np.lexsort((pitch, attacks.index))
@@ -186,8 +156,10 @@ def label(played: Performance, shift: int = 0) -> Example:
             written_q[attacks.index[note]] = played.onset_q[note]
     known = np.isfinite(written_q)
     return Example(
-        attacks=describe_attacks(attacks, played.offset_s, pitch, played.velocity),
-        notes=describe_notes(attacks, played.onset_s, played.offset_s, pitch, played.velocity),
+        attacks=describe_attacks(attacks, played.offset_s, pitch, played.velocity, quarter_s),
+        notes=describe_notes(
+            attacks, played.onset_s, played.offset_s, pitch, played.velocity, quarter_s
+        ),
         index=attacks.index,
         attack_targets=_attack_targets(played.piece, attacks.onset_s, written_q, known, shift),
         note_targets={

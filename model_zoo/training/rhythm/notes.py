@@ -20,7 +20,8 @@ from inference_service.rhythm.from_notes.score_network import (
     ScoreNetworkConfig,
 )
 from model_zoo.training.loop import Options, cosine, learn
-from model_zoo.training.rhythm.dataset import IGNORED, Batch, Pieces, draw_batch, split_pieces
+from model_zoo.training.rhythm.corpora import Pieces, split_pieces
+from model_zoo.training.rhythm.dataset import IGNORED, Batch, draw_batch
 
 WEIGHTS: Final = {
     "place": 1.0,

@@ -128,8 +128,10 @@ class _Style:
     chord_spread_s: float
     attack_noise_s: float
     melody_lead_s: float
-    articulation: float
+    agogics: float
+    articulation: tuple[float, float]
     staccato: float
+    legato: float
     pedal: float
     wrong: float
     on_the_beat: bool
@@ -141,12 +143,14 @@ class _Style:
         loose = 1.8 if solo else 1.0
         return cls(
             freedom=min(freedom, 2.5),
-            chord_spread_s=0.0 if mechanical else rng.uniform(0.002, 0.014),
+            chord_spread_s=0.0 if mechanical else rng.uniform(0.003, 0.022),
             attack_noise_s=0.0 if mechanical else loose * rng.uniform(0.002, 0.018),
-            melody_lead_s=0.0 if mechanical else rng.uniform(-0.005, 0.025),
-            articulation=rng.uniform(0.6, 1.05),
-            staccato=rng.uniform(0.2, 0.6),
-            pedal=0.0 if solo or rng.random() < 0.5 else rng.uniform(0.3, 1.0),
+            melody_lead_s=0.0 if mechanical else rng.uniform(-0.005, 0.045),
+            agogics=0.0 if mechanical else rng.uniform(0.02, 0.24),
+            articulation=tuple(rng.uniform(0.3, 0.9) * rng.uniform(0.6, 1.1, 2)),
+            staccato=rng.uniform(0.15, 0.5),
+            legato=rng.uniform(0.0, 0.5),
+            pedal=0.0 if solo or rng.random() < 0.7 else rng.uniform(0.3, 1.0),
             wrong=rng.choice([0.0, 0.005, 0.02, 0.06], p=[0.3, 0.35, 0.25, 0.1]),
             on_the_beat=bool(rng.random() < 0.35),
         )
@@ -165,8 +169,9 @@ def _tempo_map(
     beat_q = 1.5 if piece.bar_unit[0] == 8 else 1.0
     log_tempo = style.freedom * (
         _walk(grid_q, beat_q, 0.03, 0.85, rng)
-        + _walk(grid_q, beat_q / 2, 0.025, 0.3, rng)
-        + _walk(grid_q, 8 * beat_q, 0.10, 0.8, rng)
+        + _walk(grid_q, beat_q / 2, 0.02, 0.3, rng)
+        + _walk(grid_q, 4 * beat_q, 0.1, 0.0, rng)
+        + _walk(grid_q, 8 * beat_q, 0.07, 0.7, rng)
         + _arches(piece, grid_q, rng)
     )
     ending_q = rng.uniform(1, 8) * beat_q
@@ -195,7 +200,18 @@ def _tempo_map(
         first = (np.round(grid_q / STEP_Q).astype(int) % 8) < 4
         step_s *= np.where(first, 2 * long / (1 + long), 2 / (1 + long))
     seconds = np.concatenate([[0.0], np.cumsum(step_s)[:-1]])
-    return (grid_q, seconds), swung
+    return _stretch_intervals(places, (grid_q, seconds), style.agogics, rng), swung
+
+
+def _stretch_intervals(
+    places_q: Floats, seconds: tuple[Floats, Floats], deviation: float, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return the tempo map with each interval between attacks lengthened or shortened."""
+    times_s = np.interp(places_q, *seconds)
+    stretched_s = np.diff(times_s) * np.exp(rng.normal(0.0, deviation, len(times_s) - 1))
+    onsets_s = times_s[0] + np.concatenate([[0.0], np.cumsum(stretched_s)])
+    moved_s = np.interp(seconds[0], places_q, onsets_s - times_s)
+    return seconds[0], np.maximum.accumulate(seconds[1] + moved_s)
 
 
 def _walk(
@@ -283,12 +299,13 @@ def _releases(
     """Return the offset of each note, in seconds, as the finger or the pedal ends it."""
     stop_s = np.interp(piece.onset_q + piece.duration_q, *seconds)
     held = np.maximum(stop_s - onset_s, 0.03)
-    part = np.clip(style.articulation + rng.normal(0, 0.12, len(held)), 0.2, 1.25)
+    usual = np.array(style.articulation)[np.minimum(piece.staff, 2) - 1]
+    part = np.clip(usual * np.exp(rng.normal(0, 0.3, len(held))), 0.1, 1.3)
     detached = rng.random(len(held)) < 0.06
     part[detached] = rng.uniform(0.25, 0.7, int(detached.sum()))
     part = np.where(piece.marks[:, _STACCATO], style.staccato, part)
     fingers = held * part
-    legato = rng.random(len(held)) < 0.3
+    legato = rng.random(len(held)) < style.legato
     fingers[legato] = held[legato] + rng.uniform(-0.02, 0.06, int(legato.sum()))
     offset_s = onset_s + np.where(piece.grace, rng.uniform(0.04, 0.15), fingers)
     if style.pedal:

@@ -19,7 +19,7 @@ from inference_service.harmony.key import KeyProfileEstimator
 from inference_service.harmony.melodic_prior import MODES, load_prior
 from inference_service.music.events import ChordSegment, KeyEstimate, Mode, NoteEvent
 from inference_service.music.pitch import pitch_class
-from model_zoo.training.rhythm.dataset import is_dev
+from model_zoo.training.rhythm.corpora import is_dev
 from model_zoo.training.sources.melodies import find_key, find_melody, iterate_scores
 from model_zoo.training.sources.pop909 import read_song
 

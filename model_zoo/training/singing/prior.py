@@ -20,7 +20,7 @@ from inference_service.harmony.melodic_prior import (
     WIDEST,
     MelodicPrior,
 )
-from model_zoo.training.rhythm.dataset import is_dev
+from model_zoo.training.rhythm.corpora import is_dev
 from model_zoo.training.sources.melodies import find_key, find_melody, iterate_scores
 from model_zoo.training.sources.scores import WrittenPiece
 

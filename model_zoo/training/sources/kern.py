@@ -1,8 +1,7 @@
 """Reads written music from Humdrum ``**kern`` as arrays.
 
 Spines may be split, merged, exchanged and ended. Bars begin at numbered bar lines, and at the
-beginning; the other bar lines are those of repeats within a bar. Repeats are not unfolded, and
-ornaments and marks are not read.
+beginning; the other bar lines are those of repeats within a bar. Repeats are not unfolded.
 
 The format is described at https://www.humdrum.org/rep/kern/.
 """
@@ -27,6 +26,15 @@ _PITCH: Final = re.compile(r"([a-g]+|[A-G]+)([#\-n]*)")
 _METRE: Final = re.compile(r"\*M(\d+)/(\d+)$")
 _SIGNATURE: Final = re.compile(r"\*k\[([a-g#\-n]*)\]")
 _NUMBERED_BAR: Final = re.compile(r"=+\d")
+_SIGNS: Final = {
+    "trill": "Tt",
+    "mordent": "MmWw",
+    "turn": "S$",
+    "tremolo": "@",
+    "arpeggio": ":",
+    "staccato": "'`",
+    "fermata": ";",
+}
 _SEMITONES: Final = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _C4: Final = 60
 _BREVES_Q: Final = {"0": 8, "00": 16, "000": 32}
@@ -55,6 +63,7 @@ class _Note:
     pitch: int
     staff: _Staff
     is_grace: bool
+    marks: tuple[bool, ...]
 
 
 def read_kern_archive(path: Path) -> Iterator[WrittenPiece]:
@@ -196,7 +205,7 @@ class _Score:
             note = staff.tied[number]
             note.duration_q = self.now_q + length_q - note.onset_q
         else:
-            note = _Note(self.now_q, length_q, number, staff, is_grace)
+            note = _Note(self.now_q, length_q, number, staff, is_grace, _read_marks(text))
             self.notes.append(note)
         if "[" in text:
             staff.tied[number] = note
@@ -226,13 +235,18 @@ class _Score:
             part=np.array([part_of[id(n.staff)] for n in notes]),
             staff=np.array([staff_of[id(n.staff)] for n in notes]),
             grace=np.array([n.is_grace for n in notes]),
-            marks=np.zeros((len(notes), len(MARKS)), bool),
+            marks=np.array([n.marks for n in notes]),
             bar_start_q=np.array([float(start_q) for start_q, _ in self.bars]),
             bar_beats=signatures[:, 0],
             bar_unit=signatures[:, 1],
             bar_fifths=signatures[:, 2],
             staves=tuple(count),
         )
+
+
+def _read_marks(text: str) -> tuple[bool, ...]:
+    """Return which of MARKS a note has."""
+    return tuple(any(sign in text for sign in _SIGNS[mark]) for mark in MARKS)
 
 
 @lru_cache(maxsize=512)

@@ -254,7 +254,22 @@ def write(name: str) -> Score:
     return arrange(quantize(read, name.replace("_", " ").capitalize()), View.FULL)
 
 
-@pytest.mark.parametrize("name", PIECES)
+MISREAD = {
+    "human_triplets": "the triplets are read in half their values, of quarters twice as long",
+    "rolled_chords": "the lowest note of a rolled chord is written a quarter too long",
+}
+"""Pieces that the score network gets wrong, and in what."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.xfail(reason=MISREAD[name], strict=True))
+        if name in MISREAD
+        else name
+        for name in PIECES
+    ],
+)
 def test_what_was_performed_is_written(name: str) -> None:
     piece, score = PIECES[name], write(name)
     first = exact(min(start for start, _, _ in piece.upper))

@@ -34,7 +34,7 @@ class FixedReader:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    def read(self, notes: Sequence[NoteEvent]) -> Reading:
+    def read(self, notes: Sequence[NoteEvent], quarter_s: float | None = None) -> Reading:
         """Return the reading given at construction."""
         return self._reading
 
@@ -42,7 +42,7 @@ class FixedReader:
 class BlankReader:
     """A reader without an opinion: its probabilities are uniform."""
 
-    def read(self, notes: Sequence[NoteEvent]) -> Reading:
+    def read(self, notes: Sequence[NoteEvent], quarter_s: float | None = None) -> Reading:
         """Return uniform probabilities, and no ornaments."""
         return build_blank(notes)
 

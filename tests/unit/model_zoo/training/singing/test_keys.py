@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from inference_service.music.events import Key, KeyEstimate
-from model_zoo.training.rhythm.dataset import is_dev
+from model_zoo.training.rhythm.corpora import is_dev
 from model_zoo.training.singing.__main__ import PRIOR
 from model_zoo.training.singing.keys import Judged, judge, judge_melodies, write_table
 from model_zoo.training.sources.melodies import ARCHIVES

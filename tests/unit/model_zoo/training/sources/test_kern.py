@@ -5,9 +5,11 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from model_zoo.training.sources.kern import parse_kern, read_kern_archive
+from model_zoo.training.sources.scores import MARKS
 
 SONG = """\
 !!!COM: nobody
@@ -59,7 +61,8 @@ def test_a_song_with_a_pickup_a_tie_and_two_voices() -> None:
     assert piece.onset_q[right].tolist() == [1, 1, 1, 2, 2, 2.5, 3]
     left = (piece.part == 1) & (piece.staff == 2)
     assert piece.duration_q[left].tolist() == [1, 3, 3]
-    assert not piece.marks.any()
+    assert piece.pitch[piece.marks[:, MARKS.index("fermata")]].tolist() == [70]
+    assert piece.marks.sum() == 1
 
 
 def test_values_and_octaves() -> None:
@@ -95,3 +98,9 @@ def test_an_archive_is_read_without_its_malformed_scores(tmp_path: Path) -> None
         files.writestr("kern/b.krn", "**kern\n4c\t4d\n*-\n")
     (piece,) = read_kern_archive(tmp_path / "scores.zip")
     assert piece.name == "kern/a.krn"
+
+
+def test_ornaments_and_marks_are_read() -> None:
+    piece = parse_kern("test", "**kern\n*M2/4\n=1\n8cT\n8d'\n4e;\n*-\n")
+    found = [{MARKS[i] for i in np.flatnonzero(row)} for row in piece.marks]
+    assert found == [{"trill"}, {"staccato"}, {"fermata"}]
