@@ -176,7 +176,9 @@ class _Run:
             try:
                 async with aclosing(start()) as events:
                     async for event in events:
-                        is_accepted, patience = True, None
+                        is_accepted = True
+                        if not isinstance(event, Accepted):  # an upload may break off each time
+                            patience = None
                         yield event
                 return
             except ServiceError as error:

@@ -306,6 +306,7 @@ def build_service(
         use_cases or Pipeline(settings.audio, settings.preview),
         queue_size=settings.engine.queue_size,
         render_queue_size=settings.engine.render_queue_size,
+        caller_share=settings.engine.caller_share,
         observe_stage=metrics.observe_stage,
     )
     journal = Journal(

@@ -49,6 +49,17 @@ class ServerSettings(_Group):
     upload_timeout_s: float = Field(
         120.0, gt=0, description="Longest time for the upload of a request's audio."
     )
+    upload_stall_s: float = Field(
+        10.0,
+        gt=0,
+        description="Longest time without audio during an upload; the first byte counts too.",
+    )
+    upload_min_rate: int = Field(
+        4096,
+        ge=1,
+        description="Bytes of audio that must arrive per second; what is missing for "
+        "`UPLOAD_STALL_S` ends the upload.",
+    )
 
     @model_validator(mode="after")
     def _both_halves_of_tls(self) -> Self:
@@ -76,6 +87,13 @@ class EngineSettings(_Group):
     )
     render_queue_size: int = Field(
         32, ge=1, description="Renderings of cached results held at once."
+    )
+    caller_share: float = Field(
+        0.75,
+        gt=0,
+        le=1,
+        description="Part of either queue that requests from one network address may hold, "
+        "rounded up; 1: all, as where a bot is the only caller.",
     )
     deadline_s: float = Field(
         1800.0, gt=0, description="Longest time for a request, from admission to its last byte."

@@ -184,10 +184,10 @@ class AcceptedJobs:
             with suppress(JobUnknown):
                 await asyncio.to_thread(self._journal.change, record, state=JobState.RUNNING)
 
-    def run(self, record: JobRecord, upload: Upload) -> None:
+    def run(self, record: JobRecord, upload: Upload, caller: str = "") -> None:
         """Run a job whose recording is complete; it holds a place of its own from now on."""
         place = ExitStack()
-        place.enter_context(self._engine.transcriptions.admit(beyond_limit=True))
+        place.enter_context(self._engine.transcriptions.admit(caller, beyond_limit=True))
         job = RunningJob(place)
         self._running[record.id] = job
         job.task = asyncio.create_task(self._work(record, upload, job))

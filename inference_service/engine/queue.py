@@ -7,7 +7,8 @@ bounds memory too. Everything here runs on the event loop's thread.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import math
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import fmean
@@ -29,12 +30,18 @@ class Admission:
     ----------
     limit : int
         Maximum number of requests at once.
+    share : float
+        Part of the limit that one caller may use, rounded up.
     on_leave : callable, optional
         Called after each request.
     """
 
-    def __init__(self, limit: int, on_leave: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, limit: int, on_leave: Callable[[], None] | None = None, *, share: float = 1.0
+    ) -> None:
         self.limit = limit
+        self._caller_limit = math.ceil(limit * share)
+        self._callers: Counter[str] = Counter()
         self._on_leave = on_leave
         self._inside = 0
         self._closed = False
@@ -46,18 +53,21 @@ class Admission:
         return self._inside
 
     @contextmanager
-    def admit(self, *, beyond_limit: bool = False) -> Iterator[None]:
+    def admit(self, caller: str = "", *, beyond_limit: bool = False) -> Iterator[None]:
         """Hold a place for the duration of the block.
 
         Parameters
         ----------
+        caller : str
+            Who asks; empty: the service itself, which has no share.
         beyond_limit : bool
             For a request that holds a place already, or was admitted before a restart.
 
         Raises
         ------
         QueueFull
-            If ``limit`` requests are admitted; its ``retry_after_s`` is an estimate.
+            If ``limit`` requests are admitted, or the caller's share of them; its
+            ``retry_after_s`` is an estimate.
         ShuttingDown
             After :meth:`close`.
         """
@@ -67,12 +77,21 @@ class Admission:
             raise QueueFull(
                 f"{self._inside} requests are held already", retry_after_s=self.retry_after_s()
             )
+        if self._callers[caller] >= self._caller_limit and caller and not beyond_limit:
+            raise QueueFull(
+                f"{self._callers[caller]} requests of this address are held already",
+                retry_after_s=self.retry_after_s(),
+            )
         self._inside += 1
+        self._callers[caller] += 1
         self._idle.clear()
         try:
             yield
         finally:
             self._inside -= 1
+            self._callers[caller] -= 1
+            if not self._callers[caller]:
+                del self._callers[caller]
             if not self._inside:
                 self._idle.set()
             if self._on_leave is not None:

@@ -139,6 +139,8 @@ class Engine:
     use_cases : UseCases
     queue_size, render_queue_size : int
         Limits on the transcriptions and on the renderings held at once.
+    caller_share : float
+        Part of either limit that one caller may use.
     observe_stage : callable
         Called with each stage's name and duration in seconds.
     """
@@ -151,12 +153,13 @@ class Engine:
         *,
         queue_size: int,
         render_queue_size: int,
+        caller_share: float,
         observe_stage: Callable[[str, float], None],
     ) -> None:
         self.registry = registry
         heap = Heap()
-        self.transcriptions = Admission(queue_size, heap.trim_soon)
-        self.renderings = Admission(render_queue_size, heap.trim_soon)
+        self.transcriptions = Admission(queue_size, heap.trim_soon, share=caller_share)
+        self.renderings = Admission(render_queue_size, heap.trim_soon, share=caller_share)
         self.counters = Counters()
         self._cache = cache
         self._use_cases = use_cases

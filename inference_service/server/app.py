@@ -22,6 +22,7 @@ from inference_service.server.jobs_servicer import JobsServicer
 from inference_service.server.metrics import Metrics
 from inference_service.server.models_servicer import ModelsServicer
 from inference_service.server.servicer import TranscriptionServicer
+from inference_service.server.uploads import Pace
 from inference_service.settings import AudioSettings, EngineSettings, ServerSettings
 
 MAX_MESSAGE_BYTES: Final = 16 * 2**20
@@ -80,7 +81,11 @@ class Service:
             engine,
             jobs,
             max_bytes=audio_settings.max_bytes,
-            upload_timeout_s=server_settings.upload_timeout_s,
+            build_pace=lambda: Pace(
+                server_settings.upload_stall_s,
+                server_settings.upload_min_rate,
+                server_settings.upload_timeout_s,
+            ),
             deadline_s=engine_settings.deadline_s,
         )
         models = ModelsServicer(

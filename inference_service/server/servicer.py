@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 
 from notabot.v1 import transcription_pb2, transcription_pb2_grpc
 
@@ -23,8 +23,10 @@ from inference_service.errors import (
     Cancelled,
     DeadlineExceeded,
     InvalidOptions,
+    JobUnknown,
 )
 from inference_service.pipeline.options import TranscribeOptions
+from inference_service.server.caller import find_caller
 from inference_service.server.convert.options import (
     decode_continue_options,
     decode_job,
@@ -33,8 +35,7 @@ from inference_service.server.convert.options import (
 )
 from inference_service.server.jobs_servicer import hold
 from inference_service.server.sending import Context, send
-
-Requests = AsyncIterator[transcription_pb2.TranscribeRequest]
+from inference_service.server.uploads import Pace, Requests
 
 
 class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
@@ -46,8 +47,8 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
     jobs : AcceptedJobs
     max_bytes : int
         Largest audio file, checked while it arrives.
-    upload_timeout_s : float
-        Longest time for the audio to arrive.
+    build_pace : callable
+        Returns the pace that an upload must keep, which begins now.
     deadline_s : float
         Longest time for a whole request.
     """
@@ -58,13 +59,13 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         jobs: AcceptedJobs,
         *,
         max_bytes: int,
-        upload_timeout_s: float,
+        build_pace: Callable[[], Pace],
         deadline_s: float,
     ) -> None:
         self._engine = engine
         self._jobs = jobs
         self._max_bytes = max_bytes
-        self._upload_timeout_s = upload_timeout_s
+        self._build_pace = build_pace
         self._deadline_s = deadline_s
 
     async def Transcribe(self, requests: Requests, context: Context) -> None:  # noqa: N802
@@ -98,7 +99,8 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
                 with self._jobs.receive(record) as upload:
                     await self._receive_upload(requests, upload)
                     await self._jobs.seal(record, upload)
-                self._jobs.run(record, upload)  # takes a place of its own
+                caller = find_caller(context.peer())
+                self._jobs.run(record, upload, caller)  # takes a place of its own
             await send(self._jobs.follow(record), context)
             await hold(closed)
 
@@ -131,7 +133,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
             If the block runs longer than that.
         """
         deadline_s = self._deadline(context)
-        with queue.admit():
+        with queue.admit(find_caller(context.peer())):
             await context.send_initial_metadata(())
             timeout = asyncio.timeout_at(deadline_s)
             try:
@@ -149,17 +151,17 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         return time.monotonic() + limit_s
 
     async def _receive_options(self, requests: Requests) -> transcription_pb2.TranscribeOptions:
-        async with self._in_time():
-            async for request in requests:
+        async with aclosing(self._build_pace().keep(requests)) as messages:
+            async for request in messages:
                 if request.WhichOneof("payload") != "options":
                     break
                 return request.options
-            raise InvalidOptions("the first message must hold the options", option="payload")
+        raise InvalidOptions("the first message must hold the options", option="payload")
 
     async def _receive_audio(self, requests: Requests) -> bytes:
         data = bytearray()
-        async with self._in_time():
-            async for request in requests:
+        async with aclosing(self._build_pace().keep(requests)) as messages:
+            async for request in messages:
                 data += self._chunk(request, len(data))
         if not data:
             raise AudioEmpty("no audio was sent")
@@ -170,16 +172,21 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
 
         Raises
         ------
+        JobUnknown
+            If it did not arrive in time. The caller may send it again.
         Cancelled
             If the upload was cut off.
         """
-        async with self._in_time():
-            async for request in requests:
-                if request.WhichOneof("payload") == "complete":
-                    break
-                await upload.write(self._chunk(request, upload.size_bytes))
-            else:
-                raise Cancelled("the upload was cut off")
+        try:
+            async with aclosing(self._build_pace().keep(requests)) as messages:
+                async for request in messages:
+                    if request.WhichOneof("payload") == "complete":
+                        break
+                    await upload.write(self._chunk(request, upload.size_bytes))
+                else:
+                    raise Cancelled("the upload was cut off")
+        except DeadlineExceeded as error:
+            raise JobUnknown(error.cause) from None
         if not upload.size_bytes:
             raise AudioEmpty("no audio was sent")
 
@@ -193,12 +200,3 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
                 f"over {self._max_bytes} bytes of audio", limit_bytes=self._max_bytes
             )
         return chunk
-
-    @asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
-        """Limit the time in which messages arrive."""
-        try:
-            async with asyncio.timeout(self._upload_timeout_s):
-                yield
-        except TimeoutError:
-            raise DeadlineExceeded("the audio did not arrive in time") from None

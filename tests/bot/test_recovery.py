@@ -13,7 +13,15 @@ from bot.client.types import Preset
 from bot.ledger import JobNotes
 from tests.bot.botapi import BOT_ID, FakeTelegram
 from tests.bot.conftest import polling
-from tests.bot.service import Events, FakeService, KeptJob, start_and_stay, succeed
+from tests.bot.service import (
+    Events,
+    FakeService,
+    KeptJob,
+    RefusalError,
+    serve,
+    start_and_stay,
+    succeed,
+)
 from tests.bot.telegram import AUDIO
 
 CHAT = 7
@@ -73,6 +81,29 @@ async def test_a_cut_upload_is_sent_again(
         await _closed(job)
     assert [audio for _, audio in fake.transcriptions] == [AUDIO]
     assert len(telegram.scores(CHAT)) == len(telegram.controls(CHAT)) == 1
+
+
+class Cutting(FakeService):
+    """A service that accepts jobs, and finds every upload too slow."""
+
+    async def Transcribe(self, request_iterator: Any, context: Any) -> Events:  # noqa: N802
+        async for request in request_iterator:
+            self.transcriptions.append((request.options, b""))
+            yield pb.TranscribeEvent(accepted=pb.Accepted(kept=True))
+            await self.end(RefusalError(5, "JOB_UNKNOWN"), context)
+
+
+async def test_an_upload_that_always_breaks_off_is_not_sent_for_ever(
+    telegram: FakeTelegram,
+) -> None:
+    fake = Cutting()
+    async with serve(fake) as address, polling(telegram, address, deadline_s=1.0):
+        await telegram.send_voice(CHAT, AUDIO)
+        await telegram.wait_for(
+            lambda: any("no longer knows this recording" in m.text for m in telegram.shown(CHAT)),
+            15,
+        )
+    assert len(fake.transcriptions) > 1
 
 
 async def test_a_cancel_button_of_an_earlier_run_works(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -289,3 +289,20 @@ async def test_without_a_disk_jobs_run_in_memory(
         assert not (await anext(aiter(call))).accepted.kept
         await read_result(call)
     assert held.began == ["kept in memory"]
+
+
+async def test_a_job_whose_upload_stalls_may_be_sent_again(build: Callable[..., Settings]) -> None:
+    settings = build(server={"upload_stall_s": 0.3})
+
+    async def stall() -> AsyncIterator[pb.TranscribeRequest]:
+        for request in requests("1", b"a", is_complete=False):
+            yield request
+        await asyncio.Event().wait()
+
+    async with restarted(settings) as (running, held):
+        caller = Caller(running)
+        assert await fail(running.transcription.Transcribe(stall())) == "JOB_UNKNOWN"
+        assert len(running.service.engine.transcriptions) == 0
+        held.release.set()
+        kinds, _ = await read_result(caller.send("1"))
+        assert kinds[-1] == "result"

@@ -194,8 +194,11 @@ async def test_oversized_audio_is_refused_while_it_arrives(build: Callable[..., 
         assert len(running.service.engine.transcriptions) == 0
 
 
-async def test_a_stalled_upload_does_not_hold_its_slot(build: Callable[..., Settings]) -> None:
-    settings = build(server={"upload_timeout_s": 0.2})
+@pytest.mark.parametrize("limit", ["upload_timeout_s", "upload_stall_s"])
+async def test_a_stalled_upload_does_not_hold_its_slot(
+    build: Callable[..., Settings], limit: str
+) -> None:
+    settings = build(server={limit: 0.2})
     async with run_service(settings, use_cases=HeldPipeline(settings)) as running:
         call = running.transcription.Transcribe()
         await call.write(from_options())

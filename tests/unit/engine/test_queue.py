@@ -25,6 +25,25 @@ async def test_a_place_is_free_again_after_an_error() -> None:
         pass
 
 
+async def test_a_caller_leaves_places_to_others() -> None:
+    admission = Admission(4, share=0.5)
+    with admission.admit("a"), admission.admit("a"):
+        with pytest.raises(QueueFull, match="2 requests of this address"), admission.admit("a"):
+            pass
+        with admission.admit("a", beyond_limit=True), admission.admit("b"):
+            assert len(admission) == 4
+        with admission.admit("b"), admission.admit("b"):
+            pass
+    with admission.admit("a"):
+        assert len(admission) == 1
+
+
+async def test_the_service_itself_has_no_share() -> None:
+    admission = Admission(2, share=0.5)
+    with admission.admit(), admission.admit():
+        assert len(admission) == 2
+
+
 async def test_the_hint_is_the_mean_of_recent_work() -> None:
     admission = Admission(1)
     for duration_s in (10.0, 20.0):

@@ -1,0 +1,86 @@
+"""Streams that take a place and send next to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import grpc
+from notabot.v1 import transcription_pb2 as pb
+from notabot.v1 import transcription_pb2_grpc
+
+from inference_service.settings import EngineSettings, ServerSettings
+from tests.attack.strangers import stranger
+from tests.attack.table import Row
+from tests.attack.victim import Victim, honest_person, sing
+
+PLACES = EngineSettings.model_fields["queue_size"].default
+STALL_S = ServerSettings.model_fields["upload_stall_s"].default
+
+
+async def trickle() -> AsyncIterator[pb.TranscribeRequest]:
+    """Send the options, then a byte a second."""
+    yield pb.TranscribeRequest(options=pb.TranscribeOptions(preset=pb.PRESET_VOICE))
+    while True:
+        await asyncio.sleep(1.0)
+        yield pb.TranscribeRequest(audio_chunk=b"a")
+
+
+def begin(channel: grpc.aio.Channel) -> Any:
+    """Begin a stream that trickles."""
+    stub = transcription_pb2_grpc.TranscriptionStub(channel)  # type: ignore[no-untyped-call]
+    return stub.Transcribe(trickle(), timeout=120.0)
+
+
+async def outcome(call: Any) -> grpc.StatusCode:
+    """Return how a stream ended."""
+    try:
+        async for _ in call:
+            pass
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
+async def test_idle_streams_of_one_address(
+    victim: Victim, environment: dict[str, str], row: Row, longest_wait_s: float
+) -> None:
+    row.before_mb = await victim.settled_mb()
+    async with stranger(environment["NOTABOT_SERVER_LISTEN"], "127.0.0.2") as channel:
+        calls = [begin(channel) for _ in range(3 * PLACES)]
+        await asyncio.sleep(1.0)
+        async with honest_person(victim, row):
+            codes = await asyncio.gather(*map(outcome, calls))
+    for code in codes:
+        row.note(
+            survived=code in {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED}
+        )
+    row.after_mb = await victim.settled_mb()
+    assert (row.survived, row.lost) == (row.tried, 0)
+    assert row.longest_wait_s < longest_wait_s
+
+
+async def test_idle_streams_of_many_addresses(
+    victim: Victim, environment: dict[str, str], row: Row, longest_wait_s: float
+) -> None:
+    """They hold all the places, for ten seconds."""
+    row.before_mb = await victim.settled_mb()
+    async with AsyncExitStack() as stack:
+        calls = []
+        for number in range(PLACES):
+            address = stranger(environment["NOTABOT_SERVER_LISTEN"], f"127.0.0.{number + 2}")
+            calls.append(begin(await stack.enter_async_context(address)))
+        await asyncio.gather(*(call.initial_metadata() for call in calls))
+        began_s = time.monotonic()
+        assert (await victim.send(sing()))[0] == "QUEUE_FULL"
+        async with honest_person(victim, row):
+            codes = await asyncio.gather(*map(outcome, calls))
+        assert time.monotonic() - began_s < STALL_S + 10
+    for code in codes:
+        row.note(survived=code is grpc.StatusCode.DEADLINE_EXCEEDED)
+    row.after_mb = await victim.settled_mb()
+    assert (row.survived, row.lost) == (row.tried, 0)
+    assert row.longest_wait_s < STALL_S + longest_wait_s
