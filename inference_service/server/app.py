@@ -21,6 +21,7 @@ from inference_service.server.interceptors import CallInterceptor
 from inference_service.server.jobs_servicer import JobsServicer
 from inference_service.server.metrics import Metrics
 from inference_service.server.models_servicer import ModelsServicer
+from inference_service.server.scrape import ScrapeServer
 from inference_service.server.servicer import TranscriptionServicer
 from inference_service.server.uploads import Pace
 from inference_service.settings import AudioSettings, EngineSettings, ServerSettings
@@ -71,8 +72,7 @@ class Service:
         self.port = 0
         self._settings = server_settings
         self._drain_s = engine_settings.drain_s
-        self._metrics = metrics
-        self._stop_metrics: Callable[[], None] | None = None
+        self._scrapes = ScrapeServer(metrics.registry)
         self._health = Health()
         self._server = grpc.aio.server(
             interceptors=[CallInterceptor(_tokens(server_settings), metrics)], options=_OPTIONS
@@ -116,7 +116,7 @@ class Service:
         await self._health.begin()
         self.port = self._bind()
         if self._settings.metrics_listen != "off":
-            self._stop_metrics = self._serve_metrics(self._settings.metrics_listen)
+            await self._serve_metrics(self._settings.metrics_listen)
         await self.jobs.resume()
         await self._server.start()
         _log.info("listening", address=self._settings.listen, port=self.port)
@@ -151,16 +151,15 @@ class Service:
         await self.engine.drain(self._drain_s if drain_s is None else drain_s)
         await self.jobs.stop()
         await self._server.stop(_STOP_GRACE_S)
-        if self._stop_metrics is not None:
-            self._stop_metrics()
+        self._scrapes.stop()
         returned = await self.engine.close()
         _log.info("stopped", threads_returned=returned)
         return returned
 
-    def _serve_metrics(self, address: str) -> Callable[[], None]:
+    async def _serve_metrics(self, address: str) -> None:
         host, port = split_address(address)
         try:
-            return self._metrics.serve(host, port)
+            await self._scrapes.start(host, port)
         except OSError as error:
             raise OSError(f"cannot listen on {address} for metrics") from error
 

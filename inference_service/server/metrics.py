@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -58,16 +58,6 @@ class Metrics:
     def watch_models(self, active: Callable[[], Mapping[str, str]]) -> None:
         """Read the models in use at every scrape."""
         self.registry.register(_ActiveModels(active))
-
-    def serve(self, host: str, port: int) -> Callable[[], None]:
-        """Answer scrapes in a separate thread; returns a function that stops it."""
-        server, _ = start_http_server(port, host, registry=self.registry)
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-
-        return stop
 
 
 class _ActiveModels(Collector):

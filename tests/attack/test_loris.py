@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
+import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
 
 import grpc
+import pytest
 from notabot.v1 import transcription_pb2 as pb
 from notabot.v1 import transcription_pb2_grpc
 
+from inference_service.server.scrape import MAX_CONNECTIONS
 from inference_service.settings import EngineSettings, ServerSettings
 from tests.attack.strangers import stranger
 from tests.attack.table import Row
-from tests.attack.victim import Victim, honest_person, sing
+from tests.attack.victim import WANTED_WAIT_S, Victim, honest_person, sing
+from tests.service.running import free_port
 
 PLACES = EngineSettings.model_fields["queue_size"].default
 STALL_S = ServerSettings.model_fields["upload_stall_s"].default
@@ -61,6 +65,43 @@ async def test_idle_streams_of_one_address(
     row.after_mb = await victim.settled_mb()
     assert (row.survived, row.lost) == (row.tried, 0)
     assert row.longest_wait_s < longest_wait_s
+
+
+@pytest.fixture
+def metrics_address(environment: dict[str, str]) -> str:
+    """Address of the metrics of a service that is started later."""
+    environment["NOTABOT_SERVER_METRICS_LISTEN"] = f"127.0.0.1:{free_port()}"
+    return environment["NOTABOT_SERVER_METRICS_LISTEN"]
+
+
+def scrape(address: str) -> bytes:
+    """Return the metrics."""
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as response:
+        return bytes(response.read())
+
+
+async def test_half_requests_for_metrics(metrics_address: str, victim: Victim, row: Row) -> None:
+    """The longest wait is that of a scrape."""
+    host, _, port = metrics_address.partition(":")
+    await asyncio.to_thread(scrape, metrics_address)
+    row.before_mb = await victim.settled_mb()
+    threads, descriptors = victim.threads(), victim.descriptors()
+    writers = []
+    for _ in range(300):
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: a")
+        writers.append(writer)
+        row.note(survived=victim.threads() <= threads + 1)
+    for _ in range(5):
+        start_s = time.monotonic()
+        assert b"notabot_busy" in await asyncio.to_thread(scrape, metrics_address)
+        row.longest_wait_s = max(row.longest_wait_s, time.monotonic() - start_s)
+    assert victim.descriptors() <= descriptors + MAX_CONNECTIONS + 1
+    row.after_mb = await victim.settled_mb()
+    for writer in writers:
+        writer.transport.abort()
+    assert row.survived == row.tried
+    assert row.longest_wait_s < WANTED_WAIT_S
 
 
 async def test_idle_streams_of_many_addresses(

@@ -97,6 +97,10 @@ class Victim:
         finally:
             resource.prlimit(self.process.pid, limit, before)
 
+    def threads(self) -> int:
+        """Number of the process's threads."""
+        return len(list(Path(f"/proc/{self.process.pid}/task").iterdir()))
+
     def descriptors(self) -> int:
         """Number of the process's open file descriptors."""
         return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
