@@ -67,6 +67,27 @@ def find_bars(odds: Floats, metre: Floats, first_tick: int = 0) -> Bars:
     )
 
 
+def score_steady_bars(odds: Floats, metre: Floats) -> list[Floats]:
+    """Return how well bars fit that are all of one metre, from the first to the last.
+
+    Parameters
+    ----------
+    odds, metre
+        As :func:`find_bars` takes them.
+
+    Returns
+    -------
+    list of np.ndarray, one for each of METRES, shape (L,)
+        Scores of bars of L eighths, by the eighth at which the first full bar begins.
+    """
+    gain = np.clip(odds, -_LIMIT, _LIMIT)
+    fits = METRE_WEIGHT * np.maximum(metre, -_LIMIT).sum(axis=0)
+    return [
+        np.array([gain[phase::length].sum() for phase in range(length)]) + fit
+        for length, fit in zip(_LENGTHS, fits, strict=True)
+    ]
+
+
 @njit(cache=True)
 def _divide(gain: Floats, fits: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return bar lines in ticks, and the metre of the bar that each ends.

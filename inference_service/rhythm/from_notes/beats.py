@@ -20,7 +20,7 @@ from inference_service.rhythm.from_notes.melody_bars import (
     MelodyBarReader,
     spans_a_grid,
 )
-from inference_service.rhythm.from_notes.readings import compare
+from inference_service.rhythm.from_notes.readings import compare, list_steady, weigh
 from inference_service.rhythm.from_notes.score_network import QUARTER_PARTS
 from inference_service.rhythm.from_notes.score_reader import Reading
 
@@ -97,8 +97,15 @@ def _build_rhythm(
     bar_reader: BarReader,
 ) -> Rhythm | None:
     """Return the rhythm of the attacks ``main``, given their written positions."""
-    bars = _find_bars(notes, reading, main, positions, bar_reader)
-    return _time_rhythm(bars, positions, reading.attacks.onset_s[main])
+    odds, metre = _predict_bars(notes, reading, main, positions, bar_reader)
+    first_tick = int(positions[0]) // TICK
+    bars = find_bars(odds, metre, first_tick)
+    onset_s = reading.attacks.onset_s[main]
+    rhythm = _time_rhythm(bars, positions, onset_s)
+    if rhythm is None:
+        return None
+    readings = list_steady(odds, metre, first_tick, positions, bars)
+    return replace(rhythm, readings=weigh(readings, onset_s, rhythm.beats))
 
 
 def _build_melody(
@@ -133,14 +140,14 @@ def _time_rhythm(
     )
 
 
-def _find_bars(
+def _predict_bars(
     notes: Sequence[NoteEvent],
     reading: Reading,
     main: NDArray[np.intp],
     positions: NDArray[np.int64],
     bar_reader: BarReader,
-) -> Bars:
-    """Find the bars by combining the predictions of both networks."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Combine the predictions of both networks, as :func:`~.bars.find_bars` takes them."""
     first_tick = int(positions[0]) // TICK
     count = int(positions[-1]) // TICK - first_tick + 1
     located = np.full(len(reading.attacks.onset_s), -1)
@@ -168,7 +175,7 @@ def _find_bars(
     odds = odds + np.where(
         np.isfinite(downbeat), ATTACK_WEIGHT * (downbeat + USUAL_ODDS), -HELD_OVER_COST
     )
-    return find_bars(odds, metre, first_tick)
+    return odds, metre
 
 
 def find_main_attacks(reading: Reading) -> NDArray[np.intp]:

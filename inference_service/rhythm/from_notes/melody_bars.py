@@ -54,7 +54,15 @@ TIMING_WEIGHT: Final = 1.0
 MOST_BEHIND: Final = 12.0
 """Locations whose timing is less likely by this log ratio than that of the best are not read."""
 
-SHARPNESS: Final = 0.5
+SHIFT_BEHIND: Final = 6.0
+"""Bars that all begin earlier or later than the best ones of a metre are readings, too, unless they
+are less likely by more than this log ratio."""
+
+METRE_ODDS: Final = (-0.400, -0.089, 0.527, -0.232, -0.455, -1.220, -1.982)
+"""Log ratios of the shares of METRES among 1,694 songs to their shares in training, which is given
+more of the rare ones (model_zoo/experiments/012-melody-location.md)."""
+
+SHARPNESS: Final = 0.6
 """Factor of the scores that makes their softmax a probability; fitted on simulated singers
 (model_zoo/experiments/012-melody-location.md)."""
 
@@ -169,7 +177,7 @@ class MelodyBarReader:
         return list(found.values())
 
     def _read_scaled(self, melody: Melody, scale: float) -> list[MelodyReading]:
-        """Return a reading for each metre, in scaled values."""
+        """Return readings in scaled values: for each metre the best, and those that are shifted."""
         first_part = int(melody.positions[0]) // TICK_PARTS * TICK_PARTS
         parts = melody.positions - first_part
         distinct, kept = np.unique(parts, return_index=True)
@@ -192,12 +200,31 @@ class MelodyBarReader:
         scaled = (parts * scale).astype(np.int64)
         readings = []
         for metre, (first, length) in enumerate(zip(FIRST_PLACE, BAR_TICKS, strict=True)):
-            score, phases = _find_phases(
-                potentials[first : first + length], self._opening[first : first + length], costs
-            )
-            score += self._bias[metre] + _log_tempo(METRES[metre], quarter_bpm)
-            readings.append(_write_bars(scaled, phases, metre, score))
+            own, opening = potentials[first : first + length], self._opening[first : first + length]
+            score, phases = _find_phases(own, opening, costs)
+            score += self._bias[metre] + METRE_ODDS[metre] + _log_tempo(METRES[metre], quarter_bpm)
+            for shift, behind in enumerate(_shift_bars(own, opening, phases)):
+                if behind < SHIFT_BEHIND:
+                    shifted = (phases + shift) % length
+                    readings.append(_write_bars(scaled, shifted, metre, score - behind))
         return readings
+
+
+def _shift_bars(potentials: Floats, opening: Floats, phases: Indices) -> Floats:
+    """Return by how much the score falls if all bars begin later by 0, 1, ... ticks, shape (L,).
+
+    Parameters
+    ----------
+    potentials : np.ndarray, shape (L, T)
+    opening : np.ndarray, shape (L,)
+    phases : np.ndarray of int, shape (T,)
+        Those of the best bars.
+    """
+    length, count = potentials.shape
+    ticks, shifts = np.arange(count), np.arange(length)
+    places = (ticks - phases - shifts[:, None]) % length
+    scores = potentials[places, ticks].sum(axis=1) + opening[(phases[0] + shifts) % length]
+    return np.asarray(scores[0] - scores, np.float64)
 
 
 def _drop_alike(readings: Sequence[MelodyReading], onset_s: Floats) -> list[MelodyReading]:

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from inference_service.rhythm.from_notes import melody_bars
 from inference_service.rhythm.from_notes.melody_bars import (
+    METRE_ODDS,
     Melody,
     MelodyBarReader,
     MelodyReading,
     _find_phases,
 )
 from inference_service.rhythm.from_notes.score_network import INTERVALS, METRES, QUARTER_PARTS
+from model_zoo.training.rhythm.melody_excerpts import METRE_SHARES
 from tests.unit.rhythm.from_notes.readings import even
 
 WEIGHTS = Path(__file__).parents[4] / "model_zoo" / "weights" / "melody_bars.safetensors"
@@ -146,6 +148,24 @@ def test_readings_are_sorted_and_differ(reader: MelodyBarReader) -> None:
         steps = float(np.median(np.diff(reading.positions)))
         kinds.add((reading.bars.metre, steps, int(reading.positions[0]) - lines[0]))
     assert len(kinds) == len(readings)
+
+
+def test_bars_that_begin_elsewhere_are_readings_too(reader: MelodyBarReader) -> None:
+    best, *others = reader.read(sing(ODE))
+    shifts = {
+        find_pickup(other)
+        for other in others
+        if other.bars.metre == best.bars.metre
+        and np.array_equal(np.diff(other.positions), np.diff(best.positions))
+    }
+    assert find_pickup(best) == 0
+    assert 2.0 in shifts
+
+
+def test_odds_of_metres_are_those_of_songs_to_those_in_training() -> None:
+    songs = np.array([227, 341, 861, 188, 43, 20, 14])
+    odds = np.log(songs / songs.sum() / np.array(METRE_SHARES))
+    np.testing.assert_allclose(METRE_ODDS, odds, atol=1e-2)
 
 
 @pytest.mark.parametrize("shift", [-12, 1, 5])
