@@ -140,7 +140,8 @@ class _WebhookHandler(SimpleRequestHandler):
     async def _handle_request_background(self, bot: Bot, request: web.Request) -> web.Response:
         try:
             update = Update.model_validate(await request.json(), context={"bot": bot})
-        except ValueError as error:
+        except (ValueError, LookupError, RecursionError) as error:
+            # No JSON or no update, an unknown character set, brackets without end.
             raise web.HTTPBadRequest(text="not an update") from error
         task = asyncio.create_task(self.dispatcher.feed_update(bot, update))
         self._background_feed_update_tasks.add(task)

@@ -6,9 +6,10 @@ for Telegram, a chat page in the browser.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, HttpUrl, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -18,6 +19,10 @@ from bot.client.types import Paper
 CLOUD_DOWNLOAD_LIMIT_BYTES = 20_000_000
 """The Bot API's limit for downloads from Telegram's servers; a local server has none."""
 
+MAX_PORT: Final = 65_535
+MIN_TOKEN_CHARS: Final = 8
+"""A shorter token or secret is a mistake, such as a placeholder."""
+
 
 class BotSettings(BaseSettings):
     """The bot's settings, validated at start.
@@ -25,7 +30,8 @@ class BotSettings(BaseSettings):
     Raises
     ------
     pydantic.ValidationError
-        If a value is outside its range, or a webhook is set without its secret.
+        If a value is outside its range, a webhook is set without its secret, or the chat page would
+        be open to other machines without being meant to.
     """
 
     model_config = SettingsConfigDict(
@@ -113,6 +119,11 @@ class BotSettings(BaseSettings):
         default="127.0.0.1:8080",
         description="Address and port of the chat page; port 0 takes a free one.",
     )
+    localchat_public: bool = Field(
+        default=False,
+        description="Serve the chat page beyond this machine, where everyone who reaches it may "
+        "act as an administrator.",
+    )
     state_path: Path = Field(
         default=Path("var/bot.sqlite3"), description="File that remembers who chose which language."
     )
@@ -128,8 +139,28 @@ class BotSettings(BaseSettings):
     @classmethod
     def _require_port(cls, value: str) -> str:
         host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:
-            raise ValueError("write HOST:PORT")
+        if not host or not port.isdecimal() or int(port) > MAX_PORT:
+            raise ValueError(f"write HOST:PORT, with a port up to {MAX_PORT}")
+        return value
+
+    @field_validator("service_address")
+    @classmethod
+    def _require_possible_port(cls, value: str) -> str:
+        """Refuse ports that do not exist; other targets of gRPC's, such as sockets, are allowed."""
+        port = value.rpartition(":")[2]
+        if port.isdecimal() and int(port) > MAX_PORT:
+            raise ValueError(f"ports end at {MAX_PORT}")
+        return value
+
+    @field_validator("service_token", "admin_service_token")
+    @classmethod
+    def _require_length(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(
+            rf"[!-~]{{{MIN_TOKEN_CHARS},}}", value.get_secret_value()
+        ):
+            raise ValueError(
+                f"a token has at least {MIN_TOKEN_CHARS} characters, in ASCII and without spaces"
+            )
         return value
 
     @field_validator("log_level")
@@ -145,12 +176,24 @@ class BotSettings(BaseSettings):
         """Refuse a webhook without a secret: it would accept updates from anyone."""
         if self.webhook_url is not None:
             secret = self.webhook_secret.get_secret_value() if self.webhook_secret else ""
-            if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret):
+            if not re.fullmatch(rf"[A-Za-z0-9_-]{{{MIN_TOKEN_CHARS},256}}", secret):
                 raise ValueError(
-                    "BOT_WEBHOOK_URL needs BOT_WEBHOOK_SECRET: 1 to 256 letters, digits, _ or -"
+                    "BOT_WEBHOOK_URL needs BOT_WEBHOOK_SECRET: "
+                    f"{MIN_TOKEN_CHARS} to 256 letters, digits, _ or -"
                 )
             if self.token is None:
                 raise ValueError("BOT_WEBHOOK_URL needs BOT_TOKEN")
+        return self
+
+    @model_validator(mode="after")
+    def _keep_chat_page_on_this_machine(self) -> Self:
+        """Refuse to serve the chat page, which has no password, to other machines by mistake."""
+        host = split_address(self.localchat_listen)[0]
+        if self.token is None and not self.localchat_public and not _is_loopback(host):
+            raise ValueError(
+                f"{self.localchat_listen} is beyond this machine, and the chat page has no "
+                "password: set BOT_TOKEN, or BOT_LOCALCHAT_PUBLIC=true if everyone may use the page"
+            )
         return self
 
     @property
@@ -165,3 +208,10 @@ def split_address(address: str) -> tuple[str, int]:
     """Split ``"127.0.0.1:8080"`` into host and port; remove brackets around an IPv6 host."""
     host, _, port = address.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

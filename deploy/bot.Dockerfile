@@ -12,7 +12,9 @@ RUN EXTRAS=bot deploy/setup.sh /opt/venv \
     && install --directory --owner notabot var
 
 USER 10001
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1
+# The root may be read-only: only the file of languages is written, to a volume.
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 BOT_STATE_PATH=/srv/notabot/var/bot.sqlite3
+VOLUME /srv/notabot/var
 # On SIGTERM the bot finishes running requests, or notifies the people whose requests it could not finish.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["notabot-bot"]

@@ -21,9 +21,17 @@ RUN EXTRAS=service TORCH_INDEX=${TORCH_INDEX} deploy/setup.sh /opt/venv \
     && install --directory --owner notabot var
 
 USER 10001
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 NUMBA_CACHE_DIR=/tmp/numba NOTABOT_SERVER_LISTEN=0.0.0.0:50051
+# The root may be read-only: what outlives a restart is in /srv/notabot/var, for a volume; the rest in
+# /tmp. The service listens for other containers, so it does not start without NOTABOT_SERVER_TOKEN.
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 \
+    NUMBA_CACHE_DIR=/tmp/numba MPLCONFIGDIR=/tmp/matplotlib XDG_CACHE_HOME=/tmp/cache \
+    NOTABOT_SERVER_LISTEN=0.0.0.0:50051 \
+    NOTABOT_CACHE_DIRECTORY=/srv/notabot/var/cache \
+    NOTABOT_JOURNAL_DIRECTORY=/srv/notabot/var/jobs \
+    NOTABOT_MODELS_WEIGHTS=/srv/notabot/var/weights
+VOLUME /srv/notabot/var
 EXPOSE 50051 9464
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
+HEALTHCHECK --interval=10s --timeout=8s --start-period=60s \
     CMD ["python", "deploy/healthcheck.py", "127.0.0.1:50051"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["notabot", "serve"]

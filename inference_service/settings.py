@@ -7,11 +7,17 @@ own group, never all settings.
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MAX_PORT: Final = 65_535
+MIN_TOKEN_CHARS: Final = 8
+"""A shorter token is a mistake, such as a placeholder."""
 
 
 class _Group(BaseModel):
@@ -41,6 +47,11 @@ class ServerSettings(_Group):
         description="PEM file of the certificate chain; together with the key, it turns TLS on.",
     )
     tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
+    public_without_token: bool = Field(
+        False,
+        description="Start without `TOKEN` on an address beyond this machine; everyone who reaches "
+        "the port may transcribe.",
+    )
     metrics_listen: str = Field(
         "127.0.0.1:9464",
         pattern=r"^(\S+:\d+|off)$",
@@ -61,6 +72,34 @@ class ServerSettings(_Group):
         "`UPLOAD_STALL_S` ends the upload.",
     )
 
+    @field_validator("listen", "metrics_listen")
+    @classmethod
+    def _require_port(cls, value: str) -> str:
+        port = value.rpartition(":")[2]
+        if value != "off" and int(port) > MAX_PORT:
+            raise ValueError(f"ports end at {MAX_PORT}")
+        return value
+
+    @field_validator("token", "admin_token")
+    @classmethod
+    def _require_length(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(
+            rf"[!-~]{{{MIN_TOKEN_CHARS},}}", value.get_secret_value()
+        ):
+            raise ValueError(
+                f"a token has at least {MIN_TOKEN_CHARS} characters, in ASCII and without spaces"
+            )
+        return value
+
+    @model_validator(mode="after")
+    def _public_only_with_token(self) -> Self:
+        if self.token is None and not self.is_local and not self.public_without_token:
+            raise ValueError(
+                f"{self.listen} is beyond this machine: set NOTABOT_SERVER_TOKEN, or "
+                "NOTABOT_SERVER_PUBLIC_WITHOUT_TOKEN=true if everyone may use the service"
+            )
+        return self
+
     @model_validator(mode="after")
     def _both_halves_of_tls(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -76,7 +115,11 @@ class ServerSettings(_Group):
     @property
     def is_local(self) -> bool:
         """Whether only this machine can connect."""
-        return self.listen.rpartition(":")[0] in {"127.0.0.1", "localhost", "[::1]"}
+        host = self.listen.rpartition(":")[0].strip("[]")
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
 
 class EngineSettings(_Group):

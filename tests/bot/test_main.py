@@ -50,7 +50,12 @@ def _environment(tmp_path: Path, **more: str) -> dict[str, str]:
         ({"BOT_PER_USER_JOBS": "none"}, 2, "wrong settings"),
         ({"BOT_TOKEN": "nonsense"}, 2, "not a bot's token"),
         ({"BOT_TOKEN": TOKEN, "BOT_API_SERVER": "http://127.0.0.1:1"}, 1, "cannot start"),
-        ({"BOT_LOCALCHAT_LISTEN": "203.0.113.1:1"}, 1, "cannot start"),
+        ({"BOT_LOCALCHAT_LISTEN": "203.0.113.1:1"}, 2, "BOT_LOCALCHAT_PUBLIC"),
+        (
+            {"BOT_LOCALCHAT_LISTEN": "203.0.113.1:1", "BOT_LOCALCHAT_PUBLIC": "1"},
+            1,
+            "cannot start",
+        ),
     ],
 )
 def test_a_bot_that_cannot_start_says_why(
@@ -193,7 +198,9 @@ async def test_the_webhook_is_answered_once_the_job_is_accepted(
     assert len(harness.service.transcriptions) == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"update_id": "x"}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"{}", b'{"update_id": "x"}', b"\xff", b"[" * 100_000]
+)
 async def test_the_webhook_refuses_what_is_no_update(
     webhook: tuple[Harness, str], body: bytes
 ) -> None:

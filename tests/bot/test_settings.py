@@ -46,7 +46,15 @@ def test_the_download_limit_is_telegrams_unless_the_server_is_local(
         {"TOKEN": TOKEN, "WEBHOOK_URL": "https://x.org/hook"},
         {"TOKEN": TOKEN, "WEBHOOK_URL": "https://x.org/hook", "WEBHOOK_SECRET": "not allowed!"},
         {"WEBHOOK_URL": "https://x.org/hook", "WEBHOOK_SECRET": "s"},
+        {"TOKEN": TOKEN, "WEBHOOK_URL": "https://x.org/hook", "WEBHOOK_SECRET": "s"},
         {"WEBHOOK_LISTEN": "8080"},
+        {"WEBHOOK_LISTEN": "0.0.0.0:65536"},
+        {"LOCALCHAT_LISTEN": "127.0.0.1:65536"},
+        {"LOCALCHAT_LISTEN": "0.0.0.0:8080"},
+        {"LOCALCHAT_LISTEN": "[::]:8080"},
+        {"SERVICE_ADDRESS": "127.0.0.1:65536"},
+        {"SERVICE_TOKEN": "x"},
+        {"ADMIN_SERVICE_TOKEN": "of two words"},
         {"LOCALCHAT_LISTEN": "localhost:http"},
         {"ADMIN_IDS": "me"},
         {"PER_USER_JOBS": "0"},
@@ -57,6 +65,18 @@ def test_wrong_settings(monkeypatch: pytest.MonkeyPatch, environment: dict[str, 
     with pytest.raises(ValidationError) as caught:
         _from(monkeypatch, **environment)
     assert TOKEN not in str(caught.value)
+
+
+def test_the_chat_page_is_public_only_on_purpose(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError, match="BOT_LOCALCHAT_PUBLIC"):
+        _from(monkeypatch, LOCALCHAT_LISTEN="192.168.1.2:8080")
+    assert _from(monkeypatch, LOCALCHAT_PUBLIC="1").localchat_public
+    assert _from(monkeypatch, LOCALCHAT_PUBLIC="", TOKEN=TOKEN).token  # serves no page
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "127.8.0.1:1", "localhost:1", "[::1]:1"])
+def test_this_machine_is_not_public(monkeypatch: pytest.MonkeyPatch, listen: str) -> None:
+    assert _from(monkeypatch, LOCALCHAT_LISTEN=listen).localchat_listen == listen
 
 
 def test_addresses() -> None:

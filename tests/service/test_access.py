@@ -88,7 +88,10 @@ async def test_without_a_token_of_its_own_administration_is_closed(
     build: Callable[..., Settings],
 ) -> None:
     refused = grpc.StatusCode.UNAUTHENTICATED
-    for server in ({"token": "for-callers"}, {"listen": "0.0.0.0:0"}):
+    for server in (
+        {"token": "for-callers"},
+        {"listen": "0.0.0.0:0", "public_without_token": True},
+    ):
         settings = build(server=server)
         async with run_service(settings, use_cases=HeldPipeline(settings)) as running:
             for metadata in (None, bearer("for-callers"), bearer("")):

@@ -38,6 +38,7 @@ def test_names_have_group_and_field(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(
         monkeypatch,
         SERVER_LISTEN="0.0.0.0:1",
+        SERVER_TOKEN="for-callers",
         ENGINE_QUEUE_SIZE="3",
         MODELS_USE="song=basic-pitch, piano = basic-pitch",
         LOG_LEVEL="debug",
@@ -74,7 +75,12 @@ def test_folders_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
         ("SERVER_NO_SUCH", "1"),
         ("LOG_LEVEL", "loud"),
         ("SERVER_LISTEN", "localhost"),
+        ("SERVER_LISTEN", "127.0.0.1:65536"),
+        ("SERVER_METRICS_LISTEN", "127.0.0.1:65536"),
         ("SERVER_METRICS_LISTEN", "no"),
+        ("SERVER_TOKEN", "x"),
+        ("SERVER_TOKEN", "of two words"),
+        ("SERVER_ADMIN_TOKEN", "x"),
     ],
 )
 def test_wrong_settings_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -84,5 +90,22 @@ def test_wrong_settings_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, 
 
 def test_a_wrong_setting_is_reported_without_the_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValidationError) as raised:
-        load(monkeypatch, SERVER_TOKEN="hush", SERVER_TLS_CERT="cert.pem")
+        load(monkeypatch, SERVER_TOKEN="hush-hush", SERVER_TLS_CERT="cert.pem")
     assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "example.org:1"])
+def test_a_public_address_needs_a_token_or_a_word(
+    monkeypatch: pytest.MonkeyPatch, listen: str
+) -> None:
+    with pytest.raises(ValidationError, match="NOTABOT_SERVER_TOKEN"):
+        load(monkeypatch, SERVER_LISTEN=listen)
+    with pytest.raises(ValidationError, match="NOTABOT_SERVER_TOKEN"):
+        load(monkeypatch, SERVER_ADMIN_TOKEN="for-administrators")
+    load(monkeypatch, SERVER_PUBLIC_WITHOUT_TOKEN="true")
+    load(monkeypatch, SERVER_PUBLIC_WITHOUT_TOKEN="", SERVER_TOKEN="for-callers")
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:1", "127.0.0.2:1", "localhost:1", "[::1]:1"])
+def test_this_machine_needs_no_token(monkeypatch: pytest.MonkeyPatch, listen: str) -> None:
+    assert load(monkeypatch, SERVER_LISTEN=listen).server.is_local

@@ -1,0 +1,212 @@
+"""The images, the compose files and the example for a cluster: confined, and with room to write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from bot.settings import BotSettings
+from inference_service.settings import Settings
+from tests.conftest import ROOT
+
+DEPLOY = ROOT / "deploy"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+TLS = yaml.safe_load((DEPLOY / "compose.tls.yaml").read_text())
+CLUSTER = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+OURS = ("service", "bot")
+WRITTEN = {
+    "service": ("NOTABOT_CACHE_DIRECTORY", "NOTABOT_JOURNAL_DIRECTORY", "NOTABOT_MODELS_WEIGHTS"),
+    "bot": ("BOT_STATE_PATH",),
+}
+"""Settings that name what must outlive a container."""
+
+SCRATCH = {"service": ("NUMBA_CACHE_DIR", "MPLCONFIGDIR", "XDG_CACHE_HOME"), "bot": ()}
+VALUES = {
+    "BOT_TOKEN": "123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+    "NOTABOT_SERVER_TOKEN": "for-callers",
+    "NOTABOT_SERVER_ADMIN_TOKEN": "for-administrators",
+}
+KEYS = {"bot-token": VALUES["BOT_TOKEN"], "api-token": "for-callers", "admin-token": "for-admins"}
+
+
+def _image(name: str) -> dict[str, str]:
+    """Return the environment that an image sets."""
+    text = (DEPLOY / f"{name}.Dockerfile").read_text().replace("\\\n", " ")
+    lines = re.findall(r"^ENV (.*)$", text, re.MULTILINE)
+    return dict(re.findall(r"(\w+)=(\S+)", " ".join(lines)))
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    """Replace ``${NAME:-default}`` and ``${NAME:?message}`` as compose does."""
+
+    def replace(match: re.Match[str]) -> str:
+        value = values.get(match[1], "")
+        return value or (match[3] if match[2] == "-" else "")
+
+    return re.sub(r"\$\{(\w+):([-?])([^}]*)\}", replace, text)
+
+
+def _container(kind: str) -> dict[str, Any]:
+    [spec] = [
+        item["spec"]["template"]["spec"]
+        for item in CLUSTER
+        if item["kind"] == "Deployment" and item["metadata"]["name"] == f"notabot-{kind}"
+    ]
+    [container] = spec["containers"]
+    return {**container, "pod": spec}
+
+
+def _environment(place: str, kind: str, values: Mapping[str, str] = VALUES) -> dict[str, str]:
+    """Return what a container's program finds in its environment."""
+    if place == "compose":
+        given = COMPOSE["services"][kind]["environment"]
+        more = {name: _fill(str(value), values) for name, value in given.items()}
+    else:
+        more = {
+            item["name"]: item.get("value") or KEYS[item["valueFrom"]["secretKeyRef"]["key"]]
+            for item in _container(kind)["env"]
+        }
+    return _image(kind) | more
+
+
+def _mounts(place: str, kind: str) -> tuple[list[str], list[str]]:
+    """Return the folders that are kept, and those that end with the container."""
+    if place == "compose":
+        service = COMPOSE["services"][kind]
+        volumes = [volume.split(":")[1] for volume in service["volumes"]]
+        return volumes, [mount.split(":")[0] for mount in service["tmpfs"]]
+    container = _container(kind)
+    by_name = {volume["name"]: volume for volume in container["pod"]["volumes"]}
+    kept: list[str] = []
+    scratch: list[str] = []
+    for mount in container["volumeMounts"]:
+        is_kept = "persistentVolumeClaim" in by_name[mount["name"]]
+        (kept if is_kept else scratch).append(mount["mountPath"])
+    return kept, scratch
+
+
+@pytest.mark.parametrize("place", ["compose", "cluster"])
+@pytest.mark.parametrize("kind", OURS)
+def test_what_is_written_is_on_a_volume_or_in_scratch(place: str, kind: str) -> None:
+    environment = _environment(place, kind)
+    kept, scratch = _mounts(place, kind)
+    assert all(
+        any(PurePosixPath(environment[name]).is_relative_to(folder) for folder in kept)
+        for name in WRITTEN[kind]
+    )
+    assert all(
+        any(PurePosixPath(environment[name]).is_relative_to(folder) for folder in scratch)
+        for name in SCRATCH[kind]
+    )
+    assert "/tmp" in scratch
+    assert f"VOLUME {kept[0]}" in (DEPLOY / f"{kind}.Dockerfile").read_text()
+
+
+@pytest.mark.parametrize("place", ["compose", "cluster"])
+def test_the_programs_accept_their_environment(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    for kind in OURS:
+        environment = _environment(place, kind)
+        for name, value in environment.items():
+            if name.startswith(("NOTABOT_", "BOT_")):
+                monkeypatch.setenv(name, value)
+    service, bot = Settings(_env_file=None), BotSettings(_env_file=None)
+    assert not service.server.is_local
+    assert service.server.token == bot.service_token
+    assert service.server.admin_token == bot.admin_service_token
+    host, _, port = bot.service_address.rpartition(":")
+    assert service.server.listen.endswith(f":{port}")
+    known = {f"BOT_{name.upper()}" for name in BotSettings.model_fields}
+    assert {n for n in _environment(place, "bot") if n.startswith("BOT_")} <= known
+    named = host if place == "compose" else host.removeprefix("notabot-")
+    assert named == "service"
+
+
+def test_the_image_does_not_serve_everyone_by_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in _image("service").items():
+        if name.startswith("NOTABOT_"):
+            monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match="NOTABOT_SERVER_TOKEN"):
+        Settings(_env_file=None)
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_compose_confines_every_container(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert "privileged" not in service
+    assert {"mem_limit", "memswap_limit", "cpus", "pids_limit"} <= service.keys()
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    named = {volume.split(":")[0] for volume in service["volumes"]}
+    assert {volume for volume in named if not volume.startswith(".")} <= COMPOSE["volumes"].keys()
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_the_cluster_confines_every_container(kind: str) -> None:
+    container = _container(kind)
+    assert container["securityContext"] == {
+        "readOnlyRootFilesystem": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    pod = container["pod"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert pod["automountServiceAccountToken"] is False
+    for amounts in (container["resources"]["requests"], container["resources"]["limits"]):
+        assert {"cpu", "memory", "ephemeral-storage"} <= amounts.keys()
+    claims = {item["metadata"]["name"] for item in CLUSTER if "Claim" in item["kind"]}
+    assert {
+        volume["persistentVolumeClaim"]["claimName"]
+        for volume in pod["volumes"]
+        if "persistentVolumeClaim" in volume
+    } <= claims
+
+
+def _checks() -> Iterator[list[str]]:
+    service = _container("service")
+    yield from (service[f"{kind}Probe"]["exec"]["command"] for kind in ("startup", "readiness"))
+    yield service["livenessProbe"]["exec"]["command"]
+    yield COMPOSE["services"]["service"]["healthcheck"]["test"][1:]
+
+
+def test_every_probe_asks_the_health_service() -> None:
+    port = _image("service")["NOTABOT_SERVER_LISTEN"].rpartition(":")[2]
+    checks = list(_checks())
+    assert checks == [["python", "deploy/healthcheck.py", f"127.0.0.1:{port}"]] * 4
+    assert (ROOT / checks[0][1]).exists()
+
+
+@pytest.mark.parametrize("kind", OURS)
+def test_a_policy_limits_who_calls_whom(kind: str) -> None:
+    [policy] = [
+        item["spec"]
+        for item in CLUSTER
+        if item["kind"] == "NetworkPolicy"
+        and item["spec"]["podSelector"]["matchLabels"] == {"app": f"notabot-{kind}"}
+    ]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    callers = [rule["from"] for rule in policy["ingress"] if {"port": 50051} in rule["ports"]]
+    bot = {"podSelector": {"matchLabels": {"app": "notabot-bot"}}}
+    assert callers == ([[bot]] if kind == "service" else [])
+    assert all(rule["ports"] for rule in policy["egress"])
+
+
+def test_tls_is_turned_on_at_both_ends() -> None:
+    service, bot = TLS["services"]["service"], TLS["services"]["bot"]
+    paths = [*service["environment"].values(), *bot["environment"].values()]
+    assert sorted(PurePosixPath(path).name for path in paths) == sorted(TLS["secrets"])
+    assert service["environment"].keys() == {"NOTABOT_SERVER_TLS_CERT", "NOTABOT_SERVER_TLS_KEY"}
+    assert bot["environment"].keys() == {"BOT_SERVICE_TLS_CA"}
+    assert all(
+        PurePosixPath(path).name in part["secrets"]
+        for part in (service, bot)
+        for path in part["environment"].values()
+    )
