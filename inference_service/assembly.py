@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, MutableMapping
 from functools import cached_property, partial
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from inference_service.engine.accepted import AcceptedJobs
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from inference_service.pipeline.render import Artifact, Rendering
 
 TINY: Final = "tiny"
+FONTS_FOLDER: Final = "fonts"
 START_ATTEMPTS: Final = 2
 """Failed connections in a row until a starting service gives up fetching a model."""
 
@@ -172,10 +174,24 @@ class _OnDemand:
 
 
 class Pipeline:
-    """The use cases; their modules are imported on first use."""
+    """The use cases; their modules are imported on first use.
 
-    def __init__(self, audio: AudioSettings, preview: PreviewSettings | None = None) -> None:
+    Parameters
+    ----------
+    audio : AudioSettings
+    preview : PreviewSettings, optional
+    fonts : Path, optional
+        Folder for the fonts of the pages; none: a temporary one.
+    """
+
+    def __init__(
+        self,
+        audio: AudioSettings,
+        preview: PreviewSettings | None = None,
+        fonts: Path | None = None,
+    ) -> None:
         self._audio = audio
+        self._fonts = fonts
         self._preview = preview or PreviewSettings.model_validate({})
 
     def prepare(self) -> None:
@@ -185,6 +201,22 @@ class Pipeline:
         from inference_service.audio.decode import prepare
 
         prepare()
+        self.check()
+
+    def check(self) -> None:
+        """Check the fonts, which are written again if they are gone, and the temporary folder."""
+        import tempfile
+
+        from inference_service.notation import fonts
+
+        fonts.keep_in(self._fonts)
+        fonts.font_directory()
+        Path(tempfile.gettempdir()).stat()
+
+    def close(self) -> None:
+        """Remove temporary fonts."""
+        if fonts := sys.modules.get("inference_service.notation.fonts"):
+            fonts.remove_temporary()
 
     def decode(self, data: bytes, progress: Progress, claim: Claim | None = None) -> Waveform:
         """Decode a recording."""
@@ -303,10 +335,12 @@ def build_service(
     engine = Engine(
         registry,
         cache,
-        use_cases or Pipeline(settings.audio, settings.preview),
+        use_cases
+        or Pipeline(settings.audio, settings.preview, settings.cache.directory / FONTS_FOLDER),
         queue_size=settings.engine.queue_size,
         render_queue_size=settings.engine.render_queue_size,
         caller_share=settings.engine.caller_share,
+        stuck_s=settings.engine.stuck_s,
         observe_stage=metrics.observe_stage,
     )
     journal = Journal(

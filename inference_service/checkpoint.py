@@ -128,11 +128,14 @@ def load_state(
     ------
     ModelRejected
         If class, configuration, or the tensors' names or shapes are not the network's; ``source``
-        is named.
+        is named. Also if a value is not finite.
     """
     config = _read_config(metadata, type(network), source)
     if config != network.config:
         raise _reject(source, f"one of {config} instead of {network.config}")
+    for name, value in tensors.items():
+        if not value.isfinite().all():
+            raise _reject(source, f"values of {name} are not finite")
     try:
         network.load_state_dict(dict(tensors))
     except RuntimeError as error:

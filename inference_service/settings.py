@@ -141,6 +141,12 @@ class EngineSettings(_Group):
     deadline_s: float = Field(
         1800.0, gt=0, description="Longest time for a request, from admission to its last byte."
     )
+    stuck_s: float = Field(
+        120.0,
+        gt=0,
+        description="A thread that works this long on a request that was cancelled or ran out of "
+        "time makes the health check fail.",
+    )
     drain_s: float = Field(
         60.0, ge=0, description="After SIGTERM, the time that admitted requests have to finish."
     )
@@ -161,7 +167,7 @@ class CacheSettings(_Group):
 
     directory: Path = Field(
         Path("~/.cache/notabot/results"),
-        description="Folder of the results, which survive restarts.",
+        description="Folder of the results, which survive restarts, and of the pages' fonts.",
     )
     max_entries: int = Field(2_000, ge=1, description="Maximum number of results kept.")
     max_bytes: int = Field(

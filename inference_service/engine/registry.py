@@ -115,7 +115,7 @@ class ModelRegistry:
         Raises
         ------
         ModelError
-            If a model is missing or does not load.
+            If a model is missing, does not load, or fails on the built-in signal.
         """
         async with self._changing:
             self._stages = await self._in_loader(self._load_all)
@@ -189,7 +189,7 @@ class ModelRegistry:
         for substitution in substitutions:
             _log.warning("model_substituted", reason=str(substitution))
         stages: dict[str, Any] = {
-            task.value: self._load_one(task, entry) for task, entry in choice.items()
+            task.value: self._load_checked(task, entry) for task, entry in choice.items()
         }
         models = {task.value: entry.id for task, entry in choice.items()}
         return StageSet(**stages, router=self._build_router(), models=models)

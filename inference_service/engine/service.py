@@ -62,6 +62,19 @@ class UseCases(Protocol):
         """Import modules that the first request would otherwise wait for."""
         ...
 
+    def check(self) -> None:
+        """Check that the files and folders that requests need are there.
+
+        Raises
+        ------
+        OSError
+        """
+        ...
+
+    def close(self) -> None:
+        """Remove temporary files."""
+        ...
+
     def decode(self, data: bytes, progress: Progress, claim: Claim) -> Waveform:
         """Decode a recording, claiming memory for its samples; called in several threads."""
         ...
@@ -141,6 +154,8 @@ class Engine:
         Limits on the transcriptions and on the renderings held at once.
     caller_share : float
         Part of either limit that one caller may use.
+    stuck_s : float
+        Time that a thread has to return from a job that should have stopped.
     observe_stage : callable
         Called with each stage's name and duration in seconds.
     """
@@ -154,6 +169,7 @@ class Engine:
         queue_size: int,
         render_queue_size: int,
         caller_share: float,
+        stuck_s: float,
         observe_stage: Callable[[str, float], None],
     ) -> None:
         self.registry = registry
@@ -163,6 +179,7 @@ class Engine:
         self.counters = Counters()
         self._cache = cache
         self._use_cases = use_cases
+        self._stuck_s = stuck_s
         self._observe_stage = observe_stage
         self._samples = Memory(_SAMPLES_BYTES)
         self._device = Worker("device", self.transcriptions.note_duration, preparing=queue_size)
@@ -190,6 +207,17 @@ class Engine:
         await self.registry.load()
         await asyncio.to_thread(self._use_cases.prepare)
         self._device.start()
+
+    async def find_problem(self) -> str:
+        """Return why no request can be served, or an empty text."""
+        for name, worker in (("device", self._device), ("writing", self._engraver)):
+            if worker.overdue_s > self._stuck_s:
+                return f"the {name} thread does not return from a job that should have stopped"
+        try:
+            await asyncio.to_thread(self._use_cases.check)
+        except OSError as error:
+            return f"{error.filename or 'a file'}: {error.strerror or error}"
+        return ""
 
     async def transcribe(
         self, data: bytes, options: TranscribeOptions, deadline_s: float
@@ -349,4 +377,5 @@ class Engine:
         returned = await asyncio.gather(
             self._device.close(_STOP_GRACE_S), self._engraver.close(_STOP_GRACE_S)
         )
+        await asyncio.to_thread(self._use_cases.close)
         return self.registry.close() and all(returned)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -83,6 +84,7 @@ class Job(Generic[T]):
         self._updates: dict[object, Update] = {}
         self._changed = asyncio.Event()
         self._stop_reason: NotabotError | None = None
+        self._stopped_s = math.inf
         self._ahead: int | None = None
         self._posted_s = 0.0
         self._posted_stage: Stage | None = None
@@ -114,10 +116,16 @@ class Job(Generic[T]):
         """Whether the job was cancelled before its end."""
         return self._stop_reason is not None
 
+    @property
+    def overdue_s(self) -> float:
+        """How long ago the thread should have stopped: the job was cancelled, or out of time."""
+        return max(0.0, time.monotonic() - min(self._deadline_s, self._stopped_s))
+
     def cancel(self, reason: NotabotError) -> None:
         """End with ``reason``: at once for the event loop, at the next report for the thread."""
         if not self.done:
             self._stop_reason = reason
+            self._stopped_s = time.monotonic()
             self._settle_error(reason)
 
     async def updates(self) -> AsyncIterator[Update]:
@@ -244,6 +252,11 @@ class Worker:
     def busy(self) -> bool:
         """Whether a job is running."""
         return self._running is not None
+
+    @property
+    def overdue_s(self) -> float:
+        """How long the thread has been working on a job that should have stopped."""
+        return 0.0 if self._running is None else self._running.overdue_s
 
     @property
     def waiting(self) -> int:

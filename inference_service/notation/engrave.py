@@ -13,8 +13,9 @@ from __future__ import annotations
 import json
 import re
 import threading
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import resvg_py
@@ -155,12 +156,12 @@ _DOCUMENT: Final = """
 """
 
 
-@cache
-def _typst_fonts() -> typst.Fonts:
+@lru_cache(maxsize=1)
+def _typst_fonts(folder: Path) -> typst.Fonts:
     return typst.Fonts(
         include_system_fonts=False,
         include_embedded_fonts=False,
-        font_paths=[str(font_directory())],
+        font_paths=[str(folder)],
     )
 
 
@@ -175,7 +176,7 @@ def write_pdf(svgs: list[str], paper: Paper = Paper.A4) -> bytes:
     """
     document: bytes = typst.compile(
         _DOCUMENT.encode(),
-        font_paths=_typst_fonts(),
+        font_paths=_typst_fonts(font_directory()),
         ignore_system_fonts=True,
         sys_inputs={"pages": json.dumps(svgs), "paper": _PAPERS[paper], "font": TEXT_FAMILY},
     )

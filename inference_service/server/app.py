@@ -73,7 +73,7 @@ class Service:
         self._settings = server_settings
         self._drain_s = engine_settings.drain_s
         self._scrapes = ScrapeServer(metrics.registry)
-        self._health = Health()
+        self._health = Health(engine.find_problem)
         self._server = grpc.aio.server(
             interceptors=[CallInterceptor(_tokens(server_settings), metrics)], options=_OPTIONS
         )
@@ -127,11 +127,10 @@ class Service:
         Raises
         ------
         ModelError
-            If a model does not load.
+            If a model does not load, or fails on the built-in signal.
         """
         await self.engine.load()
         await self._health.serve()
-        _log.info("serving")
 
     async def stop(self, drain_s: float | None = None) -> bool:
         """Refuse new requests, let admitted ones finish within the drain time, and stop.

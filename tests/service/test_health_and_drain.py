@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import signal
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +17,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from notabot.v1 import transcription_pb2_grpc
 
+from inference_service.assembly import FONTS_FOLDER
+from inference_service.music.events import Transcription
 from inference_service.settings import Settings
 from tests.factories import build_notes, build_scale, encode_audio
 from tests.service.running import (
@@ -60,6 +64,67 @@ async def test_health_answers_at_once_while_a_job_runs(
     assert time.monotonic() - start_s < 1
     held.release.set()
     await last(call)
+
+
+async def wait_for_status(running: Running, status: Any) -> None:
+    async with asyncio.timeout(10):
+        while await check(running) != status:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+class StuckPipeline(HeldPipeline):
+    """A pipeline that reports nothing while it holds a request, and so cannot be stopped."""
+
+    def transcribe(self, *arguments: Any) -> Transcription:
+        self.began.append("stuck")
+        self.release.wait(30)
+        return super().transcribe(*arguments)
+
+
+async def test_a_stuck_device_is_not_serving(build: Callable[..., Settings]) -> None:
+    settings = build(engine={"stuck_s": 0.5})
+    stuck = StuckPipeline(settings)
+    async with run_service(settings, use_cases=stuck) as running:
+        call = running.transcribe(b"a", timeout=1.0)
+        await wait_until(lambda: bool(stuck.began))
+        assert await check(running) == SERVING
+        with pytest.raises(grpc.aio.AioRpcError):
+            await last(call)
+        await wait_for_status(running, NOT_SERVING)
+        assert await check(running, "notabot.v1.Transcription") == NOT_SERVING
+        assert await check(running, "notabot.v1.Models") == SERVING
+        stuck.release.set()
+        await wait_for_status(running, SERVING)
+
+
+async def test_a_folder_that_is_gone_is_made_again_or_not_serving(
+    build: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = build()
+    async with run_service(settings) as running:
+        fonts = settings.cache.directory / FONTS_FOLDER
+        assert len(list(fonts.iterdir())) == 5
+        shutil.rmtree(fonts)
+        await wait_until(lambda: fonts.is_dir() and len(list(fonts.iterdir())) == 5)
+        assert await check(running) == SERVING
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+        await wait_for_status(running, NOT_SERVING)
+        (tmp_path / "gone").mkdir()
+        await wait_for_status(running, SERVING)
+
+
+async def test_a_stopped_service_leaves_no_temporary_files(
+    start: Callable[..., Any], environment: dict[str, str], tmp_path: Path
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    (tmp_path / "results").write_text("no folder")  # so that the fonts are kept elsewhere
+    process = start(TMPDIR=str(temporary))
+    await wait_until(lambda: '"event": "serving"' in (tmp_path / "log").read_text(), 60)
+    assert [path.name[:14] for path in temporary.iterdir()] == ["notabot-fonts-"]
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(process.wait, 20) == 0
+    assert list(temporary.iterdir()) == []
 
 
 async def test_draining_finishes_what_runs_and_refuses_what_comes(

@@ -11,12 +11,13 @@ from typing import Any
 import grpc
 import pytest
 import structlog
+from grpc_health.v1 import health_pb2
 from notabot.v1 import models_pb2
 
 from inference_service import tiny
-from inference_service.assembly import build_loader
+from inference_service.assembly import build_catalog, build_loader
 from inference_service.engine.catalog import Catalog, ModelEntry, PublishedFile
-from inference_service.errors import NotReady
+from inference_service.errors import ModelFetchFailed, ModelRejected, NotReady
 from inference_service.music.events import NoteEvent
 from inference_service.pipeline.stages import Component, Task
 from inference_service.settings import ModelSettings, Settings
@@ -51,7 +52,7 @@ async def states(running: Running, task: str) -> dict[str, int]:
 
 
 async def test_exchange_under_load_fails_no_request(build: Callable[..., Settings]) -> None:
-    settings = build(engine={"queue_size": 8})
+    settings = build(engine={"queue_size": 8, "caller_share": 1.0})
     held = HeldPipeline(settings)
     async with run_service(settings, use_cases=held) as running:
         names = [bytes([97 + index]) for index in range(8)]
@@ -197,6 +198,46 @@ async def test_a_bad_model_leaves_the_old_one_serving(
         assert status.active["voice"] == "autocorrelation@1"
         held.release.set()
         assert (await last(running.transcribe(b"a"))).HasField("result")
+
+
+def first_choice(catalog: Catalog, task: Task, model: str) -> Catalog:
+    """The same models, of which another serves a task from the start."""
+    profile = {**catalog.profiles["tiny"], task: (model,)}
+    return Catalog(profiles={"tiny": profile}, models=catalog.models)
+
+
+@pytest.mark.parametrize("model", ["deaf", "garbling", "crashing", "unloadable"])
+async def test_a_bad_model_never_serves(
+    settings: Settings, held: HeldPipeline, odd_catalog: Catalog, model: str
+) -> None:
+    catalog = first_choice(odd_catalog, Task.VOICE, model)
+    overrides: dict[str, Any] = {"catalog": catalog, "loader": load_odd, "use_cases": held}
+    async with run_service(settings, load=False, **overrides) as running:
+        with pytest.raises(ModelRejected, match=model):
+            await running.service.load()
+        assert not await is_serving(running)
+
+
+async def test_a_shipped_file_that_was_changed_never_serves(
+    settings: Settings, held: HeldPipeline
+) -> None:
+    shipped = build_catalog("cpu").named("melodic-prior")
+    [file] = shipped.files
+    changed = shipped.model_copy(
+        update={"name": "changed", "files": (file.model_copy(update={"sha256": "0" * 64}),)}
+    )
+    small = build_tiny_catalog()
+    catalog = Catalog(profiles=small.profiles, models=(*small.models, changed))
+    catalog = first_choice(catalog, Task.PITCH, "changed")
+    async with run_service(settings, load=False, catalog=catalog, use_cases=held) as running:
+        with pytest.raises(ModelFetchFailed, match="it is not used"):
+            await running.service.load()
+        assert not await is_serving(running)
+
+
+async def is_serving(running: Running) -> bool:
+    answer = await running.health.Check(health_pb2.HealthCheckRequest())
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 def place_weights(path: Path) -> None:

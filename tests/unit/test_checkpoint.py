@@ -145,3 +145,15 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         load_network(tmp_path / "w.safetensors", Small)
     with pytest.raises(FileNotFoundError):
         load_network(tmp_path / "none.safetensors", Small)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_values_that_are_not_finite_are_refused(
+    network: Small, tmp_path: Path, value: float
+) -> None:
+    with torch.no_grad():
+        network.layer.weight[0, 1] = value
+    path = tmp_path / "broken.safetensors"
+    save_network(network, path)
+    with pytest.raises(ModelRejected, match="are not finite"):
+        load_network(path, Small)
