@@ -7,7 +7,7 @@ PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-
 PROTOS := $(wildcard proto/notabot/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test attack check format bench proto errors golden gallery clean
+.PHONY: help setup run demo test attack check format bench proto errors golden gallery sbom clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -58,6 +58,9 @@ gallery: setup  ## Make every picture and sound in docs/ again; look at them bef
 	@VENV=$(VENV) deploy/gallery.sh
 	@$(PYTHON) -m deploy.before_after
 	@$(PYTHON) docs/images/make_chat.py
+
+sbom: setup  ## Write what is installed, with licences and hashes, into out/sbom/
+	@$(PYTHON) -m deploy.sbom out/sbom
 
 clean:  ## Remove what was built; keeps the virtual environment
 	@rm -rf out build dist .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -49,17 +49,22 @@ if [ ! -x "$venv/bin/pip" ]; then
 fi
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 
+# The installer itself, at the versions pinned with the rest.
+pip install --quiet --constraint deploy/constraints.txt pip setuptools
+
 case ",$extras," in
 *,service,*)
-    # torch first and alone: another package's open range would install its newest build.
+    # torch first and alone: another package's open range would install its newest build. Its index
+    # is asked for nothing else; what torch needs is installed with the rest.
     echo "Installing torch ..."
-    pip install --quiet --constraint deploy/constraints.txt \
-        ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} torch
+    pip install --quiet --no-deps --constraint deploy/constraints.txt \
+        ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch
     ;;
 esac
 
 echo "Installing the pinned dependencies ($extras) ..."
-pip install --quiet --constraint deploy/constraints.txt --editable ".[$extras]"
+pip install --quiet --constraint deploy/constraints.txt --build-constraint deploy/constraints.txt \
+    --editable ".[$extras]"
 
 for extra in service training; do
     case ",$extras," in

