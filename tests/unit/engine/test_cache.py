@@ -84,6 +84,7 @@ VALID = gzip.compress(b"{}")
 @pytest.mark.parametrize(
     "damage",
     [b"", b"not gzip", VALID, VALID[:-6], gzip.compress(b'{"title": 1}'), gzip.compress(b"\xff")],
+    ids=["empty", "not gzip", "no result", "cut", "another object", "not text"],
 )
 def test_a_damaged_file_counts_as_expired_and_goes(tmp_path: Path, damage: bytes) -> None:
     cache = build_cache(tmp_path)
