@@ -63,7 +63,7 @@ case ",$extras," in
 esac
 
 echo "Installing the pinned dependencies ($extras) ..."
-pip install --quiet --constraint deploy/constraints.txt --build-constraint deploy/constraints.txt \
+pip install -qq --constraint deploy/constraints.txt --build-constraint deploy/constraints.txt \
     --editable ".[$extras]"
 
 for extra in service training; do
