@@ -141,6 +141,9 @@ class EngineSettings(_Group):
     deadline_s: float = Field(
         1800.0, gt=0, description="Longest time for a request, from admission to its last byte."
     )
+    render_deadline_s: float = Field(
+        120.0, gt=0, description="Longest time for a rendering or a continuation."
+    )
     stuck_s: float = Field(
         120.0,
         gt=0,

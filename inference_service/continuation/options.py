@@ -11,6 +11,8 @@ from inference_service.errors import InvalidOptions
 MAX_MEASURES: Final = 64
 MAX_SEED: Final = 2**31 - 1
 MAX_ALTERNATIVES: Final = 4
+MAX_TOTAL_MEASURES: Final = 128
+"""New bars of a continuation and its alternatives together."""
 
 
 class Style(StrEnum):
@@ -39,7 +41,8 @@ class ContinuationOptions:
     context_measures : int
         Number of given bars to write before the new ones.
     alternatives : int
-        Number of further continuations, each different from all before it.
+        Number of further continuations, each different from all before it. All together have at
+        most ``MAX_TOTAL_MEASURES`` new bars.
     population, generations : int
         Size of the searches for harmony and for melody.
     budget_s : float
@@ -67,7 +70,8 @@ class ContinuationOptions:
         _check("seed", self.seed, 0, MAX_SEED)
         _check("boldness", self.boldness, -1.0, 1.0)
         _check("context_measures", self.context_measures, 0, MAX_MEASURES)
-        _check("alternatives", self.alternatives, 0, MAX_ALTERNATIVES)
+        most = MAX_TOTAL_MEASURES // self.measures - 1
+        _check("alternatives", self.alternatives, 0, min(most, MAX_ALTERNATIVES))
         _check("population", self.population, 2, 1000)
         _check("generations", self.generations, 1, 1000)
         _check("budget_s", self.budget_s, 0.0, 3600.0)

@@ -2,9 +2,9 @@
 
 Transcriptions run one at a time in the thread that owns the device. Recordings are decoded in
 threads and processes of their own while they wait for it, so that one which is slow to decode
-delays no other. A further thread writes the files of transcriptions and renders cached results, so
-that a cached result can be rendered while a long transcription runs. Everything else here runs on
-the event loop.
+delays no other. Four further threads write
+files: those of transcriptions, pages of cached results, their sound, and continuations, which take
+longest. So no kind of request waits for another. Everything else here runs on the event loop.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ if TYPE_CHECKING:  # the real import takes seconds, and the server answers befor
 _log = structlog.get_logger()
 
 _STOP_GRACE_S: Final = 5.0
+_SOUND: Final = frozenset({Format.PREVIEW, Format.STEMS})
 _SAMPLES_BYTES: Final = 2**30
 """Decoded sound held at once: 50 minutes of stereo."""
 
@@ -183,7 +184,14 @@ class Engine:
         self._observe_stage = observe_stage
         self._samples = Memory(_SAMPLES_BYTES)
         self._device = Worker("device", self.transcriptions.note_duration, preparing=queue_size)
-        self._engraver = Worker("engraver", self.renderings.note_duration)
+        self._engraver = Worker("engraver")
+        self._renderer = Worker("renderer", self.renderings.note_duration)
+        self._player = Worker("player", self.renderings.note_duration)
+        self._composer = Worker("composer", self.renderings.note_duration)
+
+    @property
+    def _writers(self) -> tuple[Worker, ...]:
+        return (self._engraver, self._renderer, self._player, self._composer)
 
     @property
     def busy(self) -> bool:
@@ -203,16 +211,17 @@ class Engine:
         ModelError
             If a model does not load.
         """
-        self._engraver.start()
+        for worker in self._writers:
+            worker.start()
         await self.registry.load()
         await asyncio.to_thread(self._use_cases.prepare)
         self._device.start()
 
     async def find_problem(self) -> str:
         """Return why no request can be served, or an empty text."""
-        for name, worker in (("device", self._device), ("writing", self._engraver)):
+        for worker in (self._device, *self._writers):
             if worker.overdue_s > self._stuck_s:
-                return f"the {name} thread does not return from a job that should have stopped"
+                return f"the {worker.name} thread is still at a job that should have stopped"
         try:
             await asyncio.to_thread(self._use_cases.check)
         except OSError as error:
@@ -318,7 +327,9 @@ class Engine:
                 self._cache.is_lasting(result_id),
             )
 
-        return self._engrave(Job(write, build_render_meter(), deadline_s))
+        is_sound = not options.formats.isdisjoint(_SOUND)
+        worker = self._player if is_sound else self._renderer
+        return self._write(worker, Job(write, build_render_meter(), deadline_s))
 
     def continue_music(
         self, result_id: str, options: ContinueOptions, deadline_s: float
@@ -347,11 +358,13 @@ class Engine:
                 self._cache.is_lasting(result_id),
             )
 
-        return self._engrave(Job(write, build_continuation_meter(), deadline_s))
+        return self._write(self._composer, Job(write, build_continuation_meter(), deadline_s))
 
-    async def _engrave(self, work: Job[Rendered]) -> AsyncIterator[StageUpdate | Rendered]:
-        """Run a job in the thread that writes files; yields its updates, then its result."""
-        async with self._engraver.submit(work) as job:
+    async def _write(
+        self, worker: Worker, work: Job[Rendered]
+    ) -> AsyncIterator[StageUpdate | Rendered]:
+        """Run a job in a thread that writes files; yields its updates, then its result."""
+        async with worker.submit(work) as job:
             async for update in job.updates():
                 if isinstance(update, StageUpdate):
                     yield update
@@ -367,15 +380,15 @@ class Engine:
             await asyncio.wait_for(asyncio.shield(inside), limit_s)
         except TimeoutError:
             reason = ShuttingDown("the service is shutting down", retry_after_s=10.0)
-            self._device.cancel_all(reason)
-            self._engraver.cancel_all(reason)
+            for worker in (self._device, *self._writers):
+                worker.cancel_all(reason)
             _log.warning("drain_cut_short", left=len(self.transcriptions) + len(self.renderings))
             await asyncio.wait([asyncio.ensure_future(inside)], timeout=1.0)
 
     async def close(self) -> bool:
         """Stop the threads. Returns whether all ended; one inside a model may take long."""
         returned = await asyncio.gather(
-            self._device.close(_STOP_GRACE_S), self._engraver.close(_STOP_GRACE_S)
+            *(worker.close(_STOP_GRACE_S) for worker in (self._device, *self._writers))
         )
         await asyncio.to_thread(self._use_cases.close)
         return self.registry.close() and all(returned)

@@ -239,6 +239,7 @@ class Worker:
     def __init__(
         self, name: str, on_done: Callable[[float], None] | None = None, preparing: int = 1
     ) -> None:
+        self.name = name
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._preparers = ThreadPoolExecutor(preparing, thread_name_prefix=f"{name}-preparer")
         self._on_done = on_done

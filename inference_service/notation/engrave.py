@@ -60,8 +60,6 @@ _lock = threading.Lock()
 @cache
 def _toolkit() -> Any:
     verovio.enableLog(verovio.LOG_OFF)
-    # Verovio's resource path is thread-local, and was set in the thread that imported it.
-    verovio.setDefaultResourcePath(str(files("verovio") / "data"))
     return verovio.toolkit()
 
 
@@ -80,6 +78,8 @@ def engrave(musicxml: bytes, page: Page = PHONE) -> list[str]:
         SVG documents of the page's size, at least one and at most ``MAX_PAGES``.
     """
     with _lock:
+        # Verovio's resource path is thread-local, and was set in the thread that imported it.
+        verovio.setDefaultResourcePath(str(files("verovio") / "data"))
         toolkit = _toolkit()
         toolkit.setOptions(_OPTIONS | _page_options(page, 1.0))
         if not toolkit.loadData(musicxml.decode()):

@@ -87,6 +87,7 @@ class Service:
                 server_settings.upload_timeout_s,
             ),
             deadline_s=engine_settings.deadline_s,
+            render_deadline_s=engine_settings.render_deadline_s,
         )
         models = ModelsServicer(
             engine,

@@ -50,7 +50,9 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
     build_pace : callable
         Returns the pace that an upload must keep, which begins now.
     deadline_s : float
-        Longest time for a whole request.
+        Longest time for a whole transcription.
+    render_deadline_s : float
+        Longest time for a rendering or a continuation.
     """
 
     def __init__(
@@ -61,12 +63,14 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         max_bytes: int,
         build_pace: Callable[[], Pace],
         deadline_s: float,
+        render_deadline_s: float,
     ) -> None:
         self._engine = engine
         self._jobs = jobs
         self._max_bytes = max_bytes
         self._build_pace = build_pace
         self._deadline_s = deadline_s
+        self._render_deadline_s = render_deadline_s
 
     async def Transcribe(self, requests: Requests, context: Context) -> None:  # noqa: N802
         """Receive options and audio; send updates, files and the result."""
@@ -132,7 +136,10 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         DeadlineExceeded
             If the block runs longer than that.
         """
-        deadline_s = self._deadline(context)
+        is_rendering = queue is self._engine.renderings
+        deadline_s = self._deadline(
+            context, self._render_deadline_s if is_rendering else self._deadline_s
+        )
         with queue.admit(find_caller(context.peer())):
             await context.send_initial_metadata(())
             timeout = asyncio.timeout_at(deadline_s)
@@ -144,11 +151,10 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
                     raise
                 raise DeadlineExceeded("the request ran out of its time") from None
 
-    def _deadline(self, context: Context) -> float:
+    def _deadline(self, context: Context, limit_s: float) -> float:
         """Return the earlier of the caller's deadline and our own, on the monotonic clock."""
         remaining_s = context.time_remaining()
-        limit_s = self._deadline_s if remaining_s is None else min(remaining_s, self._deadline_s)
-        return time.monotonic() + limit_s
+        return time.monotonic() + (limit_s if remaining_s is None else min(remaining_s, limit_s))
 
     async def _receive_options(self, requests: Requests) -> transcription_pb2.TranscribeOptions:
         async with aclosing(self._build_pace().keep(requests)) as messages:

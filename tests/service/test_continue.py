@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -11,8 +14,13 @@ from notabot.v1 import transcription_pb2
 from inference_service.continuation.options import ContinuationOptions, Style
 from inference_service.music.events import Transcription
 from inference_service.notation.views import View
-from inference_service.pipeline.options import DEFAULT_CONTINUATION_FORMATS, Format
-from inference_service.progress import Stage
+from inference_service.pipeline.options import (
+    DEFAULT_CONTINUATION_FORMATS,
+    ContinueOptions,
+    Format,
+)
+from inference_service.pipeline.render import Rendering
+from inference_service.progress import Progress, Stage
 from inference_service.settings import Settings
 from tests.factories import build_notes, build_scale, encode_audio
 from tests.service.running import (
@@ -23,6 +31,7 @@ from tests.service.running import (
     messages,
     read_failure,
     run_service,
+    wait_until,
 )
 
 
@@ -130,3 +139,45 @@ async def test_a_single_note_does_not_go_on(settings: Settings) -> None:
     failure = read_failure(raised.value)
     assert failure.reason == "NOTHING_TO_CONTINUE"
     assert failure.status is grpc.StatusCode.FAILED_PRECONDITION
+
+
+class SlowComposer(HeldPipeline):
+    """A pipeline whose continuations do not end until they are cancelled or out of time."""
+
+    composing = 0
+
+    def continue_music(
+        self, music: Transcription, options: ContinueOptions, progress: Progress
+    ) -> Rendering:
+        self.composing += 1
+        while True:
+            progress(Stage.CONTINUATION, 0.0)
+            time.sleep(0.01)
+
+
+async def test_long_continuations_delay_nothing_else(settings: Settings) -> None:
+    slow = SlowComposer(settings)
+    slow.release.set()
+    async with run_service(settings, use_cases=slow) as running:
+        result_id = await transcribe(running)
+        composing = [asyncio.create_task(go_on(running, result_id)) for _ in range(8)]
+        await wait_until(lambda: slow.composing == 1)
+        async with asyncio.timeout(5):
+            await transcribe(running, b"b")
+            request = transcription_pb2.RenderRequest(result_id=result_id)
+            await drain(running.transcription.Render(request))
+        assert slow.composing == 1
+        for task in composing:
+            task.cancel()
+        await asyncio.gather(*composing, return_exceptions=True)
+
+
+async def test_a_continuation_has_a_deadline_of_its_own(build: Callable[..., Settings]) -> None:
+    settings = build(engine={"render_deadline_s": 0.5})
+    slow = SlowComposer(settings)
+    slow.release.set()
+    async with run_service(settings, use_cases=slow) as running:
+        result_id = await transcribe(running)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await go_on(running, result_id)
+        assert read_failure(raised.value).reason == "DEADLINE_EXCEEDED"

@@ -160,6 +160,8 @@ def test_the_style_is_the_one_that_the_chords_are_likeliest_in() -> None:
         {"seed": -1},
         {"boldness": 1.5},
         {"alternatives": 9},
+        {"measures": 64, "alternatives": 4},
+        {"measures": 64, "alternatives": 2},
         {"population": 1},
     ],
 )

@@ -8,6 +8,7 @@ import re
 import struct
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
@@ -290,3 +291,14 @@ def test_the_tempo_stands_clear_of_the_time_signature(signature: str, swing: boo
     in_tempo = np.any(ink[:staff_top], axis=1)
     gap = staff_top - 1 - int(np.flatnonzero(in_tempo)[-1])
     assert gap >= STAFF_SPACE_PX // 2
+
+
+def test_several_threads_engrave_as_one_does() -> None:
+    score = write({"piano": [(k / 2, 0.5, 60 + k % 12) for k in range(32)]}, title="Ноты")
+
+    def draw(musicxml: bytes) -> list[bytes]:
+        return [rasterize(svg) for svg in engrave(musicxml)]
+
+    alone = draw(score)
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(draw, [score] * 6)) == [alone] * 6
