@@ -31,7 +31,7 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 \
     NOTABOT_MODELS_WEIGHTS=/srv/notabot/var/weights
 VOLUME /srv/notabot/var
 EXPOSE 50051 9464
-HEALTHCHECK --interval=10s --timeout=8s --start-period=60s \
+HEALTHCHECK --interval=10s --timeout=8s --start-period=3m \
     CMD ["python", "deploy/healthcheck.py", "127.0.0.1:50051"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["notabot", "serve"]
