@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from notabot.v1 import transcription_pb2
 
 from inference_service import errors
-from inference_service.continuation.options import ContinuationOptions, Style
+from inference_service.continuation.options import (
+    MAX_ALTERNATIVES,
+    MAX_MEASURES,
+    MAX_SEED,
+    MAX_TOTAL_MEASURES,
+    ContinuationOptions,
+    Style,
+)
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
@@ -51,18 +58,29 @@ def test_options_survive_the_way_there(options: TranscribeOptions) -> None:
     assert decode_transcribe_options(encode_transcribe_options(options)) == options
 
 
+# As many measures as their alternatives leave room for.
+LENGTHS = st.integers(0, MAX_ALTERNATIVES).flatmap(
+    lambda alternatives: st.tuples(
+        st.integers(1, min(MAX_MEASURES, MAX_TOTAL_MEASURES // (alternatives + 1))),
+        st.just(alternatives),
+    )
+)
+CONTINUATIONS = st.builds(
+    lambda lengths, style, seed, boldness, context: ContinuationOptions(
+        lengths[0], style, seed, boldness, context, lengths[1]
+    ),
+    LENGTHS,
+    st.sampled_from(list(Style)),
+    st.integers(0, MAX_SEED),
+    st.floats(-1, 1, width=32),
+    st.integers(0, MAX_MEASURES),
+)
+
+
 @given(
     st.builds(
         ContinueOptions,
-        st.builds(
-            ContinuationOptions,
-            st.integers(1, 64),
-            st.sampled_from(list(Style)),
-            st.integers(0, 2**31 - 1),
-            st.floats(-1, 1, width=32),
-            st.integers(0, 64),
-            st.integers(0, 4),
-        ),
+        CONTINUATIONS,
         st.builds(
             RenderOptions,
             st.sampled_from(list(View)),
