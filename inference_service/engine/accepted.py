@@ -290,10 +290,12 @@ class AcceptedJobs:
             drop_frames(error)
             outcome = Internal("an error inside the service; its log has the job's id")
         finally:
-            with suppress(JobUnknown):
-                await self._settle(record, outcome)
-            job.end(outcome)
-            self._forget(record.id)
+            try:
+                with suppress(JobUnknown):
+                    await self._settle(record, outcome)
+            finally:  # also if the service stops meanwhile: a call waits for the outcome
+                job.end(outcome)
+                self._forget(record.id)
 
     async def _transcribe(self, record: JobRecord, upload: Upload, job: RunningJob) -> Rendered:
         """Run a job; store that it began, so that a restart counts it."""

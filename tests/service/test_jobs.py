@@ -257,6 +257,25 @@ async def test_a_restarted_service_runs_what_was_accepted(settings: Settings) ->
         assert sorted(held.began) == ["a", "b"], "in the order in which they were decoded"
 
 
+async def test_a_call_is_answered_if_the_service_stops_while_the_outcome_is_written(
+    running: Running, caller: Caller, held: HeldPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing = asyncio.Event()
+
+    async def never_written(*_: Any) -> None:
+        writing.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(running.service.jobs, "_settle", never_written)
+    call = caller.send("1")
+    held.release.set()
+    await writing.wait()
+    await running.service.jobs.stop()
+    async with asyncio.timeout(5):
+        kinds, _ = await read_result(call)
+    assert kinds[0] == "accepted"
+
+
 async def test_a_recording_that_brings_the_service_down_does_not_for_ever(
     settings: Settings,
 ) -> None:
