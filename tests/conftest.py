@@ -13,6 +13,12 @@ from model_zoo.training.data import data_folder
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Before anything imports numba: processes that store the same compiled function at the same time
+# leave a cache that crashes those who load it.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / "var" / "numba" / worker))
+
 DATA = data_folder()
 
 
