@@ -1,8 +1,8 @@
 """Renders songs whose page is known: a singer, and a band, a guitar or a piano.
 
 A tune (:mod:`tests.bench.song_tunes`) is sung twice, often after an introduction, and cut after the
-last bar that ends within :data:`LONGEST_S`. The timing is that of the training of beats
-(:mod:`model_zoo.training.beats.timing`), the singer that of
+last bar that ends within :data:`LONGEST_S`. The accompaniment and the timing are those of the
+training of beats (:mod:`model_zoo.training.beats`), the singer is that of
 :mod:`model_zoo.training.sound.singing`: synthetic, with words, in tune with the band to some
 hundredths of a semitone, :data:`LATE_S` late on average, and with independent errors of
 :data:`JITTER_S`. The tempo is drawn within :data:`QUARTER_BPM`, :data:`DOTTED_BPM` or, if the beat
@@ -12,7 +12,8 @@ The level of the singer relative to the accompaniment, while singing, is drawn w
 spread of :data:`LEVELS_DB`. On 94 excerpts of MUSDB18 the median is -3.3 dB, the quartiles -5.0 and
 -1.7 dB; a voice with one instrument is louder.
 
-A song is determined by its name. A rendering is FLAC, 44.1 kHz, stereo. Beside it are the
+A song is determined by its name and by these programs: figures are comparable only as long as
+renderings do not change. A rendering is FLAC, 44.1 kHz, stereo. Beside it are the
 reference, in the format of ``voice_pages``, and the labels: onset, end and pitch of each sung note.
 """
 
@@ -35,6 +36,10 @@ from pretty_midi import ControlChange, Instrument, Note, PrettyMIDI
 
 from inference_service.audio.waveform import Samples
 from inference_service.music.programs import PIANO
+from model_zoo.training.beats.arrange import add_bass
+from model_zoo.training.beats.drums import add_drums
+from model_zoo.training.beats.leadsheets import accompany
+from model_zoo.training.beats.swing import swing_some
 from model_zoo.training.beats.timing import lines_of, perform
 from model_zoo.training.sound import fluidsynth
 from model_zoo.training.sound.damage import draw_room, reverberate
@@ -43,8 +48,6 @@ from model_zoo.training.sound.speech import Bank, build_bank, load_bank, save_ba
 from model_zoo.training.sources.groove import Groove
 from model_zoo.training.sources.piece import OFFSET, ONSET, Line, Piece, cut, end_of, make_line
 from model_zoo.training.sources.scores import beats_of
-from tests.bench.song_accompaniment import accompany
-from tests.bench.song_drums import add_bass, add_drums
 from tests.bench.song_tunes import Tune, repeat, write_score
 
 RATE_HZ: Final = 44_100
@@ -60,6 +63,7 @@ STYLES: Final[tuple[Style, ...]] = (
 QUARTER_BPM: Final = (72.0, 138.0)
 DOTTED_BPM: Final = (50.0, 92.0)
 HALF_BPM: Final = (40.0, 66.0)
+SWING_SHARE: Final = 0.3
 LATE_S: Final = (0.0, 0.04)
 JITTER_S: Final = (0.01, 0.03)
 TUNING_SEMITONES: Final = 0.06
@@ -192,8 +196,7 @@ def _perform(
             if start_q <= q < 2 * start_q
         ]
         chords = sorted([*opening, *moved.chords])
-        swung, *others = accompany(score, chords, random)
-        lines = [swung, *others]
+        lines = accompany(score, chords, random)
     else:
         notes = np.column_stack([moved.others, np.full(len(moved.others), 70.0)])
         lines = [*lines_of(score, random)[:1], make_line("piano", notes)]
@@ -201,6 +204,7 @@ def _perform(
     tempi = DOTTED_BPM if compound == 1 else QUARTER_BPM
     tempi = HALF_BPM if np.median(np.diff(beats_q)) >= 2.0 else tempi
     piece = perform(score, lines, random, bpm=float(np.exp(random.uniform(*np.log(tempi)))))
+    piece = swing_some(piece, SWING_SHARE, random)
     if style in ("band", "without drums") and not any(line.role == "bass" for line in piece.lines):
         bass = add_bass(piece, random)
         piece = replace(piece, lines=(*piece.lines, *([bass] if bass else [])))
