@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
+
 from inference_service.music.events import Alternative, KeyEstimate, RhythmReading
+
+FIRST_BEAT_STEPS: Final = 4
+"""First beats are rounded to this fraction of a beat."""
 
 LEAST_PROBABILITY: Final = 0.02
 """Readings that are less probable are not worth offering."""
@@ -35,3 +40,14 @@ def combine(
     others = sorted(pairs[1:], key=lambda pair: -pair.probability)
     likely = [pair for pair in others if pair.probability >= LEAST_PROBABILITY]
     return tuple(pairs[:1] + likely[: MOST - 1])
+
+
+def number_beat(time_s: float, beats_s: Sequence[float]) -> float:
+    """Return the number of the beat at a time, counted from 1, extrapolated beyond the ends."""
+    numbers = np.arange(1.0, len(beats_s) + 1)
+    number = float(np.interp(time_s, beats_s, numbers))
+    if len(beats_s) > 1:
+        typical_s = float(np.median(np.diff(beats_s)))
+        number += min(time_s - beats_s[0], 0.0) / typical_s
+        number += max(time_s - beats_s[-1], 0.0) / typical_s
+    return round(number * FIRST_BEAT_STEPS) / FIRST_BEAT_STEPS

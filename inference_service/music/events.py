@@ -91,8 +91,8 @@ class RhythmReading:
 class Rhythm:
     """Beats with their positions in the bar, and the overall tempo and metre.
 
-    ``readings`` are the likely ways to write it: first the chosen one, then others, the likeliest
-    first. Empty if they were not compared.
+    ``readings`` are the ways to write it that were compared, the chosen one first; empty if none
+    were.
     """
 
     beats: tuple[Beat, ...]

@@ -20,9 +20,10 @@ from inference_service.rhythm.from_notes.melody_bars import (
     MelodyBarReader,
     spans_a_grid,
 )
-from inference_service.rhythm.from_notes.readings import compare, list_steady, weigh
+from inference_service.rhythm.from_notes.readings import compare, weigh
 from inference_service.rhythm.from_notes.score_network import QUARTER_PARTS
 from inference_service.rhythm.from_notes.score_reader import Reading
+from inference_service.rhythm.from_notes.steady_readings import list_steady
 
 ATTACK_WEIGHT: Final = 0.6
 USUAL_ODDS: Final = 1.0

@@ -21,12 +21,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from inference_service.rhythm.from_notes.score_network import (
-    FASTEST_LOG2_S,
     INTERVALS,
     PLACES,
     QUARTER_PARTS,
-    SLOWEST_LOG2_S,
-    TEMPO_BINS,
+    TEMPI_LOG2_S,
 )
 
 Floats = NDArray[np.float64]
@@ -82,8 +80,6 @@ _PLACE_OF: Final = np.array(
     [PLACES.index(p) if p in PLACES else -1 for p in range(QUARTER_PARTS)], np.int64
 )
 _PLACES: Final = np.array(PLACES, np.int64)
-_BIN_OCTAVES: Final = (SLOWEST_LOG2_S - FASTEST_LOG2_S) / (TEMPO_BINS - 1)
-_TEMPI: Final = FASTEST_LOG2_S + _BIN_OCTAVES * np.arange(TEMPO_BINS)
 
 
 def locate(onset_s: Floats, place: Floats, interval: Floats, tempo: Floats) -> NDArray[np.int64]:
@@ -100,7 +96,7 @@ def locate(onset_s: Floats, place: Floats, interval: Floats, tempo: Floats) -> N
     """
     if not len(onset_s):
         return np.zeros(0, np.int64)
-    preference = 0.5 * ((_TEMPI - USUAL_LOG2_S) / PREFERENCE_OCTAVES) ** 2
+    preference = 0.5 * ((TEMPI_LOG2_S - USUAL_LOG2_S) / PREFERENCE_OCTAVES) ** 2
     return _search(
         np.ascontiguousarray(onset_s),
         PLACE_WEIGHT * place,
@@ -115,7 +111,7 @@ def _search(
     onset_s: Floats, place: Floats, interval: Floats, tempo: Floats, spreads: Floats
 ) -> NDArray[np.int64]:
     drift, timing_s, timing_share = spreads
-    count, places, tempi, steps = len(onset_s), len(_PLACES), len(_TEMPI), len(STEPS)
+    count, places, tempi, steps = len(onset_s), len(_PLACES), len(TEMPI_LOG2_S), len(STEPS)
     total = np.empty((places, tempi))
     for p in range(places):
         for k in range(tempi):
@@ -130,11 +126,11 @@ def _search(
         for p in range(places):
             for k in range(tempi):
                 # The tempo drifts over the elapsed time, in quarters of the new tempo.
-                quarters = min(max(gap_s / 2.0 ** _TEMPI[k], 0.1), 4.0)
+                quarters = min(max(gap_s / 2.0 ** TEMPI_LOG2_S[k], 0.1), 4.0)
                 variance = drift * drift * quarters
                 best, arg = -1e18, k
                 for j in range(max(0, k - _REACH_BINS), min(tempi, k + _REACH_BINS + 1)):
-                    step = _TEMPI[k] - _TEMPI[j]
+                    step = TEMPI_LOG2_S[k] - TEMPI_LOG2_S[j]
                     value = total[p, j] - 0.5 * step * step / variance
                     if value > best:
                         best, arg = value, j
@@ -142,7 +138,7 @@ def _search(
                 drifted_from[p, k] = arg
         fresh = np.full((places, tempi), -1e18)
         for k in range(tempi):
-            quarter_s = 2.0 ** _TEMPI[k]
+            quarter_s = 2.0 ** TEMPI_LOG2_S[k]
             for s in range(steps):
                 expected_s = STEPS[s] * quarter_s / 24.0
                 deviation_s = timing_s + timing_share * expected_s
@@ -196,7 +192,7 @@ def _search(
         step = from_step[i, p, k]
         if step < 0:  # the number of whole quarters that fits the time
             gap_s = onset_s[i] - onset_s[i - 1]
-            moves[i] = 24 * max(1, round(gap_s / 2.0 ** _TEMPI[k]))
+            moves[i] = 24 * max(1, round(gap_s / 2.0 ** TEMPI_LOG2_S[k]))
         else:
             moves[i] = STEPS[step]
         p, k = from_place[i, p, k], from_tempo[i, p, k]

@@ -24,11 +24,9 @@ from numpy.typing import NDArray
 
 from inference_service.rhythm.from_notes.locate import classify_steps
 from inference_service.rhythm.from_notes.score_network import (
-    FASTEST_LOG2_S,
     METRES,
     QUARTER_PARTS,
-    SLOWEST_LOG2_S,
-    TEMPO_BINS,
+    TEMPI_LOG2_S,
 )
 
 Floats = NDArray[np.float64]
@@ -72,8 +70,6 @@ STEPS: Final = LONGEST_STEP // 2 + 2
 
 _SIMPLE_PLACES: Final = (0, 6, 8, 12, 16, 18)
 _COMPOUND_UNIT: Final = 6
-_BIN_OCTAVES: Final = (SLOWEST_LOG2_S - FASTEST_LOG2_S) / (TEMPO_BINS - 1)
-_TEMPI: Final = FASTEST_LOG2_S + _BIN_OCTAVES * np.arange(TEMPO_BINS)
 _REACH_BINS: Final = 4
 
 
@@ -135,7 +131,7 @@ def locate_melody(
     for metre, (_, unit) in enumerate(METRES):
         rows = slice(FIRST_ROW[metre], FIRST_ROW[metre + 1])
         quarter_s = 60 / USUAL_BPM if unit == 4 else 40 / COMPOUND_BPM
-        tempo = -0.5 * ((_TEMPI - np.log2(quarter_s)) / TEMPO_OCTAVES) ** 2
+        tempo = -0.5 * ((TEMPI_LOG2_S - np.log2(quarter_s)) / TEMPO_OCTAVES) ** 2
         positions, timing = _search(
             np.ascontiguousarray(onset_s),
             BAR_PLACES[metre],
@@ -179,7 +175,7 @@ def _search(
     spreads: Floats,
 ) -> tuple[Indices, float]:
     """Return positions, and the log likelihood of the timing, tempo drift included."""
-    count, places, tempi = len(onset_s), len(bar_places), len(_TEMPI)
+    count, places, tempi = len(onset_s), len(bar_places), len(TEMPI_LOG2_S)
     place_at = np.full(bar_parts, -1)
     for p in range(places):
         place_at[bar_places[p]] = p
@@ -195,11 +191,11 @@ def _search(
     for i in range(1, count):
         gap_s = max(onset_s[i] - onset_s[i - 1], 1e-3)
         for k in range(tempi):
-            variance = drift * drift * min(max(gap_s / 2.0 ** _TEMPI[k], 0.1), 4.0)
+            variance = drift * drift * min(max(gap_s / 2.0 ** TEMPI_LOG2_S[k], 0.1), 4.0)
             for p in range(places):
                 best, arg = -1e18, k
                 for j in range(max(0, k - _REACH_BINS), min(tempi, k + _REACH_BINS + 1)):
-                    change = _TEMPI[k] - _TEMPI[j]
+                    change = TEMPI_LOG2_S[k] - TEMPI_LOG2_S[j]
                     value = total[p, j] - 0.5 * change * change / variance
                     if value > best:
                         best, arg = value, j
@@ -207,7 +203,7 @@ def _search(
                 drifted_from[p, k] = arg
         fresh = np.full((places, tempi), -1e18)
         for k in range(tempi):
-            quarter_s = 2.0 ** _TEMPI[k]
+            quarter_s = 2.0 ** TEMPI_LOG2_S[k]
             shortest = max(2, int((0.4 * gap_s - 0.8) / quarter_s * 24) // 2 * 2)
             longest = min(LONGEST_STEP, int((1.35 * gap_s + 0.15) / quarter_s * 24) + 2)
             for s in range(shortest, longest + 1, 2):
@@ -249,7 +245,7 @@ def _search(
     timing = 0.0
     for i in range(count - 1, 0, -1):
         gap_s = max(onset_s[i] - onset_s[i - 1], 1e-3)
-        quarter_s = 2.0 ** _TEMPI[k]
+        quarter_s = 2.0 ** TEMPI_LOG2_S[k]
         moved, before = from_step[i, p, k], from_tempo[i, p, k]
         if moved < 0:
             moves[i] = bar_parts * max(1, round(gap_s / quarter_s * 24 / bar_parts))
@@ -257,7 +253,7 @@ def _search(
         else:
             moves[i] = moved
             timing += _log_timing(gap_s, moved * quarter_s / 24, moved >= LONG_PARTS, spreads)
-            change = _TEMPI[k] - _TEMPI[before]
+            change = TEMPI_LOG2_S[k] - TEMPI_LOG2_S[before]
             variance = drift * drift * min(max(gap_s / quarter_s, 0.1), 4.0)
             timing -= 0.5 * change * change / variance
         p, k = from_place[i, p, k], before

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_service.music.alternatives import number_beat
 from inference_service.music.events import Beat, RhythmReading
-from inference_service.rhythm.from_notes.bar_network import TICK
-from inference_service.rhythm.from_notes.bars import Bars, Floats, score_steady_bars
-from inference_service.rhythm.from_notes.score_network import METRES
-
-# Of music with several notes at a time, as it is read in one half of ASAP's pieces: how often its
-# written values are right, or should be halved or doubled; and the factor that makes the softmax of
-# the metres' scores, divided by the number of eighths, a probability where the values are right
-# (docs/notation.md).
-SCALE_SHARES: Final = ((1.0, 0.56), (0.5, 0.33), (2.0, 0.11))
-METRE_SHARPNESS: Final = 2.5
-
-LEAST_PROBABILITY: Final = 0.01
-"""Less probable readings are left out; the probabilities of the others do not sum to 1."""
-
-FIRST_BEAT_STEPS: Final = 4
-"""First beats are rounded to this fraction of a beat."""
+from inference_service.rhythm.from_notes.bars import Bars
 
 
 class CompleteReading(Protocol):
@@ -45,65 +30,13 @@ class CompleteReading(Protocol):
         """Up to a constant."""
 
 
-@dataclass(frozen=True, slots=True)
-class SteadyReading:
-    """A :class:`CompleteReading` whose bars are all of one length."""
-
-    positions: NDArray[np.int64]
-    bars: Bars
-    score: float
-
-
-def list_steady(
-    odds: Floats, metre: Floats, first_tick: int, positions: NDArray[np.int64], chosen: Bars
-) -> list[SteadyReading]:
-    """Return readings of music in other metres, and in other values; first the chosen one.
-
-    The scores are log probabilities.
-
-    Parameters
-    ----------
-    odds, metre, first_tick
-        As :func:`~.bars.find_bars` takes them.
-    positions : np.ndarray of int, shape (N,), not descending
-    chosen : Bars
-        What :func:`~.bars.find_bars` found.
-    """
-    steady = score_steady_bars(odds, metre)
-    fits = METRE_SHARPNESS * np.array([scores.max() for scores in steady]) / len(odds)
-    metres = fits - np.logaddexp.reduce(fits)
-    own = float(metres[METRES.index(chosen.metre)])
-    (_, right), *others = SCALE_SHARES
-    readings = [SteadyReading(positions, chosen, float(np.log(right)) + own)]
-    for scores, name, log_share in zip(steady, METRES, metres, strict=True):
-        if name != chosen.metre:
-            begin = (first_tick + int(scores.argmax())) * TICK
-            bars = _lay_bars(begin, len(scores) * TICK, name, positions)
-            readings.append(SteadyReading(positions, bars, float(np.log(right) + log_share)))
-    length = len(steady[METRES.index(chosen.metre)]) * TICK
-    for scale, share in others:
-        scaled = (positions * scale).astype(np.int64)
-        full = next((line for line in chosen.lines if line >= positions[0]), chosen.lines[0])
-        bars = _lay_bars(int(full * scale), length, chosen.metre, scaled)
-        readings.append(SteadyReading(scaled, bars, float(np.log(share)) + own))
-    return readings
-
-
-def _lay_bars(
-    begin: int, length: int, metre: tuple[int, int], positions: NDArray[np.int64]
-) -> Bars:
-    """Return steady bars over all positions, one of which begins at ``begin``."""
-    start = begin - length * max(0, -(-(begin - int(positions[0])) // length))
-    return Bars(tuple(range(start, int(positions[-1]) + length + 1, length)), metre)
-
-
 def compare(
     readings: Sequence[CompleteReading],
     sharpness: float,
     onset_s: NDArray[np.float64],
     beats: Sequence[Beat],
 ) -> tuple[RhythmReading, ...]:
-    """Return the likely readings, the first of ``readings`` first, then the likeliest.
+    """Return the readings, in the same order, with probabilities that sum to 1.
 
     Parameters
     ----------
@@ -123,7 +56,7 @@ def compare(
 def weigh(
     readings: Sequence[CompleteReading], onset_s: NDArray[np.float64], beats: Sequence[Beat]
 ) -> tuple[RhythmReading, ...]:
-    """Return the likely readings like :func:`compare`; their scores are log probabilities."""
+    """Return the readings like :func:`compare`; their scores are log probabilities."""
     probabilities = np.exp([reading.score for reading in readings])
     return _describe(readings, probabilities, onset_s, beats)
 
@@ -135,8 +68,6 @@ def _describe(
     beats: Sequence[Beat],
 ) -> tuple[RhythmReading, ...]:
     beats_s = [beat.time_s for beat in beats]
-    order = sorted(range(1, len(readings)), key=lambda index: -probabilities[index])
-    likely = [index for index in order if probabilities[index] >= LEAST_PROBABILITY]
     return tuple(
         RhythmReading(
             time_signature=f"{reading.bars.metre[0]}/{reading.bars.metre[1]}",
@@ -144,7 +75,7 @@ def _describe(
             first_beat=number_beat(_time_first_bar(reading, onset_s), beats_s),
             probability=float(probability),
         )
-        for reading, probability in ((readings[k], probabilities[k]) for k in (0, *likely))
+        for reading, probability in zip(readings, probabilities, strict=True)
     )
 
 
@@ -167,14 +98,3 @@ def _time_first_bar(reading: CompleteReading, onset_s: NDArray[np.float64]) -> f
         return float(np.interp(line, places, times_s))
     pace_s = (times_s[-1] - times_s[0]) / (places[-1] - places[0])
     return float(times_s[-1] + (line - places[-1]) * pace_s)
-
-
-def number_beat(time_s: float, beats_s: Sequence[float]) -> float:
-    """Return the number of the beat at a time, counted from 1, extrapolated beyond the ends."""
-    numbers = np.arange(1.0, len(beats_s) + 1)
-    number = float(np.interp(time_s, beats_s, numbers))
-    if len(beats_s) > 1:
-        typical_s = float(np.median(np.diff(beats_s)))
-        number += min(time_s - beats_s[0], 0.0) / typical_s
-        number += max(time_s - beats_s[-1], 0.0) / typical_s
-    return round(number * FIRST_BEAT_STEPS) / FIRST_BEAT_STEPS

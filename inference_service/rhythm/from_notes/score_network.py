@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -53,6 +54,9 @@ TEMPO_BINS: Final = 40
 SLOWEST_LOG2_S: Final = 2.0
 FASTEST_LOG2_S: Final = -3.0
 """Range of tempi in octaves of seconds per quarter: from 0.125 s to 4 s."""
+
+TEMPO_BIN_OCTAVES: Final = (SLOWEST_LOG2_S - FASTEST_LOG2_S) / (TEMPO_BINS - 1)
+TEMPI_LOG2_S: Final = FASTEST_LOG2_S + TEMPO_BIN_OCTAVES * np.arange(TEMPO_BINS)
 
 METRES: Final = ((2, 4), (3, 4), (4, 4), (6, 8), (3, 8), (9, 8), (12, 8))
 FIFTHS: Final = tuple(range(-7, 8))

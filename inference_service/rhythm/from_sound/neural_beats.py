@@ -22,9 +22,9 @@ from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.waveform import Waveform
 from inference_service.checkpoint import load_network
 from inference_service.model_files import ModelFiles
+from inference_service.music.alternatives import number_beat
 from inference_service.music.events import Beat, ChordSegment, NoteEvent, Rhythm, RhythmReading
 from inference_service.progress import Report
-from inference_service.rhythm.from_notes.readings import number_beat
 from inference_service.rhythm.from_sound.beat_paths import find_paths
 from inference_service.rhythm.from_sound.features import (
     BLOCK_FRAMES,
@@ -50,9 +50,6 @@ SMOOTHED_BEATS: Final = 5
 
 MIN_CLARITY: Final = 0.2
 """Least mean activation at the beats for a pulse. No record of how it was chosen."""
-LEAST_PROBABILITY: Final = 0.01
-"""Less probable readings are left out; the probabilities of the others do not sum to 1."""
-
 
 Activations = NDArray[np.float32]
 """Probabilities of a beat, a downbeat, and beats that divide into three, shape (3, T)."""
@@ -159,7 +156,7 @@ def clarity(activations: Activations, frames: NDArray[np.int64]) -> float:
 
 
 def describe_readings(readings: Sequence[Reading]) -> tuple[RhythmReading, ...]:
-    """Return the likely readings in terms of the beats of the first, those that agree as one."""
+    """Return the readings in terms of the beats of the first, those that agree as one."""
     chosen = readings[0]
     beats_s = (chosen.frames / FRAMES_PER_S).tolist()
     shares: dict[tuple[str, float, float], float] = {}
@@ -171,10 +168,7 @@ def describe_readings(readings: Sequence[Reading]) -> tuple[RhythmReading, ...]:
             number_beat(reading.first_bar_frame / FRAMES_PER_S, beats_s),
         )
         shares[key] = shares.get(key, 0.0) + reading.probability
-    (first_key, first_share), *others = shares.items()
-    others.sort(key=lambda item: -item[1])
-    likely = [item for item in others if item[1] >= LEAST_PROBABILITY]
-    return tuple(RhythmReading(*key, share) for key, share in [(first_key, first_share), *likely])
+    return tuple(RhythmReading(*key, share) for key, share in shares.items())
 
 
 def _smooth(beats_s: NDArray[np.float64]) -> NDArray[np.float64]:

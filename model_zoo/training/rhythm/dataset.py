@@ -31,7 +31,7 @@ from inference_service.rhythm.from_notes.score_network import (
     METRES,
     PLACES,
     QUARTER_PARTS,
-    SLOWEST_LOG2_S,
+    TEMPO_BIN_OCTAVES,
     TEMPO_BINS,
 )
 from model_zoo.training.rhythm.corpora import Pieces, choose_notes, draw_examples
@@ -291,8 +291,8 @@ def collate(examples: Sequence[Example]) -> Batch:
 def _two_hot(octaves: Tensor) -> Tensor:
     """Share each tempo between its two nearest bins; zeros where it is unknown."""
     known = torch.isfinite(octaves)
-    step = (SLOWEST_LOG2_S - FASTEST_LOG2_S) / (TEMPO_BINS - 1)
-    place = ((octaves.nan_to_num(0.0) - FASTEST_LOG2_S) / step).clamp(0, TEMPO_BINS - 1)
+    place = (octaves.nan_to_num(0.0) - FASTEST_LOG2_S) / TEMPO_BIN_OCTAVES
+    place = place.clamp(0, TEMPO_BINS - 1)
     bins = torch.arange(TEMPO_BINS, dtype=torch.float32)
     weights = (1 - (place[:, None] - bins[None, :]).abs()).clamp(min=0)
     return weights * known[:, None]

@@ -117,8 +117,7 @@ def test_readings_are_told_in_terms_of_the_chosen_beats() -> None:
     half = Reading(beats[1::2], np.arange(20) % 2 + 1, (2, False), 0.2)
     dotted = Reading(beats[::3], (np.arange(14) + 1) % 2 + 1, (2, True), 0.1)
     again = Reading(beats, positions, (4, False), 0.19)
-    unlikely = Reading(beats, np.arange(40) % 3 + 1, (3, False), 0.005)
-    told = describe_readings([chosen, half, again, dotted, unlikely])
+    told = describe_readings([chosen, half, again, dotted])
     assert [(r.time_signature, r.beat_scale, r.first_beat) for r in told] == [
         ("4/4", 1.0, 2.0),
         ("2/4", 0.5, 2.0),
