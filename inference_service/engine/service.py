@@ -2,9 +2,9 @@
 
 Transcriptions run one at a time in the thread that owns the device. Recordings are decoded in
 threads and processes of their own while they wait for it, so that one which is slow to decode
-delays no other. Four further threads write
-files: those of transcriptions, pages of cached results, their sound, and continuations, which take
-longest. So no kind of request waits for another. Everything else here runs on the event loop.
+delays no other. Four further threads write files: those of transcriptions, pages of cached results,
+their sound, and continuations, which take longest. So no kind of request waits for another.
+Everything else here runs on the event loop.
 """
 
 from __future__ import annotations
