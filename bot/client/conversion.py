@@ -193,7 +193,9 @@ def decode_error(error: grpc.aio.AioRpcError, *, may_have_begun: bool) -> Servic
     if info is not None:
         return ServiceError(info.reason, dict(info.metadata), _retry_after_s(error))
     match error.code():
-        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
+        # The service gives details of its own errors: INTERNAL without any is gRPC's, which reports
+        # a connection that broke in the middle of a message like this.
+        case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED | grpc.StatusCode.INTERNAL:
             return ServiceError(
                 BotErrorCode.SERVICE_LOST if may_have_begun else BotErrorCode.SERVICE_UNREACHABLE
             )

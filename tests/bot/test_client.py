@@ -10,11 +10,14 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
+import grpc
 import pytest
+from grpc.aio import Metadata
 from notabot.v1 import transcription_pb2 as pb
 
 from bot.client import attempts
 from bot.client.calls import CHUNK_BYTES, ServiceClient, collect
+from bot.client.conversion import decode_error
 from bot.client.types import (
     Artifact,
     Format,
@@ -289,6 +292,16 @@ async def test_a_stream_without_a_result_is_a_loss(service: tuple[FakeService, s
     async with ServiceClient(address) as client:
         with pytest.raises(ServiceError, match="SERVICE_LOST"):
             await collect(client.transcribe(send(AUDIO), request_id="r"), ignore, anywhere())
+
+
+@pytest.mark.parametrize(
+    ("may_have_begun", "code"), [(True, "SERVICE_LOST"), (False, "SERVICE_UNREACHABLE")]
+)
+def test_an_internal_error_without_details_is_a_broken_connection(
+    may_have_begun: bool, code: str
+) -> None:
+    error = grpc.aio.AioRpcError(grpc.StatusCode.INTERNAL, Metadata(), Metadata())
+    assert decode_error(error, may_have_begun=may_have_begun).code == code
 
 
 async def test_rendering_may_be_repeated(free_port: int, first_try_failed: asyncio.Event) -> None:
