@@ -171,18 +171,23 @@ class _Run:
             If the service refuses the job, if the job failed, or if the service stays away.
         """
         start = self._attach if is_uploaded else self._submit
+        has_files = False
         patience: Patience | None = None
         while True:
             try:
                 async with aclosing(start()) as events:
                     async for event in events:
                         is_accepted = True
+                        has_files |= isinstance(event, Artifact)
                         if not isinstance(event, Accepted):  # an upload may break off each time
                             patience = None
                         yield event
                 return
             except ServiceError as error:
-                if not is_accepted or error.code not in _PASSING:
+                # With files, it is not the work that was late, but this bot: it was still
+                # delivering others, and did not read.
+                was_unread = has_files and error.code == ServiceErrorCode.DEADLINE_EXCEEDED
+                if not is_accepted or not (was_unread or error.code in _PASSING):
                     raise
                 start = self._way_on(error)
                 failure = error.with_traceback(None)

@@ -340,6 +340,7 @@ def build_service(
         queue_size=settings.engine.queue_size,
         render_queue_size=settings.engine.render_queue_size,
         caller_share=settings.engine.caller_share,
+        yield_s=settings.engine.yield_s,
         stuck_s=settings.engine.stuck_s,
         observe_stage=metrics.observe_stage,
     )

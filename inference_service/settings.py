@@ -71,6 +71,11 @@ class ServerSettings(_Group):
         description="Bytes of audio that must arrive per second; what is missing for "
         "`UPLOAD_STALL_S` ends the upload.",
     )
+    read_stall_s: float = Field(
+        60.0,
+        gt=0,
+        description="Longest time that a caller may leave a part of its answer unread.",
+    )
 
     @field_validator("listen", "metrics_listen")
     @classmethod
@@ -137,6 +142,12 @@ class EngineSettings(_Group):
         le=1,
         description="Part of either queue that requests from one network address may hold, "
         "rounded up; 1: all, as where a bot is the only caller.",
+    )
+    yield_s: float = Field(
+        2.0,
+        gt=0,
+        description="If a queue is full, an upload that is this late, or an answer that is not "
+        "read for this long, gives its place to the next request.",
     )
     deadline_s: float = Field(
         1800.0, gt=0, description="Longest time for a request, from admission to its last byte."

@@ -43,7 +43,7 @@ class RunningJob:
     Parameters
     ----------
     place : ExitStack
-        Gives the job's place in the queue back, once it has ended and nobody receives its files.
+        Gives the job's place in the queue back, once it has ended.
     """
 
     def __init__(self, place: ExitStack) -> None:
@@ -69,7 +69,8 @@ class RunningJob:
             self._error = outcome
         self._is_over = True
         self._changed.set()
-        self._release()
+        self._place.close()
+        self._drop_files()
 
     @property
     def is_over(self) -> bool:
@@ -100,12 +101,11 @@ class RunningJob:
             yield self._rendered
         finally:
             self._followers -= 1
-            self._release()
+            self._drop_files()
 
-    def _release(self) -> None:
+    def _drop_files(self) -> None:
         if self.is_over:
             self._rendered = None
-            self._place.close()
 
 
 class AcceptedJobs:
@@ -231,8 +231,9 @@ class AcceptedJobs:
         running = self._running.get(record.id)
         if running is not None:
             try:
-                async for event in running.follow():
-                    yield event
+                async with aclosing(running.follow()) as events:  # type: ignore[type-var]
+                    async for event in events:
+                        yield event
             finally:
                 self._forget(record.id)
             return
@@ -240,10 +241,13 @@ class AcceptedJobs:
         if record.error is not None:
             raise _decode(record.error)
         deadline_s = time.monotonic() + self._deadline_s
-        with self._engine.renderings.admit():
-            events = self._engine.render(record.result_id, record.options.render, deadline_s)
-            async for event in events:
-                yield event
+        with self._engine.renderings.admit() as place:
+            rendering = self._engine.render(record.result_id, record.options.render, deadline_s)
+            async with aclosing(rendering) as events:  # type: ignore[type-var]
+                async for event in events:
+                    if isinstance(event, Rendered):
+                        place.release()
+                    yield event
 
     async def note(self, bot: str, key: str, context: str) -> None:
         """Replace a job's context.

@@ -155,6 +155,8 @@ class Engine:
         Limits on the transcriptions and on the renderings held at once.
     caller_share : float
         Part of either limit that one caller may use.
+    yield_s : float
+        How late an upload, or the reading of an answer, is when it gives way to other requests.
     stuck_s : float
         Time that a thread has to return from a job that should have stopped.
     observe_stage : callable
@@ -170,13 +172,16 @@ class Engine:
         queue_size: int,
         render_queue_size: int,
         caller_share: float,
+        yield_s: float,
         stuck_s: float,
         observe_stage: Callable[[str, float], None],
     ) -> None:
         self.registry = registry
         heap = Heap()
-        self.transcriptions = Admission(queue_size, heap.trim_soon, share=caller_share)
-        self.renderings = Admission(render_queue_size, heap.trim_soon, share=caller_share)
+        build_queue = partial(Admission, on_leave=heap.trim_soon, yield_s=yield_s)
+        self.transcriptions = build_queue(queue_size, share=caller_share)
+        self.renderings = build_queue(render_queue_size, share=caller_share)
+        self.deliveries = build_queue(queue_size + render_queue_size)
         self.counters = Counters()
         self._cache = cache
         self._use_cases = use_cases
@@ -375,14 +380,15 @@ class Engine:
         """Admit no more requests; wait up to ``limit_s`` for the others, then cancel them."""
         self.transcriptions.close()
         self.renderings.close()
-        inside = asyncio.gather(self.transcriptions.join(), self.renderings.join())
+        queues = (self.transcriptions, self.renderings, self.deliveries)
+        inside = asyncio.gather(*(queue.join() for queue in queues))
         try:
             await asyncio.wait_for(asyncio.shield(inside), limit_s)
         except TimeoutError:
             reason = ShuttingDown("the service is shutting down", retry_after_s=10.0)
             for worker in (self._device, *self._writers):
                 worker.cancel_all(reason)
-            _log.warning("drain_cut_short", left=len(self.transcriptions) + len(self.renderings))
+            _log.warning("drain_cut_short", left=sum(map(len, queues)))
             await asyncio.wait([asyncio.ensure_future(inside)], timeout=1.0)
 
     async def close(self) -> bool:

@@ -22,6 +22,7 @@ from inference_service.server.jobs_servicer import JobsServicer
 from inference_service.server.metrics import Metrics
 from inference_service.server.models_servicer import ModelsServicer
 from inference_service.server.scrape import ScrapeServer
+from inference_service.server.sending import Sender
 from inference_service.server.servicer import TranscriptionServicer
 from inference_service.server.uploads import Pace
 from inference_service.settings import AudioSettings, EngineSettings, ServerSettings
@@ -77,9 +78,11 @@ class Service:
         self._server = grpc.aio.server(
             interceptors=[CallInterceptor(_tokens(server_settings), metrics)], options=_OPTIONS
         )
+        sender = Sender(engine.deliveries, server_settings.read_stall_s)
         transcription = TranscriptionServicer(
             engine,
             jobs,
+            sender,
             max_bytes=audio_settings.max_bytes,
             build_pace=lambda: Pace(
                 server_settings.upload_stall_s,
@@ -96,7 +99,7 @@ class Service:
             versions=_versions(),
         )
         self._add(transcription_pb2_grpc.add_TranscriptionServicer_to_server, transcription)
-        self._add(jobs_pb2_grpc.add_JobsServicer_to_server, JobsServicer(jobs))
+        self._add(jobs_pb2_grpc.add_JobsServicer_to_server, JobsServicer(jobs, sender))
         self._add(models_pb2_grpc.add_ModelsServicer_to_server, models)
         self._add(health_pb2_grpc.add_HealthServicer_to_server, self._health.servicer)
         reflection.enable_server_reflection(

@@ -11,7 +11,7 @@ from notabot.v1 import jobs_pb2, jobs_pb2_grpc
 from inference_service.engine.accepted import AcceptedJobs
 from inference_service.engine.journal import JobState
 from inference_service.server.convert.options import check_job_context, check_job_names
-from inference_service.server.sending import Context, send
+from inference_service.server.sending import Context, Sender
 
 HOLD_S: Final = 900.0
 """How long a caller may take to deliver a result; then another call may attend to the job."""
@@ -27,8 +27,9 @@ _STATES: Final = {
 class JobsServicer(jobs_pb2_grpc.JobsServicer):
     """Thin asynchronous methods over the accepted jobs."""
 
-    def __init__(self, jobs: AcceptedJobs) -> None:
+    def __init__(self, jobs: AcceptedJobs, sender: Sender) -> None:
         self._jobs = jobs
+        self._sender = sender
 
     async def ListOpen(  # noqa: N802
         self, request: jobs_pb2.ListOpenRequest, context: Context
@@ -54,7 +55,7 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
         check_job_names(request.bot, request.key)
         with self._jobs.attend(request.bot, request.key) as closed:
             record = self._jobs.find(request.bot, request.key)
-            await send(self._jobs.follow(record), context)
+            await self._sender.send(self._jobs.follow(record), context)
             await hold(closed)
 
     async def Note(  # noqa: N802

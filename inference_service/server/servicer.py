@@ -14,7 +14,7 @@ from contextlib import aclosing, asynccontextmanager
 from notabot.v1 import transcription_pb2, transcription_pb2_grpc
 
 from inference_service.engine.accepted import AcceptedJobs
-from inference_service.engine.queue import Admission
+from inference_service.engine.queue import Admission, Place
 from inference_service.engine.service import Engine
 from inference_service.engine.upload import Upload
 from inference_service.errors import (
@@ -34,7 +34,7 @@ from inference_service.server.convert.options import (
     decode_transcribe_options,
 )
 from inference_service.server.jobs_servicer import hold
-from inference_service.server.sending import Context, send
+from inference_service.server.sending import Context, Sender
 from inference_service.server.uploads import Pace, Requests
 
 
@@ -47,6 +47,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
     jobs : AcceptedJobs
     max_bytes : int
         Largest audio file, checked while it arrives.
+    sender : Sender
     build_pace : callable
         Returns the pace that an upload must keep, which begins now.
     deadline_s : float
@@ -59,6 +60,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         self,
         engine: Engine,
         jobs: AcceptedJobs,
+        sender: Sender,
         *,
         max_bytes: int,
         build_pace: Callable[[], Pace],
@@ -67,6 +69,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
     ) -> None:
         self._engine = engine
         self._jobs = jobs
+        self._sender = sender
         self._max_bytes = max_bytes
         self._build_pace = build_pace
         self._deadline_s = deadline_s
@@ -80,11 +83,11 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
             await self._accept(message.job, options, requests, context)
             return
         with self._engine.counters.count():
-            async with self._admitted(self._engine.transcriptions, context) as deadline_s:
-                data = await self._receive_audio(requests)
+            async with self._admitted(self._engine.transcriptions, context) as (place, deadline_s):
+                data = await self._receive_audio(requests, place)
                 events = self._engine.transcribe(data, options, deadline_s)
                 del data
-                await send(events, context)
+                await self._sender.send(events, context, place)
 
     async def _accept(
         self,
@@ -96,16 +99,18 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         """Accept a job, receive its recording and attend to it."""
         bot, key = decode_job(job)
         with self._jobs.attend(bot, key) as closed:
-            async with self._admitted(self._engine.transcriptions, context):
+            async with self._admitted(self._engine.transcriptions, context) as (place, _):
                 record, is_kept = await self._jobs.accept(bot, key, options, job.context)
                 accepted = transcription_pb2.Accepted(context=record.context, kept=is_kept)
-                await context.write(transcription_pb2.TranscribeEvent(accepted=accepted))
+                reading = self._sender.reading(context)
+                with place.held_by(reading):
+                    await reading.write(transcription_pb2.TranscribeEvent(accepted=accepted))
                 with self._jobs.receive(record) as upload:
-                    await self._receive_upload(requests, upload)
+                    await self._receive_upload(requests, upload, place)
                     await self._jobs.seal(record, upload)
                 caller = find_caller(context.peer())
                 self._jobs.run(record, upload, caller)  # takes a place of its own
-            await send(self._jobs.follow(record), context)
+            await self._sender.send(self._jobs.follow(record), context)
             await hold(closed)
 
     async def Render(  # noqa: N802
@@ -114,8 +119,9 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         """Render a cached result with other options."""
         options = decode_render_options(request.render)
         with self._engine.counters.count():
-            async with self._admitted(self._engine.renderings, context) as deadline_s:
-                await send(self._engine.render(request.result_id, options, deadline_s), context)
+            async with self._admitted(self._engine.renderings, context) as (place, deadline_s):
+                events = self._engine.render(request.result_id, options, deadline_s)
+                await self._sender.send(events, context, place)
 
     async def Continue(  # noqa: N802
         self, request: transcription_pb2.ContinueRequest, context: Context
@@ -123,13 +129,15 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         """Send a continuation of a cached result."""
         options = decode_continue_options(request)
         with self._engine.counters.count():
-            async with self._admitted(self._engine.renderings, context) as deadline_s:
+            async with self._admitted(self._engine.renderings, context) as (place, deadline_s):
                 events = self._engine.continue_music(request.result_id, options, deadline_s)
-                await send(events, context)
+                await self._sender.send(events, context, place)
 
     @asynccontextmanager
-    async def _admitted(self, queue: Admission, context: Context) -> AsyncIterator[float]:
-        """Hold a place in a queue and yield the request's deadline, on the monotonic clock.
+    async def _admitted(
+        self, queue: Admission, context: Context
+    ) -> AsyncIterator[tuple[Place, float]]:
+        """Hold a place in a queue; yield it and the request's deadline, on the monotonic clock.
 
         Raises
         ------
@@ -140,12 +148,12 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         deadline_s = self._deadline(
             context, self._render_deadline_s if is_rendering else self._deadline_s
         )
-        with queue.admit(find_caller(context.peer())):
+        with queue.admit(find_caller(context.peer())) as place:
             await context.send_initial_metadata(())
             timeout = asyncio.timeout_at(deadline_s)
             try:
                 async with timeout:
-                    yield deadline_s
+                    yield place, deadline_s
             except TimeoutError:
                 if not timeout.expired():
                     raise
@@ -164,16 +172,17 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
                 return request.options
         raise InvalidOptions("the first message must hold the options", option="payload")
 
-    async def _receive_audio(self, requests: Requests) -> bytes:
-        data = bytearray()
-        async with aclosing(self._build_pace().keep(requests)) as messages:
-            async for request in messages:
-                data += self._chunk(request, len(data))
+    async def _receive_audio(self, requests: Requests, place: Place) -> bytes:
+        data, pace = bytearray(), self._build_pace()
+        with place.held_by(pace):
+            async with aclosing(pace.keep(requests)) as messages:
+                async for request in messages:
+                    data += self._chunk(request, len(data))
         if not data:
             raise AudioEmpty("no audio was sent")
         return bytes(data)
 
-    async def _receive_upload(self, requests: Requests, upload: Upload) -> None:
+    async def _receive_upload(self, requests: Requests, upload: Upload, place: Place) -> None:
         """Receive a job's recording.
 
         Raises
@@ -183,14 +192,16 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         Cancelled
             If the upload was cut off.
         """
+        pace = self._build_pace()
         try:
-            async with aclosing(self._build_pace().keep(requests)) as messages:
-                async for request in messages:
-                    if request.WhichOneof("payload") == "complete":
-                        break
-                    await upload.write(self._chunk(request, upload.size_bytes))
-                else:
-                    raise Cancelled("the upload was cut off")
+            with place.held_by(pace):
+                async with aclosing(pace.keep(requests)) as messages:
+                    async for request in messages:
+                        if request.WhichOneof("payload") == "complete":
+                            break
+                        await upload.write(self._chunk(request, upload.size_bytes))
+                    else:
+                        raise Cancelled("the upload was cut off")
         except DeadlineExceeded as error:
             raise JobUnknown(error.cause) from None
         if not upload.size_bytes:

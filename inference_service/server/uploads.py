@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from notabot.v1 import transcription_pb2
 
-from inference_service.errors import DeadlineExceeded
+from inference_service.server.waiting import Wait
 
 Requests = AsyncIterator[transcription_pb2.TranscribeRequest]
 
@@ -35,6 +34,18 @@ class Pace:
         self._min_rate = min_rate
         self._allowance_s = stall_s
         self._end_s = time.monotonic() + limit_s
+        self._wait = Wait()
+
+    @property
+    def late_s(self) -> float:
+        """The part of the allowance that is used up; 0 while no byte is being waited for."""
+        if not self._wait.is_on:
+            return 0.0
+        return self._stall_s - self._allowance_s + self._wait.lasted_s
+
+    def give_way(self) -> None:
+        """End the upload."""
+        self._wait.give_way()
 
     async def keep(self, requests: Requests) -> AsyncGenerator[transcription_pb2.TranscribeRequest]:
         """Yield the messages while they keep the pace.
@@ -42,19 +53,17 @@ class Pace:
         Raises
         ------
         DeadlineExceeded
-            When they do not.
+            When they do not, or have to give way.
         """
         messages = aiter(requests)
         while True:
-            start_s = time.monotonic()
-            limit_s = min(self._allowance_s, self._end_s - start_s)
+            limit_s = min(self._allowance_s, self._end_s - time.monotonic())
             try:
-                message = await asyncio.wait_for(anext(messages), limit_s)
+                async with self._wait.limited(limit_s, "the audio did not arrive in time"):
+                    message = await anext(messages)
             except StopAsyncIteration:
                 return
-            except TimeoutError:
-                raise DeadlineExceeded("the audio did not arrive in time") from None
             earned_s = len(message.audio_chunk) / self._min_rate
-            left_s = self._allowance_s - (time.monotonic() - start_s)
+            left_s = self._allowance_s - self._wait.lasted_s
             self._allowance_s = min(self._stall_s, left_s + earned_s)
             yield message

@@ -1,4 +1,4 @@
-"""Streams that take a place and send next to nothing."""
+"""Streams that take a place and send, or read, next to nothing."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from notabot.v1 import transcription_pb2 as pb
 from notabot.v1 import transcription_pb2_grpc
 
 from inference_service.server.scrape import MAX_CONNECTIONS
-from inference_service.settings import EngineSettings, ServerSettings
+from inference_service.settings import EngineSettings
 from tests.attack.strangers import stranger
 from tests.attack.table import Row
 from tests.attack.victim import WANTED_WAIT_S, Victim, honest_person, sing
-from tests.service.running import free_port
+from tests.factories import build_notes, build_scale, encode_audio
+from tests.service.running import free_port, messages
 
 PLACES = EngineSettings.model_fields["queue_size"].default
-STALL_S = ServerSettings.model_fields["upload_stall_s"].default
+ENDS = {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED}
+ATTACK_S = 20.0
 
 
 async def trickle() -> AsyncIterator[pb.TranscribeRequest]:
@@ -59,9 +61,7 @@ async def test_idle_streams_of_one_address(
         async with honest_person(victim, row):
             codes = await asyncio.gather(*map(outcome, calls))
     for code in codes:
-        row.note(
-            survived=code in {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED}
-        )
+        row.note(survived=code in ENDS)
     row.after_mb = await victim.settled_mb()
     assert (row.survived, row.lost) == (row.tried, 0)
     assert row.longest_wait_s < longest_wait_s
@@ -107,21 +107,53 @@ async def test_half_requests_for_metrics(metrics_address: str, victim: Victim, r
 async def test_idle_streams_of_many_addresses(
     victim: Victim, environment: dict[str, str], row: Row, longest_wait_s: float
 ) -> None:
-    """They hold all the places, for ten seconds."""
+    """They hold all the places, and come again when they have lost them."""
+    row.before_mb = await victim.settled_mb()
+    async with AsyncExitStack() as stack:
+        channels = [
+            await stack.enter_async_context(
+                stranger(environment["NOTABOT_SERVER_LISTEN"], f"127.0.0.{number + 2}")
+            )
+            for number in range(PLACES)
+        ]
+        calls = [begin(channel) for channel in channels]
+        await asyncio.gather(*(call.initial_metadata() for call in calls))
+        assert (await victim.send(sing()))[0] == "QUEUE_FULL", "until they are late"
+        end_s = time.monotonic() + ATTACK_S
+
+        async def come_again(channel: grpc.aio.Channel, call: Any) -> None:
+            row.note(survived=await outcome(call) is grpc.StatusCode.DEADLINE_EXCEEDED)
+            while time.monotonic() < end_s:
+                code = await outcome(begin(channel))
+                row.note(survived=code in ENDS)
+                await asyncio.sleep(1.0)
+
+        async with honest_person(victim, row):
+            await asyncio.gather(*map(come_again, channels, calls))
+    row.after_mb = await victim.settled_mb()
+    assert (row.survived, row.lost) == (row.tried, 0)
+    assert row.longest_wait_s < longest_wait_s
+
+
+async def test_answers_that_nobody_reads(
+    victim: Victim, environment: dict[str, str], row: Row, longest_wait_s: float
+) -> None:
+    """More than there are places, each with pages that do not fit the window of its call."""
+    song = encode_audio(build_notes(build_scale()).samples[0], "ogg-opus")
     row.before_mb = await victim.settled_mb()
     async with AsyncExitStack() as stack:
         calls = []
-        for number in range(PLACES):
-            address = stranger(environment["NOTABOT_SERVER_LISTEN"], f"127.0.0.{number + 2}")
-            calls.append(begin(await stack.enter_async_context(address)))
-        await asyncio.gather(*(call.initial_metadata() for call in calls))
-        began_s = time.monotonic()
-        assert (await victim.send(sing()))[0] == "QUEUE_FULL"
         async with honest_person(victim, row):
-            codes = await asyncio.gather(*map(outcome, calls))
-        assert time.monotonic() - began_s < STALL_S + 10
-    for code in codes:
-        row.note(survived=code is grpc.StatusCode.DEADLINE_EXCEEDED)
+            for number in range(PLACES + 4):
+                address = stranger(environment["NOTABOT_SERVER_LISTEN"], f"127.0.0.{number + 2}")
+                channel = await stack.enter_async_context(address)
+                stub = transcription_pb2_grpc.TranscriptionStub(channel)  # type: ignore[no-untyped-call]
+                sent = messages(song, pb.PRESET_VOICE)
+                calls.append(stub.Transcribe(iter(sent), timeout=120.0))
+            await asyncio.sleep(ATTACK_S)
+        for call in calls:
+            row.note(survived=not call.done() or (await outcome(call)) in ENDS)
+            call.cancel()
     row.after_mb = await victim.settled_mb()
     assert (row.survived, row.lost) == (row.tried, 0)
-    assert row.longest_wait_s < STALL_S + longest_wait_s
+    assert row.longest_wait_s < longest_wait_s

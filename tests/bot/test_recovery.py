@@ -18,6 +18,7 @@ from tests.bot.service import (
     FakeService,
     KeptJob,
     RefusalError,
+    files,
     serve,
     start_and_stay,
     succeed,
@@ -148,6 +149,27 @@ async def test_buttons_that_may_have_come_do_not_come_twice(
     assert [list(message.buttons) for message in telegram.shown(CHAT)] == [
         ["Full score"]
     ] * has_status
+
+
+async def test_a_result_that_the_bot_was_slow_to_read_is_asked_for_again(
+    telegram: FakeTelegram, service: tuple[FakeService, str]
+) -> None:
+    fake, address = service
+
+    async def give_up(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        fake.transcribe = succeed
+        for event in files()[:4]:
+            yield event
+        raise RefusalError(4, "DEADLINE_EXCEEDED")
+
+    fake.transcribe = give_up
+    async with polling(telegram, address):
+        await telegram.send_voice(CHAT, AUDIO)
+        await telegram.wait_for(lambda: telegram.controls(CHAT))
+        [job] = fake.jobs.values()
+        await _closed(job)
+    assert len(fake.transcriptions) == 1, "it was not heard twice"
+    assert len(telegram.scores(CHAT)) == 1
 
 
 async def test_an_update_that_comes_twice_is_worked_once(

@@ -68,6 +68,55 @@ async def test_old_work_is_forgotten() -> None:
     assert admission.retry_after_s() == 2.0
 
 
+class SlowTransfer:
+    """A transfer that is late."""
+
+    def __init__(self, late_s: float) -> None:
+        self.late_s = late_s
+        self.has_given_way = False
+
+    def give_way(self) -> None:
+        self.has_given_way = True
+
+
+async def test_the_latest_transfer_gives_way() -> None:
+    admission = Admission(3, yield_s=2.0)
+    late, latest = SlowTransfer(2.5), SlowTransfer(3.0)
+    with admission.admit() as first, admission.admit() as second, admission.admit():
+        with first.held_by(late), second.held_by(latest):
+            with admission.admit():
+                assert (late.has_given_way, latest.has_given_way) == (False, True)
+                assert len(admission) == 3
+            assert len(admission) == 2
+        with admission.admit(), pytest.raises(QueueFull), admission.admit():
+            pass
+    assert len(admission) == 0
+
+
+async def test_a_transfer_in_time_keeps_its_place() -> None:
+    admission = Admission(1, yield_s=2.0)
+    transfer = SlowTransfer(1.5)
+    with admission.admit() as place, place.held_by(transfer):
+        with pytest.raises(QueueFull) as raised, admission.admit():
+            pass
+        assert not transfer.has_given_way
+        assert raised.value.params == {"retry_after_s": 1.0}, "when it may be late, at the least 1"
+
+
+async def test_a_caller_at_its_share_takes_its_own_place() -> None:
+    admission = Admission(4, share=0.5, yield_s=2.0)
+    mine, other = SlowTransfer(2.5), SlowTransfer(9.0)
+    with (
+        admission.admit("a") as place,
+        place.held_by(mine),
+        admission.admit("a"),
+        admission.admit("b") as third,
+        third.held_by(other),
+        admission.admit("a"),
+    ):
+        assert (mine.has_given_way, other.has_given_way) == (True, False)
+
+
 async def test_closing_refuses_newcomers_and_waits_for_those_inside() -> None:
     admission = Admission(2)
     with admission.admit():

@@ -53,3 +53,21 @@ async def test_bytes_that_came_early_do_not_excuse_a_long_silence() -> None:
 async def test_the_whole_upload_has_a_limit() -> None:
     with pytest.raises(DeadlineExceeded):
         await receive(Pace(10.0, 1.0, 0.2), [(0.02, b"enough")] * 1000)
+
+
+async def test_lateness_is_what_is_missing_of_the_least_rate() -> None:
+    pace = Pace(10.0, 1000.0, 60.0)
+    receiving = asyncio.create_task(receive(pace, [(0.0, bytes(10)), (0.2, b"a"), (30.0, b"")]))
+    await asyncio.sleep(0.5)
+    assert 0.4 < pace.late_s < 2.0, "a byte makes up for a millisecond"
+    receiving.cancel()
+
+
+async def test_an_upload_that_is_waited_for_gives_way_at_once() -> None:
+    pace = Pace(10.0, 1.0, 60.0)
+    receiving = asyncio.create_task(receive(pace, [(30.0, b"late")]))
+    await asyncio.sleep(0.05)
+    pace.give_way()
+    with pytest.raises(DeadlineExceeded, match="others were waiting"):
+        await asyncio.wait_for(receiving, 2.0)
+    assert pace.late_s == 0.0
