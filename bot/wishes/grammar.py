@@ -1,0 +1,94 @@
+"""Understand a message: the longest rule at each word, until no word is left."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from bot.wishes import pages, parts, pitch, rhythm
+from bot.wishes.rules import Rule, rule
+from bot.wishes.text import MAX_CHARS, normalise
+from bot.wishes.values import Wish
+
+_FILLERS: Final = rule(
+    r"""please|pls|plz|thanks|thank you|thx|hi|hey|hello|ok|okay|no|sorry|and|but|also|then|now|so
+    |well|with|actually|rather|maybe|perhaps|probably|i think|i believe|i guess|i (?:would|d) say
+    |id say|i hear(?: it)?|i meant?|it seems|(?:it )?sounds like|(?:could|can|would|will) you
+    |(?:can|could|may) i have|lets(?: have)?|let us|make|set|change|put|write|written|try|do|use
+    |have|give me|i want|i need|want|show(?: me)?|id like|i would like|play|correct|fix|it|its|is
+    |this|that|thats|the|a|an|to|in|for|should(?: be| have been| have)?|shouldve been|must be
+    |needs to be|be|really|of course|clearly|definitely|obviously|metre|meter|time signature
+    |signature|time|tempo|key|notes?|piece|song|score|instead|only|just|clef|part|jazz
+    |пожалуйста|плиз|спасибо|привет|здравствуй(?:те)?|ой|нет|да|и|а|но|еще|также|потом|теперь|тут
+    |здесь|там|с|же|бы|на самом деле|на|вообще то|вообще|все таки|так|по моему|мне кажется|кажется
+    |думаю|наверное|вроде|скорее всего|точно|конечно|явно|долж(?:ен|на|но) быть|имею в виду|можно
+    |можешь|может|можете|давай(?:те)?|пусть(?: будет)?|сделай(?:те)?|сделать|поставь(?:те)?
+    |поменяй(?:те)?|измени(?:те)?|исправь(?:те)?|запиши(?:те)?|напиши(?:те)?|перепиши(?:те)?
+    |попробуй(?:те)?|хочу|нужно|надо|нужен|нужна|покажи(?:те)?|дай(?:те)?|мне|это|этот|эта|тут|размер
+    |метр|в размере|темп|тональность|ноты|пьеса|песня|просто|только|ключ|партия|было|будет|был|была
+    |джаз""",
+    None,
+)
+"""Words that accompany a wish. They ask for nothing."""
+
+_QUESTIONS: Final = rule(
+    r"""why|what|which|who|when|where|how|is it|is this|are you|do you|does it|did you|почему|зачем
+    |что|какой|какая|какие|кто|когда|где|как (?:это|ты|дела|тебя)|разве|сколько|откуда""",
+    None,
+)
+_RULES: Final[tuple[Rule, ...]] = (
+    *rhythm.RULES,
+    *pitch.RULES,
+    *pages.RULES,  # before the parts: "only piano" is a view
+    *parts.RULES,
+    _FILLERS,
+)
+_COMMA: Final = ","
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """The wishes of a message, in order, and the words that no rule knows."""
+
+    wishes: tuple[Wish, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the message asks for something, and every word of it is known."""
+        return bool(self.wishes) and not self.unknown
+
+
+def understand(text: str) -> Understanding:
+    """Find the wishes in a message; long messages and questions have none."""
+    if len(text) > MAX_CHARS:
+        return Understanding()
+    words = normalise(text)
+    if match := _QUESTIONS.pattern.match(words):
+        return Understanding(unknown=(match[0],))
+    wishes: list[Wish] = []
+    unknown: list[str] = []
+    start = 0
+    while start < len(words):
+        if words[start] in f" {_COMMA}":
+            start += 1
+            continue
+        stop, found = _longest(words, start)
+        if stop == start:
+            stop = start + len(words[start:].split(" ", 1)[0])
+            unknown.append(words[start:stop])
+        wishes += found
+        start = stop
+    return Understanding(tuple(wishes), tuple(unknown))
+
+
+def _longest(words: str, start: int) -> tuple[int, tuple[Wish, ...]]:
+    """The end of the longest match at ``start``, and its wishes; ``start`` if no rule matches."""
+    stop, found = start, None
+    for candidate in _RULES:
+        match = candidate.pattern.match(words, start)
+        if match is not None and match.end() > stop:
+            stop, found = match.end(), candidate.build(match)
+    if found is None:
+        return stop, ()
+    return stop, found if isinstance(found, tuple) else (found,)

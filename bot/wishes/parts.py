@@ -1,0 +1,145 @@
+"""Wishes about parts: left out or put back, clefs, instruments."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from bot.wishes.rules import Rule, any_of, rule, value_of
+from bot.wishes.values import ClefIs, ClefName, InstrumentIs, PartIs
+
+_PARTS: Final = (
+    ("drums", r"drums?(?: part| kit)?|percussion|ударн\w+|барабан\w*|перкусси\w+"),
+    ("bass", r"bass(?: line| part| guitar)?|bassline|бас|баса|басом|басу|бас гитар\w+"),
+    ("guitar", r"guitars?(?: part)?|гитар\w*"),
+    ("piano", r"piano(?: part)?|keyboards?|keys|фортепиано|ф но|пианино|роял\w+|клавиш\w*"),
+    (
+        "vocals",
+        r"vocals?(?: part)?|voice|singing|singer|вокал\w*|голос\w*|пени[еяю]|певц\w+|певиц\w+",
+    ),
+    ("other", r"other instruments|the rest|остальн\w+(?: инструмент\w*)?"),
+)
+"""The parts of a song by their id in the service."""
+
+_NAME: Final = any_of(_PARTS)
+_PART: Final = rf"(?:the |a )?(?P<part>{_NAME})"
+_PARTS_LIST: Final = rf"""(?P<parts>(?:the )?(?:{_NAME})
+    (?: (?:,|and|or|nor|и|или|,? ?(?:without|no|без|ни)) (?:the |no )?(?:{_NAME}))*)"""
+
+_CLEFS: Final[tuple[tuple[ClefName, str], ...]] = (
+    (
+        "treble_8vb",
+        r"treble (?:clef )?(?:8vb|8|octave (?:down|lower))(?: clef)?|octave treble clef|guitar clef"
+        r"|скрипичн\w+(?: ключ\w*)? (?:октавой ниже|с восьмеркой|на октаву ниже)",
+    ),
+    ("treble", r"(?:treble|violin|g|скрипичн\w+) (?:clef|ключ\w*)|ключ\w* соль"),
+    ("bass_8vb", r"bass (?:8vb|8) clef"),
+    ("bass", r"(?:bass|f|басов\w+) (?:clef|ключ\w*)|ключ\w* фа"),
+    ("alto", r"(?:alto|viola|альтов\w+) (?:clef|ключ\w*)"),
+    ("tenor", r"(?:tenor|теноров\w+) (?:clef|ключ\w*)"),
+)
+_CLEF: Final = (
+    r"(?:(?:in|with|use|to|written in|в|во|на) )?(?:the |a |an )?"
+    rf"(?P<clef>{any_of(_CLEFS)})"
+)
+
+_INSTRUMENTS: Final = (
+    (0, r"piano|фортепиано|пианино|роял\w*"),
+    (6, r"harpsichord|клавесин\w*"),
+    (9, r"glockenspiel|колокольчик\w*"),
+    (11, r"vibraphone|вибрафон\w*"),
+    (12, r"marimba|маримб\w+"),
+    (13, r"xylophone|ксилофон\w*"),
+    (19, r"organ|орган|органа|органе"),
+    (21, r"accordion|аккордеон\w*|баян\w*"),
+    (22, r"harmonica|губн\w+ гармо\w+"),
+    (24, r"(?:classical |acoustic )?guitar|(?:акустическ\w+ )?гитар\w+|ukulele|укулеле"),
+    (27, r"electric guitar|электрогитар\w+"),
+    (33, r"bass guitar|electric bass|бас гитар\w+"),
+    (40, r"violin|fiddle|скрипк\w+"),
+    (41, r"viola|альт|альта|альте"),
+    (42, r"cello|виолончел\w+"),
+    (43, r"double bass|contrabass|upright bass|контрабас\w*"),
+    (46, r"harp|арф\w+"),
+    (52, r"choir|хор|хора"),
+    (56, r"trumpet|труб[аеуы]"),
+    (57, r"trombone|тромбон\w*"),
+    (58, r"tuba|туб[аеуы]"),
+    (60, r"(?:french )?horn|валторн\w+"),
+    (64, r"soprano sax(?:ophone)?|сопрано саксофон\w*"),
+    (65, r"(?:alto )?sax(?:ophone)?|(?:альт )?саксофон\w*"),
+    (66, r"tenor sax(?:ophone)?|тенор саксофон\w*"),
+    (68, r"oboe|гобо[йяею]"),
+    (70, r"bassoon|фагот\w*"),
+    (71, r"clarinet|кларнет\w*"),
+    (73, r"flute|флейт\w+"),
+    (74, r"recorder|блокфлейт\w+"),
+)
+"""Programs of General MIDI, from 0."""
+
+_INSTRUMENT: Final = rf"(?:a |an |the |my )?(?P<instrument>{any_of(_INSTRUMENTS)})"
+_PRESETS: Final = {0, 24}
+"""Programs whose bare names say what the recording is, not what the page should show."""
+
+_WITHOUT: Final = r"""(?:without(?: any)?|no|minus|remove|drop|hide|mute|leave out|cut|delete
+    |take out|(?:i )?dont (?:need|want)|без|убери(?:те)?|убрать|спрячь|скрой|удали|выкинь|исключи
+    |не (?:надо|нужны|нужно|нужен)|минус)"""
+_WITH: Final = r"""(?:with|add|bring back|put back|put|show|plus|include|restore|return
+    |с|со|верни(?:те)?|вернуть|добавь(?:те)?|покажи(?:те)?|плюс|включи)"""
+_ONLY: Final = r"""(?:only|just|solo|leave only|keep only|nothing but|только|лишь|один|одни|одна
+    |оставь(?: только)?|соло)"""
+
+
+def _listed(match: re.Match[str], *, left_out: bool) -> tuple[PartIs, ...]:
+    names = re.finditer(rf"\b(?:{_NAME})(?= |$)", match["parts"])
+    return tuple(PartIs(value_of(_PARTS, name[0]), left_out) for name in names)
+
+
+def _left_out(match: re.Match[str]) -> tuple[PartIs, ...]:
+    return _listed(match, left_out=True)
+
+
+def _put_back(match: re.Match[str]) -> tuple[PartIs, ...]:
+    return _listed(match, left_out=False)
+
+
+def _alone(match: re.Match[str]) -> PartIs:
+    return PartIs(value_of(_PARTS, match["part"]), left_out=True, others=True)
+
+
+def _part(match: re.Match[str]) -> str | None:
+    words = match.groupdict().get("part")
+    return None if words is None else value_of(_PARTS, words)
+
+
+def _clef(match: re.Match[str]) -> ClefIs:
+    return ClefIs(value_of(_CLEFS, match["clef"]), _part(match))
+
+
+def _instrument(match: re.Match[str]) -> InstrumentIs:
+    return InstrumentIs(value_of(_INSTRUMENTS, match["instrument"]), _part(match))
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    rule(f"{_WITHOUT} {_PARTS_LIST}", _left_out),
+    rule(f"{_PARTS_LIST} (?:out|off|убери|убрать|удали|не (?:надо|нужны|нужен|нужно))", _left_out),
+    rule(f"{_WITH} {_PARTS_LIST}(?: back| again| обратно| снова| назад)?", _put_back),
+    rule(f"{_PARTS_LIST} (?:back|in|on|again|верни|обратно|снова)", _put_back),
+    rule(f"{_ONLY} {_PART}", _alone),
+    rule(f"{_PART} (?:only|alone|solo|соло)", _alone),
+    rule(_CLEF, _clef),
+    rule(f"{_CLEF} (?:for|in|у|для|в) {_PART}", _clef),
+    rule(f"{_PART} {_CLEF}", _clef),
+    rule(
+        rf"""(?:for|on|as|its|it is|this is|(?:i )?play(?:ed)?(?: on)?|instrument(?: is)?|для|на|это
+        |инструмент|пусть (?:будет|играет)|играет|играю на) {_INSTRUMENT}""",
+        _instrument,
+    ),
+    rule(f"{_INSTRUMENT} (?:instead of|not|for|вместо|а не) {_PART}", _instrument),
+    rule(f"{_PART} (?:is|as|becomes|to|это|как|на|,) {_INSTRUMENT}", _instrument),
+    *(
+        rule(f"(?:a |an |the )?(?:{names})", InstrumentIs(program))
+        for program, names in _INSTRUMENTS
+        if program not in _PRESETS
+    ),
+)
