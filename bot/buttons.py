@@ -3,7 +3,7 @@
 The bot keeps no results, so a button holds everything needed to answer a press: the result's id,
 the view, the transposition, the kind of chords and the pitches. Data outside a field's range does
 not unpack, and the press is answered like that of any unknown button. Telegram allows 64 bytes for
-a button, which leaves 46 for the result's id.
+a button, which leaves 43 for the result's id.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Annotated, Final
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
 
-from bot.client.types import Format, Pitches, Preset, Result, View
+from bot.client.types import FILE_FORMATS, Format, Pitches, Preset, Result, View
 from bot.i18n import LANGUAGES
 
 MAX_TRANSPOSITION: Final = 24
+MAX_PAGE: Final = 99
 FOLLOW_TELEGRAM: Final = "auto"
 MEASURES: Final = 8
 MAX_MEASURES: Final = 32
@@ -71,9 +72,32 @@ class RenderButton(CallbackData, prefix="r"):
         """Which pitches are written for singers."""
         return Pitches.SUNG if self.view_code.endswith(_AS_SUNG) else Pitches.MEANT
 
+    @property
+    def page_number(self) -> int:
+        """The page to show, from 1."""
+        return 1
+
+
+PageNumber = Annotated[int, Field(ge=1, le=MAX_PAGE)]
+
+
+class PageButton(RenderButton, prefix="n"):
+    """Show a page other than the first."""
+
+    page: PageNumber
+
+    @property
+    def page_number(self) -> int:
+        """The page to show, from 1."""
+        return self.page
+
 
 class ListenButton(RenderButton, prefix="p"):
     """Play the score as shown."""
+
+
+class FilesButton(RenderButton, prefix="f"):
+    """Send the files of what is shown."""
 
 
 class RollButton(RenderButton, prefix="o"):
@@ -90,6 +114,7 @@ class Medium(Enum):
     PHOTO = auto()
     VOICE = auto()
     MUSIC = auto()
+    FILES = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +125,8 @@ class Extra:
     ----------
     label : str
         Message id of the button's text.
-    format : Format
-        The format to request from the service.
+    formats : tuple of Format
+        The formats to request from the service.
     medium : Medium
         How the chat shows the files.
     in_every_view : bool
@@ -111,18 +136,19 @@ class Extra:
     """
 
     label: str
-    format: Format
+    formats: tuple[Format, ...]
     medium: Medium
     in_every_view: bool = False
     is_offered: Callable[[Result], bool] = lambda result: True
 
 
 EXTRAS: Final[Mapping[type[RenderButton], Extra]] = {
-    ListenButton: Extra("button.listen", Format.PREVIEW, Medium.VOICE),
-    RollButton: Extra("button.roll", Format.ROLL, Medium.PHOTO, in_every_view=True),
+    FilesButton: Extra("button.files", FILE_FORMATS, Medium.FILES),
+    ListenButton: Extra("button.listen", (Format.PREVIEW,), Medium.VOICE),
+    RollButton: Extra("button.roll", (Format.ROLL,), Medium.PHOTO, in_every_view=True),
     StemsButton: Extra(
         "button.stems",
-        Format.STEMS,
+        (Format.STEMS,),
         Medium.MUSIC,
         in_every_view=True,
         is_offered=lambda result: result.preset is Preset.SONG,
@@ -137,6 +163,16 @@ class ContinueButton(RenderButton, prefix="g"):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     boldness: Annotated[int, Field(ge=-BOLDNESS_STEPS, le=BOLDNESS_STEPS)] = 0
     measures: Annotated[int, Field(ge=1, le=MAX_MEASURES)] = MEASURES
+
+
+class ContinuationPageButton(ContinueButton, prefix="h"):
+    """Show another page of a continuation."""
+
+    page: PageNumber
+
+
+class ContinuationFilesButton(ContinueButton, prefix="e"):
+    """Send the files of a continuation."""
 
 
 class ChordsButton(CallbackData, prefix="c"):

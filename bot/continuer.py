@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+
+from aiogram.enums import ChatAction
 
 from bot.attendant import Attendant, Watch, report
-from bot.buttons import BOLDNESS_STEPS, ContinueButton
+from bot.buttons import (
+    BOLDNESS_STEPS,
+    ContinuationFilesButton,
+    ContinuationPageButton,
+    ContinueButton,
+)
 from bot.client.calls import ServiceClient, collect
-from bot.client.types import Artifact, ContinueOptions, Format, RenderOptions
-from bot.delivery import send_continuation
+from bot.client.types import FILE_FORMATS, Artifact, ContinueOptions, Format, RenderOptions, Result
+from bot.delivery import continuation_sheet, send_continuation, send_continuation_files
 from bot.errors import ServiceError, ServiceErrorCode
+from bot.presses import Presses
 from bot.request import Press
 from bot.room import Place
 from bot.settings import BotSettings
+from bot.sheet import send_sheet, turn_into
 
-WRITTEN: Final = (Format.PNG, Format.MIDI)
-"""Formats of every continuation; sound is added if the service can synthesise it."""
+Composed = tuple[Result, list[Artifact]]
+"""The result that is continued, with the number of pages of the continuation, and its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,30 +35,19 @@ class Continuer:
     settings: BotSettings
     client: ServiceClient
     attendant: Attendant
+    presses: Presses
 
     async def answer(self, press: Press, button: ContinueButton) -> None:
-        """Send a continuation's pages, MIDI and sound, and buttons for other continuations."""
+        """Send a continuation's first page and sound, and buttons for its files and for others."""
         title = press.title
-        options = ContinueOptions(
-            button.measures,
-            button.seed,
-            button.boldness / BOLDNESS_STEPS,
-            RenderOptions(
-                button.view,
-                button.transpose_semitones,
-                title=title,
-                simple_chords=button.simple_chords,
-                paper=self.settings.paper,
-                pitches=button.pitches,
-            ),
-        )
+        options = self._options(button, title)
 
-        async def compose(place: Place) -> list[Artifact]:
+        async def compose(place: Place) -> Composed:
             watch = report(status, press.t)
             return await self._ask(button.result_id, options, press.id, watch, place)
 
-        async def send(files: list[Artifact]) -> None:
-            await send_continuation(press, button, files, title)
+        async def send(made: Composed) -> None:
+            await send_continuation(press, button, *made, title)
 
         with self.attendant.jobs.slot(press.buttons, 1) as free:
             if not free:
@@ -62,25 +60,82 @@ class Continuer:
         if outcome == ServiceErrorCode.RESULT_EXPIRED:
             await press.take_buttons_away()
 
+    async def turn_page(self, press: Press, button: ContinuationPageButton) -> None:
+        """Show another page of a continuation, which is composed again, in place."""
+        title, page = press.title, button.page
+        options = self._options(button, title, page).written_as((Format.PNG,))
+
+        async def send(made: Composed) -> None:
+            sheet = continuation_sheet(button, *made, title, press.t, page)
+            if not await turn_into(press, sheet):
+                await send_sheet(press, sheet)
+
+        await self._answer(press, button, options, ChatAction.UPLOAD_PHOTO, send)
+
+    async def send_files(self, press: Press, button: ContinuationFilesButton) -> None:
+        """Send the files of a continuation, which is composed again."""
+        title = press.title
+        options = self._options(button, title).written_as(FILE_FORMATS)
+
+        async def send(made: Composed) -> None:
+            await send_continuation_files(press, made[1], title)
+
+        await self._answer(press, button, options, ChatAction.UPLOAD_DOCUMENT, send)
+
+    async def _answer(
+        self,
+        press: Press,
+        button: ContinueButton,
+        options: ContinueOptions,
+        action: ChatAction,
+        send: Callable[[Composed], Awaitable[None]],
+    ) -> None:
+        async def compose(place: Place) -> Composed:
+            return await self._compose(
+                button.result_id, options, press.id, lambda event: None, place
+            )
+
+        await self.presses.answer(press, press.t("result.preparing"), action, compose, send)
+
+    def _options(self, button: ContinueButton, title: str, page: int = 1) -> ContinueOptions:
+        return ContinueOptions(
+            button.measures,
+            button.seed,
+            button.boldness / BOLDNESS_STEPS,
+            RenderOptions(
+                button.view,
+                button.transpose_semitones,
+                title=title,
+                simple_chords=button.simple_chords,
+                paper=self.settings.paper,
+                pitches=button.pitches,
+                page=page,
+            ),
+        )
+
     async def _ask(
         self, result_id: str, options: ContinueOptions, request_id: str, watch: Watch, place: Place
-    ) -> list[Artifact]:
+    ) -> Composed:
         """Request the continuation with sound, and without it if the service has no synthesiser.
 
         This costs no time: the service looks for a synthesiser before it composes.
         """
         try:
             return await self._compose(
-                result_id, options.written_as((*WRITTEN, Format.PREVIEW)), request_id, watch, place
+                result_id,
+                options.written_as((Format.PNG, Format.PREVIEW)),
+                request_id,
+                watch,
+                place,
             )
         except ServiceError as error:
             if error.code != ServiceErrorCode.PREVIEW_UNAVAILABLE:
                 raise
-        return await self._compose(result_id, options.written_as(WRITTEN), request_id, watch, place)
+        written = options.written_as((Format.PNG,))
+        return await self._compose(result_id, written, request_id, watch, place)
 
     async def _compose(
         self, result_id: str, options: ContinueOptions, request_id: str, watch: Watch, place: Place
-    ) -> list[Artifact]:
+    ) -> Composed:
         events = self.client.continue_music(result_id, options, request_id=request_id)
-        _, files = await collect(events, watch, place)
-        return files
+        return await collect(events, watch, place)

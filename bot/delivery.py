@@ -1,23 +1,21 @@
-"""Sending results to a chat: pages as albums, files, and a message with buttons.
+"""Sending results to a chat: a page with its buttons, and what the buttons ask for.
 
 Limits of the Bot API that shape this module:
 
-- An album has 2 to 10 items, so a single page is sent as a photo.
+- An album carries no buttons, so one page is shown at a time (:mod:`bot.sheet`).
+- An album has 2 to 10 items, so a single file is sent on its own.
 - An upload is limited to 50 MB, so the stems of long songs are split into several albums.
-- Albums cannot carry buttons, so the buttons have a message of their own.
 
-At most :data:`MAX_PAGES` pages are sent as pictures; the PDF has all of them.
-
-What Telegram does not take does not hold up the rest: the buttons always follow, and then ask for
-the missing part with one press.
+A page that Telegram does not take does not hold up the buttons: they come without it, and one press
+asks for it again.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Final
 
 import structlog
@@ -31,23 +29,22 @@ from aiogram.types import (
     BufferedInputFile,
     InputMediaAudio,
     InputMediaDocument,
-    InputMediaPhoto,
 )
 
 from bot.buttons import ContinueButton, Extra, Medium
 from bot.client.types import Artifact, Result
+from bot.file_names import PERFORMANCE, continuation_file_name, safe_name, score_file_name
+from bot.i18n import Translator
 from bot.keyboards import again_keyboard, continuation_keyboard, result_keyboard
 from bot.ledger import UNRECORDED, Ledger
-from bot.request import Request
+from bot.request import Press, Request
 from bot.session import AnswerLostError
+from bot.sheet import Sheet, as_upload, find_page, send_sheet, turn_into
 from bot.status import StatusMessage
 from bot.views import (
     caption,
-    continuation_controls_text,
     continuation_text,
-    controls_text,
     interrupted_text,
-    pages_note,
     shown_caption,
     stem_title,
 )
@@ -57,39 +54,63 @@ MAX_ALBUM_BYTES: Final = 49_000_000
 UPLOAD_TIMEOUT_S: Final = 300
 """For albums of music, the largest uploads."""
 
-MAX_PAGES: Final = 20
-FILE_ORDER: Final = ("score.pdf", "score.mid", "performance.mid", "score.musicxml")
-"""The order of files; others follow."""
+FILE_ORDER: Final = (".pdf", ".mid", ".musicxml")
+"""The order of files, by their suffixes; others follow."""
 
 CONTINUATION_SOUND: Final = "continuation.ogg"
-
-_PAGE_NAME = re.compile(r"(?:score|continuation)-(\d+)\.png")
-_NOT_IN_FILE_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 
 logger = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A result as the chat shows it.
+
+    Parameters
+    ----------
+    result : Result
+    artifacts : sequence of Artifact
+        Files of the result, with the page to show among them.
+    title : str
+    page : int
+        The number of that page.
+    with_models : bool
+        Whether the caption names the models, which administrators want to know.
+    """
+
+    result: Result
+    artifacts: Sequence[Artifact]
+    title: str
+    page: int = 1
+    with_models: bool = False
+
+    def sheet(self, t: Translator, *, is_complete: bool = True) -> Sheet:
+        """The page with its caption and buttons; without the page if it could not be sent."""
+        result, page = self.result, min(self.page, max(self.result.pages, 1))
+        return Sheet(
+            find_page(self.artifacts, page) if is_complete else None,
+            caption(result, self.title, t, with_models=self.with_models, is_complete=is_complete),
+            result_keyboard(result, t, page=page, is_complete=is_complete),
+        )
+
+
 async def deliver(
     request: Request,
-    result: Result,
-    artifacts: Sequence[Artifact],
-    title: str,
+    shown: Shown,
     ledger: Ledger = UNRECORDED,
     status: StatusMessage | None = None,
 ) -> None:
-    """Send the pages, the files, and the buttons.
+    """Send the page with its buttons, or the buttons alone if Telegram does not take the page.
 
     Parameters
     ----------
     request : Request
-    result : Result
-    artifacts : sequence of Artifact
-    title : str
+    shown : Shown
     ledger : Ledger
         Which parts an earlier run of the bot has begun; these are not sent again.
     status : StatusMessage or None
-        Offers the result once more if an earlier run may or may not have sent the buttons: an edit
-        can be repeated.
+        Offers the result once more if an earlier run may or may not have sent it: an edit can be
+        repeated.
 
     Raises
     ------
@@ -97,49 +118,64 @@ async def deliver(
         If Telegram does not take the buttons, or the person has blocked the bot.
     """
     t = request.t
-    pages = _pages(artifacts)
-    text = caption(result, title, t)
-    if len(pages) > MAX_PAGES:
-        text += f"\n{pages_note(MAX_PAGES, len(pages), t)}"
-    is_complete = await _attempt(
-        ledger, "pages", lambda: _send_pages(request, pages[:MAX_PAGES], text)
-    )
-    is_complete &= await _attempt(ledger, "files", lambda: _send_files(request, artifacts))
-    keyboard = result_keyboard(result, t, is_complete=is_complete)
-    words = controls_text(result, title, t, is_complete=is_complete)
-    if await ledger.begin("buttons"):
-        try:
-            await request.say(words, keyboard)
-        except TelegramAPIError as error:
-            if not isinstance(error, TelegramNetworkError):
-                await ledger.take_back("buttons")
-            raise
-        await ledger.end("buttons")
-    elif status is not None and not ledger.is_delivered("buttons"):
-        await status.become(interrupted_text(result, title, t), again_keyboard(result, t))
+    if ledger.is_delivered("page") or ledger.is_delivered("buttons"):
+        return
+    if await ledger.begin("page"):
+        if await _attempt(ledger, lambda: send_sheet(request, shown.sheet(t))):
+            return
+        if await ledger.begin("buttons"):
+            await _send_buttons(request, shown, ledger)
+            return
+    if status is not None:
+        result = shown.result
+        await status.become(interrupted_text(result, shown.title, t), again_keyboard(result, t))
 
 
-async def _attempt(ledger: Ledger, part: str, send: Callable[[], Awaitable[None]]) -> bool:
-    """Send one part of a result, unless it was begun before; whether it is known to have arrived.
+async def show_in_place(press: Press, shown: Shown) -> None:
+    """Let the message with the pressed button show a result another way.
+
+    Where that cannot be, a new message takes its place.
+
+    Raises
+    ------
+    aiogram.exceptions.TelegramAPIError
+        If Telegram takes neither.
+    """
+    if not await turn_into(press, shown.sheet(press.t)):
+        await deliver(press, shown)
+        await press.delete_message()
+
+
+async def _attempt(ledger: Ledger, send: Callable[[], Awaitable[None]]) -> bool:
+    """Send the page; whether it is known to have arrived.
 
     Raises
     ------
     aiogram.exceptions.TelegramForbiddenError
         If the bot may not write to this chat.
     """
-    if not await ledger.begin(part):
-        return ledger.is_delivered(part)
     try:
         await send()
     except TelegramForbiddenError:
         raise
     except TelegramAPIError as error:
-        logger.warning("not delivered", part=part, error=type(error).__name__)
+        logger.warning("page not delivered", error=type(error).__name__)
         if not isinstance(error, TelegramNetworkError):
-            await ledger.take_back(part)
+            await ledger.take_back("page")
         return False
-    await ledger.end(part)
+    await ledger.end("page")
     return True
+
+
+async def _send_buttons(request: Request, shown: Shown, ledger: Ledger) -> None:
+    """Send the buttons without the page, which one of them asks for again."""
+    try:
+        await send_sheet(request, shown.sheet(request.t, is_complete=False))
+    except TelegramAPIError as error:
+        if not isinstance(error, TelegramNetworkError):
+            await ledger.take_back("buttons")
+        raise
+    await ledger.end("buttons")
 
 
 async def send_extra(
@@ -155,32 +191,75 @@ async def send_extra(
     if extra.medium is Medium.MUSIC:
         await _send_music(request, result, artifacts, title)
         return
+    if extra.medium is Medium.FILES:
+        await _send_files(
+            request, artifacts, lambda name: score_file_name(name, result, title, request.t)
+        )
+        return
     text = shown_caption(result, title, request.t, with_view=not extra.in_every_view)
     for artifact in artifacts:
         await _send_as(request, extra.medium, artifact, text)
 
 
 async def send_continuation(
-    request: Request, shown: ContinueButton, artifacts: Sequence[Artifact], title: str
+    request: Request,
+    shown: ContinueButton,
+    result: Result,
+    artifacts: Sequence[Artifact],
+    title: str,
 ) -> None:
-    """Send a continuation: pages, MIDI, sound if there is any, and the buttons.
+    """Send a continuation: sound if there is any, then a page with the buttons.
 
     Raises
     ------
     aiogram.exceptions.TelegramAPIError
         If Telegram does not take the buttons, or the person has blocked the bot.
     """
-    t = request.t
-    text = continuation_text(shown.measures, shown.boldness, title, t)
-    pages = _pages(artifacts)[:MAX_PAGES]
-    sounds = [file for file in artifacts if file.name == CONTINUATION_SOUND]
-    await _attempt(UNRECORDED, "pages", lambda: _send_pages(request, pages, text))
-    await _attempt(UNRECORDED, "files", lambda: _send_files(request, artifacts))
-    for sound in sounds:
-        await _attempt(UNRECORDED, "sound", partial(_send_as, request, Medium.VOICE, sound, None))
-    await request.say(
-        continuation_controls_text(shown.measures, shown.boldness, title, t),
-        continuation_keyboard(shown, t),
+    for sound in artifacts:
+        if sound.name == CONTINUATION_SOUND:
+            try:
+                await _send_as(request, Medium.VOICE, sound, None)
+            except TelegramForbiddenError:
+                raise
+            except TelegramAPIError as error:
+                logger.warning("sound not delivered", error=type(error).__name__)
+    sheet = continuation_sheet(shown, result, artifacts, title, request.t)
+    try:
+        await send_sheet(request, sheet)
+    except TelegramBadRequest as error:
+        logger.warning("page refused", error=error.message)
+        await request.say(sheet.caption, sheet.keyboard)
+
+
+def continuation_sheet(
+    shown: ContinueButton,
+    result: Result,
+    artifacts: Sequence[Artifact],
+    title: str,
+    t: Translator,
+    page: int = 1,
+) -> Sheet:
+    """A page of a continuation with its caption and buttons."""
+    page = min(page, max(result.pages, 1))
+    return Sheet(
+        find_page(artifacts, page),
+        continuation_text(shown.measures, shown.boldness, title, t),
+        continuation_keyboard(shown, t, page=page, pages=result.pages),
+    )
+
+
+async def send_continuation_files(
+    request: Request, artifacts: Sequence[Artifact], title: str
+) -> None:
+    """Send the files of a continuation.
+
+    Raises
+    ------
+    aiogram.exceptions.TelegramAPIError
+        If Telegram does not take them.
+    """
+    await _send_files(
+        request, artifacts, lambda name: continuation_file_name(name, title, request.t)
     )
 
 
@@ -195,14 +274,14 @@ async def _send_as(request: Request, medium: Medium, file: Artifact, text: str |
             if medium is Medium.VOICE:
                 duration_s = round(ogg_duration_s(file.data))
                 await bot.send_voice(
-                    voice=_input_file(file), caption=text, duration=duration_s, **address
+                    voice=as_upload(file), caption=text, duration=duration_s, **address
                 )
             else:
-                await bot.send_photo(photo=_input_file(file), caption=text, **address)
+                await bot.send_photo(photo=as_upload(file), caption=text, **address)
     except TelegramBadRequest as error:
         logger.warning("sent as a file", medium=medium.name.lower(), error=error.message)
         with suppress(AnswerLostError):
-            await bot.send_document(document=_input_file(file), caption=text, **address)
+            await bot.send_document(document=as_upload(file), caption=text, **address)
 
 
 async def _send_music(
@@ -214,7 +293,7 @@ async def _send_music(
     for album in _albums(artifacts):
         titles = [stem_title(stem.name.removesuffix(".mp3"), title, request.t) for stem in album]
         files = [
-            BufferedInputFile(stem.data, filename=f"{_file_name(name)}.mp3")
+            BufferedInputFile(stem.data, filename=f"{safe_name(name)}.mp3")
             for stem, name in zip(album, titles, strict=True)
         ]
         with suppress(AnswerLostError):
@@ -248,11 +327,6 @@ def _albums(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:
     return albums
 
 
-def _file_name(title: str) -> str:
-    """Replace characters that file systems refuse."""
-    return _NOT_IN_FILE_NAMES.sub("_", title)
-
-
 def ogg_duration_s(data: bytes) -> float:
     """Duration of Opus in Ogg: the last page's granule position, in 48 kHz samples (RFC 7845)."""
     page = data.rfind(b"OggS")
@@ -261,66 +335,24 @@ def ogg_duration_s(data: bytes) -> float:
     return max(int.from_bytes(data[page + 6 : page + 14], "little", signed=True), 0) / 48_000
 
 
-def _pages(artifacts: Sequence[Artifact]) -> list[Artifact]:
-    """The pages, by number."""
-    numbered = [
-        (int(match[1]), artifact)
-        for artifact in artifacts
-        if (match := _PAGE_NAME.fullmatch(artifact.name))
-    ]
-    return [page for _, page in sorted(numbered, key=lambda item: item[0])]
-
-
-async def _send_pages(request: Request, pages: Sequence[Artifact], text: str) -> None:
-    """Send pages with a caption; the caption alone if there are none or Telegram refuses them."""
-    if not pages:
-        await request.say(text)
-        return
-    try:
-        await _send_page_albums(request, pages, text)
-    except TelegramBadRequest as error:
-        logger.warning("pages refused", pages=len(pages), error=error.message)
-        await request.say(text)
-
-
-async def _send_page_albums(request: Request, pages: Sequence[Artifact], text: str) -> None:
-    bot, address = request.bot, request.destination.address
-    for first in range(0, len(pages), MAX_ALBUM_ITEMS):
-        album = pages[first : first + MAX_ALBUM_ITEMS]
-        album_text = text if first == 0 else None
-        with suppress(AnswerLostError):
-            if len(album) == 1:
-                await bot.send_photo(photo=_input_file(album[0]), caption=album_text, **address)
-                continue
-            captions = [album_text, *[None] * (len(album) - 1)]
-            await bot.send_media_group(
-                media=[
-                    InputMediaPhoto(media=_input_file(page), caption=words)
-                    for page, words in zip(album, captions, strict=True)
-                ],
-                **address,
-            )
-
-
-async def _send_files(request: Request, artifacts: Sequence[Artifact]) -> None:
-    """Send everything except pages and sound as files, in :data:`FILE_ORDER`."""
-    files = sorted(
-        (file for file in artifacts if not _is_page_or_sound(file.name)),
-        key=lambda file: (*FILE_ORDER, file.name).index(file.name),
-    )
-    place = request.destination.place
+async def _send_files(
+    request: Request, artifacts: Sequence[Artifact], name: Callable[[str], str]
+) -> None:
+    """Send files in :data:`FILE_ORDER` as one album, under names that people recognise."""
+    files = sorted(artifacts, key=lambda file: _rank(file.name))
+    uploads = [as_upload(file, name(file.name)) for file in files]
+    address = request.destination.address
     with suppress(AnswerLostError):
-        if len(files) == 1:
-            await request.bot.send_document(document=_input_file(files[0]), **place)
-        elif files:
+        if len(uploads) == 1:
+            await request.bot.send_document(document=uploads[0], **address)
+        elif uploads:
             await request.bot.send_media_group(
-                media=[InputMediaDocument(media=_input_file(file)) for file in files], **place
+                media=[InputMediaDocument(media=upload) for upload in uploads], **address
             )
 
 
-def _is_page_or_sound(name: str) -> bool:
-    return _PAGE_NAME.fullmatch(name) is not None or name == CONTINUATION_SOUND
-
-
-def _input_file(artifact: Artifact) -> BufferedInputFile:
-    return BufferedInputFile(artifact.data, filename=artifact.name)
+def _rank(name: str) -> tuple[int, bool]:
+    """The place of a file among others; of MIDI files, the performance follows the score."""
+    path = PurePath(name)
+    rank = (*FILE_ORDER, path.suffix).index(path.suffix)
+    return rank, path.stem == PERFORMANCE

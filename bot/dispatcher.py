@@ -21,6 +21,7 @@ from bot.intake import Intake
 from bot.jobs import Jobs, RunningUpdates
 from bot.languages import Languages, LanguageStore
 from bot.middlewares import InFlightCap, Language, RequestContext, Requests
+from bot.presses import Presses
 from bot.recovery import Recovery
 from bot.renderer import Renderer
 from bot.retries import Retries
@@ -81,6 +82,7 @@ def build_dispatcher(
     jobs = Jobs()
     deliveries = Room(settings.max_deliveries)
     attendant = Attendant(jobs, flood, deliveries)
+    presses = Presses(jobs, deliveries)
     running = RunningUpdates()
     languages = Languages(catalogues, choices)
     transcriber = Transcriber(settings, client, attendant, Room(settings.max_uploads))
@@ -90,8 +92,8 @@ def build_dispatcher(
         settings=settings,
         client=client,
         transcriber=transcriber,
-        renderer=Renderer(settings, client, jobs, deliveries),
-        continuer=Continuer(settings, client, attendant),
+        renderer=Renderer(settings, client, presses),
+        continuer=Continuer(settings, client, attendant, presses),
         jobs=jobs,
         languages=languages,
     )

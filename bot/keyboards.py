@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from aiogram.filters.callback_data import MAX_CALLBACK_LENGTH, CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
@@ -17,8 +17,11 @@ from bot.buttons import (
     MAX_TRANSPOSITION,
     CancelButton,
     ChordsButton,
+    ContinuationFilesButton,
+    ContinuationPageButton,
     ContinueButton,
     LanguageButton,
+    PageButton,
     RenderButton,
     ShownButton,
     SimpleChordsButton,
@@ -38,11 +41,12 @@ def cancel_keyboard(job_id: str, t: Translator) -> InlineKeyboardMarkup:
 
 
 def result_keyboard(
-    result: Result, t: Translator, *, is_complete: bool = True
+    result: Result, t: Translator, *, page: int = 1, is_complete: bool = True
 ) -> InlineKeyboardMarkup:
-    """The keyboard of a result: views, chords, transposition, extras; the shown view is marked.
+    """The keyboard of a result: pages, views, chords, transposition, extras; the shown view is
+    marked.
 
-    If not everything was delivered, the shown view can be requested again. Buttons about chords are
+    If the page was not delivered, the shown view can be requested again. Buttons about chords are
     left out if there are none, the one about pitches if it would change no note.
     """
 
@@ -52,43 +56,43 @@ def result_keyboard(
             return _button(f"• {label}", ShownButton(what=_change(result, RenderButton).view_code))
         return _button(label, _change(result, RenderButton, view=view))
 
+    def same_page(label: str, **changes: Any) -> InlineKeyboardButton:
+        return _button(label, _turn(_change(result, RenderButton, **changes), page))
+
     def shift(label: str, semitones: int) -> InlineKeyboardButton:
-        return _button(label, _change(result, RenderButton, transpose_semitones=semitones))
+        return same_page(label, transpose_semitones=semitones)
 
     shown = result.transpose_semitones
+    rows = [_pager(result.pages, page, lambda other: _turn(_change(result, RenderButton), other))]
+    rows += [[view(View.MELODY), view(View.LEAD_SHEET)], [view(View.PIANO), view(View.FULL)]]
+    has_chords = any(chord.text for chord in result.chords)
+    if has_chords:
+        wanted = not result.simple_chords
+        label = t("button.simple_chords") if wanted else t("button.full_chords")
+        rows.append([view(View.CHORDS), same_page(label, simple_chords=wanted)])
     moves = []
     if shown > -MAX_TRANSPOSITION:
         moves.append(shift(t("button.lower"), shown - 1))
     if shown < MAX_TRANSPOSITION:
         moves.append(shift(t("button.higher"), shown + 1))
-    rows = [[view(View.MELODY), view(View.LEAD_SHEET)], [view(View.PIANO), view(View.FULL)]]
-    has_chords = any(chord.text for chord in result.chords)
-    if has_chords:
-        wanted = not result.simple_chords
-        label = t("button.simple_chords") if wanted else t("button.full_chords")
-        toggle = _button(label, _change(result, RenderButton, simple_chords=wanted))
-        rows.append([view(View.CHORDS), toggle])
     rows.append(moves)
     if shown:
         rows.append([shift(t("button.original", key=key_name(result.key, t)), 0)])
-    extras = [
+    more = [
         _button(t(extra.label), _change(result, kind))
         for kind, extra in EXTRAS.items()
         if extra.is_offered(result)
     ]
-    rows += [extras[first : first + 2] for first in range(0, len(extras), 2)]
-    if result.sung_differs:
-        is_sung = result.pitches is Pitches.SUNG
-        label = t("button.meant") if is_sung else t("button.sung")
-        other = Pitches.MEANT if is_sung else Pitches.SUNG
-        rows[-1].append(_button(label, _change(result, RenderButton, pitches=other)))
-    last = [_button(t("button.continue"), _change(result, ContinueButton))]
-    rows.append(last)
     if has_chords:
         text = SimpleChordsButton if result.simple_chords else ChordsButton
         data = text(result_id=result.result_id, transpose_semitones=shown)
-        last.append(_button(t("button.chords"), data))
-    return _rows(rows)
+        more.append(_button(t("button.chords"), data))
+    if result.sung_differs:
+        is_sung = result.pitches is Pitches.SUNG
+        label = t("button.meant") if is_sung else t("button.sung")
+        more.append(same_page(label, pitches=Pitches.MEANT if is_sung else Pitches.SUNG))
+    more.append(_button(t("button.continue"), _change(result, ContinueButton)))
+    return _rows(rows + _pairs(more))
 
 
 def again_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
@@ -96,18 +100,28 @@ def again_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:
     return _rows([[_button(t(f"view.{result.view}"), _change(result, RenderButton))]])
 
 
-def continuation_keyboard(shown: ContinueButton, t: Translator) -> InlineKeyboardMarkup:
-    """The keyboard of a continuation: other continuations of the same result."""
+def continuation_keyboard(
+    shown: ContinueButton, t: Translator, *, page: int = 1, pages: int = 0
+) -> InlineKeyboardMarkup:
+    """The keyboard of a continuation: its pages and files, and other continuations."""
+    same = {name: getattr(shown, name) for name in ContinueButton.model_fields}
 
     def other(label: str, **changes: int) -> InlineKeyboardButton:
-        return _button(label, shown.model_copy(update=changes))
+        return _button(label, ContinueButton(**{**same, **changes}))
 
     seed, boldness = (shown.seed + 1) % (MAX_SEED + 1), shown.boldness
-    rows = [[other(t("button.another"), seed=seed)], []]
+    rows = [
+        _pager(pages, page, lambda number: ContinuationPageButton(**same, page=number)),
+        [
+            _button(t("button.files"), ContinuationFilesButton(**same)),
+            other(t("button.another"), seed=seed),
+        ],
+        [],
+    ]
     if boldness > -BOLDNESS_STEPS:
-        rows[1].append(other(t("button.calmer"), boldness=boldness - 1))
+        rows[-1].append(other(t("button.calmer"), boldness=boldness - 1))
     if boldness < BOLDNESS_STEPS:
-        rows[1].append(other(t("button.bolder"), boldness=boldness + 1))
+        rows[-1].append(other(t("button.bolder"), boldness=boldness + 1))
     if shown.measures < MAX_MEASURES:
         rows.append([other(t("button.longer"), measures=min(2 * shown.measures, MAX_MEASURES))])
     return _rows(rows)
@@ -159,6 +173,28 @@ def _change(
         ),
         transpose_semitones=shift,
     )
+
+
+def _turn(button: RenderButton, page: int) -> RenderButton:
+    """Return a button that shows the same on another page."""
+    return button if page == 1 else PageButton(**button.model_dump(), page=page)
+
+
+def _pager(
+    pages: int, page: int, turn: Callable[[int], CallbackData]
+) -> list[InlineKeyboardButton]:
+    """Return buttons for the page before and the page after, in a circle; none for one page."""
+    if pages < 2:
+        return []
+    return [
+        _button("‹", turn((page - 2) % pages + 1)),
+        _button(f"{page} / {pages}", ShownButton(what="page")),
+        _button("›", turn(page % pages + 1)),
+    ]
+
+
+def _pairs(buttons: list[InlineKeyboardButton]) -> list[list[InlineKeyboardButton]]:
+    return [buttons[first : first + 2] for first in range(0, len(buttons), 2)]
 
 
 def _button(text: str, data: CallbackData) -> InlineKeyboardButton:

@@ -6,31 +6,27 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
 from aiogram.enums import ChatAction
-from aiogram.exceptions import TelegramAPIError, TelegramForbiddenError
-from aiogram.utils.chat_action import ChatActionSender
 
 from bot.buttons import EXTRAS, ChordsButton, Medium, RenderButton, SimpleChordsButton
 from bot.client.calls import ServiceClient, collect
-from bot.client.types import CHAT_FORMATS, Artifact, Format, RenderOptions, Result
-from bot.delivery import deliver, send_extra
-from bot.errors import BotError, BotErrorCode, ServiceError
+from bot.client.types import Artifact, Format, RenderOptions, Result
+from bot.delivery import Shown, send_extra, show_in_place
+from bot.errors import ServiceError
 from bot.frames import forget_frames
-from bot.jobs import Jobs
+from bot.presses import Presses
 from bot.request import Press
-from bot.room import Place, Room
+from bot.room import Place
 from bot.settings import BotSettings
 from bot.views import chords_texts
 
 Send = Callable[[Result, list[Artifact]], Awaitable[None]]
 
-logger = structlog.get_logger(__name__)
-
 _ACTIONS: Final = {
     Medium.PHOTO: ChatAction.UPLOAD_PHOTO,
     Medium.VOICE: ChatAction.UPLOAD_VOICE,
     Medium.MUSIC: ChatAction.UPLOAD_DOCUMENT,
+    Medium.FILES: ChatAction.UPLOAD_DOCUMENT,
 }
 """The chat action shown while the bot prepares a medium."""
 
@@ -41,21 +37,18 @@ class Renderer:
 
     settings: BotSettings
     client: ServiceClient
-    jobs: Jobs
-    deliveries: Room
+    presses: Presses
 
     async def show(self, press: Press, button: RenderButton) -> None:
-        """Send pages and files of another view, transposition, kind of chords or of pitches.
-
-        The message with the pressed button is deleted: new buttons follow the files.
-        """
+        """Show another page, view, transposition, kind of chords or of pitches, in place."""
+        with_models = press.is_private_with(self.settings.admin_ids)
 
         async def send(result: Result, files: list[Artifact]) -> None:
-            await deliver(press, result, files, press.title)
-            await press.delete_message()
+            page = button.page_number
+            await show_in_place(press, Shown(result, files, press.title, page, with_models))
 
         words = press.t("result.rendering")
-        await self._answer(press, button, CHAT_FORMATS, words, ChatAction.UPLOAD_PHOTO, send)
+        await self._answer(press, button, (Format.PNG,), words, ChatAction.UPLOAD_PHOTO, send)
 
     async def send_extra(self, press: Press, button: RenderButton) -> None:
         """Send the files of an extra button; the buttons stay where they are."""
@@ -66,7 +59,7 @@ class Renderer:
 
         words = press.t("result.preparing")
         action = _ACTIONS[extra.medium]
-        await self._answer(press, button, (extra.format,), words, action, send)
+        await self._answer(press, button, extra.formats, words, action, send)
 
     async def write_chords(self, press: Press, button: ChordsButton) -> None:
         """Send the chords as text, in the shown key."""
@@ -77,7 +70,7 @@ class Renderer:
         )
         await press.acknowledge()
         try:
-            async with self.deliveries.place() as place:
+            async with self.presses.deliveries.place() as place:
                 result, _ = await self._render(press, button.result_id, options, place)
         except ServiceError as error:
             forget_frames(error)
@@ -95,34 +88,21 @@ class Renderer:
         action: ChatAction,
         send: Send,
     ) -> None:
-        with self.jobs.slot(press.buttons, 1) as free:
-            if not free:
-                await press.acknowledge(press.t("result.busy"))
-                return
-            await press.acknowledge(words)
-            options = RenderOptions(
-                button.view,
-                button.transpose_semitones,
-                formats,
-                press.title,
-                button.simple_chords,
-                self.settings.paper,
-                button.pitches,
-            )
-            chat_action = ChatActionSender(bot=press.bot, action=action, **press.destination.place)
-            try:
-                async with chat_action, self.deliveries.place() as place:
-                    made = await self._render(press, button.result_id, options, place)
-                    await send(*made)
-            except ServiceError as error:
-                forget_frames(error)
-                await press.report(error)
-            except TelegramForbiddenError:
-                raise
-            except TelegramAPIError as error:
-                logger.warning("not delivered", error=type(error).__name__)
-                forget_frames(error)
-                await press.report(BotError(BotErrorCode.DELIVERY_FAILED))
+        options = RenderOptions(
+            button.view,
+            button.transpose_semitones,
+            formats,
+            press.title,
+            button.simple_chords,
+            self.settings.paper,
+            button.pitches,
+            button.page_number,
+        )
+
+        async def make(place: Place) -> tuple[Result, list[Artifact]]:
+            return await self._render(press, button.result_id, options, place)
+
+        await self.presses.answer(press, words, action, make, lambda made: send(*made))
 
     async def _render(
         self, press: Press, result_id: str, options: RenderOptions, place: Place

@@ -6,7 +6,7 @@ The middleware :class:`bot.middlewares.Requests` builds a :class:`Request` for e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -104,6 +104,10 @@ class Request:
         except AnswerLostError:
             return None
 
+    def is_private_with(self, people: Collection[int]) -> bool:
+        """Whether this is the private chat of one of these people."""
+        return self.person_id in people and self.destination.chat_id == self.person_id
+
     def explain(self, error: BotError) -> str:
         """The text of an error."""
         return error_text(error, self.t, self.id)
@@ -131,9 +135,10 @@ class Press(Request):
         message = self.callback.message
         if not isinstance(message, Message):
             return ""
-        for entity in message.entities or ():
-            if entity.type == "bold" and entity.offset == 0 and message.text:
-                return entity.extract_from(message.text)
+        text = message.text or message.caption
+        for entity in message.entities or message.caption_entities or ():
+            if entity.type == "bold" and entity.offset == 0 and text:
+                return entity.extract_from(text)
         source = find_source(message.reply_to_message) if message.reply_to_message else None
         return source.title if source is not None else ""
 

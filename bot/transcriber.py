@@ -18,7 +18,7 @@ from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError
 from bot.attendant import Attendant, report
 from bot.client.calls import ServiceClient, read_result
 from bot.client.types import Accepted, Artifact, Event, Preset, RenderOptions, Result
-from bot.delivery import deliver
+from bot.delivery import Shown, deliver
 from bot.download import Download
 from bot.errors import BotError, BotErrorCode, ServiceError, ServiceErrorCode, SourceError
 from bot.jobs import Stop
@@ -224,7 +224,10 @@ class _Run:
                 raise
 
         async def send(heard: tuple[Result, list[Artifact]]) -> None:
-            await deliver(request, *heard, self._title, self.ledger, status)
+            admins = self._transcriber.settings.admin_ids
+            with_models = request.is_private_with(admins)
+            shown = Shown(*heard, self._title, with_models=with_models)
+            await deliver(request, shown, self.ledger, status)
 
         return await attendant.serve(request, status, key, hear, send, survives=True)
 
@@ -242,7 +245,9 @@ class _Run:
         return self._transcriber.client.transcribe(
             self._read,
             preset=self.ledger.notes.preset,
-            options=RenderOptions(title=self._title, paper=settings.paper),
+            options=RenderOptions(
+                title=self._title, paper=settings.paper, page=1, choose_view=True
+            ),
             job=self.ledger.context,
             request_id=self._request.id,
         )

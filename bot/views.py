@@ -122,19 +122,39 @@ def _number(value: str | int | float | None) -> float | None:
         return None
 
 
-def caption(result: Result, title: str, t: Translator) -> str:
-    """Caption of the pages, at most :data:`MAX_CAPTION_CHARS` characters."""
-    lines = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
+def caption(
+    result: Result,
+    title: str,
+    t: Translator,
+    *,
+    with_models: bool = False,
+    is_complete: bool = True,
+) -> str:
+    """Caption of a result's page, at most :data:`MAX_CAPTION_CHARS` characters.
+
+    Its first line is the title, which the buttons need. It says so if the page was not delivered,
+    or if the buttons will soon stop working.
+    """
+    lines = _heading(title)
+    if not is_complete:
+        lines.append(t("controls.incomplete", view=t(f"view.{result.view}")))
+    if result.kept_briefly:
+        lines.append(t("controls.brief"))
     lines.append(_key_line(result, t))
     if result.pitches is Pitches.SUNG:
         lines.append(t("caption.sung"))
     lines.append(t("caption.rhythm", tempo=round(result.tempo_bpm), metre=result.time_signature))
     if names := chords.opening(result.chords, OPENING_CHORDS):
         lines.append(t("caption.chords", chords=html.escape(" · ".join(names), quote=False)))
-    lines.append(
-        t("caption.models", models=_model_names(name for _, name in sorted(result.models.items())))
-    )
+    if with_models:
+        used = _model_names(name for _, name in sorted(result.models.items()))
+        lines.append(t("caption.models", models=used))
     return "\n".join(lines)
+
+
+def _heading(title: str) -> list[str]:
+    """The title as a line, if there is one."""
+    return [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
 
 
 def _key_line(result: Result, t: Translator) -> str:
@@ -155,27 +175,9 @@ def _model_names(models: Iterable[str]) -> str:
     return names if len(names) <= 300 else names[:299] + "…"
 
 
-def pages_note(shown: int, total: int, t: Translator) -> str:
-    """A note that the chat shows only the first pages."""
-    return t("caption.pages", shown=shown, total=total)
-
-
-def controls_text(result: Result, title: str, t: Translator, *, is_complete: bool = True) -> str:
-    """Text above a result's buttons; its first line is the title.
-
-    It says so if not everything was delivered, or if the buttons will soon stop working.
-    """
-    shown = t("controls.shown", shown=_shown(result, t))
-    heading = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
-    missing = [] if is_complete else [t("controls.incomplete", view=t(f"view.{result.view}"))]
-    fading = [t("controls.brief")] if result.kept_briefly else []
-    return "\n".join([*heading, *missing, *fading, shown])
-
-
 def interrupted_text(result: Result, title: str, t: Translator) -> str:
     """Text above the button that sends a result again; its first line is the title."""
-    heading = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
-    return "\n".join([*heading, t("status.interrupted", view=t(f"view.{result.view}"))])
+    return "\n".join([*_heading(title), t("status.interrupted", view=t(f"view.{result.view}"))])
 
 
 def continuation_text(measures: int, boldness: int, title: str, t: Translator) -> str:
@@ -184,20 +186,13 @@ def continuation_text(measures: int, boldness: int, title: str, t: Translator) -
     if boldness:
         mood = t("continuation.bolder") if boldness > 0 else t("continuation.calmer")
         about += f", {mood}"
-    heading = [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
-    return "\n".join([*heading, about])
-
-
-def continuation_controls_text(measures: int, boldness: int, title: str, t: Translator) -> str:
-    """Text above a continuation's buttons."""
-    question = t("continuation.otherwise")
-    return f"{continuation_text(measures, boldness, title, t)}. {question}"
+    return "\n".join([*_heading(title), about])
 
 
 def shown_caption(result: Result, title: str, t: Translator, *, with_view: bool = True) -> str:
     """Caption of an extra file of a result: the title, and what of the result it shows."""
     about = _shown(result, t, with_view=with_view)
-    return "\n".join(filter(None, [title and f"<b>{html.escape(title, quote=False)}</b>", about]))
+    return "\n".join([*_heading(title), about])
 
 
 def _shown(result: Result, t: Translator, *, with_view: bool = True) -> str:
@@ -225,8 +220,7 @@ def chords_texts(result: Result, title: str, t: Translator) -> list[str]:
     bars = chords.bars(result.chords, result.beats)
     lines = _grid(bars, t) if bars else _list(result.chords, t)
     heading = t("chords.heading", key=key_name(result.rendered_key, t))
-    if title:
-        heading = f"<b>{html.escape(title, quote=False)}</b>\n{heading}"
+    heading = "\n".join([*_heading(title), heading])
     blocks = _blocks(lines, MAX_MESSAGE_CHARS - len(heading) - len("\n"))
     first, *others = (f"<pre>{html.escape(block, quote=False)}</pre>" for block in blocks)
     return [f"{heading}\n{first}", *others]

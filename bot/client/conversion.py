@@ -67,6 +67,8 @@ def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOpt
         simple_chords=options.simple_chords,
         paper=_number(transcription_pb2.Paper, options.paper),
         pitches=_number(transcription_pb2.Pitches, options.pitches),
+        page=options.page,
+        choose_view=options.choose_view,
     )
 
 
@@ -139,6 +141,7 @@ def decode_result(result: transcription_pb2.Result) -> Result:
         pitches=_member(transcription_pb2.Pitches, Pitches, render.pitches) or Pitches.MEANT,
         sung_differs=result.sung_differs,
         kept_briefly=result.kept_briefly,
+        pages=result.pages,
     )
 
 

@@ -76,21 +76,27 @@ class Stage(enum.StrEnum):
     CONTINUATION = "continuation"
 
 
-CHAT_FORMATS: Final = (Format.PNG, Format.PDF, Format.MIDI, Format.MUSICXML)
-"""Formats that every chat is sent; the others are sent on request."""
+FILE_FORMATS: Final = (Format.PDF, Format.MIDI, Format.MUSICXML)
+"""Formats of the files that people keep, print or open in an editor."""
 
 
 @dataclass(frozen=True, slots=True)
 class RenderOptions:
-    """How a result is written to files."""
+    """How a result is written to files.
+
+    ``page`` is the only page to draw, from 1; 0 stands for all. With ``choose_view``, the service
+    chooses the view by what it heard.
+    """
 
     view: View = View.FULL
     transpose_semitones: int = 0
-    formats: tuple[Format, ...] = CHAT_FORMATS
+    formats: tuple[Format, ...] = (Format.PNG,)
     title: str = ""
     simple_chords: bool = False
     paper: Paper = Paper.A4
     pitches: Pitches = Pitches.MEANT
+    page: int = 0
+    choose_view: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +206,8 @@ class Result:
     ``key`` is the key as heard, ``rendered_key`` the one that the artefacts are in. Tempo, time
     signature and chords are written as in the artefacts. ``sung_differs`` means that
     :attr:`Pitches.SUNG` writes a note differently from :attr:`Pitches.MEANT`, ``kept_briefly`` that
-    the service could not store the result, and forgets it sooner than others.
+    the service could not store the result, and forgets it sooner than others. ``pages`` is the
+    number of pages, of which one may have been drawn, and 0 if none was requested.
     """
 
     result_id: str
@@ -219,6 +226,7 @@ class Result:
     pitches: Pitches = Pitches.MEANT
     sung_differs: bool = False
     kept_briefly: bool = False
+    pages: int = 0
 
 
 Event = Accepted | Queued | Progress | Artifact | Result

@@ -8,7 +8,10 @@ from aiogram.types import CallbackQuery
 from bot.buttons import (
     EXTRAS,
     ChordsButton,
+    ContinuationFilesButton,
+    ContinuationPageButton,
     ContinueButton,
+    PageButton,
     RenderButton,
     ShownButton,
     SimpleChordsButton,
@@ -22,7 +25,7 @@ from bot.request import Press
 async def on_render(
     callback: CallbackQuery, callback_data: RenderButton, press: Press, renderer: Renderer
 ) -> None:
-    """Another view, transposition, kind of chords or of pitches."""
+    """Another page, view, transposition, kind of chords or of pitches."""
     await renderer.show(press, callback_data)
 
 
@@ -47,6 +50,26 @@ async def on_continue(
     await continuer.answer(press, callback_data)
 
 
+async def on_continuation_page(
+    callback: CallbackQuery,
+    callback_data: ContinuationPageButton,
+    press: Press,
+    continuer: Continuer,
+) -> None:
+    """Another page of a continuation."""
+    await continuer.turn_page(press, callback_data)
+
+
+async def on_continuation_files(
+    callback: CallbackQuery,
+    callback_data: ContinuationFilesButton,
+    press: Press,
+    continuer: Continuer,
+) -> None:
+    """The files of a continuation."""
+    await continuer.send_files(press, callback_data)
+
+
 async def on_shown(callback: CallbackQuery, t: Translator) -> None:
     """The marked button: there is nothing to do."""
     await callback.answer(t("result.shown"))
@@ -56,11 +79,14 @@ def build_router() -> Router:
     """The router of this module's handlers."""
     router = Router(name="result")
     register = router.callback_query.register
-    register(on_render, RenderButton.filter(), flags={"job": True})
+    for shown in (RenderButton, PageButton):
+        register(on_render, shown.filter(), flags={"job": True})
     for extra in EXTRAS:
         register(on_extra, extra.filter(), flags={"job": True})
     for chords in (ChordsButton, SimpleChordsButton):
         register(on_chords, chords.filter(), flags={"job": True})
     register(on_continue, ContinueButton.filter(), flags={"job": True})
+    register(on_continuation_page, ContinuationPageButton.filter(), flags={"job": True})
+    register(on_continuation_files, ContinuationFilesButton.filter(), flags={"job": True})
     register(on_shown, ShownButton.filter())
     return router

@@ -273,7 +273,7 @@ class Engine:
             return Rendered(
                 result_id,
                 transcription,
-                options.render,
+                written.options,
                 written.shown,
                 written.artifacts,
                 self._cache.is_lasting(result_id),
@@ -326,7 +326,7 @@ class Engine:
             return Rendered(
                 result_id,
                 cached.transcription,
-                titled,
+                written.options,
                 written.shown,
                 written.artifacts,
                 self._cache.is_lasting(result_id),
@@ -357,7 +357,7 @@ class Engine:
             return Rendered(
                 result_id,
                 cached.transcription,
-                titled,
+                written.options,
                 written.shown,
                 written.artifacts,
                 self._cache.is_lasting(result_id),

@@ -41,7 +41,7 @@ def continue_transcription(
     written = write_performance(given, options.render.title)
     artifacts = continue_score(written.score, options, progress, synthesizer)
     shown = show(written, transcription, options.render)
-    return Rendering(shown, tuple(artifacts))
+    return Rendering(shown, tuple(artifacts), options.render)
 
 
 def continue_score(

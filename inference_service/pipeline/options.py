@@ -60,7 +60,9 @@ class RenderOptions:
     """How a transcription becomes files.
 
     ``simple_chords`` reduces chords to triads and sevenths in root position; ``paper`` is the page
-    size of the PDF; ``pitches`` applies to singers whose pitches were measured in cents.
+    size of the PDF; ``pitches`` applies to singers whose pitches were measured in cents. ``page``,
+    from 1, is the only page to draw as a picture; past the end it is the last; 0 stands for all.
+    With ``choose_view``, the view is that of :func:`inference_service.pipeline.shown.settle_view`.
 
     Raises
     ------
@@ -75,6 +77,8 @@ class RenderOptions:
     simple_chords: bool = False
     paper: Paper = Paper.A4
     pitches: Pitches = Pitches.MEANT
+    page: int = 0
+    choose_view: bool = False
 
     def __post_init__(self) -> None:
         if abs(self.transpose_semitones) > MAX_TRANSPOSITION:

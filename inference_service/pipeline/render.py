@@ -27,26 +27,30 @@ from inference_service.notation.quantize import WrittenPerformance, write_perfor
 from inference_service.notation.roll import draw_roll
 from inference_service.notation.views import View
 from inference_service.pipeline.options import Format, Pitches, RenderOptions
-from inference_service.pipeline.shown import Shown, show
+from inference_service.pipeline.shown import Shown, settle_view, show
 from inference_service.pipeline.stems import KeptStems, export
 from inference_service.progress import Progress, Stage
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file that a request returns."""
+    """A file that a request returns; ``page_count`` is the number of pages of which it is one."""
 
     name: str
     media_type: str
     data: bytes
+    page_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """The files of a request, and the description of the piece that accompanies them."""
+    """The files of a request, the description of the piece that accompanies them, and the options
+    by which they were written, which name a view.
+    """
 
     shown: Shown
     artifacts: tuple[Artifact, ...]
+    options: RenderOptions
 
 
 def render(
@@ -68,6 +72,7 @@ def render(
     StemsUnavailable
         If stems are requested and none are kept.
     """
+    options = settle_view(options, transcription)
     if options.formats != {Format.STEMS}:
         progress(Stage.NOTATION, 0.0)
     meant = write_performance(transcription, options.title)
@@ -78,7 +83,7 @@ def render(
     files += _performances(transcription, performed, meant, options.formats)
     if Format.STEMS in options.formats:
         files += _export_stems(stems, progress)
-    return Rendering(shown, tuple(files))
+    return Rendering(shown, tuple(files), options)
 
 
 def choose_pitches(transcription: Transcription, pitches: Pitches) -> Transcription:
@@ -205,9 +210,11 @@ def _pages(
 
     if Format.PNG in wanted:
         svgs = lay_out(PHONE)
+        only = min(options.page, len(svgs))
         for number, svg in enumerate(svgs, start=1):
-            progress(Stage.ENGRAVING, (number - 1) / len(svgs))
-            yield Artifact(f"{name}-{number}.png", "image/png", rasterize(svg))
+            if only in {0, number}:
+                progress(Stage.ENGRAVING, (number - 1) / len(svgs))
+                yield Artifact(f"{name}-{number}.png", "image/png", rasterize(svg), len(svgs))
     if Format.PDF in wanted:
         printed = write_pdf(lay_out(PRINTED[options.paper]), options.paper)
         yield Artifact(f"{name}.pdf", "application/pdf", printed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from inference_service.music.chord_names import write_label
 from inference_service.music.chords import simplify_label
@@ -10,9 +10,11 @@ from inference_service.music.events import ChordSegment, Key, Transcription
 from inference_service.music.intonation import write_as_sung
 from inference_service.music.pitch import transpose_chord_label
 from inference_service.music.score import transpose_score
+from inference_service.notation.arrange import VOCALS_ID
 from inference_service.notation.keys import find_key_changes
 from inference_service.notation.quantize import WrittenPerformance
-from inference_service.pipeline.options import RenderOptions
+from inference_service.notation.views import View
+from inference_service.pipeline.options import Preset, RenderOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,19 @@ class Shown:
             ChordSegment(chord.start_s, chord.end_s, chord.label, text)
             for chord, text in zip(chords, self.chord_texts, strict=True)
         )
+
+
+def settle_view(options: RenderOptions, heard: Transcription) -> RenderOptions:
+    """Return options that name the view, where its choice was left to us.
+
+    That is the lead sheet for a song with a voice, which most people sing and strum from, and the
+    full score for anything else.
+    """
+    if not options.choose_view:
+        return options
+    is_sung = any(part.id == VOCALS_ID and part.notes for part in heard.parts)
+    view = View.LEAD_SHEET if heard.preset == Preset.SONG and is_sung else View.FULL
+    return replace(options, view=view, choose_view=False)
 
 
 def show(written: WrittenPerformance, heard: Transcription, options: RenderOptions) -> Shown:

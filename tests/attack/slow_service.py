@@ -20,7 +20,7 @@ from inference_service.pipeline.render import Artifact, Rendering
 from inference_service.progress import Progress, Stage
 from tests.service.running import HeldPipeline, build_settings
 
-FILES = ("score-1.png", "score-2.png", "score.pdf", "score.mid")
+FILES = ("score-1.png",)
 
 
 class SlowPipeline(HeldPipeline):
@@ -43,10 +43,10 @@ class SlowPipeline(HeldPipeline):
     def render(
         self, transcription: Transcription, options: RenderOptions, *given: Any
     ) -> Rendering:
-        """Return pages and files."""
+        """Return a page."""
         shown = super().render(transcription, options, *given).shown
         files = [Artifact(name, "application/test", name.encode() * 20) for name in FILES]
-        return Rendering(shown, tuple(files))
+        return Rendering(shown, tuple(files), options)
 
 
 async def main(folder: Path, port: int, work_s: float) -> None:

@@ -101,7 +101,7 @@ class FakeTelegram:
                 "date": 1,
                 "chat": {"id": shown.chat_id, "type": "private"},
                 "from": {"id": BOT_ID, "is_bot": True, "first_name": "Notabot"},
-                "text": shown.text,
+                **_content(shown),
             },
         }
         await self.push({"callback_query": query})
@@ -125,7 +125,7 @@ class FakeTelegram:
         return [message for message in self.messages.values() if message.chat_id == chat_id]
 
     def scores(self, chat_id: int) -> list[Shown]:
-        """The albums with a first page."""
+        """The messages with a first page."""
         return [m for m in self.shown(chat_id) if any("score-1" in name for name in m.files)]
 
     def controls(self, chat_id: int) -> list[Shown]:
@@ -247,6 +247,15 @@ class FakeTelegram:
         message.text, message.buttons = values["text"], buttons
         return self._json(message)
 
+    async def _on_editmessagemedia(self, values: dict[str, Any]) -> Any:
+        message = self.messages.get(int(values["message_id"]))
+        if message is None:
+            return _refuse("message to edit not found")
+        media = json.loads(values["media"])
+        message.files = [values[media["media"].removeprefix("attach://")].filename]
+        message.text, message.buttons = media["caption"], _buttons(values)
+        return self._json(message)
+
     async def _on_editmessagereplymarkup(self, values: dict[str, Any]) -> Any:
         message = self.messages.get(int(values["message_id"]))
         if message is None:
@@ -276,12 +285,19 @@ class FakeTelegram:
             "message_id": shown.message_id,
             "date": 1,
             "chat": {"id": shown.chat_id, "type": "private"},
-            "text": shown.text,
+            **_content(shown),
         }
 
     def _next_id(self) -> int:
         self._message_id += 1
         return self._message_id
+
+
+def _content(shown: Shown) -> dict[str, Any]:
+    if shown.kind != "sendPhoto":
+        return {"text": shown.text}
+    photo = {"file_id": "page", "file_unique_id": "p", "width": 7, "height": 9}
+    return {"photo": [photo], "caption": shown.text}
 
 
 def _buttons(values: dict[str, Any]) -> dict[str, str]:

@@ -125,11 +125,30 @@ def result(render: pb.RenderOptions | None = None, **changes: Any) -> pb.Result:
     return pb.Result(**{**fields, **changes})
 
 
-def files(pages: int = 2) -> list[pb.TranscribeEvent]:
-    """The artefacts of a rendering."""
-    names = [f"score-{number}.png" for number in range(1, pages + 1)]
-    names += ["score.pdf", "performance.mid", "score.mid", "score.musicxml"]
-    return [event for name in names for event in artifact(name, name.encode() * 3)]
+NAMES = {
+    pb.FORMAT_JSON: (),
+    pb.FORMAT_PDF: ("score.pdf",),
+    pb.FORMAT_MIDI: ("performance.mid", "score.mid"),
+    pb.FORMAT_MUSICXML: ("score.musicxml",),
+    pb.FORMAT_ROLL: ("roll.png",),
+    pb.FORMAT_PREVIEW: ("preview.ogg",),
+    pb.FORMAT_STEMS: ("karaoke.mp3", "a-cappella.mp3", "theremin.mp3"),
+}
+"""The files of each format; pages depend on what is asked for."""
+
+
+def files(render: pb.RenderOptions, pages: int = 1) -> list[pb.TranscribeEvent]:
+    """The artefacts of a rendering, in the formats that are asked for."""
+    events = []
+    for wanted in render.formats:
+        for name in (
+            NAMES.get(wanted, ())
+            if wanted != pb.FORMAT_PNG
+            else (f"score-{min(max(render.page, 1), pages)}.png",)
+        ):
+            data = OGG if wanted in {pb.FORMAT_PREVIEW, pb.FORMAT_STEMS} else name.encode() * 3
+            events += artifact(name, data)
+    return events
 
 
 async def succeed(options: pb.TranscribeOptions, audio: bytes) -> Events:
@@ -138,33 +157,28 @@ async def succeed(options: pb.TranscribeOptions, audio: bytes) -> Events:
     yield queued(0)
     yield progress(pb.STAGE_DECODE, 0.05)
     yield progress(pb.STAGE_TAGGING, 0.6)
-    for event in files():
+    for event in files(options.render):
         yield event
     yield pb.TranscribeEvent(result=result(options.render))
 
 
 async def render_again(request: pb.RenderRequest) -> Events:
     """The usual course of a rendering."""
-    extra = {
-        pb.FORMAT_JSON: (),
-        pb.FORMAT_ROLL: ("roll.png",),
-        pb.FORMAT_PREVIEW: ("preview.ogg",),
-        pb.FORMAT_STEMS: ("karaoke.mp3", "a-cappella.mp3", "theremin.mp3"),
-    }
-    formats = list(request.render.formats)
-    names = extra.get(formats[0]) if len(formats) == 1 else None
-    events = files() if names is None else [e for name in names for e in artifact(name, OGG)]
-    for event in events:
+    for event in files(request.render):
         yield event
     yield pb.TranscribeEvent(result=result(request.render, result_id=request.result_id))
 
 
 async def go_on(request: pb.ContinueRequest) -> Events:
     """The usual course of a continuation."""
-    names = ["continuation-1.png", "continuation.mid"]
-    if pb.FORMAT_PREVIEW in request.render.formats:
-        names.append("continuation.ogg")
-    for name in names:
+    suffixes = {
+        pb.FORMAT_PNG: f"-{request.render.page}.png",
+        pb.FORMAT_PDF: ".pdf",
+        pb.FORMAT_MIDI: ".mid",
+        pb.FORMAT_MUSICXML: ".musicxml",
+        pb.FORMAT_PREVIEW: ".ogg",
+    }
+    for name in [f"continuation{suffixes[wanted]}" for wanted in request.render.formats]:
         for event in artifact(name, OGG):
             yield event
     yield pb.TranscribeEvent(result=result(request.render, result_id=request.result_id))

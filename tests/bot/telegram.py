@@ -15,6 +15,7 @@ from aiogram import Bot, Dispatcher
 from aiogram.client.session.base import BaseSession
 from aiogram.methods import (
     AnswerCallbackQuery,
+    EditMessageMedia,
     EditMessageText,
     GetFile,
     GetMe,
@@ -39,6 +40,7 @@ from aiogram.types import (
     MediaUnion,
     Message,
     MessageEntity,
+    PhotoSize,
     Update,
     User,
     Voice,
@@ -48,6 +50,7 @@ TOKEN = "424242:TEST-token-that-is-never-to-be-logged"
 BOT_USER = User(id=42, is_bot=True, first_name="Notabot", username="notabot")
 NOW = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
 AUDIO = b"OggS" + bytes(200_000)
+PHOTO = PhotoSize(file_id="page", file_unique_id="p", width=700, height=990)
 
 _IDS = itertools.count(2)
 """Of messages, presses and updates: none comes twice unless a test sends it twice."""
@@ -103,6 +106,8 @@ class RecordingSession(BaseSession):
                 return self._message(bot, method.chat_id, text="media")
             case EditMessageText():
                 return self._message(bot, method.chat_id, text=method.text)
+            case EditMessageMedia():
+                return self._message(bot, method.chat_id, text="media")
             case SendMediaGroup():
                 return [self._message(bot, method.chat_id, text="media") for _ in method.media]
         return True
@@ -158,6 +163,14 @@ class RecordingSession(BaseSession):
 
         return await asyncio.wait_for(wait(), timeout_s)
 
+    def sheets(self) -> list[SendPhoto | EditMessageMedia]:
+        """Every page with buttons, sent or put in the place of another."""
+        return [
+            method
+            for _, method in self.requests
+            if isinstance(method, SendPhoto | EditMessageMedia) and method.reply_markup
+        ]
+
     def texts(self) -> list[str]:
         """Everything said so far: messages, edits, answers to buttons."""
         return [
@@ -173,10 +186,16 @@ def text_of(method: SendMessage | EditMessageText | AnswerCallbackQuery) -> str:
     return method.text
 
 
-def caption_of(sent: SendPhoto | SendVoice | MediaUnion) -> str:
+def caption_of(sent: SendPhoto | EditMessageMedia | SendVoice | MediaUnion) -> str:
     """What is written below a picture, a sound or a file; there must be something."""
-    assert sent.caption is not None
-    return sent.caption
+    captioned: Any = sent.media if isinstance(sent, EditMessageMedia) else sent
+    assert captioned.caption is not None
+    return str(captioned.caption)
+
+
+def picture_of(sent: SendPhoto | EditMessageMedia) -> BufferedInputFile:
+    """The page that is shown."""
+    return file_of(sent.photo if isinstance(sent, SendPhoto) else sent.media.media)
 
 
 def file_of(media: InputFile | str) -> BufferedInputFile:
@@ -271,20 +290,30 @@ def audio(title: str) -> Audio:
     return Audio(file_id="music", file_unique_id="u", duration=5, title=title)
 
 
-def received(method: SendMessage, person: Person, reply_to: Message | None = None) -> Message:
+def received(
+    method: SendMessage | SendPhoto | EditMessageMedia,
+    person: Person,
+    reply_to: Message | None = None,
+) -> Message:
     """What the bot sent, as it comes back with a press on one of its buttons."""
-    match = re.match(r"<b>(.*?)</b>", method.text)
-    plain = html.unescape(re.sub(r"<[^>]+>", "", method.text))
+    is_text = isinstance(method, SendMessage)
+    written = method.text if isinstance(method, SendMessage) else caption_of(method)
+    match = re.match(r"<b>(.*?)</b>", written)
+    plain = html.unescape(re.sub(r"<[^>]+>", "", written))
     bold_chars = len(html.unescape(match[1])) if match else 0
     entities = [MessageEntity(type="bold", offset=0, length=bold_chars)] if match else None
+    content: dict[str, Any] = (
+        {"text": plain, "entities": entities}
+        if is_text
+        else {"photo": [PHOTO], "caption": plain, "caption_entities": entities}
+    )
     return Message(
         message_id=600,
         date=NOW,
         chat=person.chat,
         from_user=BOT_USER,
-        text=plain,
-        entities=entities,
         reply_to_message=reply_to,
+        **content,
     )
 
 

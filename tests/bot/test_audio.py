@@ -1,4 +1,4 @@
-"""A recording comes in; pages, files and buttons go out; or a message says why not."""
+"""A recording comes in; a page with buttons goes out; or a message says why not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from aiogram.types import (
     Audio,
     Document,
     ExternalReplyInfo,
-    InputMediaPhoto,
     Message,
     MessageOriginUser,
     PhotoSize,
@@ -45,7 +44,7 @@ from tests.bot.service import (
     service_process,
     start_and_stay,
 )
-from tests.bot.telegram import AUDIO, NOW, buttons, caption_of, file_of, received, text_of, voice
+from tests.bot.telegram import AUDIO, NOW, buttons, caption_of, picture_of, received, text_of, voice
 
 GROUP_ID = -100123
 
@@ -77,20 +76,14 @@ async def test_every_kind_of_recording_becomes_a_score(
     await harness.person().say(**content)
 
     assert [audio for _, audio in harness.service.transcriptions] == [AUDIO]
-    pages, documents = harness.session.sent(SendMediaGroup)
-    assert [file_of(item.media).filename for item in pages.media] == ["score-1.png", "score-2.png"]
-    assert file_of(pages.media[1].media).data == b"score-2.png" * 3
-    assert [file_of(item.media).filename for item in documents.media] == [
-        "score.pdf",
-        "score.mid",
-        "performance.mid",
-        "score.musicxml",
-    ]
-    caption = caption_of(pages.media[0])
-    for part in ["A minor", "120", "4/4", "Am · F · C · G/B", "swift-f0 0.3.0", "chordino 1.1"]:
-        assert part in caption
-    status, controls = harness.session.sent(SendMessage)
-    assert "• Full score" in buttons(controls)
+    [page] = harness.session.sent(SendPhoto)
+    assert picture_of(page).filename == "score-1.png"
+    assert picture_of(page).data == b"score-1.png" * 3
+    for part in ["A minor", "120", "4/4", "Am · F · C · G/B"]:
+        assert part in caption_of(page)
+    assert "• Full score" in buttons(page)
+    assert not harness.session.sent(SendMediaGroup), "files come on request"
+    [status] = harness.session.sent(SendMessage)
     assert list(buttons(status)) == ["Cancel"]
     assert harness.session.sent(DeleteMessage), "the status message goes when the score is there"
 
@@ -110,13 +103,13 @@ async def test_the_score_is_titled_after_the_file(
 
     [(options, _)] = harness.service.transcriptions
     assert options.render.title == title
-    assert title in caption_of(harness.session.sent(SendMediaGroup)[0].media[0])
+    assert title in caption_of(harness.session.sent(SendPhoto)[0])
 
 
 async def test_titles_are_escaped(harness: Harness) -> None:
     await harness.person().say(audio=_file(Audio, duration=5, title="<b>Tom & Jerry"))
 
-    caption = caption_of(harness.session.sent(SendMediaGroup)[0].media[0])
+    caption = caption_of(harness.session.sent(SendPhoto)[0])
     assert "&lt;b&gt;Tom &amp; Jerry" in caption
 
 
@@ -242,7 +235,7 @@ async def test_the_status_message_tells_the_stages(harness: Harness) -> None:
         await steps[1].wait()
         yield progress(pb.STAGE_ENGRAVING, 0.9)
         await steps[2].wait()
-        for event in files(1):
+        for event in files(options.render):
             yield event
         yield pb.TranscribeEvent(result=result())
 
@@ -266,7 +259,7 @@ async def test_edits_are_coalesced(build_harness: Callable[..., Harness]) -> Non
         for step in range(100):
             yield progress(pb.STAGE_TAGGING, step / 100)
             await asyncio.sleep(0.01)  # the time between edits is what is tested
-        for event in files(1):
+        for event in files(options.render):
             yield event
         yield pb.TranscribeEvent(result=result())
 
@@ -282,56 +275,31 @@ async def test_edits_are_coalesced(build_harness: Callable[..., Harness]) -> Non
     assert 2 <= len(written_s) <= intervals + 2, "100 reports, one edit in each interval"
 
 
-async def test_one_page_is_a_photo(harness: Harness) -> None:
-    async def one_page(options: pb.TranscribeOptions, audio: bytes) -> Events:
-        for event in files(1):
+async def test_a_song_is_shown_in_the_view_that_the_service_chose(harness: Harness) -> None:
+    async def sing(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        assert options.render.choose_view
+        for event in files(options.render):
             yield event
-        yield pb.TranscribeEvent(result=result())
+        render = pb.RenderOptions(view=pb.VIEW_LEAD_SHEET)
+        yield pb.TranscribeEvent(result=result(render, preset=pb.PRESET_SONG))
 
-    harness.service.transcribe = one_page
+    harness.service.transcribe = sing
     await harness.person().say_voice()
 
-    [photo] = harness.session.sent(SendPhoto)
-    assert "A minor" in (photo.caption or "")
-    assert len(harness.session.sent(SendMediaGroup)) == 1
+    [page] = harness.session.sent(SendPhoto)
+    assert "• Lead sheet" in buttons(page)
 
 
-@pytest.mark.parametrize(
-    ("pages", "albums", "singles", "note"),
-    [(10, [10], 0, False), (11, [10], 1, False), (20, [10, 10], 0, False), (27, [10, 10], 0, True)],
-)
-async def test_many_pages_are_several_albums(
-    harness: Harness, pages: int, albums: list[int], singles: int, note: bool
-) -> None:
-    async def long(options: pb.TranscribeOptions, audio: bytes) -> Events:
-        for event in files(pages):
-            yield event
-        yield pb.TranscribeEvent(result=result())
-
-    harness.service.transcribe = long
-    await harness.person().say_voice()
-
-    groups = [
-        group
-        for group in harness.session.sent(SendMediaGroup)
-        if isinstance(group.media[0], InputMediaPhoto)
-    ]
-    assert [len(group.media) for group in groups] == albums
-    assert len(harness.session.sent(SendPhoto)) == singles
-    assert file_of(groups[0].media[9].media).filename == "score-10.png", (
-        "pages are in order of number"
-    )
-    assert (f"first 20 of {pages} pages" in caption_of(groups[0].media[0])) is note
-
-
-async def test_pages_that_telegram_refuses_do_not_lose_the_files(harness: Harness) -> None:
-    harness.session.failures[SendMediaGroup].append(
+async def test_a_page_that_telegram_refuses_does_not_lose_the_buttons(harness: Harness) -> None:
+    harness.session.failures[SendPhoto].append(
         TelegramBadRequest(None, "Bad Request: PHOTO_INVALID_DIMENSIONS")  # type: ignore[arg-type]
     )
     await harness.person().say_voice()
 
-    assert any("A minor" in text for text in harness.session.texts())
-    assert len(harness.session.sent(SendMediaGroup)[-1].media) == 4
+    controls = harness.session.sent(SendMessage)[-1]
+    assert "A minor" in text_of(controls)
+    assert "Press “Full score” to get it again" in text_of(controls)
+    assert {"Full score", "Files"} <= set(buttons(controls))
 
 
 ERRORS = [
@@ -496,7 +464,7 @@ async def test_no_service_is_reported_soon(build_harness: Callable[..., Harness]
 async def test_the_controls_title_comes_back_with_a_press(harness: Harness) -> None:
     person = harness.person()
     await person.say(audio=_file(Audio, duration=5, title="A <B> & C"))
-    controls = harness.session.sent(SendMessage)[-1]
+    controls = harness.session.sheets()[-1]
     await person.press(buttons(controls)["Piano"], received(controls, person))
 
     [request] = harness.service.renders
@@ -521,5 +489,5 @@ async def test_a_service_killed_in_mid_job_is_said_within_5_s_and_gets_the_job_a
         async with serve(harness.service, address):
             await asyncio.wait_for(job, 20)
     assert [audio for _, audio in harness.service.transcriptions] == [AUDIO]
-    assert len(harness.session.sent(SendMediaGroup)) == 2
+    assert len(harness.session.sent(SendPhoto)) == 1
     assert harness.session.sent(DeleteMessage)

@@ -4,53 +4,99 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from aiogram.exceptions import TelegramBadRequest
 from aiogram.methods import (
     AnswerCallbackQuery,
     DeleteMessage,
+    EditMessageMedia,
     EditMessageReplyMarkup,
     EditMessageText,
-    SendDocument,
+    SendMediaGroup,
     SendMessage,
     SendPhoto,
     SendVoice,
 )
 from notabot.v1 import transcription_pb2 as pb
 
-from bot.buttons import ContinueButton
+from bot.buttons import ContinuationFilesButton, ContinueButton
 from bot.keyboards import continuation_keyboard
 from tests.bot.conftest import Harness
-from tests.bot.service import Events, RefusalError, go_on, progress, result
-from tests.bot.telegram import Person, buttons, caption_of, file_of, received, replied_to, text_of
+from tests.bot.service import Events, RefusalError, artifact, go_on, progress, result
+from tests.bot.telegram import (
+    Person,
+    buttons,
+    caption_of,
+    file_of,
+    picture_of,
+    received,
+    replied_to,
+    text_of,
+)
 
 RESULT_ID = "0123456789abcdef0123456789abcdef"
 
 
-async def _continue(harness: Harness) -> tuple[Person, SendMessage]:
+Controls = SendPhoto | EditMessageMedia
+
+
+async def _continue(harness: Harness, **about: Any) -> tuple[Person, Controls]:
     """Someone who let a fresh result go on, and the message with the new buttons."""
-    person = harness.person()
+    person = harness.person(**about)
     await person.say_voice()
-    controls = harness.session.sent(SendMessage)[-1]
+    controls = harness.session.sheets()[-1]
+    going_on = next(data for label, data in buttons(controls).items() if label.startswith("✎"))
     harness.session.requests.clear()
-    await person.press(buttons(controls)["✎ Continue"], received(controls, person))
-    return person, harness.session.sent(SendMessage)[-1]
+    await person.press(going_on, received(controls, person))
+    return person, (harness.session.sheets() or [controls])[-1]
 
 
-async def test_a_result_goes_on_as_page_midi_and_sound(harness: Harness) -> None:
+async def test_a_result_goes_on_as_sound_and_a_page_with_buttons(harness: Harness) -> None:
     _, controls = await _continue(harness)
     [request] = harness.service.continuations
     assert (request.result_id, request.measures, request.seed) == (RESULT_ID, 8, 0)
-    assert set(request.render.formats) == {pb.FORMAT_PNG, pb.FORMAT_MIDI, pb.FORMAT_PREVIEW}
-    [page] = harness.session.sent(SendPhoto)
-    assert "Continuation: 8 measures" in caption_of(page)
-    [midi] = harness.session.sent(SendDocument)
-    assert file_of(midi.document).filename == "continuation.mid"
+    assert set(request.render.formats) == {pb.FORMAT_PNG, pb.FORMAT_PREVIEW}
     [sound] = harness.session.sent(SendVoice)
     assert file_of(sound.voice).filename == "continuation.ogg"
-    assert controls.text.endswith("Continuation: 8 measures. Continue it another way?")
-    assert set(buttons(controls)) == {"Another one", "Calmer", "Bolder", "Longer"}
+    [page] = harness.session.sent(SendPhoto)
+    assert page is controls
+    assert caption_of(page).endswith("Continuation: 8 measures")
+    assert set(buttons(page)) == {"Files", "Another one", "Calmer", "Bolder", "Longer"}
+    assert harness.session.requests[-1][1] is not sound, "the page comes last"
+
+
+async def test_its_files_are_those_of_any_score(harness: Harness) -> None:
+    person, controls = await _continue(harness, language="ru")
+    await person.press(buttons(controls)["Файлы"], received(controls, person))
+
+    first, second = harness.service.continuations
+    assert set(second.render.formats) == {pb.FORMAT_PDF, pb.FORMAT_MIDI, pb.FORMAT_MUSICXML}
+    assert (second.seed, second.measures) == (first.seed, first.measures)
+    [album] = harness.session.sent(SendMediaGroup)
+    assert [file_of(item.media).filename for item in album.media] == [
+        f"Запись – продолжение.{suffix}" for suffix in ("pdf", "mid", "musicxml")
+    ]
+
+
+async def test_its_pages_are_turned_in_place(harness: Harness) -> None:
+    async def long(request: pb.ContinueRequest) -> Events:
+        for event in artifact(f"continuation-{request.render.page}.png", b"page"):
+            yield event
+        yield pb.TranscribeEvent(result=result(request.render, pages=2))
+
+    harness.service.go_on = long
+    person, controls = await _continue(harness)
+    for label, page in (("›", 2), ("›", 1)):
+        await person.press(buttons(controls)[label], received(controls, person))
+        controls = harness.session.sheets()[-1]
+        assert harness.service.continuations[-1].render.page == page
+        assert f"{page} / 2" in buttons(controls)
+        assert picture_of(controls).filename == f"continuation-{page}.png"
+    assert len(harness.session.sent(SendPhoto)) == 1
+    await person.press(buttons(controls)["Another one"], received(controls, person))
+    assert harness.service.continuations[-1].seed == 1
 
 
 @pytest.mark.parametrize(
@@ -70,21 +116,23 @@ async def test_it_can_go_on_otherwise(
     request = harness.service.continuations[-1]
     assert (request.seed, request.boldness, request.measures) == (seed, boldness, measures)
     mood = {0.5: "bolder than usual", -0.5: "calmer than usual"}.get(boldness, "")
-    assert mood in harness.session.texts()[-1]
+    assert mood in caption_of(harness.session.sheets()[-1])
 
 
 async def test_what_is_shown_goes_on(harness: Harness) -> None:
     async def off_key(request: pb.RenderRequest) -> Events:
+        for event in artifact("score-1.png", b"page"):
+            yield event
         yield pb.TranscribeEvent(result=result(request.render, sung_differs=True))
 
     harness.service.render = off_key
     person = harness.person()
     await person.say_voice()
     for label in ("↑ Semitone up", "Lead sheet", "Simple chords", "As sung"):
-        controls = harness.session.sent(SendMessage)[-1]
+        controls = harness.session.sheets()[-1]
         await person.press(buttons(controls)[label], received(controls, person))
     for label in ("✎ Continue", "Another one"):
-        controls = harness.session.sent(SendMessage)[-1]
+        controls = harness.session.sheets()[-1]
         await person.press(buttons(controls)[label], received(controls, person))
     for request in harness.service.continuations:
         assert request.render.transpose_semitones == 1
@@ -105,7 +153,7 @@ async def test_a_message_says_how_far_it_is_until_it_is_done(harness: Harness) -
     harness.service.go_on = slowly
     person = harness.person()
     original = await person.say_voice()
-    controls = harness.session.sent(SendMessage)[-1]
+    controls = harness.session.sheets()[-1]
     shown = received(controls, person, original)
     harness.session.requests.clear()
     pressed = asyncio.create_task(person.press(buttons(controls)["✎ Continue"], shown))
@@ -129,7 +177,7 @@ async def test_it_can_be_cancelled(harness: Harness) -> None:
     harness.service.go_on = endless
     person = harness.person()
     await person.say_voice()
-    controls = harness.session.sent(SendMessage)[-1]
+    controls = harness.session.sheets()[-1]
     pressed = asyncio.create_task(
         person.press(buttons(controls)["✎ Continue"], received(controls, person))
     )
@@ -138,7 +186,7 @@ async def test_it_can_be_cancelled(harness: Harness) -> None:
     await asyncio.wait_for(pressed, 5)
     await asyncio.wait_for(harness.service.cancelled.wait(), 5)
     assert harness.session.texts()[-1] == "Cancelled."
-    assert not harness.session.sent(SendPhoto)
+    assert len(harness.session.sent(SendPhoto)) == 1, "that of the result"
 
 
 async def test_a_person_has_a_limited_number_at_once(build_harness: Callable[..., Harness]) -> None:
@@ -153,7 +201,7 @@ async def test_a_person_has_a_limited_number_at_once(build_harness: Callable[...
     harness.service.go_on = slowly
     person = harness.person()
     await person.say_voice()
-    controls = harness.session.sent(SendMessage)[-1]
+    controls = harness.session.sheets()[-1]
     data = buttons(controls)["✎ Continue"]
     pressed = asyncio.create_task(person.press(data, received(controls, person)))
     await harness.session.wait_for(SendMessage, "Composing")
@@ -167,17 +215,20 @@ async def test_in_russian(harness: Harness) -> None:
     person = harness.person(language="ru")
     await person.say_voice()
     for label in ("✎ Продолжить", "Смелее", "Длиннее"):
-        controls = harness.session.sent(SendMessage)[-1]
+        controls = harness.session.sheets()[-1]
         await person.press(buttons(controls)[label], received(controls, person))
-    assert "Продолжение: 16 тактов, смелее обычного" in harness.session.texts()[-1]
+    assert "Продолжение: 16 тактов, смелее обычного" in caption_of(harness.session.sheets()[-1])
 
 
-async def test_pages_that_telegram_refuses_leave_the_rest(harness: Harness) -> None:
+async def test_a_page_that_telegram_refuses_leaves_the_rest(harness: Harness) -> None:
+    person = harness.person()
+    await person.say_voice()
+    controls = harness.session.sheets()[-1]
     refused = TelegramBadRequest(SendPhoto(chat_id=7, photo="x"), "Bad Request: PHOTO_INVALID")
     harness.session.failures[SendPhoto].append(refused)
-    await _continue(harness)
-    assert harness.session.sent(SendDocument)
+    await person.press(buttons(controls)["✎ Continue"], received(controls, person))
     assert harness.session.sent(SendVoice)
+    assert "Files" in buttons(harness.session.sent(SendMessage)[-1])
 
 
 async def test_the_title_goes_along(harness: Harness) -> None:
@@ -195,7 +246,8 @@ def test_buttons_end_where_the_ranges_do(english: object) -> None:
         )
         rows = continuation_keyboard(shown, english).inline_keyboard  # type: ignore[arg-type]
         data = [b.callback_data or "" for row in rows for b in row]
-        assert all(ContinueButton.unpack(item) for item in data)
+        kinds = {"g": ContinueButton, "e": ContinuationFilesButton}
+        assert all(kinds[item[0]].unpack(item) for item in data)
         return {b.text for row in rows for b in row}
 
     assert "Calmer" not in labels(boldness=-2)
@@ -242,7 +294,7 @@ async def test_an_expired_result_is_reported(harness: Harness) -> None:
     "data",
     [
         "g:x:f:0:0:9:8", "g:x:f:0:-1:0:8", "g:x:f:0:0:0:999", "g:x:f:0:0:0:0", "g:x:z:0:0:0:8",
-        "g:x:f:25:0:0:8", "g:x:0:0:8",
+        "g:x:f:25:0:0:8", "g:x:0:0:8", "h:x:f:0:0:0:8:0", "h:x:f:0:0:0:8", "e:x:f:0:0:9:8",
     ],
 )  # fmt: skip
 async def test_strange_numbers_are_answered(harness: Harness, data: str) -> None:

@@ -113,7 +113,9 @@ def test_options_have_the_fields_of_the_contract() -> None:
 
 
 def test_every_option_is_sent() -> None:
-    options = RenderOptions(View.PIANO, -3, (Format.PNG,), "Lied", True, Paper.LETTER, Pitches.SUNG)
+    options = RenderOptions(
+        View.PIANO, -3, (Format.PNG,), "Lied", True, Paper.LETTER, Pitches.SUNG, 3, True
+    )
     sent = conversion.encode_render_options(options)
     assert {field.name for field, _ in sent.ListFields()} == _fields(RenderOptions)
     asked = conversion.encode_continue_request("id", ContinueOptions(12, 3, 0.5, options))

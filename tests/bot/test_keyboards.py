@@ -31,15 +31,16 @@ def result(request: pytest.FixtureRequest) -> Result:
     """A result with the longest id that buttons have room for."""
     return dataclasses.replace(
         RESULT,
-        result_id="f" * 46,
+        result_id="f" * 43,
         transpose_semitones=request.param,
         pitches=Pitches.SUNG,
         sung_differs=True,
+        pages=99,
     )
 
 
 BOLD = ContinueButton(
-    result_id="f" * 46,
+    result_id="f" * 43,
     view_code="Cs",
     transpose_semitones=-24,
     seed=98,
@@ -51,9 +52,10 @@ BOLD = ContinueButton(
 def test_callback_data_is_within_64_bytes(result: Result, t: Translator) -> None:
     keyboards = [
         result_keyboard(result, t),
+        result_keyboard(result, t, page=98),
         language_keyboard(t),
         cancel_keyboard("0123456789abcdef", t),
-        continuation_keyboard(BOLD, t),
+        continuation_keyboard(BOLD, t, page=98, pages=99),
     ]
     for keyboard in keyboards:
         for row in keyboard.inline_keyboard:
@@ -139,7 +141,7 @@ def test_nothing_about_chords_where_none_were_heard(t: Translator) -> None:
         assert t("view.lead_sheet") in labels
 
 
-@pytest.mark.parametrize(("preset", "most_rows"), [(Preset.VOICE, 7), (Preset.SONG, 8)])
+@pytest.mark.parametrize(("preset", "most_rows"), [(Preset.VOICE, 10), (Preset.SONG, 10)])
 def test_a_keyboard_is_tidy(result: Result, t: Translator, preset: Preset, most_rows: int) -> None:
     for pitches in Pitches:
         shown = dataclasses.replace(result, preset=preset, pitches=pitches)

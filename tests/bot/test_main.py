@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from aiogram.methods import DeleteWebhook, SendMessage, SetWebhook
+from aiogram.methods import DeleteWebhook, SendMessage, SendPhoto, SetWebhook
 from aiogram.types import Update
 
 from bot.__main__ import main, serve_webhook
@@ -194,7 +194,7 @@ async def test_the_webhook_is_answered_once_the_job_is_accepted(
         assert (await asyncio.wait_for(posting, 10)).status == 200
         # Telegram sends it again where it has not seen the answer.
         assert (await web.post(url, json=json)).status == 200
-    await harness.session.wait_for(SendMessage, "Shown: Full score")
+    await harness.session.wait_for(SendPhoto)
     assert len(harness.service.transcriptions) == 1
 
 

@@ -82,12 +82,12 @@ async def test_a_failed_request_leaves_nothing(telegram: FakeTelegram, measured:
     fake = Counting()
 
     async def succeed_at_length(options: pb.TranscribeOptions, audio: bytes) -> Events:
-        for event in artifact("score.pdf", bytes(SCORE_BYTES)):
+        for event in artifact("score-1.png", bytes(SCORE_BYTES)):
             yield event
         yield pb.TranscribeEvent(result=result())
 
     fake.transcribe = succeed_at_length
-    telegram.faults["sendDocument"] = [Fault.ERROR] * 1000
+    telegram.faults["sendPhoto"] = [Fault.ERROR] * 1000
     telegram.faults["deleteMessage"] = [Fault.ERROR] * 1000
     async with serve(fake) as address, polling(telegram, address, patience_s=0.1, timeout_s=30.0):
         await telegram.send_voice(FIRST, bytes(1000))

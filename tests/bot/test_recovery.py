@@ -26,7 +26,9 @@ from tests.bot.service import (
 from tests.bot.telegram import AUDIO
 
 CHAT = 7
-OPTIONS = pb.TranscribeOptions(render=pb.RenderOptions(title="Recording"))
+OPTIONS = pb.TranscribeOptions(
+    render=pb.RenderOptions(title="Recording", formats=[pb.FORMAT_PNG], page=1)
+)
 
 
 def _notes(**changes: Any) -> JobNotes:
@@ -69,7 +71,7 @@ async def test_a_job_goes_on_over_a_restart(
         await _closed(job)
     assert len(telegram.scores(CHAT)) == len(telegram.controls(CHAT)) == 1
     assert telegram.calls.count("getFile") == 1
-    assert len(telegram.shown(CHAT)) == 3, "the status message is gone"
+    assert len(telegram.shown(CHAT)) == 1, "the status message is gone"
 
 
 async def test_a_cut_upload_is_sent_again(
@@ -120,35 +122,53 @@ async def test_a_cancel_button_of_an_earlier_run_works(
         await telegram.wait_for(lambda: telegram.shown(CHAT)[0].text == "Cancelled.")
 
 
-async def test_what_has_been_delivered_is_not_sent_again(
-    telegram: FakeTelegram, service: tuple[FakeService, str]
-) -> None:
-    fake, address = service
-    notes = _notes(status_id=await _status(telegram), begun=["pages", "files"], ended=["pages"])
-    job = _keep(fake, notes)
-    async with polling(telegram, address):
-        await _closed(job)
-    assert "sendMediaGroup" not in telegram.calls
-    [controls] = telegram.shown(CHAT)
-    assert "to get it again" in controls.text, "whether the files have come is not known"
-
-
 @pytest.mark.parametrize("has_status", [True, False])
-async def test_buttons_that_may_have_come_do_not_come_twice(
-    telegram: FakeTelegram, service: tuple[FakeService, str], has_status: bool
+@pytest.mark.parametrize("begun", [["page"], ["page", "buttons"]])
+async def test_a_page_that_may_have_come_does_not_come_twice(
+    telegram: FakeTelegram, service: tuple[FakeService, str], has_status: bool, begun: list[str]
 ) -> None:
     fake, address = service
     status_id = await _status(telegram)
-    if not has_status:  # it was deleted after the buttons had come
+    if not has_status:  # it was deleted after the page had come
         del telegram.messages[status_id]
-    parts = ["pages", "files"]
-    job = _keep(fake, _notes(status_id=status_id, begun=[*parts, "buttons"], ended=parts))
+    job = _keep(fake, _notes(status_id=status_id, begun=begun))
     async with polling(telegram, address):
         await _closed(job)
-    assert "sendMessage" not in telegram.calls
+    assert not {"sendPhoto", "sendMessage"} & set(telegram.calls)
     assert [list(message.buttons) for message in telegram.shown(CHAT)] == [
         ["Full score"]
     ] * has_status
+    assert all("to get it again" in message.text for message in telegram.shown(CHAT))
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {"begun": ["page"], "ended": ["page"]},
+        {"begun": ["page", "buttons"], "ended": ["buttons"]},
+        # From before the page and its buttons were one message.
+        {"begun": ["pages", "files", "buttons"], "ended": ["pages", "files", "buttons"]},
+    ],
+)
+async def test_what_has_been_delivered_is_not_sent_again(
+    telegram: FakeTelegram, service: tuple[FakeService, str], notes: dict[str, list[str]]
+) -> None:
+    fake, address = service
+    job = _keep(fake, _notes(status_id=await _status(telegram), **notes))
+    async with polling(telegram, address):
+        await _closed(job)
+    assert not {"sendPhoto", "sendMessage"} & set(telegram.calls)
+    assert not telegram.shown(CHAT), "the status message is gone"
+
+
+async def test_a_page_that_was_refused_is_tried_again(
+    telegram: FakeTelegram, service: tuple[FakeService, str]
+) -> None:
+    fake, address = service
+    job = _keep(fake, _notes(status_id=await _status(telegram)))
+    async with polling(telegram, address):
+        await _closed(job)
+    assert len(telegram.scores(CHAT)) == len(telegram.controls(CHAT)) == 1
 
 
 async def test_a_result_that_the_bot_was_slow_to_read_is_asked_for_again(

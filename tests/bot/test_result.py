@@ -10,6 +10,7 @@ from aiogram.exceptions import TelegramBadRequest
 from aiogram.methods import (
     AnswerCallbackQuery,
     DeleteMessage,
+    EditMessageMedia,
     EditMessageReplyMarkup,
     SendAudio,
     SendDocument,
@@ -22,17 +23,17 @@ from aiogram.types import InaccessibleMessage
 from notabot.v1 import transcription_pb2 as pb
 
 from bot import delivery
-from tests.bot.conftest import Harness
-from tests.bot.service import OGG, Events, RefusalError, artifact, render_again, result
+from tests.bot.conftest import ADMIN_ID, Harness
+from tests.bot.service import OGG, Events, RefusalError, artifact, files, render_again, result
 from tests.bot.telegram import (
     Person,
     audio,
     buttons,
     caption_of,
     file_of,
+    picture_of,
     received,
     replied_to,
-    text_of,
     tracks_of,
     voice,
 )
@@ -40,14 +41,14 @@ from tests.bot.telegram import (
 RESULT_ID = "0123456789abcdef0123456789abcdef"
 
 
-async def _controls(harness: Harness) -> tuple[Person, SendMessage]:
-    """Someone with a fresh result, and the message with its buttons."""
+async def _controls(harness: Harness) -> tuple[Person, SendPhoto | EditMessageMedia]:
+    """Someone with a fresh result, and the message with its page and buttons."""
     person = harness.person()
     await person.say_voice()
-    return person, harness.session.sent(SendMessage)[-1]
+    return person, harness.session.sheets()[-1]
 
 
-async def test_a_view_sends_new_pages_files_and_buttons(harness: Harness) -> None:
+async def test_a_view_takes_the_place_of_another(harness: Harness) -> None:
     person, controls = await _controls(harness)
     original = person.message(voice=voice())
     shown = received(controls, person, original)
@@ -58,21 +59,20 @@ async def test_a_view_sends_new_pages_files_and_buttons(harness: Harness) -> Non
     [request] = harness.service.renders
     assert request.result_id == RESULT_ID
     assert request.render.view == pb.VIEW_LEAD_SHEET
-    assert set(request.render.formats) == {
-        pb.FORMAT_PNG,
-        pb.FORMAT_PDF,
-        pb.FORMAT_MIDI,
-        pb.FORMAT_MUSICXML,
-    }
-    pages, files = harness.session.sent(SendMediaGroup)
-    assert len(pages.media) == 2
-    assert len(files.media) == 4
-    assert replied_to(pages) == original.message_id
-    [renewed] = harness.session.sent(SendMessage)
+    assert list(request.render.formats) == [pb.FORMAT_PNG]
+    assert request.render.page == 1
+    [renewed] = harness.session.sent(EditMessageMedia)
+    assert renewed.message_id == shown.message_id
+    assert picture_of(renewed).filename == "score-1.png"
     assert "• Lead sheet" in buttons(renewed)
     assert "Full score" in buttons(renewed)
-    [deleted] = harness.session.sent(DeleteMessage)
-    assert deleted.message_id == shown.message_id, "the old buttons make room for the new"
+    assert not _sent_anew(harness), "a tap sends no message"
+
+
+def _sent_anew(harness: Harness) -> list[object]:
+    """Messages that were sent or deleted."""
+    kinds = (SendMessage, SendPhoto, SendMediaGroup, SendDocument, DeleteMessage)
+    return [method for kind in kinds for method in harness.session.sent(kind)]
 
 
 async def test_transposition_adds_up_and_goes_back(harness: Harness) -> None:
@@ -80,15 +80,150 @@ async def test_transposition_adds_up_and_goes_back(harness: Harness) -> None:
     assert not any("Original" in label for label in buttons(controls))
     for _ in range(2):
         await person.press(buttons(controls)["↑ Semitone up"], received(controls, person))
-        controls = harness.session.sent(SendMessage)[-1]
+        controls = harness.session.sheets()[-1]
 
     assert harness.service.renders[-1].render.transpose_semitones == 2
-    assert "B minor" in text_of(controls)
-    caption = caption_of(harness.session.sent(SendMediaGroup)[-2].media[0])
-    assert "recorded in A minor, transposed by +2" in caption
+    caption = caption_of(controls)
+    assert "Key: B minor (recorded in A minor, transposed by +2)" in caption
     assert "Bm · G · D · A/C♯" in caption
     await person.press(buttons(controls)["Original key: A minor"], received(controls, person))
     assert harness.service.renders[-1].render.transpose_semitones == 0
+
+
+async def _many_pages(request: pb.RenderRequest) -> Events:
+    """The course of a rendering of five pages."""
+    for event in files(request.render, pages=5):
+        yield event
+    yield pb.TranscribeEvent(result=result(request.render, pages=5))
+
+
+async def _five_pages(harness: Harness) -> tuple[Person, SendPhoto | EditMessageMedia]:
+    async def long(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        async for event in _many_pages(pb.RenderRequest(render=options.render)):
+            yield event
+
+    harness.service.transcribe, harness.service.render = long, _many_pages
+    return await _controls(harness)
+
+
+async def test_one_page_has_no_pager(harness: Harness) -> None:
+    _, controls = await _controls(harness)
+    assert not {"‹", "›"} & set(buttons(controls))
+
+
+async def test_pages_are_turned_in_place(harness: Harness) -> None:
+    person, controls = await _five_pages(harness)
+    assert harness.service.transcriptions[0][0].render.page == 1, "one page is all that is drawn"
+    for label, number in (("›", 2), ("›", 3), ("‹", 2), ("‹", 1), ("‹", 5), ("›", 1)):
+        await person.press(buttons(controls)[label], received(controls, person))
+        controls = harness.session.sheets()[-1]
+        assert f"{number} / 5" in buttons(controls)
+        assert picture_of(controls).filename == f"score-{number}.png"
+    assert len(harness.session.sent(SendPhoto)) == 1
+    assert len(harness.session.sent(EditMessageMedia)) == 6
+
+
+async def test_the_page_stays_when_the_key_changes_and_not_when_the_view_does(
+    harness: Harness,
+) -> None:
+    person, controls = await _five_pages(harness)
+    for label, page in (("‹", 5), ("↑ Semitone up", 5), ("Simple chords", 5), ("Melody", 1)):
+        await person.press(buttons(controls)[label], received(controls, person))
+        controls = harness.session.sheets()[-1]
+        assert harness.service.renders[-1].render.page == page
+
+
+async def test_a_page_past_the_end_is_the_last(harness: Harness) -> None:
+    person, controls = await _controls(harness)
+    await person.press(f"n:{RESULT_ID}:f:0:9", received(controls, person))
+    assert picture_of(harness.session.sheets()[-1]).filename == "score-1.png"
+    assert not {"‹", "›"} & set(buttons(harness.session.sheets()[-1]))
+
+
+async def test_files_come_with_one_press_under_names_that_say_what_they_are(
+    harness: Harness,
+) -> None:
+    person = harness.person()
+    await person.say(audio=audio(title="Auld Lang Syne: 1/2"))
+    controls = harness.session.sheets()[-1]
+    await person.press(buttons(controls)["Lead sheet"], received(controls, person))
+    controls = harness.session.sheets()[-1]
+    harness.session.requests.clear()
+    await person.press(buttons(controls)["Files"], received(controls, person))
+
+    request = harness.service.renders[-1].render
+    assert set(request.formats) == {pb.FORMAT_PDF, pb.FORMAT_MIDI, pb.FORMAT_MUSICXML}
+    assert request.view == pb.VIEW_LEAD_SHEET
+    [album] = harness.session.sent(SendMediaGroup)
+    assert [file_of(item.media).filename for item in album.media] == [
+        "Auld Lang Syne_ 1_2 – lead sheet.pdf",
+        "Auld Lang Syne_ 1_2 – lead sheet.mid",
+        "Auld Lang Syne_ 1_2 – as played.mid",
+        "Auld Lang Syne_ 1_2 – lead sheet.musicxml",
+    ]
+    assert not harness.session.sheets(), "the page stays as it is"
+
+
+async def test_files_of_another_key_say_so_in_the_reader_s_language(harness: Harness) -> None:
+    person = harness.person(language="ru")
+    await person.say_voice()
+    controls = harness.session.sheets()[-1]
+    for label in ("↑ Полтона выше", "Мелодия и аккорды"):
+        await person.press(buttons(controls)[label], received(controls, person))
+        controls = harness.session.sheets()[-1]
+    await person.press(buttons(controls)["Файлы"], received(controls, person))
+
+    [album] = harness.session.sent(SendMediaGroup)
+    assert file_of(album.media[0].media).filename == (
+        "Запись – мелодия и аккорды, си-бемоль минор.pdf"
+    )
+
+
+async def test_buttons_of_earlier_versions_are_answered(harness: Harness) -> None:
+    """Their message shows no page: it makes room for one that does."""
+    person, controls = await _controls(harness)
+    old = received(SendMessage(chat_id=7, text="<b>Song</b>\nShown: Full score"), person)
+    harness.session.requests.clear()
+    await person.press(buttons(controls)["Lead sheet"], old)
+
+    [sent] = harness.session.sent(SendPhoto)
+    assert harness.service.renders[-1].render.title == "Song"
+    assert "• Lead sheet" in buttons(sent)
+    [deleted] = harness.session.sent(DeleteMessage)
+    assert deleted.message_id == old.message_id
+
+
+async def test_a_page_that_cannot_be_edited_is_sent(harness: Harness) -> None:
+    person, controls = await _controls(harness)
+    harness.session.requests.clear()
+    refused = TelegramBadRequest(SendMessage(chat_id=7, text="x"), "message can't be edited")
+    harness.session.failures[EditMessageMedia].append(refused)
+    await person.press(buttons(controls)["Melody"], received(controls, person))
+
+    [sent] = harness.session.sent(SendPhoto)
+    assert "• Melody" in buttons(sent)
+    assert harness.session.sent(DeleteMessage)
+
+
+async def test_a_page_that_is_shown_already_stays(harness: Harness) -> None:
+    person, controls = await _controls(harness)
+    harness.session.requests.clear()
+    same = TelegramBadRequest(SendMessage(chat_id=7, text="x"), "message is not modified")
+    harness.session.failures[EditMessageMedia].append(same)
+    await person.press(buttons(controls)["Melody"], received(controls, person))
+    assert not _sent_anew(harness)
+
+
+async def test_only_administrators_see_the_models(harness: Harness) -> None:
+    for user_id, chat_id, is_told in ((7, 7, False), (ADMIN_ID, ADMIN_ID, True)):
+        person = harness.person(user_id, chat_id=chat_id)
+        await person.say_voice()
+        controls = harness.session.sheets()[-1]
+        assert ("swift-f0 0.3.0" in caption_of(controls)) is is_told
+        await person.press(buttons(controls)["Melody"], received(controls, person))
+        assert ("swift-f0 0.3.0" in caption_of(harness.session.sheets()[-1])) is is_told
+    await harness.person(ADMIN_ID, chat_id=-5).say(voice=voice(), caption="/score")
+    assert "swift-f0" not in caption_of(harness.session.sheets()[-1]), "a group sees none"
 
 
 async def test_chords_as_text(harness: Harness) -> None:
@@ -117,7 +252,7 @@ async def test_simple_chords_are_a_rendering_of_their_own(harness: Harness) -> N
     await person.press(buttons(controls)["Simple chords"], received(controls, person))
 
     assert harness.service.renders[-1].render.simple_chords
-    simple = harness.session.sent(SendMessage)[-1]
+    simple = harness.session.sheets()[-1]
     assert "Full chords" in buttons(simple)
     await person.press(buttons(simple)["Chords as text"], received(simple, person))
     assert harness.service.renders[-1].render.simple_chords
@@ -128,6 +263,8 @@ async def test_simple_chords_are_a_rendering_of_their_own(harness: Harness) -> N
 
 async def test_pages_as_sung_are_a_rendering_of_their_own(harness: Harness) -> None:
     async def off_key(options: pb.TranscribeOptions, audio: bytes) -> Events:
+        for event in artifact("score-1.png", b"page"):
+            yield event
         yield pb.TranscribeEvent(result=result(options.render, sung_differs=True))
 
     async def again(request: pb.RenderRequest) -> Events:
@@ -137,13 +274,12 @@ async def test_pages_as_sung_are_a_rendering_of_their_own(harness: Harness) -> N
 
     harness.service.transcribe, harness.service.render = off_key, again
     person, controls = await _controls(harness)
-    assert "as sung" not in text_of(controls)
+    assert "as sung" not in caption_of(controls)
     for label in ("As sung", "↑ Semitone up", "Melody", "Simple chords"):
         await person.press(buttons(controls)[label], received(controls, person))
-        controls = harness.session.sent(SendMessage)[-1]
+        controls = harness.session.sheets()[-1]
         assert harness.service.renders[-1].render.pitches == pb.PITCHES_SUNG
-        assert "Pitches: as sung" in caption_of(harness.session.sent(SendPhoto)[-1])
-        assert "as sung" in text_of(controls)
+        assert "Pitches: as sung" in caption_of(controls)
     await person.press(buttons(controls)["▶ Listen"], received(controls, person))
     assert harness.service.renders[-1].render.pitches == pb.PITCHES_SUNG
     await person.press(buttons(controls)["As meant"], received(controls, person))
@@ -151,7 +287,7 @@ async def test_pages_as_sung_are_a_rendering_of_their_own(harness: Harness) -> N
     assert request.pitches == pb.PITCHES_MEANT
     assert (request.view, request.transpose_semitones) == (pb.VIEW_MELODY, 1)
     assert request.simple_chords
-    assert "as sung" not in caption_of(harness.session.sent(SendPhoto)[-1])
+    assert "as sung" not in caption_of(harness.session.sheets()[-1])
 
 
 async def test_nothing_to_switch_where_singing_was_right(harness: Harness) -> None:
@@ -161,20 +297,20 @@ async def test_nothing_to_switch_where_singing_was_right(harness: Harness) -> No
 
 async def test_a_file_of_a_new_kind_comes_after_those_known(harness: Harness) -> None:
     async def newer(request: pb.RenderRequest) -> Events:
-        for name in ("score.tab", "score.mid", "score-1.png", "score.pdf"):
+        for name in ("score.tab", "score.mid", "score.pdf"):
             for event in artifact(name, b"data"):
                 yield event
         yield pb.TranscribeEvent(result=result(request.render))
 
     person, controls = await _controls(harness)
     harness.service.render = newer
-    await person.press(buttons(controls)["Melody"], received(controls, person))
+    await person.press(buttons(controls)["Files"], received(controls, person))
 
     files = harness.session.sent(SendMediaGroup)[-1]
     assert [file_of(item.media).filename for item in files.media] == [
-        "score.pdf",
-        "score.mid",
-        "score.tab",
+        "Recording – full score.pdf",
+        "Recording – full score.mid",
+        "Recording – full score.tab",
     ]
 
 
@@ -196,7 +332,7 @@ async def test_the_roll_comes_as_a_photo(harness: Harness) -> None:
 async def test_the_score_is_played_as_a_voice_message(harness: Harness) -> None:
     person, controls = await _controls(harness)
     await person.press(buttons(controls)["Piano"], received(controls, person))
-    controls = harness.session.sent(SendMessage)[-1]
+    controls = harness.session.sheets()[-1]
     await person.press(buttons(controls)["▶ Listen"], received(controls, person))
 
     request = harness.service.renders[-1].render
@@ -210,6 +346,8 @@ async def test_the_score_is_played_as_a_voice_message(harness: Harness) -> None:
 
 async def sing(options: pb.TranscribeOptions, audio: bytes) -> Events:
     """The course of a song."""
+    for event in files(options.render):
+        yield event
     yield pb.TranscribeEvent(result=result(options.render, preset=pb.PRESET_SONG))
 
 
@@ -218,7 +356,7 @@ async def test_a_song_comes_apart(harness: Harness) -> None:
     person = harness.person()
     original = person.message(voice=voice())
     await person.say_voice()
-    controls = harness.session.sent(SendMessage)[-1]
+    controls = harness.session.sheets()[-1]
     harness.session.requests.clear()
     await person.press(
         buttons(controls)["♪ Karaoke and voice"], received(controls, person, original)
@@ -258,7 +396,7 @@ async def test_a_title_that_is_no_file_name(harness: Harness) -> None:
     harness.service.transcribe = sing
     person = harness.person()
     await person.say(audio=audio(title='AC/DC: "T.N.T."'))
-    controls = harness.session.sent(SendMessage)[-1]
+    controls = harness.session.sheets()[-1]
     shown = received(controls, person)
     harness.session.requests.clear()
     await person.press(buttons(controls)["♪ Karaoke and voice"], shown)
@@ -336,8 +474,8 @@ async def test_buttons_outlive_a_restart(harness: Harness) -> None:
     again = harness.restarted()
     await again.person().press(buttons(controls)["Melody"], received(controls, person))
 
-    assert again.session.sent(SendMediaGroup)
-    assert "• Melody" in buttons(again.session.sent(SendMessage)[-1])
+    [renewed] = again.session.sent(EditMessageMedia)
+    assert "• Melody" in buttons(renewed)
 
 
 async def test_an_expired_result_is_reported_and_loses_its_buttons(harness: Harness) -> None:
@@ -382,8 +520,8 @@ async def test_buttons_of_an_old_message(harness: Harness) -> None:
     gone = InaccessibleMessage(chat=person.chat, message_id=3)
     await person.press(buttons(controls)["Melody"], gone)  # type: ignore[arg-type]
 
-    pages, _ = harness.session.sent(SendMediaGroup)
-    assert pages.chat_id == person.chat.id
+    [page] = harness.session.sent(SendPhoto)
+    assert page.chat_id == person.chat.id
 
 
 @pytest.mark.parametrize(
@@ -402,7 +540,7 @@ async def test_buttons_of_an_old_message(harness: Harness) -> None:
             "zzz",
             "l:xx",
         ),
-        *("o:1:f:-25", "c:1:25", "d:1:-25"),
+        *("o:1:f:-25", "c:1:25", "d:1:-25", "n:1:f:0", "n:1:f:0:0", "n:1:f:0:100", "f:1:z:0"),
     ],
 )
 async def test_strange_buttons_are_answered(harness: Harness, data: str) -> None:

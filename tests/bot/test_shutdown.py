@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from aiogram.methods import DeleteMessage, EditMessageText, SendMediaGroup
+from aiogram.methods import DeleteMessage, EditMessageText, SendPhoto
 from aiogram.types import Update
 from notabot.v1 import transcription_pb2 as pb
 
@@ -56,7 +56,7 @@ async def test_what_runs_is_finished(
     await asyncio.wait_for(stopping, 5)
     await asyncio.wait_for(polling, 5)
 
-    assert len(harness.session.sent(SendMediaGroup)) == 2
+    assert len(harness.session.sent(SendPhoto)) == 1
     assert harness.session.sent(DeleteMessage)
     assert harness.session.closed
 

@@ -24,7 +24,6 @@ from bot.views import (
     MAX_MESSAGE_CHARS,
     caption,
     chords_texts,
-    controls_text,
     key_name,
     progress_text,
     shown_caption,
@@ -73,9 +72,9 @@ def test_caption_in_russian(russian: Translator) -> None:
         "<b>Этюд</b>\n"
         "Тональность: до-диез минор\n"
         "Темп: 96 · Размер: 3/4\n"
-        "Аккорды в начале: C♯m · G♯7\n"
-        "Модели: swift-f0 0.3.0"
+        "Аккорды в начале: C♯m · G♯7"
     )
+    assert caption(RESULT, "", russian, with_models=True).endswith("\nМодели: swift-f0 0.3.0")
 
 
 def test_a_caption_says_that_pitches_are_as_sung(russian: Translator, english: Translator) -> None:
@@ -84,18 +83,15 @@ def test_a_caption_says_that_pitches_are_as_sung(russian: Translator, english: T
     assert "\nPitches: as sung\n" in caption(sung, "", english)
     assert shown_caption(sung, "", english) == "Full score, C♯ minor, as sung"
     assert shown_caption(sung, "", russian, with_view=False) == "до-диез минор, как спето"
-    shown = controls_text(sung, "", english)
-    assert shown == "Shown: Full score, C♯ minor, as sung. Show it another way?"
 
 
 def test_buttons_that_will_not_last_say_so(russian: Translator, english: Translator) -> None:
     brief = dataclasses.replace(RESULT, kept_briefly=True)
-    assert controls_text(brief, "", english) == (
+    assert caption(brief, "", english).startswith(
         "The service could not store this score, so the buttons will not work for long.\n"
-        "Shown: Full score, C♯ minor. Show it another way?"
     )
-    assert "кнопки проработают недолго" in controls_text(brief, "", russian)
-    assert "недолго" not in controls_text(RESULT, "", russian)
+    assert "кнопки проработают недолго" in caption(brief, "", russian)
+    assert "недолго" not in caption(RESULT, "", russian)
 
 
 def test_a_caption_always_fits(t: Translator) -> None:
@@ -108,9 +104,10 @@ def test_a_caption_always_fits(t: Translator) -> None:
         chords=chords * 3,
         models={f"task {number}": f"some-long-name-{number}@1.0.0" for number in range(40)},
         transpose_semitones=-24,
+        kept_briefly=True,
     )
-    text = caption(crowded, "&" * 120, t)
-    assert len(re.sub(r"&\w+;", "&", text)) <= MAX_CAPTION_CHARS - 100, "and the note on pages"
+    text = caption(crowded, "&" * 120, t, with_models=True, is_complete=False)
+    assert len(re.sub(r"&\w+;", "&", text)) <= MAX_CAPTION_CHARS
 
 
 def test_a_grid_of_chords_fits_a_phone(t: Translator) -> None:

@@ -135,7 +135,7 @@ def _render(
     transcription: Transcription, options: RenderOptions, *artifacts: Artifact
 ) -> Rendering:
     written = write_performance(transcription, options.title)
-    return Rendering(show(written, transcription, options), artifacts)
+    return Rendering(show(written, transcription, options), artifacts, options)
 
 
 def build_transcription(models: dict[str, str] | None = None) -> Transcription:

@@ -83,6 +83,7 @@ def encode_result(rendered: Rendered) -> transcription_pb2.TranscribeEvent:
         rendered_key=_encode_key(shown.key),
         sung_differs=shown.sung_differs,
         kept_briefly=not rendered.is_lasting,
+        pages=max((artifact.page_count for artifact in rendered.artifacts), default=0),
     )
     return transcription_pb2.TranscribeEvent(result=result)
 

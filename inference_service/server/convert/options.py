@@ -117,6 +117,8 @@ def decode_render_options(
         simple_chords=message.simple_chords,
         paper=paper,
         pitches=pitches,
+        page=message.page,
+        choose_view=message.choose_view,
     )
 
 
@@ -165,6 +167,8 @@ def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOpt
         simple_chords=options.simple_chords,
         paper=protocol_name(options.paper),
         pitches=protocol_name(options.pitches),
+        page=options.page,
+        choose_view=options.choose_view,
     )
 
 

@@ -146,7 +146,7 @@ class JobContext(_message.Message):
     def __init__(self, bot: _Optional[str] = ..., key: _Optional[str] = ..., context: _Optional[str] = ...) -> None: ...
 
 class RenderOptions(_message.Message):
-    __slots__ = ("view", "transpose_semitones", "formats", "title", "simple_chords", "paper", "pitches")
+    __slots__ = ("view", "transpose_semitones", "formats", "title", "simple_chords", "paper", "pitches", "page", "choose_view")
     VIEW_FIELD_NUMBER: _ClassVar[int]
     TRANSPOSE_SEMITONES_FIELD_NUMBER: _ClassVar[int]
     FORMATS_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +154,8 @@ class RenderOptions(_message.Message):
     SIMPLE_CHORDS_FIELD_NUMBER: _ClassVar[int]
     PAPER_FIELD_NUMBER: _ClassVar[int]
     PITCHES_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    CHOOSE_VIEW_FIELD_NUMBER: _ClassVar[int]
     view: View
     transpose_semitones: int
     formats: _containers.RepeatedScalarFieldContainer[Format]
@@ -161,7 +163,9 @@ class RenderOptions(_message.Message):
     simple_chords: bool
     paper: Paper
     pitches: Pitches
-    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ..., pitches: _Optional[_Union[Pitches, str]] = ...) -> None: ...
+    page: int
+    choose_view: bool
+    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ..., pitches: _Optional[_Union[Pitches, str]] = ..., page: _Optional[int] = ..., choose_view: _Optional[bool] = ...) -> None: ...
 
 class RenderRequest(_message.Message):
     __slots__ = ("result_id", "render")
@@ -242,7 +246,7 @@ class ArtifactChunk(_message.Message):
     def __init__(self, name: _Optional[str] = ..., media_type: _Optional[str] = ..., data: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly")
+    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly", "pages")
     class ModelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -273,6 +277,7 @@ class Result(_message.Message):
     RENDERED_KEY_FIELD_NUMBER: _ClassVar[int]
     SUNG_DIFFERS_FIELD_NUMBER: _ClassVar[int]
     KEPT_BRIEFLY_FIELD_NUMBER: _ClassVar[int]
+    PAGES_FIELD_NUMBER: _ClassVar[int]
     result_id: str
     duration_s: float
     tuning_cents: float
@@ -289,7 +294,8 @@ class Result(_message.Message):
     rendered_key: Key
     sung_differs: bool
     kept_briefly: bool
-    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ...) -> None: ...
+    pages: int
+    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ..., pages: _Optional[int] = ...) -> None: ...
 
 class Key(_message.Message):
     __slots__ = ("tonic", "mode")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any, ClassVar
 from xml.etree import ElementTree
 
@@ -49,6 +50,32 @@ def test_every_view_has_pages_midi_and_musicxml(song: Transcription, view: View)
     assert next(iter(made)) == "score-1.png"
     assert {"score.pdf", "score.musicxml", "score.mid", "performance.mid"} < set(made)
     assert "Title" in pypdf.PdfReader(io.BytesIO(made["score.pdf"])).pages[0].extract_text()
+
+
+def test_a_single_page_is_one_of_all() -> None:
+    long = perform({"vocals": [(k, 1.0, 60 + k % 5) for k in range(200)]})
+
+    def pages(page: int) -> list[tuple[str, bytes, int]]:
+        made = render(long, only(Format.PNG, page=page), lambda *_: None)
+        return [(file.name, file.data, file.page_count) for file in made.artifacts]
+
+    every = pages(0)
+    assert len(every) > 1
+    assert [name for name, _, _ in every] == [f"score-{k + 1}.png" for k in range(len(every))]
+    assert {count for _, _, count in every} == {len(every)}
+    assert pages(1) == every[:1]
+    assert pages(len(every)) == pages(99) == every[-1:]
+
+
+def test_a_song_with_a_voice_opens_as_a_lead_sheet(song: Transcription) -> None:
+    def opened(heard: Transcription, **options: Any) -> View:
+        asked = only(Format.MIDI, view=View.PIANO, choose_view=True, **options)
+        return render(heard, asked, lambda *_: None).options.view
+
+    assert opened(replace(song, preset="song")) is View.LEAD_SHEET
+    assert opened(replace(song, preset="song", parts=song.parts[1:])) is View.FULL
+    assert opened(replace(song, preset="piano")) is View.FULL
+    assert opened(replace(song, preset="voice", parts=song.parts[:1])) is View.FULL
 
 
 def test_a_chord_sheet_is_played_as_chords(song: Transcription) -> None:

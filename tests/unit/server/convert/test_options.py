@@ -49,6 +49,8 @@ OPTIONS = st.builds(
         st.booleans(),
         st.sampled_from(list(Paper)),
         st.sampled_from(list(Pitches)),
+        st.integers(0, 2**32 - 1),
+        st.booleans(),
     ),
 )
 

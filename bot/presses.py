@@ -1,0 +1,71 @@
+"""Answers to pressed buttons that take a moment: one at a time for each message."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from aiogram.enums import ChatAction
+from aiogram.exceptions import TelegramAPIError, TelegramForbiddenError
+from aiogram.utils.chat_action import ChatActionSender
+
+from bot.errors import BotError, BotErrorCode, ServiceError
+from bot.frames import forget_frames
+from bot.jobs import Jobs
+from bot.request import Press
+from bot.room import Place, Room
+
+T = TypeVar("T")
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Presses:
+    """Does what a button asks for, and reports failures in the chat."""
+
+    jobs: Jobs
+    deliveries: Room
+
+    async def answer(
+        self,
+        press: Press,
+        words: str,
+        action: ChatAction,
+        make: Callable[[Place], Awaitable[T]],
+        send: Callable[[T], Awaitable[None]],
+    ) -> None:
+        """Answer a press; while it is worked on, others under the same message are told to wait.
+
+        Parameters
+        ----------
+        press : Press
+        words : str
+            The notice that confirms the press.
+        action : ChatAction
+            What the chat shows meanwhile.
+        make : callable
+            Asks the service; takes the place before it holds files.
+        send : callable
+            Sends what ``make`` returned.
+        """
+        with self.jobs.slot(press.buttons, 1) as free:
+            if not free:
+                await press.acknowledge(press.t("result.busy"))
+                return
+            await press.acknowledge(words)
+            chat_action = ChatActionSender(bot=press.bot, action=action, **press.destination.place)
+            try:
+                async with chat_action, self.deliveries.place() as place:
+                    await send(await make(place))
+            except ServiceError as error:
+                forget_frames(error)
+                await press.report(error)
+            except TelegramForbiddenError:
+                raise
+            except TelegramAPIError as error:
+                logger.warning("not delivered", error=type(error).__name__)
+                forget_frames(error)
+                await press.report(BotError(BotErrorCode.DELIVERY_FAILED))
