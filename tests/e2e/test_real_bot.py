@@ -138,12 +138,21 @@ async def test_a_dropped_clip_comes_back_as_score_files_and_caption(
     await expect(caption).to_contain_text("Tempo:")
     await expect(caption).to_contain_text("Ode to Joy")
 
-    files = await files_of(messages(page).filter(has=page.locator(".file")).last)
-    assert {"score.pdf", "score.mid", "performance.mid", "score.musicxml"} <= set(files)
-    assert files["score.pdf"].startswith(b"%PDF")
-    assert b"<score-partwise" in files["score.musicxml"]
+    await expect(messages(page)).to_have_count(4)  # with the greeting: no files unasked
+    await page.get_by_role("button", name="Files").click()
+    await expect(page.locator(".file")).to_have_count(4, timeout=RESULT_MS)
+    files = await files_of(messages(page).last)
+    assert set(files) == {
+        "Ode to Joy – full score.pdf",
+        "Ode to Joy – full score.mid",
+        "Ode to Joy – as played.mid",
+        "Ode to Joy – full score.musicxml",
+    }
+    assert files["Ode to Joy – full score.pdf"].startswith(b"%PDF")
+    assert b"<score-partwise" in files["Ode to Joy – full score.musicxml"]
     # The clip has one voice, so the performed and the written pitches are the same.
-    assert pitches_of(files["performance.mid"]) == list(MELODY)
+    assert pitches_of(files["Ode to Joy – as played.mid"]) == list(MELODY)
+    await screenshot(page, "real-3-files")
 
 
 async def test_buttons_show_the_score_another_way(
@@ -160,10 +169,16 @@ async def test_buttons_show_the_score_another_way(
     caption = page.locator("#messages .text", has_text="Key:").last
     await expect(caption).to_contain_text(re.compile("D♭|C♯"), timeout=RESULT_MS)
     await expect(page.get_by_role("button", name="Original key").last).to_be_visible()
-    files = messages(page).filter(has=page.locator(".file")).last
-    moved = pitches_of((await files_of(files))["score.mid"])
-    assert {pitch + 1 for pitch in MELODY} <= set(moved)
+    await expect(scores(page)).to_have_count(1)  # the same message shows all of this
     await screenshot(page, "real-5-transposed-phone")
+    await page.get_by_role("button", name="Files").last.click()
+    await expect(page.locator(".file")).to_have_count(8, timeout=RESULT_MS)
+    [moved] = [
+        pitches_of(data)
+        for name, data in (await files_of(messages(page).last)).items()
+        if re.fullmatch(r"Ode to Joy – piano, (D♭|C♯) major\.mid", name)
+    ]
+    assert {pitch + 1 for pitch in MELODY} <= set(moved)
     # A lone voice has no chords, so there is no button for them.
     await expect(page.get_by_role("button", name="Chords as text")).to_have_count(0)
 
@@ -205,8 +220,15 @@ async def test_the_music_goes_on(
     await expect(another).to_have_count(1, timeout=RESULT_MS)
     await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
     # The page was transposed, and so is its continuation.
-    first = await files_of(messages(page).filter(has=page.locator(".file")).last)
-    given = pitches_of(first["continuation.mid"])
+    midi = "Ode to Joy – continuation.mid"
+
+    async def composed() -> list[int]:
+        count = await page.locator(".file").count()
+        await page.get_by_role("button", name="Files").last.click()
+        await expect(page.locator(".file")).to_have_count(count + 3, timeout=RESULT_MS)
+        return pitches_of((await files_of(messages(page).last))[midi])
+
+    given = await composed()
     assert 65 in given
     await another.scroll_into_view_if_needed()
     await screenshot(page, "real-7-continuation-phone")
@@ -215,8 +237,7 @@ async def test_the_music_goes_on(
     await await_scores(page, shown + 2, stack)
     await expect(another).to_have_count(2, timeout=RESULT_MS)
     await expect(scores(page).last).to_contain_text("bolder than usual")
-    second = await files_of(messages(page).filter(has=page.locator(".file")).last)
-    assert pitches_of(second["continuation.mid"]) != given
+    assert await composed() != given
     await another.last.scroll_into_view_if_needed()
     await screenshot(page, "real-7-bolder-phone")
 

@@ -44,7 +44,9 @@ function photo(message, album) {
 function photos(messages) {
   const grid = el("div", { class: "photos", dataset: { count: Math.min(messages.length, 10) } });
   const { width, height } = messages[0].photo.at(-1);
-  grid.style.setProperty("--ratio", String(Math.min(2.2, Math.max(0.55, width / height))));
+  // A picture on its own is shown whole; those of an album are cut to go together.
+  const ratio = messages.length === 1 ? width / height : Math.min(2.2, Math.max(0.55, width / height));
+  grid.style.setProperty("--ratio", String(ratio));
   grid.append(...messages.map((message) => photo(message, messages)));
   return grid;
 }
