@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -42,7 +43,7 @@ class LargeFiles(HeldPipeline):
     ) -> Rendering:
         written = super().render(transcription, options, progress, kept)
         large = Artifact("large.bin", "application/octet-stream", bytes(LARGE_BYTES))
-        return Rendering(written.shown, (large,))
+        return replace(written, artifacts=(large,))
 
 
 @asynccontextmanager
