@@ -276,6 +276,12 @@ class Pipeline:
         synthesizer = Synthesizer(self._preview.soundfont, self._preview.max_duration_s)
         return continue_transcription(music, options, progress, synthesizer)
 
+    def describe(self, transcription: Transcription, options: RenderOptions) -> Rendering:
+        """Return what is shown beside the pages of a transcription."""
+        from inference_service.pipeline.render import describe
+
+        return describe(transcription, options)
+
     def continue_score(
         self, score: Score, options: ContinueOptions, progress: Progress
     ) -> list[Artifact]:

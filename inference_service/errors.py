@@ -146,6 +146,14 @@ class InvalidOptions(NotabotError):
     kind = ErrorKind.INVALID_OPTIONS
 
 
+class InvalidCorrections(NotabotError):
+    """``correction`` is outside its documented range, or does not fit the music: it names a part or
+    bars that the piece does not have, for example.
+    """
+
+    kind = ErrorKind.INVALID_OPTIONS
+
+
 class ResultExpired(NotabotError):
     """The cache no longer holds the result, so that it cannot be rendered or continued."""
 

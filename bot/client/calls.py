@@ -36,8 +36,10 @@ from bot.client.attempts import (
 )
 from bot.client.conversion import (
     decode_model,
+    decode_result,
     decode_status,
     encode_continue_request,
+    encode_describe_request,
     encode_render_options,
     encode_transcribe_options,
 )
@@ -174,6 +176,22 @@ class ServiceClient:
             result_id=result_id, render=encode_render_options(options)
         )
         return self._write(self._transcription.Render, request, request_id)
+
+    async def describe(self, result_id: str, options: RenderOptions, *, request_id: str) -> Result:
+        """Return the :class:`Result` that :meth:`render` would yield, without files.
+
+        Raises
+        ------
+        ServiceError
+            ``RESULT_EXPIRED`` if the service no longer has it.
+        """
+        response = await ask(
+            self._transcription.Describe,
+            encode_describe_request(result_id, options),
+            metadata=build_metadata(request_id, self._token),
+            deadline_s=LOOK_DEADLINE_S,
+        )
+        return decode_result(response)
 
     def continue_music(
         self, result_id: str, options: ContinueOptions, *, request_id: str

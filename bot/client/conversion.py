@@ -18,17 +18,25 @@ from notabot.v1 import jobs_pb2, models_pb2, transcription_pb2
 
 from bot.client.types import (
     Accepted,
+    Alternative,
     Artifact,
+    BarRange,
     Beat,
     ChordSegment,
+    Clef,
     ContinueOptions,
+    Corrections,
     Event,
+    Feel,
+    FinestValue,
     JobContext,
     JobState,
     Key,
     Model,
     ModelState,
     OpenJob,
+    Part,
+    PartCorrection,
     Pitches,
     Preset,
     Progress,
@@ -37,6 +45,7 @@ from bot.client.types import (
     Result,
     ServiceStatus,
     Stage,
+    Triplets,
     View,
 )
 from bot.errors import BotErrorCode, ServiceError, ServiceErrorCode
@@ -59,6 +68,7 @@ def encode_transcribe_options(
 
 def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOptions:
     """Encode how a result is written to files."""
+    corrections = options.corrections
     return transcription_pb2.RenderOptions(
         view=_number(transcription_pb2.View, options.view),
         transpose_semitones=options.transpose_semitones,
@@ -69,6 +79,44 @@ def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOpt
         pitches=_number(transcription_pb2.Pitches, options.pitches),
         page=options.page,
         choose_view=options.choose_view,
+        corrections=None if corrections == Corrections() else encode_corrections(corrections),
+    )
+
+
+def encode_corrections(corrections: Corrections) -> transcription_pb2.Corrections:
+    """Encode what a reader puts right."""
+    pb = transcription_pb2
+    key, bars = corrections.key, corrections.bars
+    return pb.Corrections(
+        time_signature=corrections.time_signature,
+        beat_scale=corrections.beat_scale,
+        first_beat=corrections.first_beat,
+        key=None if key is None else pb.Key(tonic=key.tonic, mode=f"MODE_{key.mode.upper()}"),
+        finest_value=_optional(pb.FinestValue, corrections.finest_value),
+        triplets=_optional(pb.Triplets, corrections.triplets),
+        feel=_optional(pb.Feel, corrections.feel),
+        parts=[
+            pb.PartCorrection(
+                id=part.id,
+                left_out=part.left_out,
+                name=part.name,
+                program=part.program,
+                clef=_optional(pb.Clef, part.clef),
+            )
+            for part in corrections.parts
+        ],
+        bars=None if bars is None else pb.BarRange(first=bars.first, last=bars.last),
+        tempo_bpm=corrections.tempo_bpm,
+        as_heard=[_number(pb.Correctable, field) for field in corrections.as_heard],
+    )
+
+
+def encode_describe_request(
+    result_id: str, options: RenderOptions
+) -> transcription_pb2.DescribeRequest:
+    """Encode a request for a result without files."""
+    return transcription_pb2.DescribeRequest(
+        result_id=result_id, render=encode_render_options(options)
     )
 
 
@@ -142,6 +190,28 @@ def decode_result(result: transcription_pb2.Result) -> Result:
         sung_differs=result.sung_differs,
         kept_briefly=result.kept_briefly,
         pages=result.pages,
+        uncorrected_id=result.uncorrected_id,
+        previous_id=result.previous_id,
+        corrections=_corrections(result.corrections),
+        alternatives=tuple(
+            Alternative(
+                time_signature=alternative.time_signature,
+                beat_scale=alternative.beat_scale,
+                first_beat=alternative.first_beat,
+                key=_key(alternative.key),
+                probability=alternative.probability,
+            )
+            for alternative in result.alternatives
+        ),
+        metre_probability=result.metre_probability,
+        key_probability=result.key_probability,
+        parts=tuple(
+            Part(part.id, part.name, _program(part), part.is_drum, part.left_out)
+            for part in result.parts
+        ),
+        first_beat=result.first_beat,
+        beat_scale=result.beat_scale,
+        bar_count=result.bar_count,
     )
 
 
@@ -233,6 +303,36 @@ def _detail(error: grpc.aio.AioRpcError, kind: Any) -> Any:
     return None
 
 
+def _corrections(corrections: transcription_pb2.Corrections) -> Corrections:
+    pb = transcription_pb2
+    bars = corrections.bars
+    return Corrections(
+        time_signature=corrections.time_signature,
+        beat_scale=corrections.beat_scale,
+        first_beat=corrections.first_beat,
+        key=_key(corrections.key) if corrections.HasField("key") else None,
+        finest_value=_member(pb.FinestValue, FinestValue, corrections.finest_value),
+        triplets=_member(pb.Triplets, Triplets, corrections.triplets),
+        feel=_member(pb.Feel, Feel, corrections.feel),
+        parts=tuple(
+            PartCorrection(
+                id=part.id,
+                left_out=part.left_out if part.HasField("left_out") else None,
+                name=part.name,
+                program=_program(part),
+                clef=_member(pb.Clef, Clef, part.clef),
+            )
+            for part in corrections.parts
+        ),
+        bars=BarRange(bars.first, bars.last) if corrections.HasField("bars") else None,
+        tempo_bpm=corrections.tempo_bpm,
+    )
+
+
+def _program(part: transcription_pb2.Part | transcription_pb2.PartCorrection) -> int | None:
+    return part.program if part.HasField("program") else None
+
+
 def _key(key: transcription_pb2.Key) -> Key:
     return Key(key.tonic, "minor" if key.mode == transcription_pb2.MODE_MINOR else "major")
 
@@ -240,6 +340,10 @@ def _key(key: transcription_pb2.Key) -> Key:
 def _number(kind: Any, member: StrEnum) -> Any:
     """The number of ``member`` in the protobuf enumeration ``kind``."""
     return kind.Value(f"{_prefix(kind)}{member.name}")
+
+
+def _optional(kind: Any, member: StrEnum | None) -> Any:
+    return None if member is None else _number(kind, member)
 
 
 def _member(kind: Any, members: type[E], number: int) -> E | None:

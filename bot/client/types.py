@@ -47,6 +47,53 @@ class Pitches(enum.StrEnum):
     SUNG = "sung"
 
 
+class FinestValue(enum.StrEnum):
+    """The shortest notes to write."""
+
+    QUARTER = "quarter"
+    EIGHTH = "eighth"
+    SIXTEENTH = "sixteenth"
+
+
+class Triplets(enum.StrEnum):
+    """Whether notes may be written as triplets."""
+
+    ALLOWED = "allowed"
+    NOT_ALLOWED = "not_allowed"
+
+
+class Feel(enum.StrEnum):
+    """How written eighths are to be played."""
+
+    STRAIGHT = "straight"
+    SWING = "swing"
+
+
+class Clef(enum.StrEnum):
+    """A clef for a part on one staff."""
+
+    TREBLE = "treble"
+    TREBLE_8VB = "treble_8vb"
+    ALTO = "alto"
+    TENOR = "tenor"
+    BASS = "bass"
+    BASS_8VB = "bass_8vb"
+
+
+class Correctable(enum.StrEnum):
+    """What can be put back to as heard."""
+
+    METRE = "metre"
+    BEAT_SCALE = "beat_scale"
+    FIRST_BEAT = "first_beat"
+    KEY = "key"
+    FINEST_VALUE = "finest_value"
+    TRIPLETS = "triplets"
+    FEEL = "feel"
+    PARTS = "parts"
+    BARS = "bars"
+
+
 class Format(enum.StrEnum):
     """A format to request."""
 
@@ -81,11 +128,62 @@ FILE_FORMATS: Final = (Format.PDF, Format.MIDI, Format.MUSICXML)
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """A key: a tonic as it is written, such as ``"F#"`` or ``"Bb"``, and a mode."""
+
+    tonic: str
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True)
+class PartCorrection:
+    """Corrections of one part; what is None or empty is as heard."""
+
+    id: str
+    left_out: bool | None = None
+    name: str = ""
+    program: int | None = None
+    clef: Clef | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BarRange:
+    """Bars by their numbers on the page, both included."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Corrections:
+    """What a reader puts right, in terms of the uncorrected result.
+
+    Fields that are None, empty or 0 are as heard; in a request, they leave earlier corrections
+    alone. ``beat_scale`` is a factor of the written values: 2 writes quarters as halves. With
+    ``tempo_bpm`` instead, the service takes the scale whose tempo is nearest. ``first_beat`` is the
+    number of a heard beat, from 1, at which bar 1 begins, or between two. ``as_heard`` takes
+    earlier corrections back, and is never in a result.
+    """
+
+    time_signature: str = ""
+    beat_scale: float = 0.0
+    first_beat: float = 0.0
+    key: Key | None = None
+    finest_value: FinestValue | None = None
+    triplets: Triplets | None = None
+    feel: Feel | None = None
+    parts: tuple[PartCorrection, ...] = ()
+    bars: BarRange | None = None
+    tempo_bpm: float = 0.0
+    as_heard: tuple[Correctable, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RenderOptions:
     """How a result is written to files.
 
     ``page`` is the only page to draw, from 1; 0 stands for all. With ``choose_view``, the service
-    chooses the view by what it heard.
+    chooses the view by what it heard. ``corrections`` are added to those that the result has.
     """
 
     view: View = View.FULL
@@ -97,6 +195,7 @@ class RenderOptions:
     pitches: Pitches = Pitches.MEANT
     page: int = 0
     choose_view: bool = False
+    corrections: Corrections = Corrections()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +273,6 @@ class Artifact:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key: a tonic as it is written, such as ``"F#"`` or ``"Bb"``, and a mode."""
-
-    tonic: str
-    mode: Mode
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Beat:
     """A beat; ``position`` 1 is the downbeat."""
@@ -200,14 +291,45 @@ class ChordSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A part, with its name and General MIDI program as corrected."""
+
+    id: str
+    name: str
+    program: int | None
+    is_drum: bool
+    left_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A reading of rhythm and key, in terms of the uncorrected result.
+
+    All fields but ``probability`` are those of corrections that write the page so.
+    """
+
+    time_signature: str
+    beat_scale: float
+    first_beat: float
+    key: Key
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The transcription, and how its artefacts were rendered.
 
-    ``key`` is the key as heard, ``rendered_key`` the one that the artefacts are in. Tempo, time
-    signature and chords are written as in the artefacts. ``sung_differs`` means that
-    :attr:`Pitches.SUNG` writes a note differently from :attr:`Pitches.MEANT`, ``kept_briefly`` that
-    the service could not store the result, and forgets it sooner than others. ``pages`` is the
+    ``key`` is the key before transposition, ``rendered_key`` the one that the artefacts are in.
+    Tempo, time signature, beats and chords are written as in the artefacts. ``sung_differs`` means
+    that :attr:`Pitches.SUNG` writes a note differently from :attr:`Pitches.MEANT`, ``kept_briefly``
+    that the service could not store the result, and forgets it sooner than others. ``pages`` is the
     number of pages, of which one may have been drawn, and 0 if none was requested.
+
+    ``uncorrected_id`` is the id without corrections, ``previous_id`` the one before the latest
+    correction, or empty; ``corrections`` are all that are in force. ``first_beat`` and
+    ``beat_scale`` are those of the page, whether corrected or not, and ``bar_count`` is the number
+    of full bars from which a range may be taken. ``metre_probability`` and ``key_probability`` are
+    1 after a correction, and 0 if unknown.
     """
 
     result_id: str
@@ -227,6 +349,16 @@ class Result:
     sung_differs: bool = False
     kept_briefly: bool = False
     pages: int = 0
+    uncorrected_id: str = ""
+    previous_id: str = ""
+    corrections: Corrections = Corrections()
+    alternatives: tuple[Alternative, ...] = ()
+    metre_probability: float = 0.0
+    key_probability: float = 0.0
+    parts: tuple[Part, ...] = ()
+    first_beat: float = 1.0
+    beat_scale: float = 1.0
+    bar_count: int = 0
 
 
 Event = Accepted | Queued | Progress | Artifact | Result

@@ -1,8 +1,9 @@
 """Results on disk under unguessable ids, so that they can be rendered again without inference.
 
 Each result is a file of gzipped JSON, written atomically; its modification time is the time of its
-last use. The stems of a song are in an archive beside it, which is deleted with the result. Number,
-size and age are limited, and the least recently used are evicted first. Results take precedence:
+last use. The stems of a song are in an archive beside it, and its corrections in small files; both
+are deleted with the result. Number, size and age are limited, and the least recently used are
+evicted first. Results take precedence:
 archives may use the bytes that the results leave. An id is 72 random bits in 12 characters, which
 leaves room for other data in the 64 bytes of a Telegram button.
 
@@ -26,10 +27,10 @@ import threading
 import time
 import zipfile
 import zlib
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -37,13 +38,26 @@ from typing import Final
 import structlog
 from pydantic import TypeAdapter
 
+from inference_service.engine.corrected import (
+    ID_BYTES,
+    ID_PATTERN,
+    MAX_ENTRY_BYTES,
+    CorrectedEntry,
+    Lineage,
+    decode_entry,
+    encode_entry,
+)
 from inference_service.errors import QueueFull, ResultExpired
+from inference_service.music.corrections import Corrections
 from inference_service.music.events import Transcription
 
-_ID: Final = re.compile(r"[A-Za-z0-9_-]{12}", re.ASCII)
-_ID_BYTES: Final = 9
+MAX_CORRECTED: Final = 64
+"""Corrected results kept of one result."""
+
+_ID: Final = re.compile(ID_PATTERN, re.ASCII)
 _SUFFIX: Final = ".json.gz"
 _STEMS_SUFFIX: Final = ".stems.zip"
+_CORRECTED_SUFFIX: Final = ".corrected"
 _MAX_JSON_BYTES: Final = 64_000_000
 _MAX_IN_MEMORY: Final = 100
 _MAX_IN_MEMORY_BYTES: Final = 32_000_000
@@ -86,6 +100,7 @@ class ResultCache:
         self._max_age_s = max_age_s
         self._lock = threading.Lock()
         self._in_memory: OrderedDict[str, bytes] = OrderedDict()
+        self._corrected_in_memory: OrderedDict[str, CorrectedEntry] = OrderedDict()
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             for leftover in directory.glob("*.tmp"):
@@ -96,7 +111,7 @@ class ResultCache:
 
     def put(self, result: CachedResult, stems: Mapping[str, bytes] | None = None) -> str:
         """Store a result with the stems of its recording, and return its id."""
-        result_id = secrets.token_urlsafe(_ID_BYTES)
+        result_id = secrets.token_urlsafe(ID_BYTES)
         data = gzip.compress(_ADAPTER.dump_json(result), compresslevel=6, mtime=0)
         with self._lock:
             try:
@@ -109,23 +124,75 @@ class ResultCache:
             self._evict()
         return result_id
 
+    def put_corrected(self, previous_id: str, corrections: Corrections) -> str:
+        """Store what remains to be said of a result with all its corrections; return its id.
+
+        Without corrections, it is the uncorrected result.
+
+        Parameters
+        ----------
+        previous_id : str
+            The result that was corrected last, corrected before or not.
+        corrections : Corrections
+
+        Raises
+        ------
+        ResultExpired
+            If the previous result is no longer kept.
+        QueueFull
+            If it cannot be read at the moment.
+        """
+        with self._lock:
+            root_id = self._trace(previous_id).root_id
+            if not corrections:
+                return root_id
+            entry = CorrectedEntry(root_id, previous_id, corrections)
+            if root_id in self._in_memory:
+                self._keep_corrected_in_memory(entry)
+                return entry.id
+            data = encode_entry(entry)
+            try:
+                self._write(self._corrected_path(entry), lambda path: path.write_bytes(data))
+            except OSError as error:
+                _log.warning("correction_not_stored", reason=error.strerror)
+                self._keep_corrected_in_memory(entry)
+            self._evict()
+            return entry.id
+
+    def trace(self, result_id: str) -> Lineage:
+        """Return where a result comes from.
+
+        Raises
+        ------
+        ResultExpired
+            If it is corrected, and no longer kept.
+        QueueFull
+            If it cannot be read at the moment.
+        """
+        with self._lock:
+            return self._trace(result_id)
+
     def is_lasting(self, result_id: str) -> bool:
         """Whether a result is on disk, and so survives a restart."""
         with self._lock:
-            return result_id not in self._in_memory
+            if result_id in self._corrected_in_memory:
+                return False
+            return self._trace(result_id).root_id not in self._in_memory
 
     def get_stems(self, result_id: str) -> dict[str, bytes]:
         """Return the stems of a result's recording by name; empty if they are no longer kept.
 
         Raises
         ------
+        ResultExpired
+            If the result is corrected, and no longer kept.
         QueueFull
             If they cannot be read at the moment.
         """
         if _ID.fullmatch(result_id) is None:
             return {}
-        path = self._stems_path(result_id)
         with self._lock:
+            path = self._stems_path(self._trace(result_id).root_id)
             try:
                 stems = _read_stems(path)
             except FileNotFoundError:
@@ -140,7 +207,7 @@ class ResultCache:
         return stems
 
     def get(self, result_id: str) -> CachedResult:
-        """Return a result and update the time of its last use.
+        """Return a result with its corrections, and update the time of its last use.
 
         Raises
         ------
@@ -149,31 +216,69 @@ class ResultCache:
         QueueFull
             If it cannot be read at the moment.
         """
+        with self._lock:
+            entry = self._find_corrected(result_id)
+            if entry is None:
+                return self._get_uncorrected(result_id)
+            result = self._get_uncorrected(entry.root_id)
+            if result_id in self._corrected_in_memory:
+                self._corrected_in_memory.move_to_end(result_id)
+            else:
+                self._touch(self._corrected_path(entry))
+        corrected = replace(result.transcription, corrections=entry.corrections)
+        return replace(result, transcription=corrected)
+
+    def _get_uncorrected(self, result_id: str) -> CachedResult:
         if _ID.fullmatch(result_id) is None:
             raise ResultExpired("no such result")
         path = self._path(result_id)
-        with self._lock:
-            if result_id in self._in_memory:
-                self._in_memory.move_to_end(result_id)
-                return _decode(gzip.decompress(self._in_memory[result_id]))
-            try:
-                if self._clock.now_s() - path.stat().st_mtime > self._max_age_s:
-                    _delete(path)
-                    _delete(self._stems_path(result_id))
-                    raise ResultExpired("the result is no longer kept")
-                result = _read(path)
-            except FileNotFoundError as error:
-                if not self._directory.is_dir():
-                    raise _cannot_read(error) from error
-                raise ResultExpired("the result is no longer kept") from None
-            except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
-                _log.warning("cached_result_unreadable", reason=type(error).__name__)
-                _delete(path)
-                raise ResultExpired("the result can no longer be read") from error
-            except OSError as error:
+        if result_id in self._in_memory:
+            self._in_memory.move_to_end(result_id)
+            return _decode(gzip.decompress(self._in_memory[result_id]))
+        try:
+            if self._clock.now_s() - path.stat().st_mtime > self._max_age_s:
+                self._forget(result_id)
+                raise ResultExpired("the result is no longer kept")
+            result = _read(path)
+        except FileNotFoundError as error:
+            if not self._directory.is_dir():
                 raise _cannot_read(error) from error
-            self._touch(path)
+            raise ResultExpired("the result is no longer kept") from None
+        except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+            _log.warning("cached_result_unreadable", reason=type(error).__name__)
+            _delete(path)
+            raise ResultExpired("the result can no longer be read") from error
+        except OSError as error:
+            raise _cannot_read(error) from error
+        self._touch(path)
         return result
+
+    def _trace(self, result_id: str) -> Lineage:
+        entry = self._find_corrected(result_id)
+        return Lineage(result_id) if entry is None else Lineage(entry.root_id, entry.previous_id)
+
+    def _find_corrected(self, result_id: str) -> CorrectedEntry | None:
+        """Return what is kept of a corrected result; None if there is none of this id."""
+        if _ID.fullmatch(result_id) is None:
+            return None
+        if result_id in self._corrected_in_memory:
+            return self._corrected_in_memory[result_id]
+        if result_id in self._in_memory:
+            return None
+        path = self._path(result_id)
+        try:
+            if path.exists():
+                return None
+            for path in self._directory.glob(f"{result_id}.*{_CORRECTED_SUFFIX}"):
+                with path.open("rb") as file:
+                    return decode_entry(file.read(MAX_ENTRY_BYTES + 1))
+            return None
+        except ValueError as error:
+            _log.warning("cached_correction_unreadable", reason=type(error).__name__)
+            _delete(path)
+            raise ResultExpired("the correction can no longer be read") from error
+        except OSError as error:
+            raise _cannot_read(error) from error
 
     def _write(self, path: Path, write: Callable[[Path], object]) -> None:
         """Write a file atomically; nothing is left of one that cannot be written."""
@@ -200,11 +305,27 @@ class ResultCache:
         ):
             self._in_memory.popitem(last=False)
 
+    def _keep_corrected_in_memory(self, entry: CorrectedEntry) -> None:
+        self._corrected_in_memory[entry.id] = entry
+        self._corrected_in_memory.move_to_end(entry.id)
+        while len(self._corrected_in_memory) > _MAX_IN_MEMORY:
+            self._corrected_in_memory.popitem(last=False)
+
     def _path(self, result_id: str) -> Path:
         return self._directory / (result_id + _SUFFIX)
 
     def _stems_path(self, result_id: str) -> Path:
         return self._directory / (result_id + _STEMS_SUFFIX)
+
+    def _corrected_path(self, entry: CorrectedEntry) -> Path:
+        return self._directory / f"{entry.id}.{entry.root_id}{_CORRECTED_SUFFIX}"
+
+    def _forget(self, result_id: str) -> None:
+        """Delete a result and what belongs to it."""
+        _delete(self._path(result_id))
+        _delete(self._stems_path(result_id))
+        for path in self._directory.glob(f"*.{result_id}{_CORRECTED_SUFFIX}"):
+            _delete(path)
 
     def _files(self) -> list[tuple[os.stat_result, Path]]:
         """Return the files, the last used first; none if the folder cannot be read."""
@@ -234,6 +355,20 @@ class ResultCache:
                 total_bytes += stat.st_size
                 result_id = path.name.removesuffix(_STEMS_SUFFIX)
                 if result_id not in kept or total_bytes > self._max_bytes:
+                    _delete(path)
+        self._evict_corrected([path for _, path in files], kept)
+
+    def _evict_corrected(self, paths: Sequence[Path], kept: Collection[str]) -> None:
+        """Delete corrections of other results than those kept, and the least recently used ones.
+
+        ``paths`` are all files, the last used first.
+        """
+        counts: Counter[str] = Counter()
+        for path in paths:
+            if path.name.endswith(_CORRECTED_SUFFIX):
+                _, _, root_id = path.name.removesuffix(_CORRECTED_SUFFIX).partition(".")
+                counts[root_id] += 1
+                if root_id not in kept or counts[root_id] > MAX_CORRECTED:
                     _delete(path)
 
 

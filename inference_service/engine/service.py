@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from inference_service.engine.cache import CachedResult, ResultCache
+from inference_service.engine.corrected import Lineage
 from inference_service.engine.heap import Heap
 from inference_service.engine.memory import Claim, Memory
 from inference_service.engine.progress_meter import (
@@ -107,15 +108,20 @@ class UseCases(Protocol):
         """Write the files of a continuation."""
         ...
 
+    def describe(self, transcription: Transcription, options: RenderOptions) -> Rendering:
+        """Return what :meth:`render` does, without files."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The outcome of a request: the result, the options, and the files.
+    """The outcome of a request: the result with its corrections, the options, and the files.
 
     ``is_lasting`` is false if the disk did not take the result, which then ends with the service.
     """
 
     result_id: str
+    lineage: Lineage
     transcription: Transcription
     options: RenderOptions
     shown: Shown
@@ -267,17 +273,10 @@ class Engine:
             return partial(hear, self._use_cases.decode(data, progress, claim))
 
         def write(progress: Progress) -> Rendered:
-            written = self._use_cases.render(transcription, options.render, progress, kept)
-            result = CachedResult(transcription, options.render.title)
-            result_id = self._cache.put(result, kept)
-            return Rendered(
-                result_id,
-                transcription,
-                written.options,
-                written.shown,
-                written.artifacts,
-                self._cache.is_lasting(result_id),
-            )
+            corrected = options.render.amend(transcription)
+            written = self._use_cases.render(corrected, options.render, progress, kept)
+            root_id = self._cache.put(CachedResult(transcription, options.render.title), kept)
+            return self._keep(root_id, transcription, corrected, written)
 
         start_s = time.monotonic()
         with Claim(self._samples) as claim:
@@ -322,15 +321,9 @@ class Engine:
             cached = self._cache.get(result_id)
             titled = replace(options, title=options.title or cached.title)
             kept = self._cache.get_stems(result_id) if Format.STEMS in titled.formats else {}
-            written = self._use_cases.render(cached.transcription, titled, progress, kept)
-            return Rendered(
-                result_id,
-                cached.transcription,
-                written.options,
-                written.shown,
-                written.artifacts,
-                self._cache.is_lasting(result_id),
-            )
+            corrected = titled.amend(cached.transcription)
+            written = self._use_cases.render(corrected, titled, progress, kept)
+            return self._keep(result_id, cached.transcription, corrected, written)
 
         is_sound = not options.formats.isdisjoint(_SOUND)
         worker = self._player if is_sound else self._renderer
@@ -353,17 +346,49 @@ class Engine:
             cached = self._cache.get(result_id)
             titled = replace(options.render, title=options.render.title or cached.title)
             asked = replace(options, render=titled)
-            written = self._use_cases.continue_music(cached.transcription, asked, progress)
-            return Rendered(
-                result_id,
-                cached.transcription,
-                written.options,
-                written.shown,
-                written.artifacts,
-                self._cache.is_lasting(result_id),
-            )
+            corrected = titled.amend(cached.transcription)
+            written = self._use_cases.continue_music(corrected, asked, progress)
+            return self._keep(result_id, cached.transcription, corrected, written)
 
         return self._write(self._composer, Job(write, build_continuation_meter(), deadline_s))
+
+    async def describe(self, result_id: str, options: RenderOptions, deadline_s: float) -> Rendered:
+        """Return what :meth:`render` would yield last, without files.
+
+        Raises
+        ------
+        ResultExpired
+            If the cache does not hold the result.
+        """
+
+        def work(progress: Progress) -> Rendered:
+            cached = self._cache.get(result_id)
+            corrected = options.amend(cached.transcription)
+            written = self._use_cases.describe(corrected, options)
+            return self._keep(result_id, cached.transcription, corrected, written)
+
+        async with self._renderer.submit(Job(work, build_render_meter(), deadline_s)) as job:
+            return await job.result()
+
+    def _keep(
+        self,
+        result_id: str,
+        before: Transcription,
+        corrected: Transcription,
+        written: Rendering,
+    ) -> Rendered:
+        """Return the outcome of a request; a result that was corrected is kept under a new id."""
+        if corrected.corrections != before.corrections:
+            result_id = self._cache.put_corrected(result_id, corrected.corrections)
+        return Rendered(
+            result_id,
+            self._cache.trace(result_id),
+            corrected,
+            written.options,
+            written.shown,
+            written.artifacts,
+            self._cache.is_lasting(result_id),
+        )
 
     async def _write(
         self, worker: Worker, work: Job[Rendered]

@@ -42,12 +42,15 @@ def combine(
     return tuple(pairs[:1] + likely[: MOST - 1])
 
 
-def number_beat(time_s: float, beats_s: Sequence[float]) -> float:
-    """Return the number of the beat at a time, counted from 1, extrapolated beyond the ends."""
+def number_beat(time_s: float, beats_s: Sequence[float], steps: int = FIRST_BEAT_STEPS) -> float:
+    """Return the number of the beat at a time, counted from 1, extrapolated beyond the ends.
+
+    It is rounded to a fraction of a beat, of which there are ``steps``.
+    """
     numbers = np.arange(1.0, len(beats_s) + 1)
     number = float(np.interp(time_s, beats_s, numbers))
     if len(beats_s) > 1:
         typical_s = float(np.median(np.diff(beats_s)))
         number += min(time_s - beats_s[0], 0.0) / typical_s
         number += max(time_s - beats_s[-1], 0.0) / typical_s
-    return round(number * FIRST_BEAT_STEPS) / FIRST_BEAT_STEPS
+    return round(number * steps) / steps

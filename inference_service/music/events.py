@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
+from inference_service.music.corrections import Corrections
+from inference_service.music.keys import Key as Key
+from inference_service.music.keys import Mode as Mode
 from inference_service.music.placement import Placements
 
 SCHEMA = "notabot.transcription/1"
 
 NO_CHORD = "N"
-
-Mode = Literal["major", "minor"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -117,14 +117,6 @@ class ChordSegment:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """A key: a tonic such as ``"F#"`` or ``"Bb"``, and a mode."""
-
-    tonic: str
-    mode: Mode
-
-
-@dataclass(frozen=True, slots=True)
 class KeyEstimate:
     """A key and its probability, from 0 to 1."""
 
@@ -170,6 +162,8 @@ class Transcription:
         Whether even eighths are to be played long and short.
     alternatives : tuple of Alternative
         The written reading, then others, the likeliest first; empty if none were compared.
+    corrections : Corrections
+        What a reader has put right. All other fields are as heard.
     models : mapping of str to str
         Task to ``name@version``.
     timings_s : mapping of str to float
@@ -189,6 +183,7 @@ class Transcription:
     placements: Placements = ()
     swing: bool = False
     alternatives: tuple[Alternative, ...] = ()
+    corrections: Corrections = field(default_factory=Corrections)
     models: Mapping[str, str] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)
     preset: str = "auto"

@@ -114,14 +114,21 @@ this number of places."""
 
 @dataclass(frozen=True, slots=True)
 class WrittenPerformance:
-    """The score of a performance, and the position in it of each of the performance's chords.
+    """The score of a performance, and where its chords and bars are.
 
-    ``chord_starts_beats`` is parallel to the chords of the performance. The score itself has only
-    those that are long enough to be written.
+    Attributes
+    ----------
+    score : Score
+    chord_starts_beats : tuple of Fraction
+        Position in the score of each chord of the performance. The score itself has only those that
+        are long enough to be written.
+    bar_lines_s : tuple of float
+        When bar 1 of the whole score begins, and each later one, and when the last one ends.
     """
 
     score: Score
     chord_starts_beats: tuple[Fraction, ...]
+    bar_lines_s: tuple[float, ...]
 
 
 def quantize(transcription: Transcription, title: str) -> Score:
@@ -188,7 +195,12 @@ def write_performance(transcription: Transcription, title: str) -> WrittenPerfor
         time_changes=layout.time_changes,
         swing=transcription.swing,
     )
-    return WrittenPerformance(score, chord_starts)
+    lines = [*(bar.start_beats for bar in score.bars() if bar.number), score.bars()[-1].stop_beats]
+    return WrittenPerformance(
+        score,
+        chord_starts,
+        tuple(bars.grid.to_seconds(layout.origin_beats + float(line)) for line in lines),
+    )
 
 
 def _writable(key: Key) -> Key:

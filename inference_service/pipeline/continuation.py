@@ -13,6 +13,7 @@ from inference_service.music.events import Transcription
 from inference_service.music.score import Score
 from inference_service.notation.melody import find_melody
 from inference_service.notation.quantize import write_performance
+from inference_service.pipeline.correct import correct
 from inference_service.pipeline.options import ContinueOptions, Format
 from inference_service.pipeline.render import (
     Artifact,
@@ -37,10 +38,11 @@ def continue_transcription(
 
     ``Rendering.shown`` describes the given music, not the continuation.
     """
-    given = choose_pitches(transcription, options.render.pitches)
+    corrected = correct(options.render.amend(transcription))
+    given = choose_pitches(corrected.performance, options.render.pitches)
     written = write_performance(given, options.render.title)
     artifacts = continue_score(written.score, options, progress, synthesizer)
-    shown = show(written, transcription, options.render)
+    shown = show(written, corrected, options.render)
     return Rendering(shown, tuple(artifacts), options.render)
 
 

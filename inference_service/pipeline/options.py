@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from inference_service.continuation.options import ContinuationOptions
 from inference_service.errors import InvalidOptions
+from inference_service.music.corrections import Edit
+from inference_service.music.events import Transcription
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 
@@ -63,6 +65,7 @@ class RenderOptions:
     size of the PDF; ``pitches`` applies to singers whose pitches were measured in cents. ``page``,
     from 1, is the only page to draw as a picture; past the end it is the last; 0 stands for all.
     With ``choose_view``, the view is that of :func:`inference_service.pipeline.shown.settle_view`.
+    ``edit`` is made to the corrections that the transcription already has.
 
     Raises
     ------
@@ -79,6 +82,7 @@ class RenderOptions:
     pitches: Pitches = Pitches.MEANT
     page: int = 0
     choose_view: bool = False
+    edit: Edit = field(default_factory=Edit)
 
     def __post_init__(self) -> None:
         if abs(self.transpose_semitones) > MAX_TRANSPOSITION:
@@ -94,6 +98,11 @@ class RenderOptions:
             )
         if not self.formats:
             raise InvalidOptions("no format was requested", option="formats")
+
+    def amend(self, transcription: Transcription) -> Transcription:
+        """Return a transcription with the request's corrections, which are not applied yet."""
+        corrections = self.edit.apply(transcription.corrections)
+        return replace(transcription, corrections=corrections)
 
 
 @dataclass(frozen=True, slots=True)

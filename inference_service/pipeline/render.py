@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -13,7 +13,8 @@ from inference_service.errors import StemsUnavailable
 from inference_service.midi.preview import Synthesizer
 from inference_service.midi.writer import encode_performance, encode_score
 from inference_service.music.chords import simplify_chords
-from inference_service.music.events import Key, Transcription
+from inference_service.music.corrections import Corrections
+from inference_service.music.events import ChordSegment, Key, Transcription
 from inference_service.music.intonation import write_as_sung
 from inference_service.music.score import Score, fold_pitch, transpose_score
 from inference_service.music.serialization import encode_transcription
@@ -26,8 +27,9 @@ from inference_service.notation.page import PHONE, PRINTED, Page
 from inference_service.notation.quantize import WrittenPerformance, write_performance
 from inference_service.notation.roll import draw_roll
 from inference_service.notation.views import View
+from inference_service.pipeline.correct import correct
 from inference_service.pipeline.options import Format, Pitches, RenderOptions
-from inference_service.pipeline.shown import Shown, settle_view, show
+from inference_service.pipeline.shown import Shown, name_chords, settle_view, show
 from inference_service.pipeline.stems import KeptStems, export
 from inference_service.progress import Progress, Stage
 
@@ -63,27 +65,64 @@ def render(
     """Write the files that ``options`` names: the pages first, then the other formats.
 
     Transposition and simplified chords apply to the score, its MIDI file and all images, sung
-    pitches to ``performance.mid`` as well; ``result.json`` is not affected.
+    pitches and corrections to ``performance.mid`` as well. ``result.json`` is as heard, with the
+    corrections beside.
 
     Raises
     ------
+    InvalidCorrections
+        If the corrections do not fit the music.
     PreviewUnavailable
         If a preview is requested and this machine cannot play.
     StemsUnavailable
         If stems are requested and none are kept.
     """
-    options = settle_view(options, transcription)
     if options.formats != {Format.STEMS}:
         progress(Stage.NOTATION, 0.0)
-    meant = write_performance(transcription, options.title)
-    performed = choose_pitches(transcription, options.pitches)
-    written = meant if performed is transcription else write_performance(performed, options.title)
-    shown = show(written, transcription, options)
+    corrected = correct(options.amend(transcription))
+    options = settle_view(options, corrected.performance)
+    performed, written = _write(corrected.performance, options)
+    shown = show(written, corrected, options)
     files = list(_artifacts(performed, written, shown, options, progress, synthesizer))
-    files += _performances(transcription, performed, meant, options.formats)
+    if Format.MIDI in options.formats:
+        chords = _name_as_meant(corrected.performance)
+        midi = encode_performance(replace(performed, chords=chords))
+        files.append(Artifact("performance.mid", "audio/midi", midi))
+    if Format.JSON in options.formats:
+        heard = corrected.heard
+        chords = _name_as_meant(replace(heard, corrections=Corrections()))
+        result = encode_transcription(replace(heard, chords=chords))
+        files.append(Artifact("result.json", "application/json", result))
     if Format.STEMS in options.formats:
         files += _export_stems(stems, progress)
     return Rendering(shown, tuple(files), options)
+
+
+def describe(transcription: Transcription, options: RenderOptions) -> Rendering:
+    """Return what :func:`render` does, without files.
+
+    Raises
+    ------
+    InvalidCorrections
+        If the corrections do not fit the music.
+    """
+    corrected = correct(options.amend(transcription))
+    options = settle_view(options, corrected.performance)
+    _, written = _write(corrected.performance, options)
+    return Rendering(show(written, corrected, options), (), options)
+
+
+def _write(
+    performance: Transcription, options: RenderOptions
+) -> tuple[Transcription, WrittenPerformance]:
+    """Return a performance with the pitches asked for, and how it is written."""
+    performed = choose_pitches(performance, options.pitches)
+    return performed, write_performance(performed, options.title)
+
+
+def _name_as_meant(performance: Transcription) -> tuple[ChordSegment, ...]:
+    """Return the chords with their names on the untransposed page of what was meant."""
+    return name_chords(write_performance(performance, ""), performance, RenderOptions())
 
 
 def choose_pitches(transcription: Transcription, pitches: Pitches) -> Transcription:
@@ -114,27 +153,6 @@ def _artifacts(
         transposed = _transpose(transcription, options.transpose_semitones, shown)
         yield Artifact("roll.png", "image/png", rasterize(draw_roll(transposed, options.title)))
     progress(Stage.ENGRAVING, 1.0)
-
-
-def _performances(
-    heard: Transcription,
-    performed: Transcription,
-    meant: WrittenPerformance,
-    wanted: Collection[Format],
-) -> Iterator[Artifact]:
-    """Write the performance, with the pitches asked for, and the result, as it is.
-
-    Both name the chords as the untransposed page of what was meant does.
-    """
-    if Format.MIDI not in wanted and Format.JSON not in wanted:
-        return
-    chords = show(meant, heard, RenderOptions()).name(heard.chords)
-    if Format.MIDI in wanted:
-        performance = encode_performance(replace(performed, chords=chords))
-        yield Artifact("performance.mid", "audio/midi", performance)
-    if Format.JSON in wanted:
-        result = encode_transcription(replace(heard, chords=chords))
-        yield Artifact("result.json", "application/json", result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +206,7 @@ def _transpose(transcription: Transcription, semitones: int, shown: Shown) -> Tr
         )
         for part in transcription.parts
     )
-    return replace(
-        transcription, key=shown.key, chords=shown.name(transcription.chords), parts=parts
-    )
+    return replace(transcription, key=shown.key, chords=shown.chords, parts=parts)
 
 
 def _pages(

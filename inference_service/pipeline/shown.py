@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
+from inference_service.music.alternatives import number_beat
 from inference_service.music.chord_names import write_label
 from inference_service.music.chords import simplify_label
-from inference_service.music.events import ChordSegment, Key, Transcription
+from inference_service.music.corrections import FIRST_BEAT_STEPS
+from inference_service.music.events import Beat, ChordSegment, Key, Transcription
 from inference_service.music.intonation import write_as_sung
 from inference_service.music.pitch import transpose_chord_label
 from inference_service.music.score import transpose_score
@@ -14,6 +17,7 @@ from inference_service.notation.arrange import VOCALS_ID
 from inference_service.notation.keys import find_key_changes
 from inference_service.notation.quantize import WrittenPerformance
 from inference_service.notation.views import View
+from inference_service.pipeline.correct import Corrected
 from inference_service.pipeline.options import Preset, RenderOptions
 
 
@@ -31,26 +35,35 @@ class Shown:
         The metre of the whole, which the score begins with unless its first bar departs from it.
     tempo_bpm : float
         Pulses per minute, as the metronome mark counts them: dotted notes in compound metres.
-    chord_texts : tuple of str
-        The written name of each chord of the performance, transposed and simplified as asked for;
-        empty for no chord. Each is spelt in the key in force where the chord begins.
+    beats : tuple of Beat
+        Of the performance, as corrected.
+    chords : tuple of ChordSegment
+        Of the performance, with their written names, transposed and simplified as asked for. Each
+        is spelt in the key in force where the chord begins.
     sung_differs : bool
         Whether any note has another written pitch as sung than as meant.
+    metre_probability, key_probability : float
+        Of the metre and the key shown; 1 if a correction, 0 if unknown.
+    first_beat : Fraction
+        Where bar 1 begins: the number of a heard beat, from 1, or between two.
+    beat_scale : Fraction
+        Factor of the written values, relative to those of the uncorrected page.
+    bar_count : int
+        Full bars of the whole page, from which a range may be taken.
     """
 
     key: Key
     untransposed_key: Key
     time_signature: str
     tempo_bpm: float
-    chord_texts: tuple[str, ...]
+    beats: tuple[Beat, ...]
+    chords: tuple[ChordSegment, ...]
     sung_differs: bool
-
-    def name(self, chords: tuple[ChordSegment, ...]) -> tuple[ChordSegment, ...]:
-        """Return the performance's chords with their texts."""
-        return tuple(
-            ChordSegment(chord.start_s, chord.end_s, chord.label, text)
-            for chord, text in zip(chords, self.chord_texts, strict=True)
-        )
+    metre_probability: float
+    key_probability: float
+    first_beat: Fraction
+    beat_scale: Fraction
+    bar_count: int
 
 
 def settle_view(options: RenderOptions, heard: Transcription) -> RenderOptions:
@@ -66,31 +79,67 @@ def settle_view(options: RenderOptions, heard: Transcription) -> RenderOptions:
     return replace(options, view=view, choose_view=False)
 
 
-def show(written: WrittenPerformance, heard: Transcription, options: RenderOptions) -> Shown:
+def show(written: WrittenPerformance, corrected: Corrected, options: RenderOptions) -> Shown:
     """Return what is shown beside the pages of a piece.
 
     Parameters
     ----------
     written : WrittenPerformance
         With the pitches asked for.
-    heard : Transcription
+    corrected : Corrected
         The performance, with the pitches that were meant.
     options : RenderOptions
         Only the transposition and the kind of chords are used.
     """
-    semitones = options.transpose_semitones
-    score = transpose_score(written.score, semitones)
-    keyed = find_key_changes(score)
-    texts = []
-    for chord, start_beats in zip(heard.chords, written.chord_starts_beats, strict=True):
-        key = keyed.key_at(start_beats)
-        label = transpose_chord_label(chord.label, semitones, key)
-        texts.append(write_label(simplify_label(label) if options.simple_chords else label, key))
+    heard, performance = corrected.heard, corrected.performance
+    keyed = find_key_changes(transpose_score(written.score, options.transpose_semitones))
+    untransposed_key = find_key_changes(written.score).key
+    signature = str(written.score.signature)
+    corrections, alternatives = heard.corrections, heard.alternatives
     return Shown(
         key=keyed.key,
-        untransposed_key=find_key_changes(written.score).key,
-        time_signature=str(score.signature),
-        tempo_bpm=score.pulse_bpm,
-        chord_texts=tuple(texts),
-        sung_differs=write_as_sung(heard).parts != heard.parts,
+        untransposed_key=untransposed_key,
+        time_signature=signature,
+        tempo_bpm=written.score.pulse_bpm,
+        beats=performance.beats,
+        chords=name_chords(written, performance, options),
+        sung_differs=write_as_sung(performance).parts != performance.parts,
+        metre_probability=(
+            sum(a.probability for a in alternatives if a.time_signature == signature)
+            if corrections.time_signature is None
+            else 1.0
+        ),
+        key_probability=(
+            sum(a.probability for a in alternatives if a.key == heard.key)
+            if corrections.key is None
+            else 1.0
+        ),
+        first_beat=_number_first_beat(written, heard),
+        beat_scale=corrected.beat_scale,
+        bar_count=len(written.bar_lines_s) - 1,
     )
+
+
+def name_chords(
+    written: WrittenPerformance, performance: Transcription, options: RenderOptions
+) -> tuple[ChordSegment, ...]:
+    """Return the chords of a performance with their written names, empty for no chord."""
+    semitones = options.transpose_semitones
+    keyed = find_key_changes(transpose_score(written.score, semitones))
+    named = []
+    for chord, start_beats in zip(performance.chords, written.chord_starts_beats, strict=True):
+        key = keyed.key_at(start_beats)
+        label = transpose_chord_label(chord.label, semitones, key)
+        text = write_label(simplify_label(label) if options.simple_chords else label, key)
+        named.append(replace(chord, text=text))
+    return tuple(named)
+
+
+def _number_first_beat(written: WrittenPerformance, heard: Transcription) -> Fraction:
+    """Return the number of the heard beat at which bar 1, or else a later one, begins."""
+    beats_s = sorted(beat.time_s for beat in heard.beats)
+    if not beats_s:
+        return Fraction(1)
+    numbers = (number_beat(line_s, beats_s, FIRST_BEAT_STEPS) for line_s in written.bar_lines_s)
+    found = next((number for number in numbers if number > 0), 1.0)
+    return Fraction(found).limit_denominator(FIRST_BEAT_STEPS)

@@ -115,4 +115,5 @@ async def _send_files(rendered: Rendered, reading: Reading) -> None:
     for artifact in rendered.artifacts:
         for chunk in encode_artifact(artifact):
             await reading.write(chunk)
-    await reading.write(encode_result(rendered))
+    result = transcription_pb2.TranscribeEvent(result=encode_result(rendered))
+    await reading.write(result)

@@ -27,6 +27,7 @@ from inference_service.errors import (
 )
 from inference_service.pipeline.options import TranscribeOptions
 from inference_service.server.caller import find_caller
+from inference_service.server.convert.events import encode_result
 from inference_service.server.convert.options import (
     decode_continue_options,
     decode_job,
@@ -132,6 +133,16 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
             async with self._admitted(self._engine.renderings, context) as (place, deadline_s):
                 events = self._engine.continue_music(request.result_id, options, deadline_s)
                 await self._sender.send(events, context, place)
+
+    async def Describe(  # noqa: N802
+        self, request: transcription_pb2.DescribeRequest, context: Context
+    ) -> transcription_pb2.Result:
+        """Describe a cached result without writing files."""
+        options = decode_render_options(request.render)
+        with self._engine.counters.count():
+            async with self._admitted(self._engine.renderings, context) as (_, deadline_s):
+                described = await self._engine.describe(request.result_id, options, deadline_s)
+                return encode_result(described)
 
     @asynccontextmanager
     async def _admitted(

@@ -215,6 +215,7 @@ class FakeService(
         self.jobs: dict[tuple[str, str], KeptJob] = {}
         self.renders: list[pb.RenderRequest] = []
         self.continuations: list[pb.ContinueRequest] = []
+        self.descriptions: list[pb.DescribeRequest] = []
         self.activations: list[tuple[str, str]] = []
         self.refuse_activation: RefusalError | None = None
         self.metadata: dict[str, str] = {}
@@ -327,6 +328,12 @@ class FakeService(
         self.continuations.append(request)
         async for event in self._played(self.go_on(request), context):
             yield event
+
+    async def Describe(self, request: pb.DescribeRequest, context: Any) -> pb.Result:  # noqa: N802
+        """The result of the usual rendering."""
+        self._enter(context)
+        self.descriptions.append(request)
+        return result(request.render, result_id=request.result_id)
 
     async def List(self, request: mpb.ListRequest, context: Any) -> mpb.ListResponse:  # noqa: N802
         """Three models."""

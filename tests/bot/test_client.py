@@ -101,6 +101,14 @@ async def test_a_transcription_from_end_to_end(service: tuple[FakeService, str])
     assert len(last.chords) == 4
 
 
+async def test_a_result_is_described_without_files(service: tuple[FakeService, str]) -> None:
+    fake, address = service
+    async with ServiceClient(address) as client:
+        found = await client.describe("0123456789ab", OPTIONS, request_id="r")
+    assert (found.result_id, found.view) == ("0123456789ab", View.PIANO)
+    assert [request.result_id for request in fake.descriptions] == ["0123456789ab"]
+
+
 async def test_chunks_are_small() -> None:
     sizes = []
 

@@ -14,16 +14,25 @@ from notabot.v1 import transcription_pb2 as pb
 
 from bot.client import conversion, types
 from bot.client.types import (
+    BarRange,
+    Clef,
     ContinueOptions,
+    Correctable,
+    Corrections,
+    Feel,
+    FinestValue,
     Format,
     JobState,
+    Key,
     ModelState,
     Paper,
+    PartCorrection,
     Pitches,
     Preset,
     Progress,
     RenderOptions,
     Stage,
+    Triplets,
     View,
 )
 from bot.errors import BotErrorCode, ServiceErrorCode
@@ -33,16 +42,40 @@ ENUMERATIONS = [
     (View, pb.View, "VIEW_"),
     (Paper, pb.Paper, "PAPER_"),
     (Pitches, pb.Pitches, "PITCHES_"),
+    (FinestValue, pb.FinestValue, "FINEST_VALUE_"),
+    (Triplets, pb.Triplets, "TRIPLETS_"),
+    (Feel, pb.Feel, "FEEL_"),
+    (Clef, pb.Clef, "CLEF_"),
+    (Correctable, pb.Correctable, "CORRECTABLE_"),
     (Format, pb.Format, "FORMAT_"),
     (Stage, pb.Stage, "STAGE_"),
     (ModelState, mpb.ModelState, "MODEL_STATE_"),
     (JobState, jpb.JobState, "JOB_STATE_"),
 ]
+CORRECTIONS = Corrections(
+    time_signature="3/4",
+    beat_scale=2.0,
+    first_beat=1.5,
+    key=Key("Eb", "minor"),
+    finest_value=FinestValue.EIGHTH,
+    triplets=Triplets.NOT_ALLOWED,
+    feel=Feel.SWING,
+    parts=(
+        PartCorrection("piano", left_out=False, name="Keys", program=0, clef=Clef.TENOR),
+        PartCorrection("drums", left_out=True),
+    ),
+    bars=BarRange(2, 9),
+    tempo_bpm=90.0,
+    as_heard=tuple(Correctable),
+)
+
 NOT_ASKED = {"style", "context_measures", "alternatives"}
 """Options of a continuation that the bot leaves to the service."""
 
 VALUES = [
     (types.Key, pb.Key),
+    (types.Part, pb.Part),
+    (types.Alternative, pb.Alternative),
     (types.Beat, pb.Beat),
     (types.ChordSegment, pb.ChordSegment),
     (types.Queued, pb.Queued),
@@ -114,7 +147,16 @@ def test_options_have_the_fields_of_the_contract() -> None:
 
 def test_every_option_is_sent() -> None:
     options = RenderOptions(
-        View.PIANO, -3, (Format.PNG,), "Lied", True, Paper.LETTER, Pitches.SUNG, 3, True
+        View.PIANO,
+        -3,
+        (Format.PNG,),
+        "Lied",
+        True,
+        Paper.LETTER,
+        Pitches.SUNG,
+        page=3,
+        choose_view=True,
+        corrections=CORRECTIONS,
     )
     sent = conversion.encode_render_options(options)
     assert {field.name for field, _ in sent.ListFields()} == _fields(RenderOptions)
@@ -122,6 +164,25 @@ def test_every_option_is_sent() -> None:
     assert {field.name for field, _ in asked.ListFields()} == _fields(ContinueOptions) | {
         "result_id"
     }
+
+
+def test_corrections_have_the_fields_of_the_contract() -> None:
+    for ours, theirs in (
+        (Corrections, pb.Corrections),
+        (PartCorrection, pb.PartCorrection),
+        (BarRange, pb.BarRange),
+    ):
+        assert _fields(ours) == set(theirs.DESCRIPTOR.fields_by_name)
+    assert {f.name for f, _ in conversion.encode_corrections(CORRECTIONS).ListFields()} == _fields(
+        Corrections
+    )
+
+
+def test_corrections_come_back_in_the_result() -> None:
+    sent = conversion.encode_corrections(CORRECTIONS)
+    received = conversion.decode_result(pb.Result(corrections=sent)).corrections
+    assert received == dataclasses.replace(CORRECTIONS, as_heard=())
+    assert conversion.decode_result(pb.Result()).corrections == Corrections()
 
 
 @pytest.mark.parametrize(("ours", "theirs"), VALUES)

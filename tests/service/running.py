@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,8 @@ from inference_service.audio.waveform import Waveform
 from inference_service.engine.catalog import Catalog, PublishedFile
 from inference_service.engine.memory import Claim
 from inference_service.music.events import Beat, Key, NoteEvent, Part, Transcription
-from inference_service.notation.quantize import write_performance
 from inference_service.pipeline.options import ContinueOptions, Format, Preset, RenderOptions
-from inference_service.pipeline.render import Artifact, Rendering
-from inference_service.pipeline.shown import show
+from inference_service.pipeline.render import Artifact, Rendering, describe
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.progress import Progress, Stage
 from inference_service.server.app import Service
@@ -134,8 +132,7 @@ class HeldPipeline(Pipeline):
 def _render(
     transcription: Transcription, options: RenderOptions, *artifacts: Artifact
 ) -> Rendering:
-    written = write_performance(transcription, options.title)
-    return Rendering(show(written, transcription, options), artifacts, options)
+    return replace(describe(transcription, options), artifacts=artifacts)
 
 
 def build_transcription(models: dict[str, str] | None = None) -> Transcription:

@@ -27,6 +27,7 @@ from bot.i18n import Translator, load_catalogues
 from bot.views import OPENING_CHORDS, caption, chords_texts, key_name
 from inference_service.continuation.joining import MARK
 from inference_service.continuation.options import ContinuationOptions, Style
+from inference_service.engine.corrected import Lineage
 from inference_service.engine.service import Rendered
 from inference_service.music.chord_names import with_signs, write_key
 from inference_service.music.events import Key, Mode, Transcription
@@ -130,8 +131,8 @@ class Places:
 
 def send(heard: Transcription, options: RenderOptions, rendering: Rendering) -> Result:
     """The result after its way through the protocol."""
-    rendered = Rendered("id", heard, options, rendering.shown, rendering.artifacts)
-    return decode_result(encode_result(rendered).result)
+    rendered = Rendered("id", Lineage("id"), heard, options, rendering.shown, rendering.artifacts)
+    return decode_result(encode_result(rendered))
 
 
 def read_page(page: ElementTree.Element) -> list[str]:

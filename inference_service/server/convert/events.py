@@ -11,9 +11,15 @@ from inference_service.engine.progress_meter import StageUpdate
 from inference_service.engine.service import Rendered
 from inference_service.engine.worker import Position
 from inference_service.music.chords import simplify_label
-from inference_service.music.events import ChordSegment, Key, Part
+from inference_service.music.corrections import PartCorrection
+from inference_service.music.events import ChordSegment, Part
 from inference_service.pipeline.options import Preset
 from inference_service.progress import Stage
+from inference_service.server.convert.corrections import (
+    encode_alternative,
+    encode_corrections,
+    encode_key,
+)
 from inference_service.server.convert.enums import by_number, protocol_name
 from inference_service.server.convert.options import encode_render_options
 
@@ -60,44 +66,49 @@ def encode_artifact(artifact: Artifact) -> Iterator[transcription_pb2.Transcribe
         yield transcription_pb2.TranscribeEvent(artifact=chunk)
 
 
-def encode_result(rendered: Rendered) -> transcription_pb2.TranscribeEvent:
+def encode_result(rendered: Rendered) -> transcription_pb2.Result:
     """Write the end of a request: what was heard, in the words that its pages use."""
     heard, shown = rendered.transcription, rendered.shown
-    result = transcription_pb2.Result(
+    return transcription_pb2.Result(
         result_id=rendered.result_id,
         duration_s=heard.duration_s,
         tuning_cents=heard.tuning_cents,
         tempo_bpm=shown.tempo_bpm,
         time_signature=shown.time_signature,
-        key=_encode_key(shown.untransposed_key),
-        parts=[_encode_part(part) for part in heard.parts],
+        key=encode_key(shown.untransposed_key),
+        parts=[_encode_part(part, heard.corrections.find_part(part.id)) for part in heard.parts],
         beats=[
             transcription_pb2.Beat(time_s=beat.time_s, position=beat.position)
-            for beat in heard.beats
+            for beat in shown.beats
         ],
-        chords=_encode_chords(shown.name(heard.chords), is_simple=rendered.options.simple_chords),
+        chords=_encode_chords(shown.chords, is_simple=rendered.options.simple_chords),
         models=dict(heard.models),
         timings_s=dict(heard.timings_s),
         preset=protocol_name(Preset(heard.preset)),
         render=encode_render_options(rendered.options),
-        rendered_key=_encode_key(shown.key),
+        rendered_key=encode_key(shown.key),
         sung_differs=shown.sung_differs,
         kept_briefly=not rendered.is_lasting,
         pages=max((artifact.page_count for artifact in rendered.artifacts), default=0),
+        uncorrected_id=rendered.lineage.root_id,
+        previous_id=rendered.lineage.previous_id,
+        corrections=encode_corrections(heard.corrections),
+        alternatives=[encode_alternative(alternative) for alternative in heard.alternatives],
+        metre_probability=shown.metre_probability,
+        key_probability=shown.key_probability,
+        first_beat=float(shown.first_beat),
+        beat_scale=float(shown.beat_scale),
+        bar_count=shown.bar_count,
     )
-    return transcription_pb2.TranscribeEvent(result=result)
 
 
-def _encode_key(key: Key) -> transcription_pb2.Key:
-    return transcription_pb2.Key(tonic=key.tonic, mode=f"MODE_{key.mode.upper()}")
-
-
-def _encode_part(part: Part) -> transcription_pb2.Part:
+def _encode_part(part: Part, correction: PartCorrection) -> transcription_pb2.Part:
     return transcription_pb2.Part(
         id=part.id,
-        name=part.name,
-        program=part.program,
+        name=correction.name or part.name,
+        program=part.program if correction.program is None else correction.program,
         is_drum=part.is_drum,
+        left_out=bool(correction.left_out),
         notes=[
             transcription_pb2.NoteEvent(
                 onset_s=note.onset_s,

@@ -9,6 +9,7 @@ from notabot.v1 import transcription_pb2
 
 from inference_service.continuation.options import ContinuationOptions, Style
 from inference_service.errors import InvalidOptions
+from inference_service.music.corrections import Edit
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
@@ -22,6 +23,7 @@ from inference_service.pipeline.options import (
     TranscribeOptions,
     clean_title,
 )
+from inference_service.server.convert.corrections import decode_edit, encode_edit
 from inference_service.server.convert.enums import by_number, protocol_name
 
 MAX_JOB_CONTEXT_CHARS: Final = 8192
@@ -95,6 +97,8 @@ def decode_render_options(
     ------
     InvalidOptions
         If a value is unknown or outside its range.
+    InvalidCorrections
+        If it is one of the corrections.
     """
     view = _VIEWS.get(message.view)
     if view is None:
@@ -119,6 +123,7 @@ def decode_render_options(
         pitches=pitches,
         page=message.page,
         choose_view=message.choose_view,
+        edit=decode_edit(message.corrections),
     )
 
 
@@ -169,6 +174,7 @@ def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOpt
         pitches=protocol_name(options.pitches),
         page=options.page,
         choose_view=options.choose_view,
+        corrections=None if options.edit == Edit() else encode_edit(options.edit),
     )
 
 

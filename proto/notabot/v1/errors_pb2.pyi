@@ -34,6 +34,7 @@ class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     NOTHING_TO_CONTINUE: _ClassVar[ErrorCode]
     JOB_TAKEN: _ClassVar[ErrorCode]
     JOB_UNKNOWN: _ClassVar[ErrorCode]
+    INVALID_CORRECTIONS: _ClassVar[ErrorCode]
 ERROR_CODE_UNSPECIFIED: ErrorCode
 AUDIO_EMPTY: ErrorCode
 AUDIO_UNREADABLE: ErrorCode
@@ -62,3 +63,4 @@ STEMS_UNAVAILABLE: ErrorCode
 NOTHING_TO_CONTINUE: ErrorCode
 JOB_TAKEN: ErrorCode
 JOB_UNKNOWN: ErrorCode
+INVALID_CORRECTIONS: ErrorCode

@@ -44,6 +44,48 @@ class Pitches(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PITCHES_MEANT: _ClassVar[Pitches]
     PITCHES_SUNG: _ClassVar[Pitches]
 
+class FinestValue(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FINEST_VALUE_UNSPECIFIED: _ClassVar[FinestValue]
+    FINEST_VALUE_QUARTER: _ClassVar[FinestValue]
+    FINEST_VALUE_EIGHTH: _ClassVar[FinestValue]
+    FINEST_VALUE_SIXTEENTH: _ClassVar[FinestValue]
+
+class Triplets(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TRIPLETS_UNSPECIFIED: _ClassVar[Triplets]
+    TRIPLETS_ALLOWED: _ClassVar[Triplets]
+    TRIPLETS_NOT_ALLOWED: _ClassVar[Triplets]
+
+class Feel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FEEL_UNSPECIFIED: _ClassVar[Feel]
+    FEEL_STRAIGHT: _ClassVar[Feel]
+    FEEL_SWING: _ClassVar[Feel]
+
+class Clef(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CLEF_UNSPECIFIED: _ClassVar[Clef]
+    CLEF_TREBLE: _ClassVar[Clef]
+    CLEF_TREBLE_8VB: _ClassVar[Clef]
+    CLEF_ALTO: _ClassVar[Clef]
+    CLEF_TENOR: _ClassVar[Clef]
+    CLEF_BASS: _ClassVar[Clef]
+    CLEF_BASS_8VB: _ClassVar[Clef]
+
+class Correctable(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CORRECTABLE_UNSPECIFIED: _ClassVar[Correctable]
+    CORRECTABLE_METRE: _ClassVar[Correctable]
+    CORRECTABLE_BEAT_SCALE: _ClassVar[Correctable]
+    CORRECTABLE_FIRST_BEAT: _ClassVar[Correctable]
+    CORRECTABLE_KEY: _ClassVar[Correctable]
+    CORRECTABLE_FINEST_VALUE: _ClassVar[Correctable]
+    CORRECTABLE_TRIPLETS: _ClassVar[Correctable]
+    CORRECTABLE_FEEL: _ClassVar[Correctable]
+    CORRECTABLE_PARTS: _ClassVar[Correctable]
+    CORRECTABLE_BARS: _ClassVar[Correctable]
+
 class Style(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     STYLE_AUTO: _ClassVar[Style]
@@ -92,6 +134,33 @@ PAPER_A4: Paper
 PAPER_LETTER: Paper
 PITCHES_MEANT: Pitches
 PITCHES_SUNG: Pitches
+FINEST_VALUE_UNSPECIFIED: FinestValue
+FINEST_VALUE_QUARTER: FinestValue
+FINEST_VALUE_EIGHTH: FinestValue
+FINEST_VALUE_SIXTEENTH: FinestValue
+TRIPLETS_UNSPECIFIED: Triplets
+TRIPLETS_ALLOWED: Triplets
+TRIPLETS_NOT_ALLOWED: Triplets
+FEEL_UNSPECIFIED: Feel
+FEEL_STRAIGHT: Feel
+FEEL_SWING: Feel
+CLEF_UNSPECIFIED: Clef
+CLEF_TREBLE: Clef
+CLEF_TREBLE_8VB: Clef
+CLEF_ALTO: Clef
+CLEF_TENOR: Clef
+CLEF_BASS: Clef
+CLEF_BASS_8VB: Clef
+CORRECTABLE_UNSPECIFIED: Correctable
+CORRECTABLE_METRE: Correctable
+CORRECTABLE_BEAT_SCALE: Correctable
+CORRECTABLE_FIRST_BEAT: Correctable
+CORRECTABLE_KEY: Correctable
+CORRECTABLE_FINEST_VALUE: Correctable
+CORRECTABLE_TRIPLETS: Correctable
+CORRECTABLE_FEEL: Correctable
+CORRECTABLE_PARTS: Correctable
+CORRECTABLE_BARS: Correctable
 STYLE_AUTO: Style
 STYLE_POP: Style
 STYLE_CLASSICAL: Style
@@ -146,7 +215,7 @@ class JobContext(_message.Message):
     def __init__(self, bot: _Optional[str] = ..., key: _Optional[str] = ..., context: _Optional[str] = ...) -> None: ...
 
 class RenderOptions(_message.Message):
-    __slots__ = ("view", "transpose_semitones", "formats", "title", "simple_chords", "paper", "pitches", "page", "choose_view")
+    __slots__ = ("view", "transpose_semitones", "formats", "title", "simple_chords", "paper", "pitches", "corrections", "page", "choose_view")
     VIEW_FIELD_NUMBER: _ClassVar[int]
     TRANSPOSE_SEMITONES_FIELD_NUMBER: _ClassVar[int]
     FORMATS_FIELD_NUMBER: _ClassVar[int]
@@ -154,6 +223,7 @@ class RenderOptions(_message.Message):
     SIMPLE_CHORDS_FIELD_NUMBER: _ClassVar[int]
     PAPER_FIELD_NUMBER: _ClassVar[int]
     PITCHES_FIELD_NUMBER: _ClassVar[int]
+    CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
     PAGE_FIELD_NUMBER: _ClassVar[int]
     CHOOSE_VIEW_FIELD_NUMBER: _ClassVar[int]
     view: View
@@ -163,11 +233,68 @@ class RenderOptions(_message.Message):
     simple_chords: bool
     paper: Paper
     pitches: Pitches
+    corrections: Corrections
     page: int
     choose_view: bool
-    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ..., pitches: _Optional[_Union[Pitches, str]] = ..., page: _Optional[int] = ..., choose_view: _Optional[bool] = ...) -> None: ...
+    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ..., pitches: _Optional[_Union[Pitches, str]] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., page: _Optional[int] = ..., choose_view: _Optional[bool] = ...) -> None: ...
+
+class Corrections(_message.Message):
+    __slots__ = ("time_signature", "beat_scale", "first_beat", "key", "finest_value", "triplets", "feel", "parts", "bars", "tempo_bpm", "as_heard")
+    TIME_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    BEAT_SCALE_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BEAT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    FINEST_VALUE_FIELD_NUMBER: _ClassVar[int]
+    TRIPLETS_FIELD_NUMBER: _ClassVar[int]
+    FEEL_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    BARS_FIELD_NUMBER: _ClassVar[int]
+    TEMPO_BPM_FIELD_NUMBER: _ClassVar[int]
+    AS_HEARD_FIELD_NUMBER: _ClassVar[int]
+    time_signature: str
+    beat_scale: float
+    first_beat: float
+    key: Key
+    finest_value: FinestValue
+    triplets: Triplets
+    feel: Feel
+    parts: _containers.RepeatedCompositeFieldContainer[PartCorrection]
+    bars: BarRange
+    tempo_bpm: float
+    as_heard: _containers.RepeatedScalarFieldContainer[Correctable]
+    def __init__(self, time_signature: _Optional[str] = ..., beat_scale: _Optional[float] = ..., first_beat: _Optional[float] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., finest_value: _Optional[_Union[FinestValue, str]] = ..., triplets: _Optional[_Union[Triplets, str]] = ..., feel: _Optional[_Union[Feel, str]] = ..., parts: _Optional[_Iterable[_Union[PartCorrection, _Mapping]]] = ..., bars: _Optional[_Union[BarRange, _Mapping]] = ..., tempo_bpm: _Optional[float] = ..., as_heard: _Optional[_Iterable[_Union[Correctable, str]]] = ...) -> None: ...
+
+class PartCorrection(_message.Message):
+    __slots__ = ("id", "left_out", "name", "program", "clef")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    CLEF_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    left_out: bool
+    name: str
+    program: int
+    clef: Clef
+    def __init__(self, id: _Optional[str] = ..., left_out: _Optional[bool] = ..., name: _Optional[str] = ..., program: _Optional[int] = ..., clef: _Optional[_Union[Clef, str]] = ...) -> None: ...
+
+class BarRange(_message.Message):
+    __slots__ = ("first", "last")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    LAST_FIELD_NUMBER: _ClassVar[int]
+    first: int
+    last: int
+    def __init__(self, first: _Optional[int] = ..., last: _Optional[int] = ...) -> None: ...
 
 class RenderRequest(_message.Message):
+    __slots__ = ("result_id", "render")
+    RESULT_ID_FIELD_NUMBER: _ClassVar[int]
+    RENDER_FIELD_NUMBER: _ClassVar[int]
+    result_id: str
+    render: RenderOptions
+    def __init__(self, result_id: _Optional[str] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ...) -> None: ...
+
+class DescribeRequest(_message.Message):
     __slots__ = ("result_id", "render")
     RESULT_ID_FIELD_NUMBER: _ClassVar[int]
     RENDER_FIELD_NUMBER: _ClassVar[int]
@@ -246,7 +373,7 @@ class ArtifactChunk(_message.Message):
     def __init__(self, name: _Optional[str] = ..., media_type: _Optional[str] = ..., data: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly", "pages")
+    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly", "uncorrected_id", "previous_id", "corrections", "pages", "alternatives", "metre_probability", "key_probability", "first_beat", "beat_scale", "bar_count")
     class ModelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -277,7 +404,16 @@ class Result(_message.Message):
     RENDERED_KEY_FIELD_NUMBER: _ClassVar[int]
     SUNG_DIFFERS_FIELD_NUMBER: _ClassVar[int]
     KEPT_BRIEFLY_FIELD_NUMBER: _ClassVar[int]
+    UNCORRECTED_ID_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_ID_FIELD_NUMBER: _ClassVar[int]
+    CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
     PAGES_FIELD_NUMBER: _ClassVar[int]
+    ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
+    METRE_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    KEY_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BEAT_FIELD_NUMBER: _ClassVar[int]
+    BEAT_SCALE_FIELD_NUMBER: _ClassVar[int]
+    BAR_COUNT_FIELD_NUMBER: _ClassVar[int]
     result_id: str
     duration_s: float
     tuning_cents: float
@@ -294,8 +430,31 @@ class Result(_message.Message):
     rendered_key: Key
     sung_differs: bool
     kept_briefly: bool
+    uncorrected_id: str
+    previous_id: str
+    corrections: Corrections
     pages: int
-    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ..., pages: _Optional[int] = ...) -> None: ...
+    alternatives: _containers.RepeatedCompositeFieldContainer[Alternative]
+    metre_probability: float
+    key_probability: float
+    first_beat: float
+    beat_scale: float
+    bar_count: int
+    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ..., uncorrected_id: _Optional[str] = ..., previous_id: _Optional[str] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., pages: _Optional[int] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., metre_probability: _Optional[float] = ..., key_probability: _Optional[float] = ..., first_beat: _Optional[float] = ..., beat_scale: _Optional[float] = ..., bar_count: _Optional[int] = ...) -> None: ...
+
+class Alternative(_message.Message):
+    __slots__ = ("time_signature", "beat_scale", "first_beat", "key", "probability")
+    TIME_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    BEAT_SCALE_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BEAT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    time_signature: str
+    beat_scale: float
+    first_beat: float
+    key: Key
+    probability: float
+    def __init__(self, time_signature: _Optional[str] = ..., beat_scale: _Optional[float] = ..., first_beat: _Optional[float] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class Key(_message.Message):
     __slots__ = ("tonic", "mode")
@@ -306,18 +465,20 @@ class Key(_message.Message):
     def __init__(self, tonic: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
 
 class Part(_message.Message):
-    __slots__ = ("id", "name", "program", "is_drum", "notes")
+    __slots__ = ("id", "name", "program", "is_drum", "notes", "left_out")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     IS_DRUM_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     program: int
     is_drum: bool
     notes: _containers.RepeatedCompositeFieldContainer[NoteEvent]
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., program: _Optional[int] = ..., is_drum: _Optional[bool] = ..., notes: _Optional[_Iterable[_Union[NoteEvent, _Mapping]]] = ...) -> None: ...
+    left_out: bool
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., program: _Optional[int] = ..., is_drum: _Optional[bool] = ..., notes: _Optional[_Iterable[_Union[NoteEvent, _Mapping]]] = ..., left_out: _Optional[bool] = ...) -> None: ...
 
 class NoteEvent(_message.Message):
     __slots__ = ("onset_s", "offset_s", "pitch", "velocity", "pitch_cents")

@@ -53,6 +53,11 @@ class TranscriptionStub:
                 request_serializer=notabot_dot_v1_dot_transcription__pb2.ContinueRequest.SerializeToString,
                 response_deserializer=notabot_dot_v1_dot_transcription__pb2.TranscribeEvent.FromString,
                 _registered_method=True)
+        self.Describe = channel.unary_unary(
+                '/notabot.v1.Transcription/Describe',
+                request_serializer=notabot_dot_v1_dot_transcription__pb2.DescribeRequest.SerializeToString,
+                response_deserializer=notabot_dot_v1_dot_transcription__pb2.Result.FromString,
+                _registered_method=True)
 
 
 class TranscriptionServicer:
@@ -79,8 +84,9 @@ class TranscriptionServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Render(self, request, context):
-        """Renders a cached result again in another view, transposition or format, without inference.
-        RESULT_EXPIRED if the cache no longer holds it.
+        """Renders a cached result again in another view, transposition or format, or corrected, without
+        inference. A corrected result is a result: its id, in Result, serves for every call, as long as
+        the uncorrected one is kept. RESULT_EXPIRED if the cache no longer holds it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -90,6 +96,13 @@ class TranscriptionServicer:
         """Continues a cached result: continuation-1.png, continuation.pdf,
         continuation.musicxml, continuation.mid, continuation.ogg; an alternative's files begin with
         continuation-b, continuation-c and so on. The Result is that of the given music.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Describe(self, request, context):
+        """The Result that Render would send, without the files.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -112,6 +125,11 @@ def add_TranscriptionServicer_to_server(servicer, server):
                     servicer.Continue,
                     request_deserializer=notabot_dot_v1_dot_transcription__pb2.ContinueRequest.FromString,
                     response_serializer=notabot_dot_v1_dot_transcription__pb2.TranscribeEvent.SerializeToString,
+            ),
+            'Describe': grpc.unary_unary_rpc_method_handler(
+                    servicer.Describe,
+                    request_deserializer=notabot_dot_v1_dot_transcription__pb2.DescribeRequest.FromString,
+                    response_serializer=notabot_dot_v1_dot_transcription__pb2.Result.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -199,6 +217,33 @@ class Transcription:
             '/notabot.v1.Transcription/Continue',
             notabot_dot_v1_dot_transcription__pb2.ContinueRequest.SerializeToString,
             notabot_dot_v1_dot_transcription__pb2.TranscribeEvent.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Describe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/notabot.v1.Transcription/Describe',
+            notabot_dot_v1_dot_transcription__pb2.DescribeRequest.SerializeToString,
+            notabot_dot_v1_dot_transcription__pb2.Result.FromString,
             options,
             channel_credentials,
             insecure,

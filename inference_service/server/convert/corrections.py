@@ -1,0 +1,155 @@
+"""Corrections of a result, and its alternatives."""
+
+from __future__ import annotations
+
+from enum import Enum
+from fractions import Fraction
+from typing import Final, TypeVar
+
+from notabot.v1 import transcription_pb2
+
+from inference_service.errors import InvalidCorrections
+from inference_service.music.corrections import (
+    MAX_NAME_CHARS,
+    BarRange,
+    Clef,
+    Correctable,
+    Corrections,
+    Edit,
+    Feel,
+    FinestValue,
+    PartCorrection,
+    Triplets,
+    round_first_beat,
+    round_scale,
+)
+from inference_service.music.events import Alternative, Key, Mode
+from inference_service.pipeline.options import clean_title
+from inference_service.server.convert.enums import by_number, protocol_name
+
+_FINEST_VALUES: Final = by_number(FinestValue, transcription_pb2.FinestValue.Value)
+_TRIPLETS: Final = by_number(Triplets, transcription_pb2.Triplets.Value)
+_FEELS: Final = by_number(Feel, transcription_pb2.Feel.Value)
+_CLEFS: Final = by_number(Clef, transcription_pb2.Clef.Value)
+_CORRECTABLES: Final = by_number(Correctable, transcription_pb2.Correctable.Value)
+
+T = TypeVar("T")
+
+_MODES: Final[dict[int, Mode]] = {
+    transcription_pb2.MODE_MAJOR: "major",
+    transcription_pb2.MODE_MINOR: "minor",
+}
+
+
+def decode_edit(message: transcription_pb2.Corrections) -> Edit:
+    """Read the corrections that a request sets, and those that it takes back.
+
+    Raises
+    ------
+    InvalidCorrections
+        If a value is unknown or outside its range.
+    """
+    parts: dict[str, PartCorrection] = {}
+    for part in message.parts:
+        known = parts.get(part.id, PartCorrection(part.id))
+        parts[part.id] = known.amended_by(_decode_part(part))
+    corrections = Corrections(
+        time_signature=message.time_signature or None,
+        beat_scale=round_scale(message.beat_scale) if message.beat_scale else None,
+        tempo_bpm=message.tempo_bpm or None,
+        first_beat=round_first_beat(message.first_beat) if message.first_beat else None,
+        key=_decode_key(message.key) if message.HasField("key") else None,
+        finest_value=_member(_FINEST_VALUES, message.finest_value, "finest_value"),
+        triplets=_member(_TRIPLETS, message.triplets, "triplets"),
+        feel=_member(_FEELS, message.feel, "feel"),
+        parts=tuple(parts[name] for name in sorted(parts)),
+        bars=(
+            BarRange(message.bars.first, message.bars.last) if message.HasField("bars") else None
+        ),
+    )
+    taken_back = (_member(_CORRECTABLES, number, "as_heard") for number in message.as_heard)
+    return Edit(corrections, frozenset(field for field in taken_back if field is not None))
+
+
+def encode_edit(edit: Edit) -> transcription_pb2.Corrections:
+    """Write what :func:`decode_edit` reads."""
+    message = encode_corrections(edit.corrections)
+    message.as_heard.extend(protocol_name(field) for field in sorted(edit.as_heard))
+    return message
+
+
+def encode_corrections(corrections: Corrections) -> transcription_pb2.Corrections:
+    """Write all corrections of a result."""
+    key, bars = corrections.key, corrections.bars
+    return transcription_pb2.Corrections(
+        time_signature=corrections.time_signature,
+        beat_scale=_number(corrections.beat_scale),
+        tempo_bpm=corrections.tempo_bpm,
+        first_beat=_number(corrections.first_beat),
+        key=None if key is None else encode_key(key),
+        finest_value=_name(corrections.finest_value),
+        triplets=_name(corrections.triplets),
+        feel=_name(corrections.feel),
+        parts=[
+            transcription_pb2.PartCorrection(
+                id=part.id,
+                left_out=part.left_out,
+                name=part.name,
+                program=part.program,
+                clef=_name(part.clef),
+            )
+            for part in corrections.parts
+        ],
+        bars=None if bars is None else transcription_pb2.BarRange(first=bars.first, last=bars.last),
+    )
+
+
+def encode_alternative(alternative: Alternative) -> transcription_pb2.Alternative:
+    """Write a reading that was compared."""
+    return transcription_pb2.Alternative(
+        time_signature=alternative.time_signature,
+        beat_scale=alternative.beat_scale,
+        first_beat=alternative.first_beat,
+        key=encode_key(alternative.key),
+        probability=alternative.probability,
+    )
+
+
+def encode_key(key: Key) -> transcription_pb2.Key:
+    """Write a key."""
+    return transcription_pb2.Key(tonic=key.tonic, mode=f"MODE_{key.mode.upper()}")
+
+
+def _decode_key(message: transcription_pb2.Key) -> Key:
+    mode = _MODES.get(message.mode)
+    if mode is None:
+        raise InvalidCorrections(f"unknown mode {message.mode}", correction="key")
+    return Key(message.tonic, mode)
+
+
+def _decode_part(message: transcription_pb2.PartCorrection) -> PartCorrection:
+    if len(message.name) > MAX_NAME_CHARS:
+        raise InvalidCorrections(
+            f"a part's name has {len(message.name)} characters", correction="parts"
+        )
+    return PartCorrection(
+        message.id,
+        left_out=message.left_out if message.HasField("left_out") else None,
+        name=clean_title(message.name) or None,
+        program=message.program if message.HasField("program") else None,
+        clef=_member(_CLEFS, message.clef, "parts"),
+    )
+
+
+def _member(members: dict[int, T], number: int, correction: str) -> T | None:
+    if number and number not in members:
+        raise InvalidCorrections(f"unknown value {number}", correction=correction)
+    return members.get(number)
+
+
+def _name(member: Enum | None) -> str | None:
+    return None if member is None else protocol_name(member)
+
+
+def _number(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
