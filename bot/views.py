@@ -146,6 +146,8 @@ def caption(
     lines.append(t("caption.rhythm", tempo=round(result.tempo_bpm), metre=result.time_signature))
     if names := chords.opening(result.chords, OPENING_CHORDS):
         lines.append(t("caption.chords", chords=html.escape(" · ".join(names), quote=False)))
+    if result.stray_parts:
+        lines.append(t("caption.stray", parts=_cut(", ".join(result.stray_parts), 100)))
     if with_models:
         used = _model_names(name for _, name in sorted(result.models.items()))
         lines.append(t("caption.models", models=used))
@@ -171,8 +173,11 @@ def _key_line(result: Result, t: Translator) -> str:
 
 def _model_names(models: Iterable[str]) -> str:
     """Join model names, each once, ``name@version`` as "name version"; cut at 300 characters."""
-    names = ", ".join(dict.fromkeys(model.replace("@", " ") for model in models))
-    return names if len(names) <= 300 else names[:299] + "…"
+    return _cut(", ".join(dict.fromkeys(model.replace("@", " ") for model in models)), 300)
+
+
+def _cut(text: str, chars: int) -> str:
+    return text if len(text) <= chars else text[: chars - 1] + "…"
 
 
 def interrupted_text(result: Result, title: str, t: Translator) -> str:

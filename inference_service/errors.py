@@ -126,6 +126,12 @@ class AudioSilent(AudioError):
     kind = ErrorKind.INVALID_INPUT
 
 
+class NothingHeard(AudioError):
+    """The recording has sound, but no note was heard in it."""
+
+    kind = ErrorKind.INVALID_INPUT
+
+
 class AudioSampleRate(AudioError):
     """The sample rate, ``rate_hz``, is outside the accepted range."""
 

@@ -212,6 +212,7 @@ def decode_result(result: transcription_pb2.Result) -> Result:
         first_beat=result.first_beat,
         beat_scale=result.beat_scale,
         bar_count=result.bar_count,
+        stray_parts=tuple(result.stray_parts),
     )
 
 

@@ -330,6 +330,7 @@ class Result:
     ``beat_scale`` are those of the page, whether corrected or not, and ``bar_count`` is the number
     of full bars from which a range may be taken. ``metre_probability`` and ``key_probability`` are
     1 after a correction, and 0 if unknown.
+    ``stray_parts`` names parts that had too few notes to be written.
     """
 
     result_id: str
@@ -359,6 +360,7 @@ class Result:
     first_beat: float = 1.0
     beat_scale: float = 1.0
     bar_count: int = 0
+    stray_parts: tuple[str, ...] = ()
 
 
 Event = Accepted | Queued | Progress | Artifact | Result

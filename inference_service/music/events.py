@@ -169,6 +169,8 @@ class Transcription:
     timings_s : mapping of str to float
         Stage to its running time in seconds.
     preset : str
+    stray_parts : tuple of str
+        Names of parts that had so few notes that they are likely false.
     schema : str
     """
 
@@ -187,4 +189,5 @@ class Transcription:
     models: Mapping[str, str] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)
     preset: str = "auto"
+    stray_parts: tuple[str, ...] = ()
     schema: str = SCHEMA

@@ -87,6 +87,8 @@ def _check(music: Transcription) -> Problems:
     yield "time_signature", len(music.time_signature) > MAX_TEXT
     yield "key", not _is_key(music.key)
     yield "preset", len(music.preset) > MAX_TEXT
+    yield f"stray_parts: over {MAX_PARTS}", len(music.stray_parts) > MAX_PARTS
+    yield "stray_parts", any(len(name) > MAX_TEXT for name in music.stray_parts)
     yield f"parts: over {MAX_PARTS}", len(music.parts) > MAX_PARTS
     note_count = sum(len(part.notes) for part in music.parts)
     yield f"parts: over {MAX_NOTES} notes", note_count > MAX_NOTES

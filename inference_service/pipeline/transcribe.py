@@ -10,6 +10,7 @@ from typing import Final
 
 from inference_service.audio.tuning import estimate_tuning
 from inference_service.audio.waveform import Waveform
+from inference_service.errors import NothingHeard
 from inference_service.harmony.octaves import mend_octaves
 from inference_service.music.alternatives import combine
 from inference_service.music.events import (
@@ -26,6 +27,7 @@ from inference_service.pipeline.bleed import remove_bleed, remove_residue
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.stems import OnStems, forget
+from inference_service.pipeline.stray import split_stray
 from inference_service.progress import Progress, Report, Stage
 
 VOCALS: Final = "vocals"
@@ -77,6 +79,8 @@ def transcribe(
     ------
     Cancelled
         If ``progress`` raises it.
+    NothingHeard
+        If there is no note.
     """
     clock = _Clock(progress)
     with clock.stage(Stage.TUNING):
@@ -85,7 +89,10 @@ def transcribe(
         with clock.stage(Stage.ROUTING) as report:
             preset = stages.router.classify(waveform, report)
 
-    parts, used = _hear_parts(waveform, preset, tuning_cents, stages, clock, on_stems)
+    heard_parts, used = _hear_parts(waveform, preset, tuning_cents, stages, clock, on_stems)
+    if not any(part.notes for part in heard_parts):
+        raise NothingHeard("no note was heard in the recording")
+    parts, stray_parts = split_stray(heard_parts, waveform.duration_s)
     notes = sorted(note for part in parts for note in part.notes if not part.is_drum)
     with clock.stage(Stage.CHORDS) as report:
         if preset is Preset.VOICE or _is_one_line(parts):  # its chords would be guesswork
@@ -119,6 +126,7 @@ def transcribe(
         models={task: stages.models[task] for task in (*used, Task.RHYTHM, Task.KEY)},
         timings_s=clock.timings_s,
         preset=preset,
+        stray_parts=tuple(part.name for part in stray_parts),
     )
     return stages.rhythm.place(heard)
 
@@ -165,7 +173,7 @@ def _hear_parts(
     players = remove_bleed([part for part in band if part.id != "voice"], vocals)
     parts = [_vocals(vocals), *players]
     # An instrumental gets no empty staff for vocals.
-    return [part for part in parts if part.notes] or parts[:1], [
+    return [part for part in parts if part.notes], [
         Task.SEPARATION,
         Task.VOICE,
         Task.PITCH,

@@ -304,6 +304,7 @@ async def test_a_page_that_telegram_refuses_does_not_lose_the_buttons(harness: H
 
 ERRORS = [
     (RefusalError(3, "AUDIO_SILENT"), ["silent"]),
+    (RefusalError(3, "NOTHING_HEARD"), ["heard no notes", "Come closer"]),
     (RefusalError(3, "AUDIO_TOO_LONG", limit_s="900"), ["15 minutes"]),
     (
         RefusalError(3, "AUDIO_TOO_LARGE", limit_bytes="5000000", size_bytes="7000000"),

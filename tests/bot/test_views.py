@@ -94,6 +94,13 @@ def test_buttons_that_will_not_last_say_so(russian: Translator, english: Transla
     assert "недолго" not in caption(RESULT, "", russian)
 
 
+def test_a_caption_names_parts_that_were_left_out(russian: Translator, english: Translator) -> None:
+    stray = dataclasses.replace(RESULT, stray_parts=("Guitar", "<Winds>"))
+    assert caption(stray, "", english).endswith("\nLeft out, too few notes: Guitar, &lt;Winds&gt;")
+    assert "Не записаны, слишком мало нот: Guitar" in caption(stray, "", russian)
+    assert "Не записаны" not in caption(RESULT, "", russian)
+
+
 def test_a_caption_always_fits(t: Translator) -> None:
     chords = tuple(
         ChordSegment(index, index + 1.0, f"{letter}♯m(maj7)/{letter}♯")
@@ -105,6 +112,7 @@ def test_a_caption_always_fits(t: Translator) -> None:
         models={f"task {number}": f"some-long-name-{number}@1.0.0" for number in range(40)},
         transpose_semitones=-24,
         kept_briefly=True,
+        stray_parts=("Guitar",) * 100,
     )
     text = caption(crowded, "&" * 120, t, with_models=True, is_complete=False)
     assert len(re.sub(r"&\w+;", "&", text)) <= MAX_CAPTION_CHARS

@@ -89,6 +89,7 @@ def encode_result(rendered: Rendered) -> transcription_pb2.Result:
         rendered_key=encode_key(shown.key),
         sung_differs=shown.sung_differs,
         kept_briefly=not rendered.is_lasting,
+        stray_parts=heard.stray_parts,
         pages=max((artifact.page_count for artifact in rendered.artifacts), default=0),
         uncorrected_id=rendered.lineage.root_id,
         previous_id=rendered.lineage.previous_id,

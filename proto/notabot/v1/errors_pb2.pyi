@@ -35,6 +35,7 @@ class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     JOB_TAKEN: _ClassVar[ErrorCode]
     JOB_UNKNOWN: _ClassVar[ErrorCode]
     INVALID_CORRECTIONS: _ClassVar[ErrorCode]
+    NOTHING_HEARD: _ClassVar[ErrorCode]
 ERROR_CODE_UNSPECIFIED: ErrorCode
 AUDIO_EMPTY: ErrorCode
 AUDIO_UNREADABLE: ErrorCode
@@ -64,3 +65,4 @@ NOTHING_TO_CONTINUE: ErrorCode
 JOB_TAKEN: ErrorCode
 JOB_UNKNOWN: ErrorCode
 INVALID_CORRECTIONS: ErrorCode
+NOTHING_HEARD: ErrorCode

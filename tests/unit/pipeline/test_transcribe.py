@@ -11,9 +11,10 @@ import pytest
 
 from inference_service.assembly import build_stages
 from inference_service.audio.waveform import Waveform
-from inference_service.errors import Cancelled
+from inference_service.errors import Cancelled, NothingHeard
 from inference_service.music.events import Beat, Key, NoteEvent, Part, Rhythm, Transcription
 from inference_service.music.placement import NotePlacement
+from inference_service.music.serialization import decode_transcription, encode_transcription
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.transcribe import transcribe
@@ -112,11 +113,25 @@ def test_an_instrumental_has_no_empty_staff(stages: StageSet, duet: Waveform) ->
     assert [part.id for part in result.parts] == ["organ"]
 
 
-def test_a_song_in_which_nothing_is_heard_has_a_part_without_notes(
+@pytest.mark.parametrize("preset", [Preset.VOICE, Preset.PIANO, Preset.SONG])
+def test_a_recording_in_which_no_note_is_heard_is_refused(
+    stages: StageSet, duet: Waveform, preset: Preset
+) -> None:
+    silent = FixedTagger()
+    deaf = replace(stages, voice=silent, piano=silent, song=silent)
+    with pytest.raises(NothingHeard):
+        hear(duet, preset, deaf)
+
+
+def test_a_part_of_a_few_stray_notes_is_left_out_and_named(
     stages: StageSet, duet: Waveform
 ) -> None:
-    deaf = replace(stages, voice=FixedTagger(), song=FixedTagger())
-    assert [part.notes for part in hear(duet, Preset.SONG, deaf).parts] == [()]
+    many = [NoteEvent(k / 50, k / 50 + 0.3, 48 + k % 12) for k in range(200)]
+    stray = replace(stages, voice=FixedTagger(NoteEvent(1.0, 1.2, 90)), song=FixedTagger(*many))
+    result = hear(duet, Preset.SONG, stray)
+    assert [part.id for part in result.parts] == ["organ"]
+    assert result.stray_parts == ("Vocals",)
+    assert decode_transcription(encode_transcription(result)).stray_parts == ("Vocals",)
 
 
 @pytest.mark.parametrize(
