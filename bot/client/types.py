@@ -330,6 +330,7 @@ class Result:
     ``beat_scale`` are those of the page, whether corrected or not, and ``bar_count`` is the number
     of full bars from which a range may be taken. ``metre_probability`` and ``key_probability`` are
     1 after a correction, and 0 if unknown.
+
     ``stray_parts`` names parts that had too few notes to be written.
     """
 

@@ -373,7 +373,7 @@ class ArtifactChunk(_message.Message):
     def __init__(self, name: _Optional[str] = ..., media_type: _Optional[str] = ..., data: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly", "uncorrected_id", "previous_id", "corrections", "pages", "alternatives", "metre_probability", "key_probability", "first_beat", "beat_scale", "bar_count")
+    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly", "uncorrected_id", "previous_id", "corrections", "pages", "alternatives", "metre_probability", "key_probability", "first_beat", "beat_scale", "bar_count", "stray_parts")
     class ModelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -414,6 +414,7 @@ class Result(_message.Message):
     FIRST_BEAT_FIELD_NUMBER: _ClassVar[int]
     BEAT_SCALE_FIELD_NUMBER: _ClassVar[int]
     BAR_COUNT_FIELD_NUMBER: _ClassVar[int]
+    STRAY_PARTS_FIELD_NUMBER: _ClassVar[int]
     result_id: str
     duration_s: float
     tuning_cents: float
@@ -440,23 +441,22 @@ class Result(_message.Message):
     first_beat: float
     beat_scale: float
     bar_count: int
-    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ..., uncorrected_id: _Optional[str] = ..., previous_id: _Optional[str] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., pages: _Optional[int] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., metre_probability: _Optional[float] = ..., key_probability: _Optional[float] = ..., first_beat: _Optional[float] = ..., beat_scale: _Optional[float] = ..., bar_count: _Optional[int] = ...) -> None: ...
+    stray_parts: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ..., uncorrected_id: _Optional[str] = ..., previous_id: _Optional[str] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., pages: _Optional[int] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., metre_probability: _Optional[float] = ..., key_probability: _Optional[float] = ..., first_beat: _Optional[float] = ..., beat_scale: _Optional[float] = ..., bar_count: _Optional[int] = ..., stray_parts: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Alternative(_message.Message):
-    __slots__ = ("time_signature", "beat_scale", "first_beat", "key", "probability", "stray_parts")
+    __slots__ = ("time_signature", "beat_scale", "first_beat", "key", "probability")
     TIME_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     BEAT_SCALE_FIELD_NUMBER: _ClassVar[int]
     FIRST_BEAT_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
-    STRAY_PARTS_FIELD_NUMBER: _ClassVar[int]
     time_signature: str
     beat_scale: float
     first_beat: float
     key: Key
     probability: float
-    stray_parts: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, time_signature: _Optional[str] = ..., beat_scale: _Optional[float] = ..., first_beat: _Optional[float] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., probability: _Optional[float] = ..., stray_parts: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, time_signature: _Optional[str] = ..., beat_scale: _Optional[float] = ..., first_beat: _Optional[float] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class Key(_message.Message):
     __slots__ = ("tonic", "mode")
