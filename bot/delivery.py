@@ -34,6 +34,8 @@ from aiogram.types import (
 from bot.buttons import ContinueButton, Extra, Medium
 from bot.client.types import Artifact, Result
 from bot.file_names import PERFORMANCE, continuation_file_name, safe_name, score_file_name
+from bot.fix_buttons import Topic, UndoButton
+from bot.fix_keyboards import fix_keyboard
 from bot.i18n import Translator
 from bot.keyboards import again_keyboard, continuation_keyboard, result_keyboard
 from bot.ledger import UNRECORDED, Ledger
@@ -76,6 +78,10 @@ class Shown:
         The number of that page.
     with_models : bool
         Whether the caption names the models, which administrators want to know.
+    topic : Topic
+        Which choices of corrections are open.
+    before : UndoButton or None
+        The state to which "Undo" returns, if it is not the one before the latest correction.
     """
 
     result: Result
@@ -83,15 +89,21 @@ class Shown:
     title: str
     page: int = 1
     with_models: bool = False
+    topic: Topic = Topic.NONE
+    before: UndoButton | None = None
 
     def sheet(self, t: Translator, *, is_complete: bool = True) -> Sheet:
         """The page with its caption and buttons; without the page if it could not be sent."""
         result, page = self.result, min(self.page, max(self.result.pages, 1))
-        return Sheet(
-            find_page(self.artifacts, page) if is_complete else None,
-            caption(result, self.title, t, with_models=self.with_models, is_complete=is_complete),
-            result_keyboard(result, t, page=page, is_complete=is_complete),
+        picture = find_page(self.artifacts, page) if is_complete else None
+        text = caption(result, self.title, t, with_models=self.with_models, is_complete=is_complete)
+        if self.topic is not Topic.NONE:
+            keyboard = fix_keyboard(result, self.topic, t, self.before)
+            return Sheet(picture, text + "\n\n" + t("fix.hint"), keyboard)
+        keyboard = result_keyboard(
+            result, t, page=page, is_complete=is_complete, before=self.before
         )
+        return Sheet(picture, text, keyboard)
 
 
 async def deliver(

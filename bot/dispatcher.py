@@ -14,12 +14,14 @@ from bot.attendant import Attendant
 from bot.client.calls import ServiceClient
 from bot.commands import register_commands
 from bot.continuer import Continuer
+from bot.fixer import Fixer
 from bot.flood import FloodControl
-from bot.handlers import admin, audio, errors, fallback, result, start
+from bot.handlers import admin, audio, errors, fallback, fix, result, start
 from bot.i18n import load_catalogues
 from bot.intake import Intake
 from bot.jobs import Jobs, RunningUpdates
 from bot.languages import Languages, LanguageStore
+from bot.latest import PageStore, PageWatch, SqlitePages
 from bot.middlewares import InFlightCap, Language, RequestContext, Requests
 from bot.presses import Presses
 from bot.recovery import Recovery
@@ -41,10 +43,13 @@ def build_bot(
     flood: FloodControl,
     retries: Retries | None = None,
     intake: Intake | None = None,
+    pages: PageStore | None = None,
 ) -> Bot:
-    """Build a bot that writes HTML, keeps flood limits, repeats what failed on the way, and sends
-    replies to deleted messages.
+    """Build a bot that writes HTML, keeps flood limits, repeats what failed on the way, notes the
+    pages that it shows, and sends replies to deleted messages.
     """
+    if pages is not None:
+        session.middleware(PageWatch(pages))
     if intake is not None:
         session.middleware(intake)
     if retries is not None:
@@ -72,6 +77,7 @@ def build_dispatcher(
     choices: LanguageStore,
     flood: FloodControl,
     intake: Intake | None = None,
+    pages: PageStore | None = None,
 ) -> Dispatcher:
     """Build the dispatcher with its handlers, middlewares and services.
 
@@ -94,6 +100,8 @@ def build_dispatcher(
         transcriber=transcriber,
         renderer=Renderer(settings, client, presses),
         continuer=Continuer(settings, client, attendant, presses),
+        fixer=Fixer(settings, client, presses),
+        pages=pages or SqlitePages(),
         jobs=jobs,
         languages=languages,
     )
@@ -103,7 +111,7 @@ def build_dispatcher(
         dispatcher.message.middleware(middleware)
         dispatcher.callback_query.middleware(middleware)
     dispatcher.include_routers(
-        *(module.build_router() for module in (errors, start, audio, result, admin, fallback))
+        *(module.build_router() for module in (errors, start, audio, result, admin, fix, fallback))
     )
 
     async def on_startup(bot: Bot) -> None:

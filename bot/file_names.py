@@ -8,7 +8,7 @@ from typing import Final
 
 from bot.client.types import Result
 from bot.i18n import Translator
-from bot.views import key_name
+from bot.key_names import key_name
 
 PERFORMANCE: Final = "performance"
 

@@ -29,8 +29,10 @@ from bot.buttons import (
     view_code,
 )
 from bot.client.types import Model, ModelState, Pitches, Result, View
+from bot.fix_buttons import UndoButton
+from bot.fix_keyboards import doubt_rows, fix_row
 from bot.i18n import LANGUAGES, Translator
-from bot.views import key_name
+from bot.key_names import key_name
 
 _LANGUAGE_NAMES: Final = {"ru": "Русский", "en": "English"}
 
@@ -41,13 +43,19 @@ def cancel_keyboard(job_id: str, t: Translator) -> InlineKeyboardMarkup:
 
 
 def result_keyboard(
-    result: Result, t: Translator, *, page: int = 1, is_complete: bool = True
+    result: Result,
+    t: Translator,
+    *,
+    page: int = 1,
+    is_complete: bool = True,
+    before: UndoButton | None = None,
 ) -> InlineKeyboardMarkup:
-    """The keyboard of a result: pages, views, chords, transposition, extras; the shown view is
-    marked.
+    """The keyboard of a result: another reading if this one is in doubt, pages, views, chords,
+    transposition, extras, corrections; the shown view is marked.
 
     If the page was not delivered, the shown view can be requested again. Buttons about chords are
-    left out if there are none, the one about pitches if it would change no note.
+    left out if there are none, the one about pitches if it would change no note. ``before`` is the
+    state to which "Undo" returns, if it is not the one before the latest correction.
     """
 
     def view(view: View) -> InlineKeyboardButton:
@@ -63,7 +71,10 @@ def result_keyboard(
         return same_page(label, transpose_semitones=semitones)
 
     shown = result.transpose_semitones
-    rows = [_pager(result.pages, page, lambda other: _turn(_change(result, RenderButton), other))]
+    rows = doubt_rows(result, t)
+    rows.append(
+        _pager(result.pages, page, lambda other: _turn(_change(result, RenderButton), other))
+    )
     rows += [[view(View.MELODY), view(View.LEAD_SHEET)], [view(View.PIANO), view(View.FULL)]]
     has_chords = any(chord.text for chord in result.chords)
     if has_chords:
@@ -78,7 +89,8 @@ def result_keyboard(
     rows.append(moves)
     if shown:
         rows.append([shift(t("button.original", key=key_name(result.key, t)), 0)])
-    more = [
+    more = fix_row(result, t, before)
+    more += [
         _button(t(extra.label), _change(result, kind))
         for kind, extra in EXTRAS.items()
         if extra.is_offered(result)

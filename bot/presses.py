@@ -32,7 +32,7 @@ class Presses:
     async def answer(
         self,
         press: Press,
-        words: str,
+        words: str | None,
         action: ChatAction,
         make: Callable[[Place], Awaitable[T]],
         send: Callable[[T], Awaitable[None]],
@@ -42,8 +42,8 @@ class Presses:
         Parameters
         ----------
         press : Press
-        words : str
-            The notice that confirms the press.
+        words : str or None
+            The notice that confirms the press; None for none.
         action : ChatAction
             What the chat shows meanwhile.
         make : callable

@@ -65,6 +65,15 @@ class Destination:
         return {**self.place, "reply_parameters": reply}
 
 
+def leading_title(message: Message) -> str:
+    """The bold text at the start of a message or caption, or an empty string."""
+    text = message.text or message.caption
+    for entity in message.entities or message.caption_entities or ():
+        if entity.type == "bold" and entity.offset == 0 and text:
+            return entity.extract_from(text)
+    return ""
+
+
 def _thread_id(message: Message) -> int | None:
     return message.message_thread_id if message.is_topic_message else None
 
@@ -135,10 +144,8 @@ class Press(Request):
         message = self.callback.message
         if not isinstance(message, Message):
             return ""
-        text = message.text or message.caption
-        for entity in message.entities or message.caption_entities or ():
-            if entity.type == "bold" and entity.offset == 0 and text:
-                return entity.extract_from(text)
+        if title := leading_title(message):
+            return title
         source = find_source(message.reply_to_message) if message.reply_to_message else None
         return source.title if source is not None else ""
 

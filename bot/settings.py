@@ -125,7 +125,8 @@ class BotSettings(BaseSettings):
         "act as an administrator.",
     )
     state_path: Path = Field(
-        default=Path("var/bot.sqlite3"), description="File that remembers who chose which language."
+        default=Path("var/bot.sqlite3"),
+        description="File that remembers who chose which language, and each chat's latest page.",
     )
     log_level: str = Field(default="INFO", description="Least important messages that are logged.")
 

@@ -17,7 +17,6 @@ from babel.dates import format_timedelta
 from bot import chords
 from bot.client.types import (
     ChordSegment,
-    Key,
     Model,
     ModelState,
     Pitches,
@@ -26,9 +25,13 @@ from bot.client.types import (
     Result,
     ServiceStatus,
 )
+from bot.corrections import is_doubtful
 from bot.errors import BotError, BotErrorCode, ServiceErrorCode
+from bot.fix_words import set_words
 from bot.i18n import Translator
 from bot.jobs import Stop
+from bot.key_names import key_name
+from bot.wishes.grammar import Understanding
 
 MAX_MESSAGE_CHARS: Final = 4096
 MAX_CAPTION_CHARS: Final = 1024
@@ -46,15 +49,6 @@ _STATE_MARKS: Final = {
     ModelState.NOT_FETCHED: "◌",
     ModelState.UNKNOWN: "?",
 }
-
-
-def key_name(key: Key, t: Translator) -> str:
-    """A key by its name in the language: "A minor", "до-диез минор"."""
-    letter, accidentals = key.tonic[:1], key.tonic[1:]
-    tonic = t(f"note.{letter}") + accidentals.replace("#", t("note.sharp")).replace(
-        "b", t("note.flat")
-    )
-    return t(f"key.{key.mode}", tonic=tonic)
 
 
 def queued_text(queued: Queued, t: Translator) -> str:
@@ -133,7 +127,7 @@ def caption(
     """Caption of a result's page, at most :data:`MAX_CAPTION_CHARS` characters.
 
     Its first line is the title, which the buttons need. It says so if the page was not delivered,
-    or if the buttons will soon stop working.
+    or if the buttons will soon stop working. A metre or key in doubt has a question mark.
     """
     lines = _heading(title)
     if not is_complete:
@@ -143,7 +137,10 @@ def caption(
     lines.append(_key_line(result, t))
     if result.pitches is Pitches.SUNG:
         lines.append(t("caption.sung"))
-    lines.append(t("caption.rhythm", tempo=round(result.tempo_bpm), metre=result.time_signature))
+    metre = result.time_signature + _mark(result.metre_probability)
+    lines.append(t("caption.rhythm", tempo=round(result.tempo_bpm), metre=metre))
+    if corrected := set_words(result, t):
+        lines.append(t("caption.corrected", what=corrected))
     if names := chords.opening(result.chords, OPENING_CHORDS):
         lines.append(t("caption.chords", chords=html.escape(" · ".join(names), quote=False)))
     if result.stray_parts:
@@ -159,8 +156,13 @@ def _heading(title: str) -> list[str]:
     return [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
 
 
+def _mark(probability: float) -> str:
+    """The mark of a reading that is shown without being sure."""
+    return "?" if is_doubtful(probability) else ""
+
+
 def _key_line(result: Result, t: Translator) -> str:
-    shown = key_name(result.rendered_key, t)
+    shown = key_name(result.rendered_key, t) + _mark(result.key_probability)
     if not result.transpose_semitones:
         return t("caption.key", key=shown)
     return t(
@@ -178,6 +180,15 @@ def _model_names(models: Iterable[str]) -> str:
 
 def _cut(text: str, chars: int) -> str:
     return text if len(text) <= chars else text[: chars - 1] + "…"
+
+
+def not_understood_text(understood: Understanding, t: Translator) -> str:
+    """What to answer to words about a page that are not understood: what can be said."""
+    if understood.wishes and understood.unknown:
+        refusal = t("wish.partly", words=" ".join(understood.unknown)[:100])
+    else:
+        refusal = t("wish.unknown")
+    return refusal + "\n\n" + t("wish.examples")
 
 
 def interrupted_text(result: Result, title: str, t: Translator) -> str:

@@ -18,7 +18,7 @@ from bot.wishes.values import (
     Unit,
 )
 
-_DIGITS_METRE: Final = r"(?P<beats>[1-9]|1\d|2[0-4])/(?P<unit>1|2|4|8|16|32)"
+_DIGITS_METRE: Final = r"(?P<beats>[1-9]|1\d|2[0-4])/(?P<unit>2|4|8|16)"
 _METRE_UNITS: Final = (
     (2, r"2|twos?|half|halves|вторых|вторые"),
     (4, r"4|fours?|fourths?|quarters?|четыре|четверт\w+"),

@@ -19,6 +19,7 @@ from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
 from bot.i18n import TextCatalogues, Translator, load_catalogues
 from bot.intake import Intake
 from bot.languages import SqliteLanguages
+from bot.latest import SqlitePages
 from bot.retries import Retries
 from bot.session import BotSession
 from bot.settings import BotSettings
@@ -40,6 +41,7 @@ class Harness:
     service: FakeService
     client: ServiceClient
     languages: SqliteLanguages
+    pages: SqlitePages
     intake: Intake
 
     def person(self, user_id: int = 7, **about: Any) -> Person:
@@ -47,18 +49,22 @@ class Harness:
         return Person(self.dispatcher, self.bot, user_id, **about)
 
     def restarted(self) -> Harness:
-        """The same bot after a restart: nothing kept but the languages' file."""
-        return _assemble(self.settings, self.service, self.client, self.languages)
+        """The same bot after a restart: nothing kept but the file of languages and pages."""
+        return _assemble(self.settings, self.service, self.client, self.languages, self.pages)
 
 
 def _assemble(
-    settings: BotSettings, service: FakeService, client: ServiceClient, languages: SqliteLanguages
+    settings: BotSettings,
+    service: FakeService,
+    client: ServiceClient,
+    languages: SqliteLanguages,
+    pages: SqlitePages,
 ) -> Harness:
     session = RecordingSession()
     flood, intake = build_flood_control(settings), Intake()
-    bot = build_bot(TOKEN, session, flood, intake=intake)
-    dispatcher = build_dispatcher(settings, client, languages, flood, intake)
-    return Harness(settings, session, bot, dispatcher, service, client, languages, intake)
+    bot = build_bot(TOKEN, session, flood, intake=intake, pages=pages)
+    dispatcher = build_dispatcher(settings, client, languages, flood, intake, pages)
+    return Harness(settings, session, bot, dispatcher, service, client, languages, pages, intake)
 
 
 def build_settings(**changes: Any) -> BotSettings:
@@ -124,13 +130,14 @@ async def build_harness(
         client = ServiceClient(
             settings.service_address, deadline_s=settings.deadline_s, admin_token="admin-secret"
         )
-        opened.append(_assemble(settings, fake, client, SqliteLanguages()))
+        opened.append(_assemble(settings, fake, client, SqliteLanguages(), SqlitePages()))
         return opened[-1]
 
     yield build
     for harness in opened:
         await harness.client.close()
         harness.languages.close()
+        harness.pages.close()
 
 
 @pytest.fixture

@@ -24,6 +24,8 @@ from notabot.v1 import jobs_pb2_grpc, models_pb2_grpc, transcription_pb2_grpc
 from notabot.v1 import models_pb2 as mpb
 from notabot.v1 import transcription_pb2 as pb
 
+from tests.bot.corrected import CorrectedResults
+
 ROOT = Path(__file__).parents[2]
 OGG = b"OggS" + bytes(2) + (12 * 48_000).to_bytes(8, "little") + bytes(20)
 """A last page of twelve seconds."""
@@ -216,6 +218,7 @@ class FakeService(
         self.renders: list[pb.RenderRequest] = []
         self.continuations: list[pb.ContinueRequest] = []
         self.descriptions: list[pb.DescribeRequest] = []
+        self.corrected = CorrectedResults()
         self.activations: list[tuple[str, str]] = []
         self.refuse_activation: RefusalError | None = None
         self.metadata: dict[str, str] = {}
@@ -244,7 +247,7 @@ class FakeService(
             self.transcriptions.append((options, bytes(audio)))
             self._arrived.set()
             async for event in self._played(self.transcribe(options, bytes(audio)), context):
-                yield event
+                yield self._as_heard(event)
             return
         job.attended = False
         if not is_complete:
@@ -254,6 +257,13 @@ class FakeService(
         job.audio = bytes(audio)
         async for event in self._attended(job, context):
             yield event
+
+    def _as_heard(self, event: pb.TranscribeEvent) -> pb.TranscribeEvent:
+        """The event, where it is a result with what every result says of itself."""
+        if event.WhichOneof("event") != "result":
+            return event
+        described = self.corrected.describe(event.result, event.result.result_id)
+        return pb.TranscribeEvent(result=described)
 
     async def _accept(self, options: pb.TranscribeOptions, context: Any) -> KeptJob:
         name = (options.job.bot, options.job.key)
@@ -269,7 +279,7 @@ class FakeService(
         job.attended = True
         try:
             async for event in self._played(self.transcribe(job.options, job.audio), context):
-                yield event
+                yield self._as_heard(event)
             await job.closed.wait()
         finally:
             job.attended = False
@@ -319,7 +329,11 @@ class FakeService(
         """Do as the test says."""
         self._enter(context)
         self.renders.append(request)
+        result_id = self.corrected.correct(request.result_id, request.render.corrections)
         async for event in self._played(self.render(request), context):
+            if event.WhichOneof("event") == "result":
+                described = self.corrected.describe(event.result, result_id)
+                event = pb.TranscribeEvent(result=described)
             yield event
 
     async def Continue(self, request: pb.ContinueRequest, context: Any) -> Events:  # noqa: N802
@@ -333,7 +347,8 @@ class FakeService(
         """The result of the usual rendering."""
         self._enter(context)
         self.descriptions.append(request)
-        return result(request.render, result_id=request.result_id)
+        result_id = self.corrected.correct(request.result_id, request.render.corrections)
+        return self.corrected.describe(result(request.render), result_id)
 
     async def List(self, request: mpb.ListRequest, context: Any) -> mpb.ListResponse:  # noqa: N802
         """Three models."""

@@ -13,15 +13,21 @@ from notabot.v1 import errors_pb2
 
 import bot
 from bot.buttons import EXTRAS
-from bot.client.types import ModelState, Stage, View
+from bot.client.types import Clef, Feel, FinestValue, ModelState, Stage, Triplets, View
 from bot.commands import ADMIN_COMMANDS, COMMANDS
 from bot.errors import BotError, BotErrorCode
+from bot.fix_buttons import Topic
+from bot.fix_keyboards import CLEFS, FINEST, INSTRUMENTS
+from bot.fix_words import FACTORS, SHIFTS
 from bot.i18n import LANGUAGES, Translator
 from bot.views import STEMS, error_text
 
 BOT = Path(bot.__file__).parent
 CODES = [name for name in errors_pb2.ErrorCode.keys() if name != "ERROR_CODE_UNSPECIFIED"]  # noqa: SIM118
 ALL_CODES = [*CODES, *BotErrorCode]
+NOT_NAMED = {"NONE", "ROOT", "MINOR"}
+"""Topics that no button names."""
+
 COMPUTED = {
     *(f"error.{code}" for code in ALL_CODES),
     *(f"stage.{stage}" for stage in Stage),
@@ -32,6 +38,18 @@ COMPUTED = {
     *("key.major", "key.minor"),
     *(f"stem.{name}" for name in STEMS),
     *(extra.label for extra in EXTRAS.values()),
+    *(f"fix.topic.{topic.name.lower()}" for topic in Topic if topic.name not in NOT_NAMED),
+    *(f"fix.{name}" for _, name in (*FACTORS, *SHIFTS)),
+    *(f"fix.move.{way}.{unit}" for way in ("earlier", "later") for unit in ("beat", "eighth")),
+    *(f"fix.finest.{value}" for value in FINEST),
+    *(f"fix.clef.{clef}" for clef in CLEFS),
+    *(f"instrument.{name}" for name in INSTRUMENTS),
+    *(f"set.finest.{value}" for value in FinestValue),
+    *(f"set.triplets.{triplets}" for triplets in Triplets),
+    *(f"set.feel.{feel}" for feel in Feel),
+    *(f"set.clef.{clef}" for clef in Clef),
+    *("button.sung", "button.meant"),
+    *(f"wish.{name}" for name in ("too_far", "no_part", "no_bars", "nothing_to_undo")),
 }
 
 

@@ -19,12 +19,12 @@ from bot.client.types import (
     View,
 )
 from bot.i18n import Translator
+from bot.key_names import key_name
 from bot.views import (
     MAX_CAPTION_CHARS,
     MAX_MESSAGE_CHARS,
     caption,
     chords_texts,
-    key_name,
     progress_text,
     shown_caption,
 )

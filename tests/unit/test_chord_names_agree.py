@@ -24,7 +24,8 @@ import pytest
 from bot.client.conversion import decode_result
 from bot.client.types import Result
 from bot.i18n import Translator, load_catalogues
-from bot.views import OPENING_CHORDS, caption, chords_texts, key_name
+from bot.key_names import key_name
+from bot.views import OPENING_CHORDS, caption, chords_texts
 from inference_service.continuation.joining import MARK
 from inference_service.continuation.options import ContinuationOptions, Style
 from inference_service.engine.corrected import Lineage

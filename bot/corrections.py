@@ -1,0 +1,400 @@
+"""From wishes about a page to what is asked of the service.
+
+Corrections are absolute, in terms of the uncorrected result, while people speak of the page that
+they see: "one beat later", "twice as slow", "in G" under a transposed page. :func:`fulfil` turns
+the one into the other, from the :class:`~bot.client.types.Result` that describes the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from bot.buttons import MAX_TRANSPOSITION
+from bot.client.types import (
+    Alternative,
+    BarRange,
+    Clef,
+    Correctable,
+    Corrections,
+    Feel,
+    FinestValue,
+    Key,
+    Mode,
+    Part,
+    PartCorrection,
+    RenderOptions,
+    Result,
+    Triplets,
+)
+from bot.wishes.values import (
+    AllBars,
+    BarsAre,
+    ChordsAre,
+    ClefIs,
+    FeelIs,
+    FinestIs,
+    InstrumentIs,
+    KeyIs,
+    Metre,
+    PartIs,
+    PitchesAre,
+    Rescale,
+    ShiftBars,
+    Tempo,
+    Transpose,
+    TransposeTo,
+    TripletsAre,
+    Unit,
+    Untransposed,
+    ViewIs,
+    Wish,
+)
+
+DOUBT: Final = 0.75
+"""A metre or key that is less probable than this is shown with a question mark."""
+
+TONICS: Final[dict[Mode, tuple[str, ...]]] = {
+    "major": ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
+    "minor": ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
+}
+"""The usual tonic on each semitone from C."""
+
+_NATURALS: Final = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_PROGRAMS: Final = {
+    "piano": range(8),
+    "guitar": range(24, 32),
+    "bass": range(32, 40),
+    "vocals": range(52, 55),
+}
+_QUARTERS: Final[dict[Unit, float]] = {"quarter": 1.0, "eighth": 0.5}
+
+
+class WishError(Exception):
+    """A wish does not fit the page.
+
+    Parameters
+    ----------
+    text : str
+        Message id of the explanation.
+    values : str
+        What its text puts in.
+    """
+
+    def __init__(self, text: str, **values: str) -> None:
+        super().__init__(text)
+        self.text = text
+        self.values = values
+
+
+def fulfil(wishes: Iterable[Wish], result: Result) -> RenderOptions:
+    """Return how to render a result so that the page becomes as wished.
+
+    Parameters
+    ----------
+    wishes : iterable of Wish
+        In the order in which they were said. Those that ask for no page are passed over.
+    result : Result
+        Describes the page that is shown.
+
+    Returns
+    -------
+    RenderOptions
+        The view, transposition, chords and pitches of the page, changed as wished, and corrections
+        to add to those of the result.
+
+    Raises
+    ------
+    WishError
+        If there is no such part, or no such bar, or the transposition is too large.
+    """
+    draft = _Draft(result)
+    for wish in wishes:
+        draft.add(wish)
+    return draft.options
+
+
+def shown_as(result: Result) -> RenderOptions:
+    """Return how a result is shown, without further corrections."""
+    return RenderOptions(
+        view=result.view,
+        transpose_semitones=result.transpose_semitones,
+        simple_chords=result.simple_chords,
+        pitches=result.pitches,
+    )
+
+
+def transpose_key(key: Key, semitones: int) -> Key:
+    """Return a key moved by semitones, with its usual tonic; unmoved, it keeps its spelling."""
+    if semitones % 12 == 0:
+        return key
+    return Key(TONICS[key.mode][(_semitone(key) + semitones) % 12], key.mode)
+
+
+def written_beats(time_signature: str) -> tuple[float, float]:
+    """Return the length of a beat, as people count it, in quarters, and the beats of a bar.
+
+    >>> written_beats("6/8")
+    (1.5, 2.0)
+    """
+    upper, _, lower = time_signature.partition("/")
+    unit, count = 4 / int(lower or 4), int(upper or 4)
+    pulse = 3 if count > 3 and count % 3 == 0 and unit < 1 else 1
+    return unit * pulse, count / pulse
+
+
+def beat_step(result: Result) -> float:
+    """Return how many heard beats a written beat of the page lasts."""
+    return written_beats(result.time_signature)[0] * _heard_per_quarter(result)
+
+
+def likeliest(result: Result) -> list[Alternative]:
+    """Return the readings that differ from the page, the likeliest first.
+
+    Where only the key is in doubt, readings of the page's rhythm come first; where only the metre
+    is, readings in its key.
+    """
+    others = [other for other in result.alternatives if reading_edit(other, result)]
+    if is_doubtful(result.metre_probability) is not is_doubtful(result.key_probability):
+        wants_rhythm = is_doubtful(result.metre_probability)
+        others.sort(key=lambda other: has_same_rhythm(other, result) is wants_rhythm)
+    return others
+
+
+def is_doubtful(probability: float) -> bool:
+    """Whether a reading is to be shown with a question mark; one of unknown probability is not."""
+    return 0 < probability < DOUBT
+
+
+def reading_edit(other: Alternative, result: Result) -> Corrections | None:
+    """Return the corrections that turn the page into another reading; None if it is that one."""
+    edit = Corrections()
+    if not has_same_rhythm(other, result):
+        edit = Corrections(other.time_signature, other.beat_scale, other.first_beat)
+    if other.key != result.key:
+        edit = replace(edit, key=other.key)
+    return None if edit == Corrections() else edit
+
+
+def has_same_rhythm(other: Alternative, result: Result) -> bool:
+    """Whether a reading writes the page's metre, values and bar lines."""
+    return (
+        other.time_signature == result.time_signature
+        and abs(other.beat_scale - result.beat_scale) < 1e-3
+        and abs(bar_shift(other.first_beat, result)) < 1e-3
+    )
+
+
+def bar_shift(first_beat: float, result: Result) -> float:
+    """Return by how many written beats bar lines move if bar 1 begins at another heard beat.
+
+    The shorter way round the bar; negative if they move to earlier beats.
+    """
+    step = beat_step(result)
+    bar_beats = written_beats(result.time_signature)[1]
+    beats = (first_beat - result.first_beat) / step if step else 0.0
+    return (beats + bar_beats / 2) % bar_beats - bar_beats / 2
+
+
+def find_part(result: Result, name: str) -> Part | None:
+    """Return the part that a wish calls by an id of the service, such as "drums"."""
+    programs = _PROGRAMS.get(name, range(0))
+
+    def fit(part: Part) -> int:
+        is_family = part.program in programs and not part.is_drum
+        is_drum = name == "drums" and part.is_drum
+        return 2 * (part.id == name) + (is_family or is_drum)
+
+    best = max(result.parts, key=fit, default=None)
+    return best if best is not None and fit(best) else None
+
+
+def leading_part(result: Result) -> Part | None:
+    """Return the part that clefs and instruments refer to if none is named: the singer's, or the
+    first one with pitches.
+    """
+    pitched = [part for part in result.parts if not part.is_drum and not part.left_out]
+    singer = find_part(result, "vocals")
+    return singer if singer in pitched else next(iter(pitched), None)
+
+
+def _semitone(key: Key) -> int:
+    """The tonic's semitones above C."""
+    signs = key.tonic[1:]
+    return (_NATURALS[key.tonic[0]] + signs.count("#") - signs.count("b")) % 12
+
+
+def _relative(key: Key) -> Key:
+    """The key with the same signature in the other mode."""
+    step, mode = (9, "minor") if key.mode == "major" else (3, "major")
+    other: Mode = "minor" if mode == "minor" else "major"
+    return Key(TONICS[other][(_semitone(key) + step) % 12], other)
+
+
+def _heard_per_quarter(result: Result) -> float:
+    """Heard beats in a written quarter of the page."""
+    heard = result.alternatives[0].time_signature if result.alternatives else result.time_signature
+    return 1 / (written_beats(heard)[0] * (result.beat_scale or 1.0))
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A page while wishes are added to it."""
+
+    result: Result
+    options: RenderOptions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.options = shown_as(self.result)
+
+    @property
+    def _edit(self) -> Corrections:
+        return self.options.corrections
+
+    @property
+    def _page(self) -> Result:
+        """The page as it would be, as far as the bot can tell."""
+        edit, result = self._edit, self.result
+        return replace(
+            result,
+            time_signature=edit.time_signature or result.time_signature,
+            beat_scale=edit.beat_scale or result.beat_scale,
+            first_beat=edit.first_beat or result.first_beat,
+            key=edit.key or result.key,
+        )
+
+    def add(self, wish: Wish) -> None:
+        """Add a wish; those that ask for no page change nothing."""
+        match wish:
+            case Metre():
+                self._set_metre(wish.time_signature)
+            case Rescale():
+                self._correct(beat_scale=self._page.beat_scale * wish.factor, tempo_bpm=0.0)
+            case Tempo():
+                self._correct(tempo_bpm=wish.bpm, beat_scale=0.0)
+            case ShiftBars():
+                self._shift_bars(wish)
+            case KeyIs():
+                self._set_key(wish)
+            case FinestIs():
+                self._correct(finest_value=FinestValue(wish.value))
+            case TripletsAre():
+                self._correct(triplets=Triplets.ALLOWED if wish.allowed else Triplets.NOT_ALLOWED)
+            case FeelIs():
+                self._correct(feel=Feel.SWING if wish.swung else Feel.STRAIGHT)
+            case BarsAre():
+                self._set_bars(wish)
+            case AllBars():
+                self._correct(bars=None, as_heard=(*self._edit.as_heard, Correctable.BARS))
+            case PartIs():
+                self._leave_out(wish)
+            case ClefIs():
+                self._amend(self._find(wish.part), clef=Clef(wish.clef))
+            case InstrumentIs():
+                self._amend(self._find(wish.part), program=wish.program)
+            case Transpose():
+                self._transpose(self.options.transpose_semitones + wish.semitones)
+            case TransposeTo():
+                self._transpose_to(wish)
+            case Untransposed():
+                self._transpose(0)
+            case PitchesAre():
+                self.options = replace(self.options, pitches=wish.pitches)
+            case ViewIs():
+                self.options = replace(self.options, view=wish.view)
+            case ChordsAre():
+                self.options = replace(self.options, simple_chords=wish.simple)
+
+    def _correct(self, **changes: Any) -> None:
+        self.options = replace(self.options, corrections=replace(self._edit, **changes))
+
+    def _set_metre(self, time_signature: str) -> None:
+        """Set the metre, with the values and bar lines of its likeliest reading."""
+        page = self._page
+        self._correct(time_signature=time_signature)
+        if time_signature == page.time_signature:
+            return
+        for reading in page.alternatives:
+            if reading.time_signature == time_signature:
+                self._correct(
+                    beat_scale=reading.beat_scale, first_beat=reading.first_beat, tempo_bpm=0.0
+                )
+                return
+
+    def _shift_bars(self, wish: ShiftBars) -> None:
+        page = self._page
+        step = beat_step(page)
+        if wish.unit in _QUARTERS:
+            unit = _QUARTERS[wish.unit] * _heard_per_quarter(page)
+        else:
+            unit = step / 2 if wish.unit == "half beat" else step
+        first = page.first_beat + wish.count * unit
+        while first <= 0:  # the same bar lines, counted from a later bar
+            first += written_beats(page.time_signature)[1] * step
+        self._correct(first_beat=first)
+
+    def _set_key(self, wish: KeyIs) -> None:
+        shift = self.options.transpose_semitones
+        shown = transpose_key(self._page.key, shift)
+        if wish.tonic is not None:
+            key = Key(wish.tonic, wish.mode or self._usual_mode(wish.tonic, shift))
+        else:
+            key = self._in_mode(wish.mode or shown.mode, shown)
+        self._correct(key=transpose_key(key, -shift))
+
+    def _usual_mode(self, tonic: str, shift: int) -> Mode:
+        """The mode of the likeliest reading on a tonic, or else that of the page."""
+        for other in self.result.alternatives:
+            if transpose_key(other.key, shift).tonic == tonic:
+                return other.key.mode
+        return self._page.key.mode
+
+    def _in_mode(self, mode: Mode, shown: Key) -> Key:
+        """The likeliest key in a mode, or else the relative one."""
+        if shown.mode == mode:
+            return shown
+        for other in self.result.alternatives:
+            if other.key.mode == mode:
+                return transpose_key(other.key, self.options.transpose_semitones)
+        return _relative(shown)
+
+    def _set_bars(self, wish: BarsAre) -> None:
+        count = self.result.bar_count or (wish.last or wish.first)
+        if wish.first > count:
+            raise WishError("wish.no_bars", bars=str(count))
+        self._correct(bars=BarRange(wish.first, min(wish.last or count, count)))
+
+    def _transpose_to(self, wish: TransposeTo) -> None:
+        key, present = self._page.key, self.options.transpose_semitones
+        target = Key(wish.tonic, wish.mode or key.mode)
+        if target.mode != key.mode:
+            target = _relative(target)
+        distance = (_semitone(target) - _semitone(key)) % 12
+        shifts = range(distance - 24, MAX_TRANSPOSITION + 1, 12)
+        self._transpose(min(shifts, key=lambda shift: (abs(shift - present), abs(shift))))
+
+    def _transpose(self, semitones: int) -> None:
+        if abs(semitones) > MAX_TRANSPOSITION:
+            raise WishError("wish.too_far")
+        self.options = replace(self.options, transpose_semitones=semitones)
+
+    def _leave_out(self, wish: PartIs) -> None:
+        named = self._find(wish.part)
+        if not wish.others:
+            self._amend(named, left_out=wish.left_out)
+            return
+        for part in self.result.parts:
+            self._amend(part, left_out=part.id != named.id)
+
+    def _find(self, name: str | None) -> Part:
+        part = leading_part(self.result) if name is None else find_part(self.result, name)
+        if part is None:
+            parts = ", ".join(part.name or part.id for part in self.result.parts)
+            raise WishError("wish.no_part", parts=parts or "–")
+        return part
+
+    def _amend(self, part: Part, **changes: Any) -> None:
+        parts = {known.id: known for known in self._edit.parts}
+        parts[part.id] = replace(parts.get(part.id, PartCorrection(part.id)), **changes)
+        self._correct(parts=tuple(parts.values()))

@@ -1,0 +1,188 @@
+"""The data of buttons that put a page right.
+
+Such a button holds what a :class:`~bot.buttons.RenderButton` holds, the choices that are open, and
+the correction that a press adds. An earlier state of the page has a result id of its own in the
+service, so that undoing it needs no more than that id.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any, Final
+
+from aiogram.filters.callback_data import MAX_CALLBACK_LENGTH
+from pydantic import field_validator
+
+from bot.buttons import RenderButton
+from bot.client.types import (
+    BarRange,
+    Clef,
+    Correctable,
+    Corrections,
+    Feel,
+    FinestValue,
+    Key,
+    PartCorrection,
+    Triplets,
+)
+
+_END: Final = ";"
+
+
+class Topic(StrEnum):
+    """Which choices are open under a page."""
+
+    NONE = "-"
+    """The usual buttons of a result."""
+    ROOT = "r"
+    METRE = "m"
+    TEMPO = "t"
+    BARS = "b"
+    MAJOR = "k"
+    MINOR = "l"
+    NOTES = "n"
+    PARTS = "p"
+    INSTRUMENT = "i"
+
+
+class FixButton(RenderButton, prefix="w"):
+    """Open the choices of a topic; the page stays."""
+
+    topic: Topic = Topic.ROOT
+
+
+class CorrectButton(FixButton, prefix="y"):
+    """Show the page with a correction more, and the choices of a topic."""
+
+    edit: str = ""
+
+    @field_validator("edit")
+    @classmethod
+    def _is_edit(cls, text: str) -> str:
+        decode_edit(text)
+        return text
+
+
+class UndoButton(FixButton, prefix="z"):
+    """Show an earlier state of the page, and the choices of a topic."""
+
+
+def fits(button: RenderButton) -> bool:
+    """Whether the data is within Telegram's limit, with no separator in a value."""
+    try:
+        return len(button.pack().encode()) <= MAX_CALLBACK_LENGTH
+    except ValueError:
+        return False
+
+
+def encode_edit(edit: Corrections) -> str:
+    """Write a correction as the text of a button: ``"m3/4;f2.5"``.
+
+    One part at most, with one field; names are not for buttons.
+    """
+    items = [_letter + write(edit) for _letter, (write, _) in _FIELDS.items() if write(edit)]
+    return _END.join(items)
+
+
+def decode_edit(text: str) -> Corrections:
+    """Read what :func:`encode_edit` wrote.
+
+    Raises
+    ------
+    ValueError
+        If it is none of its texts.
+    """
+    edit = Corrections()
+    for item in filter(None, text.split(_END)):
+        if item[0] not in _FIELDS or len(item) == 1:
+            raise ValueError(f"no correction begins with {item[0]!r}")
+        edit = replace(edit, **_FIELDS[item[0]][1](item[1:]))
+    return edit
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}" if value else ""
+
+
+def _write_key(edit: Corrections) -> str:
+    key = edit.key
+    return "" if key is None else key.tonic + ("m" if key.mode == "minor" else "")
+
+
+def _read_key(text: str) -> dict[str, Any]:
+    match = re.fullmatch(r"([A-G][#b]?)(m?)", text)
+    if match is None:
+        raise ValueError(f"{text!r} is no key")
+    return {"key": Key(match[1], "minor" if match[2] else "major")}
+
+
+def _write_bars(edit: Corrections) -> str:
+    return "" if edit.bars is None else f"{edit.bars.first}-{edit.bars.last}"
+
+
+def _read_bars(text: str) -> dict[str, Any]:
+    first, last = text.split("-")
+    return {"bars": BarRange(int(first), int(last))}
+
+
+def _write_part(edit: Corrections) -> str:
+    for part in edit.parts:
+        if part.left_out is not None:
+            return f"{'-' if part.left_out else '+'}{part.id}"
+        if part.clef is not None:
+            return f"{_CLEFS[part.clef]}{part.id}"
+        if part.program is not None:
+            return f"{part.program} {part.id}"
+    return ""
+
+
+def _read_part(text: str) -> dict[str, Any]:
+    if text[:1] in {"-", "+"}:
+        part = PartCorrection(text[1:], left_out=text[0] == "-")
+    elif match := re.fullmatch(r"(\d{1,3}) (.+)", text):
+        part = PartCorrection(match[2], program=int(match[1]))
+    else:
+        clefs = {letter: clef for clef, letter in _CLEFS.items()}
+        if text[:1] not in clefs:
+            raise ValueError("no correction of a part")
+        part = PartCorrection(text[1:], clef=clefs[text[0]])
+    return {"parts": (part,)}
+
+
+def _write_as_heard(edit: Corrections) -> str:
+    return "".join(_CORRECTABLE[field] for field in edit.as_heard)
+
+
+def _read_as_heard(text: str) -> dict[str, Any]:
+    fields = {letter: field for field, letter in _CORRECTABLE.items()}
+    return {"as_heard": tuple(fields[letter] for letter in text if letter in fields)}
+
+
+_CLEFS: Final = {
+    Clef.TREBLE: "t",
+    Clef.TREBLE_8VB: "g",
+    Clef.ALTO: "a",
+    Clef.TENOR: "n",
+    Clef.BASS: "b",
+    Clef.BASS_8VB: "c",
+}
+_CORRECTABLE: Final = dict(zip(Correctable, "mbfkvtwpr", strict=True))
+_FIELDS: Final[
+    Mapping[str, tuple[Callable[[Corrections], str], Callable[[str], dict[str, Any]]]]
+] = {
+    "m": (lambda edit: edit.time_signature, lambda text: {"time_signature": text}),
+    "b": (lambda edit: _number(edit.beat_scale), lambda text: {"beat_scale": float(text)}),
+    "q": (lambda edit: _number(edit.tempo_bpm), lambda text: {"tempo_bpm": float(text)}),
+    "f": (lambda edit: _number(edit.first_beat), lambda text: {"first_beat": float(text)}),
+    "k": (_write_key, _read_key),
+    "v": (lambda edit: edit.finest_value or "", lambda t: {"finest_value": FinestValue(t)}),
+    "t": (lambda edit: edit.triplets or "", lambda text: {"triplets": Triplets(text)}),
+    "w": (lambda edit: edit.feel or "", lambda text: {"feel": Feel(text)}),
+    "p": (_write_part, _read_part),
+    "r": (_write_bars, _read_bars),
+    "h": (_write_as_heard, _read_as_heard),
+}
+"""By its first letter, how each correction is written and read."""

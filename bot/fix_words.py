@@ -1,0 +1,84 @@
+"""Words for corrections: what another reading would change, and what has been set."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bot.client.types import Alternative, Result
+from bot.corrections import bar_shift, has_same_rhythm, transpose_key
+from bot.i18n import Translator
+from bot.key_names import key_name
+
+FACTORS: Final = ((0.5, "slower"), (2.0, "faster"), (1 / 3, "third"), (3.0, "thrice"))
+"""Factors of written values that have words of their own."""
+SHIFTS: Final = (
+    (1.0, "later.beat"),
+    (-1.0, "earlier.beat"),
+    (0.5, "later.half"),
+    (-0.5, "earlier.half"),
+    (2.0, "later.two"),
+    (-2.0, "earlier.two"),
+)
+_NEAR: Final = 0.02
+
+
+def reading_words(other: Alternative, result: Result, t: Translator) -> str:
+    """Say how another reading differs from the page: "3/4", "twice as fast, E minor"."""
+    words: list[str] = []
+    if not has_same_rhythm(other, result):
+        words += _rhythm_words(other, result, t)
+    if other.key != result.key:
+        words.append(key_name(transpose_key(other.key, result.transpose_semitones), t))
+    return ", ".join(words)
+
+
+def _rhythm_words(other: Alternative, result: Result, t: Translator) -> list[str]:
+    factor = other.beat_scale / (result.beat_scale or 1.0)
+    tempo = round(result.tempo_bpm * factor)
+    if other.time_signature != result.time_signature:
+        named = [name for known, name in FACTORS[:2] if abs(factor / known - 1) < _NEAR]
+        return [other.time_signature, *(t(f"fix.{name}", tempo=tempo) for name in named)]
+    if abs(factor - 1) >= _NEAR:
+        named = [name for known, name in FACTORS if abs(factor / known - 1) < _NEAR]
+        return [t(f"fix.{named[0]}", tempo=tempo) if named else t("set.tempo", tempo=tempo)]
+    shift = bar_shift(other.first_beat, result)
+    ways = [name for known, name in SHIFTS if abs(shift - known) < _NEAR]
+    return [t(f"fix.{ways[0]}") if ways else t("set.bar_lines")]
+
+
+def set_words(result: Result, t: Translator) -> str:
+    """Say what has been corrected: "metre 3/4, without Drums"; empty if nothing has."""
+    set_now = result.corrections
+    words: list[str] = []
+    if set_now.time_signature:
+        words.append(t("set.metre", metre=set_now.time_signature))
+    if set_now.tempo_bpm or set_now.beat_scale not in {0.0, 1.0}:
+        words.append(t("set.tempo", tempo=round(result.tempo_bpm)))
+    if set_now.first_beat not in {0.0, *(heard.first_beat for heard in result.alternatives[:1])}:
+        words.append(t("set.bar_lines"))
+    if set_now.key is not None:
+        words.append(key_name(transpose_key(set_now.key, result.transpose_semitones), t))
+    if set_now.finest_value is not None:
+        words.append(t(f"set.finest.{set_now.finest_value}"))
+    if set_now.triplets is not None:
+        words.append(t(f"set.triplets.{set_now.triplets}"))
+    if set_now.feel is not None:
+        words.append(t(f"set.feel.{set_now.feel}"))
+    words += _part_words(result, t)
+    if set_now.bars is not None:
+        words.append(t("set.bars", first=set_now.bars.first, last=set_now.bars.last))
+    return ", ".join(words)
+
+
+def _part_words(result: Result, t: Translator) -> list[str]:
+    names = {part.id: part.name or part.id for part in result.parts}
+    words = []
+    left_out = [names.get(part.id, part.id) for part in result.corrections.parts if part.left_out]
+    if left_out:
+        words.append(t("set.without", parts=", ".join(left_out)))
+    for part in result.corrections.parts:
+        if part.program is not None:
+            words.append(t("set.instrument", part=names.get(part.id, part.id)))
+        if part.clef is not None:
+            words.append(t(f"set.clef.{part.clef}"))
+    return words

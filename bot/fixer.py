@@ -1,0 +1,181 @@
+"""Put a page right: the work behind the buttons of fixing, and behind what people write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+from aiogram.enums import ChatAction
+from aiogram.exceptions import TelegramAPIError, TelegramBadRequest, TelegramForbiddenError
+from aiogram.types import Message
+from aiogram.utils.chat_action import ChatActionSender
+
+from bot.buttons import EXTRAS, FilesButton, RenderButton
+from bot.client.calls import ServiceClient, collect
+from bot.client.types import (
+    FILE_FORMATS,
+    Artifact,
+    Corrections,
+    Format,
+    Pitches,
+    RenderOptions,
+    Result,
+)
+from bot.corrections import WishError, fulfil
+from bot.delivery import Shown, deliver, send_extra, show_in_place
+from bot.errors import BotError, BotErrorCode, ServiceError
+from bot.fix_buttons import CorrectButton, FixButton, Topic, UndoButton, decode_edit
+from bot.fix_keyboards import undo_to
+from bot.frames import forget_frames
+from bot.latest import LatestPage
+from bot.presses import Presses
+from bot.request import Press, Request
+from bot.room import Place
+from bot.settings import BotSettings
+from bot.views import not_understood_text
+from bot.wishes.grammar import understand
+from bot.wishes.values import AsHeard, Files, Undo, Wish
+
+_Made = tuple[Result, list[Artifact]]
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fixer:
+    """Shows corrected pages: in place for a press, as a new message for a written wish."""
+
+    settings: BotSettings
+    client: ServiceClient
+    presses: Presses
+
+    async def open(self, press: Press, button: FixButton) -> None:
+        """Open the choices of a topic under the page, which stays as it is."""
+
+        async def describe(place: Place) -> Result:
+            return await self.client.describe(
+                button.result_id, _options(button), request_id=press.id
+            )
+
+        async def show(result: Result) -> None:
+            await _edit_buttons(press, self._shown(press, result, [], press.title, button.topic))
+
+        await self.presses.answer(press, None, ChatAction.TYPING, describe, show)
+
+    async def correct(self, press: Press, button: CorrectButton | UndoButton) -> None:
+        """Show the page with a correction more, or in an earlier state, in place."""
+        edit = decode_edit(button.edit) if isinstance(button, CorrectButton) else Corrections()
+        options = replace(_options(button), corrections=edit)
+
+        async def make(place: Place) -> _Made:
+            return await self._render(press, button.result_id, options, press.title, place)
+
+        async def send(made: _Made) -> None:
+            await show_in_place(press, self._shown(press, *made, press.title, button.topic))
+
+        words = press.t("result.rendering")
+        await self.presses.answer(press, words, ChatAction.UPLOAD_PHOTO, make, send)
+
+    async def answer(self, request: Request, page: LatestPage, text: str) -> None:
+        """Answer what a person wrote about a page, with the page as wished in a new message."""
+        understood = understand(text)
+        if not understood.is_complete:
+            await request.say(not_understood_text(understood, request.t))
+            return
+        action = ChatActionSender(
+            bot=request.bot, action=ChatAction.UPLOAD_PHOTO, **request.destination.place
+        )
+        try:
+            async with action, self.presses.deliveries.place() as place:
+                await self._fulfil(request, page, understood.wishes, place)
+        except WishError as error:
+            await request.say(request.t(error.text, **error.values))
+        except ServiceError as error:
+            forget_frames(error)
+            await request.say(request.explain(error))
+        except TelegramForbiddenError:
+            raise
+        except TelegramAPIError as error:
+            logger.warning("not delivered", error=type(error).__name__)
+            forget_frames(error)
+            await request.say(request.explain(BotError(BotErrorCode.DELIVERY_FAILED)))
+
+    async def _fulfil(
+        self, request: Request, page: LatestPage, wishes: Sequence[Wish], place: Place
+    ) -> None:
+        state = page.shown
+        if Undo() in wishes:
+            if page.undo is None:
+                raise WishError("wish.nothing_to_undo")
+            state = page.undo
+        shown = _options(state)
+        result = await self.client.describe(state.result_id, shown, request_id=request.id)
+        if AsHeard() in wishes:
+            shown = replace(shown, transpose_semitones=0, pitches=Pitches.MEANT)
+            original = result.uncorrected_id or result.result_id
+            result = await self.client.describe(original, shown, request_id=request.id)
+        wanted = fulfil(wishes, result)
+        if set(wishes) != {Files()}:
+            made = await self._render(request, result.result_id, wanted, page.title, place)
+            before = (
+                None if Undo() in wishes else undo_to(state.result_id, _options(state), Topic.NONE)
+            )
+            await deliver(request, replace(self._shown(request, *made, page.title), before=before))
+            result = made[0]
+            wanted = replace(wanted, corrections=Corrections())
+        if Files() in wishes:
+            await self._send_files(request, result.result_id, wanted, page.title, place)
+
+    async def _send_files(
+        self, request: Request, result_id: str, shown: RenderOptions, title: str, place: Place
+    ) -> None:
+        wanted = replace(shown, formats=FILE_FORMATS)
+        result, files = await self._render(request, result_id, wanted, title, place)
+        await send_extra(request, EXTRAS[FilesButton], result, files, title)
+
+    async def _render(
+        self, request: Request, result_id: str, options: RenderOptions, title: str, place: Place
+    ) -> _Made:
+        """Request files; of pages, the first."""
+        page = 1 if Format.PNG in options.formats else 0
+        options = replace(options, title=title, paper=self.settings.paper, page=page)
+        events = self.client.render(result_id, options, request_id=request.id)
+        return await collect(events, lambda event: None, place)
+
+    def _shown(
+        self,
+        request: Request,
+        result: Result,
+        files: Sequence[Artifact],
+        title: str,
+        topic: Topic = Topic.NONE,
+    ) -> Shown:
+        with_models = request.is_private_with(self.settings.admin_ids)
+        return Shown(result, files, title, with_models=with_models, topic=topic)
+
+
+def _options(state: RenderButton) -> RenderOptions:
+    """How a button shows its result."""
+    return RenderOptions(
+        view=state.view,
+        transpose_semitones=state.transpose_semitones,
+        simple_chords=state.simple_chords,
+        pitches=state.pitches,
+    )
+
+
+async def _edit_buttons(press: Press, shown: Shown) -> None:
+    """Change the buttons under a page and, where there is a picture, the words above them."""
+    message = press.callback.message
+    if not isinstance(message, Message):
+        return
+    sheet = shown.sheet(press.t)
+    try:
+        if message.photo:
+            await message.edit_caption(caption=sheet.caption, reply_markup=sheet.keyboard)
+        else:
+            await message.edit_text(text=sheet.caption, reply_markup=sheet.keyboard)
+    except TelegramBadRequest as error:
+        if "not modified" not in error.message:
+            raise

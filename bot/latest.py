@@ -1,0 +1,220 @@
+"""The page that people's words refer to: the one that they reply to, or the chat's latest.
+
+A page's own buttons say which result it shows and how. Telegram hands them over with a reply, but
+with no other message. For private chats the latest page is therefore noted whenever one is sent or
+edited, in the file of the languages (:mod:`bot.languages`). If the notes are lost, a reply still
+works.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Protocol, Self, TypeVar
+
+from aiogram import Bot
+from aiogram.client.session.middlewares.base import BaseRequestMiddleware, NextRequestMiddlewareType
+from aiogram.methods import (
+    EditMessageCaption,
+    EditMessageMedia,
+    EditMessageReplyMarkup,
+    EditMessageText,
+    Response,
+    SendMessage,
+    SendPhoto,
+    TelegramMethod,
+)
+from aiogram.methods.base import TelegramType
+from aiogram.types import InlineKeyboardMarkup, Message
+
+from bot.buttons import ListenButton, RenderButton
+from bot.fix_buttons import FixButton, UndoButton
+
+MAX_PAGES: Final = 10_000
+
+_TITLE: Final = re.compile(r"<b>(.*?)</b>", re.DOTALL)
+_Button = TypeVar("_Button", bound=RenderButton)
+_Sent = SendMessage | SendPhoto
+_Edited = EditMessageMedia | EditMessageCaption | EditMessageText | EditMessageReplyMarkup
+
+
+@dataclass(frozen=True, slots=True)
+class LatestPage:
+    """A page in a chat.
+
+    Parameters
+    ----------
+    shown : RenderButton
+        The result, and how it is shown.
+    undo : UndoButton or None
+        The state before, to which the page's own button returns.
+    title : str
+        The title of the music, in plain text.
+    """
+
+    shown: RenderButton
+    undo: UndoButton | None
+    title: str
+
+
+def read_buttons(
+    markup: InlineKeyboardMarkup | None,
+) -> tuple[RenderButton, UndoButton | None] | None:
+    """Return what the buttons under a page show and what they undo; None if it is no page's."""
+    rows = markup.inline_keyboard if markup is not None else []
+    data = [button.callback_data or "" for row in rows for button in row]
+    shown = _first(FixButton, data) or _first(ListenButton, data)
+    return None if shown is None else (shown, _first(UndoButton, data))
+
+
+def _first(kind: type[_Button], data: Iterable[str]) -> _Button | None:
+    for item in data:
+        if item.startswith(f"{kind.__prefix__}:"):
+            try:
+                return kind.unpack(item)
+            except (TypeError, ValueError):
+                continue
+    return None
+
+
+class PageStore(Protocol):
+    """Notes the latest page of each chat."""
+
+    def find(self, chat_id: int) -> LatestPage | None:
+        """The latest page of a chat, or None."""
+        ...
+
+    def note(
+        self, chat_id: int, message_id: int, markup: InlineKeyboardMarkup, title: str | None
+    ) -> None:
+        """Note that a message shows a page; None keeps the title that the message had."""
+        ...
+
+
+class SqlitePages:
+    """Notes pages in a SQLite file or, without a path, in memory: a row for each chat.
+
+    Beyond :data:`MAX_PAGES` rows the oldest notes are dropped.
+
+    Parameters
+    ----------
+    path : Path or None
+        The file; its folder is created if it does not exist.
+
+    Raises
+    ------
+    OSError, sqlite3.Error
+        If the file cannot be opened.
+    """
+
+    def __init__(self, path: Path | None = None, *, max_pages: int = MAX_PAGES) -> None:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._max_pages = max_pages
+        self._database = sqlite3.connect(path or ":memory:", isolation_level=None)
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS pages"
+            " (chat_id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL, shown TEXT NOT NULL,"
+            " undo TEXT NOT NULL, title TEXT NOT NULL, changed INTEGER NOT NULL)"
+        )
+
+    def find(self, chat_id: int) -> LatestPage | None:
+        """The latest page of a chat, or None."""
+        row = self._database.execute(
+            "SELECT shown, undo, title FROM pages WHERE chat_id = ?", (chat_id,)
+        ).fetchone()
+        if row is None:
+            return None
+        shown = _first(FixButton, row[:1]) or _first(ListenButton, row[:1])
+        return None if shown is None else LatestPage(shown, _first(UndoButton, row[1:2]), row[2])
+
+    def note(
+        self, chat_id: int, message_id: int, markup: InlineKeyboardMarkup, title: str | None
+    ) -> None:
+        """Note that a message shows a page; None keeps the title that the message had."""
+        if (buttons := read_buttons(markup)) is None:
+            return
+        shown, undo = buttons
+        if title is None:
+            row = self._database.execute(
+                "SELECT title FROM pages WHERE chat_id = ? AND message_id = ?",
+                (chat_id, message_id),
+            ).fetchone()
+            title = "" if row is None else str(row[0])
+        self._database.execute(
+            "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?,"
+            " (SELECT COALESCE(MAX(changed), 0) + 1 FROM pages))",
+            (chat_id, message_id, shown.pack(), undo.pack() if undo else "", title),
+        )
+        self._database.execute(
+            "DELETE FROM pages WHERE changed <= (SELECT MAX(changed) FROM pages) - ?",
+            (self._max_pages,),
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class PageWatch(BaseRequestMiddleware):
+    """Notes every page that the bot sends to a private chat, or edits there."""
+
+    def __init__(self, pages: PageStore) -> None:
+        self._pages = pages
+
+    async def __call__(
+        self,
+        make_request: NextRequestMiddlewareType[TelegramType],
+        bot: Bot,
+        method: TelegramMethod[TelegramType],
+    ) -> Response[TelegramType]:
+        """Make the request, and note the page if it has shown one."""
+        answer = await make_request(bot, method)
+        match method:
+            case SendMessage() | SendPhoto() if isinstance(answer, Message):
+                self._note(method, answer.chat.id, answer.message_id)
+            case EditMessageMedia() | EditMessageCaption() | EditMessageText():
+                self._note(method, method.chat_id, method.message_id)
+            case EditMessageReplyMarkup():
+                self._note(method, method.chat_id, method.message_id)
+        return answer
+
+    def _note(
+        self, method: _Sent | _Edited, chat_id: int | str | None, message_id: int | None
+    ) -> None:
+        markup = method.reply_markup
+        if not isinstance(markup, InlineKeyboardMarkup) or message_id is None:
+            return
+        if isinstance(chat_id, int) and chat_id > 0:
+            self._pages.note(chat_id, message_id, markup, _title(method))
+
+
+def _title(method: _Sent | _Edited) -> str | None:
+    """The bold text at the start of what a method writes; None if it writes nothing."""
+    match method:
+        case SendMessage() | EditMessageText():
+            text = method.text
+        case SendPhoto() | EditMessageCaption():
+            text = method.caption
+        case EditMessageMedia():
+            text = method.media.caption
+        case _:
+            return None
+    match_ = _TITLE.match(text or "")
+    return html.unescape(match_[1]) if match_ else ""

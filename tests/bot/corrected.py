@@ -1,0 +1,91 @@
+"""Corrected results of the service double: kept, and told from each other, as the service does."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from notabot.v1 import transcription_pb2 as pb
+
+ID_CHARS = 12
+_FIELDS = {
+    pb.CORRECTABLE_METRE: ("time_signature",),
+    pb.CORRECTABLE_BEAT_SCALE: ("beat_scale", "tempo_bpm"),
+    pb.CORRECTABLE_FIRST_BEAT: ("first_beat",),
+    pb.CORRECTABLE_KEY: ("key",),
+    pb.CORRECTABLE_FINEST_VALUE: ("finest_value",),
+    pb.CORRECTABLE_TRIPLETS: ("triplets",),
+    pb.CORRECTABLE_FEEL: ("feel",),
+    pb.CORRECTABLE_PARTS: ("parts",),
+    pb.CORRECTABLE_BARS: ("bars",),
+}
+
+
+@dataclass
+class CorrectedResults:
+    """Corrected results by id; ``heard`` holds what every uncorrected result says of itself."""
+
+    heard: pb.Result = field(default_factory=pb.Result)
+    _known: dict[str, tuple[str, str, pb.Corrections]] = field(default_factory=dict)
+
+    def correct(self, result_id: str, edit: pb.Corrections) -> str:
+        """Add corrections to those of a result; return the id of the result that has them all."""
+        root_id, _, before = self._known.get(result_id, (result_id, "", pb.Corrections()))
+        state = _merge(before, edit)
+        if state == before:
+            return result_id
+        content = root_id.encode() + result_id.encode() + state.SerializeToString()
+        corrected_id = hashlib.sha256(content).hexdigest()[:ID_CHARS]
+        self._known[corrected_id] = (root_id, result_id, state)
+        return corrected_id
+
+    def describe(self, result: pb.Result, result_id: str) -> pb.Result:
+        """Return ``result`` as the service would describe it under this id."""
+        root_id, previous_id, state = self._known.get(result_id, (result_id, "", pb.Corrections()))
+        described = pb.Result()
+        described.CopyFrom(result)
+        described.MergeFrom(self.heard)
+        described.result_id, described.uncorrected_id = result_id, root_id
+        described.previous_id = previous_id
+        described.corrections.CopyFrom(state)
+        described.first_beat = state.first_beat or 1.0
+        described.beat_scale = state.beat_scale or 1.0
+        described.tempo_bpm = state.tempo_bpm or described.tempo_bpm * described.beat_scale
+        if state.time_signature:
+            described.time_signature = state.time_signature
+            described.metre_probability = 1.0
+        if state.HasField("key"):
+            described.key.CopyFrom(state.key)
+            described.key_probability = 1.0
+            if not result.render.transpose_semitones:
+                described.rendered_key.CopyFrom(state.key)
+        for correction in state.parts:
+            for part in described.parts:
+                if part.id == correction.id:
+                    part.left_out = correction.left_out
+        return described
+
+
+def _merge(before: pb.Corrections, edit: pb.Corrections) -> pb.Corrections:
+    state = pb.Corrections()
+    state.CopyFrom(before)
+    for name in (name for heard in edit.as_heard for name in _FIELDS[heard]):
+        state.ClearField(name)
+    if edit.beat_scale or edit.tempo_bpm:
+        state.ClearField("beat_scale")
+        state.ClearField("tempo_bpm")
+    parts: dict[str, Any] = {part.id: part for part in state.parts}
+    for part in edit.parts:
+        parts.setdefault(part.id, pb.PartCorrection(id=part.id)).MergeFrom(part)
+    later = pb.Corrections()
+    later.CopyFrom(edit)
+    later.ClearField("parts")
+    later.ClearField("as_heard")
+    if later.HasField("bars"):
+        state.ClearField("bars")
+    kept = [pb.PartCorrection.FromString(part.SerializeToString()) for part in parts.values()]
+    state.MergeFrom(later)
+    state.ClearField("parts")
+    state.parts.extend(sorted(kept, key=lambda part: part.id))
+    return state

@@ -1,0 +1,395 @@
+"""Putting a page right in the chat: by buttons, and by writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiogram.methods import (
+    EditMessageCaption,
+    EditMessageMedia,
+    SendMessage,
+    SendPhoto,
+)
+from aiogram.types import InlineKeyboardMarkup, Message
+from google.rpc import code_pb2
+from notabot.v1 import transcription_pb2 as pb
+
+from bot.fix_buttons import FixButton
+from tests.bot.conftest import Harness
+from tests.bot.service import Events, RefusalError
+from tests.bot.telegram import Person, buttons, caption_of, received
+
+RESULT_ID = "0123456789abcdef0123456789abcdef"
+Sheet = SendPhoto | EditMessageMedia | EditMessageCaption
+
+
+def _minor(tonic: str) -> pb.Key:
+    return pb.Key(tonic=tonic, mode=pb.MODE_MINOR)
+
+
+def _reading(metre: str, probability: float, key: pb.Key | None = None, **changes: Any) -> Any:
+    fields = {"beat_scale": 1.0, "first_beat": 1.0, **changes}
+    return pb.Alternative(
+        time_signature=metre, key=key or _minor("A"), probability=probability, **fields
+    )
+
+
+DOUBTFUL = pb.Result(
+    alternatives=[
+        _reading("4/4", 0.4),
+        _reading("3/4", 0.3, first_beat=2.0),
+        _reading("4/4", 0.1, beat_scale=0.5),
+        _reading("4/4", 0.08, pb.Key(tonic="C", mode=pb.MODE_MAJOR)),
+        _reading("4/4", 0.05, first_beat=2.0),
+    ],
+    metre_probability=0.55,
+    key_probability=0.9,
+    parts=[
+        pb.Part(id="vocals", name="Vocals", program=52),
+        pb.Part(id="drums", name="Drums", is_drum=True),
+        pb.Part(id="bass", name="Bass", program=33),
+    ],
+    bar_count=24,
+)
+"""What the service says where it is not sure of the metre."""
+
+
+@pytest.fixture
+def doubtful(harness: Harness) -> Harness:
+    """A harness whose service doubts its metre."""
+    harness.service.corrected.heard = DOUBTFUL
+    return harness
+
+
+async def _page(harness: Harness, **about: Any) -> tuple[Person, Sheet]:
+    """Someone with a fresh result, and the message with its page."""
+    person = harness.person(**about)
+    await person.say_voice()
+    return person, _latest(harness)
+
+
+def _latest(harness: Harness) -> Sheet:
+    """The page that was last sent or edited."""
+    pages = [
+        method
+        for _, method in harness.session.requests
+        if isinstance(method, Sheet) and method.reply_markup
+    ]
+    return pages[-1]
+
+
+def _caption(sheet: Sheet) -> str:
+    return sheet.caption or "" if isinstance(sheet, EditMessageCaption) else caption_of(sheet)
+
+
+def _message(sheet: Sheet, person: Person) -> Message:
+    """The message with a page, as it comes back with a press or a reply."""
+    sent = sheet
+    if isinstance(sheet, EditMessageCaption):
+        sent = SendPhoto(chat_id=person.chat.id, photo="id", caption=sheet.caption)
+    assert not isinstance(sent, EditMessageCaption)
+    assert isinstance(sheet.reply_markup, InlineKeyboardMarkup)
+    return received(sent, person).model_copy(update={"reply_markup": sheet.reply_markup})
+
+
+async def _tap(harness: Harness, person: Person, label: str) -> Sheet:
+    """Press the button under the latest page whose text is this, or begins so."""
+    sheet = _latest(harness)
+    await person.press(buttons(sheet)[_full(sheet, label)], _message(sheet, person))
+    return _latest(harness)
+
+
+async def test_doubt_is_shown_and_its_likeliest_alternative_is_one_tap_away(
+    doubtful: Harness,
+) -> None:
+    person, page = await _page(doubtful)
+    assert "Metre: 4/4?" in _caption(page)
+    assert "A minor?" not in _caption(page)
+    assert next(iter(buttons(page))) == "3/4?"
+
+    corrected = await _tap(doubtful, person, "3/4?")
+
+    edit = doubtful.service.renders[-1].render.corrections
+    assert (edit.time_signature, edit.beat_scale, edit.first_beat) == ("3/4", 1.0, 2.0)
+    assert isinstance(corrected, EditMessageMedia), "the page changes in place"
+    assert "Metre: 3/4\n" in _caption(corrected)
+    assert "Corrected: metre 3/4, bars moved" in _caption(corrected)
+
+
+async def test_a_sure_reading_has_no_question_mark(harness: Harness) -> None:
+    harness.service.corrected.heard = pb.Result(
+        alternatives=DOUBTFUL.alternatives, metre_probability=0.75, key_probability=0.99
+    )
+    _, page = await _page(harness)
+    assert "?" not in _caption(page)
+    assert "3/4?" not in buttons(page)
+
+
+async def test_choices_are_ordered_by_doubt(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    menu = await _tap(doubtful, person, "Fix")
+    assert isinstance(menu, EditMessageCaption), "the page stays"
+    labels = list(buttons(menu))
+    assert labels[:3] == ["3/4?", "Twice as slow (60)?", "Bars a beat later?"]
+    assert labels[3:] == ["Metre", "Tempo", "Bars", "Key", "Notes", "Instruments", "✓ Keep"]
+    assert "You can also write it" in _caption(menu)
+
+
+async def test_a_metre_in_two_taps_and_undone(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful, language="ru")
+    await _tap(doubtful, person, "Исправить")
+    corrected = await _tap(doubtful, person, "3/4?")
+    assert "Размер: 3/4\n" in _caption(corrected)
+    assert "Исправлено: размер 3/4" in _caption(corrected)
+
+    undone = await _tap(doubtful, person, "↶ Отменить")
+
+    assert doubtful.service.renders[-1].result_id == RESULT_ID
+    assert "Размер: 4/4?" in _caption(undone)
+    assert "Исправлено" not in _caption(undone)
+    kept = await _tap(doubtful, person, "✓ Готово")
+    assert "Исправить" in buttons(kept)
+    assert "↶ Отменить" not in buttons(kept)
+
+
+async def test_every_choice_can_be_pressed(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    for topic in ("Metre", "Tempo", "Bars", "Key", "Notes", "Instruments"):
+        await _tap(doubtful, person, "Fix")
+        menu = await _tap(doubtful, person, topic)
+        for label, data in buttons(menu).items():
+            count = len(doubtful.service.renders)
+            await person.press(data, _message(menu, person))
+            if data.startswith("y:"):
+                assert len(doubtful.service.renders) == count + 1, label
+                assert buttons(_latest(doubtful)).keys() & {"↶ Undo"}, label
+        await person.press(buttons(menu)["✓ Keep"], _message(menu, person))
+    assert "INTERNAL" not in "".join(doubtful.session.texts())
+
+
+@pytest.mark.parametrize(
+    ("topic", "label", "wanted"),
+    [
+        ("Metre", "6/8", pb.Corrections(time_signature="6/8")),
+        ("Tempo", "Twice as slow", pb.Corrections(beat_scale=0.5)),
+        ("Bars", "by a beat →", pb.Corrections(first_beat=2.0)),
+        ("Bars", "← by an eighth", pb.Corrections(first_beat=0.5)),
+        ("Bars", "Only bars 1–8", pb.Corrections(bars=pb.BarRange(first=1, last=8))),
+        ("Key", "E", pb.Corrections(key=_minor("E"))),
+        ("Notes", "To eighths", pb.Corrections(finest_value=pb.FINEST_VALUE_EIGHTH)),
+        ("Notes", "No triplets", pb.Corrections(triplets=pb.TRIPLETS_NOT_ALLOWED)),
+        ("Notes", "Swing", pb.Corrections(feel=pb.FEEL_SWING)),
+        (
+            "Instruments",
+            "✓ Drums",
+            pb.Corrections(parts=[pb.PartCorrection(id="drums", left_out=True)]),
+        ),
+        (
+            "Instruments",
+            "Bass clef",
+            pb.Corrections(parts=[pb.PartCorrection(id="vocals", clef=pb.CLEF_BASS)]),
+        ),
+    ],
+)
+async def test_choices_by_topic(
+    doubtful: Harness, topic: str, label: str, wanted: pb.Corrections
+) -> None:
+    person, _ = await _page(doubtful)
+    await _tap(doubtful, person, "Fix")
+    menu = await _tap(doubtful, person, topic)
+    await person.press(buttons(menu)[_full(menu, label)], _message(menu, person))
+    assert doubtful.service.renders[-1].render.corrections == wanted
+    assert "↶ Undo" in buttons(_latest(doubtful))
+
+
+def _full(menu: Sheet, label: str) -> str:
+    return (
+        label if label in buttons(menu) else next(x for x in buttons(menu) if x.startswith(label))
+    )
+
+
+async def test_corrections_add_up_and_survive_a_restart(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    await _tap(doubtful, person, "Fix")
+    page = await _tap(doubtful, person, "3/4?")
+
+    again = doubtful.restarted()
+    person = again.person()
+    await person.press(buttons(page)["Instruments"], _message(page, person))
+    await _tap(again, person, "✓ Drums")
+
+    assert "metre 3/4" in _caption(_latest(again))
+    assert "without Drums" in _caption(_latest(again))
+    undone = await _tap(again, person, "↶ Undo")
+    assert "Corrected: metre 3/4, bars moved\n" in _caption(undone)
+
+
+@pytest.mark.parametrize("words", ["3/4", "это 3/4", "Three four, please!"])
+async def test_a_message_after_the_page_corrects_it(doubtful: Harness, words: str) -> None:
+    person, _ = await _page(doubtful)
+    said = await person.say(words)
+
+    page = _latest(doubtful)
+    assert isinstance(page, SendPhoto)
+    assert page.reply_parameters is not None
+    assert page.reply_parameters.message_id == said.message_id
+    assert "Metre: 3/4\n" in _caption(page)
+    assert "↶ Undo" in buttons(page)
+
+
+async def test_several_wishes_in_one_message(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    await person.say("3/4, in G, without drums, up a tone, lead sheet")
+
+    render = doubtful.service.renders[-1].render
+    edit = render.corrections
+    assert (edit.time_signature, edit.key.tonic) == ("3/4", "G")
+    assert [(part.id, part.left_out) for part in edit.parts] == [("drums", True)]
+    assert (render.transpose_semitones, render.view) == (2, pb.VIEW_LEAD_SHEET)
+
+
+async def test_words_refer_to_the_latest_page_even_after_a_restart(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    await person.say("3/4")
+    again = doubtful.restarted()
+    person = again.person()
+    await person.say("без ударных")
+
+    assert "metre 3/4" in _caption(_latest(again))
+    assert "without Drums" in _caption(_latest(again))
+    await person.say("undo")
+    assert "without" not in _caption(_latest(again))
+    assert "metre 3/4" in _caption(_latest(again))
+    await person.say("отмени")
+    assert "Corrected" not in _caption(_latest(again))
+    await person.say("undo")
+    assert again.session.texts()[-1].startswith("There is nothing to undo")
+
+
+async def test_undo_takes_back_a_transposition_that_was_written(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    await person.say("up a tone")
+    assert "transposed by +2" in _caption(_latest(doubtful))
+    await person.say("undo")
+    assert "transposed" not in _caption(_latest(doubtful))
+
+
+async def test_as_heard_takes_everything_back(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    await person.say("3/4, up a tone")
+    await person.say("without drums")
+    await person.say("reset")
+    assert doubtful.service.renders[-1].result_id == RESULT_ID
+    assert "Corrected" not in _caption(_latest(doubtful))
+    assert "transposed" not in _caption(_latest(doubtful))
+
+
+async def test_a_reply_refers_to_the_page_that_it_answers(doubtful: Harness) -> None:
+    person, first = await _page(doubtful)
+    await person.say("3/4")
+    await person.say("6/8", reply_to_message=_message(first, person))
+    assert doubtful.service.renders[-1].result_id == RESULT_ID
+    assert "Metre: 6/8\n" in _caption(_latest(doubtful))
+
+
+async def test_files_are_sent_when_asked_for(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    before = len(doubtful.service.renders)
+    await person.say("files")
+    [render] = doubtful.service.renders[before:]
+    assert pb.FORMAT_PDF in render.render.formats
+
+
+async def test_what_is_not_understood_is_answered_by_what_can_be_said(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    before = len(doubtful.service.renders)
+    await person.say("make it sound blue")
+    await person.say("3/4, but only on Sundays")
+
+    first, second = doubtful.session.texts()[-2:]
+    assert first.startswith("I did not understand that.")
+    assert "waltz" in first
+    assert second.startswith("I did not understand “on sundays”, so I changed nothing.")
+    assert doubtful.service.renders[before:] == []
+
+
+async def test_without_a_page_words_are_answered_as_before(harness: Harness) -> None:
+    person = harness.person()
+    await person.say("3/4")
+    assert harness.session.texts()[-1].startswith("Send me a recording")
+
+
+async def test_a_part_that_is_not_there(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    await person.say("without guitar")
+    assert doubtful.session.texts()[-1] == (
+        "There is no such part on this page. It has: Vocals, Drums, Bass."
+    )
+    await person.say("bars 30-40")
+    assert doubtful.session.texts()[-1] == "There are no such bars: the piece has 24."
+
+
+async def test_a_refused_correction_leaves_the_page(doubtful: Harness) -> None:
+    async def refuse(request: pb.RenderRequest) -> Events:
+        raise RefusalError(code_pb2.INVALID_ARGUMENT, "INVALID_CORRECTIONS")
+        yield
+
+    person, page = await _page(doubtful)
+    doubtful.service.render = refuse
+    await person.say("3/4")
+    assert "does not fit" in doubtful.session.sent(SendMessage)[-1].text
+    assert _latest(doubtful) is page
+
+
+async def test_two_people_in_a_group_do_not_disturb_each_other(doubtful: Harness) -> None:
+    person = doubtful.person(chat_id=-100)
+    await person.say_voice(caption="/score")
+    first = _latest(doubtful)
+    ann, ben = doubtful.person(7, chat_id=-100), doubtful.person(8, chat_id=-100)
+    shown = _message(first, ann)
+
+    await ann.say("3/4", reply_to_message=shown)
+    await ben.say("without drums", reply_to_message=shown)
+
+    assert "Metre: 4/4?" in _caption(_latest(doubtful))
+    assert "Corrected: without Drums" in _caption(_latest(doubtful))
+    count = len(doubtful.session.requests)
+    await ann.say("bring back the drums")
+    assert len(doubtful.session.requests) == count, "in groups, only replies are for the bot"
+
+
+@pytest.mark.parametrize("data", ["y:1:f:0:r:@@", "y:1:f:0:r:m", "w:1:f:0:?", "y:1:f:0:r:b1e"])
+async def test_forged_buttons_are_refused(harness: Harness, data: str) -> None:
+    person = harness.person()
+    await person.press(data)
+    assert harness.service.renders == []
+
+
+async def test_buttons_of_earlier_versions_still_answer(
+    build_harness: Callable[..., Harness],
+) -> None:
+    harness = build_harness()
+    person = harness.person()
+    await person.press(f"r:{RESULT_ID}:l:0")
+    assert harness.service.renders[-1].render.view == pb.VIEW_LEAD_SHEET
+    assert "Fix" in buttons(_latest(harness))
+
+
+async def test_a_page_sent_before_this_version_can_be_replied_to(doubtful: Harness) -> None:
+    person, page = await _page(doubtful)
+    message = _message(page, person)
+    assert isinstance(message.reply_markup, InlineKeyboardMarkup)
+    rows = [
+        [button for button in row if not (button.callback_data or "").startswith(("w:", "y:"))]
+        for row in message.reply_markup.inline_keyboard
+    ]
+    old = message.model_copy(update={"reply_markup": InlineKeyboardMarkup(inline_keyboard=rows)})
+    await person.say("3/4", reply_to_message=old)
+    assert "Metre: 3/4\n" in _caption(_latest(doubtful))
+
+
+def test_the_data_of_a_button_is_a_state() -> None:
+    button = FixButton(result_id="a" * 12, view_code="Cs", transpose_semitones=-24)
+    assert FixButton.unpack(button.pack()) == button

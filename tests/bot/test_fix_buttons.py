@@ -1,0 +1,92 @@
+"""Buttons of corrections fit Telegram's limits and come back as what they were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from aiogram.filters.callback_data import MAX_CALLBACK_LENGTH
+
+from bot.client.types import (
+    BarRange,
+    Clef,
+    Correctable,
+    Corrections,
+    Feel,
+    FinestValue,
+    Key,
+    Part,
+    PartCorrection,
+    Pitches,
+    Triplets,
+)
+from bot.fix_buttons import CorrectButton, Topic, decode_edit, encode_edit
+from bot.fix_keyboards import fix_keyboard
+from bot.i18n import Translator
+from tests.bot.test_corrections import PAGE
+
+EDITS = [
+    Corrections(),
+    Corrections("12/8", 0.5, 10.25, Key("F#", "minor")),
+    Corrections(tempo_bpm=90.5),
+    Corrections(key=Key("Bb", "major")),
+    *(Corrections(finest_value=value) for value in FinestValue),
+    *(Corrections(triplets=triplets) for triplets in Triplets),
+    *(Corrections(feel=feel) for feel in Feel),
+    *(Corrections(parts=(PartCorrection("strings 2", clef=clef),)) for clef in Clef),
+    Corrections(parts=(PartCorrection("drums", left_out=True),)),
+    Corrections(parts=(PartCorrection("drums", left_out=False),)),
+    Corrections(parts=(PartCorrection("1", program=73),)),
+    Corrections(bars=BarRange(5, 12)),
+    Corrections(as_heard=tuple(Correctable)),
+]
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_edits_come_back(edit: Corrections) -> None:
+    assert decode_edit(encode_edit(edit)) == edit
+
+
+@pytest.mark.parametrize("text", ["?", "b", "bx", "kH", "p", "p?a", "r5", "r-", "vhalf", "tno"])
+def test_other_texts_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        decode_edit(text)
+    with pytest.raises(ValueError, match="edit"):
+        CorrectButton.unpack(f"y:1:f:0:r:{text}")
+
+
+@pytest.mark.parametrize("topic", [topic for topic in Topic if topic is not Topic.NONE])
+def test_keyboards_are_tidy_and_within_limits(t: Translator, topic: Topic) -> None:
+    page = replace(
+        PAGE,
+        result_id="f" * 12,
+        previous_id="e" * 12,
+        transpose_semitones=-24,
+        pitches=Pitches.SUNG,
+        sung_differs=True,
+        corrections=Corrections("3/4", 2.0, 12.25, Key("F#", "minor"), bars=BarRange(1, 2)),
+    )
+    rows = fix_keyboard(page, topic, t).inline_keyboard
+    assert 2 <= len(rows) <= 9
+    for row in rows:
+        assert sum(len(button.text) for button in row) <= 38
+        for button in row:
+            assert 1 <= len((button.callback_data or "").encode()) <= MAX_CALLBACK_LENGTH
+    labels = [button.text for button in rows[-1]]
+    assert t("button.undo") in labels
+    assert t("button.keep") in labels
+
+
+def test_buttons_whose_data_is_too_long_are_left_out(english: Translator) -> None:
+    parts = (Part("x" * 60, "Long", 0, False, False), Part("drums", "Drums", None, True, False))
+    rows = fix_keyboard(replace(PAGE, parts=parts), Topic.PARTS, english).inline_keyboard
+    labels = [button.text for row in rows for button in row]
+    assert "✓ Drums" in labels
+    assert "✓ Long" not in labels
+
+
+def test_a_part_with_a_separator_in_its_id_has_no_button(english: Translator) -> None:
+    parts = (Part("a:b", "Odd", 0, False, False), Part("c;d", "Odder", 0, False, False))
+    rows = fix_keyboard(replace(PAGE, parts=parts), Topic.PARTS, english).inline_keyboard
+    labels = [button.text for row in rows for button in row]
+    assert not {"✓ Odd", "✓ Odder"} & set(labels)
