@@ -1,7 +1,7 @@
 """The language of each person: chosen with ``/language``, or else that of their Telegram.
 
-Choices must survive a restart, and Telegram has nowhere to keep them. They are the bot's only
-state, behind :class:`LanguageStore`. If they are lost, the bot follows everyone's Telegram again.
+Choices must survive a restart, and Telegram has nowhere to keep them. They are kept behind
+:class:`LanguageStore`. If they are lost, the bot follows everyone's Telegram again.
 """
 
 from __future__ import annotations
