@@ -32,6 +32,7 @@ from bot.languages import SqliteLanguages
 from bot.latest import SqlitePages
 from bot.localchat.server import serve_localchat
 from bot.logs import configure_logging, redact
+from bot.recordings import SqliteRecordings
 from bot.retries import Retries
 from bot.session import BotSession
 from bot.settings import BotSettings, split_address
@@ -85,13 +86,14 @@ async def serve(settings: BotSettings) -> None:
             token, api = settings.token.get_secret_value(), _api_server(settings)
         languages = stack.enter_context(SqliteLanguages(settings.state_path))
         pages = stack.enter_context(SqlitePages(settings.state_path))
+        recordings = stack.enter_context(SqliteRecordings(settings.state_path))
         client = await stack.enter_async_context(_client(settings))
         flood = build_flood_control(settings)
         retries = Retries(settings.telegram_patience_s)
         intake = Intake()
         bot = build_bot(token, BotSession(api=api), flood, retries, intake, pages)
         stack.push_async_callback(bot.session.close)
-        dispatcher = build_dispatcher(settings, client, languages, flood, intake, pages)
+        dispatcher = build_dispatcher(settings, client, languages, flood, intake, pages, recordings)
         if settings.webhook_url is not None:
             stop = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):

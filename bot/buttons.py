@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from aiogram.filters.callback_data import CallbackData
 from pydantic import Field
@@ -90,6 +90,24 @@ class PageButton(RenderButton, prefix="n"):
     def page_number(self) -> int:
         """The page to show, from 1."""
         return self.page
+
+
+HeardPreset = Literal[Preset.VOICE, Preset.PIANO, Preset.SONG]
+"""A preset that a recording was, or may be, heard as."""
+
+
+class HeardButton(RenderButton, prefix="w"):
+    """Offer to hear the recording as something else; ``page`` is the one that is shown."""
+
+    page: PageNumber
+    preset: HeardPreset
+
+
+class HearButton(CallbackData, prefix="y"):
+    """Hear a result's recording again, as something else."""
+
+    result_id: str
+    preset: HeardPreset
 
 
 class ListenButton(RenderButton, prefix="p"):

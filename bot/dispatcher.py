@@ -16,7 +16,8 @@ from bot.commands import register_commands
 from bot.continuer import Continuer
 from bot.fixer import Fixer
 from bot.flood import FloodControl
-from bot.handlers import admin, audio, errors, fallback, fix, result, start
+from bot.handlers import admin, audio, errors, fallback, fix, hearing, result, start
+from bot.hearing import Hearing
 from bot.i18n import load_catalogues
 from bot.intake import Intake
 from bot.jobs import Jobs, RunningUpdates
@@ -24,6 +25,7 @@ from bot.languages import Languages, LanguageStore
 from bot.latest import PageStore, PageWatch, SqlitePages
 from bot.middlewares import InFlightCap, Language, RequestContext, Requests
 from bot.presses import Presses
+from bot.recordings import RecordingStore, SqliteRecordings
 from bot.recovery import Recovery
 from bot.renderer import Renderer
 from bot.retries import Retries
@@ -78,6 +80,7 @@ def build_dispatcher(
     flood: FloodControl,
     intake: Intake | None = None,
     pages: PageStore | None = None,
+    recordings: RecordingStore | None = None,
 ) -> Dispatcher:
     """Build the dispatcher with its handlers, middlewares and services.
 
@@ -91,7 +94,8 @@ def build_dispatcher(
     presses = Presses(jobs, deliveries)
     running = RunningUpdates()
     languages = Languages(catalogues, choices)
-    transcriber = Transcriber(settings, client, attendant, Room(settings.max_uploads))
+    recordings = recordings or SqliteRecordings()
+    transcriber = Transcriber(settings, client, attendant, Room(settings.max_uploads), recordings)
     recovery = Recovery(client, transcriber, jobs, running, catalogues)
     dispatcher = Dispatcher(
         disable_fsm=True,
@@ -102,6 +106,7 @@ def build_dispatcher(
         continuer=Continuer(settings, client, attendant, presses),
         fixer=Fixer(settings, client, presses),
         pages=pages or SqlitePages(),
+        hearing=Hearing(client, recordings),
         jobs=jobs,
         languages=languages,
     )
@@ -111,7 +116,10 @@ def build_dispatcher(
         dispatcher.message.middleware(middleware)
         dispatcher.callback_query.middleware(middleware)
     dispatcher.include_routers(
-        *(module.build_router() for module in (errors, start, audio, result, admin, fix, fallback))
+        *(
+            module.build_router()
+            for module in (errors, start, audio, hearing, result, admin, fix, fallback)
+        )
     )
 
     async def on_startup(bot: Bot) -> None:

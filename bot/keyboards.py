@@ -20,6 +20,8 @@ from bot.buttons import (
     ContinuationFilesButton,
     ContinuationPageButton,
     ContinueButton,
+    HearButton,
+    HeardButton,
     LanguageButton,
     PageButton,
     RenderButton,
@@ -28,11 +30,12 @@ from bot.buttons import (
     UseButton,
     view_code,
 )
-from bot.client.types import Model, ModelState, Pitches, Result, View
+from bot.client.types import Model, ModelState, Pitches, Preset, Result, View
 from bot.fix_buttons import UndoButton
 from bot.fix_keyboards import doubt_rows, fix_row
 from bot.i18n import LANGUAGES, Translator
 from bot.key_names import key_name
+from bot.presets import PRESETS
 
 _LANGUAGE_NAMES: Final = {"ru": "Русский", "en": "English"}
 
@@ -104,7 +107,25 @@ def result_keyboard(
         label = t("button.meant") if is_sung else t("button.sung")
         more.append(same_page(label, pitches=Pitches.MEANT if is_sung else Pitches.SUNG))
     more.append(_button(t("button.continue"), _change(result, ContinueButton)))
-    return _rows(rows + _pairs(more))
+    rows += _pairs(more)
+    if result.preset is not Preset.AUTO:
+        heard = HeardButton(
+            **_change(result, RenderButton).model_dump(), page=page, preset=result.preset
+        )
+        rows.append([_button(t(f"button.heard.{result.preset}"), heard)])
+    return _rows(rows)
+
+
+def heard_keyboard(heard: HeardButton, t: Translator) -> InlineKeyboardMarkup:
+    """The keyboard that offers to hear a recording as something else, or to go back."""
+    others = [preset for preset in PRESETS if preset is not heard.preset]
+    rows = [
+        [_button(t(f"button.hear.{other}"), HearButton(result_id=heard.result_id, preset=other))]
+        for other in others
+    ]
+    shown = {name: getattr(heard, name) for name in RenderButton.model_fields}
+    rows.append([_button(t("button.back"), _turn(RenderButton(**shown), heard.page))])
+    return _rows(rows)
 
 
 def again_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import structlog
 from aiogram import Bot
@@ -113,6 +113,12 @@ class Request:
         except AnswerLostError:
             return None
 
+    def beside(self, message: Message | None) -> Self:
+        """The same request, answered in reply to another message of the chat."""
+        if message is None:
+            return self
+        return replace(self, destination=replace(self.destination, reply_to_id=message.message_id))
+
     def is_private_with(self, people: Collection[int]) -> bool:
         """Whether this is the private chat of one of these people."""
         return self.person_id in people and self.destination.chat_id == self.person_id
@@ -168,9 +174,19 @@ class Press(Request):
 
     async def take_buttons_away(self) -> None:
         """Remove all buttons of the message with the pressed button."""
+        with suppress(TelegramAPIError):
+            await self.show_buttons(None)
+
+    async def show_buttons(self, keyboard: InlineKeyboardMarkup | None) -> None:
+        """Put other buttons under the message with the pressed button.
+
+        Raises
+        ------
+        aiogram.exceptions.TelegramAPIError
+            If Telegram does not take them.
+        """
         if isinstance(self.callback.message, Message):
-            with suppress(TelegramAPIError):
-                await self.callback.message.edit_reply_markup(reply_markup=None)
+            await self.callback.message.edit_reply_markup(reply_markup=keyboard)
 
     async def delete_message(self) -> None:
         """Delete the message with the pressed button, unless it is too old to delete."""

@@ -1,7 +1,7 @@
 """Transcribe the recording in a message: the bot's main task.
 
-A transcription is a job of the service; it outlives the call and the bot. Its key is the message,
-and its context holds what another run of the bot needs to go on.
+A transcription is a job of the service; it outlives the call and the bot. Its key is the message or
+the press that asked for it, and its context holds what another run of the bot needs to go on.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from bot.download import Download
 from bot.errors import BotError, BotErrorCode, ServiceError, ServiceErrorCode, SourceError
 from bot.jobs import Stop
 from bot.ledger import JobLedger, JobNotes
+from bot.recordings import RecordingStore
 from bot.request import Request
 from bot.retries import Patience
 from bot.room import Place, Room
@@ -57,9 +58,12 @@ class Transcriber:
     client: ServiceClient
     attendant: Attendant
     uploads: Room
+    recordings: RecordingStore
 
-    async def answer(self, request: Request, source: AudioSource, preset: Preset) -> None:
+    async def answer(self, request: Request, key: str, source: AudioSource, preset: Preset) -> None:
         """Check limits, transcribe, and send the score, or why there is none.
+
+        ``key`` names the job; the service accepts each once.
 
         The recording is read from Telegram only as fast as the service takes it, and only once the
         service has accepted the job.
@@ -85,13 +89,13 @@ class Transcriber:
             source.size_bytes,
             preset,
         )
-        key = f"{place.chat_id}.{place.reply_to_id}"
         with self.attendant.jobs.claim(key) as is_mine:
             if not is_mine:
                 return
             run = self._run(request, key, notes)
             async with aclosing(run.events(is_accepted=False, is_uploaded=False)) as events:
                 if await self._accept(request, run.ledger, events):
+                    self.recordings.note(key, source)
                     await self._bring_to_its_end(run, events)
 
     async def go_on(
@@ -159,6 +163,8 @@ class _Run:
         self._request = request
         self.ledger = ledger
         self._title = ledger.notes.title or request.t("title.recording")
+        notes = ledger.notes
+        self._source = AudioSource(notes.file_id, notes.title, notes.size_bytes, None)
         self._status: StatusMessage | None = None
         self._announced = asyncio.Event()
 
@@ -227,6 +233,7 @@ class _Run:
             admins = self._transcriber.settings.admin_ids
             with_models = request.is_private_with(admins)
             shown = Shown(*heard, self._title, with_models=with_models)
+            self._transcriber.recordings.note(shown.result.result_id, self._source)
             await deliver(request, shown, self.ledger, status)
 
         return await attendant.serve(request, status, key, hear, send, survives=True)
@@ -258,10 +265,12 @@ class _Run:
         The status message comes first: what an upload that breaks off leaves must be known.
         """
         await self._announced.wait()
-        notes, settings = self.ledger.notes, self._transcriber.settings
-        source = AudioSource(notes.file_id, notes.title, notes.size_bytes, None)
+        settings = self._transcriber.settings
         download = Download(
-            self._request.bot, source, settings.download_limit_bytes, settings.telegram_patience_s
+            self._request.bot,
+            self._source,
+            settings.download_limit_bytes,
+            settings.telegram_patience_s,
         )
         async with self._transcriber.uploads.place() as place:
             await place.take()

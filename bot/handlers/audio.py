@@ -13,10 +13,13 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.buttons import CancelButton
 from bot.client.types import Preset
+from bot.hearing import Hearing
 from bot.i18n import Translator
 from bot.jobs import CancelAnswer, Jobs
+from bot.presets import read_preset
+from bot.recordings import message_key, recording_of
 from bot.request import Request
-from bot.sources import AudioSource, find_replied_source, find_source
+from bot.sources import AudioSource, find_source
 from bot.transcriber import Transcriber
 
 
@@ -30,23 +33,36 @@ async def on_score(
     message: Message,
     command: CommandObject,
     request: Request,
+    hearing: Hearing,
     transcriber: Transcriber,
 ) -> None:
-    """``/score [voice|piano|song]`` in reply to audio, or as the caption of audio."""
-    source = find_source(message) or find_replied_source(message)
+    """``/score [what it is]`` as the caption of audio, or in reply to audio, to a page or to an
+    earlier command.
+    """
+    words = (command.args or "").strip()
+    preset = read_preset(words) if words else Preset.AUTO
+    if preset is None:
+        await request.say(request.t("hear.words", word=words[:50]))
+        return
+    replied = message.reply_to_message
+    source = recording_of(message)
+    if source is None and replied is not None:
+        source = await hearing.find(replied, request.id)
     if source is None:
         await request.say(request.t("score.how"))
         return
-    word = (command.args or "").strip().lower()
-    preset = Preset(word) if word in set(Preset) else Preset.AUTO
-    await transcriber.answer(request, source, preset)
+    # The page is to reply to the recording, from where its buttons find it again.
+    is_there = replied is not None and find_source(replied) is not None
+    place = request.beside(replied) if is_there else request
+    await transcriber.answer(place, message_key(message), source, preset)
 
 
 async def on_audio(
     message: Message, source: AudioSource, request: Request, transcriber: Transcriber
 ) -> None:
-    """Audio of any kind, sent or forwarded to the bot."""
-    await transcriber.answer(request, source, Preset.AUTO)
+    """Audio of any kind, sent or forwarded to the bot; its caption may say what it is."""
+    preset = read_preset(message.caption or "") or Preset.AUTO
+    await transcriber.answer(request, message_key(message), source, preset)
 
 
 async def on_cancel(

@@ -20,6 +20,7 @@ from bot.fix_buttons import Topic
 from bot.fix_keyboards import CLEFS, FINEST, INSTRUMENTS
 from bot.fix_words import FACTORS, SHIFTS
 from bot.i18n import LANGUAGES, Translator
+from bot.presets import PRESETS
 from bot.views import STEMS, error_text
 
 BOT = Path(bot.__file__).parent
@@ -50,6 +51,7 @@ COMPUTED = {
     *(f"set.clef.{clef}" for clef in Clef),
     *("button.sung", "button.meant"),
     *(f"wish.{name}" for name in ("too_far", "no_part", "no_bars", "nothing_to_undo")),
+    *(f"button.{word}.{preset}" for word in ("hear", "heard") for preset in PRESETS),
 }
 
 

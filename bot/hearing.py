@@ -1,0 +1,61 @@
+"""Find the recording that somebody means: to hear it again as something else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from aiogram.types import InlineKeyboardMarkup, Message
+
+from bot.buttons import ListenButton
+from bot.client.calls import ServiceClient
+from bot.client.types import RenderOptions
+from bot.errors import ServiceError
+from bot.recordings import RecordingStore, message_key, recording_of
+from bot.sources import AudioSource
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Knows recordings by the messages that have to do with them."""
+
+    client: ServiceClient
+    recordings: RecordingStore
+
+    async def find(self, message: Message, request_id: str) -> AudioSource | None:
+        """The recording that a message is about.
+
+        It is in the message or in the one that it replies to, or the message asked for its score,
+        or shows it.
+        """
+        source = recording_of(message) or self.recordings.find(message_key(message))
+        result_id = shown_result_id(message.reply_markup)
+        if source is not None or result_id is None:
+            return source
+        return self.recordings.find(result_id) or await self._find_uncorrected(
+            result_id, request_id
+        )
+
+    async def _find_uncorrected(self, result_id: str, request_id: str) -> AudioSource | None:
+        """The recording of a corrected result, whose own id is not noted."""
+        try:
+            result = await self.client.describe(result_id, RenderOptions(), request_id=request_id)
+        except ServiceError as error:
+            logger.info("result not described", code=error.code)
+            return None
+        return self.recordings.find(result.uncorrected_id)
+
+
+def shown_result_id(markup: InlineKeyboardMarkup | None) -> str | None:
+    """The id of the result that the buttons under a page belong to; None if it is no page."""
+    prefix = f"{ListenButton.__prefix__}:"
+    rows = markup.inline_keyboard if markup is not None else []
+    for button in (button for row in rows for button in row):
+        if (button.callback_data or "").startswith(prefix):
+            try:
+                return ListenButton.unpack(button.callback_data or "").result_id
+            except (TypeError, ValueError):
+                continue
+    return None

@@ -1,0 +1,71 @@
+"""Words for what a recording holds, in English and Russian: "piano", "это гитара", "one voice".
+
+A word names a preset of the service. Several instruments, or any that strikes chords beside the
+piano, make a song.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from bot.client.types import Preset
+from bot.wishes.text import normalise
+
+_WORDS: Final = {
+    Preset.VOICE: re.compile(
+        r"voice|vocals?|sing(?:ing|er|s)?|sung|humm?(?:ing|ed)?|whistl(?:e|ing)|solo|melody|flute"
+        r"|violin|cello|trumpet|trombone|sax(?:ophone)?|clarinet|oboe|recorder|instrument"
+        r"|голос\w*|вокал\w*|пени[еяю]|пою|поет|певец|певица|напев\w*|мычани\w+|свист\w*|соло"
+        r"|мелоди\w+|флейт\w+|скрипк\w+|виолончел\w+|труб[аыу]|тромбон\w*|саксофон\w*|кларнет\w*"
+        r"|гобо[йя]|инструмент"
+    ),
+    Preset.PIANO: re.compile(
+        r"piano|keyboards?|keys|pianoforte"
+        r"|фортепиан\w+|пианин\w+|роял\w+|клавиш\w*|фоно|ф но"
+    ),
+    Preset.SONG: re.compile(
+        r"song|band|guitars?|ukulele|orchestra|ensemble|choir|accordion|mix|instruments|drums"
+        r"|песн\w+|групп\w+|гитар\w*|укулеле|оркестр\w*|ансамбл\w*|хор\w*|аккордеон\w*|баян\w*"
+        r"|инструмент(?:ы|ов|ами)|ударны[ехм]\w*|минус\w*"
+    ),
+}
+_MARKS: Final = re.compile(
+    r"(?:heard?|hear it|listen|its|it is|this is|thats|that is|это|там|тут|здесь|слушай"
+    r"|услышь|расслышь|играет|звучит)\b"
+)
+"""Words that say what sounds, rather than what to write."""
+
+_FILLERS: Final = re.compile(
+    r"a|an|the|one|only|just|and|with|of|for|is|it|its|as|like|actually|please|hear|heard|listen"
+    r"|this|that|thats|several|many|some|no|not|to|at|on|alone|by|playing"
+    r"|один|одна|одно|только|просто|и|с|со|как|же|ведь|на|под|в|это|там|тут|здесь|слушай|услышь"
+    r"|расслышь|играет|звучит|несколько|много|сольн\w+|пожалуйста|нет|а|у|меня|вообще то|,"
+)
+_NOT: Final = re.compile(r"\b(?:not|isnt|не) (?:a |an |the |один |одно )?[^\W\d]+")
+
+PRESETS: Final = (Preset.VOICE, Preset.PIANO, Preset.SONG)
+"""The presets in the order in which they are offered."""
+
+
+def read_preset(text: str) -> Preset | None:
+    """Return what a text says a recording holds; None if it says anything else, or nothing.
+
+    Several kinds together are a song: "voice and piano".
+    """
+    words = _NOT.sub("", normalise(text))
+    found = set()
+    for word in re.sub(r"\bф но\b", "фоно", words).split():
+        presets = [preset for preset, pattern in _WORDS.items() if pattern.fullmatch(word)]
+        if presets:
+            found.update(presets)
+        elif _FILLERS.fullmatch(word) is None:
+            return None
+    if not found:
+        return None
+    return found.pop() if len(found) == 1 else Preset.SONG
+
+
+def says_what_sounds(text: str) -> bool:
+    """Whether a text speaks of the recording, "it's a piano", and not of the page, "piano"."""
+    return _MARKS.match(normalise(text)) is not None
