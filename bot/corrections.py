@@ -68,6 +68,7 @@ _PROGRAMS: Final = {
     "bass": range(32, 40),
     "vocals": range(52, 55),
 }
+_RHYTHM: Final = (Metre, Tempo, Rescale, ShiftBars)
 _QUARTERS: Final[dict[Unit, float]] = {"quarter": 1.0, "eighth": 0.5}
 
 
@@ -88,13 +89,28 @@ class WishError(Exception):
         self.values = values
 
 
+def in_steps(wishes: Iterable[Wish]) -> list[list[Wish]]:
+    """Divide wishes so that those relative to bars and tempo begin a step of their own.
+
+    Where a metre or tempo is wished before them, the service has to say what the page is by then.
+    There is one step at least.
+    """
+    steps: list[list[Wish]] = [[]]
+    for wish in wishes:
+        is_relative = isinstance(wish, Rescale | ShiftBars)
+        if is_relative and any(isinstance(earlier, _RHYTHM) for earlier in steps[-1]):
+            steps.append([])
+        steps[-1].append(wish)
+    return steps
+
+
 def fulfil(wishes: Iterable[Wish], result: Result) -> RenderOptions:
     """Return how to render a result so that the page becomes as wished.
 
     Parameters
     ----------
     wishes : iterable of Wish
-        In the order in which they were said. Those that ask for no page are passed over.
+        One step of :func:`in_steps`. Those that ask for no page are passed over.
     result : Result
         Describes the page that is shown.
 
@@ -253,24 +269,17 @@ class _Draft:
         return self.options.corrections
 
     @property
-    def _page(self) -> Result:
-        """The page as it would be, as far as the bot can tell."""
-        edit, result = self._edit, self.result
-        return replace(
-            result,
-            time_signature=edit.time_signature or result.time_signature,
-            beat_scale=edit.beat_scale or result.beat_scale,
-            first_beat=edit.first_beat or result.first_beat,
-            key=edit.key or result.key,
-        )
+    def _key(self) -> Key:
+        """The key, before transposition."""
+        return self._edit.key or self.result.key
 
     def add(self, wish: Wish) -> None:
         """Add a wish; those that ask for no page change nothing."""
         match wish:
             case Metre():
-                self._set_metre(wish.time_signature)
+                self._correct(time_signature=wish.time_signature)
             case Rescale():
-                self._correct(beat_scale=self._page.beat_scale * wish.factor, tempo_bpm=0.0)
+                self._correct(beat_scale=self.result.beat_scale * wish.factor, tempo_bpm=0.0)
             case Tempo():
                 self._correct(tempo_bpm=wish.bpm, beat_scale=0.0)
             case ShiftBars():
@@ -309,34 +318,20 @@ class _Draft:
     def _correct(self, **changes: Any) -> None:
         self.options = replace(self.options, corrections=replace(self._edit, **changes))
 
-    def _set_metre(self, time_signature: str) -> None:
-        """Set the metre, with the values and bar lines of its likeliest reading."""
-        page = self._page
-        self._correct(time_signature=time_signature)
-        if time_signature == page.time_signature:
-            return
-        for reading in page.alternatives:
-            if reading.time_signature == time_signature:
-                self._correct(
-                    beat_scale=reading.beat_scale, first_beat=reading.first_beat, tempo_bpm=0.0
-                )
-                return
-
     def _shift_bars(self, wish: ShiftBars) -> None:
-        page = self._page
-        step = beat_step(page)
+        result, step = self.result, beat_step(self.result)
         if wish.unit in _QUARTERS:
-            unit = _QUARTERS[wish.unit] * _heard_per_quarter(page)
+            unit = _QUARTERS[wish.unit] * _heard_per_quarter(result)
         else:
             unit = step / 2 if wish.unit == "half beat" else step
-        first = page.first_beat + wish.count * unit
+        first = result.first_beat + wish.count * unit
         while first <= 0:  # the same bar lines, counted from a later bar
-            first += written_beats(page.time_signature)[1] * step
+            first += written_beats(result.time_signature)[1] * step
         self._correct(first_beat=first)
 
     def _set_key(self, wish: KeyIs) -> None:
         shift = self.options.transpose_semitones
-        shown = transpose_key(self._page.key, shift)
+        shown = transpose_key(self._key, shift)
         if wish.tonic is not None:
             key = Key(wish.tonic, wish.mode or self._usual_mode(wish.tonic, shift))
         else:
@@ -348,7 +343,7 @@ class _Draft:
         for other in self.result.alternatives:
             if transpose_key(other.key, shift).tonic == tonic:
                 return other.key.mode
-        return self._page.key.mode
+        return self._key.mode
 
     def _in_mode(self, mode: Mode, shown: Key) -> Key:
         """The likeliest key in a mode, or else the relative one."""
@@ -366,7 +361,7 @@ class _Draft:
         self._correct(bars=BarRange(wish.first, min(wish.last or count, count)))
 
     def _transpose_to(self, wish: TransposeTo) -> None:
-        key, present = self._page.key, self.options.transpose_semitones
+        key, present = self._key, self.options.transpose_semitones
         target = Key(wish.tonic, wish.mode or key.mode)
         if target.mode != key.mode:
             target = _relative(target)

@@ -22,7 +22,7 @@ from bot.client.types import (
     RenderOptions,
     Result,
 )
-from bot.corrections import WishError, fulfil
+from bot.corrections import WishError, fulfil, in_steps
 from bot.delivery import Shown, deliver, send_extra, show_in_place
 from bot.errors import BotError, BotErrorCode, ServiceError
 from bot.fix_buttons import CorrectButton, FixButton, Topic, UndoButton, decode_edit
@@ -115,7 +115,11 @@ class Fixer:
             shown = replace(shown, transpose_semitones=0, pitches=Pitches.MEANT)
             original = result.uncorrected_id or result.result_id
             result = await self.client.describe(original, shown, request_id=request.id)
-        wanted = fulfil(wishes, result)
+        *earlier, last = in_steps(wishes)
+        for step in earlier:
+            wanted = fulfil(step, result)
+            result = await self.client.describe(result.result_id, wanted, request_id=request.id)
+        wanted = fulfil(last, result)
         if set(wishes) != {Files()}:
             made = await self._render(request, result.result_id, wanted, page.title, place)
             before = (

@@ -26,6 +26,7 @@ from bot.corrections import (
     bar_shift,
     beat_step,
     fulfil,
+    in_steps,
     likeliest,
     reading_edit,
     transpose_key,
@@ -70,7 +71,7 @@ def _corrections(words: str) -> Corrections:
     ("words", "corrections"),
     [
         ("6/8", Corrections(time_signature="6/8")),
-        ("4/4", Corrections(time_signature="4/4")),
+        ("3/4", Corrections(time_signature="3/4")),
         ("twice as slow", Corrections(beat_scale=0.5)),
         ("bpm 90", Corrections(tempo_bpm=90.0)),
         ("one beat later", Corrections(first_beat=3.0)),
@@ -106,14 +107,14 @@ def test_wishes_become_corrections(words: str, corrections: Corrections) -> None
     assert _corrections(words) == corrections
 
 
-def test_a_metre_takes_the_values_and_bar_lines_of_its_likeliest_reading() -> None:
-    assert _corrections("3/4") == Corrections("3/4", 1.0, 3.0)
+def test_wishes_that_depend_on_others_wait_for_them() -> None:
+    def steps(words: str) -> list[int]:
+        return [len(step) for step in in_steps(understand(words).wishes)]
 
-
-def test_wishes_add_to_each_other() -> None:
-    assert _corrections("twice as fast, twice as fast").beat_scale == 4.0
-    assert _corrections("one beat later, one beat later").first_beat == 4.0
-    assert _corrections("bpm 90, twice as fast") == Corrections(beat_scale=2.0)
+    assert steps("") == [0]
+    assert steps("3/4, in G, without drums, bpm 90") == [4]
+    assert steps("in G, one beat later") == [2]
+    assert steps("3/4, in G, one beat later, twice as slow") == [2, 1, 1]
 
 
 def test_bars_that_would_begin_before_the_first_beat_begin_in_a_later_bar() -> None:

@@ -250,6 +250,15 @@ async def test_several_wishes_in_one_message(doubtful: Harness) -> None:
     assert (render.transpose_semitones, render.view) == (2, pb.VIEW_LEAD_SHEET)
 
 
+async def test_a_relative_wish_starts_from_the_wish_before_it(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    await person.say("twice as fast, twice as fast, one beat later")
+    first, second = doubtful.service.descriptions[-2:]
+    assert first.render.corrections.beat_scale == 2.0
+    assert second.render.corrections.beat_scale == 4.0
+    assert doubtful.service.renders[-1].render.corrections.first_beat == 1.25
+
+
 async def test_words_refer_to_the_latest_page_even_after_a_restart(doubtful: Harness) -> None:
     person, _ = await _page(doubtful)
     await person.say("3/4")
