@@ -15,6 +15,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from playwright.async_api import BrowserContext, Page
 
+from bot.localchat.server import LocalChat
+
 START_S = 120.0
 
 
@@ -48,7 +50,7 @@ class Stack:
             ["inference_service", "serve"],
             {
                 "NOTABOT_SERVER_LISTEN": self.address,
-                "NOTABOT_SERVER_METRICS_LISTEN": "",
+                "NOTABOT_SERVER_METRICS_LISTEN": "off",
                 "NOTABOT_CACHE_DIRECTORY": str(self.folder / "cache"),
             },
         )
@@ -57,18 +59,27 @@ class Stack:
                 assert self._service.returncode is None, self.log("service")
                 await asyncio.sleep(0.2)
 
-    async def start_bot(self) -> None:
-        """Start the bot and read the address of its chat page."""
+    async def start_bot(self, chat: LocalChat | None = None) -> None:
+        """Start the bot with a chat page of its own, or with one that outlives it.
+
+        It reads the address of the page.
+        """
+        own = {"BOT_TOKEN": "", "BOT_LOCALCHAT_LISTEN": "127.0.0.1:0"}
+        lent = (
+            {} if chat is None else {"BOT_TOKEN": chat.token, "BOT_API_SERVER": chat.api_base_url}
+        )
         self._bot = await self._start(
             "bot",
             ["bot"],
             {
-                "BOT_TOKEN": "",
                 "BOT_SERVICE_ADDRESS": self.address,
-                "BOT_LOCALCHAT_LISTEN": "127.0.0.1:0",
                 "BOT_STATE_PATH": str(self.folder / "bot.sqlite3"),
+                **(lent or own),
             },
         )
+        if chat is not None:
+            self.page_url = chat.page_url
+            return
         assert self._bot.stdout is not None
         async with asyncio.timeout(START_S):
             line = (await self._bot.stdout.readline()).decode().strip()
@@ -82,11 +93,12 @@ class Stack:
 
     async def stop(self) -> None:
         """Send SIGTERM to both, the bot first, and wait for them."""
-        for process in (self._bot, self._service):
-            if process is not None and process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-                async with asyncio.timeout(30):
-                    await process.wait()
+        await self.stop_bot()
+        await _stop(self._service)
+
+    async def stop_bot(self) -> None:
+        """Send SIGTERM to the bot, and wait for it."""
+        await _stop(self._bot)
 
     def log(self, name: str) -> str:
         """The end of what a process wrote to its standard error."""
@@ -113,6 +125,13 @@ class Stack:
                 answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
                 return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
         return False
+
+
+async def _stop(process: asyncio.subprocess.Process | None) -> None:
+    if process is not None and process.returncode is None:
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(30):
+            await process.wait()
 
 
 async def open_chat(context: BrowserContext, stack: Stack, **viewport: int) -> Page:
