@@ -73,8 +73,9 @@ _MAX_NAME_CHARS: Final = 16
 _PHRASE_BARS: Final = 8
 _SCALES: Final = (1 / 12, 12.0)
 _TOPICS: Final = (
-    (Topic.METRE, Topic.TEMPO, Topic.BARS),
-    (Topic.MAJOR, Topic.NOTES, Topic.PARTS),
+    (Topic.METRE, Topic.TEMPO),
+    (Topic.BARS, Topic.MAJOR),
+    (Topic.NOTES, Topic.PARTS),
 )
 
 _Row = list[InlineKeyboardButton]

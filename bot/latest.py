@@ -122,6 +122,7 @@ class SqlitePages:
             " (chat_id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL, shown TEXT NOT NULL,"
             " undo TEXT NOT NULL, title TEXT NOT NULL, changed INTEGER NOT NULL)"
         )
+        self._database.execute("CREATE INDEX IF NOT EXISTS pages_changed ON pages (changed)")
 
     def find(self, chat_id: int) -> LatestPage | None:
         """The latest page of a chat, or None."""

@@ -1,0 +1,69 @@
+"""The page that words refer to is noted, within bounds, and survives a restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+
+from bot.buttons import ListenButton, RenderButton
+from bot.fix_buttons import FixButton, Topic, UndoButton
+from bot.latest import LatestPage, SqlitePages, read_buttons
+
+SHOWN = FixButton(result_id="a" * 12, view_code="l", transpose_semitones=2)
+UNDO = UndoButton(result_id="b" * 12, view_code="l", transpose_semitones=0, topic=Topic.NONE)
+
+
+def _markup(*data: RenderButton | str) -> InlineKeyboardMarkup:
+    texts = [item if isinstance(item, str) else item.pack() for item in data]
+    buttons = [InlineKeyboardButton(text="x", callback_data=text) for text in texts]
+    return InlineKeyboardMarkup(inline_keyboard=[buttons])
+
+
+def test_a_page_is_found_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "bot.sqlite3"
+    with SqlitePages(path) as pages:
+        assert pages.find(7) is None
+        pages.note(7, 100, _markup(SHOWN, UNDO), "Lied <3")
+    with SqlitePages(path) as pages:
+        assert pages.find(7) == LatestPage(SHOWN, UNDO, "Lied <3")
+        assert pages.find(8) is None
+
+
+def test_the_latest_page_is_that_of_the_chat() -> None:
+    with SqlitePages() as pages:
+        pages.note(7, 100, _markup(SHOWN), "First")
+        pages.note(7, 101, _markup(UNDO, SHOWN), "Second")
+        found = pages.find(7)
+        assert found is not None
+        assert found.title == "Second"
+
+
+def test_other_buttons_leave_the_title() -> None:
+    with SqlitePages() as pages:
+        pages.note(7, 100, _markup(SHOWN), "Lied")
+        pages.note(7, 100, _markup(SHOWN, UNDO), None)
+        assert pages.find(7) == LatestPage(SHOWN, UNDO, "Lied")
+        pages.note(7, 99, _markup(SHOWN), None)
+        assert pages.find(7) == LatestPage(SHOWN, None, "")
+
+
+def test_messages_without_a_page_are_not_noted() -> None:
+    with SqlitePages() as pages:
+        pages.note(7, 100, _markup("x:job"), "Status")
+        pages.note(7, 100, _markup("w:broken"), "Forged")
+        assert pages.find(7) is None
+
+
+def test_the_oldest_notes_are_dropped() -> None:
+    with SqlitePages(max_pages=2) as pages:
+        for chat_id in (1, 2, 3):
+            pages.note(chat_id, 100, _markup(SHOWN), "")
+        assert [pages.find(chat_id) is not None for chat_id in (1, 2, 3)] == [False, True, True]
+
+
+def test_a_page_of_an_earlier_version_is_known_by_its_buttons() -> None:
+    listen = ListenButton(result_id="1", view_code="f", transpose_semitones=0)
+    assert read_buttons(_markup("r:1:l:0", listen)) == (listen, None)
+    assert read_buttons(_markup("r:1:l:0")) is None
+    assert read_buttons(None) is None
