@@ -6,14 +6,13 @@ Choices must survive a restart, and Telegram has nowhere to keep them. They are 
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
 from aiogram.types import User
 
 from bot.i18n import DEFAULT_LANGUAGE, LANGUAGES, TextCatalogues, Translator
+from bot.table import BoundedTable
 
 MAX_CHOICES: Final = 100_000
 
@@ -34,69 +33,25 @@ class LanguageStore(Protocol):
         ...
 
 
-class SqliteLanguages:
-    """Stores choices in a SQLite file or, without a path, in memory: a row for each person.
-
-    Beyond :data:`MAX_CHOICES` rows the oldest choices are dropped.
-
-    Parameters
-    ----------
-    path : Path or None
-        The file; its folder is created if it does not exist.
-
-    Raises
-    ------
-    OSError, sqlite3.Error
-        If the file cannot be opened.
-    """
+class SqliteLanguages(BoundedTable):
+    """Stores choices in a SQLite file or, without a path, in memory: a row for each person."""
 
     def __init__(self, path: Path | None = None, *, max_choices: int = MAX_CHOICES) -> None:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._max_choices = max_choices
-        self._database = sqlite3.connect(path or ":memory:", isolation_level=None)
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS languages"
-            " (user_id INTEGER PRIMARY KEY, language TEXT NOT NULL, changed INTEGER NOT NULL)"
-        )
+        columns = {"language": "TEXT NOT NULL"}
+        super().__init__(path, "languages", "user_id INTEGER", columns, max_choices)
 
     def get(self, user_id: int) -> str | None:
         """The language that a person chose, or None."""
-        row = self._database.execute(
-            "SELECT language FROM languages WHERE user_id = ?", (user_id,)
-        ).fetchone()
+        row = self._read(user_id)
         return None if row is None else str(row[0])
 
     def choose(self, user_id: int, language: str) -> None:
         """Store a person's choice."""
-        self._database.execute(
-            "INSERT OR REPLACE INTO languages VALUES (?, ?,"
-            " (SELECT COALESCE(MAX(changed), 0) + 1 FROM languages))",
-            (user_id, language),
-        )
-        self._database.execute(
-            "DELETE FROM languages WHERE changed <= (SELECT MAX(changed) FROM languages) - ?",
-            (self._max_choices,),
-        )
+        self._write(user_id, language)
 
     def forget(self, user_id: int) -> None:
         """Delete a person's choice."""
-        self._database.execute("DELETE FROM languages WHERE user_id = ?", (user_id,))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+        self._delete(user_id)
 
 
 class Languages:

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import html
 import re
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Protocol, Self, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from aiogram import Bot
 from aiogram.client.session.middlewares.base import BaseRequestMiddleware, NextRequestMiddlewareType
@@ -34,6 +32,7 @@ from aiogram.types import InlineKeyboardMarkup, Message
 
 from bot.buttons import ListenButton, RenderButton
 from bot.fix_buttons import FixButton, UndoButton
+from bot.table import BoundedTable
 
 MAX_PAGES: Final = 10_000
 
@@ -96,43 +95,27 @@ class PageStore(Protocol):
         ...
 
 
-class SqlitePages:
-    """Notes pages in a SQLite file or, without a path, in memory: a row for each chat.
-
-    Beyond :data:`MAX_PAGES` rows the oldest notes are dropped.
-
-    Parameters
-    ----------
-    path : Path or None
-        The file; its folder is created if it does not exist.
-
-    Raises
-    ------
-    OSError, sqlite3.Error
-        If the file cannot be opened.
-    """
+class SqlitePages(BoundedTable):
+    """Notes pages in a SQLite file or, without a path, in memory: a row for each chat."""
 
     def __init__(self, path: Path | None = None, *, max_pages: int = MAX_PAGES) -> None:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._max_pages = max_pages
-        self._database = sqlite3.connect(path or ":memory:", isolation_level=None)
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS pages"
-            " (chat_id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL, shown TEXT NOT NULL,"
-            " undo TEXT NOT NULL, title TEXT NOT NULL, changed INTEGER NOT NULL)"
+        columns = dict.fromkeys(("shown", "undo", "title"), "TEXT NOT NULL")
+        super().__init__(
+            path,
+            "pages",
+            "chat_id INTEGER",
+            {"message_id": "INTEGER NOT NULL", **columns},
+            max_pages,
         )
-        self._database.execute("CREATE INDEX IF NOT EXISTS pages_changed ON pages (changed)")
 
     def find(self, chat_id: int) -> LatestPage | None:
         """The latest page of a chat, or None."""
-        row = self._database.execute(
-            "SELECT shown, undo, title FROM pages WHERE chat_id = ?", (chat_id,)
-        ).fetchone()
+        row = self._read(chat_id)
         if row is None:
             return None
-        shown = _first(FixButton, row[:1]) or _first(ListenButton, row[:1])
-        return None if shown is None else LatestPage(shown, _first(UndoButton, row[1:2]), row[2])
+        _, shown, undo, title = row
+        button = _first(FixButton, [shown]) or _first(ListenButton, [shown])
+        return None if button is None else LatestPage(button, _first(UndoButton, [undo]), title)
 
     def note(
         self, chat_id: int, message_id: int, markup: InlineKeyboardMarkup, title: str | None
@@ -142,35 +125,10 @@ class SqlitePages:
             return
         shown, undo = buttons
         if title is None:
-            row = self._database.execute(
-                "SELECT title FROM pages WHERE chat_id = ? AND message_id = ?",
-                (chat_id, message_id),
-            ).fetchone()
-            title = "" if row is None else str(row[0])
-        self._database.execute(
-            "INSERT OR REPLACE INTO pages VALUES (?, ?, ?, ?, ?,"
-            " (SELECT COALESCE(MAX(changed), 0) + 1 FROM pages))",
-            (chat_id, message_id, shown.pack(), undo.pack() if undo else "", title),
-        )
-        self._database.execute(
-            "DELETE FROM pages WHERE changed <= (SELECT MAX(changed) FROM pages) - ?",
-            (self._max_pages,),
-        )
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+            before = self._read(chat_id)
+            is_same = before is not None and before[0] == message_id
+            title = before[-1] if before is not None and is_same else ""
+        self._write(chat_id, message_id, shown.pack(), undo.pack() if undo else "", title)
 
 
 class PageWatch(BaseRequestMiddleware):

@@ -8,14 +8,13 @@ result's id, and under the message that asked for it, in the file of the languag
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Protocol
 
 from aiogram.types import Message
 
 from bot.sources import AudioSource, find_replied_source, find_source
+from bot.table import BoundedTable
 
 MAX_RECORDINGS: Final = 20_000
 
@@ -32,69 +31,26 @@ class RecordingStore(Protocol):
         ...
 
 
-class SqliteRecordings:
-    """Notes recordings in a SQLite file or, without a path, in memory: a row for each key.
-
-    Beyond :data:`MAX_RECORDINGS` rows the oldest notes are dropped.
-
-    Parameters
-    ----------
-    path : Path or None
-        The file; its folder is created if it does not exist.
-
-    Raises
-    ------
-    OSError, sqlite3.Error
-        If the file cannot be opened.
-    """
+class SqliteRecordings(BoundedTable):
+    """Notes recordings in a SQLite file or, without a path, in memory: a row for each key."""
 
     def __init__(self, path: Path | None = None, *, max_recordings: int = MAX_RECORDINGS) -> None:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self._max_recordings = max_recordings
-        self._database = sqlite3.connect(path or ":memory:", isolation_level=None)
-        self._database.execute(
-            "CREATE TABLE IF NOT EXISTS recordings"
-            " (key TEXT PRIMARY KEY, file_id TEXT NOT NULL, title TEXT NOT NULL,"
-            " size_bytes INTEGER, duration_s REAL, changed INTEGER NOT NULL)"
-        )
-        self._database.execute(
-            "CREATE INDEX IF NOT EXISTS recordings_changed ON recordings (changed)"
-        )
+        columns = {
+            "file_id": "TEXT NOT NULL",
+            "title": "TEXT NOT NULL",
+            "size_bytes": "INTEGER",
+            "duration_s": "REAL",
+        }
+        super().__init__(path, "recordings", "key TEXT", columns, max_recordings)
 
     def find(self, key: str) -> AudioSource | None:
         """The recording under a key, or None."""
-        row = self._database.execute(
-            "SELECT file_id, title, size_bytes, duration_s FROM recordings WHERE key = ?", (key,)
-        ).fetchone()
+        row = self._read(key)
         return None if row is None else AudioSource(*row)
 
     def note(self, key: str, source: AudioSource) -> None:
         """Note a recording."""
-        self._database.execute(
-            "INSERT OR REPLACE INTO recordings VALUES (?, ?, ?, ?, ?,"
-            " (SELECT COALESCE(MAX(changed), 0) + 1 FROM recordings))",
-            (key, source.file_id, source.title, source.size_bytes, source.duration_s),
-        )
-        self._database.execute(
-            "DELETE FROM recordings WHERE changed <= (SELECT MAX(changed) FROM recordings) - ?",
-            (self._max_recordings,),
-        )
-
-    def close(self) -> None:
-        """Close the file."""
-        self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+        self._write(key, source.file_id, source.title, source.size_bytes, source.duration_s)
 
 
 def message_key(message: Message) -> str:
