@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from inference_service.cli.corrections import add_correction_options, read_edit
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
@@ -60,10 +61,17 @@ def add_render_options(
         "--paper", type=Paper, choices=list(Paper), default=Paper.A4, help="paper size of the PDF"
     )
     parser.add_argument("--title", metavar="TEXT", help="default: the file's name")
+    add_correction_options(parser)
 
 
 def read_render_options(options: argparse.Namespace) -> RenderOptions:
-    """Return the options for what to write."""
+    """Return the options for what to write.
+
+    Raises
+    ------
+    InvalidOptions, InvalidCorrections
+        If a value is outside its range.
+    """
     source: Path = options.input
     title = clean_title(options.title if options.title is not None else source.stem)
     return RenderOptions(
@@ -74,6 +82,7 @@ def read_render_options(options: argparse.Namespace) -> RenderOptions:
         simple_chords=options.simple_chords,
         paper=options.paper,
         pitches=options.pitches,
+        edit=read_edit(options),
     )
 
 

@@ -1,4 +1,4 @@
-"""``notabot notate`` and ``continue``: commands that start from notes."""
+"""``notabot notate``, ``render`` and ``continue``: commands that start from notes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from inference_service.cli.options import (
     read_render_options,
 )
 from inference_service.continuation.options import ContinuationOptions, Style
-from inference_service.errors import InvalidOptions
+from inference_service.errors import InvalidCorrections, InvalidOptions
 from inference_service.pipeline.options import (
     DEFAULT_CONTINUATION_FORMATS,
     ContinueOptions,
@@ -54,6 +54,11 @@ def add_commands(commands: Commands) -> None:
     )
     add_render_options(notate)
     notate.set_defaults(command=_notate)
+
+    again = commands.add_parser("render", help="write the score of a result.json, or correct it")
+    again.add_argument("input", type=Path, metavar="result.json")
+    add_render_options(again)
+    again.set_defaults(command=_render)
 
     usual = ContinuationOptions()
     going_on = commands.add_parser("continue", help="write a continuation of a piece")
@@ -125,6 +130,20 @@ def _notate(options: argparse.Namespace, settings: Settings) -> None:
     write_files(options.out, [(file.name, file.data) for file in rendering.artifacts])
 
 
+def _render(options: argparse.Namespace, settings: Settings) -> None:
+    from inference_service.assembly import Pipeline
+    from inference_service.engine.progress_meter import build_render_meter
+    from inference_service.music.serialization import MAX_BYTES, decode_transcription
+
+    wanted = read_render_options(options)
+    transcription = decode_transcription(read(options.input, MAX_BYTES))
+    pipeline = Pipeline(settings.audio, settings.preview)
+    with progress_bar() as report:
+        progress = metered(report, build_render_meter())
+        rendering = pipeline.render(transcription, wanted, progress, {})
+    write_files(options.out, [(file.name, file.data) for file in rendering.artifacts])
+
+
 def _continue(options: argparse.Namespace, settings: Settings) -> None:
     wanted = ContinueOptions(
         ContinuationOptions(
@@ -162,6 +181,8 @@ def _continue_locally(
     progress = metered(portion(report, _HEARD, 1.0), build_continuation_meter())
     pipeline = Pipeline(settings.audio, settings.preview)
     if isinstance(music, Score):
+        if wanted.render.edit.corrections:
+            raise InvalidCorrections("written music is not corrected", correction="music")
         files = pipeline.continue_score(music, wanted, progress)
     else:
         files = list(pipeline.continue_music(music, wanted, progress).artifacts)

@@ -54,3 +54,17 @@ def number_beat(time_s: float, beats_s: Sequence[float], steps: int = FIRST_BEAT
         number += min(time_s - beats_s[0], 0.0) / typical_s
         number += max(time_s - beats_s[-1], 0.0) / typical_s
     return round(number * steps) / steps
+
+
+def find_beat(number: float, beats_s: Sequence[float]) -> float:
+    """Return the time of a beat by its number, as :func:`number_beat` counts them.
+
+    Without beats, they are seconds from the start.
+    """
+    if len(beats_s) < 2:
+        return (beats_s[0] if beats_s else 0.0) + number - 1
+    numbers = np.arange(1.0, len(beats_s) + 1)
+    typical_s = float(np.median(np.diff(beats_s)))
+    time_s = float(np.interp(number, numbers, beats_s))
+    time_s += min(number - 1, 0.0) * typical_s
+    return time_s + max(number - len(beats_s), 0.0) * typical_s

@@ -1,4 +1,4 @@
-"""Extract bars from a score, and append one score to another."""
+"""Extract bars from a score or a performance, and append one score to another."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
+from typing import Final
 
-from inference_service.music.metre import TimeSignature
+from inference_service.music.events import Transcription
+from inference_service.music.metre import TimeSignature, align
 from inference_service.music.score import (
     KeyChange,
     Score,
@@ -16,6 +18,9 @@ from inference_service.music.score import (
     ScorePart,
     TimeChange,
 )
+
+EARLY_BEATS: Final = 0.25
+"""How early a note may be played, and belong to the bar that follows."""
 
 
 def cut_score(score: Score, start_beats: Fraction, stop_beats: Fraction) -> Score:
@@ -89,6 +94,69 @@ def _signature_at(score: Score, position: Fraction) -> TimeSignature:
         if change.start_beats <= position:
             signature = replace(signature, beats=change.beats)
     return signature
+
+
+def cut_performance(music: Transcription, start_s: float, stop_s: float) -> Transcription:
+    """Return the notes, beats and chords of a performance between two bar lines.
+
+    Times stay. Notes belong where they are written; those without a placement, where they begin,
+    give or take :data:`EARLY_BEATS`. Without placements, which would no longer fit the beats.
+    """
+    grid = align(music).grid
+    start, stop = grid.to_beats(start_s), grid.to_beats(stop_s)
+
+    def is_inside(position_beats: float) -> bool:
+        return start - EARLY_BEATS <= position_beats < stop - EARLY_BEATS
+
+    placements = music.placements or ((),) * len(music.parts)
+    parts = []
+    for part, placed in zip(music.parts, placements, strict=True):
+        notes = sorted(part.notes)
+        places = [float(place.start_beats) for place in placed]
+        places = places or [grid.to_beats(note.onset_s) for note in notes]
+        kept = (note for note, place in zip(notes, places, strict=True) if is_inside(place))
+        cut = (
+            replace(note, offset_s=max(min(note.offset_s, stop_s), note.onset_s)) for note in kept
+        )
+        parts.append(replace(part, notes=tuple(cut)))
+    return replace(
+        music,
+        parts=tuple(parts),
+        placements=(),
+        beats=tuple(beat for beat in music.beats if is_inside(grid.to_beats(beat.time_s))),
+        chords=tuple(
+            replace(chord, start_s=max(chord.start_s, start_s), end_s=min(chord.end_s, stop_s))
+            for chord in music.chords
+            if chord.start_s < stop_s and chord.end_s > start_s
+        ),
+    )
+
+
+def move_performance(music: Transcription, by_s: float) -> Transcription:
+    """Return a performance that begins later; nothing begins before 0 seconds."""
+    return replace(
+        music,
+        duration_s=music.duration_s + by_s,
+        parts=tuple(
+            replace(
+                part,
+                notes=tuple(
+                    replace(
+                        note,
+                        onset_s=max(note.onset_s + by_s, 0.0),
+                        offset_s=max(note.offset_s + by_s, 0.0),
+                    )
+                    for note in part.notes
+                ),
+            )
+            for part in music.parts
+        ),
+        beats=tuple(replace(b, time_s=b.time_s + by_s) for b in music.beats if b.time_s >= -by_s),
+        chords=tuple(
+            replace(chord, start_s=max(chord.start_s + by_s, 0.0), end_s=chord.end_s + by_s)
+            for chord in music.chords
+        ),
+    )
 
 
 def append_score(first: Score, second: Score, join_beats: Fraction) -> Score:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
+from math import floor
 from statistics import median
 from typing import Final
 
@@ -108,6 +109,18 @@ class BarGrid:
         first = max(i for i, s in enumerate(starts) if i == 0 or s <= start_beats)
         last = next(i for i, s in enumerate(starts) if s >= stop_beats)
         return starts[first : max(last, first) + 1]
+
+    def is_pickup(self, starts: Sequence[int], start_beats: float) -> bool:
+        """Whether music that begins at ``start_beats`` has a pickup to the second of its bars.
+
+        So it is if the first half of the first bar is empty, or the bar shorter than the metre
+        requires. ``starts`` are from :meth:`bar_starts`.
+        """
+        if len(starts) <= 2:
+            return False
+        length = starts[1] - starts[0]
+        sounding = starts[1] - floor(start_beats)
+        return sounding * 2 <= length or length < self.signature.beats
 
 
 def align(transcription: Transcription) -> BarGrid:

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from inference_service.music.corrections import Clef
 from inference_service.music.events import Key
 from inference_service.music.metre import TimeSignature, parse_time_signature
 from inference_service.music.pitch import transpose_chord_label, transpose_key
@@ -58,7 +59,7 @@ class ScoreNote:
 
 @dataclass(frozen=True, slots=True)
 class ScorePart:
-    """The written notes of one instrument, sorted."""
+    """The written notes of one instrument, sorted; on one staff if its ``clef`` is given."""
 
     id: str
     name: str
@@ -66,6 +67,7 @@ class ScorePart:
     program: int | None = None
     is_drum: bool = False
     staves: int = 1
+    clef: Clef | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -139,6 +141,8 @@ class Score:
     swing : bool
         Whether the written even halves of a beat are played as two thirds and one third.
     marks : tuple of ScoreMark
+    is_key_given : bool
+        Whether the keys are known, so that notation finds no changes of its own.
     """
 
     title: str
@@ -152,6 +156,7 @@ class Score:
     key_changes: tuple[KeyChange, ...] = ()
     swing: bool = False
     marks: tuple[ScoreMark, ...] = ()
+    is_key_given: bool = False
 
     def key_at(self, position_beats: Fraction) -> Key:
         """The key in force at a position."""

@@ -10,11 +10,16 @@ The thresholds were set by hand; they are not fitted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import floor
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inference_service.music.placement import NotePlacement, Placements
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +32,9 @@ MOST_OTHERS: Final = 0.2
 """Largest number of even, dotted or further divided beats, relative to the swung ones."""
 
 USUAL_SHORT: Final = 2 / 3
+
+_WRITTEN_SHORTS: Final = (Fraction(2, 3), Fraction(3, 4))
+"""How swung second eighths are written where they were not heard as such."""
 
 _ON_BEAT: Final = 0.1
 
@@ -91,3 +99,64 @@ def straighten(places: Floats, short: float) -> Floats:
     first = phase / short * 0.5
     second = 0.5 + (phase - short) / (1.0 - short) * 0.5
     return np.asarray(whole + np.where(phase < short, first, second))
+
+
+def write_even(placements: Placements) -> Placements:
+    """Return placements with even eighths where a beat is written long and short.
+
+    These are beats in which nothing begins but on the beat and, in all parts alike, on its last
+    third or quarter.
+    """
+    phases: dict[int, set[Fraction]] = {}
+    for part in placements:
+        for placement in part:
+            beat = floor(placement.start_beats)
+            phases.setdefault(beat, set()).add(placement.start_beats - beat)
+    shorts = {}
+    for beat, found in phases.items():
+        inner = found - {Fraction(0)}
+        if len(inner) == 1 and inner <= set(_WRITTEN_SHORTS):
+            shorts[beat] = inner.pop()
+
+    def warp(position: Fraction) -> Fraction:
+        beat = floor(position)
+        return beat + _warp(position - beat, shorts.get(beat, Fraction(1, 2)), Fraction(1, 2))
+
+    return tuple(tuple(_move(part, warp)) for part in placements)
+
+
+def write_uneven(placements: Placements) -> Placements:
+    """Return placements with even eighths as two thirds and one third of a beat.
+
+    Beats that are divided in three already stay.
+    """
+    ternary = {
+        floor(placement.start_beats)
+        for part in placements
+        for placement in part
+        if placement.start_beats.denominator % 3 == 0
+    }
+
+    def warp(position: Fraction) -> Fraction:
+        beat = floor(position)
+        if beat in ternary:
+            return position
+        return beat + _warp(position - beat, Fraction(1, 2), Fraction(2, 3))
+
+    return tuple(tuple(_move(part, warp)) for part in placements)
+
+
+def _warp(phase: Fraction, knot: Fraction, place: Fraction) -> Fraction:
+    """Move ``knot`` to ``place``, and what is before and after it in proportion."""
+    if phase < knot:
+        return phase / knot * place
+    return place + (phase - knot) / (1 - knot) * (1 - place)
+
+
+def _move(
+    placements: Iterable[NotePlacement], warp: Callable[[Fraction], Fraction]
+) -> Iterable[NotePlacement]:
+    for placement in placements:
+        start = warp(placement.start_beats)
+        stop = warp(placement.start_beats + placement.duration_beats)
+        yield replace(placement, start_beats=start, duration_beats=stop - start)

@@ -96,7 +96,7 @@ def _arrange_part(part: ScorePart) -> ScorePart:
         return replace(part, notes=_write_hands(part.notes))
     if part.id == VOCALS_ID:
         return replace(part, notes=_write(_on_one_staff(top_line(part.notes)), voices=1))
-    if _is_keyboard(part):
+    if _is_keyboard(part) and part.clef is None:
         hands = _hands(part)
         if _needs_two_staves(part, hands):
             return replace(part, notes=_write_hands(hands), staves=2)

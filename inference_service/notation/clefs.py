@@ -35,6 +35,7 @@ class Clef(Enum):
     TREBLE = ("G", 2, 0, 30)
     TREBLE_8VB = ("G", 2, -1, 23)
     ALTO = ("C", 3, 0, 24)
+    TENOR = ("C", 4, 0, 22)
     BASS = ("F", 4, 0, 18)
     BASS_8VB = ("F", 4, -1, 11)
     PERCUSSION = ("percussion", 2, 0, 30)
@@ -122,6 +123,8 @@ def choose_clefs(part: ScorePart, staff: int, bars: Sequence[Bar]) -> list[Clef]
 def _choose_clef(part: ScorePart, notes: Sequence[ScoreNote]) -> Clef:
     if part.is_drum:
         return Clef.PERCUSSION
+    if part.clef is not None:
+        return Clef[part.clef.name]
     if part.program in _GUITARS:
         return Clef.TREBLE_8VB
     if part.program in _BASSES:
@@ -212,7 +215,7 @@ def _shift_cost(clef: Clef, notes: Sequence[ScoreNote], octaves: int) -> float:
     8va in the bass clef and 8vb in the treble clef are excluded.
     """
     if octaves:
-        is_high = clef in (Clef.TREBLE, Clef.TREBLE_8VB, Clef.ALTO)
+        is_high = clef in (Clef.TREBLE, Clef.TREBLE_8VB, Clef.ALTO, Clef.TENOR)
         if (octaves > 0) != is_high:
             return 1e6
     excess = 0

@@ -68,11 +68,11 @@ def find_key_changes(score: Score) -> Score:
     Parameters
     ----------
     score : Score
-        Its ``key`` is taken as the overall key. A score that already has ``key_changes`` is
-        returned unchanged.
+        Its ``key`` is taken as the overall key. A score that already has ``key_changes``, or whose
+        key is given, is returned unchanged.
     """
     bars = score.bars()
-    if score.key_changes or len(bars) < 2 * SHORTEST_BARS:
+    if score.is_key_given or score.key_changes or len(bars) < 2 * SHORTEST_BARS:
         return score
     home = key_fifths(score.key) % 12
     path = _likeliest_path(_count(score, bars), home)

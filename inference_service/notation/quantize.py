@@ -31,7 +31,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_service.errors import ScoreUnreadable
+from inference_service.errors import InvalidCorrections, ScoreUnreadable
+from inference_service.music.corrections import BarRange, Corrections, Feel, Triplets
 from inference_service.music.events import (
     NO_CHORD,
     ChordSegment,
@@ -40,13 +41,16 @@ from inference_service.music.events import (
     Part,
     Transcription,
 )
-from inference_service.music.metre import BarGrid, align
+from inference_service.music.excerpt import cut_performance, cut_score
+from inference_service.music.metre import BarGrid, TimeSignature, align
 from inference_service.music.pitch import build_key, key_fifths, pitch_class
 from inference_service.music.placement import NotePlacement
 from inference_service.music.programs import SINGERS
 from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePart, TimeChange
-from inference_service.music.swing import find_short, straighten
+from inference_service.music.simplify import VALUE_QUARTERS
+from inference_service.music.swing import find_short, find_swing, straighten
 from inference_service.notation.bars import pickup_length
+from inference_service.notation.keys import find_key_changes
 
 MAX_MEASURES: Final = 10_000
 """Of all parts together: a symphony's movement, which takes a minute to write."""
@@ -57,7 +61,7 @@ ATTACK_S: Final = 0.04
 
 @dataclass(frozen=True, slots=True)
 class _Touch:
-    """The timing accuracy of players or singers.
+    """The timing accuracy of players or singers, and how finely their notes are written.
 
     Attributes
     ----------
@@ -72,6 +76,8 @@ class _Touch:
     other_feel_cost : float
         Cost of a beat whose subdivision is binary where those of the part are ternary, or the
         reverse.
+    allowed : tuple of int
+        Subdivisions of a beat that may be written; all if empty.
     """
 
     timing_s: float
@@ -79,6 +85,7 @@ class _Touch:
     finest: int
     fine_gaps: int = 1
     other_feel_cost: float = 0.0
+    allowed: tuple[int, ...] = ()
 
 
 # All set by hand; that of players was adjusted on the 68 performances mentioned above.
@@ -91,6 +98,8 @@ GRACE_REACH_S: Final = 0.2
 
 MIN_PLACE_S: Final = 0.07
 """Finest grid, in seconds. Faster notes are ornaments rather than rhythm. Set by hand."""
+
+_BEFORE_ALL_S: Final = -1e6
 
 _MOST_ACCIDENTALS: Final = 7
 
@@ -124,11 +133,20 @@ class WrittenPerformance:
         are long enough to be written.
     bar_lines_s : tuple of float
         When bar 1 of the whole score begins, and each later one, and when the last one ends.
+    span_s : tuple of float, optional
+        When the score begins and ends, if it has only some of the bars.
     """
 
     score: Score
     chord_starts_beats: tuple[Fraction, ...]
     bar_lines_s: tuple[float, ...]
+    span_s: tuple[float, float] | None = None
+
+    def cut(self, performance: Transcription) -> Transcription:
+        """Return what is in the score of the performance that it was written from."""
+        if self.span_s is None:
+            return performance
+        return cut_performance(performance, *self.span_s)
 
 
 def quantize(transcription: Transcription, title: str) -> Score:
@@ -153,19 +171,23 @@ def write_performance(transcription: Transcription, title: str) -> WrittenPerfor
         The score has all notes of the performance, each part in one voice. Notes of equal pitch
         that fall on the same position are merged.
 
+    Of its corrections, those that concern only notation are applied here: clefs, the values of
+    parts without placements, and a range of bars.
+
     Raises
     ------
     ScoreUnreadable
         If the score would have more than :data:`MAX_MEASURES` measures.
+    InvalidCorrections
+        If the score does not have the bars of a range.
     """
+    corrections = transcription.corrections
     bars = align(transcription)
     given = transcription.placements or ((),) * len(transcription.parts)
     parts = [
         (
             part,
-            _write_placed(part, placed)
-            if placed
-            else _quantize_part(part, bars, swings=transcription.swing),
+            _write_placed(part, placed) if placed else _quantize_part(part, bars, transcription),
         )
         for part, placed in zip(transcription.parts, given, strict=True)
     ]
@@ -187,6 +209,7 @@ def write_performance(transcription: Transcription, title: str) -> WrittenPerfor
                 tuple(sorted(_shift(notes, layout.origin_beats))),
                 part.program,
                 part.is_drum,
+                clef=corrections.find_part(part.id).clef,
             )
             for part, notes in parts
         ),
@@ -194,12 +217,36 @@ def write_performance(transcription: Transcription, title: str) -> WrittenPerfor
         pickup_beats=layout.pickup_beats,
         time_changes=layout.time_changes,
         swing=transcription.swing,
+        is_key_given=corrections.key is not None,
     )
     lines = [*(bar.start_beats for bar in score.bars() if bar.number), score.bars()[-1].stop_beats]
-    return WrittenPerformance(
+    written = WrittenPerformance(
         score,
         chord_starts,
         tuple(bars.grid.to_seconds(layout.origin_beats + float(line)) for line in lines),
+    )
+    return written if corrections.bars is None else _cut(written, lines, corrections.bars)
+
+
+def _cut(
+    written: WrittenPerformance, lines: Sequence[Fraction], bars: BarRange
+) -> WrittenPerformance:
+    """Return a range of bars; bar 1 brings its pickup along. Keys are those of the whole."""
+    if bars.last >= len(lines):
+        raise InvalidCorrections(
+            f"there are {len(lines) - 1} bars", correction="bars", bar_count=len(lines) - 1
+        )
+    score = find_key_changes(written.score)
+    start, stop = lines[bars.first - 1], lines[bars.last]
+    begin = -score.pickup_beats if bars.first == 1 else start
+    return replace(
+        written,
+        score=replace(cut_score(score, begin, stop), is_key_given=True),
+        chord_starts_beats=tuple(place - start for place in written.chord_starts_beats),
+        span_s=(
+            _BEFORE_ALL_S if bars.first == 1 else written.bar_lines_s[bars.first - 1],
+            written.bar_lines_s[bars.last],
+        ),
     )
 
 
@@ -278,14 +325,15 @@ class _Attack:
     notes: tuple[NoteEvent, ...]
 
 
-def _quantize_part(part: Part, bars: BarGrid, *, swings: bool = False) -> list[ScoreNote]:
+def _quantize_part(part: Part, bars: BarGrid, transcription: Transcription) -> list[ScoreNote]:
     attacks = _find_attacks(part.notes, bars)
     if not attacks:
         return []
     first = floor(attacks[0].position_beats)
-    if part.is_drum and swings:
+    if _is_to_be_even(attacks, transcription):
         attacks = _straighten(attacks)
     touch = _DRUMMED if part.is_drum else _SUNG if part.program in SINGERS else _PLAYED
+    touch = replace(touch, allowed=_list_allowed(transcription.corrections, bars.signature))
     subdivisions = _choose_subdivisions(attacks, first, bars, touch)
     written: dict[tuple[Fraction, int], ScoreNote] = {}
     for attack in attacks:
@@ -370,8 +418,10 @@ def _beat_costs(
     deviation = max(touch.timing_s / period_s, touch.timing_beats)
     costs = []
     for subdivision in _SUBDIVISIONS:
-        too_fine = subdivision > touch.finest or (
-            subdivision > 1 and period_s / subdivision < MIN_PLACE_S
+        too_fine = (
+            subdivision > touch.finest
+            or (subdivision > 1 and period_s / subdivision < MIN_PLACE_S)
+            or (len(touch.allowed) > 0 and subdivision not in touch.allowed)
         )
         if too_fine or (bars.signature.is_compound and subdivision % 3 == 0):
             costs.append(_FORBIDDEN * subdivision)
@@ -407,6 +457,30 @@ def _finest_run(positions: Sequence[float], following: Sequence[float], gaps: in
     every = [*positions, *(1 + f for f in following)]
     steps = [b - a for a, b in pairwise(every)]
     return min((max(steps[i : i + gaps]) for i in range(len(steps) - gaps + 1)), default=1.0)
+
+
+def _is_to_be_even(attacks: Sequence[_Attack], transcription: Transcription) -> bool:
+    """Whether attacks are swung, and to be written in even eighths."""
+    if transcription.corrections.feel is Feel.STRAIGHT:
+        return find_swing(np.array([attack.position_beats for attack in attacks])) is not None
+    return transcription.swing
+
+
+def _list_allowed(corrections: Corrections, signature: TimeSignature) -> tuple[int, ...]:
+    """Return the subdivisions of a beat that corrections allow; none if they allow all.
+
+    Thirds are written with the notes of halves, and sixths with those of quarters.
+    """
+    finest, triplets = corrections.finest_value, corrections.triplets
+    if finest is None and triplets is not Triplets.NOT_ALLOWED:
+        return ()
+    value = Fraction(0) if finest is None else VALUE_QUARTERS[finest] / signature.beat_quarters
+    written = {s: Fraction(1, s if s % 3 else 2 * s // 3) for s in _SUBDIVISIONS}
+    return tuple(
+        s
+        for s in _SUBDIVISIONS
+        if s == 1 or (written[s] >= value and (s % 3 > 0 or triplets is not Triplets.NOT_ALLOWED))
+    )
 
 
 def _straighten(attacks: Sequence[_Attack]) -> list[_Attack]:
@@ -471,12 +545,9 @@ def _lay_out(bars: BarGrid, start: Fraction, stop: Fraction, part_count: int) ->
     if len(starts) * part_count > MAX_MEASURES:
         raise ScoreUnreadable(f"the music has {len(starts)} bars, for {part_count} parts")
     pickup = Fraction(0)
-    if len(starts) > 2:
-        length = starts[1] - starts[0]
-        sounding = Fraction(starts[1] - floor(start))
-        if sounding * 2 <= length or length < bars.signature.beats:
-            pickup = pickup_length(start - starts[1])
-            starts = starts[1:]
+    if bars.is_pickup(starts, float(start)):
+        pickup = pickup_length(start - starts[1])
+        starts = starts[1:]
     origin = starts[0]
     changes = []
     in_force = bars.signature.beats

@@ -7,12 +7,34 @@ written (clefs, the finest value of parts without placements, a range of bars) i
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Final
 
 from inference_service.errors import InvalidCorrections
-from inference_service.music.corrections import Corrections
+from inference_service.music.alternatives import find_beat
+from inference_service.music.corrections import (
+    BEAT_SCALES,
+    MAX_BEATS_PER_BAR,
+    Corrections,
+    Feel,
+    Triplets,
+    parse_metre,
+    round_first_beat,
+    round_scale,
+)
 from inference_service.music.events import Part, Transcription
+from inference_service.music.metre import BarGrid, TimeSignature, align, parse_time_signature
+from inference_service.music.placement import NotePlacement
+from inference_service.music.rebar import rebar
+from inference_service.music.simplify import Grid, simplify
+from inference_service.music.swing import write_even, write_uneven
+
+_TEMPO_SCALES: Final = tuple(Fraction(2) ** twos for twos in range(-3, 4))
+"""Factors of the usual tempo among which a given one is found: readers double and halve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +64,204 @@ def correct(heard: Transcription) -> Corrected:
     InvalidCorrections
         If they do not fit the music.
     """
-    if not heard.corrections:
+    corrections = heard.corrections
+    if not corrections:
         return Corrected(heard, heard)
-    performance = replace(heard, key=heard.corrections.key or heard.key)
-    return Corrected(heard, _correct_parts(performance))
+    bars = align(heard)
+    reading = _choose_reading(heard, bars)
+    performance = replace(heard, key=corrections.key or heard.key)
+    performance = _correct_rhythm(performance, bars, reading)
+    return Corrected(heard, _correct_parts(performance), reading.scale)
+
+
+# Rhythm
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Which metre is to be written, in which values, and where a bar begins, if that is given."""
+
+    signature: TimeSignature
+    scale: Fraction
+    first_beat: Fraction | None
+
+
+def _choose_reading(heard: Transcription, bars: BarGrid) -> _Reading:
+    """Return the reading that corrections ask for.
+
+    What they leave open in another metre is that of the likeliest alternative in it, if any was
+    compared.
+    """
+    corrections = heard.corrections
+    signature = bars.signature
+    if corrections.time_signature is not None:
+        signature = TimeSignature(*parse_metre(corrections.time_signature))
+    compared: list[tuple[Fraction, Fraction]] = []
+    if signature != bars.signature:
+        compared = list(_list_compared(heard, signature))
+    scale = corrections.beat_scale
+    if scale is None:
+        scale = compared[0][0] if compared else _usual_scale(bars.signature, signature)
+    if corrections.tempo_bpm is not None:
+        scale = _nearest_scale(corrections.tempo_bpm, scale, bars, signature)
+    first_beat = corrections.first_beat
+    if first_beat is None:
+        first_beat = next((first for known, first in compared if known == scale), None)
+    return _Reading(signature, scale, first_beat)
+
+
+def _list_compared(
+    heard: Transcription, signature: TimeSignature
+) -> Iterator[tuple[Fraction, Fraction]]:
+    """Yield scale and first beat of the alternatives in a metre, the likeliest first."""
+    for other in heard.alternatives:
+        if parse_time_signature(other.time_signature) == signature:
+            with suppress(InvalidCorrections):
+                yield round_scale(other.beat_scale), round_first_beat(other.first_beat)
+
+
+def _usual_scale(heard: TimeSignature, wanted: TimeSignature) -> Fraction:
+    """Return the factor of written values with which a metre is usually meant instead of another.
+
+    Values stay where the bars then last as long, or the beats stay the same. Otherwise pulses stay
+    pulses: quarters become dotted quarters in 6/8, and halves in 2/2.
+    """
+    is_as_long = heard.beats * wanted.unit == wanted.beats * heard.unit
+    if is_as_long or heard.unit == wanted.unit:
+        return Fraction(1)
+    if heard.is_compound == wanted.is_compound and heard.beats != wanted.beats:
+        return Fraction(1)
+    return Fraction(wanted.pulse_beats * heard.unit, heard.pulse_beats * wanted.unit)
+
+
+def _nearest_scale(
+    tempo_bpm: float, usual: Fraction, bars: BarGrid, signature: TimeSignature
+) -> Fraction:
+    """Return the multiple of the usual scale whose tempo is the nearest to a given one."""
+    ratio = usual * signature.unit / bars.signature.unit
+    usual_bpm = bars.tempo_bpm * float(ratio) / signature.pulse_beats
+    known = [scale for scale in BEAT_SCALES if scale / usual in _TEMPO_SCALES]
+    return min(
+        known or [usual],
+        key=lambda scale: abs(math.log(usual_bpm * float(scale / usual) / tempo_bpm)),
+    )
+
+
+def _correct_rhythm(performance: Transcription, bars: BarGrid, reading: _Reading) -> Transcription:
+    """Write a performance in other bars, values and feel."""
+    corrections = performance.corrections
+    still_swings = corrections.feel is None and performance.swing and reading.scale == 1
+    swings = _may_swing(reading) and (corrections.feel is Feel.SWING or still_swings)
+    is_warped = False
+    if _divides_in_three(bars.signature, reading):
+        performance = replace(performance, placements=write_uneven(performance.placements))
+        is_warped = True
+    is_rebarred = reading != _Reading(bars.signature, Fraction(1), None)
+    if is_rebarred:
+        performance = _rebar(performance, bars, reading)
+    if swings and not performance.swing:
+        performance = replace(performance, placements=write_even(performance.placements))
+        is_warped = True
+    performance = replace(performance, swing=swings)
+    may_be_ternary = corrections.triplets is not Triplets.NOT_ALLOWED
+    if is_rebarred or is_warped or corrections.finest_value is not None or not may_be_ternary:
+        grid = Grid(corrections.finest_value, triplets=may_be_ternary)
+        performance = _simplify(performance, grid)
+    return performance
+
+
+def _divides_in_three(heard: TimeSignature, reading: _Reading) -> bool:
+    """Whether beats that were heard become dotted, so that halves of them become two thirds."""
+    ratio = reading.scale * reading.signature.unit / heard.unit
+    return ratio == 3 and reading.signature.is_compound and not heard.is_compound
+
+
+def _may_swing(reading: _Reading) -> bool:
+    """Whether the written eighths may be played long and short."""
+    return reading.signature.unit == 4 and not reading.signature.is_compound
+
+
+def _rebar(performance: Transcription, bars: BarGrid, reading: _Reading) -> Transcription:
+    start, stop = _find_span(performance, bars)
+    lines = bars.bar_starts(float(start), float(max(stop, start + 1)))
+    anchor = lines[1] if bars.is_pickup(lines, float(start)) else lines[0]
+    first_bar = None
+    if reading.first_beat is not None:
+        first_bar = _find_beat(reading.first_beat, performance, bars)
+    rebarred = rebar(
+        bars,
+        reading.signature,
+        reading.scale,
+        (min(start, Fraction(0)), max(stop, Fraction(len(bars.grid.beats) - 1))),
+        Fraction(anchor),
+        first_bar,
+    )
+
+    def move(placement: NotePlacement) -> NotePlacement:
+        begin = rebarred.map.move(placement.start_beats)
+        end = rebarred.map.move(placement.start_beats + placement.duration_beats)
+        return replace(placement, start_beats=begin, duration_beats=end - begin)
+
+    return replace(
+        performance,
+        time_signature=str(reading.signature),
+        tempo_bpm=rebarred.tempo_bpm,
+        beats=rebarred.beats,
+        placements=tuple(tuple(map(move, placed)) for placed in performance.placements),
+    )
+
+
+def _find_span(performance: Transcription, bars: BarGrid) -> tuple[Fraction, Fraction]:
+    """Return where the music starts and stops, in the beats that were heard."""
+    starts, stops = [], []
+    placements = performance.placements or ((),) * len(performance.parts)
+    for part, placed in zip(performance.parts, placements, strict=True):
+        starts += [placement.start_beats for placement in placed]
+        stops += [placement.start_beats + placement.duration_beats for placement in placed]
+        if not placed:
+            starts += [_to_quarters(bars, note.onset_s) for note in part.notes]
+            stops += [_to_quarters(bars, note.offset_s) for note in part.notes]
+    return min(starts, default=Fraction(0)), max(stops, default=Fraction(0))
+
+
+def _to_quarters(bars: BarGrid, time_s: float) -> Fraction:
+    """Return a position rounded to a quarter of a beat."""
+    return Fraction(round(4 * bars.grid.to_beats(time_s)), 4)
+
+
+def _find_beat(number: Fraction, performance: Transcription, bars: BarGrid) -> Fraction:
+    """Return the position of a numbered beat, or of a place between two.
+
+    Beats are numbered as they were heard, positions are in notated beats: a heard beat of a
+    compound metre is three of them.
+    """
+    beats_s = sorted(beat.time_s for beat in performance.beats)
+    if number > len(beats_s) + MAX_BEATS_PER_BAR:
+        raise InvalidCorrections(
+            f"the first beat is beyond the {len(beats_s)} beats", correction="first_beat"
+        )
+    time_s = find_beat(float(number), beats_s)
+    step = Fraction(1) if bars.signature.is_compound else Fraction(bars.signature.unit, 16)
+    return round(Fraction(bars.grid.to_beats(time_s)) / step) * step
+
+
+def _simplify(performance: Transcription, grid: Grid) -> Transcription:
+    """Write the values that a grid has."""
+    bars = align(performance)
+    placed = [placement for part in performance.placements for placement in part]
+    if not placed:
+        return performance
+    start = min(placement.start_beats for placement in placed)
+    stop = max(placement.start_beats + placement.duration_beats for placement in placed)
+    length = bars.signature.beats
+    lines = bars.bar_starts(float(start) - length, float(stop) + length)
+    placements = tuple(
+        simplify(part, lines, bars.signature, grid) for part in performance.placements
+    )
+    return replace(performance, placements=placements)
+
+
+# Parts
 
 
 def _correct_parts(performance: Transcription) -> Transcription:

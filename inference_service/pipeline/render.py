@@ -15,6 +15,7 @@ from inference_service.midi.writer import encode_performance, encode_score
 from inference_service.music.chords import simplify_chords
 from inference_service.music.corrections import Corrections
 from inference_service.music.events import ChordSegment, Key, Transcription
+from inference_service.music.excerpt import move_performance
 from inference_service.music.intonation import write_as_sung
 from inference_service.music.score import Score, fold_pitch, transpose_score
 from inference_service.music.serialization import encode_transcription
@@ -83,10 +84,11 @@ def render(
     options = settle_view(options, corrected.performance)
     performed, written = _write(corrected.performance, options)
     shown = show(written, corrected, options)
-    files = list(_artifacts(performed, written, shown, options, progress, synthesizer))
+    excerpt = written.cut(performed)
+    files = list(_artifacts(excerpt, written, shown, options, progress, synthesizer))
     if Format.MIDI in options.formats:
-        chords = _name_as_meant(corrected.performance)
-        midi = encode_performance(replace(performed, chords=chords))
+        named = replace(performed, chords=_name_as_meant(corrected.performance))
+        midi = encode_performance(_begin_at_once(written.cut(named), written))
         files.append(Artifact("performance.mid", "audio/midi", midi))
     if Format.JSON in options.formats:
         heard = corrected.heard
@@ -118,6 +120,15 @@ def _write(
     """Return a performance with the pitches asked for, and how it is written."""
     performed = choose_pitches(performance, options.pitches)
     return performed, write_performance(performed, options.title)
+
+
+def _begin_at_once(excerpt: Transcription, written: WrittenPerformance) -> Transcription:
+    """Return an excerpt without the time before it."""
+    if written.span_s is None:
+        return excerpt
+    onsets_s = [note.onset_s for part in excerpt.parts for note in part.notes]
+    start_s = max(min(written.span_s[0], *onsets_s), 0.0) if onsets_s else 0.0
+    return move_performance(excerpt, -start_s)
 
 
 def _name_as_meant(performance: Transcription) -> tuple[ChordSegment, ...]:

@@ -92,6 +92,8 @@ def show(written: WrittenPerformance, corrected: Corrected, options: RenderOptio
         Only the transposition and the kind of chords are used.
     """
     heard, performance = corrected.heard, corrected.performance
+    named = replace(performance, chords=name_chords(written, performance, options))
+    excerpt = written.cut(named)
     keyed = find_key_changes(transpose_score(written.score, options.transpose_semitones))
     untransposed_key = find_key_changes(written.score).key
     signature = str(written.score.signature)
@@ -101,8 +103,8 @@ def show(written: WrittenPerformance, corrected: Corrected, options: RenderOptio
         untransposed_key=untransposed_key,
         time_signature=signature,
         tempo_bpm=written.score.pulse_bpm,
-        beats=performance.beats,
-        chords=name_chords(written, performance, options),
+        beats=excerpt.beats,
+        chords=excerpt.chords,
         sung_differs=write_as_sung(performance).parts != performance.parts,
         metre_probability=(
             sum(a.probability for a in alternatives if a.time_signature == signature)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,7 @@ BLOCKS = _notes(*[(bar * 4, 4, pitch) for bar in range(2) for pitch in (36, 60, 
 DRUMS = _notes(*[(beat, 1, (36, 38)[beat % 2]) for beat in range(8)])
 
 
-def _accompany(notes: tuple[ScoreNote, ...], *slots: tuple[str, ...], **part: bool) -> ScorePart:
+def _accompany(notes: tuple[ScoreNote, ...], *slots: tuple[str, ...], **part: Any) -> ScorePart:
     parts = (ScorePart("piano", "Piano", ALBERTI), ScorePart("x", "X", notes, **part))
     score = Score("", 100.0, "4/4", Key("C", "major"), parts, (ScoreChord(Fraction(0), "C"),))
     return accompany(parts, analyse(score, ()), slots, [4] * len(slots))[1]
