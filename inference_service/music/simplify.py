@@ -3,8 +3,8 @@
 Attacks that are not in a place of the coarser grid move to one nearby, all notes of an attack
 together. The grid is laid in each bar from its bar line: in quarters, or in the beats of compound
 metres. Attacks stay in order and, where there is room, apart (Viterbi over the squared distances,
-with a price for two attacks in one place). Notes end where they ended in relation to other attacks, or at the nearest
-place, and never where they begin.
+with a price for two attacks in one place). Notes end where they ended in relation to other attacks,
+or at the nearest place, and never where they begin.
 """
 
 from __future__ import annotations
