@@ -40,7 +40,7 @@ class Continuer:
     async def answer(self, press: Press, button: ContinueButton) -> None:
         """Send a continuation's first page and sound, and buttons for its files and for others."""
         title = press.title
-        options = self._options(button, title)
+        options = self._options(button, press)
 
         async def compose(place: Place) -> Composed:
             watch = report(status, press.t)
@@ -63,7 +63,7 @@ class Continuer:
     async def turn_page(self, press: Press, button: ContinuationPageButton) -> None:
         """Show another page of a continuation, which is composed again, in place."""
         title, page = press.title, button.page
-        options = self._options(button, title, page).written_as((Format.PNG,))
+        options = self._options(button, press, page).written_as((Format.PNG,))
 
         async def send(made: Composed) -> None:
             sheet = continuation_sheet(button, *made, title, press.t, page)
@@ -75,7 +75,7 @@ class Continuer:
     async def send_files(self, press: Press, button: ContinuationFilesButton) -> None:
         """Send the files of a continuation, which is composed again."""
         title = press.title
-        options = self._options(button, title).written_as(FILE_FORMATS)
+        options = self._options(button, press).written_as(FILE_FORMATS)
 
         async def send(made: Composed) -> None:
             await send_continuation_files(press, made[1], title)
@@ -97,7 +97,7 @@ class Continuer:
 
         await self.presses.answer(press, press.t("result.preparing"), action, compose, send)
 
-    def _options(self, button: ContinueButton, title: str, page: int = 1) -> ContinueOptions:
+    def _options(self, button: ContinueButton, press: Press, page: int = 1) -> ContinueOptions:
         return ContinueOptions(
             button.measures,
             button.seed,
@@ -105,11 +105,12 @@ class Continuer:
             RenderOptions(
                 button.view,
                 button.transpose_semitones,
-                title=title,
+                title=press.title,
                 simple_chords=button.simple_chords,
                 paper=self.settings.paper,
                 pitches=button.pitches,
                 page=page,
+                language=press.t.language,
             ),
         )
 

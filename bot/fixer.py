@@ -54,9 +54,8 @@ class Fixer:
         """Open the choices of a topic under the page, which stays as it is."""
 
         async def describe(place: Place) -> Result:
-            return await self.client.describe(
-                button.result_id, _options(button), request_id=press.id
-            )
+            shown = replace(_options(button), language=press.t.language)
+            return await self.client.describe(button.result_id, shown, request_id=press.id)
 
         async def show(result: Result) -> None:
             await _edit_buttons(press, self._shown(press, result, [], press.title, button.topic))
@@ -109,7 +108,7 @@ class Fixer:
             if page.undo is None:
                 raise WishError("wish.nothing_to_undo")
             state = page.undo
-        shown = _options(state)
+        shown = replace(_options(state), language=request.t.language)
         result = await self.client.describe(state.result_id, shown, request_id=request.id)
         if AsHeard() in wishes:
             shown = replace(shown, transpose_semitones=0, pitches=Pitches.MEANT)
@@ -143,7 +142,13 @@ class Fixer:
     ) -> _Made:
         """Request files; of pages, the first."""
         page = 1 if Format.PNG in options.formats else 0
-        options = replace(options, title=title, paper=self.settings.paper, page=page)
+        options = replace(
+            options,
+            title=title,
+            paper=self.settings.paper,
+            page=page,
+            language=request.t.language,
+        )
         events = self.client.render(result_id, options, request_id=request.id)
         return await collect(events, lambda event: None, place)
 

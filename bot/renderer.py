@@ -67,6 +67,7 @@ class Renderer:
             transpose_semitones=button.transpose_semitones,
             formats=(Format.JSON,),
             simple_chords=isinstance(button, SimpleChordsButton),
+            language=press.t.language,
         )
         await press.acknowledge()
         try:
@@ -97,6 +98,7 @@ class Renderer:
             self.settings.paper,
             button.pitches,
             button.page_number,
+            language=press.t.language,
         )
 
         async def make(place: Place) -> tuple[Result, list[Artifact]]:

@@ -253,7 +253,11 @@ class _Run:
             self._read,
             preset=self.ledger.notes.preset,
             options=RenderOptions(
-                title=self._title, paper=settings.paper, page=1, choose_view=True
+                title=self._title,
+                paper=settings.paper,
+                page=1,
+                choose_view=True,
+                language=self._request.t.language,
             ),
             job=self.ledger.context,
             request_id=self._request.id,

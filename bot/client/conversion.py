@@ -79,6 +79,7 @@ def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOpt
         pitches=_number(transcription_pb2.Pitches, options.pitches),
         page=options.page,
         choose_view=options.choose_view,
+        language=options.language,
         corrections=None if corrections == Corrections() else encode_corrections(corrections),
     )
 

@@ -195,6 +195,7 @@ class RenderOptions:
     pitches: Pitches = Pitches.MEANT
     page: int = 0
     choose_view: bool = False
+    language: str = "en"
     corrections: Corrections = Corrections()
 
 

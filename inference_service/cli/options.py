@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from inference_service.cli.corrections import add_correction_options, read_edit
+from inference_service.notation.names import Language
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
@@ -60,6 +61,13 @@ def add_render_options(
     parser.add_argument(
         "--paper", type=Paper, choices=list(Paper), default=Paper.A4, help="paper size of the PDF"
     )
+    parser.add_argument(
+        "--language",
+        type=Language,
+        choices=list(Language),
+        default=Language.EN,
+        help="language of part names on pages",
+    )
     parser.add_argument("--title", metavar="TEXT", help="default: the file's name")
     add_correction_options(parser)
 
@@ -83,6 +91,7 @@ def read_render_options(options: argparse.Namespace) -> RenderOptions:
         paper=options.paper,
         pitches=options.pitches,
         edit=read_edit(options),
+        language=options.language,
     )
 
 

@@ -23,7 +23,10 @@ from numpy.typing import NDArray
 from inference_service.music.programs import SINGERS
 from inference_service.music.score import ScoreNote, ScorePart
 
-_NAMES: Final = ("vocals", "melody", "lead vocal", "voice", "vox", "singer", "solo", "lead")
+_NAMES: Final = (
+    "vocals", "melody", "lead vocal", "voice", "vox", "singer", "solo", "lead", "вокал", "голос",
+    "мелодия", "соло",
+)  # fmt: skip
 _BASSES: Final = range(32, 40)
 
 # Thresholds of the skyline. Set by hand; not fitted.

@@ -1,12 +1,35 @@
-"""Names of parts in the margin of a full score, and the order of parts on the page."""
+"""Names of parts in the margin of a full score, and the order of parts on the page.
+
+Parts have English names. On a page they are in the reader's language; a name that we did not give,
+such as one from a file or from a reader, stays as it is.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from enum import StrEnum
 from typing import Final
 
 from inference_service.music.programs import SINGERS
-from inference_service.music.score import ScorePart
+from inference_service.music.score import Score, ScorePart
+
+
+class Language(StrEnum):
+    """A language of part names."""
+
+    EN = "en"
+    RU = "ru"
+
+
+_RUSSIAN: Final = {
+    "vocals": "Вокал", "voice": "Голос", "melody": "Мелодия", "chords": "Аккорды",
+    "accompaniment": "Аккомпанемент", "piano": "Фортепиано", "keyboard": "Клавишные",
+    "mallets": "Вибрафон", "organ": "Орган", "guitar": "Гитара", "bass": "Бас", "drums": "Ударные",
+    "strings": "Струнные", "brass": "Медные", "winds": "Духовые", "synth": "Синтезатор",
+    "other": "Другие",
+}  # fmt: skip
+"""The names that we give to parts, in lower case, and what a Russian musician calls them."""
 
 _SHORT_NAMES: Final = {
     "vocals": "Voc.", "voice": "Voc.", "melody": "Mel.", "piano": "Pno.", "keyboard": "Kbd.",
@@ -16,7 +39,12 @@ _SHORT_NAMES: Final = {
     "clarinet": "Cl.", "bassoon": "Bn.", "horn": "Hn.", "trumpet": "Tpt.", "trombone": "Tbn.",
     "tuba": "Tba.", "saxophone": "Sax.", "sax": "Sax.", "harp": "Hp.", "accordion": "Acc.",
     "synth": "Syn.", "choir": "Ch.", "soprano": "S.", "alto": "A.", "tenor": "T.",
-    "lead": "Lead", "other": "Oth.",
+    "lead": "Lead", "other": "Oth.", "mallets": "Mal.", "brass": "Br.", "winds": "Ww.",
+    "accompaniment": "Acc.",
+    "вокал": "Вок.", "голос": "Гол.", "мелодия": "Мел.", "аккорды": "Акк.",
+    "аккомпанемент": "Акк.", "фортепиано": "Ф-п.", "клавишные": "Кл.", "вибрафон": "Вибр.",
+    "орган": "Орг.", "гитара": "Гит.", "бас": "Бас", "ударные": "Уд.", "струнные": "Стр.",
+    "медные": "Мед.", "духовые": "Дух.", "синтезатор": "Синт.", "другие": "Др.",
 }  # fmt: skip
 _LONGEST_SHORT: Final = 5
 _LONGEST_CAPITALS: Final = 3
@@ -27,6 +55,24 @@ _FAMILY_RANKS: Final = {9: 1, 8: 1, 7: 2, 10: 3, 3: 4, 0: 5, 2: 5, 1: 6, 5: 7, 6
 _OTHER_RANK: Final = 8
 _BASS_RANK: Final = 9
 _DRUM_RANK: Final = 10
+
+
+def translate_name(name: str, language: Language) -> str:
+    """Return a part's name in a language; a number at its end stays.
+
+    >>> translate_name("Guitar 2", Language.RU)
+    'Гитара 2'
+    """
+    if language is Language.EN:
+        return name
+    word, space, number = name.rpartition(" ") if name[-1:].isdigit() else (name, "", "")
+    return f"{_RUSSIAN.get(word.lower(), word)}{space}{number}"
+
+
+def translate_names(score: Score, language: Language) -> Score:
+    """Return a score whose parts are named in a language."""
+    parts = (replace(part, name=translate_name(part.name, language)) for part in score.parts)
+    return replace(score, parts=tuple(parts))
 
 
 def full_name(name: str) -> str:

@@ -9,6 +9,7 @@ from inference_service.continuation.options import ContinuationOptions
 from inference_service.errors import InvalidOptions
 from inference_service.music.corrections import Edit
 from inference_service.music.events import Transcription
+from inference_service.notation.names import Language
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 
@@ -65,7 +66,8 @@ class RenderOptions:
     size of the PDF; ``pitches`` applies to singers whose pitches were measured in cents. ``page``,
     from 1, is the only page to draw as a picture; past the end it is the last; 0 stands for all.
     With ``choose_view``, the view is that of :func:`inference_service.pipeline.shown.settle_view`.
-    ``edit`` is made to the corrections that the transcription already has.
+    ``edit`` is made to the corrections that the transcription already has. ``language`` is that of
+    part names on pages.
 
     Raises
     ------
@@ -83,6 +85,7 @@ class RenderOptions:
     page: int = 0
     choose_view: bool = False
     edit: Edit = field(default_factory=Edit)
+    language: Language = Language.EN
 
     def __post_init__(self) -> None:
         if abs(self.transpose_semitones) > MAX_TRANSPOSITION:

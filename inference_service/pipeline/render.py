@@ -24,6 +24,7 @@ from inference_service.notation.chart import build_chart, encode_chart
 from inference_service.notation.chord_sheet import draw_chord_sheet
 from inference_service.notation.engrave import engrave, rasterize, write_pdf
 from inference_service.notation.musicxml import encode_musicxml
+from inference_service.notation.names import translate_name, translate_names
 from inference_service.notation.page import PHONE, PRINTED, Page
 from inference_service.notation.quantize import WrittenPerformance, write_performance
 from inference_service.notation.roll import draw_roll
@@ -161,7 +162,7 @@ def _artifacts(
         return
     yield from write_score(written.score, options, progress, synthesizer, SCORE_NAMES)
     if Format.ROLL in wanted:
-        transposed = _transpose(transcription, options.transpose_semitones, shown)
+        transposed = _transpose(transcription, options, shown)
         yield Artifact("roll.png", "image/png", rasterize(draw_roll(transposed, options.title)))
     progress(Stage.ENGRAVING, 1.0)
 
@@ -198,7 +199,8 @@ def write_score(
     is_chart = options.view is View.CHORDS
     score = build_chart(written) if is_chart else arrange(written, options.view)
     if wanted & {Format.MUSICXML, Format.PNG, Format.PDF}:
-        yield from _pages(score, written.key, options, progress, names.score)
+        named = translate_names(score, options.language)
+        yield from _pages(named, written.key, options, progress, names.score)
     if Format.PREVIEW in wanted:
         preview = synthesizer.play(encode_score(score), partial(progress, Stage.ENGRAVING))
         yield Artifact(f"{names.preview}.ogg", "audio/ogg", preview)
@@ -206,14 +208,16 @@ def write_score(
         yield Artifact(f"{names.score}.mid", "audio/midi", encode_score(score))
 
 
-def _transpose(transcription: Transcription, semitones: int, shown: Shown) -> Transcription:
-    """Return the performance transposed, with key and chords as shown."""
+def _transpose(transcription: Transcription, options: RenderOptions, shown: Shown) -> Transcription:
+    """Return the performance transposed, with key, chords and part names as shown."""
+    semitones = options.transpose_semitones
     parts = tuple(
-        part
-        if part.is_drum
-        else replace(
+        replace(
             part,
-            notes=tuple(replace(n, pitch=fold_pitch(n.pitch + semitones)) for n in part.notes),
+            name=translate_name(part.name, options.language),
+            notes=part.notes
+            if part.is_drum
+            else tuple(replace(n, pitch=fold_pitch(n.pitch + semitones)) for n in part.notes),
         )
         for part in transcription.parts
     )

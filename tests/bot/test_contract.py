@@ -157,6 +157,7 @@ def test_every_option_is_sent() -> None:
         page=3,
         choose_view=True,
         corrections=CORRECTIONS,
+        language="ru",
     )
     sent = conversion.encode_render_options(options)
     assert {field.name for field, _ in sent.ListFields()} == _fields(RenderOptions)

@@ -13,6 +13,7 @@ from inference_service.engine.worker import Position
 from inference_service.music.chords import simplify_label
 from inference_service.music.corrections import PartCorrection
 from inference_service.music.events import ChordSegment, Part
+from inference_service.notation.names import Language, translate_name
 from inference_service.pipeline.options import Preset
 from inference_service.progress import Stage
 from inference_service.server.convert.corrections import (
@@ -69,6 +70,7 @@ def encode_artifact(artifact: Artifact) -> Iterator[transcription_pb2.Transcribe
 def encode_result(rendered: Rendered) -> transcription_pb2.Result:
     """Write the end of a request: what was heard, in the words that its pages use."""
     heard, shown = rendered.transcription, rendered.shown
+    language = rendered.options.language
     return transcription_pb2.Result(
         result_id=rendered.result_id,
         duration_s=heard.duration_s,
@@ -76,7 +78,10 @@ def encode_result(rendered: Rendered) -> transcription_pb2.Result:
         tempo_bpm=shown.tempo_bpm,
         time_signature=shown.time_signature,
         key=encode_key(shown.untransposed_key),
-        parts=[_encode_part(part, heard.corrections.find_part(part.id)) for part in heard.parts],
+        parts=[
+            _encode_part(part, heard.corrections.find_part(part.id), language)
+            for part in heard.parts
+        ],
         beats=[
             transcription_pb2.Beat(time_s=beat.time_s, position=beat.position)
             for beat in shown.beats
@@ -89,7 +94,7 @@ def encode_result(rendered: Rendered) -> transcription_pb2.Result:
         rendered_key=encode_key(shown.key),
         sung_differs=shown.sung_differs,
         kept_briefly=not rendered.is_lasting,
-        stray_parts=heard.stray_parts,
+        stray_parts=[translate_name(name, language) for name in heard.stray_parts],
         pages=max((artifact.page_count for artifact in rendered.artifacts), default=0),
         uncorrected_id=rendered.lineage.root_id,
         previous_id=rendered.lineage.previous_id,
@@ -103,10 +108,12 @@ def encode_result(rendered: Rendered) -> transcription_pb2.Result:
     )
 
 
-def _encode_part(part: Part, correction: PartCorrection) -> transcription_pb2.Part:
+def _encode_part(
+    part: Part, correction: PartCorrection, language: Language
+) -> transcription_pb2.Part:
     return transcription_pb2.Part(
         id=part.id,
-        name=correction.name or part.name,
+        name=translate_name(correction.name or part.name, language),
         program=part.program if correction.program is None else correction.program,
         is_drum=part.is_drum,
         left_out=bool(correction.left_out),

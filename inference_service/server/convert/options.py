@@ -10,6 +10,7 @@ from notabot.v1 import transcription_pb2
 from inference_service.continuation.options import ContinuationOptions, Style
 from inference_service.errors import InvalidOptions
 from inference_service.music.corrections import Edit
+from inference_service.notation.names import Language
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
@@ -31,6 +32,7 @@ MAX_JOB_CONTEXT_CHARS: Final = 8192
 _JOB_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _PRESETS: Final = by_number(Preset, transcription_pb2.Preset.Value)
 _VIEWS: Final = by_number(View, transcription_pb2.View.Value)
+_LANGUAGES: Final = {language.value: language for language in Language}
 _FORMATS: Final = by_number(Format, transcription_pb2.Format.Value)
 _PAPERS: Final = by_number(Paper, transcription_pb2.Paper.Value)
 _PITCHES: Final = by_number(Pitches, transcription_pb2.Pitches.Value)
@@ -123,6 +125,7 @@ def decode_render_options(
         pitches=pitches,
         page=message.page,
         choose_view=message.choose_view,
+        language=_LANGUAGES.get(message.language, Language.EN),
         edit=decode_edit(message.corrections),
     )
 
@@ -174,6 +177,7 @@ def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOpt
         pitches=protocol_name(options.pitches),
         page=options.page,
         choose_view=options.choose_view,
+        language=options.language,
         corrections=None if options.edit == Edit() else encode_edit(options.edit),
     )
 

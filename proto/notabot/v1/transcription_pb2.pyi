@@ -215,7 +215,7 @@ class JobContext(_message.Message):
     def __init__(self, bot: _Optional[str] = ..., key: _Optional[str] = ..., context: _Optional[str] = ...) -> None: ...
 
 class RenderOptions(_message.Message):
-    __slots__ = ("view", "transpose_semitones", "formats", "title", "simple_chords", "paper", "pitches", "corrections", "page", "choose_view")
+    __slots__ = ("view", "transpose_semitones", "formats", "title", "simple_chords", "paper", "pitches", "corrections", "page", "choose_view", "language")
     VIEW_FIELD_NUMBER: _ClassVar[int]
     TRANSPOSE_SEMITONES_FIELD_NUMBER: _ClassVar[int]
     FORMATS_FIELD_NUMBER: _ClassVar[int]
@@ -226,6 +226,7 @@ class RenderOptions(_message.Message):
     CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
     PAGE_FIELD_NUMBER: _ClassVar[int]
     CHOOSE_VIEW_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     view: View
     transpose_semitones: int
     formats: _containers.RepeatedScalarFieldContainer[Format]
@@ -236,7 +237,8 @@ class RenderOptions(_message.Message):
     corrections: Corrections
     page: int
     choose_view: bool
-    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ..., pitches: _Optional[_Union[Pitches, str]] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., page: _Optional[int] = ..., choose_view: _Optional[bool] = ...) -> None: ...
+    language: str
+    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ..., pitches: _Optional[_Union[Pitches, str]] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., page: _Optional[int] = ..., choose_view: _Optional[bool] = ..., language: _Optional[str] = ...) -> None: ...
 
 class Corrections(_message.Message):
     __slots__ = ("time_signature", "beat_scale", "first_beat", "key", "finest_value", "triplets", "feel", "parts", "bars", "tempo_bpm", "as_heard")

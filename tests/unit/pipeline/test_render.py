@@ -13,6 +13,7 @@ import pytest
 
 from inference_service.midi.preview import Synthesizer
 from inference_service.music.events import Key, Transcription
+from inference_service.notation.names import Language
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import Format, Pitches, RenderOptions
@@ -76,6 +77,15 @@ def test_a_song_with_a_voice_opens_as_a_lead_sheet(song: Transcription) -> None:
     assert opened(replace(song, preset="song", parts=song.parts[1:])) is View.FULL
     assert opened(replace(song, preset="piano")) is View.FULL
     assert opened(replace(song, preset="voice", parts=song.parts[:1])) is View.FULL
+
+
+def test_a_russian_page_has_russian_part_names(song: Transcription) -> None:
+    made = files(song, only(Format.PDF, Format.MUSICXML, language=Language.RU))
+    names = [e.text for e in ElementTree.fromstring(made["score.musicxml"]).iter("part-name")]
+    assert names == ["Вокал", "Фортепиано"]
+    text = pypdf.PdfReader(io.BytesIO(made["score.pdf"])).pages[0].extract_text()
+    assert "Вокал" in text
+    assert "Vocals" not in text
 
 
 def test_a_chord_sheet_is_played_as_chords(song: Transcription) -> None:

@@ -19,6 +19,7 @@ from inference_service.continuation.options import (
     ContinuationOptions,
     Style,
 )
+from inference_service.notation.names import Language
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
 from inference_service.pipeline.options import (
@@ -51,6 +52,7 @@ OPTIONS = st.builds(
         st.sampled_from(list(Pitches)),
         st.integers(0, 2**32 - 1),
         st.booleans(),
+        language=st.sampled_from(list(Language)),
     ),
 )
 
