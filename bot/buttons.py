@@ -221,6 +221,10 @@ class LanguageButton(CallbackData, prefix="l"):
         return None if self.language == FOLLOW_TELEGRAM else self.language
 
 
+class FiguresButton(CallbackData, prefix="m"):
+    """Tell what is known about each model; for administrators."""
+
+
 class UseButton(CallbackData, prefix="u"):
     """Make a model serve a task; for administrators."""
 

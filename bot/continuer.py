@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiogram.enums import ChatAction
+from aiogram.types import Message
 
 from bot.attendant import Attendant, Watch, report
 from bot.buttons import (
@@ -23,6 +24,7 @@ from bot.request import Press
 from bot.room import Place
 from bot.settings import BotSettings
 from bot.sheet import send_sheet, turn_into
+from bot.views import continuation_text
 
 Composed = tuple[Result, list[Artifact]]
 """The result that is continued, with the number of pages of the continuation, and its files."""
@@ -41,13 +43,15 @@ class Continuer:
         """Send a continuation's first page and sound, and buttons for its files and for others."""
         title = press.title
         options = self._options(button, press)
+        bolder = button.boldness - _boldness_shown(press)
 
         async def compose(place: Place) -> Composed:
             watch = report(status, press.t)
             return await self._ask(button.result_id, options, press.id, watch, place)
 
         async def send(made: Composed) -> None:
-            await send_continuation(press, button, *made, title)
+            text = continuation_text(button.measures, bolder, title, press.t)
+            await send_continuation(press, button, *made, text)
 
         with self.attendant.jobs.slot(press.buttons, 1) as free:
             if not free:
@@ -62,11 +66,13 @@ class Continuer:
 
     async def turn_page(self, press: Press, button: ContinuationPageButton) -> None:
         """Show another page of a continuation, which is composed again, in place."""
-        title, page = press.title, button.page
+        page, message = button.page, press.callback.message
+        same = message.html_text if isinstance(message, Message) else ""
+        text = same or continuation_text(button.measures, 0, press.title, press.t)
         options = self._options(button, press, page).written_as((Format.PNG,))
 
         async def send(made: Composed) -> None:
-            sheet = continuation_sheet(button, *made, title, press.t, page)
+            sheet = continuation_sheet(button, *made, text, press.t, page)
             if not await turn_into(press, sheet):
                 await send_sheet(press, sheet)
 
@@ -140,3 +146,16 @@ class Continuer:
     ) -> Composed:
         events = self.client.continue_music(result_id, options, request_id=request_id)
         return await collect(events, watch, place)
+
+
+def _boldness_shown(press: Press) -> int:
+    """The boldness of the continuation whose button is pressed; 0 under a result.
+
+    The first button to continue is that for another one, of the same boldness.
+    """
+    message = press.callback.message
+    markup = message.reply_markup if isinstance(message, Message) else None
+    for button in (button for row in markup.inline_keyboard for button in row) if markup else ():
+        if (button.callback_data or "").startswith(f"{ContinueButton.__prefix__}:"):
+            return ContinueButton.unpack(button.callback_data or "").boldness
+    return 0

@@ -45,7 +45,6 @@ from bot.sheet import Sheet, as_upload, find_page, send_sheet, turn_into
 from bot.status import StatusMessage
 from bot.views import (
     caption,
-    continuation_text,
     interrupted_text,
     shown_caption,
     stem_title,
@@ -218,7 +217,7 @@ async def send_continuation(
     shown: ContinueButton,
     result: Result,
     artifacts: Sequence[Artifact],
-    title: str,
+    text: str,
 ) -> None:
     """Send a continuation: sound if there is any, then a page with the buttons.
 
@@ -235,7 +234,7 @@ async def send_continuation(
                 raise
             except TelegramAPIError as error:
                 logger.warning("sound not delivered", error=type(error).__name__)
-    sheet = continuation_sheet(shown, result, artifacts, title, request.t)
+    sheet = continuation_sheet(shown, result, artifacts, text, request.t)
     try:
         await send_sheet(request, sheet)
     except TelegramBadRequest as error:
@@ -247,7 +246,7 @@ def continuation_sheet(
     shown: ContinueButton,
     result: Result,
     artifacts: Sequence[Artifact],
-    title: str,
+    text: str,
     t: Translator,
     page: int = 1,
 ) -> Sheet:
@@ -255,7 +254,7 @@ def continuation_sheet(
     page = min(page, max(result.pages, 1))
     return Sheet(
         find_page(artifacts, page),
-        continuation_text(shown.measures, shown.boldness, title, t),
+        text,
         continuation_keyboard(shown, t, page=page, pages=result.pages),
     )
 

@@ -17,6 +17,7 @@ class ServiceErrorCode(StrEnum):
     Every other code needs only its texts.
     """
 
+    AUDIO_EMPTY = "AUDIO_EMPTY"
     AUDIO_TOO_LARGE = "AUDIO_TOO_LARGE"
     AUDIO_TOO_LONG = "AUDIO_TOO_LONG"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"

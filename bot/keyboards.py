@@ -20,6 +20,7 @@ from bot.buttons import (
     ContinuationFilesButton,
     ContinuationPageButton,
     ContinueButton,
+    FiguresButton,
     HearButton,
     HeardButton,
     LanguageButton,
@@ -170,19 +171,19 @@ def language_keyboard(t: Translator) -> InlineKeyboardMarkup:
     return _rows([languages, [follow]])
 
 
-def models_keyboard(models: Iterable[Model], t: Translator) -> InlineKeyboardMarkup | None:
-    """A button for each model that can be activated; None if there is none.
+def models_keyboard(models: Iterable[Model], t: Translator) -> InlineKeyboardMarkup:
+    """A button for the models' figures, and one for each model that can be activated.
 
     Models whose names are too long for a button can be activated with ``/use``.
     """
-    rows = []
+    rows = [[_button(t("button.figures"), FiguresButton())]]
     for model in models:
         data = f"{UseButton.__prefix__}:{model.task}:{model.name}"
         switchable = model.state in {ModelState.AVAILABLE, ModelState.NOT_FETCHED}
         if switchable and ":" not in model.name and len(data.encode()) <= MAX_CALLBACK_LENGTH:
             label = t("button.use", task=model.task, model=model.name)
             rows.append([_button(label, UseButton(task=model.task, model=model.name))])
-    return _rows(rows) if rows else None
+    return _rows(rows)
 
 
 def _change(

@@ -104,13 +104,15 @@ def _clean(title: str) -> str:
 
 
 def check_limits(source: AudioSource, *, max_bytes: int, max_duration_s: float) -> None:
-    """Refuse a source whose stated size or duration is over the limit.
+    """Refuse a source that is empty, or whose stated size or duration is over the limit.
 
     Raises
     ------
     SourceError
-        ``AUDIO_TOO_LARGE`` or ``AUDIO_TOO_LONG``, with the limit and the size.
+        ``AUDIO_EMPTY``; ``AUDIO_TOO_LARGE`` or ``AUDIO_TOO_LONG``, with the limit and the size.
     """
+    if source.size_bytes == 0:
+        raise SourceError(ServiceErrorCode.AUDIO_EMPTY)
     if source.size_bytes is not None and source.size_bytes > max_bytes:
         raise SourceError(
             ServiceErrorCode.AUDIO_TOO_LARGE,

@@ -196,11 +196,14 @@ def interrupted_text(result: Result, title: str, t: Translator) -> str:
     return "\n".join([*_heading(title), t("status.interrupted", view=t(f"view.{result.view}"))])
 
 
-def continuation_text(measures: int, boldness: int, title: str, t: Translator) -> str:
-    """Caption of a continuation; its first line is the title, which the buttons need."""
+def continuation_text(measures: int, bolder: int, title: str, t: Translator) -> str:
+    """Caption of a continuation; its first line is the title, which the buttons need.
+
+    ``bolder`` is positive if it is bolder than the one before, negative if it is calmer.
+    """
     about = t.plural("continuation.measures", "continuation.measures.many", measures)
-    if boldness:
-        mood = t("continuation.bolder") if boldness > 0 else t("continuation.calmer")
+    if bolder:
+        mood = t("continuation.bolder") if bolder > 0 else t("continuation.calmer")
         about += f", {mood}"
     return "\n".join([*_heading(title), about])
 
@@ -274,22 +277,38 @@ def _blocks(lines: Sequence[str], max_chars: int) -> list[str]:
     return blocks
 
 
-def models_texts(models: Sequence[Model], t: Translator) -> list[str]:
-    """The list of models by task, as one or more messages, for administrators."""
+def models_texts(
+    models: Sequence[Model], t: Translator, *, with_figures: bool = False
+) -> list[str]:
+    """The list of models by task, as one or more messages, for administrators.
+
+    A line for each model, short enough for a phone; with figures, each fact on a line of its own.
+    """
     lines = [t("admin.models")]
     for task, group in groupby(sorted(models, key=lambda model: model.task), lambda m: m.task):
         lines += ["", f"<b>{html.escape(task)}</b>"]
-        lines += [_model_line(model, t) for model in group]
+        for model in group:
+            lines.append(_model_line(model))
+            if with_figures:
+                lines += [f"    {fact}" for fact in _model_facts(model, t)]
+    if not with_figures:
+        states = {model.state for model in models}
+        marks = [f"{_STATE_MARKS[s]} {t(f'model.{s}')}" for s in _STATE_MARKS if s in states]
+        lines += ["", " · ".join(marks)]
     return _blocks(lines, MAX_MESSAGE_CHARS)
 
 
-def _model_line(model: Model, t: Translator) -> str:
-    facts = [t(f"model.{model.state}"), html.escape(model.licence)]
+def _model_line(model: Model) -> str:
+    return f"{_STATE_MARKS[model.state]} {html.escape(f'{model.name} {model.version}'.strip())}"
+
+
+def _model_facts(model: Model, t: Translator) -> list[str]:
+    """The state, licence and size of a model, then what was measured of it."""
+    about = [t(f"model.{model.state}"), html.escape(model.licence)]
     if model.size_bytes:
-        facts.append(t.size(model.size_bytes))
-    facts += [f"{html.escape(name)} {value:.3g}" for name, value in sorted(model.figures.items())]
-    name = html.escape(f"{model.name} {model.version}".strip())
-    return f"{_STATE_MARKS[model.state]} <code>{name}</code> — {', '.join(filter(None, facts))}"
+        about.append(t.size(model.size_bytes))
+    figures = [f"{html.escape(name)}: {value:.3g}" for name, value in sorted(model.figures.items())]
+    return [", ".join(filter(None, about)), *figures]
 
 
 def status_text(status: ServiceStatus, t: Translator) -> str:

@@ -11,7 +11,7 @@ from aiogram.enums import ChatType
 from aiogram.filters import Command, CommandObject
 from aiogram.types import CallbackQuery, Message
 
-from bot.buttons import UseButton
+from bot.buttons import FiguresButton, UseButton
 from bot.client.calls import ServiceClient
 from bot.errors import ServiceError
 from bot.jobs import Jobs
@@ -34,7 +34,7 @@ async def _is_admin(event: Message | CallbackQuery, settings: BotSettings) -> bo
 
 
 async def on_models(message: Message, request: Request, client: ServiceClient) -> None:
-    """``/models``: every model, and buttons to activate one."""
+    """``/models``: every model, and buttons for their figures and to activate one."""
     try:
         models = await client.list_models(request_id=request.id)
     except ServiceError as error:
@@ -44,6 +44,18 @@ async def on_models(message: Message, request: Request, client: ServiceClient) -
     for text in first:
         await message.answer(text)
     await message.answer(last, reply_markup=models_keyboard(models, request.t))
+
+
+async def on_figures(callback: CallbackQuery, press: Press, client: ServiceClient) -> None:
+    """A button of ``/models``: licences, sizes and figures."""
+    await press.acknowledge()
+    try:
+        models = await client.list_models(request_id=press.id)
+    except ServiceError as error:
+        await press.report(error)
+        return
+    for text in models_texts(models, press.t, with_figures=True):
+        await press.say(text)
 
 
 async def on_use(
@@ -111,5 +123,6 @@ def build_router() -> Router:
     router.message.register(on_use, Command("use"))
     router.message.register(on_status, Command("status"))
     router.message.register(on_stats, Command("stats"))
+    router.callback_query.register(on_figures, FiguresButton.filter())
     router.callback_query.register(on_use_button, UseButton.filter())
     return router

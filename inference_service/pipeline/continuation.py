@@ -11,10 +11,11 @@ from inference_service.continuation.compose import continue_music
 from inference_service.midi.preview import Synthesizer
 from inference_service.music.events import Transcription
 from inference_service.music.score import Score
-from inference_service.notation.melody import find_melody
+from inference_service.notation.melody import find_melody, named_melody
 from inference_service.notation.quantize import write_performance
+from inference_service.notation.views import View
 from inference_service.pipeline.correct import correct
-from inference_service.pipeline.options import ContinueOptions, Format
+from inference_service.pipeline.options import ContinueOptions, Format, RenderOptions
 from inference_service.pipeline.render import (
     Artifact,
     Names,
@@ -73,10 +74,18 @@ def continue_score(
         score, find_melody(score.parts), options.music, partial(progress, Stage.CONTINUATION)
     )
     artifacts: list[Artifact] = []
+    shown = _with_melody(options.render, score)
     for letter, one in zip(ascii_lowercase, found, strict=False):
         name = NAME if letter == "a" else f"{NAME}-{letter}"
-        artifacts += write_score(
-            one.score, options.render, progress, synthesizer, Names(name, name)
-        )
+        artifacts += write_score(one.score, shown, progress, synthesizer, Names(name, name))
     progress(Stage.ENGRAVING, 1.0)
     return artifacts
+
+
+def _with_melody(options: RenderOptions, score: Score) -> RenderOptions:
+    """Return options that write the new melody of a chord sheet, if the piece has one.
+
+    On a chord sheet alone nobody could see how the tune goes on.
+    """
+    is_sung = options.view is View.CHORDS and named_melody(score.parts) is not None
+    return replace(options, view=View.LEAD_SHEET) if is_sung else options

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -15,14 +16,18 @@ from tests.bot.service import RefusalError
 from tests.bot.telegram import buttons, text_of
 
 
-async def test_models_are_listed_with_buttons(harness: Harness) -> None:
+async def test_models_are_listed_a_short_line_each_with_buttons(harness: Harness) -> None:
     admin = harness.person(ADMIN_ID)
     await admin.say("/models")
 
     [listed] = harness.session.sent(SendMessage)
-    for part in ["swift-f0 0.3.0", "MIT", "0.658", "active", "not fetched", "84 MB"]:
-        assert part in listed.text
+    plain = re.sub(r"<[^>]+>", "", listed.text)
+    assert "● swift-f0 0.3.0" in plain.splitlines()
+    assert plain.endswith("● active · ○ available · ◌ not fetched")
+    assert max(map(len, plain.splitlines()[:-1])) <= 34, "a phone shows a line on a line"
+    assert "0.658" not in plain
     assert buttons(listed) == {
+        "Licences, sizes, figures": "m",
         "piano: transkun": "u:piano:transkun",
         "separation: htdemucs": "u:separation:htdemucs",
     }
@@ -30,6 +35,15 @@ async def test_models_are_listed_with_buttons(harness: Harness) -> None:
     await admin.press("u:piano:transkun")
     assert harness.service.activations == [("piano", "transkun")]
     assert "piano: transkun 2 is in use now, instead of old@1." in harness.session.texts()
+
+
+async def test_figures_of_models_are_a_press_away(harness: Harness) -> None:
+    await harness.person(ADMIN_ID).press("m")
+    text = harness.session.texts()[-1]
+    for part in ["swift-f0 0.3.0", "active, MIT", "voice_dev onset+pitch F1: 0.658", "84 MB"]:
+        assert part in text
+    await harness.person(5).press("m")
+    assert harness.session.texts()[-1] == "This button no longer works."
 
 
 async def test_use(harness: Harness) -> None:

@@ -166,6 +166,21 @@ async def test_too_large_is_said_before_downloading(harness: Harness) -> None:
     assert harness.service.calls == 0
 
 
+async def test_an_empty_file_is_said_to_be_empty(harness: Harness) -> None:
+    await harness.person().say(
+        document=Document(
+            file_id="f",
+            file_unique_id="u",
+            file_name="song.mp3",
+            mime_type="audio/mpeg",
+            file_size=0,
+        )
+    )
+
+    assert "The file is empty" in harness.session.texts()[-1]
+    assert harness.service.calls == 0
+
+
 async def test_too_long_is_said_before_downloading(harness: Harness) -> None:
     await harness.person(language="ru").say(voice=voice(duration_s=3661))
 

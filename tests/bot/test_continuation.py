@@ -115,7 +115,7 @@ async def test_it_can_go_on_otherwise(
     await person.press(buttons(controls)[label], received(controls, person))
     request = harness.service.continuations[-1]
     assert (request.seed, request.boldness, request.measures) == (seed, boldness, measures)
-    mood = {0.5: "bolder than usual", -0.5: "calmer than usual"}.get(boldness, "")
+    mood = {0.5: "bolder than before", -0.5: "calmer than before"}.get(boldness, "")
     assert mood in caption_of(harness.session.sheets()[-1])
 
 
@@ -214,10 +214,34 @@ async def test_a_person_has_a_limited_number_at_once(build_harness: Callable[...
 async def test_in_russian(harness: Harness) -> None:
     person = harness.person(language="ru")
     await person.say_voice()
-    for label in ("✎ Продолжить", "Смелее", "Длиннее"):
+    said = []
+    for label in ("✎ Продолжить", "Смелее", "Смелее", "Длиннее", "Спокойнее"):
         controls = harness.session.sheets()[-1]
+        shown = received(controls, person)
+        shown = shown.model_copy(update={"reply_markup": controls.reply_markup})
+        await person.press(buttons(controls)[label], shown)
+        said.append(caption_of(harness.session.sheets()[-1]).splitlines()[-1])
+    assert said == [
+        "Продолжение: 8 тактов",
+        "Продолжение: 8 тактов, смелее прежнего",
+        "Продолжение: 8 тактов, смелее прежнего",
+        "Продолжение: 16 тактов",
+        "Продолжение: 16 тактов, спокойнее прежнего",
+    ]
+
+
+async def test_a_turned_page_keeps_its_caption(harness: Harness) -> None:
+    async def long(request: pb.ContinueRequest) -> Events:
+        for event in artifact(f"continuation-{request.render.page}.png", b"page"):
+            yield event
+        yield pb.TranscribeEvent(result=result(request.render, pages=2))
+
+    harness.service.go_on = long
+    person, controls = await _continue(harness)
+    for label in ("Bolder", "›"):
         await person.press(buttons(controls)[label], received(controls, person))
-    assert "Продолжение: 16 тактов, смелее обычного" in caption_of(harness.session.sheets()[-1])
+        controls = harness.session.sheets()[-1]
+    assert caption_of(controls) == "<b>Recording</b>\nContinuation: 8 measures, bolder than before"
 
 
 async def test_a_page_that_telegram_refuses_leaves_the_rest(harness: Harness) -> None:

@@ -153,4 +153,5 @@ def test_a_keyboard_is_tidy(result: Result, t: Translator, preset: Preset, most_
 def test_models_with_long_names_have_no_button(english: Translator) -> None:
     model = Model("piano", "m" * 80, "1", "MIT", ModelState.AVAILABLE, {}, 0)
     active = dataclasses.replace(model, name="m", state=ModelState.ACTIVE)
-    assert models_keyboard([model, active], english) is None
+    [[figures]] = models_keyboard([model, active], english).inline_keyboard
+    assert figures.callback_data == "m"

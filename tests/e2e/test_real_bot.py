@@ -236,7 +236,7 @@ async def test_the_music_goes_on(
     await page.get_by_role("button", name="Bolder").last.click()
     await await_scores(page, shown + 2, stack)
     await expect(another).to_have_count(2, timeout=RESULT_MS)
-    await expect(scores(page).last).to_contain_text("bolder than usual")
+    await expect(scores(page).last).to_contain_text("bolder than before")
     assert await composed() != given
     await another.last.scroll_into_view_if_needed()
     await screenshot(page, "real-7-bolder-phone")

@@ -239,6 +239,10 @@ export class Composer {
     this.refresh();
     const replyTo = this.takeReply();
     for (const [index, file] of [...files].entries()) {
+      if (!file.size) {
+        this.onNotice(t("emptyFile", file.name));
+        continue;
+      }
       if (file.size > session.uploadLimit) {
         this.onNotice(t("tooLarge", file.name, formatSize(session.uploadLimit)));
         continue;

@@ -104,6 +104,18 @@ def test_views_and_transposition_hold_for_the_new_bars(heard: Transcription) -> 
     assert made.count(b"<harmony") >= 8
 
 
+def test_a_chord_sheet_goes_on_with_its_melody_if_there_is_one(heard: Transcription) -> None:
+    asked = ask(Format.MUSICXML, view=View.CHORDS)
+    sung = continue_transcription(heard, asked, ignore_stage).artifacts[0].data
+    assert sung.count(b"<harmony") >= 8
+    assert b">Vocals<" in sung
+    assert sung.count(b"<pitch>") >= 8
+    band = replace(heard, parts=heard.parts[1:])
+    chart = continue_transcription(band, asked, ignore_stage).artifacts[0].data
+    assert chart.count(b"<harmony") >= 8
+    assert b">Vocals<" not in chart
+
+
 @pytest.mark.parametrize(("pitches", "flat"), [(Pitches.MEANT, 65), (Pitches.SUNG, 64)])
 def test_the_given_bars_have_the_pitches_asked_for(
     heard: Transcription, pitches: Pitches, flat: int
