@@ -168,14 +168,28 @@ def beat_step(result: Result) -> float:
 def likeliest(result: Result) -> list[Alternative]:
     """Return the readings that differ from the page, the likeliest first.
 
-    Where only the key is in doubt, readings of the page's rhythm come first; where only the metre
-    is, readings in its key.
+    A metre or key that the reader has corrected stays. Where only the key is in doubt, readings of
+    the page's rhythm come first; where only the metre is, readings in its key.
     """
-    others = [other for other in result.alternatives if reading_edit(other, result)]
+    kept = (_keep_corrected(other, result) for other in result.alternatives)
+    others = [other for other in kept if reading_edit(other, result)]
     if is_doubtful(result.metre_probability) is not is_doubtful(result.key_probability):
         wants_rhythm = is_doubtful(result.metre_probability)
         others.sort(key=lambda other: has_same_rhythm(other, result) is wants_rhythm)
     return others
+
+
+def _keep_corrected(other: Alternative, result: Result) -> Alternative:
+    """Return a reading with the metre and key that the reader has corrected."""
+    metre = result.corrections.time_signature
+    if metre and other.time_signature != metre:
+        other = replace(
+            other,
+            time_signature=result.time_signature,
+            beat_scale=result.beat_scale,
+            first_beat=result.first_beat,
+        )
+    return other if result.corrections.key is None else replace(other, key=result.key)
 
 
 def is_doubtful(probability: float) -> bool:

@@ -203,6 +203,21 @@ def test_readings_of_what_is_in_doubt_come_first() -> None:
     assert reading_edit(likeliest(key)[0], key) == Corrections(key=C_MAJOR)
 
 
+def test_readings_leave_what_the_reader_has_corrected() -> None:
+    corrected = replace(
+        PAGE,
+        time_signature="3/4",
+        first_beat=3.0,
+        corrections=Corrections("3/4", 1.0, 3.0),
+        metre_probability=1.0,
+    )
+    edits = [reading_edit(other, corrected) for other in likeliest(corrected)]
+    assert edits == [Corrections(key=C_MAJOR)]
+    in_c = replace(PAGE, key=C_MAJOR, corrections=Corrections(key=C_MAJOR), key_probability=1.0)
+    edits = [reading_edit(other, in_c) for other in likeliest(in_c)]
+    assert edits == [Corrections("3/4", 1.0, 3.0), Corrections("4/4", 2.0, 2.5)]
+
+
 def test_a_page_without_parts_or_bars_says_so() -> None:
     with pytest.raises(WishError) as caught:
         fulfil(understand("without piano").wishes, PAGE)
