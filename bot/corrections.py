@@ -168,7 +168,7 @@ def beat_step(result: Result) -> float:
 def likeliest(result: Result) -> list[Alternative]:
     """Return the readings that differ from the page, the likeliest first.
 
-    A metre or key that the reader has corrected stays. Where only the key is in doubt, readings of
+    What the reader has corrected stays as it is. Where only the key is in doubt, readings of
     the page's rhythm come first; where only the metre is, readings in its key.
     """
     kept = (_keep_corrected(other, result) for other in result.alternatives)
@@ -180,16 +180,23 @@ def likeliest(result: Result) -> list[Alternative]:
 
 
 def _keep_corrected(other: Alternative, result: Result) -> Alternative:
-    """Return a reading with the metre and key that the reader has corrected."""
-    metre = result.corrections.time_signature
-    if metre and other.time_signature != metre:
+    """Return a reading with the rhythm or the key of the page, if it is against corrections."""
+    set_now = result.corrections
+    is_other_metre = other.time_signature != result.time_signature
+    is_rescaled = abs(other.beat_scale - result.beat_scale) >= 1e-3
+    is_against = (
+        (bool(set_now.time_signature) and is_other_metre)
+        or (bool(set_now.beat_scale or set_now.tempo_bpm) and is_rescaled)
+        or (bool(set_now.first_beat) and not is_other_metre)
+    )
+    if is_against:
         other = replace(
             other,
             time_signature=result.time_signature,
             beat_scale=result.beat_scale,
             first_beat=result.first_beat,
         )
-    return other if result.corrections.key is None else replace(other, key=result.key)
+    return other if set_now.key is None else replace(other, key=result.key)
 
 
 def is_doubtful(probability: float) -> bool:
@@ -198,13 +205,29 @@ def is_doubtful(probability: float) -> bool:
 
 
 def reading_edit(other: Alternative, result: Result) -> Corrections | None:
-    """Return the corrections that turn the page into another reading; None if it is that one."""
+    """Return the corrections that turn the page into another reading; None if it is that one.
+
+    With a metre alone, the service takes the values and bar lines of its likeliest reading.
+    """
     edit = Corrections()
     if not has_same_rhythm(other, result):
-        edit = Corrections(other.time_signature, other.beat_scale, other.first_beat)
+        edit = Corrections(other.time_signature)
+        if not _is_usual(other, result):
+            edit = replace(edit, beat_scale=other.beat_scale, first_beat=other.first_beat)
     if other.key != result.key:
         edit = replace(edit, key=other.key)
     return None if edit == Corrections() else edit
+
+
+def _is_usual(other: Alternative, result: Result) -> bool:
+    """Whether a reading is what the service makes of its metre, if nothing else is corrected."""
+    set_now = result.corrections
+    if set_now.beat_scale or set_now.tempo_bpm or set_now.first_beat:
+        return False
+    if other.time_signature == result.time_signature:
+        return False
+    first = next(x for x in result.alternatives if x.time_signature == other.time_signature)
+    return (first.beat_scale, first.first_beat) == (other.beat_scale, other.first_beat)
 
 
 def has_same_rhythm(other: Alternative, result: Result) -> bool:

@@ -39,6 +39,7 @@ from bot.fix_buttons import CorrectButton, FixButton, Topic, UndoButton, encode_
 from bot.fix_words import FACTORS, reading_words
 from bot.i18n import Translator
 from bot.key_names import tonic_name
+from bot.wishes.parts import INSTRUMENTS
 from bot.wishes.values import (
     AllBars,
     BarsAre,
@@ -62,11 +63,8 @@ MAX_READINGS: Final = 3
 METRES: Final = (("2/4", "3/4", "4/4"), ("6/8", "9/8", "12/8"), ("3/8", "2/2", "5/4"))
 FINEST: Final[tuple[NoteValue, ...]] = ("quarter", "eighth", "sixteenth")
 CLEFS: Final[tuple[ClefName, ...]] = ("treble", "bass", "alto", "tenor")
-INSTRUMENTS: Final = {
-    "piano": 0, "guitar": 24, "violin": 40, "cello": 42, "flute": 73, "clarinet": 71,
-    "trumpet": 56, "sax": 65,
-}  # fmt: skip
-"""Programs of General MIDI that have a button; others can be written."""
+BUTTONS: Final = ("piano", "guitar", "violin", "cello", "flute", "clarinet", "trumpet", "sax")
+"""Instruments that have a button; others can be written."""
 
 _MAX_PARTS: Final = 10
 _MAX_NAME_CHARS: Final = 16
@@ -271,7 +269,7 @@ class _Menu:
             for label, kind in (("button.meant", Pitches.MEANT), ("button.sung", Pitches.SUNG)):
                 is_shown = self.result.pitches is kind
                 pitches += self._wish(self.t(label), PitchesAre(kind), is_shown)
-        return [finest, triplets, feel, pitches]
+        return [*_pairs(finest), triplets, feel, pitches]
 
     def parts(self) -> list[_Row]:
         """Parts left out or put back, the clef of the leading part, and a way to instruments."""
@@ -298,9 +296,11 @@ class _Menu:
         shown = None if part is None else part.program
         return _pairs(
             button
-            for name, program in INSTRUMENTS.items()
+            for name in BUTTONS
             for button in self._wish(
-                self.t(f"instrument.{name}"), InstrumentIs(program), program == shown
+                _capitalised(self.t(f"instrument.{name}")),
+                InstrumentIs(INSTRUMENTS[name]),
+                INSTRUMENTS[name] == shown,
             )
         )
 

@@ -8,6 +8,7 @@ from bot.client.types import Alternative, Result
 from bot.corrections import bar_shift, has_same_rhythm, transpose_key
 from bot.i18n import Translator
 from bot.key_names import key_name
+from bot.wishes.parts import INSTRUMENTS
 
 FACTORS: Final = ((0.5, "slower"), (2.0, "faster"), (1 / 3, "third"), (3.0, "thrice"))
 """Factors of written values that have words of their own."""
@@ -70,6 +71,11 @@ def set_words(result: Result, t: Translator) -> str:
     return ", ".join(words)
 
 
+def _instrument(program: int, t: Translator) -> str:
+    known = [name for name, number in INSTRUMENTS.items() if number == program]
+    return t(f"instrument.{known[0]}") if known else t("set.instrument")
+
+
 def _part_words(result: Result, t: Translator) -> list[str]:
     names = {part.id: part.name or part.id for part in result.parts}
     words = []
@@ -78,7 +84,7 @@ def _part_words(result: Result, t: Translator) -> list[str]:
         words.append(t("set.without", parts=", ".join(left_out)))
     for part in result.corrections.parts:
         if part.program is not None:
-            words.append(t("set.instrument", part=names.get(part.id, part.id)))
+            words.append(_instrument(part.program, t))
         if part.clef is not None:
             words.append(t(f"set.clef.{part.clef}"))
     return words

@@ -195,7 +195,7 @@ def test_what_is_shown_stays_as_it_is() -> None:
 
 def test_readings_of_what_is_in_doubt_come_first() -> None:
     assert [reading_edit(other, PAGE) for other in likeliest(PAGE)] == [
-        Corrections("3/4", 1.0, 3.0),
+        Corrections("3/4"),
         Corrections("4/4", 2.0, 2.5),
         Corrections(key=C_MAJOR),
     ]
@@ -215,7 +215,10 @@ def test_readings_leave_what_the_reader_has_corrected() -> None:
     assert edits == [Corrections(key=C_MAJOR)]
     in_c = replace(PAGE, key=C_MAJOR, corrections=Corrections(key=C_MAJOR), key_probability=1.0)
     edits = [reading_edit(other, in_c) for other in likeliest(in_c)]
-    assert edits == [Corrections("3/4", 1.0, 3.0), Corrections("4/4", 2.0, 2.5)]
+    assert edits == [Corrections("3/4"), Corrections("4/4", 2.0, 2.5)]
+    slow = replace(PAGE, beat_scale=0.5, corrections=Corrections(beat_scale=0.5))
+    edits = [reading_edit(other, slow) for other in likeliest(slow)]
+    assert edits == [Corrections(key=C_MAJOR)]
 
 
 def test_a_page_without_parts_or_bars_says_so() -> None:

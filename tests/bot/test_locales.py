@@ -17,11 +17,12 @@ from bot.client.types import Clef, Feel, FinestValue, ModelState, Stage, Triplet
 from bot.commands import ADMIN_COMMANDS, COMMANDS
 from bot.errors import BotError, BotErrorCode
 from bot.fix_buttons import Topic
-from bot.fix_keyboards import CLEFS, FINEST, INSTRUMENTS
+from bot.fix_keyboards import CLEFS, FINEST
 from bot.fix_words import FACTORS, SHIFTS
 from bot.i18n import LANGUAGES, Translator
 from bot.presets import PRESETS
 from bot.views import STEMS, error_text
+from bot.wishes.parts import INSTRUMENTS
 
 BOT = Path(bot.__file__).parent
 CODES = [name for name in errors_pb2.ErrorCode.keys() if name != "ERROR_CODE_UNSPECIFIED"]  # noqa: SIM118
