@@ -24,6 +24,8 @@ from inference_service.music.events import (
     Part,
     Transcription,
 )
+from inference_service.music.metre import align
+from inference_service.music.placement import NotePlacement
 
 RATE_HZ: Final = 44100
 STEMS: Final = ("drums", "bass", "other", "vocals")
@@ -305,6 +307,26 @@ def perform(
         parts=played,
         beats=beats,
         chords=tuple(ChordSegment(a * beat_s, b * beat_s, label) for a, b, label in chords),
+    )
+
+
+def place(performance: Transcription, divisions: int = 24) -> Transcription:
+    """Return a performance with placements where it was played, to fractions of a beat."""
+    grid = align(performance).grid
+
+    def write(note: NoteEvent) -> NotePlacement:
+        start, stop = (
+            Fraction(round(grid.to_beats(time_s) * divisions), divisions)
+            for time_s in (note.onset_s, note.offset_s)
+        )
+        return NotePlacement(start, stop - start, is_lower=note.pitch < 60)
+
+    return replace(
+        performance,
+        placements=tuple(
+            () if part.is_drum else tuple(write(note) for note in part.notes)
+            for part in performance.parts
+        ),
     )
 
 

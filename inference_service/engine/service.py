@@ -301,7 +301,8 @@ class Engine:
             models=dict(transcription.models),
             timings_s={stage: round(s, 3) for stage, s in meter.timings_s.items()},
         )
-        timed = replace(transcription, timings_s={**meter.timings_s, **transcription.timings_s})
+        timings_s = {**meter.timings_s, **transcription.timings_s}
+        timed = replace(rendered.transcription, timings_s=timings_s)
         yield replace(rendered, transcription=timed)
 
     def render(

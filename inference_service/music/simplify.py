@@ -16,7 +16,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Final
 
-from inference_service.music.corrections import FinestValue
+from inference_service.music.corrections import Corrections, FinestValue, Triplets
 from inference_service.music.metre import TimeSignature
 from inference_service.music.placement import NotePlacement
 
@@ -47,13 +47,13 @@ class Grid:
     Attributes
     ----------
     finest : FinestValue, optional
-        As notation has them if None.
+        The finest that notation has if None.
     triplets : bool
         Whether triplets may stay.
     """
 
-    finest: FinestValue | None
-    triplets: bool
+    finest: FinestValue | None = None
+    triplets: bool = True
 
     def places(
         self, cell_beats: Fraction, signature: TimeSignature, *, is_ternary: bool
@@ -75,6 +75,14 @@ class Grid:
 def _divide(length: Fraction, step: Fraction) -> list[Fraction]:
     count = max(int(length / step), 1)
     return [number * step for number in range(count)]
+
+
+def choose_grid(corrections: Corrections) -> Grid | None:
+    """Return the grid that corrections ask for; None if values are to be as heard."""
+    may_be_ternary = corrections.triplets is not Triplets.NOT_ALLOWED
+    if corrections.finest_value is None and may_be_ternary:
+        return None
+    return Grid(corrections.finest_value, may_be_ternary)
 
 
 def simplify(

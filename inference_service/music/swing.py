@@ -10,7 +10,7 @@ The thresholds were set by hand; they are not fitted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
@@ -128,12 +128,15 @@ def write_even(placements: Placements) -> Placements:
 def write_uneven(placements: Placements) -> Placements:
     """Return placements with even eighths as two thirds and one third of a beat.
 
-    Beats that are divided in three already stay.
+    Beats that a part divides in three already stay.
     """
+    return tuple(tuple(_write_part_uneven(part)) for part in placements)
+
+
+def _write_part_uneven(placements: Sequence[NotePlacement]) -> Iterable[NotePlacement]:
     ternary = {
         floor(placement.start_beats)
-        for part in placements
-        for placement in part
+        for placement in placements
         if placement.start_beats.denominator % 3 == 0
     }
 
@@ -143,7 +146,7 @@ def write_uneven(placements: Placements) -> Placements:
             return position
         return beat + _warp(position - beat, Fraction(1, 2), Fraction(2, 3))
 
-    return tuple(tuple(_move(part, warp)) for part in placements)
+    return _move(placements, warp)
 
 
 def _warp(phase: Fraction, knot: Fraction, place: Fraction) -> Fraction:

@@ -21,7 +21,7 @@ first half is empty or if it is shorter than the metre requires.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_service.errors import InvalidCorrections, ScoreUnreadable
-from inference_service.music.corrections import BarRange, Corrections, Feel, Triplets
+from inference_service.music.corrections import BarRange, Feel
 from inference_service.music.events import (
     NO_CHORD,
     ChordSegment,
@@ -42,12 +42,12 @@ from inference_service.music.events import (
     Transcription,
 )
 from inference_service.music.excerpt import cut_performance, cut_score
-from inference_service.music.metre import BarGrid, TimeSignature, align
+from inference_service.music.metre import BarGrid, align
 from inference_service.music.pitch import build_key, key_fifths, pitch_class
 from inference_service.music.placement import NotePlacement
 from inference_service.music.programs import SINGERS
 from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePart, TimeChange
-from inference_service.music.simplify import VALUE_QUARTERS
+from inference_service.music.simplify import Grid, choose_grid, simplify
 from inference_service.music.swing import find_short, find_swing, straighten
 from inference_service.notation.bars import pickup_length
 from inference_service.notation.keys import find_key_changes
@@ -61,7 +61,7 @@ ATTACK_S: Final = 0.04
 
 @dataclass(frozen=True, slots=True)
 class _Touch:
-    """The timing accuracy of players or singers, and how finely their notes are written.
+    """The timing accuracy of players or singers.
 
     Attributes
     ----------
@@ -76,8 +76,6 @@ class _Touch:
     other_feel_cost : float
         Cost of a beat whose subdivision is binary where those of the part are ternary, or the
         reverse.
-    allowed : tuple of int
-        Subdivisions of a beat that may be written; all if empty.
     """
 
     timing_s: float
@@ -85,7 +83,6 @@ class _Touch:
     finest: int
     fine_gaps: int = 1
     other_feel_cost: float = 0.0
-    allowed: tuple[int, ...] = ()
 
 
 # All set by hand; that of players was adjusted on the 68 performances mentioned above.
@@ -333,7 +330,6 @@ def _quantize_part(part: Part, bars: BarGrid, transcription: Transcription) -> l
     if _is_to_be_even(attacks, transcription):
         attacks = _straighten(attacks)
     touch = _DRUMMED if part.is_drum else _SUNG if part.program in SINGERS else _PLAYED
-    touch = replace(touch, allowed=_list_allowed(transcription.corrections, bars.signature))
     subdivisions = _choose_subdivisions(attacks, first, bars, touch)
     written: dict[tuple[Fraction, int], ScoreNote] = {}
     for attack in attacks:
@@ -347,7 +343,26 @@ def _quantize_part(part: Part, bars: BarGrid, transcription: Transcription) -> l
                 written[start, event.pitch] = ScoreNote(
                     start, duration, event.pitch, event.velocity
                 )
-    return list(written.values())
+    grid = choose_grid(transcription.corrections)
+    return list(written.values() if grid is None else _simplify(written.values(), bars, grid))
+
+
+def _simplify(notes: Iterable[ScoreNote], bars: BarGrid, grid: Grid) -> Iterable[ScoreNote]:
+    """Write notes in the values of a grid; of equal pitches at one position, keep the longest."""
+    ordered = sorted(notes)
+    length = bars.signature.beats
+    lines = bars.bar_starts(
+        float(ordered[0].start_beats) - length, float(max(n.stop_beats for n in ordered)) + length
+    )
+    placed = [NotePlacement(note.start_beats, note.duration_beats) for note in ordered]
+    kept: dict[tuple[Fraction, int], ScoreNote] = {}
+    for note, place in zip(ordered, simplify(placed, lines, bars.signature, grid), strict=True):
+        known = kept.get((place.start_beats, note.pitch))
+        if known is None or known.duration_beats < place.duration_beats:
+            kept[place.start_beats, note.pitch] = replace(
+                note, start_beats=place.start_beats, duration_beats=place.duration_beats
+            )
+    return kept.values()
 
 
 def _find_attacks(notes: Sequence[NoteEvent], bars: BarGrid) -> list[_Attack]:
@@ -418,10 +433,8 @@ def _beat_costs(
     deviation = max(touch.timing_s / period_s, touch.timing_beats)
     costs = []
     for subdivision in _SUBDIVISIONS:
-        too_fine = (
-            subdivision > touch.finest
-            or (subdivision > 1 and period_s / subdivision < MIN_PLACE_S)
-            or (len(touch.allowed) > 0 and subdivision not in touch.allowed)
+        too_fine = subdivision > touch.finest or (
+            subdivision > 1 and period_s / subdivision < MIN_PLACE_S
         )
         if too_fine or (bars.signature.is_compound and subdivision % 3 == 0):
             costs.append(_FORBIDDEN * subdivision)
@@ -464,23 +477,6 @@ def _is_to_be_even(attacks: Sequence[_Attack], transcription: Transcription) -> 
     if transcription.corrections.feel is Feel.STRAIGHT:
         return find_swing(np.array([attack.position_beats for attack in attacks])) is not None
     return transcription.swing
-
-
-def _list_allowed(corrections: Corrections, signature: TimeSignature) -> tuple[int, ...]:
-    """Return the subdivisions of a beat that corrections allow; none if they allow all.
-
-    Thirds are written with the notes of halves, and sixths with those of quarters.
-    """
-    finest, triplets = corrections.finest_value, corrections.triplets
-    if finest is None and triplets is not Triplets.NOT_ALLOWED:
-        return ()
-    value = Fraction(0) if finest is None else VALUE_QUARTERS[finest] / signature.beat_quarters
-    written = {s: Fraction(1, s if s % 3 else 2 * s // 3) for s in _SUBDIVISIONS}
-    return tuple(
-        s
-        for s in _SUBDIVISIONS
-        if s == 1 or (written[s] >= value and (s % 3 > 0 or triplets is not Triplets.NOT_ALLOWED))
-    )
 
 
 def _straighten(attacks: Sequence[_Attack]) -> list[_Attack]:

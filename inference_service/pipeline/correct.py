@@ -21,7 +21,6 @@ from inference_service.music.corrections import (
     MAX_BEATS_PER_BAR,
     Corrections,
     Feel,
-    Triplets,
     parse_metre,
     round_first_beat,
     round_scale,
@@ -30,7 +29,7 @@ from inference_service.music.events import Part, Transcription
 from inference_service.music.metre import BarGrid, TimeSignature, align, parse_time_signature
 from inference_service.music.placement import NotePlacement
 from inference_service.music.rebar import rebar
-from inference_service.music.simplify import Grid, simplify
+from inference_service.music.simplify import Grid, choose_grid, simplify
 from inference_service.music.swing import write_even, write_uneven
 
 _TEMPO_SCALES: Final = tuple(Fraction(2) ** twos for twos in range(-3, 4))
@@ -89,35 +88,31 @@ class _Reading:
 def _choose_reading(heard: Transcription, bars: BarGrid) -> _Reading:
     """Return the reading that corrections ask for.
 
-    What they leave open in another metre is that of the likeliest alternative in it, if any was
-    compared.
+    Another metre begins, unless they say where, as in the likeliest alternative with it and the
+    same values, if any was compared.
     """
     corrections = heard.corrections
     signature = bars.signature
     if corrections.time_signature is not None:
         signature = TimeSignature(*parse_metre(corrections.time_signature))
-    compared: list[tuple[Fraction, Fraction]] = []
-    if signature != bars.signature:
-        compared = list(_list_compared(heard, signature))
-    scale = corrections.beat_scale
-    if scale is None:
-        scale = compared[0][0] if compared else _usual_scale(bars.signature, signature)
+    scale = corrections.beat_scale or _usual_scale(bars.signature, signature)
     if corrections.tempo_bpm is not None:
         scale = _nearest_scale(corrections.tempo_bpm, scale, bars, signature)
     first_beat = corrections.first_beat
-    if first_beat is None:
-        first_beat = next((first for known, first in compared if known == scale), None)
+    if first_beat is None and signature != bars.signature:
+        first_beat = next(_list_first_beats(heard, signature, scale), None)
     return _Reading(signature, scale, first_beat)
 
 
-def _list_compared(
-    heard: Transcription, signature: TimeSignature
-) -> Iterator[tuple[Fraction, Fraction]]:
-    """Yield scale and first beat of the alternatives in a metre, the likeliest first."""
+def _list_first_beats(
+    heard: Transcription, signature: TimeSignature, scale: Fraction
+) -> Iterator[Fraction]:
+    """Yield where bar 1 begins in the alternatives with a metre and scale, the likeliest first."""
     for other in heard.alternatives:
         if parse_time_signature(other.time_signature) == signature:
             with suppress(InvalidCorrections):
-                yield round_scale(other.beat_scale), round_first_beat(other.first_beat)
+                if round_scale(other.beat_scale) == scale:
+                    yield round_first_beat(other.first_beat)
 
 
 def _usual_scale(heard: TimeSignature, wanted: TimeSignature) -> Fraction:
@@ -163,11 +158,10 @@ def _correct_rhythm(performance: Transcription, bars: BarGrid, reading: _Reading
         performance = replace(performance, placements=write_even(performance.placements))
         is_warped = True
     performance = replace(performance, swing=swings)
-    may_be_ternary = corrections.triplets is not Triplets.NOT_ALLOWED
-    if is_rebarred or is_warped or corrections.finest_value is not None or not may_be_ternary:
-        grid = Grid(corrections.finest_value, triplets=may_be_ternary)
-        performance = _simplify(performance, grid)
-    return performance
+    grid = choose_grid(corrections)
+    if grid is None and (is_rebarred or is_warped):
+        grid = Grid()
+    return performance if grid is None else _simplify(performance, grid)
 
 
 def _divides_in_three(heard: TimeSignature, reading: _Reading) -> bool:

@@ -9,14 +9,18 @@ import resource
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from inference_service.engine.cache import CachedResult, ResultCache
+from inference_service.engine.cache import MAX_CORRECTED, CachedResult, ResultCache
+from inference_service.engine.corrected import Lineage
 from inference_service.errors import QueueFull, ResultExpired
+from inference_service.music.corrections import Corrections
+from inference_service.music.events import Key
 from tests.service.running import build_transcription
 
 DAY_S = 86_400.0
@@ -324,3 +328,144 @@ def test_the_order_of_use_survives_a_clock_that_was_set_back(
     assert cache.get(third) == cache.get(second) == RESULT
     with pytest.raises(ResultExpired):
         cache.get(first)
+
+
+WALTZ = Corrections(time_signature="3/4")
+MINOR = Corrections(time_signature="3/4", key=Key("D", "minor"))
+
+
+def test_a_corrected_result_is_a_result_also_from_a_new_cache(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    root = cache.put(RESULT)
+    waltz = cache.put_corrected(root, WALTZ)
+    minor = cache.put_corrected(waltz, MINOR)
+    assert len({root, waltz, minor}) == 3
+    assert {len(result_id) for result_id in (root, waltz, minor)} == {12}
+    for again in (cache, build_cache(tmp_path)):
+        assert again.get(minor).transcription.corrections == MINOR
+        assert again.get(minor).title == RESULT.title
+        assert again.get(root) == RESULT
+        assert again.trace(minor) == Lineage(root, waltz)
+        assert again.trace(waltz) == Lineage(root, root)
+        assert again.trace(root) == Lineage(root)
+        assert again.is_lasting(minor)
+
+
+def test_the_same_correction_has_the_same_id(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    root, other = cache.put(RESULT), cache.put(RESULT)
+    assert cache.put_corrected(root, WALTZ) == cache.put_corrected(root, WALTZ)
+    assert cache.put_corrected(root, WALTZ) != cache.put_corrected(root, MINOR)
+    assert cache.put_corrected(root, WALTZ) != cache.put_corrected(other, WALTZ)
+
+
+def test_no_corrections_are_the_uncorrected_result(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    root = cache.put(RESULT)
+    waltz = cache.put_corrected(root, WALTZ)
+    assert cache.put_corrected(waltz, Corrections()) == root
+
+
+def test_corrections_have_the_stems_of_their_result(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    waltz = cache.put_corrected(cache.put(RESULT, STEMS), WALTZ)
+    assert cache.get_stems(waltz) == STEMS
+
+
+def test_using_a_correction_is_a_use_of_its_result(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path, entries=2)
+    first, second = cache.put(RESULT), cache.put(RESULT)
+    waltz = cache.put_corrected(first, WALTZ)
+    age(tmp_path, first, 20)
+    age(tmp_path, second, 10)
+    cache.get(waltz)
+    cache.put(RESULT)
+    assert cache.get(waltz).transcription.corrections == WALTZ
+    with pytest.raises(ResultExpired):
+        cache.get(second)
+
+
+def test_corrections_go_with_their_result(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path, entries=1)
+    first = cache.put(RESULT)
+    waltz = cache.put_corrected(first, WALTZ)
+    age(tmp_path, first, 10)
+    second = cache.put(RESULT)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{second}.json.gz"]
+    for gone in (first, waltz):
+        with pytest.raises(ResultExpired):
+            cache.get(gone)
+
+
+def test_corrections_expire_with_their_result(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    root = cache.put(RESULT)
+    waltz = cache.put_corrected(root, WALTZ)
+    age(tmp_path, root, 1.1 * DAY_S)
+    with pytest.raises(ResultExpired):
+        cache.get(waltz)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_corrections_of_a_result_are_bounded(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    root, other = cache.put(RESULT), cache.put(RESULT)
+    kept = cache.put_corrected(other, WALTZ)
+    ids = [
+        cache.put_corrected(root, Corrections(first_beat=Fraction(number)))
+        for number in range(1, MAX_CORRECTED + 4)
+    ]
+    assert len(list(tmp_path.iterdir())) == 2 + 1 + MAX_CORRECTED
+    assert cache.get(ids[-1]).transcription.corrections.first_beat == MAX_CORRECTED + 3
+    assert cache.get(kept).transcription.corrections == WALTZ
+    with pytest.raises(ResultExpired):
+        cache.get(ids[0])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"", b"{}", b"\xff", b"x" * 300_000, b'{"root_id": "../../../etc", "previous_id": ""}'],
+    ids=["empty", "no entry", "not text", "large", "another id"],
+)
+def test_a_damaged_correction_counts_as_expired_and_goes(tmp_path: Path, damage: bytes) -> None:
+    cache = build_cache(tmp_path)
+    root = cache.put(RESULT)
+    waltz = cache.put_corrected(root, WALTZ)
+    (path,) = tmp_path.glob("*.corrected")
+    path.write_bytes(damage)
+    with pytest.raises(ResultExpired):
+        cache.get(waltz)
+    assert not path.exists()
+    assert cache.get(root) == RESULT
+
+
+def test_a_damaged_value_of_a_correction_counts_as_damage(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    waltz = cache.put_corrected(cache.put(RESULT), WALTZ)
+    (path,) = tmp_path.glob("*.corrected")
+    path.write_bytes(path.read_bytes().replace(b"3/4", b"0/0"))
+    with pytest.raises(ResultExpired):
+        cache.get(waltz)
+
+
+def test_a_correction_that_the_disk_does_not_take_is_kept_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = build_cache(tmp_path)
+    root = cache.put(RESULT)
+
+    def refuse(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(ResultCache, "_write", refuse)
+    waltz = cache.put_corrected(root, WALTZ)
+    unkept = cache.put(RESULT)
+    minor = cache.put_corrected(unkept, MINOR)
+    assert cache.get(waltz).transcription.corrections == WALTZ
+    assert cache.get(minor).transcription.corrections == MINOR
+    assert [cache.is_lasting(each) for each in (root, waltz, unkept, minor)] == [
+        True,
+        False,
+        False,
+        False,
+    ]

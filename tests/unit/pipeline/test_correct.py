@@ -1,0 +1,508 @@
+"""Corrections of what was heard, as far as its pages."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
+from functools import reduce
+from typing import Any
+from xml.etree import ElementTree
+
+import mido
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inference_service.errors import InvalidCorrections
+from inference_service.music.corrections import (
+    BarRange,
+    Clef,
+    Corrections,
+    Edit,
+    Feel,
+    FinestValue,
+    PartCorrection,
+    Triplets,
+)
+from inference_service.music.events import (
+    Alternative,
+    Beat,
+    Key,
+    NoteEvent,
+    Part,
+    Transcription,
+)
+from inference_service.music.score import Score
+from inference_service.notation.quantize import write_performance
+from inference_service.notation.views import View
+from inference_service.pipeline.correct import correct
+from inference_service.pipeline.options import Format, Pitches, RenderOptions
+from inference_service.pipeline.render import Rendering, describe, render
+from inference_service.progress import Stage
+from tests.factories import perform, place, sing_flat
+
+TUNE = [(0, 1, 67), (1, 1, 69), (2, 0.5, 71), (2.5, 0.5, 72), (3, 1, 74)]
+
+
+def play(bars: int = 8, **options: Any) -> Transcription:
+    """A tune over chords and drums."""
+    vocals = [
+        (4 * bar + start, length, pitch) for bar in range(bars) for start, length, pitch in TUNE
+    ]
+    piano = [(4 * bar, 4, pitch) for bar in range(bars) for pitch in (43, 62)]
+    drums = [(beat, 0.25, 36 + 2 * (beat % 2)) for beat in range(4 * bars)]
+    labels = ["G:maj", "C:maj", "D:7", "G:maj"]
+    chords = [(4 * bar, 4 * bar + 4, labels[bar % 4]) for bar in range(bars)]
+    parts: dict[str, Sequence[tuple[float, float, int]]]
+    parts = {"vocals": vocals, "piano": piano, "drums": drums}
+    return place(perform(parts, key=Key("G", "major"), chords=chords, **options))
+
+
+def amend(heard: Transcription, **fields: Any) -> Transcription:
+    corrections = Edit(Corrections(**fields)).apply(heard.corrections)
+    return replace(heard, corrections=corrections)
+
+
+def write(heard: Transcription, **fields: Any) -> Score:
+    return write_performance(correct(amend(heard, **fields)).performance, "").score
+
+
+def quiet(stage: Stage, fraction: float) -> None:
+    """Ignore progress."""
+
+
+def make(heard: Transcription, edit: Edit, *formats: Format, **options: Any) -> Rendering:
+    wanted = RenderOptions(formats=frozenset(formats), title="T", edit=edit, **options)
+    return render(heard, wanted, quiet)
+
+
+def bar_lengths(score: Score) -> list[int]:
+    return [int(bar.length_beats) for bar in score.bars()]
+
+
+def starts(score: Score, part: int = 0) -> list[Fraction]:
+    return sorted(note.start_beats for note in score.parts[part].notes)
+
+
+# As heard
+
+
+def test_nothing_changes_without_corrections() -> None:
+    heard = play()
+    assert correct(heard).performance is heard
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"time_signature": "4/4"},
+        {"beat_scale": Fraction(1)},
+        {"first_beat": Fraction(1)},
+        {"first_beat": Fraction(5)},
+        {"feel": Feel.STRAIGHT},
+        {"triplets": Triplets.ALLOWED},
+        {"finest_value": FinestValue.EIGHTH},
+        {"parts": (PartCorrection("vocals", left_out=False, name="Vocals", program=52),)},
+        {"bars": BarRange(1, 8)},
+    ],
+)
+def test_what_was_heard_is_no_change(fields: dict[str, Any]) -> None:
+    heard = play()
+    assert replace(write(heard, **fields), is_key_given=False) == write(heard)
+
+
+def test_the_reading_of_the_page_is_its_first_alternative() -> None:
+    heard = play(pickup_beats=1)
+    shown = describe(heard, RenderOptions()).shown
+    assert shown.first_beat == 2
+    same = write(heard, time_signature="4/4", beat_scale=Fraction(1), first_beat=Fraction(2))
+    assert same == write(heard)
+
+
+# Metre, values, bars
+
+
+def test_another_metre_has_the_same_beats() -> None:
+    score = write(play(), time_signature="3/4")
+    assert score.time_signature == "3/4"
+    assert set(bar_lengths(score)) == {3}
+    assert starts(score) == starts(write(play()))
+
+
+def test_a_pickup_stays_a_pickup() -> None:
+    heard = play(pickup_beats=1)
+    assert write(heard).pickup_beats == 1
+    for fields in ({"time_signature": "3/4"}, {"key": Key("D", "minor")}, {"bars": BarRange(1, 2)}):
+        assert write(heard, **fields).pickup_beats == 1
+    assert write(heard, beat_scale=Fraction(2)).pickup_beats == 2
+
+
+@pytest.mark.parametrize(("first", "pickup"), [(2, 1), (3, 2), (Fraction(3, 2), Fraction(1, 2))])
+def test_bar_one_begins_later(first: Fraction | int, pickup: Fraction | int) -> None:
+    score = write(play(), first_beat=Fraction(first))
+    assert score.pickup_beats == pickup
+    assert starts(score)[0] == -pickup
+    shown = describe(amend(play(), first_beat=Fraction(first)), RenderOptions()).shown
+    assert shown.first_beat == first
+
+
+def test_a_pause_stays_where_only_the_bars_shift() -> None:
+    heard = play()
+    beats = [
+        Beat(beat.time_s + 0.5 * (k >= 16), beat.position) for k, beat in enumerate(heard.beats)
+    ]
+    beats.insert(16, Beat(8.0, 5))
+    later = tuple(
+        replace(
+            part,
+            notes=tuple(
+                replace(n, onset_s=n.onset_s + 0.5, offset_s=n.offset_s + 0.5)
+                if n.onset_s >= 8
+                else n
+                for n in part.notes
+            ),
+        )
+        for part in heard.parts
+    )
+    paused = place(replace(heard, beats=tuple(beats), parts=later))
+    assert bar_lengths(write(paused)) == [4, 4, 4, 5, 4, 4, 4, 4]
+    shifted = write(paused, first_beat=Fraction(2))
+    assert bar_lengths(shifted) == [1, 4, 4, 4, 5, 4, 4, 4, 4][: len(bar_lengths(shifted))]
+    halved = bar_lengths(write(paused, beat_scale=Fraction(1, 2)))
+    assert sum(halved) == 17
+    assert sorted(set(halved)) == [4, 5]
+
+
+def test_values_are_doubled_with_the_tempo() -> None:
+    score = write(play(), beat_scale=Fraction(2))
+    assert score.tempo_bpm == pytest.approx(240)
+    assert starts(score) == [2 * start for start in starts(write(play()))]
+    assert len(score.bars()) == 16
+
+
+def test_a_tempo_stands_for_the_nearest_scale() -> None:
+    assert write(play(), tempo_bpm=70.0).tempo_bpm == pytest.approx(60)
+    assert write(play(), tempo_bpm=130.0) == write(play())
+    assert write(play(), tempo_bpm=200.0, time_signature="12/8").pulse_bpm == pytest.approx(240)
+
+
+def test_compound_metres_turn_quarters_into_dotted_ones() -> None:
+    score = write(play(), time_signature="12/8")
+    assert score.pulse_bpm == pytest.approx(120)
+    assert starts(score)[:5] == [0, 3, 6, 8, 9]
+    waltz = place(
+        perform({"vocals": [(k, 1, 60 + k % 7) for k in range(24)]}, time_signature="3/4")
+    )
+    six = write(waltz, time_signature="6/8")
+    assert starts(six)[:4] == [0, 2, 4, 6]
+    assert len(six.bars()) == len(write(waltz).bars())
+
+
+def test_another_metre_begins_where_its_alternative_does() -> None:
+    other = Alternative("3/4", 1.0, 3.0, Key("G", "major"), 0.2)
+    first = Alternative("4/4", 1.0, 1.0, Key("G", "major"), 0.7)
+    heard = replace(play(), alternatives=(first, other))
+    short = write(heard, time_signature="3/4")
+    assert short == write(
+        heard, time_signature="3/4", beat_scale=Fraction(1), first_beat=Fraction(3)
+    )
+    assert short.pickup_beats == 2 or starts(short)[0] == 1
+
+
+def test_drums_follow_the_new_beats() -> None:
+    drums = write(play(), beat_scale=Fraction(2)).parts[2]
+    assert [note.start_beats for note in drums.notes][:4] == [0, 2, 4, 6]
+
+
+# Values and feel
+
+
+def test_no_note_is_finer_than_allowed() -> None:
+    for part in write(play(), finest_value=FinestValue.QUARTER).parts:
+        assert all(note.start_beats.denominator == 1 for note in part.notes)
+        assert len(part.notes) >= 16
+    fine = {"drums": [(k / 4, 0.2, 42) for k in range(32)]}
+    (drums,) = write(perform(fine), finest_value=FinestValue.EIGHTH).parts
+    assert {note.start_beats.denominator for note in drums.notes} == {1, 2}
+
+
+def swung(bars: int = 4) -> Transcription:
+    pairs = [(beat + late, 0.3, 60 + beat % 5) for beat in range(4 * bars) for late in (0, 2 / 3)]
+    return place(perform({"vocals": pairs, "drums": [(s, 0.1, 42) for s, _, _ in pairs]}))
+
+
+def test_swing_is_written_even() -> None:
+    assert {start % 1 for start in starts(write(swung()))} == {0, Fraction(2, 3)}
+    score = write(swung(), feel=Feel.SWING)
+    assert score.swing
+    for part in (0, 1):
+        assert {start % 1 for start in starts(score, part)} == {0, Fraction(1, 2)}
+
+
+def test_what_was_heard_as_swing_is_straight() -> None:
+    even = place(perform({"piano": [(k / 2, 0.5, 60) for k in range(32)]}))
+    heard = replace(even, swing=True)
+    score = write(heard, feel=Feel.STRAIGHT)
+    assert not score.swing
+    assert starts(score) == starts(write(heard))
+    triplets = write(heard, time_signature="12/8")
+    assert not triplets.swing
+    assert starts(triplets)[:4] == [0, 2, 3, 5]
+
+
+def test_triplets_may_be_forbidden() -> None:
+    score = write(swung(), triplets=Triplets.NOT_ALLOWED)
+    for part in (0, 1):
+        assert all(start.denominator in (1, 2, 4, 8) for start in starts(score, part))
+
+
+# Key and parts
+
+
+def modulate() -> Transcription:
+    up = [0, 2, 4, 5, 7, 9, 11, 12]
+    notes = [(k, 1, 60 + up[k % 8]) for k in range(64)]
+    notes += [(64 + k, 1, 66 + up[k % 8]) for k in range(64)]
+    return place(perform({"vocals": notes}))
+
+
+def test_the_whole_page_is_in_the_key() -> None:
+    heard = modulate()
+    page = make(heard, Edit(), Format.MUSICXML).artifacts[0].data
+    assert len(list(ElementTree.fromstring(page).iter("fifths"))) == 2
+    edit = Edit(Corrections(key=Key("Eb", "major")))
+    rendering = make(heard, edit, Format.MUSICXML)
+    fifths = [
+        node.text for node in ElementTree.fromstring(rendering.artifacts[0].data).iter("fifths")
+    ]
+    assert fifths == ["-3"]
+    assert rendering.shown.key == Key("Eb", "major")
+    assert rendering.shown.key_probability == 1
+
+
+def test_chords_are_spelt_in_the_key() -> None:
+    heard = perform({"piano": [(0, 4, 61)]}, chords=[(0, 4, "C#:maj")])
+    rendering = make(heard, Edit(Corrections(key=Key("Ab", "major"))), Format.MUSICXML)
+    assert rendering.shown.chords[0].text == "D♭"
+
+
+def test_parts_are_left_out_renamed_and_moved() -> None:
+    edit = Edit(
+        Corrections(
+            parts=(
+                PartCorrection("drums", left_out=True),
+                PartCorrection("piano", name="Viola", program=41, clef=Clef.ALTO),
+            )
+        )
+    )
+    page = ElementTree.fromstring(make(play(), edit, Format.MUSICXML).artifacts[0].data)
+    assert [node.text for node in page.iter("part-name")] == ["Vocals", "Viola"]
+    assert [node.text for node in page.iter("sign")] == ["G", "C"]
+    for made in make(play(), edit, Format.MIDI).artifacts:
+        file = mido.MidiFile(file=io.BytesIO(made.data))
+        names = [m.name for track in file.tracks for m in track if m.type == "track_name"]
+        assert "Drums" not in names
+        programs = [m.program for track in file.tracks for m in track if m.type == "program_change"]
+        assert programs == [52, 41]
+
+
+@pytest.mark.parametrize("clef", list(Clef))
+def test_every_clef_is_written(clef: Clef) -> None:
+    edit = Edit(Corrections(parts=(PartCorrection("piano", clef=clef),)))
+    heard = perform({"piano": [(k, 1, 48 + k) for k in range(8)]})
+    page = ElementTree.fromstring(make(heard, edit, Format.MUSICXML).artifacts[0].data)
+    (sign,) = [node.text for node in page.iter("sign")]
+    (line,) = [node.text for node in page.iter("line")]
+    octave = next((node.text for node in page.iter("clef-octave-change")), None)
+    assert (sign, line, octave) == {
+        Clef.TREBLE: ("G", "2", None),
+        Clef.TREBLE_8VB: ("G", "2", "-1"),
+        Clef.ALTO: ("C", "3", None),
+        Clef.TENOR: ("C", "4", None),
+        Clef.BASS: ("F", "4", None),
+        Clef.BASS_8VB: ("F", "4", "-1"),
+    }[clef]
+
+
+# Bars
+
+
+def test_bars_are_cut_everywhere() -> None:
+    edit = Edit(Corrections(bars=BarRange(3, 4)))
+    formats = (Format.MUSICXML, Format.MIDI, Format.ROLL)
+    rendering = make(play(), edit, *formats)
+    files = {file.name: file.data for file in rendering.artifacts}
+    page = ElementTree.fromstring(files["score.musicxml"])
+    assert len(list(page.find("part").iter("measure"))) == 2  # type: ignore[union-attr]
+    for name in ("score.mid", "performance.mid"):
+        midi = mido.MidiFile(file=io.BytesIO(files[name]))
+        sung = [m for m in midi.tracks[1] if m.type == "note_on" and m.velocity]
+        assert len(sung) == 2 * len(TUNE)
+        assert midi.length == pytest.approx(4.0, abs=0.6)
+    assert [chord.text for chord in rendering.shown.chords] == ["D7", "G"]
+    assert (rendering.shown.chords[0].start_s, rendering.shown.chords[-1].end_s) == (4.0, 8.0)
+    assert len(rendering.shown.beats) == 8
+    assert rendering.shown.bar_count == 8
+    assert len(make(play(), edit, Format.PNG, view=View.CHORDS).artifacts) == 1
+
+
+def test_an_excerpt_keeps_the_key_that_it_has_in_the_whole() -> None:
+    heard = modulate()
+    whole = make(heard, Edit(), Format.MUSICXML)
+    late = make(heard, Edit(Corrections(bars=BarRange(25, 28))), Format.MUSICXML)
+    assert whole.shown.key == Key("C", "major")
+    assert late.shown.key in (Key("F#", "major"), Key("Gb", "major"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"bars": BarRange(8, 9)},
+        {"bars": BarRange(100, 200)},
+        {"parts": (PartCorrection("theremin", left_out=True),)},
+        {"parts": (PartCorrection("drums", program=3),)},
+        {"parts": (PartCorrection("drums", clef=Clef.BASS),)},
+        {
+            "parts": tuple(
+                PartCorrection(name, left_out=True) for name in ("drums", "piano", "vocals")
+            )
+        },
+        {"first_beat": Fraction(90_000)},
+        {"beat_scale": Fraction(12), "time_signature": "4/16"},
+        {"beat_scale": Fraction(1, 12), "time_signature": "4/2"},
+    ],
+)
+def test_corrections_that_do_not_fit_are_refused(fields: dict[str, Any]) -> None:
+    with pytest.raises(InvalidCorrections):
+        write(play(), **fields)
+
+
+# All at once
+
+
+FIVE: Sequence[Corrections] = (
+    Corrections(time_signature="3/4"),
+    Corrections(beat_scale=Fraction(1, 2)),
+    Corrections(first_beat=Fraction(3, 2)),
+    Corrections(key=Key("Bb", "minor")),
+    Corrections(finest_value=FinestValue.EIGHTH),
+    Corrections(tempo_bpm=200.0),
+    Corrections(triplets=Triplets.NOT_ALLOWED),
+    Corrections(feel=Feel.SWING),
+    Corrections(parts=(PartCorrection("piano", name="Harp", program=46),)),
+    Corrections(parts=(PartCorrection("vocals", clef=Clef.ALTO),)),
+    Corrections(parts=(PartCorrection("drums", left_out=True),)),
+    Corrections(bars=BarRange(1, 2)),
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.permutations(FIVE).map(lambda steps: steps[:5]), st.randoms())
+def test_five_in_a_row_give_the_page_that_they_give_at_once(
+    steps: list[Corrections], random: Any
+) -> None:
+    if any(s.beat_scale for s in steps) and any(s.tempo_bpm for s in steps):
+        return  # they replace each other
+    heard = play(4)
+
+    def follow(order: Sequence[Corrections]) -> Transcription:
+        return reduce(lambda music, step: RenderOptions(edit=Edit(step)).amend(music), order, heard)
+
+    def page(music: Transcription, edit: Edit) -> tuple[bytes, ...]:
+        return tuple(f.data for f in make(music, edit, Format.MUSICXML, Format.MIDI).artifacts)
+
+    at_once = reduce(lambda state, step: Edit(step).apply(state), steps, Corrections())
+    expected = page(heard, Edit(at_once))
+    assert page(follow(steps), Edit()) == expected
+    assert page(follow(random.sample(steps, len(steps))), Edit()) == expected
+    assert page(follow(steps), Edit(at_once)) == expected, "and again"
+
+
+@pytest.mark.parametrize("view", list(View))
+def test_corrections_hold_for_every_view_and_transposition(view: View) -> None:
+    edit = Edit(Corrections(time_signature="3/4", key=Key("D", "major")))
+    rendering = make(play(), edit, Format.MUSICXML, Format.PNG, view=view, transpose_semitones=2)
+    page = ElementTree.fromstring(
+        next(f.data for f in rendering.artifacts if f.name == "score.musicxml")
+    )
+    assert {node.text for node in page.iter("beats")} == {"3"}
+    assert {node.text for node in page.iter("fifths")} == {"4"}
+    assert rendering.shown.time_signature == "3/4"
+    assert (rendering.shown.key, rendering.shown.untransposed_key) == (
+        Key("E", "major"),
+        Key("D", "major"),
+    )
+    assert rendering.shown.metre_probability == 1
+
+
+def test_pitches_as_sung_are_corrected_too() -> None:
+    flat = sing_flat(play(), [0, 3])
+    edit = Edit(Corrections(time_signature="3/4"))
+    page = make(flat, edit, Format.MUSICXML, pitches=Pitches.SUNG).artifacts[0].data
+    assert {node.text for node in ElementTree.fromstring(page).iter("beats")} == {"3"}
+
+
+def test_the_result_is_as_heard_with_its_corrections_beside() -> None:
+    from inference_service.music.serialization import decode_transcription
+
+    edit = Edit(Corrections(time_signature="3/4", key=Key("D", "minor")))
+    corrected = make(play(), edit, Format.JSON, Format.MUSICXML)
+    files = {file.name: file.data for file in corrected.artifacts}
+    result = decode_transcription(files["result.json"])
+    assert (result.time_signature, result.key) == ("4/4", Key("G", "major"))
+    assert result.corrections == edit.corrections
+    again = make(result, Edit(), Format.MUSICXML)
+    assert again.artifacts[0].data == files["score.musicxml"]
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: replace(play(), beats=()),
+        lambda: replace(play(), beats=(Beat(0.0, 1),)),
+        lambda: Transcription(
+            1.0, 0.0, 120.0, "4/4", Key("C", "major"), (Part("a", "A", ()),), (), ()
+        ),
+        lambda: perform({"vocals": [(0, 1, 60)]}),
+        lambda: replace(play(), placements=()),
+        lambda: Transcription(
+            9.0,
+            0.0,
+            120.0,
+            "?",
+            Key("C", "major"),
+            (Part("a", "A", (NoteEvent(0.0, 9.0, 60), NoteEvent(8.9, 8.9, 61))),),
+            tuple(Beat(0.01 * k, 1) for k in range(20)),
+            (),
+        ),
+    ],
+)
+@pytest.mark.parametrize("corrections", FIVE)
+def test_poor_music_is_corrected_or_refused(
+    build: Callable[[], Transcription], corrections: Corrections
+) -> None:
+    with suppress(InvalidCorrections):
+        make(build(), Edit(corrections), Format.MUSICXML, Format.MIDI, Format.JSON)
+
+
+def test_a_correction_of_300_notes_takes_no_second() -> None:
+    heard = play(38)
+    assert sum(len(part.notes) for part in heard.parts) > 300
+    heard = replace(heard, parts=heard.parts[:2], placements=heard.placements[:2])
+    for corrections in FIVE[:5]:
+        start_s = time.process_time()
+        correct(
+            amend(
+                heard,
+                **{
+                    name: value
+                    for name in Corrections.__dataclass_fields__
+                    if (value := getattr(corrections, name)) not in (None, ())
+                },
+            )
+        )
+        assert time.process_time() - start_s < 0.5
