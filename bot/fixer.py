@@ -54,8 +54,7 @@ class Fixer:
         """Open the choices of a topic under the page, which stays as it is."""
 
         async def describe(place: Place) -> Result:
-            shown = replace(_options(button), language=press.t.language)
-            return await self.client.describe(button.result_id, shown, request_id=press.id)
+            return await self._describe(press, button.result_id, _options(button))
 
         async def show(result: Result) -> None:
             await _edit_buttons(press, self._shown(press, result, [], press.title, button.topic))
@@ -108,16 +107,13 @@ class Fixer:
             if page.undo is None:
                 raise WishError("wish.nothing_to_undo")
             state = page.undo
-        shown = replace(_options(state), language=request.t.language)
-        result = await self.client.describe(state.result_id, shown, request_id=request.id)
+        result = await self._describe(request, state.result_id, _options(state))
         if AsHeard() in wishes:
-            shown = replace(shown, transpose_semitones=0, pitches=Pitches.MEANT)
-            original = result.uncorrected_id or result.result_id
-            result = await self.client.describe(original, shown, request_id=request.id)
+            shown = replace(_options(state), transpose_semitones=0, pitches=Pitches.MEANT)
+            result = await self._describe(request, result.uncorrected_id, shown)
         *earlier, last = in_steps(wishes)
         for step in earlier:
-            wanted = fulfil(step, result)
-            result = await self.client.describe(result.result_id, wanted, request_id=request.id)
+            result = await self._describe(request, result.result_id, fulfil(step, result))
         wanted = fulfil(last, result)
         if set(wishes) != {Files()}:
             made = await self._render(request, result.result_id, wanted, page.title, place)
@@ -136,6 +132,10 @@ class Fixer:
         wanted = replace(shown, formats=FILE_FORMATS)
         result, files = await self._render(request, result_id, wanted, title, place)
         await send_extra(request, EXTRAS[FilesButton], result, files, title)
+
+    async def _describe(self, request: Request, result_id: str, options: RenderOptions) -> Result:
+        options = replace(options, language=request.t.language)
+        return await self.client.describe(result_id, options, request_id=request.id)
 
     async def _render(
         self, request: Request, result_id: str, options: RenderOptions, title: str, place: Place

@@ -29,11 +29,23 @@ from bot.corrections import (
     in_steps,
     likeliest,
     reading_edit,
+    shown_as,
     transpose_key,
     written_beats,
 )
 from bot.wishes.grammar import understand
-from bot.wishes.values import KeyIs, Metre, ShiftBars, TransposeTo
+from bot.wishes.values import (
+    AsHeard,
+    Files,
+    KeyIs,
+    Metre,
+    PitchesAre,
+    ShiftBars,
+    TransposeTo,
+    Undo,
+    ViewIs,
+)
+from tests.bot.phrases import ENGLISH, RUSSIAN
 from tests.bot.test_views import RESULT
 
 A_MINOR, C_MAJOR = Key("A", "minor"), Key("C", "major")
@@ -105,6 +117,26 @@ def _corrections(words: str) -> Corrections:
 )
 def test_wishes_become_corrections(words: str, corrections: Corrections) -> None:
     assert _corrections(words) == corrections
+
+
+@pytest.mark.parametrize("phrase", [*ENGLISH, *RUSSIAN])
+def test_every_phrase_changes_a_page(phrase: str) -> None:
+    band = replace(
+        PAGE,
+        bar_count=24,
+        parts=(
+            *PAGE.parts,
+            Part("bass", "Bass", 33, False, False),
+            Part("piano", "Piano", 0, False, False),
+        ),
+        view=View.FULL,
+        transpose_semitones=-1,
+    )
+    wishes = understand(phrase).wishes
+    wanted = [fulfil(step, band) for step in in_steps(wishes)]
+    already = {PitchesAre(Pitches.MEANT), ViewIs(View.FULL)}
+    if not set(wishes) <= {Undo(), AsHeard(), Files()} | already:
+        assert wanted != [shown_as(band)]
 
 
 def test_wishes_that_depend_on_others_wait_for_them() -> None:

@@ -18,6 +18,7 @@ from notabot.v1 import transcription_pb2 as pb
 
 from bot.fix_buttons import FixButton
 from tests.bot.conftest import Harness
+from tests.bot.phrases import REFUSED
 from tests.bot.service import Events, RefusalError
 from tests.bot.telegram import Person, buttons, caption_of, received
 
@@ -321,6 +322,18 @@ async def test_what_is_not_understood_is_answered_by_what_can_be_said(doubtful: 
     assert first.startswith("I did not understand that.")
     assert "waltz" in first
     assert second.startswith("I did not understand “on sundays”, so I changed nothing.")
+    assert doubtful.service.renders[before:] == []
+
+
+async def test_everything_else_is_refused_politely(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    before = len(doubtful.service.renders)
+    for words in REFUSED:
+        count = len(doubtful.session.sent(SendMessage))
+        await person.say(words)
+        [answer] = doubtful.session.sent(SendMessage)[count:]
+        assert answer.text.startswith("I did not understand"), words
+        assert "waltz" in answer.text, words
     assert doubtful.service.renders[before:] == []
 
 
