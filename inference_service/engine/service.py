@@ -21,14 +21,10 @@ import structlog
 
 from inference_service.engine.cache import CachedResult, ResultCache
 from inference_service.engine.corrected import Lineage
+from inference_service.engine.durations import Durations, Kind, find_kind
 from inference_service.engine.heap import Heap
 from inference_service.engine.memory import Claim, Memory
-from inference_service.engine.progress_meter import (
-    StageUpdate,
-    build_continuation_meter,
-    build_render_meter,
-    build_transcription_meter,
-)
+from inference_service.engine.progress_meter import ProgressMeter, StageUpdate
 from inference_service.engine.queue import Admission
 from inference_service.engine.registry import ModelRegistry
 from inference_service.engine.worker import Job, Update, Work, Worker
@@ -41,8 +37,8 @@ from inference_service.pipeline.options import (
     RenderOptions,
     TranscribeOptions,
 )
-from inference_service.pipeline.stages import StageSet
-from inference_service.progress import Progress
+from inference_service.pipeline.stages import Router, StageSet
+from inference_service.progress import Progress, Report, Stage
 
 if TYPE_CHECKING:  # the real import takes seconds, and the server answers before
     from inference_service.audio.waveform import Waveform
@@ -52,7 +48,7 @@ if TYPE_CHECKING:  # the real import takes seconds, and the server answers befor
 _log = structlog.get_logger()
 
 _STOP_GRACE_S: Final = 5.0
-_SOUND: Final = frozenset({Format.PREVIEW, Format.STEMS})
+_SOUND: Final = frozenset({Kind.PREVIEW, Kind.STEMS})
 _SAMPLES_BYTES: Final = 2**30
 """Decoded sound held at once: 50 minutes of stereo."""
 
@@ -129,6 +125,20 @@ class Rendered:
     is_lasting: bool = True
 
 
+class _WatchedRouter:
+    """A router whose choice is passed on as soon as it is made."""
+
+    def __init__(self, router: Router, on_choice: Callable[[Preset], None]) -> None:
+        self._router = router
+        self._on_choice = on_choice
+
+    def classify(self, waveform: Waveform, report: Report) -> Preset:
+        """Return the router's choice."""
+        preset = self._router.classify(waveform, report)
+        self._on_choice(preset)
+        return preset
+
+
 @dataclass(slots=True)
 class Counters:
     """Number of requests completed and failed since the start; cancelled ones count as neither."""
@@ -193,6 +203,7 @@ class Engine:
         self._use_cases = use_cases
         self._stuck_s = stuck_s
         self._observe_stage = observe_stage
+        self._durations = Durations()
         self._samples = Memory(_SAMPLES_BYTES)
         self._device = Worker("device", self.transcriptions.note_duration, preparing=queue_size)
         self._engraver = Worker("engraver")
@@ -260,17 +271,29 @@ class Engine:
         NotabotError
             If the transcription or the writing fails.
         """
-        meter = build_transcription_meter(options.preset)
+        meter = ProgressMeter(self._durations.expect_heard(options.preset))
         kept: dict[str, bytes] = {}
+        channels = 1
 
         def hear(waveform: Waveform, progress: Progress) -> Transcription:
-            stages = self.registry.stages
+            current, length_s = self.registry.stages, waveform.duration_s
+            router = _WatchedRouter(
+                current.router,
+                lambda preset: meter.expect(self._durations.expect_heard(preset, length_s)),
+            )
+            stages = replace(current, router=router)
             _log.info("transcription_began", preset=options.preset, models=dict(stages.models))
             heard = self._use_cases.transcribe(waveform, options.preset, stages, progress, kept)
             return replace(heard, timings_s={**meter.timings_s, **heard.timings_s})
 
         def decode(data: bytes, claim: Claim, progress: Progress) -> Work[Transcription]:
-            return partial(hear, self._use_cases.decode(data, progress, claim))
+            nonlocal channels
+            waveform = self._use_cases.decode(data, progress, claim)
+            channels = len(waveform.samples)
+            meter.expect(
+                self._durations.expect_heard(options.preset, waveform.duration_s, channels)
+            )
+            return partial(hear, waveform)
 
         def write(progress: Progress) -> Rendered:
             corrected = options.render.amend(transcription)
@@ -280,7 +303,7 @@ class Engine:
 
         start_s = time.monotonic()
         with Claim(self._samples) as claim:
-            hearing = Job(None, meter, deadline_s, partial(decode, data, claim))
+            hearing = Job(None, meter, deadline_s, partial(decode, data, claim), Stage.NOTATION)
             del data  # held by the job alone, until it is decoded
             async with self._device.submit(hearing) as job:
                 async for update in job.updates():
@@ -293,6 +316,8 @@ class Engine:
             rendered = await writing.result()
         for stage, seconds in meter.timings_s.items():
             self._observe_stage(stage, seconds)
+        used, length_s = Preset(transcription.preset), transcription.duration_s
+        self._durations.learn_heard(used, length_s, channels, meter.timings_s)
         _log.info(
             "transcription_done",
             preset=transcription.preset,
@@ -326,9 +351,9 @@ class Engine:
             written = self._use_cases.render(corrected, titled, progress, kept)
             return self._keep(result_id, cached.transcription, corrected, written)
 
-        is_sound = not options.formats.isdisjoint(_SOUND)
-        worker = self._player if is_sound else self._renderer
-        return self._write(worker, Job(write, build_render_meter(), deadline_s))
+        kind = find_kind(options)
+        worker = self._player if kind in _SOUND else self._renderer
+        return self._write(worker, write, kind, 0.0, deadline_s)
 
     def continue_music(
         self, result_id: str, options: ContinueOptions, deadline_s: float
@@ -351,7 +376,8 @@ class Engine:
             written = self._use_cases.continue_music(corrected, asked, progress)
             return self._keep(result_id, cached.transcription, corrected, written)
 
-        return self._write(self._composer, Job(write, build_continuation_meter(), deadline_s))
+        bars = float(options.music.measures * (1 + options.music.alternatives))
+        return self._write(self._composer, write, Kind.CONTINUATION, bars, deadline_s)
 
     async def describe(self, result_id: str, options: RenderOptions, deadline_s: float) -> Rendered:
         """Return what :meth:`render` would yield last, without files.
@@ -368,7 +394,7 @@ class Engine:
             written = self._use_cases.describe(corrected, options)
             return self._keep(result_id, cached.transcription, corrected, written)
 
-        async with self._renderer.submit(Job(work, build_render_meter(), deadline_s)) as job:
+        async with self._renderer.submit(Job(work, ProgressMeter(self._durations.expect(Kind.FILES)), deadline_s)) as job:
             return await job.result()
 
     def _keep(
@@ -392,14 +418,16 @@ class Engine:
         )
 
     async def _write(
-        self, worker: Worker, work: Job[Rendered]
+        self, worker: Worker, write: Work[Rendered], kind: Kind, length: float, deadline_s: float
     ) -> AsyncIterator[StageUpdate | Rendered]:
         """Run a job in a thread that writes files; yields its updates, then its result."""
-        async with worker.submit(work) as job:
+        meter = ProgressMeter(self._durations.expect(kind, length))
+        async with worker.submit(Job(write, meter, deadline_s)) as job:
             async for update in job.updates():
                 if isinstance(update, StageUpdate):
                     yield update
             rendered = await job.result()
+        self._durations.learn(kind, length, meter.timings_s)
         yield rendered
 
     async def drain(self, limit_s: float) -> None:

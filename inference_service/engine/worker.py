@@ -1,4 +1,4 @@
-"""One thread that runs jobs in order, followed and cancelled from the event loop.
+"""One thread that runs jobs one at a time, followed and cancelled from the event loop.
 
 A :class:`Worker` owns one thread. A resource that must not be used by two jobs at once, such as a
 device, is used by that thread alone. A :class:`Job` is created and followed on the event loop. Its
@@ -8,6 +8,11 @@ work runs in the thread and calls ``progress``, which sends an update to the eve
 A job may have to be prepared, as a recording is decoded before the device can use it. Jobs are
 prepared in further threads, all at once, while they wait for their turn. A job that is still being
 prepared when its turn comes lets the others pass.
+
+Short jobs come before long ones. A job is due :data:`PATIENCE` times its expected duration after
+it arrived, and the job that is due first is taken first. So a job that takes a minute is passed by
+shorter ones that arrive in the next :data:`PATIENCE` minutes, and by no later ones. A job that waits
+past its deadline ends then.
 
 Whatever a job leaves, its work, an exception, and the frames that the exception has passed through,
 is dropped when it ends. Otherwise a recording would be kept until the next full garbage collection,
@@ -20,7 +25,6 @@ import asyncio
 import contextvars
 import math
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -36,14 +40,26 @@ T = TypeVar("T")
 R = TypeVar("R")
 Work: TypeAlias = Callable[[Progress], T]
 
+PATIENCE: Final = 3.0
+
 _UPDATE_INTERVAL_S: Final = 0.1
+_ANNOUNCE_INTERVAL_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Number of jobs ahead of this one; 0 when it is about to start."""
+    """A job's place in the queue.
+
+    Attributes
+    ----------
+    ahead : int
+        Number of jobs ahead of this one; 0 when it is about to start.
+    remaining_s : float
+        Estimate of the seconds until this job's request has ended.
+    """
 
     ahead: int
+    remaining_s: float
 
 
 Update = Position | StageUpdate
@@ -64,6 +80,8 @@ class Job(Generic[T]):
         On ``time.monotonic``'s clock.
     prepare : callable, optional
         Runs in another thread before the job's turn, and returns ``work``.
+    before : Stage, optional
+        The first stage that the meter knows of but another job does.
     """
 
     def __init__(
@@ -72,7 +90,10 @@ class Job(Generic[T]):
         meter: ProgressMeter,
         deadline_s: float,
         prepare: Callable[[Progress], Work[T]] | None = None,
+        before: Stage | None = None,
     ) -> None:
+        self._before = before
+        self._arrived_s = time.monotonic()
         self._work = work
         self._prepare = prepare
         self._meter = meter
@@ -121,6 +142,23 @@ class Job(Generic[T]):
         """How long ago the thread should have stopped: the job was cancelled, or out of time."""
         return max(0.0, time.monotonic() - min(self._deadline_s, self._stopped_s))
 
+    @property
+    def work_s(self) -> float:
+        """Expected seconds of the work that is left."""
+        return self._meter.remaining_s(self._before)
+
+    @property
+    def due_s(self) -> float:
+        """When it should begin at the latest if others are as short, on the monotonic clock."""
+        return self._arrived_s + PATIENCE * self.work_s
+
+    def expire_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the job end at its deadline, even if nothing has begun by then."""
+        late = DeadlineExceeded("the request ran out of its time")
+        delay_s = max(0.0, self._deadline_s - time.monotonic())
+        timer = loop.call_later(delay_s, self.cancel, late)
+        self._outcome.add_done_callback(lambda _: timer.cancel())
+
     def cancel(self, reason: NotabotError) -> None:
         """End with ``reason``: at once for the event loop, at the next report for the thread."""
         if not self.done:
@@ -142,11 +180,19 @@ class Job(Generic[T]):
         """Wait for the result of the work, or raise its exception."""
         return await asyncio.shield(self._outcome)
 
-    def announce(self, ahead: int) -> None:
-        """Post the number of jobs ahead, unless it has grown because a job was passed."""
-        if self._ahead is None or ahead < self._ahead:
+    def announce(self, ahead: int, wait_s: float) -> None:
+        """Post the job's place in the queue.
+
+        Parameters
+        ----------
+        ahead : int
+            Number of jobs ahead.
+        wait_s : float
+            Expected seconds of their work.
+        """
+        if ahead or self._ahead != 0:
             self._ahead = ahead
-            self._post(Position, Position(ahead))
+            self._post(Position, Position(ahead, wait_s + self._meter.remaining_s()))
 
     def prepare(self) -> None:
         """Prepare the work, if that is needed; called in another thread."""
@@ -224,7 +270,7 @@ class Job(Generic[T]):
 
 
 class Worker:
-    """Runs jobs one at a time: of those that are ready, first come, first served.
+    """Runs jobs one at a time: of those that are ready, that which is due first.
 
     Parameters
     ----------
@@ -243,10 +289,11 @@ class Worker:
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
         self._preparers = ThreadPoolExecutor(preparing, thread_name_prefix=f"{name}-preparer")
         self._on_done = on_done
-        self._waiting: deque[Job[Any]] = deque()
+        self._waiting: list[Job[Any]] = []
         self._running: Job[Any] | None = None
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._announcing: asyncio.Task[None] | None = None
         self._work: asyncio.Future[None] | None = None
 
     @property
@@ -267,15 +314,17 @@ class Worker:
     def start(self) -> None:
         """Start running jobs; until then they wait."""
         self._task = asyncio.create_task(self._run())
+        self._announcing = asyncio.create_task(self._announce_on())
 
     def submit(self, job: Job[T]) -> Job[T]:
         """Queue a job; its position is posted now and whenever it changes."""
+        loop = asyncio.get_running_loop()
+        job.expire_on(loop)
         self._waiting.append(job)
         self._announce()
         if job.ready:
             self._arrived.set()
         else:
-            loop = asyncio.get_running_loop()
             preparing = loop.run_in_executor(self._preparers, job.prepare)
             preparing.add_done_callback(lambda _: self._arrived.set())
         return job
@@ -287,8 +336,8 @@ class Worker:
 
     async def close(self, grace_s: float) -> bool:
         """Stop taking jobs and wait for the running one. Returns whether it ended in time."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in filter(None, (self._task, self._announcing)):
+            task.cancel()
         for executor in (self._executor, self._preparers):
             executor.shutdown(wait=False, cancel_futures=True)
         if self._work is not None:
@@ -303,21 +352,22 @@ class Worker:
 
     def _begin(self, job: Job[Any]) -> None:
         self._running = job
-        job.announce(0)
+        job.announce(0, 0.0)
         self._announce()
         loop = asyncio.get_running_loop()
         self._work = loop.run_in_executor(self._executor, job.execute)
         self._work.add_done_callback(self._finish)
 
     async def _next(self) -> Job[Any]:
-        """Wait for the first job that is ready, and take it from the queue."""
+        """Wait for a job that is ready; take the one that is due first from the queue."""
         while True:
             self._arrived.clear()
-            self._waiting = deque(job for job in self._waiting if not job.done)
-            for job in self._waiting:
-                if job.ready:
-                    self._waiting.remove(job)
-                    return job
+            self._waiting = [job for job in self._waiting if not job.done]
+            ready = [job for job in self._waiting if job.ready]
+            if ready:
+                job = min(ready, key=lambda job: job.due_s)
+                self._waiting.remove(job)
+                return job
             await self._arrived.wait()
 
     def _finish(self, _: asyncio.Future[None]) -> None:
@@ -326,8 +376,17 @@ class Worker:
             self._on_done(job.worked_s)
 
     def _announce(self) -> None:
+        """Post the places of all jobs that wait."""
         ahead = int(self.busy)
-        for job in self._waiting:
-            if not job.done:
-                job.announce(ahead)
-                ahead += 1
+        wait_s = 0.0 if self._running is None else self._running.work_s
+        waiting = [job for job in self._waiting if not job.done]
+        for job in sorted(waiting, key=lambda job: job.due_s):
+            job.announce(ahead, wait_s)
+            ahead += 1
+            wait_s += job.work_s
+
+    async def _announce_on(self) -> None:
+        """Post places from time to time, since estimates change."""
+        while True:
+            await asyncio.sleep(_ANNOUNCE_INTERVAL_S)
+            self._announce()

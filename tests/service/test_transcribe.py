@@ -303,3 +303,39 @@ async def test_a_slow_reader_gets_the_latest_progress_only(
         held.release.set()
         events = await drain(call)
         assert sum(e.HasField("progress") for e in events) < 30
+
+
+async def test_a_short_recording_passes_a_long_one(running: Running, held: HeldPipeline) -> None:
+    """A byte of the held pipeline is a sample of a recording."""
+    calls = [running.transcribe(b"a")]
+    await wait_until(lambda: held.began == ["a"])
+    calls.append(running.transcribe(b"l" * 44100 * 30))
+    engine = running.service.engine
+    await wait_until(lambda: engine._device.waiting == 1)
+    calls.append(running.transcribe(b"s" * 44100))
+    await wait_until(lambda: engine._device.waiting == 2)
+    held.release.set()
+    for call in calls:
+        await drain(call)
+    assert [name[0] for name in held.began] == ["a", "s", "l"]
+
+
+async def test_the_queue_and_the_progress_tell_seconds(
+    running: Running, held: HeldPipeline
+) -> None:
+    first = running.transcribe(b"a")
+    await wait_until(lambda: held.began == ["a"])
+    second = running.transcribe(b"b" * 44100 * 600)
+    events = aiter(second)
+    alone_s = 0.0
+    async for event in events:
+        if event.queued.position == 1 and event.queued.remaining_s > 1.0:
+            alone_s = event.queued.remaining_s
+            break
+    assert alone_s > 1.0
+    held.release.set()
+    kinds = [event async for event in events]
+    shown = [event.progress for event in kinds if event.HasField("progress")]
+    assert all(update.HasField("remaining_s") for update in shown)
+    assert shown[-1].remaining_s < 1.0
+    await drain(first)

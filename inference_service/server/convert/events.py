@@ -35,12 +35,13 @@ _STAGES: Final = by_number(Stage, transcription_pb2.Stage.Value)
 def encode_update(update: Position | StageUpdate) -> transcription_pb2.TranscribeEvent:
     """Write a request's place in the queue, or its progress."""
     if isinstance(update, Position):
-        queued = transcription_pb2.Queued(position=update.ahead)
+        queued = transcription_pb2.Queued(position=update.ahead, remaining_s=update.remaining_s)
         return transcription_pb2.TranscribeEvent(queued=queued)
     progress = transcription_pb2.StageProgress(
         stage=protocol_name(update.stage),
         stage_fraction=update.fraction,
         overall_fraction=update.overall_fraction,
+        remaining_s=update.remaining_s,
     )
     return transcription_pb2.TranscribeEvent(progress=progress)
 
@@ -50,7 +51,9 @@ def decode_progress(message: transcription_pb2.StageProgress) -> StageUpdate | N
     stage = _STAGES.get(message.stage)
     if stage is None:
         return None
-    return StageUpdate(stage, message.stage_fraction, message.overall_fraction)
+    return StageUpdate(
+        stage, message.stage_fraction, message.overall_fraction, message.remaining_s
+    )
 
 
 def encode_artifact(artifact: Artifact) -> Iterator[transcription_pb2.TranscribeEvent]:

@@ -347,20 +347,24 @@ class Accepted(_message.Message):
     def __init__(self, context: _Optional[str] = ..., kept: _Optional[bool] = ...) -> None: ...
 
 class Queued(_message.Message):
-    __slots__ = ("position",)
+    __slots__ = ("position", "remaining_s")
     POSITION_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_S_FIELD_NUMBER: _ClassVar[int]
     position: int
-    def __init__(self, position: _Optional[int] = ...) -> None: ...
+    remaining_s: float
+    def __init__(self, position: _Optional[int] = ..., remaining_s: _Optional[float] = ...) -> None: ...
 
 class StageProgress(_message.Message):
-    __slots__ = ("stage", "stage_fraction", "overall_fraction")
+    __slots__ = ("stage", "stage_fraction", "overall_fraction", "remaining_s")
     STAGE_FIELD_NUMBER: _ClassVar[int]
     STAGE_FRACTION_FIELD_NUMBER: _ClassVar[int]
     OVERALL_FRACTION_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_S_FIELD_NUMBER: _ClassVar[int]
     stage: Stage
     stage_fraction: float
     overall_fraction: float
-    def __init__(self, stage: _Optional[_Union[Stage, str]] = ..., stage_fraction: _Optional[float] = ..., overall_fraction: _Optional[float] = ...) -> None: ...
+    remaining_s: float
+    def __init__(self, stage: _Optional[_Union[Stage, str]] = ..., stage_fraction: _Optional[float] = ..., overall_fraction: _Optional[float] = ..., remaining_s: _Optional[float] = ...) -> None: ...
 
 class ArtifactChunk(_message.Message):
     __slots__ = ("name", "media_type", "data", "last")

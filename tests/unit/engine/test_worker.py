@@ -7,23 +7,29 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from typing import Any
 
 import pytest
 
-from inference_service.engine.progress_meter import StageUpdate, build_transcription_meter
-from inference_service.engine.worker import Job, Position, Worker
+from inference_service.engine.progress_meter import ProgressMeter, StageUpdate
+from inference_service.engine.worker import PATIENCE, Job, Position, Worker
 from inference_service.errors import Cancelled, DeadlineExceeded
-from inference_service.pipeline.options import Preset
 from inference_service.progress import Progress, Stage
 
 FAR_S = 1e9
 
 
-def job(work: Callable[[Progress], Any], deadline_s: float = FAR_S) -> Job[Any]:
-    return Job(work, build_transcription_meter(Preset.VOICE), deadline_s)
+def job(
+    work: Callable[[Progress], Any], deadline_s: float = FAR_S, expected_s: float = 1.0
+) -> Job[Any]:
+    return Job(work, ProgressMeter({Stage.TAGGING: expected_s}), deadline_s)
+
+
+def places(updates: Iterable[object]) -> list[int]:
+    """Numbers of jobs ahead, of those updates that tell them."""
+    return [update.ahead for update in updates if isinstance(update, Position)]
 
 
 def hold() -> tuple[Callable[[Progress], bool], threading.Event, threading.Event]:
@@ -70,7 +76,8 @@ async def test_updates_end_with_the_job(worker: Worker) -> None:
         progress(Stage.TAGGING, 1.0)
 
     updates = [update async for update in worker.submit(job(work)).updates()]
-    assert updates[0] == Position(0)
+    assert isinstance(updates[0], Position)
+    assert updates[0].ahead == 0
     stages = [update.stage for update in updates if isinstance(update, StageUpdate)]
     assert stages[-1] is Stage.TAGGING
     assert stages.count(Stage.TAGGING) <= 2
@@ -135,11 +142,11 @@ async def test_a_job_past_its_deadline_does_not_begin(worker: Worker) -> None:
 async def test_a_cancelled_waiting_job_moves_the_others_up() -> None:
     worker = Worker("test")
     first, second, third = (worker.submit(job(lambda progress: None)) for _ in range(3))
-    assert await anext(third.updates()) == Position(2)
+    assert places([await anext(third.updates())]) == [2]
     second.cancel(Cancelled("gone"))
     assert worker.waiting == 2
     worker.start()
-    assert [update async for update in third.updates()][-1] == Position(0)
+    assert places([update async for update in third.updates()])[-1] == 0
     await first.result()
     assert await worker.close(1.0)
 
@@ -189,11 +196,12 @@ async def test_a_job_is_prepared_in_another_thread_before_its_turn(worker: Worke
     release.set()
     assert await second.result() != threading.current_thread().name
     updates = [update async for update in second.updates()]
-    assert updates == [Position(0)], "a job that waits shows its position, not its progress"
+    assert places(updates) == [0]
+    assert len(updates) == 1, "a job that waits shows its position, not its progress"
 
 
 def prepared_job(prepare: Callable[[Progress], Callable[[Progress], Any]]) -> Job[Any]:
-    return Job(None, build_transcription_meter(Preset.VOICE), FAR_S, prepare)
+    return Job(None, ProgressMeter({Stage.TAGGING: 1.0}), FAR_S, prepare)
 
 
 async def test_a_job_that_is_slow_to_prepare_lets_others_pass() -> None:
@@ -214,8 +222,7 @@ async def test_a_job_that_is_slow_to_prepare_lets_others_pass() -> None:
     assert not slow.done
     release.set()
     assert await slow.result() == "slow"
-    positions = [update async for update in slow.updates() if isinstance(update, Position)]
-    assert positions == [Position(0)], "a position never grows"
+    assert places([update async for update in slow.updates()]) == [0]
     assert await worker.close(1.0)
 
 
@@ -244,6 +251,64 @@ async def test_preparation_that_fails_or_is_cancelled_ends_the_job(worker: Worke
     with pytest.raises(Cancelled):
         await running.result()
     assert await worker.submit(job(lambda progress: 7)).result() == 7
+
+
+async def run_in_order(worker: Worker, jobs: Iterable[Job[str]]) -> None:
+    """Submit jobs while another runs, and wait for all of them."""
+    begin, began, release = hold()
+    worker.submit(job(begin))
+    assert await asyncio.to_thread(began.wait, 10.0)
+    submitted = [worker.submit(one) for one in jobs]
+    release.set()
+    await asyncio.gather(*(one.result() for one in submitted))
+
+
+async def test_short_jobs_pass_long_ones(worker: Worker) -> None:
+    order: list[str] = []
+    lengths = {"song": 60.0, "piano": 30.0, "voice": 2.0, "another voice": 2.0}
+    jobs = [
+        job(lambda progress, name=name: order.append(name), expected_s=length_s)  # type: ignore[misc]
+        for name, length_s in lengths.items()
+    ]
+    await run_in_order(worker, jobs)
+    assert order == ["voice", "another voice", "piano", "song"]
+
+
+async def test_a_long_job_is_passed_for_a_bounded_time_only(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    order: list[str] = []
+    song = job(lambda progress: order.append("song"), expected_s=60.0)
+    now_s += PATIENCE * 50.0
+    early = job(lambda progress: order.append("early"), expected_s=2.0)
+    now_s += PATIENCE * 10.0
+    late = job(lambda progress: order.append("late"), expected_s=2.0)
+    await run_in_order(worker, [song, early, late])
+    assert order == ["early", "song", "late"]
+
+
+async def test_the_wait_is_the_work_of_those_ahead_and_ones_own() -> None:
+    worker = Worker("test")
+    for expected_s in (10.0, 20.0, 5.0):
+        last = worker.submit(job(lambda progress: None, expected_s=expected_s))
+    first = await anext(last.updates())
+    assert first == Position(0, 5.0), "the shortest is next"
+    longest = worker.submit(job(lambda progress: None, expected_s=40.0))
+    assert await anext(longest.updates()) == Position(3, 10.0 + 20.0 + 5.0 + 40.0)
+    assert await worker.close(1.0)
+
+
+async def test_a_waiting_job_ends_at_its_deadline(worker: Worker) -> None:
+    begin, began, release = hold()
+    running = worker.submit(job(begin))
+    assert await asyncio.to_thread(began.wait, 10.0)
+    waiting = worker.submit(job(lambda progress: None, time.monotonic() + 0.1))
+    with pytest.raises(DeadlineExceeded):
+        await asyncio.wait_for(waiting.result(), 5.0)
+    assert not running.done
+    release.set()
 
 
 class Held:
