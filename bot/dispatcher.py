@@ -32,6 +32,7 @@ from bot.retries import Retries
 from bot.room import Room
 from bot.settings import BotSettings
 from bot.transcriber import Transcriber
+from bot.turns import Turns
 
 FAREWELL_S: Final = 5.0
 """Time that stopped jobs have to notify the people who asked."""
@@ -95,7 +96,9 @@ def build_dispatcher(
     running = RunningUpdates()
     languages = Languages(catalogues, choices)
     recordings = recordings or SqliteRecordings()
-    transcriber = Transcriber(settings, client, attendant, Room(settings.max_uploads), recordings)
+    turns = Turns(settings.per_user_jobs, settings.per_user_waiting)
+    uploads = Room(settings.max_uploads)
+    transcriber = Transcriber(settings, client, attendant, uploads, turns, recordings)
     recovery = Recovery(client, transcriber, jobs, running, catalogues)
     dispatcher = Dispatcher(
         disable_fsm=True,

@@ -44,7 +44,7 @@ class BotErrorCode(StrEnum):
     DELIVERY_FAILED = "DELIVERY_FAILED"
     """Telegram did not take the score within ``BOT_TELEGRAM_PATIENCE_S``."""
     TOO_MANY_JOBS = "TOO_MANY_JOBS"
-    """The person already has ``BOT_PER_USER_JOBS`` requests running."""
+    """``BOT_PER_USER_JOBS`` buttons are worked on, or ``BOT_PER_USER_WAITING`` recordings wait."""
     BOT_STOPPING = "BOT_STOPPING"
     """The bot was stopped, and the request did not finish within ``BOT_DRAIN_S``."""
 

@@ -105,7 +105,8 @@ class InFlightCap(BaseMiddleware):
     """Limits the number of jobs that a person can have running, and says so when it is reached.
 
     Counts running handlers that have the flag ``job``. It is an inner middleware because flags are
-    known only once a handler is found.
+    known only once a handler is found. Recordings have no flag: they wait their turn, see
+    :mod:`bot.turns`.
     """
 
     def __init__(self, jobs: Jobs, limit: int) -> None:

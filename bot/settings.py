@@ -86,7 +86,12 @@ class BotSettings(BaseSettings):
     max_duration_s: float = Field(default=900.0, gt=0, description="Longest recording.")
     deadline_s: float = Field(default=1800.0, gt=0, description="Longest time for a request.")
     per_user_jobs: int = Field(
-        default=2, ge=1, description="Requests that one person may have at once."
+        default=2,
+        ge=1,
+        description="Recordings of one person that are worked on at once, and buttons likewise.",
+    )
+    per_user_waiting: int = Field(
+        default=8, ge=0, description="Further recordings of one person that may wait their turn."
     )
     max_uploads: int = Field(
         default=16,

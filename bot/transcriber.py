@@ -17,7 +17,7 @@ from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError
 
 from bot.attendant import Attendant, report
 from bot.client.calls import ServiceClient, read_result
-from bot.client.types import Accepted, Artifact, Event, Preset, RenderOptions, Result
+from bot.client.types import Accepted, Artifact, Event, Preset, Queued, RenderOptions, Result
 from bot.delivery import Shown, deliver
 from bot.download import Download
 from bot.errors import BotError, BotErrorCode, ServiceError, ServiceErrorCode, SourceError
@@ -30,6 +30,7 @@ from bot.room import Place, Room
 from bot.settings import BotSettings
 from bot.sources import AudioSource, check_limits
 from bot.status import StatusMessage
+from bot.turns import Turn, Turns
 
 _PASSING: Final = frozenset(
     {
@@ -58,6 +59,7 @@ class Transcriber:
     client: ServiceClient
     attendant: Attendant
     uploads: Room
+    turns: Turns
     recordings: RecordingStore
 
     async def answer(self, request: Request, key: str, source: AudioSource, preset: Preset) -> None:
@@ -89,10 +91,16 @@ class Transcriber:
             source.size_bytes,
             preset,
         )
-        with self.attendant.jobs.claim(key) as is_mine:
+        with (
+            self.attendant.jobs.claim(key) as is_mine,
+            self.turns.join(request.person_id) as turn,
+        ):
             if not is_mine:
                 return
-            run = self._run(request, key, notes)
+            if turn is None:
+                await self._refuse(request, BotError(BotErrorCode.TOO_MANY_JOBS))
+                return
+            run = self._run(request, key, notes, turn)
             async with aclosing(run.events(is_accepted=False, is_uploaded=False)) as events:
                 if await self._accept(request, run.ledger, events):
                     self.recordings.note(key, source)
@@ -102,16 +110,19 @@ class Transcriber:
         self, request: Request, key: str, notes: JobNotes, *, is_uploaded: bool
     ) -> None:
         """Go on with a job that is open, unless somebody is about it."""
-        with self.attendant.jobs.claim(key) as is_mine:
-            if not is_mine:
+        with (
+            self.attendant.jobs.claim(key) as is_mine,
+            self.turns.join(request.person_id, beyond_limit=True) as turn,
+        ):
+            if not is_mine or turn is None:
                 return
-            run = self._run(request, key, notes)
+            run = self._run(request, key, notes, turn)
             async with aclosing(run.events(is_accepted=True, is_uploaded=is_uploaded)) as events:
                 await self._bring_to_its_end(run, events)
 
-    def _run(self, request: Request, key: str, notes: JobNotes) -> _Run:
+    def _run(self, request: Request, key: str, notes: JobNotes, turn: Turn) -> _Run:
         ledger = JobLedger(self.client.jobs, str(request.bot.id), key, notes, request.id)
-        return _Run(self, request, ledger)
+        return _Run(self, request, ledger, turn)
 
     async def _bring_to_its_end(self, run: _Run, events: AsyncGenerator[Event]) -> None:
         """Attend to an accepted job and close it, unless it is to be taken up again."""
@@ -156,12 +167,17 @@ class _Run:
     transcriber : Transcriber
     request : Request
     ledger : JobLedger
+    turn : Turn
+        When an upload may begin.
     """
 
-    def __init__(self, transcriber: Transcriber, request: Request, ledger: JobLedger) -> None:
+    def __init__(
+        self, transcriber: Transcriber, request: Request, ledger: JobLedger, turn: Turn
+    ) -> None:
         self._transcriber = transcriber
         self._request = request
         self.ledger = ledger
+        self._turn = turn
         self._title = ledger.notes.title or request.t("title.recording")
         notes = ledger.notes
         self._source = AudioSource(notes.file_id, notes.title, notes.size_bytes, None)
@@ -170,6 +186,9 @@ class _Run:
 
     async def events(self, *, is_accepted: bool, is_uploaded: bool) -> AsyncGenerator[Event]:
         """Yield the job's events; once it is accepted, go on after the service was lost.
+
+        If the person has other recordings in work, the call ends as soon as the job is accepted and
+        so written down. The upload follows in another call when it is this one's turn.
 
         Raises
         ------
@@ -180,6 +199,9 @@ class _Run:
         has_files = False
         patience: Patience | None = None
         while True:
+            if is_accepted and start == self._submit:
+                async for ahead in self._turn.wait():
+                    yield Queued(ahead)
             try:
                 async with aclosing(start()) as events:
                     async for event in events:
@@ -188,7 +210,11 @@ class _Run:
                         if not isinstance(event, Accepted):  # an upload may break off each time
                             patience = None
                         yield event
-                return
+                        if isinstance(event, Accepted) and self._turn.ahead:
+                            break
+                    else:
+                        return
+                continue
             except ServiceError as error:
                 # With files, it is not the work that was late, but this bot: it was still
                 # delivering others, and did not read.

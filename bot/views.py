@@ -40,6 +40,9 @@ DEFAULT_WAIT_S: Final = 30.0
 STEMS: Final = ("karaoke", "a-cappella", "drums", "bass", "guitar", "piano", "other")
 """Stems that have a name in each language."""
 
+_SOON_S: Final = 5.0
+_STEP_S: Final = 5
+_MINUTES_FROM_S: Final = 57.5
 _BAR_CELLS: Final = 12
 _GRID_CHARS: Final = 34  # what fits a phone's width in Telegram's fixed-width type
 _STATE_MARKS: Final = {
@@ -52,19 +55,39 @@ _STATE_MARKS: Final = {
 
 
 def queued_text(queued: Queued, t: Translator) -> str:
-    """Status text of a request in the queue."""
-    if queued.position == 0:
-        return t("status.next")
-    return t.plural("status.queued", "status.queued.many", queued.position)
+    """Status text of a request in the queue: how many are ahead, and when it will be ready."""
+    place = (
+        t.plural("status.queued", "status.queued.many", queued.position)
+        if queued.position
+        else t("status.next")
+    )
+    if queued.remaining_s is None:
+        return place
+    ready = t("status.ready", time=about(queued.remaining_s, t))
+    return f"{place}\n{ready}"
 
 
 def progress_text(progress: Progress, t: Translator) -> str:
-    """Status text of a running request: the stage and the progress."""
+    """Status text of a running request: the stage, the progress and the time that is left."""
     label = t(f"stage.{progress.stage}") if progress.stage else t("stage.working")
     fraction = min(1.0, max(0.0, progress.fraction))
     full = round(fraction * _BAR_CELLS)
     bar = "▰" * full + "▱" * (_BAR_CELLS - full)
-    return t("status.progress", label=label, bar=bar, percent=round(fraction * 100))
+    text = t("status.progress", label=label, bar=bar, percent=round(fraction * 100))
+    if progress.remaining_s is None:
+        return text
+    if progress.remaining_s < _SOON_S:
+        left = t("status.left.soon")
+    else:
+        left = t("status.left", time=about(progress.remaining_s, t))
+    return f"{text}\n{left}"
+
+
+def about(seconds: float, t: Translator) -> str:
+    """``43.0`` to "45 s", ``130.0`` to "2 min": as exact as an estimate is."""
+    if seconds < _MINUTES_FROM_S:
+        return t("time.seconds", n=max(_STEP_S, _STEP_S * round(seconds / _STEP_S)))
+    return t("time.minutes", n=round(seconds / 60))
 
 
 def stopped_text(reason: Stop, t: Translator, *, survives: bool) -> str:

@@ -147,10 +147,12 @@ class EventDecoder:
             case "accepted":
                 return Accepted(message.accepted.context, message.accepted.kept)
             case "queued":
-                return Queued(message.queued.position)
+                queued = message.queued
+                return Queued(queued.position, _remaining_s(queued))
             case "progress":
                 stage = _member(transcription_pb2.Stage, Stage, message.progress.stage)
-                return Progress(stage, message.progress.overall_fraction)
+                progress = message.progress
+                return Progress(stage, progress.overall_fraction, _remaining_s(progress))
             case "artifact":
                 return self._artifact(message.artifact)
             case "result":
@@ -166,6 +168,12 @@ class EventDecoder:
         artifact = Artifact(chunk.name, self._media_type, bytes(self._chunks))
         self._chunks.clear()
         return artifact
+
+
+def _remaining_s(
+    message: transcription_pb2.Queued | transcription_pb2.StageProgress,
+) -> float | None:
+    return message.remaining_s if message.HasField("remaining_s") else None
 
 
 def decode_result(result: transcription_pb2.Result) -> Result:

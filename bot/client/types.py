@@ -252,17 +252,25 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The request waits behind ``position`` others."""
+    """The request waits behind ``position`` others.
+
+    ``remaining_s`` is an estimate of the time until its result; None if unknown.
+    """
 
     position: int
+    remaining_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Progress of the whole request: ``fraction`` in [0, 1]; an unknown ``stage`` is None."""
+    """Progress of the whole request: ``fraction`` in [0, 1]; an unknown ``stage`` is None.
+
+    ``remaining_s`` is an estimate of the time until its result; None if unknown.
+    """
 
     stage: Stage | None
     fraction: float
+    remaining_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

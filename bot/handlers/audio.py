@@ -84,10 +84,8 @@ async def on_cancel(
 def build_router() -> Router:
     """The router of this module's handlers."""
     router = Router(name="audio")
-    router.message.register(on_score, Command("score"), flags={"job": True})
+    router.message.register(on_score, Command("score"))
     # In groups the bot transcribes only what /score asks for.
-    router.message.register(
-        on_audio, F.chat.type == ChatType.PRIVATE, has_audio, flags={"job": True}
-    )
+    router.message.register(on_audio, F.chat.type == ChatType.PRIVATE, has_audio)
     router.callback_query.register(on_cancel, CancelButton.filter())
     return router

@@ -85,9 +85,7 @@ async def on_words(
 def build_router() -> Router:
     """The router of this module's handlers."""
     router = Router(name="hearing")
-    router.message.register(
-        on_words, F.text, ~F.text.startswith("/"), says_preset, flags={"job": True}
-    )
+    router.message.register(on_words, F.text, ~F.text.startswith("/"), says_preset)
     router.callback_query.register(on_heard, HeardButton.filter())
-    router.callback_query.register(on_hear, HearButton.filter(), flags={"job": True})
+    router.callback_query.register(on_hear, HearButton.filter())
     return router

@@ -394,7 +394,8 @@ class Engine:
             written = self._use_cases.describe(corrected, options)
             return self._keep(result_id, cached.transcription, corrected, written)
 
-        async with self._renderer.submit(Job(work, ProgressMeter(self._durations.expect(Kind.FILES)), deadline_s)) as job:
+        meter = ProgressMeter(self._durations.expect(Kind.FILES))
+        async with self._renderer.submit(Job(work, meter, deadline_s)) as job:
             return await job.result()
 
     def _keep(

@@ -235,21 +235,25 @@ class FakeService(
         options, audio = pb.TranscribeOptions(), bytearray()
         job: KeptJob | None = None
         is_complete = False
-        async for request in request_iterator:
-            if request.WhichOneof("payload") == "options":
-                options = request.options
-                if options.HasField("job"):
-                    job = await self._accept(options, context)
-                    yield pb.TranscribeEvent(accepted=pb.Accepted(context=job.context, kept=True))
-            is_complete |= request.HasField("complete")
-            audio += request.audio_chunk
+        try:
+            async for request in request_iterator:
+                if request.WhichOneof("payload") == "options":
+                    options = request.options
+                    if options.HasField("job"):
+                        job = await self._accept(options, context)
+                        accepted = pb.Accepted(context=job.context, kept=True)
+                        yield pb.TranscribeEvent(accepted=accepted)
+                is_complete |= request.HasField("complete")
+                audio += request.audio_chunk
+        finally:
+            if job is not None:
+                job.attended = False
         if job is None:
             self.transcriptions.append((options, bytes(audio)))
             self._arrived.set()
             async for event in self._played(self.transcribe(options, bytes(audio)), context):
                 yield self._as_heard(event)
             return
-        job.attended = False
         if not is_complete:
             return
         self.transcriptions.append((options, bytes(audio)))

@@ -425,14 +425,18 @@ async def test_cancel_of_a_job_that_is_over(harness: Harness) -> None:
     assert "no longer running" in harness.session.texts()[-1]
 
 
-async def test_one_person_has_a_limited_number_of_jobs(
+async def test_further_recordings_of_one_person_wait_their_turn(
     build_harness: Callable[..., Harness],
 ) -> None:
-    harness = build_harness(per_user_jobs=1)
+    harness = build_harness(per_user_jobs=1, per_user_waiting=1)
     job, data = await _running(harness)
+    again = asyncio.create_task(harness.person().say_voice())
+    await harness.session.wait_for(EditMessageText, "1 recording is ahead of yours")
+    assert len(harness.service.jobs) == 2, "it is written down"
+    assert len(harness.service.transcriptions) == 1, "but not sent"
+
     await harness.person().say_voice()
-    assert "already busy" in harness.session.texts()[-1]
-    assert len(harness.service.transcriptions) == 1
+    assert "already busy" in harness.session.texts()[-1], "the line is full"
 
     other = asyncio.create_task(harness.person(8).say_voice())
     await harness.service.wait_for_transcriptions(2)
@@ -440,9 +444,24 @@ async def test_one_person_has_a_limited_number_of_jobs(
 
     await harness.person().press(data)
     await asyncio.wait_for(job, 5)
-    again = asyncio.create_task(harness.person().say_voice())
     await harness.service.wait_for_transcriptions(3)
     again.cancel()
+
+
+async def test_a_recording_that_waits_can_be_cancelled(
+    build_harness: Callable[..., Harness],
+) -> None:
+    harness = build_harness(per_user_jobs=1)
+    job, data = await _running(harness)
+    again = asyncio.create_task(harness.person().say_voice())
+    await harness.session.wait_for(EditMessageText, "1 recording is ahead of yours")
+    status = harness.session.sent(SendMessage)[-1]
+    await harness.person().press(buttons(status)["Cancel"])
+    await asyncio.wait_for(again, 5)
+    assert len(harness.service.transcriptions) == 1
+    assert not job.done()
+    await harness.person().press(data)
+    await asyncio.wait_for(job, 5)
 
 
 async def test_someone_who_blocked_the_bot_does_no_harm(harness: Harness) -> None:

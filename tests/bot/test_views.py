@@ -14,6 +14,7 @@ from bot.client.types import (
     Pitches,
     Preset,
     Progress,
+    Queued,
     Result,
     Stage,
     View,
@@ -26,6 +27,7 @@ from bot.views import (
     caption,
     chords_texts,
     progress_text,
+    queued_text,
     shown_caption,
 )
 
@@ -157,3 +159,28 @@ def test_progress_is_a_bar(english: Translator) -> None:
     text = progress_text(Progress(Stage.TAGGING, 0.5), english)
     assert text == "Listening for notes…\n▰▰▰▰▰▰▱▱▱▱▱▱ 50%"
     assert progress_text(Progress(None, 7.0), english).endswith("▰ 100%")
+
+
+@pytest.mark.parametrize(
+    ("remaining_s", "left", "russian_left"),
+    [
+        (1.0, "a few seconds left", "осталось несколько секунд"),
+        (43.0, "about 45 s left", "осталось около 45 с"),
+        (58.0, "about 1 min left", "осталось около 1 мин"),
+        (200.0, "about 3 min left", "осталось около 3 мин"),
+    ],
+)
+def test_progress_tells_the_time_that_is_left(
+    english: Translator, russian: Translator, remaining_s: float, left: str, russian_left: str
+) -> None:
+    progress = Progress(Stage.TAGGING, 0.5, remaining_s)
+    assert progress_text(progress, english).splitlines()[-1] == left
+    assert progress_text(progress, russian).splitlines()[-1] == russian_left
+
+
+def test_the_queue_tells_when_a_score_will_be_ready(
+    english: Translator, russian: Translator
+) -> None:
+    assert queued_text(Queued(2, 130.0), english).endswith("\nReady in about 2 min.")
+    assert queued_text(Queued(2, 130.0), russian).endswith("\nНоты будут готовы примерно через 2 мин.")
+    assert "\n" not in queued_text(Queued(2), english)
