@@ -132,8 +132,7 @@ class StageDuration:
         scale = self._scale(points)
         points += [(at, scale * self._usual(at), _ANCHOR_WEIGHT) for at in _ANCHORS]
         weighted = [
-            (x, y, weight / max(scale * self._usual(x), _MIN_S) ** 2)
-            for x, y, weight in points
+            (x, y, weight / max(scale * self._usual(x), _MIN_S) ** 2) for x, y, weight in points
         ]
         total = sum(w for _, _, w in weighted)
         mean_x = sum(w * x for x, _, w in weighted) / total

@@ -182,5 +182,7 @@ def test_the_queue_tells_when_a_score_will_be_ready(
     english: Translator, russian: Translator
 ) -> None:
     assert queued_text(Queued(2, 130.0), english).endswith("\nReady in about 2 min.")
-    assert queued_text(Queued(2, 130.0), russian).endswith("\nНоты будут готовы примерно через 2 мин.")
+    assert queued_text(Queued(2, 130.0), russian).endswith(
+        "\nНоты будут готовы примерно через 2 мин."
+    )
     assert "\n" not in queued_text(Queued(2), english)

@@ -51,9 +51,7 @@ def decode_progress(message: transcription_pb2.StageProgress) -> StageUpdate | N
     stage = _STAGES.get(message.stage)
     if stage is None:
         return None
-    return StageUpdate(
-        stage, message.stage_fraction, message.overall_fraction, message.remaining_s
-    )
+    return StageUpdate(stage, message.stage_fraction, message.overall_fraction, message.remaining_s)
 
 
 def encode_artifact(artifact: Artifact) -> Iterator[transcription_pb2.TranscribeEvent]:
