@@ -11,8 +11,8 @@ prepared when its turn comes lets the others pass.
 
 Short jobs come before long ones. A job is due :data:`PATIENCE` times its expected duration after
 it arrived, and the job that is due first is taken first. So a job that takes a minute is passed by
-shorter ones that arrive in the next :data:`PATIENCE` minutes, and by no later ones. A job that waits
-past its deadline ends then.
+shorter ones that arrive in the next :data:`PATIENCE` minutes, and by no later ones. A job that
+waits past its deadline ends then.
 
 Whatever a job leaves, its work, an exception, and the frames that the exception has passed through,
 is dropped when it ends. Otherwise a recording would be kept until the next full garbage collection,

@@ -52,7 +52,8 @@ def test_an_unknown_kind_is_expected_to_be_what_most_were() -> None:
     assert Stage.SEPARATION in durations.expect_heard(Preset.AUTO, 60.0, channels=2)
     assert Stage.SEPARATION not in durations.expect_heard(Preset.AUTO, 60.0, channels=1)
     assert Stage.ROUTING not in durations.expect_heard(Preset.VOICE, 60.0)
-    timings_s = {"routing": 1.0, **durations.expect(Kind.PIANO, 60.0)}
+    timings_s: dict[str, float] = {"routing": 1.0}
+    timings_s |= {str(s): seconds for s, seconds in durations.expect(Kind.PIANO, 60.0).items()}
     for _ in range(5):
         durations.learn_heard(Preset.PIANO, 60.0, 2, timings_s)
     expected_s = durations.expect_heard(Preset.AUTO, 60.0, channels=2)
