@@ -86,7 +86,9 @@ async def test_positions_count_down(running: Running, held: HeldPipeline) -> Non
         await wait_until(lambda: held.began == ["a"])
     held.release.set()
     events = await drain(calls[2])
-    assert [e.queued.position for e in events if e.HasField("queued")] == [1, 0]
+    places = [event.queued.position for event in events if event.HasField("queued")]
+    assert places == sorted(places, reverse=True)
+    assert set(places) >= {0, 1}
     await asyncio.gather(*map(drain, calls[:2]))
 
 
