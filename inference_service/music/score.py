@@ -143,6 +143,8 @@ class Score:
     marks : tuple of ScoreMark
     is_key_given : bool
         Whether the keys are known, so that notation finds no changes of its own.
+    first_number : int
+        Number of the first full bar, more than 1 in an excerpt.
     """
 
     title: str
@@ -157,6 +159,7 @@ class Score:
     swing: bool = False
     marks: tuple[ScoreMark, ...] = ()
     is_key_given: bool = False
+    first_number: int = 1
 
     def key_at(self, position_beats: Fraction) -> Key:
         """The key in force at a position."""
@@ -186,8 +189,8 @@ class Score:
             bars.append(Bar(0, -self.pickup_beats, self.pickup_beats, signature))
         changes = {change.start_beats: change.beats for change in self.time_changes}
         stop_beats = self.stop_beats
-        start, number = 0, 1
-        while start < stop_beats or number == 1:
+        start, number = 0, self.first_number
+        while start < stop_beats or number == self.first_number:
             signature = replace(signature, beats=changes.get(start, signature.beats))
             bars.append(Bar(number, Fraction(start), Fraction(signature.beats), signature))
             start += signature.beats

@@ -72,8 +72,10 @@ def _start_at(score: Score, opening: Fraction) -> Score:
     if opening < 0:
         return replace(score, pickup_beats=min(score.pickup_beats, pickup_length(opening)))
     bars = score.bars()
-    first = max(bar.start_beats for bar in bars if bar.start_beats <= opening)
-    return cut_score(score, first, bars[-1].stop_beats)
+    first = [bar for bar in bars if bar.start_beats <= opening][-1]
+    left = cut_score(score, first.start_beats, bars[-1].stop_beats)
+    is_excerpt = score.first_number > 1
+    return replace(left, first_number=first.number) if is_excerpt else left
 
 
 def _join_hands(score: Score) -> Score:

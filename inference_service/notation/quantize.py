@@ -238,7 +238,7 @@ def _cut(
     begin = -score.pickup_beats if bars.first == 1 else start
     return replace(
         written,
-        score=replace(cut_score(score, begin, stop), is_key_given=True),
+        score=replace(cut_score(score, begin, stop), is_key_given=True, first_number=bars.first),
         chord_starts_beats=tuple(place - start for place in written.chord_starts_beats),
         span_s=(
             _BEFORE_ALL_S if bars.first == 1 else written.bar_lines_s[bars.first - 1],

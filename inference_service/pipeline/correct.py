@@ -25,7 +25,7 @@ from inference_service.music.corrections import (
     round_first_beat,
     round_scale,
 )
-from inference_service.music.events import Part, Transcription
+from inference_service.music.events import Alternative, Part, Transcription
 from inference_service.music.metre import BarGrid, TimeSignature, align, parse_time_signature
 from inference_service.music.placement import NotePlacement
 from inference_service.music.rebar import rebar
@@ -113,6 +113,18 @@ def _list_first_beats(
             with suppress(InvalidCorrections):
                 if round_scale(other.beat_scale) == scale:
                     yield round_first_beat(other.first_beat)
+
+
+def list_alternatives(heard: Transcription) -> tuple[Alternative, ...]:
+    """Return the alternatives of a transcription that corrections can express."""
+    offered = []
+    for other in heard.alternatives:
+        with suppress(InvalidCorrections):
+            parse_metre(other.time_signature)
+            round_scale(other.beat_scale)
+            round_first_beat(other.first_beat)
+            offered.append(other)
+    return tuple(offered)
 
 
 def _usual_scale(heard: TimeSignature, wanted: TimeSignature) -> Fraction:

@@ -9,7 +9,7 @@ from inference_service.music.alternatives import number_beat
 from inference_service.music.chord_names import write_label
 from inference_service.music.chords import simplify_label
 from inference_service.music.corrections import FIRST_BEAT_STEPS
-from inference_service.music.events import Beat, ChordSegment, Key, Transcription
+from inference_service.music.events import Alternative, Beat, ChordSegment, Key, Transcription
 from inference_service.music.intonation import write_as_sung
 from inference_service.music.pitch import transpose_chord_label
 from inference_service.music.score import transpose_score
@@ -17,7 +17,7 @@ from inference_service.notation.arrange import VOCALS_ID
 from inference_service.notation.keys import find_key_changes
 from inference_service.notation.quantize import WrittenPerformance
 from inference_service.notation.views import View
-from inference_service.pipeline.correct import Corrected
+from inference_service.pipeline.correct import Corrected, list_alternatives
 from inference_service.pipeline.options import Preset, RenderOptions
 
 
@@ -48,6 +48,8 @@ class Shown:
         Where bar 1 begins: the number of a heard beat, from 1, or between two.
     beat_scale : Fraction
         Factor of the written values, relative to those of the uncorrected page.
+    alternatives : tuple of Alternative
+        Those of the result that corrections can express.
     bar_count : int
         Full bars of the whole page, from which a range may be taken.
     """
@@ -63,6 +65,7 @@ class Shown:
     key_probability: float
     first_beat: Fraction
     beat_scale: Fraction
+    alternatives: tuple[Alternative, ...]
     bar_count: int
 
 
@@ -118,6 +121,7 @@ def show(written: WrittenPerformance, corrected: Corrected, options: RenderOptio
         ),
         first_beat=_number_first_beat(written, heard),
         beat_scale=corrected.beat_scale,
+        alternatives=list_alternatives(heard),
         bar_count=len(written.bar_lines_s) - 1,
     )
 

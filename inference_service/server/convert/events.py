@@ -100,7 +100,7 @@ def encode_result(rendered: Rendered) -> transcription_pb2.Result:
         uncorrected_id=rendered.lineage.root_id,
         previous_id=rendered.lineage.previous_id,
         corrections=encode_corrections(heard.corrections),
-        alternatives=[encode_alternative(alternative) for alternative in heard.alternatives],
+        alternatives=[encode_alternative(alternative) for alternative in shown.alternatives],
         metre_probability=shown.metre_probability,
         key_probability=shown.key_probability,
         first_beat=float(shown.first_beat),
