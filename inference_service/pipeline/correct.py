@@ -32,8 +32,8 @@ from inference_service.music.rebar import rebar
 from inference_service.music.simplify import Grid, choose_grid, simplify
 from inference_service.music.swing import write_even, write_uneven
 
-_TEMPO_SCALES: Final = tuple(Fraction(2) ** twos for twos in range(-3, 4))
-"""Factors of the usual tempo among which a given one is found: readers double and halve."""
+_DOUBLINGS: Final = tuple(Fraction(2) ** twos for twos in range(-3, 4))
+"""Factors that readers usually mean: they double and halve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,43 +88,48 @@ class _Reading:
 def _choose_reading(heard: Transcription, bars: BarGrid) -> _Reading:
     """Return the reading that corrections ask for.
 
-    Another metre begins, unless they say where, as in the likeliest alternative with it and the
-    same values, if any was compared.
+    Of another metre, what they leave open is that of its likeliest alternative, if it has any.
     """
     corrections = heard.corrections
     signature = bars.signature
     if corrections.time_signature is not None:
         signature = TimeSignature(*parse_metre(corrections.time_signature))
-    scale = corrections.beat_scale or _usual_scale(bars.signature, signature)
+    compared: list[_Reading] = []
+    if signature != bars.signature:
+        readings = (reading for _, reading in _list_expressible(heard))
+        compared = [reading for reading in readings if reading.signature == signature]
+    usual = compared[0].scale if compared else _usual_scale(bars.signature, signature)
+    scale = corrections.beat_scale or usual
     if corrections.tempo_bpm is not None:
-        scale = _nearest_scale(corrections.tempo_bpm, scale, bars, signature)
+        scale = _nearest_scale(corrections.tempo_bpm, usual, bars, signature)
     first_beat = corrections.first_beat
-    if first_beat is None and signature != bars.signature:
-        first_beat = next(_list_first_beats(heard, signature, scale), None)
+    if first_beat is None:
+        first_beat = next((r.first_beat for r in compared if r.scale == scale), None)
     return _Reading(signature, scale, first_beat)
 
 
-def _list_first_beats(
-    heard: Transcription, signature: TimeSignature, scale: Fraction
-) -> Iterator[Fraction]:
-    """Yield where bar 1 begins in the alternatives with a metre and scale, the likeliest first."""
-    for other in heard.alternatives:
-        if parse_time_signature(other.time_signature) == signature:
-            with suppress(InvalidCorrections):
-                if round_scale(other.beat_scale) == scale:
-                    yield round_first_beat(other.first_beat)
-
-
 def list_alternatives(heard: Transcription) -> tuple[Alternative, ...]:
-    """Return the alternatives of a transcription that corrections can express."""
-    offered = []
+    """Return the alternatives of a transcription that corrections can write.
+
+    Those on other beats, which are three in the time of two or four, would be all triplets and
+    dotted notes: what was heard would have to be placed on these beats anew.
+    """
+    return tuple(alternative for alternative, _ in _list_expressible(heard))
+
+
+def _list_expressible(heard: Transcription) -> Iterator[tuple[Alternative, _Reading]]:
+    """Yield the alternatives that corrections can write, and the readings that they are."""
+    heard_signature = parse_time_signature(heard.time_signature)
     for other in heard.alternatives:
         with suppress(InvalidCorrections):
-            parse_metre(other.time_signature)
-            round_scale(other.beat_scale)
-            round_first_beat(other.first_beat)
-            offered.append(other)
-    return tuple(offered)
+            reading = _Reading(
+                TimeSignature(*parse_metre(other.time_signature)),
+                round_scale(other.beat_scale),
+                round_first_beat(other.first_beat),
+            )
+            usual = _usual_scale(heard_signature, reading.signature)
+            if reading.scale / usual in _DOUBLINGS:
+                yield other, reading
 
 
 def _usual_scale(heard: TimeSignature, wanted: TimeSignature) -> Fraction:
@@ -147,7 +152,7 @@ def _nearest_scale(
     """Return the multiple of the usual scale whose tempo is the nearest to a given one."""
     ratio = usual * signature.unit / bars.signature.unit
     usual_bpm = bars.tempo_bpm * float(ratio) / signature.pulse_beats
-    known = [scale for scale in BEAT_SCALES if scale / usual in _TEMPO_SCALES]
+    known = [scale for scale in BEAT_SCALES if scale / usual in _DOUBLINGS]
     return min(
         known or [usual],
         key=lambda scale: abs(math.log(usual_bpm * float(scale / usual) / tempo_bpm)),

@@ -501,7 +501,14 @@ def test_a_page_of_300_notes_is_corrected_within_a_second() -> None:
 
 def test_only_alternatives_that_can_be_chosen_are_offered() -> None:
     key = Key("G", "major")
-    good = Alternative("3/4", 2 / 3, 2.25, key, 0.1)
-    odd = [Alternative("4/4", 1.25, 1.0, key, 0.1), Alternative("4/4", 1.0, -0.5, key, 0.1)]
-    shown = describe(replace(play(), alternatives=(good, *odd)), RenderOptions()).shown
-    assert shown.alternatives == (good,)
+    good = [Alternative("3/4", 0.5, 2.25, key, 0.1), Alternative("12/8", 1.5, 1.0, key, 0.1)]
+    odd = [
+        Alternative("4/4", 1.25, 1.0, key, 0.1),
+        Alternative("4/4", 1.0, -0.5, key, 0.1),
+        Alternative("3/4", 0.75, 1.0, key, 0.1),
+    ]
+    shown = describe(replace(play(), alternatives=(*odd, *good)), RenderOptions()).shown
+    assert shown.alternatives == tuple(good)
+    assert write(replace(play(), alternatives=(*odd, *good)), time_signature="3/4") == write(
+        play(), time_signature="3/4", beat_scale=Fraction(1, 2), first_beat=Fraction(9, 4)
+    )
