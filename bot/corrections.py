@@ -7,6 +7,7 @@ the one into the other, from the :class:`~bot.client.types.Result` that describe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -54,6 +55,9 @@ from bot.wishes.values import (
 
 DOUBT: Final = 0.75
 """A metre or key that is less probable than this is shown with a question mark."""
+
+TEMPO_OCTAVES: Final = 0.25
+"""How far a tempo may be from the one wished for, as a power of two: a fifth."""
 
 TONICS: Final[dict[Mode, tuple[str, ...]]] = {
     "major": ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
@@ -129,6 +133,20 @@ def fulfil(wishes: Iterable[Wish], result: Result) -> RenderOptions:
     for wish in wishes:
         draft.add(wish)
     return draft.options
+
+
+def check_tempo(wishes: Iterable[Wish], page: Result) -> None:
+    """Refuse a tempo that no values come near: the music was played as it was.
+
+    Raises
+    ------
+    WishError
+        If the page's tempo is not the one wished for.
+    """
+    for wish in wishes:
+        if isinstance(wish, Tempo) and abs(math.log2(page.tempo_bpm / wish.bpm)) > TEMPO_OCTAVES:
+            tempos = (page.tempo_bpm / 2, page.tempo_bpm, page.tempo_bpm * 2)
+            raise WishError("wish.no_tempo", tempos=", ".join(f"{tempo:.0f}" for tempo in tempos))
 
 
 def shown_as(result: Result) -> RenderOptions:

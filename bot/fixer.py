@@ -22,7 +22,7 @@ from bot.client.types import (
     RenderOptions,
     Result,
 )
-from bot.corrections import WishError, fulfil, in_steps
+from bot.corrections import WishError, check_tempo, fulfil, in_steps
 from bot.delivery import Shown, deliver, send_extra, show_in_place
 from bot.errors import BotError, BotErrorCode, ServiceError
 from bot.fix_buttons import CorrectButton, FixButton, Topic, UndoButton, decode_edit
@@ -117,6 +117,7 @@ class Fixer:
         wanted = fulfil(last, result)
         if set(wishes) != {Files()}:
             made = await self._render(request, result.result_id, wanted, page.title, place)
+            check_tempo(last, made[0])
             before = (
                 None if Undo() in wishes else undo_to(state.result_id, _options(state), Topic.NONE)
             )

@@ -25,6 +25,7 @@ from bot.corrections import (
     WishError,
     bar_shift,
     beat_step,
+    check_tempo,
     fulfil,
     in_steps,
     likeliest,
@@ -41,6 +42,7 @@ from bot.wishes.values import (
     Metre,
     PitchesAre,
     ShiftBars,
+    Tempo,
     TransposeTo,
     Undo,
     ViewIs,
@@ -213,6 +215,13 @@ def test_transposition_takes_the_shorter_way() -> None:
     assert fulfil([TransposeTo("B")], up).transpose_semitones == 14
     with pytest.raises(WishError):
         fulfil(understand("up three octaves").wishes, PAGE)
+
+
+def test_a_tempo_that_no_values_come_near_is_refused() -> None:
+    check_tempo([Tempo(100), Metre("3/4")], PAGE)
+    with pytest.raises(WishError) as caught:
+        check_tempo([Tempo(70)], PAGE)
+    assert caught.value.values == {"tempos": "48, 96, 193"}
 
 
 def test_what_is_shown_stays_as_it_is() -> None:
