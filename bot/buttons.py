@@ -210,6 +210,10 @@ class ShownButton(CallbackData, prefix="s"):
     what: str
 
 
+class SampleButton(CallbackData, prefix="a"):
+    """Send a recording of ours, and its score."""
+
+
 class LanguageButton(CallbackData, prefix="l"):
     """Choose a language, or :data:`FOLLOW_TELEGRAM`."""
 

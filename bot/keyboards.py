@@ -26,6 +26,7 @@ from bot.buttons import (
     LanguageButton,
     PageButton,
     RenderButton,
+    SampleButton,
     ShownButton,
     SimpleChordsButton,
     UseButton,
@@ -159,6 +160,11 @@ def continuation_keyboard(
     if shown.measures < MAX_MEASURES:
         rows.append([other(t("button.longer"), measures=min(2 * shown.measures, MAX_MEASURES))])
     return _rows(rows)
+
+
+def start_keyboard(t: Translator) -> InlineKeyboardMarkup:
+    """The keyboard of the greeting: a try without a recording of one's own."""
+    return _rows([[_button(t("button.sample"), SampleButton())]])
 
 
 def language_keyboard(t: Translator) -> InlineKeyboardMarkup:

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+import structlog
 from aiogram import Router
+from aiogram.exceptions import TelegramAPIError, TelegramForbiddenError
 from aiogram.filters import Command, CommandStart
 from aiogram.types import CallbackQuery, Message
 
-from bot.buttons import LanguageButton
+from bot.buttons import LanguageButton, SampleButton
+from bot.client.types import Preset
+from bot.errors import BotError, BotErrorCode
 from bot.i18n import Translator
-from bot.keyboards import language_keyboard
+from bot.keyboards import language_keyboard, start_keyboard
 from bot.languages import Languages
+from bot.recordings import message_key
 from bot.request import Press
+from bot.sample import send_sample
 from bot.settings import BotSettings
+from bot.sources import find_source
+from bot.transcriber import Transcriber
+
+logger = structlog.get_logger(__name__)
 
 
 async def on_start(message: Message, t: Translator) -> None:
-    """``/start``: what to send."""
-    await message.answer(t("start"))
+    """``/start``: what to send, what comes back, and a try."""
+    await message.answer(t("start"), reply_markup=start_keyboard(t))
+
+
+async def on_sample(
+    callback: CallbackQuery, callback_data: SampleButton, press: Press, transcriber: Transcriber
+) -> None:
+    """Send a recording of ours, and its score in reply to it."""
+    with transcriber.attendant.jobs.slot(press.buttons, 1) as is_free:
+        await press.acknowledge(None if is_free else press.t("result.busy"))
+        if not is_free:
+            return
+        try:
+            message = await send_sample(press)
+        except TelegramForbiddenError:
+            raise
+        except TelegramAPIError as error:
+            logger.warning("sample not sent", error=type(error).__name__)
+            await press.report(BotError(BotErrorCode.DELIVERY_FAILED))
+            return
+        if (source := find_source(message)) is not None:
+            key = message_key(message)
+            await transcriber.answer(press.beside(message), key, source, Preset.SONG)
 
 
 async def on_help(message: Message, settings: BotSettings, t: Translator) -> None:
@@ -47,7 +78,7 @@ async def on_language_chosen(
     chosen = languages.choose(callback.from_user, callback_data.chosen)
     await press.acknowledge(chosen("language.chosen"))
     if isinstance(callback.message, Message):
-        await callback.message.edit_text(chosen("start"))
+        await callback.message.edit_text(chosen("start"), reply_markup=start_keyboard(chosen))
 
 
 def build_router() -> Router:
@@ -57,5 +88,6 @@ def build_router() -> Router:
     router.message.register(on_help, Command("help"))
     router.message.register(on_privacy, Command("privacy"))
     router.message.register(on_language, Command("language"))
+    router.callback_query.register(on_sample, SampleButton.filter(), flags={"job": True})
     router.callback_query.register(on_language_chosen, LanguageButton.filter())
     return router

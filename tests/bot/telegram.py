@@ -102,7 +102,10 @@ class RecordingSession(BaseSession):
                 return [await self.updates.get()]
             case SendMessage():
                 return self._message(bot, method.chat_id, text=method.text)
-            case SendPhoto() | SendDocument() | SendVoice() | SendAudio():
+            case SendAudio():
+                sent = audio(method.title or "")
+                return self._message(bot, method.chat_id, audio=sent)
+            case SendPhoto() | SendDocument() | SendVoice():
                 return self._message(bot, method.chat_id, text="media")
             case EditMessageText():
                 return self._message(bot, method.chat_id, text=method.text)
@@ -112,14 +115,14 @@ class RecordingSession(BaseSession):
                 return [self._message(bot, method.chat_id, text="media") for _ in method.media]
         return True
 
-    def _message(self, bot: Bot, chat_id: Any, text: str | None) -> Message:
+    def _message(self, bot: Bot, chat_id: Any, **content: Any) -> Message:
         self._message_id += 1
         return Message(
             message_id=self._message_id,
             date=NOW,
             chat=Chat(id=int(chat_id), type="private" if int(chat_id) > 0 else "supergroup"),
             from_user=BOT_USER,
-            text=text,
+            **content,
         ).as_(bot)
 
     async def stream_content(

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-import pytest
-from aiogram.methods import EditMessageText, SendMessage
+import dataclasses
+import re
 
+import pytest
+from aiogram.exceptions import TelegramBadRequest
+from aiogram.methods import EditMessageText, SendAudio, SendMessage, SendPhoto
+from notabot.v1 import transcription_pb2 as pb
+
+from bot.client.types import Preset
+from bot.commands import COMMANDS
+from bot.i18n import Translator
+from bot.keyboards import result_keyboard
+from bot.views import MAX_MESSAGE_CHARS
 from tests.bot.conftest import Harness
-from tests.bot.telegram import buttons, text_of
+from tests.bot.telegram import buttons, file_of, replied_to, text_of
+from tests.bot.test_views import RESULT
+from tests.conftest import ROOT
 
 
 @pytest.mark.parametrize(
@@ -19,6 +31,47 @@ async def test_start_speaks_the_persons_language(
     await harness.person(language=language).say("/start")
 
     assert harness.session.texts()[0].startswith(greeting)
+
+
+async def test_a_first_try_needs_no_recording(harness: Harness) -> None:
+    person = harness.person()
+    await person.say("/start")
+    [greeting] = harness.session.sent(SendMessage)
+    [[label, data]] = buttons(greeting).items()
+    assert "song" in label
+    await person.press(data)
+
+    [sample] = harness.session.sent(SendAudio)
+    assert sample.title == "Auld Lang Syne"
+    assert file_of(sample.audio).data == (ROOT / "docs" / "samples" / "song.ogg").read_bytes()
+    [(options, _)] = harness.service.transcriptions
+    assert options.render.title == "Auld Lang Syne"
+    assert options.preset == pb.PRESET_SONG
+    [page] = harness.session.sent(SendPhoto)
+    assert replied_to(page) == 1002, "the page replies to the sample"
+    assert "Files" in buttons(page)
+
+
+async def test_a_sample_that_telegram_does_not_take_is_reported(harness: Harness) -> None:
+    refused = TelegramBadRequest(SendMessage(chat_id=7, text="x"), "Bad Request: no")
+    harness.session.failures[SendAudio].append(refused)
+    await harness.person().press("a")
+    assert "Telegram did not take it" in harness.session.texts()[-1]
+    assert not harness.service.transcriptions
+
+
+async def test_help_names_every_button(harness: Harness, t: Translator) -> None:
+    await harness.person(language=t.language).say("/help")
+    [text] = harness.session.texts()
+    assert len(re.sub(r"<[^>]+>", "", text)) <= MAX_MESSAGE_CHARS
+    song = dataclasses.replace(RESULT, preset=Preset.SONG, sung_differs=True)
+    labels = [button.text for row in result_keyboard(song, t).inline_keyboard for button in row]
+    named = [label for label in labels if label[0] not in "↓↑" and not label.endswith("?")]
+    assert len(named) >= 12
+    for label in [*named, t("button.heard.piano")]:
+        assert label.strip("•♪✎▶ ") in text, label
+    for command in COMMANDS:
+        assert f"/{command}" in text or command == "help"
 
 
 async def test_help_names_the_limits(harness: Harness) -> None:
