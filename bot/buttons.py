@@ -8,12 +8,13 @@ a button, which leaves 43 for the result's id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Annotated, Final, Literal
 
 from aiogram.filters.callback_data import CallbackData
+from aiogram.types import InlineKeyboardMarkup
 from pydantic import Field
 
 from bot.client.types import FILE_FORMATS, Format, Pitches, Preset, Result, View
@@ -96,18 +97,18 @@ HeardPreset = Literal[Preset.VOICE, Preset.PIANO, Preset.SONG]
 """A preset that a recording was, or may be, heard as."""
 
 
-class HeardButton(RenderButton, prefix="w"):
+class MoreButton(PageButton, prefix="b"):
+    """Offer what else there is; ``page`` is the one that is shown."""
+
+
+class HeardButton(PageButton, prefix="v"):
     """Offer to hear the recording as something else; ``page`` is the one that is shown."""
 
-    page: PageNumber
     preset: HeardPreset
 
 
-class HearButton(CallbackData, prefix="y"):
+class HearButton(HeardButton, prefix="j"):
     """Hear a result's recording again, as something else."""
-
-    result_id: str
-    preset: HeardPreset
 
 
 class ListenButton(RenderButton, prefix="p"):
@@ -234,3 +235,24 @@ class UseButton(CallbackData, prefix="u"):
 
     task: str
     model: str
+
+
+def callback_data(markup: InlineKeyboardMarkup | None) -> list[str]:
+    """Return the data of every button of a keyboard."""
+    rows = markup.inline_keyboard if markup is not None else []
+    return [button.callback_data or "" for row in rows for button in row]
+
+
+def find_shown(data: Iterable[str]) -> RenderButton | None:
+    """Return a button of what a page shows, by the buttons under it; None if it is no page.
+
+    Each of the keyboards under a page has a button of one of these kinds.
+    """
+    for item in data:
+        for kind in (ListenButton, RollButton, HearButton):
+            if item.startswith(f"{kind.__prefix__}:"):
+                try:
+                    return kind.unpack(item)
+                except (TypeError, ValueError):
+                    continue
+    return None

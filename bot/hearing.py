@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 from aiogram.types import InlineKeyboardMarkup, Message
 
-from bot.buttons import ListenButton
+from bot.buttons import callback_data, find_shown
 from bot.client.calls import ServiceClient
 from bot.client.types import RenderOptions
 from bot.errors import ServiceError
@@ -50,12 +50,5 @@ class Hearing:
 
 def shown_result_id(markup: InlineKeyboardMarkup | None) -> str | None:
     """The id of the result that the buttons under a page belong to; None if it is no page."""
-    prefix = f"{ListenButton.__prefix__}:"
-    rows = markup.inline_keyboard if markup is not None else []
-    for button in (button for row in rows for button in row):
-        if (button.callback_data or "").startswith(prefix):
-            try:
-                return ListenButton.unpack(button.callback_data or "").result_id
-            except (TypeError, ValueError):
-                continue
-    return None
+    shown = find_shown(callback_data(markup))
+    return None if shown is None else shown.result_id

@@ -21,9 +21,12 @@ from bot.buttons import (
     ContinuationPageButton,
     ContinueButton,
     FiguresButton,
+    FilesButton,
     HearButton,
     HeardButton,
     LanguageButton,
+    ListenButton,
+    MoreButton,
     PageButton,
     RenderButton,
     SampleButton,
@@ -55,79 +58,110 @@ def result_keyboard(
     is_complete: bool = True,
     before: UndoButton | None = None,
 ) -> InlineKeyboardMarkup:
-    """The keyboard of a result: another reading if this one is in doubt, pages, views, chords,
-    transposition, extras, corrections; the shown view is marked.
+    """The keyboard of a result: another reading if this one is in doubt, pages, views, keys,
+    corrections, files, sound, and what it was heard as; the shown view is marked.
 
-    If the page was not delivered, the shown view can be requested again. Buttons about chords are
-    left out if there are none, the one about pitches if it would change no note. ``before`` is the
-    state to which "Undo" returns, if it is not the one before the latest correction.
+    It leaves room for the page on a phone's screen; :func:`more_keyboard` has the rest.
+
+    If the page was not delivered, the shown view can be requested again. ``before`` is the state to
+    which "Undo" returns, if it is not the one before the latest correction.
     """
 
     def view(view: View) -> InlineKeyboardButton:
-        label = t(f"view.{view}")
-        if view is result.view and is_complete:
-            return _button(f"• {label}", ShownButton(what=_change(result, RenderButton).view_code))
-        return _button(label, _change(result, RenderButton, view=view))
-
-    def same_page(label: str, **changes: Any) -> InlineKeyboardButton:
-        return _button(label, _turn(_change(result, RenderButton, **changes), page))
+        return _view_button(result, view, t, is_marked=is_complete)
 
     def shift(label: str, semitones: int) -> InlineKeyboardButton:
-        return same_page(label, transpose_semitones=semitones)
+        return _button(
+            label, _turn(_change(result, RenderButton, transpose_semitones=semitones), page)
+        )
 
     shown = result.transpose_semitones
-    rows = doubt_rows(result, t)
-    rows.append(
-        _pager(result.pages, page, lambda other: _turn(_change(result, RenderButton), other))
-    )
-    rows += [[view(View.MELODY), view(View.LEAD_SHEET)], [view(View.PIANO), view(View.FULL)]]
-    has_chords = any(chord.text for chord in result.chords)
-    if has_chords:
-        wanted = not result.simple_chords
-        label = t("button.simple_chords") if wanted else t("button.full_chords")
-        rows.append([view(View.CHORDS), same_page(label, simple_chords=wanted)])
+    state = _change(result, RenderButton).model_dump()
     moves = []
     if shown > -MAX_TRANSPOSITION:
         moves.append(shift(t("button.lower"), shown - 1))
     if shown < MAX_TRANSPOSITION:
         moves.append(shift(t("button.higher"), shown + 1))
-    rows.append(moves)
-    if shown:
-        rows.append([shift(t("button.original", key=key_name(result.key, t)), 0)])
-    more = fix_row(result, t, before)
-    more += [
-        _button(t(extra.label), _change(result, kind))
-        for kind, extra in EXTRAS.items()
-        if extra.is_offered(result)
+    tools = [
+        *fix_row(result, t, before),
+        *(_extra_button(kind, result, t) for kind in (FilesButton, ListenButton)),
+        _button(t("button.more"), MoreButton(**state, page=page)),
     ]
-    if has_chords:
-        text = SimpleChordsButton if result.simple_chords else ChordsButton
-        data = text(result_id=result.result_id, transpose_semitones=shown)
-        more.append(_button(t("button.chords"), data))
-    if result.sung_differs:
-        is_sung = result.pitches is Pitches.SUNG
-        label = t("button.meant") if is_sung else t("button.sung")
-        more.append(same_page(label, pitches=Pitches.MEANT if is_sung else Pitches.SUNG))
-    more.append(_button(t("button.continue"), _change(result, ContinueButton)))
-    rows += _pairs(more)
+    rows = [
+        *doubt_rows(result, t),
+        _pager(result.pages, page, lambda other: _turn(_change(result, RenderButton), other)),
+        [view(View.MELODY), view(View.LEAD_SHEET)],
+        [view(View.PIANO), view(View.FULL)],
+        moves,
+        [shift(t("button.original", key=key_name(result.key, t)), 0)] if shown else [],
+        *_pairs(tools),
+    ]
     if result.preset is not Preset.AUTO:
-        heard = HeardButton(
-            **_change(result, RenderButton).model_dump(), page=page, preset=result.preset
-        )
+        heard = HeardButton(**state, page=page, preset=result.preset)
         rows.append([_button(t(f"button.heard.{result.preset}"), heard)])
     return _rows(rows)
 
 
+def more_keyboard(result: Result, t: Translator, *, page: int = 1) -> InlineKeyboardMarkup:
+    """The keyboard of what else a result offers: chords, pictures, stems, a continuation.
+
+    Buttons about chords are left out if there are none, the one about pitches if it would change no
+    note.
+    """
+
+    def same_page(label: str, **changes: Any) -> InlineKeyboardButton:
+        return _button(label, _turn(_change(result, RenderButton, **changes), page))
+
+    buttons = []
+    has_chords = any(chord.text for chord in result.chords)
+    if has_chords:
+        wanted = not result.simple_chords
+        label = t("button.simple_chords") if wanted else t("button.full_chords")
+        text = SimpleChordsButton if result.simple_chords else ChordsButton
+        data = text(result_id=result.result_id, transpose_semitones=result.transpose_semitones)
+        buttons += [
+            _view_button(result, View.CHORDS, t),
+            same_page(label, simple_chords=wanted),
+            _button(t("button.chords"), data),
+        ]
+    if result.sung_differs:
+        is_sung = result.pitches is Pitches.SUNG
+        label = t("button.meant") if is_sung else t("button.sung")
+        buttons.append(same_page(label, pitches=Pitches.MEANT if is_sung else Pitches.SUNG))
+    buttons += [
+        _extra_button(kind, result, t)
+        for kind, extra in EXTRAS.items()
+        if kind not in (FilesButton, ListenButton) and extra.is_offered(result)
+    ]
+    buttons.append(_button(t("button.continue"), _change(result, ContinueButton)))
+    return _rows([*_pairs(buttons), [same_page(t("button.back"))]])
+
+
 def heard_keyboard(heard: HeardButton, t: Translator) -> InlineKeyboardMarkup:
     """The keyboard that offers to hear a recording as something else, or to go back."""
-    others = [preset for preset in PRESETS if preset is not heard.preset]
+    state = heard.model_dump()
     rows = [
-        [_button(t(f"button.hear.{other}"), HearButton(result_id=heard.result_id, preset=other))]
-        for other in others
+        [_button(t(f"button.hear.{other}"), HearButton(**{**state, "preset": other}))]
+        for other in PRESETS
+        if other is not heard.preset
     ]
-    shown = {name: getattr(heard, name) for name in RenderButton.model_fields}
+    shown = {name: state[name] for name in RenderButton.model_fields}
     rows.append([_button(t("button.back"), _turn(RenderButton(**shown), heard.page))])
     return _rows(rows)
+
+
+def _view_button(
+    result: Result, view: View, t: Translator, *, is_marked: bool = True
+) -> InlineKeyboardButton:
+    """The button of a view; the shown view is marked, and its button does nothing."""
+    label = t(f"view.{view}")
+    if view is result.view and is_marked:
+        return _button(f"• {label}", ShownButton(what=_change(result, RenderButton).view_code))
+    return _button(label, _change(result, RenderButton, view=view))
+
+
+def _extra_button(kind: type[RenderButton], result: Result, t: Translator) -> InlineKeyboardButton:
+    return _button(t(EXTRAS[kind].label), _change(result, kind))
 
 
 def again_keyboard(result: Result, t: Translator) -> InlineKeyboardMarkup:

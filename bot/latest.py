@@ -30,7 +30,7 @@ from aiogram.methods import (
 from aiogram.methods.base import TelegramType
 from aiogram.types import InlineKeyboardMarkup, Message
 
-from bot.buttons import ListenButton, RenderButton
+from bot.buttons import RenderButton, callback_data, find_shown
 from bot.fix_buttons import FixButton, UndoButton
 from bot.table import BoundedTable
 
@@ -65,9 +65,8 @@ def read_buttons(
     markup: InlineKeyboardMarkup | None,
 ) -> tuple[RenderButton, UndoButton | None] | None:
     """Return what the buttons under a page show and what they undo; None if it is no page's."""
-    rows = markup.inline_keyboard if markup is not None else []
-    data = [button.callback_data or "" for row in rows for button in row]
-    shown = _first(FixButton, data) or _first(ListenButton, data)
+    data = callback_data(markup)
+    shown = _first(FixButton, data) or find_shown(data)
     return None if shown is None else (shown, _first(UndoButton, data))
 
 
@@ -114,7 +113,7 @@ class SqlitePages(BoundedTable):
         if row is None:
             return None
         _, shown, undo, title = row
-        button = _first(FixButton, [shown]) or _first(ListenButton, [shown])
+        button = _first(FixButton, [shown]) or find_shown([shown])
         return None if button is None else LatestPage(button, _first(UndoButton, [undo]), title)
 
     def note(

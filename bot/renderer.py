@@ -8,12 +8,13 @@ from typing import Final
 
 from aiogram.enums import ChatAction
 
-from bot.buttons import EXTRAS, ChordsButton, Medium, RenderButton, SimpleChordsButton
+from bot.buttons import EXTRAS, ChordsButton, Medium, MoreButton, RenderButton, SimpleChordsButton
 from bot.client.calls import ServiceClient, collect
 from bot.client.types import Artifact, Format, RenderOptions, Result
 from bot.delivery import Shown, send_extra, show_in_place
 from bot.errors import ServiceError
 from bot.frames import forget_frames
+from bot.keyboards import more_keyboard
 from bot.presses import Presses
 from bot.request import Press
 from bot.room import Place
@@ -49,6 +50,23 @@ class Renderer:
 
         words = press.t("result.rendering")
         await self._answer(press, button, (Format.PNG,), words, ChatAction.UPLOAD_PHOTO, send)
+
+    async def open_more(self, press: Press, button: MoreButton) -> None:
+        """Offer under the page what else there is."""
+
+        async def describe(place: Place) -> Result:
+            options = RenderOptions(
+                button.view,
+                button.transpose_semitones,
+                simple_chords=button.simple_chords,
+                pitches=button.pitches,
+            )
+            return await self.client.describe(button.result_id, options, request_id=press.id)
+
+        async def show(result: Result) -> None:
+            await press.show_buttons(more_keyboard(result, press.t, page=button.page))
+
+        await self.presses.answer(press, None, ChatAction.TYPING, describe, show)
 
     async def send_extra(self, press: Press, button: RenderButton) -> None:
         """Send the files of an extra button; the buttons stay where they are."""

@@ -11,6 +11,7 @@ from bot.buttons import (
     ContinuationFilesButton,
     ContinuationPageButton,
     ContinueButton,
+    MoreButton,
     PageButton,
     RenderButton,
     ShownButton,
@@ -27,6 +28,13 @@ async def on_render(
 ) -> None:
     """Another page, view, transposition, kind of chords or of pitches."""
     await renderer.show(press, callback_data)
+
+
+async def on_more(
+    callback: CallbackQuery, callback_data: MoreButton, press: Press, renderer: Renderer
+) -> None:
+    """What else there is."""
+    await renderer.open_more(press, callback_data)
 
 
 async def on_extra(
@@ -81,6 +89,7 @@ def build_router() -> Router:
     register = router.callback_query.register
     for shown in (RenderButton, PageButton):
         register(on_render, shown.filter(), flags={"job": True})
+    register(on_more, MoreButton.filter(), flags={"job": True})
     for extra in EXTRAS:
         register(on_extra, extra.filter(), flags={"job": True})
     for chords in (ChordsButton, SimpleChordsButton):

@@ -28,6 +28,7 @@ from inference_service.music.score import Score
 from inference_service.notation.chart import ChartBar, chart_bars
 from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, text_width
 from inference_service.notation.mei import TITLE_LINES
+from inference_service.notation.names import KEY_WORDS, Language
 from inference_service.notation.page import MAX_PAGES, Page
 
 BARS_PER_ROW: Final = 4
@@ -75,7 +76,9 @@ class _Run:
         return text_width(self.text, self.size, is_bold=True)
 
 
-def draw_chord_sheet(chart: Score, page: Page, key: Key) -> list[str]:
+def draw_chord_sheet(
+    chart: Score, page: Page, key: Key, language: Language = Language.EN
+) -> list[str]:
     """Draw a chart.
 
     Parameters
@@ -85,6 +88,8 @@ def draw_chord_sheet(chart: Score, page: Page, key: Key) -> list[str]:
     page : Page
     key : Key
         Overall key, shown in the header. Chords are spelt in the key in force.
+    language : Language
+        Of the word before the key.
 
     Returns
     -------
@@ -92,7 +97,7 @@ def draw_chord_sheet(chart: Score, page: Page, key: Key) -> list[str]:
         SVG documents of the page's size, at least one and at most ``MAX_PAGES``.
     """
     rows = _rows(chart_bars(chart))
-    header, header_px = _draw_header(chart, page, key)
+    header, header_px = _draw_header(chart, page, key, language)
     pages: list[str] = []
     top = page.margin_px + header_px
     drawn = [header]
@@ -126,7 +131,7 @@ def _document(drawn: Sequence[str], width_px: int, height_px: int) -> str:
     )
 
 
-def _draw_header(score: Score, page: Page, key: Key) -> tuple[str, int]:
+def _draw_header(score: Score, page: Page, key: Key, language: Language) -> tuple[str, int]:
     """Return the title, tempo and key, and their height."""
     title = textwrap.wrap(
         score.title, _TITLE_CHARS, max_lines=TITLE_LINES, placeholder=" …", break_long_words=True
@@ -138,7 +143,7 @@ def _draw_header(score: Score, page: Page, key: Key) -> tuple[str, int]:
         top += _TITLE_PX * 0.2
     top += _LABEL_PX * 1.2
     drawn.append(_draw_tempo(score, page.margin_px + _GUTTER_PX, top))
-    key_text = f"Key: {write_key(key)}"
+    key_text = f"{KEY_WORDS[language]}: {write_key(key)}"
     drawn.append(_text(key_text, page.width_px - page.margin_px, top, _LABEL_PX, anchor="end"))
     return "".join(drawn), round(top + _LABEL_PX * 1.1) - page.margin_px
 

@@ -22,6 +22,9 @@ class Language(StrEnum):
     RU = "ru"
 
 
+KEY_WORDS: Final = {Language.EN: "Key", Language.RU: "Тональность"}
+"""The word before the key on a chord sheet."""
+
 _RUSSIAN: Final = {
     "vocals": "Вокал", "voice": "Голос", "melody": "Мелодия", "chords": "Аккорды",
     "accompaniment": "Аккомпанемент", "piano": "Фортепиано", "keyboard": "Клавишные",

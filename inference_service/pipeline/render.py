@@ -237,7 +237,9 @@ def _pages(
     progress(Stage.NOTATION, 1.0)
 
     def lay_out(page: Page) -> list[str]:
-        return draw_chord_sheet(score, page, key) if is_chart else engrave(musicxml, page)
+        if is_chart:
+            return draw_chord_sheet(score, page, key, options.language)
+        return engrave(musicxml, page)
 
     if Format.PNG in wanted:
         svgs = lay_out(PHONE)

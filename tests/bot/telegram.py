@@ -16,6 +16,7 @@ from aiogram.client.session.base import BaseSession
 from aiogram.methods import (
     AnswerCallbackQuery,
     EditMessageMedia,
+    EditMessageReplyMarkup,
     EditMessageText,
     GetFile,
     GetMe,
@@ -327,3 +328,17 @@ def buttons(method: Any) -> dict[str, str]:
     return {
         button.text: button.callback_data or "" for row in markup.inline_keyboard for button in row
     }
+
+
+async def every_button(
+    session: RecordingSession, person: Person, sheet: SendPhoto | EditMessageMedia
+) -> dict[str, str]:
+    """The buttons under a page, and those that "More…" offers in their place, if it has that."""
+    shown = buttons(sheet)
+    more = [data for data in shown.values() if data.startswith("b:")]
+    if not more:
+        return shown
+    await person.press(more[0], received(sheet, person))
+    [offered] = session.sent(EditMessageReplyMarkup)[-1:]
+    session.requests = [(at, method) for at, method in session.requests if method is not offered]
+    return {**shown, **buttons(offered)}

@@ -86,6 +86,7 @@ async def test_a_transcription_from_end_to_end(service: tuple[FakeService, str])
         transpose_semitones=-3,
         formats=[pb.FORMAT_PNG, pb.FORMAT_MIDI],
         title="Lied",
+        language="en",
     )
     assert fake.metadata["x-request-id"] == "request-1"
     assert fake.metadata["authorization"] == "Bearer secret"

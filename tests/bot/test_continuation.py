@@ -29,6 +29,7 @@ from tests.bot.telegram import (
     Person,
     buttons,
     caption_of,
+    every_button,
     file_of,
     picture_of,
     received,
@@ -47,7 +48,8 @@ async def _continue(harness: Harness, **about: Any) -> tuple[Person, Controls]:
     person = harness.person(**about)
     await person.say_voice()
     controls = harness.session.sheets()[-1]
-    going_on = next(data for label, data in buttons(controls).items() if label.startswith("✎"))
+    offered = await every_button(harness.session, person, controls)
+    going_on = next(data for label, data in offered.items() if label.startswith("✎"))
     harness.session.requests.clear()
     await person.press(going_on, received(controls, person))
     return person, (harness.session.sheets() or [controls])[-1]
@@ -126,14 +128,21 @@ async def test_what_is_shown_goes_on(harness: Harness) -> None:
         yield pb.TranscribeEvent(result=result(request.render, sung_differs=True))
 
     harness.service.render = off_key
+    harness.service.corrected.heard = pb.Result(sung_differs=True)
     person = harness.person()
     await person.say_voice()
     for label in ("↑ Semitone up", "Lead sheet", "Simple chords", "As sung"):
         controls = harness.session.sheets()[-1]
-        await person.press(buttons(controls)[label], received(controls, person))
+        await person.press(
+            (await every_button(harness.session, person, controls))[label],
+            received(controls, person),
+        )
     for label in ("✎ Continue", "Another one"):
         controls = harness.session.sheets()[-1]
-        await person.press(buttons(controls)[label], received(controls, person))
+        await person.press(
+            (await every_button(harness.session, person, controls))[label],
+            received(controls, person),
+        )
     for request in harness.service.continuations:
         assert request.render.transpose_semitones == 1
         assert request.render.view == pb.VIEW_LEAD_SHEET
@@ -155,13 +164,14 @@ async def test_a_message_says_how_far_it_is_until_it_is_done(harness: Harness) -
     original = await person.say_voice()
     controls = harness.session.sheets()[-1]
     shown = received(controls, person, original)
+    going_on = (await every_button(harness.session, person, controls))["✎ Continue"]
     harness.session.requests.clear()
-    pressed = asyncio.create_task(person.press(buttons(controls)["✎ Continue"], shown))
+    pressed = asyncio.create_task(person.press(going_on, shown))
     edited = await harness.session.wait_for(EditMessageText, "Composing")
     assert "50%" in text_of(edited)
     [status] = harness.session.sent(SendMessage)
     assert replied_to(status) == original.message_id
-    await person.press(buttons(controls)["✎ Continue"], shown)
+    await person.press(going_on, shown)
     assert "Already working on it" in harness.session.texts()[-1]
     go_ahead.set()
     await asyncio.wait_for(pressed, 5)
@@ -179,7 +189,10 @@ async def test_it_can_be_cancelled(harness: Harness) -> None:
     await person.say_voice()
     controls = harness.session.sheets()[-1]
     pressed = asyncio.create_task(
-        person.press(buttons(controls)["✎ Continue"], received(controls, person))
+        person.press(
+            (await every_button(harness.session, person, controls))["✎ Continue"],
+            received(controls, person),
+        )
     )
     status = await harness.session.wait_for(EditMessageText, "10%")
     await person.press(buttons(status)["Cancel"])
@@ -202,7 +215,7 @@ async def test_a_person_has_a_limited_number_at_once(build_harness: Callable[...
     person = harness.person()
     await person.say_voice()
     controls = harness.session.sheets()[-1]
-    data = buttons(controls)["✎ Continue"]
+    data = (await every_button(harness.session, person, controls))["✎ Continue"]
     pressed = asyncio.create_task(person.press(data, received(controls, person)))
     await harness.session.wait_for(SendMessage, "Composing")
     await person.press(data.replace(":0:0:8", ":1:0:8"))
@@ -219,7 +232,7 @@ async def test_in_russian(harness: Harness) -> None:
         controls = harness.session.sheets()[-1]
         shown = received(controls, person)
         shown = shown.model_copy(update={"reply_markup": controls.reply_markup})
-        await person.press(buttons(controls)[label], shown)
+        await person.press((await every_button(harness.session, person, controls))[label], shown)
         said.append(caption_of(harness.session.sheets()[-1]).splitlines()[-1])
     assert said == [
         "Продолжение: 8 тактов",
@@ -250,7 +263,10 @@ async def test_a_page_that_telegram_refuses_leaves_the_rest(harness: Harness) ->
     controls = harness.session.sheets()[-1]
     refused = TelegramBadRequest(SendPhoto(chat_id=7, photo="x"), "Bad Request: PHOTO_INVALID")
     harness.session.failures[SendPhoto].append(refused)
-    await person.press(buttons(controls)["✎ Continue"], received(controls, person))
+    await person.press(
+        (await every_button(harness.session, person, controls))["✎ Continue"],
+        received(controls, person),
+    )
     assert harness.session.sent(SendVoice)
     assert "Files" in buttons(harness.session.sent(SendMessage)[-1])
 

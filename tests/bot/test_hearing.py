@@ -188,7 +188,7 @@ async def test_a_button_hears_it_again(harness: Harness) -> None:
     recording = await person.say(audio=audio(title="Romance"))
     page = _with_buttons(harness, person, recording)
     harness.service.transcribe = _sing
-    await person.press("y:unknown:song", page)
+    await person.press("j:unknown:f:0:1:song", page)
 
     [_, (options, _)] = harness.service.transcriptions
     assert options.preset == pb.PRESET_SONG
@@ -203,7 +203,7 @@ async def test_a_button_finds_a_recording_that_the_page_does_not_reply_to(
 ) -> None:
     person, page = await _page(harness, audio=audio(title="Romance"))
     heard = result().result_id
-    await person.press(f"y:{heard}:piano", page)
+    await person.press(f"j:{heard}:f:0:1:piano", page)
     assert _preset(harness) == pb.PRESET_PIANO
     assert harness.service.transcriptions[-1][0].render.title == "Romance"
 
@@ -214,13 +214,13 @@ async def test_a_recording_of_another_chat_is_heard_again(harness: Harness) -> N
     outside = ExternalReplyInfo(origin=origin, voice=voice())
     command = await person.say("/score", external_reply=outside)
     page = _with_buttons(harness, person, command)
-    await person.press("y:unknown:song", page)
+    await person.press("j:unknown:f:0:1:song", page)
     assert _preset(harness) == pb.PRESET_SONG
 
 
 async def test_a_recording_that_is_gone_is_asked_for(harness: Harness) -> None:
     person = harness.person()
-    await person.press("y:unknown:song")
+    await person.press("j:unknown:f:0:1:song")
     assert "Send it again" in text_of(harness.session.sent(SendMessage)[-1])
 
 
@@ -234,7 +234,7 @@ async def test_two_presses_hear_it_once(harness: Harness) -> None:
             yield event
 
     harness.service.transcribe = slowly
-    data = f"y:{result().result_id}:song"
+    data = f"j:{result().result_id}:f:0:1:song"
     first = asyncio.create_task(person.press(data, page))
     await harness.service.wait_for_transcriptions(2)
     await person.press(data, page)
@@ -247,11 +247,13 @@ async def test_two_presses_hear_it_once(harness: Harness) -> None:
 async def test_the_same_button_works_again_later(harness: Harness) -> None:
     person, page = await _page(harness)
     for _ in range(2):
-        await person.press(f"y:{result().result_id}:song", page)
+        await person.press(f"j:{result().result_id}:f:0:1:song", page)
     assert len(harness.service.transcriptions) == 3
 
 
-@pytest.mark.parametrize("data", ["y:1:auto", "y:1:opera", "w:1:f:0:0:piano", "w:1:f:0:1:auto"])
+@pytest.mark.parametrize(
+    "data", ["j:1:f:0:1:auto", "j:1:f:0:1:opera", "v:1:f:0:0:piano", "v:1:f:0:1:auto", "b:1:f:0"]
+)
 async def test_strange_buttons_are_answered(harness: Harness, data: str) -> None:
     await harness.person().press(data)
     assert harness.session.texts() == ["This button no longer works."]

@@ -30,6 +30,7 @@ from tests.bot.telegram import (
     audio,
     buttons,
     caption_of,
+    every_button,
     file_of,
     picture_of,
     received,
@@ -115,7 +116,10 @@ async def test_pages_are_turned_in_place(harness: Harness) -> None:
     person, controls = await _five_pages(harness)
     assert harness.service.transcriptions[0][0].render.page == 1, "one page is all that is drawn"
     for label, number in (("›", 2), ("›", 3), ("‹", 2), ("‹", 1), ("‹", 5), ("›", 1)):
-        await person.press(buttons(controls)[label], received(controls, person))
+        await person.press(
+            (await every_button(harness.session, person, controls))[label],
+            received(controls, person),
+        )
         controls = harness.session.sheets()[-1]
         assert f"{number} / 5" in buttons(controls)
         assert picture_of(controls).filename == f"score-{number}.png"
@@ -128,7 +132,10 @@ async def test_the_page_stays_when_the_key_changes_and_not_when_the_view_does(
 ) -> None:
     person, controls = await _five_pages(harness)
     for label, page in (("‹", 5), ("↑ Semitone up", 5), ("Simple chords", 5), ("Melody", 1)):
-        await person.press(buttons(controls)[label], received(controls, person))
+        await person.press(
+            (await every_button(harness.session, person, controls))[label],
+            received(controls, person),
+        )
         controls = harness.session.sheets()[-1]
         assert harness.service.renders[-1].render.page == page
 
@@ -169,7 +176,10 @@ async def test_files_of_another_key_say_so_in_the_reader_s_language(harness: Har
     await person.say_voice()
     controls = harness.session.sheets()[-1]
     for label in ("↑ Полтона выше", "Мелодия и аккорды"):
-        await person.press(buttons(controls)[label], received(controls, person))
+        await person.press(
+            (await every_button(harness.session, person, controls))[label],
+            received(controls, person),
+        )
         controls = harness.session.sheets()[-1]
     await person.press(buttons(controls)["Файлы"], received(controls, person))
 
@@ -228,7 +238,10 @@ async def test_only_administrators_see_the_models(harness: Harness) -> None:
 
 async def test_chords_as_text(harness: Harness) -> None:
     person, controls = await _controls(harness)
-    await person.press(buttons(controls)["Chords as text"], received(controls, person))
+    await person.press(
+        (await every_button(harness.session, person, controls))["Chords as text"],
+        received(controls, person),
+    )
 
     assert list(harness.service.renders[-1].render.formats) == [pb.FORMAT_JSON]
     text = harness.session.sent(SendMessage)[-1].text
@@ -242,21 +255,33 @@ async def test_chords_where_there_are_none(harness: Harness) -> None:
 
     person, controls = await _controls(harness)
     harness.service.render = no_chords
-    await person.press(buttons(controls)["Chords as text"], received(controls, person))
+    await person.press(
+        (await every_button(harness.session, person, controls))["Chords as text"],
+        received(controls, person),
+    )
 
     assert harness.session.texts()[-1] == "I heard no chords in this recording."
 
 
 async def test_simple_chords_are_a_rendering_of_their_own(harness: Harness) -> None:
     person, controls = await _controls(harness)
-    await person.press(buttons(controls)["Simple chords"], received(controls, person))
+    await person.press(
+        (await every_button(harness.session, person, controls))["Simple chords"],
+        received(controls, person),
+    )
 
     assert harness.service.renders[-1].render.simple_chords
     simple = harness.session.sheets()[-1]
-    assert "Full chords" in buttons(simple)
-    await person.press(buttons(simple)["Chords as text"], received(simple, person))
+    assert "Full chords" in await every_button(harness.session, person, simple)
+    await person.press(
+        (await every_button(harness.session, person, simple))["Chords as text"],
+        received(simple, person),
+    )
     assert harness.service.renders[-1].render.simple_chords
-    await person.press(buttons(simple)["Chord sheet"], received(simple, person))
+    await person.press(
+        (await every_button(harness.session, person, simple))["Chord sheet"],
+        received(simple, person),
+    )
     assert harness.service.renders[-1].render.simple_chords
     assert harness.service.renders[-1].render.view == pb.VIEW_CHORDS
 
@@ -273,16 +298,23 @@ async def test_pages_as_sung_are_a_rendering_of_their_own(harness: Harness) -> N
         yield pb.TranscribeEvent(result=result(request.render, sung_differs=True))
 
     harness.service.transcribe, harness.service.render = off_key, again
+    harness.service.corrected.heard = pb.Result(sung_differs=True)
     person, controls = await _controls(harness)
     assert "as sung" not in caption_of(controls)
     for label in ("As sung", "↑ Semitone up", "Melody", "Simple chords"):
-        await person.press(buttons(controls)[label], received(controls, person))
+        await person.press(
+            (await every_button(harness.session, person, controls))[label],
+            received(controls, person),
+        )
         controls = harness.session.sheets()[-1]
         assert harness.service.renders[-1].render.pitches == pb.PITCHES_SUNG
         assert "Pitches: as sung" in caption_of(controls)
     await person.press(buttons(controls)["▶ Listen"], received(controls, person))
     assert harness.service.renders[-1].render.pitches == pb.PITCHES_SUNG
-    await person.press(buttons(controls)["As meant"], received(controls, person))
+    await person.press(
+        (await every_button(harness.session, person, controls))["As meant"],
+        received(controls, person),
+    )
     request = harness.service.renders[-1].render
     assert request.pitches == pb.PITCHES_MEANT
     assert (request.view, request.transpose_semitones) == (pb.VIEW_MELODY, 1)
@@ -291,8 +323,8 @@ async def test_pages_as_sung_are_a_rendering_of_their_own(harness: Harness) -> N
 
 
 async def test_nothing_to_switch_where_singing_was_right(harness: Harness) -> None:
-    _, controls = await _controls(harness)
-    assert not {"As sung", "As meant"} & set(buttons(controls))
+    person, controls = await _controls(harness)
+    assert not {"As sung", "As meant"} & set(await every_button(harness.session, person, controls))
 
 
 async def test_a_file_of_a_new_kind_comes_after_those_known(harness: Harness) -> None:
@@ -319,7 +351,7 @@ async def test_the_roll_comes_as_a_photo(harness: Harness) -> None:
     original = person.message(voice=voice())
     shown = received(controls, person, original)
     harness.session.requests.clear()
-    await person.press(buttons(controls)["Piano roll"], shown)
+    await person.press((await every_button(harness.session, person, controls))["Piano roll"], shown)
 
     assert list(harness.service.renders[-1].render.formats) == [pb.FORMAT_ROLL]
     [photo] = harness.session.sent(SendPhoto)
@@ -353,13 +385,15 @@ async def sing(options: pb.TranscribeOptions, audio: bytes) -> Events:
 
 async def test_a_song_comes_apart(harness: Harness) -> None:
     harness.service.transcribe = sing
+    harness.service.corrected.heard = pb.Result(preset=pb.PRESET_SONG)
     person = harness.person()
     original = person.message(voice=voice())
     await person.say_voice()
     controls = harness.session.sheets()[-1]
     harness.session.requests.clear()
     await person.press(
-        buttons(controls)["♪ Karaoke and voice"], received(controls, person, original)
+        (await every_button(harness.session, person, controls))["♪ Karaoke and voice"],
+        received(controls, person, original),
     )
 
     assert list(harness.service.renders[-1].render.formats) == [pb.FORMAT_STEMS]
@@ -380,10 +414,13 @@ async def test_long_stems_go_in_several_messages(
 ) -> None:
     monkeypatch.setattr(delivery, "MAX_ALBUM_BYTES", 2 * len(OGG))
     harness.service.transcribe = sing
+    harness.service.corrected.heard = pb.Result(preset=pb.PRESET_SONG)
     person, controls = await _controls(harness)
     shown = received(controls, person)
     harness.session.requests.clear()
-    await person.press(buttons(controls)["♪ Karaoke and voice"], shown)
+    await person.press(
+        (await every_button(harness.session, person, controls))["♪ Karaoke and voice"], shown
+    )
 
     [album] = harness.session.sent(SendMediaGroup)
     [last] = harness.session.sent(SendAudio)
@@ -394,12 +431,15 @@ async def test_long_stems_go_in_several_messages(
 
 async def test_a_title_that_is_no_file_name(harness: Harness) -> None:
     harness.service.transcribe = sing
+    harness.service.corrected.heard = pb.Result(preset=pb.PRESET_SONG)
     person = harness.person()
     await person.say(audio=audio(title='AC/DC: "T.N.T."'))
     controls = harness.session.sheets()[-1]
     shown = received(controls, person)
     harness.session.requests.clear()
-    await person.press(buttons(controls)["♪ Karaoke and voice"], shown)
+    await person.press(
+        (await every_button(harness.session, person, controls))["♪ Karaoke and voice"], shown
+    )
 
     [album] = harness.session.sent(SendMediaGroup)
     assert tracks_of(album)[0].title == 'AC/DC: "T.N.T." (karaoke)'
@@ -407,8 +447,9 @@ async def test_a_title_that_is_no_file_name(harness: Harness) -> None:
 
 
 async def test_a_lone_voice_has_nothing_to_take_apart(harness: Harness) -> None:
-    _, controls = await _controls(harness)
-    assert "♪ Karaoke and voice" not in buttons(controls)
+    person, controls = await _controls(harness)
+    offered = await every_button(harness.session, person, controls)
+    assert "♪ Karaoke and voice" not in offered
 
 
 async def test_stems_that_are_gone(harness: Harness) -> None:
@@ -417,8 +458,12 @@ async def test_stems_that_are_gone(harness: Harness) -> None:
         yield
 
     harness.service.transcribe, harness.service.render = sing, late
+    harness.service.corrected.heard = pb.Result(preset=pb.PRESET_SONG)
     person, controls = await _controls(harness)
-    await person.press(buttons(controls)["♪ Karaoke and voice"], received(controls, person))
+    await person.press(
+        (await every_button(harness.session, person, controls))["♪ Karaoke and voice"],
+        received(controls, person),
+    )
     assert "no longer kept" in harness.session.sent(SendMessage)[-1].text
     assert not harness.session.sent(EditMessageReplyMarkup), "the other buttons still work"
 
@@ -430,7 +475,7 @@ async def test_who_takes_no_voice_messages_gets_a_file(harness: Harness) -> None
         anything = SendMessage(chat_id=1, text="x")
         refusal = TelegramBadRequest(method=anything, message="VOICE_MESSAGES_FORBIDDEN")
         harness.session.failures[kind].append(refusal)
-        await person.press(buttons(controls)[label], shown)
+        await person.press((await every_button(harness.session, person, controls))[label], shown)
     preview, roll = harness.session.sent(SendDocument)
     assert (file_of(preview.document).filename, file_of(roll.document).filename) == (
         "preview.ogg",

@@ -13,10 +13,10 @@ from notabot.v1 import transcription_pb2 as pb
 from bot.client.types import Preset
 from bot.commands import COMMANDS
 from bot.i18n import Translator
-from bot.keyboards import result_keyboard
 from bot.views import MAX_MESSAGE_CHARS
 from tests.bot.conftest import Harness
 from tests.bot.telegram import buttons, file_of, replied_to, text_of
+from tests.bot.test_keyboards import every_button
 from tests.bot.test_views import RESULT
 from tests.conftest import ROOT
 
@@ -65,8 +65,8 @@ async def test_help_names_every_button(harness: Harness, t: Translator) -> None:
     [text] = harness.session.texts()
     assert len(re.sub(r"<[^>]+>", "", text)) <= MAX_MESSAGE_CHARS
     song = dataclasses.replace(RESULT, preset=Preset.SONG, sung_differs=True)
-    labels = [button.text for row in result_keyboard(song, t).inline_keyboard for button in row]
-    named = [label for label in labels if label[0] not in "↓↑" and not label.endswith("?")]
+    labels = [button.text for button in every_button(song, t)]
+    named = [b for b in labels if b[0] not in "↓↑‹" and b[-1] not in "?…"]
     assert len(named) >= 12
     for label in [*named, t("button.heard.piano")]:
         assert label.strip("•♪✎▶ ") in text, label

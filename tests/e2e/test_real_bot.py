@@ -180,7 +180,12 @@ async def test_buttons_show_the_score_another_way(
     ]
     assert {pitch + 1 for pitch in MELODY} <= set(moved)
     # A lone voice has no chords, so there is no button for them.
+    await page.get_by_role("button", name="More").last.click()
+    await expect(page.get_by_role("button", name="Continue")).to_be_visible(timeout=RESULT_MS)
     await expect(page.get_by_role("button", name="Chords as text")).to_have_count(0)
+    await screenshot(page, "real-5-more-phone")
+    await page.get_by_role("button", name="Back").last.click()
+    await expect(page.get_by_role("button", name="Files")).to_be_visible(timeout=RESULT_MS)
 
 
 async def test_a_second_look_and_a_first_listen(
@@ -188,6 +193,7 @@ async def test_a_second_look_and_a_first_listen(
 ) -> None:
     page = await open_chat(context, stack, **PHONE)
     shown = await scores(page).count()
+    await page.get_by_role("button", name="More").last.click()
     await page.get_by_role("button", name="Piano roll").last.click()
     await await_scores(page, shown + 1, stack)
     await expect(scores(page).last).to_contain_text(re.compile("D♭|C♯"))
@@ -197,6 +203,7 @@ async def test_a_second_look_and_a_first_listen(
     assert image.width_px == 1600
     await screenshot(page, "real-6-roll-phone")
 
+    await page.get_by_role("button", name="Back").last.click()
     await page.get_by_role("button", name="Listen").last.click()
     can_play = shutil.which("fluidsynth") and any(path.is_file() for path in SOUNDFONTS)
     if can_play:
@@ -214,6 +221,7 @@ async def test_the_music_goes_on(
 ) -> None:
     page = await open_chat(context, stack, **PHONE)
     shown = await scores(page).count()
+    await page.get_by_role("button", name="More").last.click()
     await page.get_by_role("button", name="Continue").last.click()
     await await_scores(page, shown + 1, stack)
     another = page.get_by_role("button", name="Another one")
@@ -250,6 +258,7 @@ async def test_a_song_gives_a_karaoke_track_and_a_voice(
     song = (ROOT / "docs" / "samples" / "song.ogg").read_bytes()
     await drop(page, "#chat", "Auld Lang Syne.ogg", "audio/ogg", song)
     await await_scores(page, shown + 1, stack)
+    await page.get_by_role("button", name="More").last.click()
     await page.get_by_role("button", name="Karaoke and voice").click()
     tracks = messages(page).last.locator(".audio")
     await expect(tracks.locator("b")).to_have_text(

@@ -86,6 +86,8 @@ def test_a_russian_page_has_russian_part_names(song: Transcription) -> None:
     text = pypdf.PdfReader(io.BytesIO(made["score.pdf"])).pages[0].extract_text()
     assert "Вокал" in text
     assert "Vocals" not in text
+    sheet = files(song, only(Format.PDF, view=View.CHORDS, language=Language.RU))["score.pdf"]
+    assert "Тональность: C" in pypdf.PdfReader(io.BytesIO(sheet)).pages[0].extract_text()
 
 
 def test_a_chord_sheet_is_played_as_chords(song: Transcription) -> None:
