@@ -311,6 +311,7 @@ def build_service(
     *,
     catalog: Catalog | None = None,
     loader: Loader | None = None,
+    load_router: Callable[[], Router] | None = None,
     use_cases: UseCases | None = None,
 ) -> Service:
     """Put the service together; call inside a running event loop.
@@ -329,7 +330,7 @@ def build_service(
         catalog.candidates(settings.models.profile, settings.models.overrides),
         build_fetch(settings.models),
         loader or build_loader(settings.models),
-        lambda: build_router(settings.models.profile),
+        load_router or partial(build_router, settings.models.profile),
         settings.models.weights,
     )
     cache = ResultCache(

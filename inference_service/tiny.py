@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -29,7 +30,7 @@ from inference_service.music.events import (
 )
 from inference_service.music.pitch import build_key, frequency_to_pitch
 from inference_service.pipeline.options import Preset
-from inference_service.pipeline.stages import Component, Task
+from inference_service.pipeline.stages import Component, Tagger, Task
 from inference_service.progress import Report
 from inference_service.settings import ModelSettings
 
@@ -121,6 +122,8 @@ def estimate_f0(frame: Samples, sample_rate_hz: int) -> float | None:
 
 class ShareRouter:
     """Takes recordings whose channels differ for songs, and all others for voices."""
+
+    taggers: Mapping[str, Tagger] = MappingProxyType({})
 
     def classify(self, waveform: Waveform, report: Report) -> Preset:
         """Return ``SONG`` or ``VOICE``."""

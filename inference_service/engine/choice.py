@@ -21,7 +21,7 @@ Fetch = Callable[[ModelEntry], None]
 
 @dataclass(frozen=True, slots=True)
 class Substitution:
-    """A model that is used because the preferred one is not on this machine."""
+    """A model that is used because the preferred one is missing or broken."""
 
     task: Task
     preferred: ModelEntry

@@ -17,8 +17,8 @@ from typing import Any, TypeVar
 import structlog
 
 from inference_service.engine.catalog import Catalog, ModelEntry
-from inference_service.engine.choice import Fetch, choose, require_fetched
-from inference_service.errors import ModelRejected, NotabotError, NotReady
+from inference_service.engine.choice import Fetch, Substitution, choose, require_fetched
+from inference_service.errors import ModelError, ModelRejected, NotabotError, NotReady
 from inference_service.pipeline.stages import Component, Router, StageSet, Task
 
 Loader = Callable[[Task, ModelEntry], Component]
@@ -56,7 +56,8 @@ class ModelRegistry:
     catalog : Catalog
         All models.
     candidates : mapping of Task to tuple of ModelEntry
-        Models to start with, the preferred one of each task first.
+        Models to start with, the preferred one of each task first. One that does not load or fails
+        on the built-in signal is replaced by the next.
     fetch : Fetch
         Fetches preferred models that are not on this machine; runs in the loader's thread.
     loader : Loader
@@ -115,7 +116,8 @@ class ModelRegistry:
         Raises
         ------
         ModelError
-            If a model is missing, does not load, or fails on the built-in signal.
+            If the router, or the last candidate of a task, is missing, does not load, or fails on
+            the built-in signal.
         """
         async with self._changing:
             self._stages = await self._in_loader(self._load_all)
@@ -185,14 +187,43 @@ class ModelRegistry:
     def _load_all(self) -> StageSet:
         for task, candidates in self._candidates.items():
             require_fetched(task, candidates[-1], self._weights)
-        choice, substitutions = choose(self._candidates, self._weights, self._fetch_preferred)
+        stages: dict[str, Any] = {}
+        models: dict[str, str] = {}
+        for task, candidates in self._candidates.items():
+            stage, entry = self._load_best(task, candidates)
+            stages[task.value], models[task.value] = stage, entry.id
+        return StageSet(**stages, router=self._load_router(), models=models)
+
+    def _load_best(
+        self, task: Task, candidates: tuple[ModelEntry, ...]
+    ) -> tuple[Component, ModelEntry]:
+        """Load the first candidate that can be fetched, loads, and passes the check."""
+        choice, substitutions = choose({task: candidates}, self._weights, self._fetch_preferred)
         for substitution in substitutions:
             _log.warning("model_substituted", reason=str(substitution))
-        stages: dict[str, Any] = {
-            task.value: self._load_checked(task, entry) for task, entry in choice.items()
-        }
-        models = {task.value: entry.id for task, entry in choice.items()}
-        return StageSet(**stages, router=self._build_router(), models=models)
+        entry = choice[task]
+        others = candidates[candidates.index(entry) + 1 :]
+        try:
+            return self._load_checked(task, entry), entry
+        except ModelError as error:
+            if not others:
+                raise
+            substitution = Substitution(task, entry, others[0], error.cause)
+            _log.warning("model_substituted", reason=str(substitution))
+        return self._load_best(task, others)
+
+    def _load_router(self) -> Router:
+        from inference_service.engine.selfcheck import check_router  # brings numpy
+
+        try:
+            router = self._build_router()
+            check_router(router)
+        except Exception as error:
+            _log.warning("model_check_failed", task="routing", exc_info=True)
+            raise ModelRejected(
+                f"the router failed on the built-in signal: {error}", task="routing", model="router"
+            ) from error
+        return router
 
     def _fetch_preferred(self, entry: ModelEntry) -> None:
         _log.info("fetching_model", model=entry.id, size_bytes=entry.size_bytes)

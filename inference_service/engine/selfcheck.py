@@ -16,6 +16,7 @@ import numpy as np
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.music.events import ChordSegment, Key, KeyEstimate, NoteEvent, Rhythm
 from inference_service.music.pitch import A4_HZ, A4_PITCH
+from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import (
     BeatEstimator,
     ChordEstimator,
@@ -25,6 +26,7 @@ from inference_service.pipeline.stages import (
     KeyEstimator,
     PitchDecoder,
     RhythmReader,
+    Router,
     Separator,
     Tagger,
     Task,
@@ -98,6 +100,26 @@ def check_component(task: Task, stage: Component) -> None:
         _check_reading(cast(RhythmReader, stage))
     else:
         _check_keys(cast(KeyEstimator, stage).estimate(NOTES, CHORDS))
+
+
+def check_router(router: Router) -> None:
+    """Run a router and the models that it listens with on the signal.
+
+    Raises
+    ------
+    ValueError
+        If a model hears something impossible, or nothing.
+    Exception
+        Any exception of the router itself.
+    """
+    signal = build_signal()
+    for name, tagger in router.taggers.items():
+        try:
+            _check_notes(tagger.tag(signal, 0.0, ignore))
+        except ValueError as error:
+            raise ValueError(f"its {name}: {error}") from None
+    preset = router.classify(signal, ignore)
+    _require(preset is not Preset.AUTO, f"it chose {preset}")
 
 
 def _require(condition: bool, reason: str) -> None:

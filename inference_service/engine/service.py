@@ -131,6 +131,7 @@ class _WatchedRouter:
     def __init__(self, router: Router, on_choice: Callable[[Preset], None]) -> None:
         self._router = router
         self._on_choice = on_choice
+        self.taggers = router.taggers
 
     def classify(self, waveform: Waveform, report: Report) -> Preset:
         """Return the router's choice."""

@@ -18,6 +18,7 @@ The coefficients were fitted on one half of the recordings listed in ``tests/ben
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.pipeline.options import Preset
+from inference_service.pipeline.stages import Tagger
 from inference_service.progress import Report, ignore
 
 EXCERPT_S: Final = 8.0
@@ -57,7 +59,7 @@ _NOISE_LIMIT_HZ: Final = 7_000  # some phones and low bit rates remove what is a
 _TINY: Final = 1e-9
 
 
-class PitchTracker(Protocol):
+class PitchTracker(Tagger, Protocol):
     """Tracks a single pitch, as ``tagger.swift_f0.SwiftF0Tagger`` does."""
 
     def track(self, waveform: Waveform, report: Report) -> Any:
@@ -65,7 +67,7 @@ class PitchTracker(Protocol):
         ...
 
 
-class NoteDetector(Protocol):
+class NoteDetector(Tagger, Protocol):
     """Detects simultaneous notes, as ``tagger.basic_pitch.BasicPitchTagger`` does."""
 
     def predict(
@@ -87,6 +89,11 @@ class PresetRouter:
     def __init__(self, pitch_tracker: PitchTracker, note_detector: NoteDetector) -> None:
         self._pitch_tracker = pitch_tracker
         self._note_detector = note_detector
+
+    @property
+    def taggers(self) -> Mapping[str, Tagger]:
+        """The pitch tracker and the note detector."""
+        return {"pitch tracker": self._pitch_tracker, "note detector": self._note_detector}
 
     def classify(self, waveform: Waveform, report: Report = ignore) -> Preset:
         """Return ``VOICE``, ``PIANO`` or ``SONG``."""

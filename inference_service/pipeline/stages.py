@@ -142,6 +142,11 @@ class KeyEstimator(Protocol):
 class Router(Protocol):
     """Recognises the kind of a recording."""
 
+    @property
+    def taggers(self) -> Mapping[str, Tagger]:
+        """The models that it listens with, by name; they are checked before it serves."""
+        ...
+
     def classify(self, waveform: Waveform, report: Report) -> Preset:
         """Return the preset that suits the recording; never ``AUTO``."""
         ...

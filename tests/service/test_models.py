@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import math
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 import structlog
 from grpc_health.v1 import health_pb2
 from notabot.v1 import models_pb2
 
 from inference_service import tiny
-from inference_service.assembly import build_catalog, build_loader
+from inference_service.assembly import build_catalog, build_loader, build_router
 from inference_service.engine.catalog import Catalog, ModelEntry, PublishedFile
 from inference_service.errors import ModelFetchFailed, ModelRejected, NotReady
 from inference_service.music.events import NoteEvent
@@ -26,6 +28,7 @@ from tests.service.running import (
     HeldPipeline,
     Running,
     build_far_catalog,
+    free_port,
     last,
     read_failure,
     run_service,
@@ -214,6 +217,59 @@ async def test_a_bad_model_never_serves(
     overrides: dict[str, Any] = {"catalog": catalog, "loader": load_odd, "use_cases": held}
     async with run_service(settings, load=False, **overrides) as running:
         with pytest.raises(ModelRejected, match=model):
+            await running.service.load()
+        assert not await is_serving(running)
+
+
+@pytest.mark.parametrize("model", ["deaf", "garbling", "crashing", "unloadable"])
+async def test_a_bad_model_is_substituted_by_the_next_of_the_profile(
+    build: Callable[..., Settings], odd_catalog: Catalog, model: str
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    settings = build(server={"metrics_listen": address})
+    held = HeldPipeline(settings)
+    held.release.set()
+    profile = {**odd_catalog.profiles["tiny"], Task.VOICE: (model, "crashing", "autocorrelation")}
+    catalog = Catalog(profiles={"tiny": profile}, models=odd_catalog.models)
+    overrides: dict[str, Any] = {"catalog": catalog, "loader": load_odd, "use_cases": held}
+    with structlog.testing.capture_logs() as logs:
+        async with run_service(settings, **overrides) as running:
+            assert await is_serving(running)
+            metrics = await asyncio.to_thread(scrape, address)
+            assert (await last(running.transcribe(b"a"))).HasField("result")
+    assert 'notabot_model_info{model="autocorrelation@1",task="voice"} 1.0' in metrics
+    reasons = [line["reason"] for line in logs if line["event"] == "model_substituted"]
+    assert reasons[0].startswith(f"voice is done by crashing, without {model}: ")
+    assert reasons[1].startswith("voice is done by autocorrelation, without crashing: ")
+
+
+def scrape(address: str) -> str:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as response:
+        return str(response.read().decode())
+
+
+class Silent:
+    """An inference session whose network has weights that are not numbers."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    def run(self, *arguments: Any) -> list[Any]:
+        return [np.full_like(output, np.nan) for output in self._session.run(*arguments)]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
+async def test_a_router_with_broken_weights_never_serves(
+    settings: Settings, held: HeldPipeline
+) -> None:
+    router = build_router("cpu")
+    detector = router.taggers["note detector"]
+    detector._session = Silent(detector._session)  # type: ignore[attr-defined]
+    overrides: dict[str, Any] = {"load_router": lambda: router, "use_cases": held}
+    async with run_service(settings, load=False, **overrides) as running:
+        with pytest.raises(ModelRejected, match=r"router .* its note detector: heard 0 notes"):
             await running.service.load()
         assert not await is_serving(running)
 

@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from inference_service.assembly import build_loader
+from inference_service.assembly import build_loader, build_router
 from inference_service.audio.waveform import Waveform
-from inference_service.engine.selfcheck import DURATION_S, build_signal, check_component
+from inference_service.engine.selfcheck import (
+    DURATION_S,
+    build_signal,
+    check_component,
+    check_router,
+)
 from inference_service.music.events import Beat, ChordSegment, Key, KeyEstimate, Rhythm
 from inference_service.pipeline.stages import Component, Task
 from inference_service.settings import ModelSettings
@@ -30,6 +35,11 @@ def test_every_small_stage_passes() -> None:
 
 def test_a_reader_of_rhythm_need_not_find_one_in_four_notes() -> None:
     check_component(Task.RHYTHM, NoRhythmReader())
+
+
+@pytest.mark.parametrize("profile", ["tiny", "cpu"])
+def test_every_router_passes(profile: str) -> None:
+    check_router(build_router(profile))
 
 
 class Odd:
