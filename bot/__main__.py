@@ -12,6 +12,7 @@ import secrets
 import signal
 import sqlite3
 import sys
+from pathlib import Path
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -116,8 +117,13 @@ def _client(settings: BotSettings) -> ServiceClient:
         token=_value(settings.service_token),
         admin_token=_value(settings.admin_service_token),
         tls_ca_path=settings.service_tls_ca,
+        tls_pair_paths=_pair(settings.service_tls_cert, settings.service_tls_key),
         deadline_s=settings.deadline_s,
     )
+
+
+def _pair(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    return None if certificate is None or key is None else (certificate, key)
 
 
 def _value(secret: SecretStr | None) -> str:

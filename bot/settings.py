@@ -61,6 +61,13 @@ class BotSettings(BaseSettings):
     service_tls_ca: Path | None = Field(
         default=None, description="PEM file of the certificates to trust; none: no TLS."
     )
+    service_tls_cert: Path | None = Field(
+        default=None,
+        description="PEM file of the bot's own certificate chain, if the service demands one.",
+    )
+    service_tls_key: Path | None = Field(
+        default=None, description="PEM file of that certificate's private key."
+    )
     api_server: HttpUrl | None = Field(
         default=None, description="A Bot API server of your own, instead of Telegram's."
     )
@@ -176,6 +183,14 @@ class BotSettings(BaseSettings):
         if level not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
             raise ValueError("one of DEBUG, INFO, WARNING, ERROR")
         return level
+
+    @model_validator(mode="after")
+    def _require_whole_tls(self) -> Self:
+        if (self.service_tls_cert is None) != (self.service_tls_key is None):
+            raise ValueError("BOT_SERVICE_TLS_CERT and BOT_SERVICE_TLS_KEY go together")
+        if self.service_tls_cert is not None and self.service_tls_ca is None:
+            raise ValueError("BOT_SERVICE_TLS_CERT needs BOT_SERVICE_TLS_CA")
+        return self
 
     @model_validator(mode="after")
     def _require_webhook_secret(self) -> Self:

@@ -47,6 +47,11 @@ class ServerSettings(_Group):
         description="PEM file of the certificate chain; together with the key, it turns TLS on.",
     )
     tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
+    tls_client_ca: Path | None = Field(
+        None,
+        description="PEM file of the authorities whose certificates callers must show; none: "
+        "callers need no certificate.",
+    )
     public_without_token: bool = Field(
         False,
         description="Start without `TOKEN` on an address beyond this machine; everyone who reaches "
@@ -109,6 +114,8 @@ class ServerSettings(_Group):
     def _both_halves_of_tls(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("tls_cert and tls_key go together")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise ValueError("tls_client_ca needs tls_cert and tls_key")
         return self
 
     @model_validator(mode="after")

@@ -94,6 +94,8 @@ class ServiceClient:
         Bearer tokens for ``Transcription`` and for ``Models``; empty: none.
     tls_ca_path : Path or None
         Certificates to trust; None: no TLS.
+    tls_pair_paths : tuple of Path or None
+        The bot's own certificate chain and its key, if the service demands them.
     deadline_s : float
         For one transcription, including its time in the queue.
     """
@@ -105,12 +107,15 @@ class ServiceClient:
         token: str = "",
         admin_token: str = "",
         tls_ca_path: Path | None = None,
+        tls_pair_paths: tuple[Path, Path] | None = None,
         deadline_s: float = 1800.0,
     ) -> None:
         if tls_ca_path is None:
             self._channel = grpc.aio.insecure_channel(address, options=_CHANNEL_OPTIONS)
         else:
-            credentials = grpc.ssl_channel_credentials(tls_ca_path.read_bytes())
+            credentials = grpc.ssl_channel_credentials(
+                tls_ca_path.read_bytes(), *_read_pair(tls_pair_paths)
+            )
             self._channel = grpc.aio.secure_channel(address, credentials, options=_CHANNEL_OPTIONS)
         self._transcription = transcription_pb2_grpc.TranscriptionStub(self._channel)  # type: ignore[no-untyped-call]
         self._models = models_pb2_grpc.ModelsStub(self._channel)  # type: ignore[no-untyped-call]
@@ -285,6 +290,14 @@ class ServiceClient:
         traceback: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+def _read_pair(paths: tuple[Path, Path] | None) -> tuple[bytes, bytes] | tuple[()]:
+    """Return a key and its certificate chain, in gRPC's order."""
+    if paths is None:
+        return ()
+    certificate, key = paths
+    return key.read_bytes(), certificate.read_bytes()
 
 
 async def collect(

@@ -100,6 +100,13 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--server", metavar="HOST:PORT", help="a running service")
     parser.add_argument("--token", help="its bearer token (default: the one in the settings)")
     parser.add_argument("--tls-ca", type=Path, metavar="PEM", help="connect by TLS")
+    parser.add_argument(
+        "--tls-pair",
+        type=Path,
+        nargs=2,
+        metavar=("PEM", "KEY"),
+        help="own certificate and its key, if the service demands one",
+    )
 
 
 def connect(options: argparse.Namespace, settings: Settings, *, admin: bool = False) -> Client:
@@ -110,7 +117,7 @@ def connect(options: argparse.Namespace, settings: Settings, *, admin: bool = Fa
     if admin and settings.server.admin_token is not None:
         secret = settings.server.admin_token
     token = options.token or (secret.get_secret_value() if secret is not None else None)
-    return Client(options.server, token, options.tls_ca)
+    return Client(options.server, token, options.tls_ca, options.tls_pair)
 
 
 def _names(kind: Iterable[str]) -> str:

@@ -176,7 +176,12 @@ class Service:
                 port = self._server.add_insecure_port(settings.listen)
             else:
                 pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
-                credentials = grpc.ssl_server_credentials([pair])
+                callers = settings.tls_client_ca
+                credentials = grpc.ssl_server_credentials(
+                    [pair],
+                    root_certificates=None if callers is None else callers.read_bytes(),
+                    require_client_auth=callers is not None,
+                )
                 port = self._server.add_secure_port(settings.listen, credentials)
         except RuntimeError as error:
             raise OSError(f"cannot listen on {settings.listen}") from error

@@ -64,15 +64,28 @@ class Client:
         Bearer token.
     tls_ca : Path, optional
         PEM file of the authority that signed the service's certificate; with it, TLS is used.
+    tls_pair : tuple of Path, optional
+        PEM files of the caller's own certificate chain and its key, if the service demands them.
     """
 
-    def __init__(self, address: str, token: str | None = None, tls_ca: Path | None = None) -> None:
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        tls_ca: Path | None = None,
+        tls_pair: tuple[Path, Path] | None = None,
+    ) -> None:
         self._address = address
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         if tls_ca is None:
             self._channel = grpc.insecure_channel(address, _KEEPALIVE)
         else:
-            credentials = grpc.ssl_channel_credentials(tls_ca.read_bytes())
+            certificate, key = (None, None) if tls_pair is None else tls_pair
+            credentials = grpc.ssl_channel_credentials(
+                tls_ca.read_bytes(),
+                None if key is None else key.read_bytes(),
+                None if certificate is None else certificate.read_bytes(),
+            )
             self._channel = grpc.secure_channel(address, credentials, _KEEPALIVE)
 
     def __enter__(self) -> Self:

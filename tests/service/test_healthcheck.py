@@ -16,9 +16,15 @@ from tests.conftest import ROOT
 from tests.service.running import HeldPipeline, free_port, run_service
 
 
-async def check(port: int, certificate: Path | None = None) -> tuple[int, str]:
+async def check(
+    port: int,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    client_ca: Path | None = None,
+) -> tuple[int, str]:
     """Return the exit code and the complaint."""
-    more = {} if certificate is None else {"NOTABOT_SERVER_TLS_CERT": str(certificate)}
+    given = {"CERT": certificate, "KEY": key, "CLIENT_CA": client_ca}
+    more = {f"NOTABOT_SERVER_TLS_{name}": str(path) for name, path in given.items() if path}
     kept = {k: v for k, v in os.environ.items() if not k.startswith("NOTABOT_SERVER_")}
     process = await asyncio.create_subprocess_exec(
         sys.executable,

@@ -18,6 +18,7 @@ from tests.conftest import ROOT
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 TLS = yaml.safe_load((DEPLOY / "compose.tls.yaml").read_text())
+MTLS = yaml.safe_load((DEPLOY / "compose.mtls.yaml").read_text())
 CLUSTER = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
 OURS = ("service", "bot")
 WRITTEN = {
@@ -197,6 +198,21 @@ def test_a_policy_limits_who_calls_whom(kind: str) -> None:
     bot = {"podSelector": {"matchLabels": {"app": "notabot-bot"}}}
     assert callers == ([[bot]] if kind == "service" else [])
     assert all(rule["ports"] for rule in policy["egress"])
+
+
+def test_certificates_are_demanded_and_shown() -> None:
+    service, bot = MTLS["services"]["service"], MTLS["services"]["bot"]
+    assert service["environment"].keys() == {"NOTABOT_SERVER_TLS_CLIENT_CA"}
+    assert bot["environment"].keys() == {"BOT_SERVICE_TLS_CERT", "BOT_SERVICE_TLS_KEY"}
+    assert MTLS["secrets"].keys() | TLS["secrets"].keys() >= {
+        *service["secrets"],
+        *bot["secrets"],
+    }
+    assert all(
+        PurePosixPath(path).name in part["secrets"]
+        for part in (service, bot)
+        for path in part["environment"].values()
+    )
 
 
 def test_tls_is_turned_on_at_both_ends() -> None:
