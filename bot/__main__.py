@@ -12,8 +12,8 @@ import secrets
 import signal
 import sqlite3
 import sys
-from pathlib import Path
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Final
 
 import structlog

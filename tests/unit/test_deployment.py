@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 import yaml
+from kubernetes_validate import ValidationError as InvalidResource
+from kubernetes_validate import validate
 from pydantic import ValidationError
 
 from bot.settings import BotSettings
@@ -20,6 +23,7 @@ COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 TLS = yaml.safe_load((DEPLOY / "compose.tls.yaml").read_text())
 MTLS = yaml.safe_load((DEPLOY / "compose.mtls.yaml").read_text())
 CLUSTER = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+SCHEMAS = "1.37.0"
 OURS = ("service", "bot")
 WRITTEN = {
     "service": ("NOTABOT_CACHE_DIRECTORY", "NOTABOT_JOURNAL_DIRECTORY", "NOTABOT_MODELS_WEIGHTS"),
@@ -169,6 +173,18 @@ def test_the_cluster_confines_every_container(kind: str) -> None:
         for volume in pod["volumes"]
         if "persistentVolumeClaim" in volume
     } <= claims
+
+
+@pytest.mark.parametrize("number", range(len(CLUSTER)))
+def test_the_cluster_follows_the_schemas(number: int) -> None:
+    validate(CLUSTER[number], SCHEMAS, strict=True)
+
+
+def test_a_misspelt_field_is_found() -> None:
+    broken = deepcopy(CLUSTER[0])
+    broken["spec"]["template"]["spec"]["containers"][0]["livenesProbe"] = {}
+    with pytest.raises(InvalidResource, match="livenesProbe"):
+        validate(broken, SCHEMAS, strict=True)
 
 
 def _checks() -> Iterator[list[str]]:
