@@ -98,8 +98,8 @@ async def test_without_a_certificate_nobody_is_heard(demanding: Demanding, shown
         *(() if pair is None else (pair.key.read_bytes(), pair.chain.read_bytes())),
     )
     async with grpc.aio.secure_channel(f"localhost:{demanding.port}", credentials) as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
         with pytest.raises(grpc.aio.AioRpcError):
-            stub = health_pb2_grpc.HealthStub(channel)
             await stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
 
 
