@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from inference_service.midi.writer import encode_performance
+from inference_service.music.serialization import encode_transcription
 from inference_service.notation.musicxml import encode_musicxml
 from inference_service.notation.quantize import quantize
 from tests.conftest import ROOT
@@ -77,6 +78,10 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "humming.ogg").write_bytes(encode_audio(melody, "ogg-opus"))
     played = perform({"piano": [(k, 1, 60 + k % 8) for k in range(32)]})
     (tmp_path / "performance.mid").write_bytes(encode_performance(played))
+    band = perform(
+        {"piano": [(k, 1, 60) for k in range(32)], "drums": [(k, 1, 36) for k in range(32)]}
+    )
+    (tmp_path / "result.json").write_bytes(encode_transcription(band))
     (tmp_path / "score.musicxml").write_bytes(encode_musicxml(quantize(played, "Played")))
     return tmp_path
 
