@@ -92,7 +92,11 @@ def rebar(
         If the beats would be too short or too long.
     """
     ratio = scale * signature.unit / bars.signature.unit
-    _check_beat(bars, ratio)
+    if not is_countable(bars, signature, scale):
+        raise InvalidCorrections(
+            f"the beats would not last from {MIN_BEAT_S} to {MAX_BEAT_S} s",
+            correction="beat_scale",
+        )
     if (span[1] - span[0]) * ratio > MAX_BEATS:
         raise InvalidCorrections("there would be too many beats", correction="beat_scale")
     lines = _lay_lines(bars, signature.beats / ratio, span, anchor, first_bar)
@@ -105,13 +109,10 @@ def rebar(
     return _time(bars, places, positions, ratio)
 
 
-def _check_beat(bars: BarGrid, ratio: Fraction) -> None:
-    beat_s = 60 / (bars.grid.tempo_bpm * float(ratio))
-    if not MIN_BEAT_S < beat_s < MAX_BEAT_S:
-        raise InvalidCorrections(
-            f"beats of {beat_s:.3f} s are not from {MIN_BEAT_S} to {MAX_BEAT_S} s",
-            correction="beat_scale",
-        )
+def is_countable(bars: BarGrid, signature: TimeSignature, scale: Fraction) -> bool:
+    """Whether the beats of another metre, in other values, are neither too short nor too long."""
+    ratio = scale * signature.unit / bars.signature.unit
+    return MIN_BEAT_S < 60 / (bars.grid.tempo_bpm * float(ratio)) < MAX_BEAT_S
 
 
 def _lay_lines(

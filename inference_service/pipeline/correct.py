@@ -28,7 +28,7 @@ from inference_service.music.corrections import (
 from inference_service.music.events import Alternative, Part, Transcription
 from inference_service.music.metre import BarGrid, TimeSignature, align, parse_time_signature
 from inference_service.music.placement import NotePlacement
-from inference_service.music.rebar import rebar
+from inference_service.music.rebar import is_countable, rebar
 from inference_service.music.simplify import Grid, choose_grid, simplify
 from inference_service.music.swing import write_even, write_uneven
 
@@ -152,7 +152,11 @@ def _nearest_scale(
     """Return the multiple of the usual scale whose tempo is the nearest to a given one."""
     ratio = usual * signature.unit / bars.signature.unit
     usual_bpm = bars.tempo_bpm * float(ratio) / signature.pulse_beats
-    known = [scale for scale in BEAT_SCALES if scale / usual in _DOUBLINGS]
+    known = [
+        scale
+        for scale in BEAT_SCALES
+        if scale / usual in _DOUBLINGS and is_countable(bars, signature, scale)
+    ]
     return min(
         known or [usual],
         key=lambda scale: abs(math.log(usual_bpm * float(scale / usual) / tempo_bpm)),

@@ -185,6 +185,8 @@ def test_values_are_doubled_with_the_tempo() -> None:
 
 
 def test_a_tempo_stands_for_the_nearest_scale() -> None:
+    assert write(play(), tempo_bpm=1000.0).tempo_bpm == pytest.approx(960)
+    assert write(play(), tempo_bpm=1000.0, time_signature="4/16").tempo_bpm < 1200
     assert write(play(), tempo_bpm=70.0).tempo_bpm == pytest.approx(60)
     assert write(play(), tempo_bpm=130.0) == write(play())
     assert write(play(), tempo_bpm=200.0, time_signature="12/8").pulse_bpm == pytest.approx(240)
@@ -211,6 +213,27 @@ def test_another_metre_begins_where_its_alternative_does() -> None:
         heard, time_signature="3/4", beat_scale=Fraction(1), first_beat=Fraction(3)
     )
     assert short.pickup_beats == 2 or starts(short)[0] == 1
+
+
+def jig() -> Transcription:
+    """Two bars of 6/8, whose beats were heard as dotted quarters."""
+    notes = [(k, 1, 67 + k % 6) for k in range(12)]
+    eighths = place(perform({"vocals": notes}, bpm=240, time_signature="6/8"))
+    beats = tuple(Beat(0.75 * k, k % 2 + 1) for k in range(4))
+    return replace(eighths, beats=beats, tempo_bpm=80.0)
+
+
+def test_heard_beats_of_compound_metres_are_dotted() -> None:
+    assert write(jig()).pulse_bpm == 80
+    assert replace(write(jig(), first_beat=Fraction(1)), is_key_given=False) == write(jig())
+    shown = describe(amend(jig(), first_beat=Fraction(4, 3)), RenderOptions()).shown
+    assert shown.first_beat == Fraction(4, 3)
+    assert write(jig(), first_beat=Fraction(4, 3)).pickup_beats == 1
+    waltz = write(jig(), time_signature="3/4")
+    assert (waltz.tempo_bpm, starts(waltz)[:3]) == (120, [0, Fraction(1, 2), 1])
+    march = write(jig(), time_signature="2/4")
+    assert (march.tempo_bpm, starts(march)[:4]) == (80, [0, Fraction(1, 3), Fraction(2, 3), 1])
+    assert write(jig(), beat_scale=Fraction(2)).pulse_bpm == 160
 
 
 def test_drums_follow_the_new_beats() -> None:
