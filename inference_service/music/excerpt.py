@@ -100,7 +100,8 @@ def cut_performance(music: Transcription, start_s: float, stop_s: float) -> Tran
     """Return the notes, beats and chords of a performance between two bar lines.
 
     Times stay. Notes belong where they are written; those without a placement, where they begin,
-    give or take :data:`EARLY_BEATS`. Without placements, which would no longer fit the beats.
+    give or take :data:`EARLY_BEATS`. Chords change on the nearest beat. Without placements, which
+    would no longer fit the beats.
     """
     grid = align(music).grid
     start, stop = grid.to_beats(start_s), grid.to_beats(stop_s)
@@ -127,7 +128,8 @@ def cut_performance(music: Transcription, start_s: float, stop_s: float) -> Tran
         chords=tuple(
             replace(chord, start_s=max(chord.start_s, start_s), end_s=min(chord.end_s, stop_s))
             for chord in music.chords
-            if chord.start_s < stop_s and chord.end_s > start_s
+            if round(grid.to_beats(chord.start_s)) < round(stop)
+            and round(grid.to_beats(chord.end_s)) > round(start)
         ),
     )
 

@@ -117,7 +117,7 @@ def _fixed_row_px(has_drums: bool, chord_lanes: int) -> float:
     return chord_lanes * (_CHORD_PX + 5) + drums_px + _NUMBERS_PX + _GAP_PX
 
 
-def draw_roll(transcription: Transcription, title: str = "") -> str:
+def draw_roll(transcription: Transcription, title: str = "", first_number: int = 1) -> str:
     """Draw a performance.
 
     Parameters
@@ -125,6 +125,8 @@ def draw_roll(transcription: Transcription, title: str = "") -> str:
     transcription : Transcription
         May lack notes, beats or chords.
     title : str
+    first_number : int
+        Number of the bar at the first beat, if more than 1; else the first full bar is number 1.
 
     Returns
     -------
@@ -137,7 +139,7 @@ def draw_roll(transcription: Transcription, title: str = "") -> str:
     header, header_px = _draw_header(transcription.key, bars, parts, colours, title)
     room_px = MAX_HEIGHT_PX - header_px - _MARGIN_PX
     for chord_lanes in range(_CHORD_LANES + 1):
-        plan = _plan(bars, parts, room_px, chord_lanes)
+        plan = _plan(bars, parts, room_px, chord_lanes, first_number)
         names, is_complete = _place_chords(transcription, bars, plan)
         if is_complete:
             break
@@ -160,7 +162,9 @@ def draw_roll(transcription: Transcription, title: str = "") -> str:
 # Layout
 
 
-def _plan(bars: BarGrid, parts: Sequence[Part], room_px: float, chord_lanes: int) -> _Plan:
+def _plan(
+    bars: BarGrid, parts: Sequence[Part], room_px: float, chord_lanes: int, first_number: int
+) -> _Plan:
     """Choose the fewest bars per row that leave the pitch lanes wide enough to read."""
     notes = [note for part in parts for note in part.notes]
     first = bars.grid.to_beats(min((n.onset_s for n in notes), default=0.0)) + _EARLY_BEATS
@@ -168,6 +172,10 @@ def _plan(bars: BarGrid, parts: Sequence[Part], room_px: float, chord_lanes: int
     lines = bars.bar_starts(first, max(last, first + 0.01))
     opening = lines[1] - lines[0]
     is_pickup = (first - lines[0]) * 2 > opening or opening < bars.signature.beats
+    if first_number > 1:
+        number = first_number + len(bars.bar_starts(0.0, lines[0])) - 1
+    else:
+        number = 0 if is_pickup else 1
 
     pitches = [n.pitch for part in parts if not part.is_drum for n in part.notes] or [60]
     lowest, highest = min(pitches) - 1, max(pitches) + 1
@@ -188,7 +196,7 @@ def _plan(bars: BarGrid, parts: Sequence[Part], room_px: float, chord_lanes: int
     longest = max(row[-1] - row[0] for row in rows)
     return _Plan(
         rows,
-        0 if is_pickup else 1,
+        number,
         lowest,
         highest,
         min(max(lane_px, 1.0), max(_WIDEST_LANE_PX, _LONE_ROW_LANE_PX / len(rows) ** 0.5)),

@@ -163,7 +163,8 @@ def _artifacts(
     yield from write_score(written.score, options, progress, synthesizer, SCORE_NAMES)
     if Format.ROLL in wanted:
         transposed = _transpose(transcription, options, shown)
-        yield Artifact("roll.png", "image/png", rasterize(draw_roll(transposed, options.title)))
+        roll = draw_roll(transposed, options.title, written.score.first_number)
+        yield Artifact("roll.png", "image/png", rasterize(roll))
     progress(Stage.ENGRAVING, 1.0)
 
 

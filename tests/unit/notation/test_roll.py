@@ -29,6 +29,12 @@ SONG = perform(
 _PATH = re.compile(r"M([\d.]+) ([\d.]+)h([\d.]+)v([\d.]+)")
 
 
+def test_the_bars_of_an_excerpt_have_their_numbers() -> None:
+    notes = [(k, 1, 60) for k in range(4, 12)]
+    drawn = draw_roll(perform({"piano": notes}), "", 5)
+    assert [f">{number}<" in drawn for number in (5, 6, 7, 8)] == [False, True, True, False]
+
+
 def texts(svg: str) -> list[str]:
     return [e.text or "" for e in ElementTree.fromstring(svg).iter() if e.tag.endswith("text")]
 
