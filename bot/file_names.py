@@ -23,11 +23,13 @@ def safe_name(title: str) -> str:
 def score_file_name(file_name: str, result: Result, title: str, t: Translator) -> str:
     """Return the name of a result's file: "Auld Lang Syne – lead sheet, D minor.pdf".
 
-    The key is named where the piece was transposed. A file of a kind that this version does not
-    know keeps its suffix.
+    The key is named where the piece was transposed, which a performance never is. A file of a kind
+    that this version does not know keeps its suffix.
     """
     path = PurePath(file_name)
-    about = t("file.performance") if path.stem == PERFORMANCE else t(f"view.{result.view}").lower()
+    if path.stem == PERFORMANCE:
+        return _titled(title, t("file.performance"), path.suffix)
+    about = t(f"view.{result.view}").lower()
     if result.transpose_semitones:
         about += f", {key_name(result.rendered_key, t)}"
     return _titled(title, about, path.suffix)

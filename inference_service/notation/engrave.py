@@ -11,6 +11,7 @@ toolkit is built once, because loading its fonts takes longer than engraving a p
 from __future__ import annotations
 
 import json
+import math
 import re
 import threading
 from functools import cache, lru_cache
@@ -24,7 +25,7 @@ import verovio
 
 from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, font_directory, font_files
 from inference_service.notation.mei import dress
-from inference_service.notation.page import MAX_PAGES, PHONE, Page, Paper
+from inference_service.notation.page import MAX_PAGES, PHONE, WIDEST_PICTURE, Page, Paper
 
 _WIDE_SCALE: Final = 0.8
 """Scale at which systems of more than two staves are drawn."""
@@ -52,7 +53,9 @@ _OPTIONS: Final[dict[str, Any]] = {
     "smuflTextFont": "none",
     "svgFormatRaw": True,  # indentation inside text would be drawn as spaces
 }
-_HEIGHT: Final = re.compile(r'<svg[^>]*? height="(\d+)px"')
+_SIZE: Final = re.compile(
+    r'<svg[^>]*? width="(?P<width>\d+)(?:px)?" height="(?P<height>\d+)(?:px)?"'
+)
 
 _lock = threading.Lock()
 
@@ -122,8 +125,8 @@ def _page_options(page: Page, scale: float) -> dict[str, int]:
 
 
 def _height_px(svg: str) -> int:
-    match = _HEIGHT.search(svg)
-    return int(match.group(1)) if match else 0
+    size = _SIZE.search(svg)
+    return int(size["height"]) if size else 0
 
 
 def _own_font(svg: str) -> str:
@@ -131,14 +134,29 @@ def _own_font(svg: str) -> str:
 
 
 def rasterize(svg: str) -> bytes:
-    """Render a page as PNG, black on white, at the size of the SVG."""
+    """Render a page as PNG, black on white, at the size of the SVG.
+
+    A page that is wider than :data:`~inference_service.notation.page.WIDEST_PICTURE` gets white
+    space below it.
+    """
     return resvg_py.svg_to_bytes(
-        svg_string=svg,
+        svg_string=_pad(svg),
         background="white",
         skip_system_fonts=True,
         font_files=font_files(),
         font_family=TEXT_FAMILY,
         serif_family=TEXT_FAMILY,
+    )
+
+
+def _pad(svg: str) -> str:
+    size = _SIZE.search(svg)
+    if size is None or int(size["width"]) <= WIDEST_PICTURE * int(size["height"]):
+        return svg
+    height = math.ceil(int(size["width"]) / WIDEST_PICTURE)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{size["width"]}" '
+        f'height="{height}">{svg}</svg>'
     )
 
 

@@ -35,6 +35,9 @@ PHONE: Final = Page(1400, 1980, 60, is_trimmed=True)
 wide, a staff is nearly 20 points high. The last page, often the only one, is as high as its
 music."""
 
+WIDEST_PICTURE: Final = 2.2
+"""Width of the widest picture, in heights. Messengers cut the sides of pictures that are wider."""
+
 PRINTED: Final = {
     Paper.A4: Page(1920, 2715, 137),
     Paper.LETTER: Page(1974, 2554, 137),

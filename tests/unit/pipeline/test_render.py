@@ -11,6 +11,7 @@ import mido
 import pypdf
 import pytest
 
+from bot.localchat.images import read_image_info
 from inference_service.midi.preview import Synthesizer
 from inference_service.music.events import Key, Transcription
 from inference_service.notation.names import Language
@@ -66,6 +67,16 @@ def test_a_single_page_is_one_of_all() -> None:
     assert {count for _, _, count in every} == {len(every)}
     assert pages(1) == every[:1]
     assert pages(len(every)) == pages(99) == every[-1:]
+
+
+@pytest.mark.parametrize("view", list(View))
+def test_no_picture_is_so_wide_that_a_chat_would_cut_its_sides(view: View) -> None:
+    short = perform({"vocals": [(0, 1.0, 60)]}, chords=[(0, 1, "C:maj")])
+    made = files(short, only(Format.PNG, Format.ROLL, view=view))
+    for name in ("score-1.png", "roll.png"):
+        image = read_image_info(made[name])
+        assert image is not None
+        assert 1.0 < image.width_px / image.height_px <= 2.2
 
 
 def test_a_song_with_a_voice_opens_as_a_lead_sheet(song: Transcription) -> None:
