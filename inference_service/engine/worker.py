@@ -211,18 +211,23 @@ class Job(Generic[T]):
         step = take()
         if step is None:  # cancelled a moment ago
             return
+        failure: BaseException | None = None
         try:
             self._check()
             result = self._context.run(step, self._progress)
         except BaseException as error:
-            self._meter.stop()
-            drop_frames(error)
-            self._loop.call_soon_threadsafe(self._settle_error, error)
-        else:
-            self._meter.stop()
-            use(result)
+            failure = error
         finally:
-            del step  # the error's traceback leads to this frame and those above
+            # Before anybody sees the failure: its traceback leads to this frame, and whoever reads
+            # the variables of a running frame, as a logger may, leaves a copy of them in it.
+            del step
+        self._meter.stop()
+        if failure is None:
+            use(result)
+            return
+        drop_frames(failure)
+        self._loop.call_soon_threadsafe(self._settle_error, failure)
+        del failure  # it leads to this frame, too
 
     def _take_preparation(self) -> Callable[[Progress], Work[T]] | None:
         prepare, self._prepare = self._prepare, None

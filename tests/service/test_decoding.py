@@ -114,5 +114,5 @@ async def test_a_failed_upload_leaves_nothing(settings: Settings, step: str) -> 
             await fail()
         # The caller has its answer a moment before the service is done with the request.
         await wait_until(
-            lambda: tracemalloc.get_traced_memory()[0] - before_bytes < UPLOAD_BYTES // 2
+            lambda: tracemalloc.get_traced_memory()[0] - before_bytes < UPLOAD_BYTES // 2, 20.0
         )

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import time
+import traceback
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
@@ -336,6 +337,42 @@ async def test_what_a_job_held_is_dropped_with_it(worker: Worker, step: str) -> 
             failing.cancel(Cancelled("gone"))
         del held
         with pytest.raises((KeyError, Cancelled)):
+            await worker.submit(failing).result()
+        await worker.submit(job(lambda progress: None)).result()
+        assert trace() is None
+    finally:
+        gc.enable()
+
+
+class Curious:
+    """An event loop that reads the variables of a failure's frames at once, as a logger may."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def call_soon_threadsafe(self, callback: Callable[..., object], *arguments: object) -> None:
+        for argument in arguments:
+            if isinstance(argument, BaseException):
+                for frame, _ in traceback.walk_tb(argument.__traceback__):
+                    assert frame.f_locals is not None
+        self._loop.call_soon_threadsafe(callback, *arguments)
+
+
+async def test_a_failure_that_is_read_while_its_thread_still_runs_holds_nothing(
+    worker: Worker,
+) -> None:
+    held = Held()
+    trace = weakref.ref(held)
+
+    def fail(data: Held, progress: Progress) -> None:
+        raise KeyError(str(data))
+
+    gc.disable()
+    try:
+        failing = job(partial(fail, held))
+        failing._loop = Curious(failing._loop)  # type: ignore[assignment]
+        del held
+        with pytest.raises(KeyError):
             await worker.submit(failing).result()
         await worker.submit(job(lambda progress: None)).result()
         assert trace() is None
