@@ -31,6 +31,7 @@ from tests.bench import (
     speed,
     sung_pages,
     voice,
+    waits,
 )
 from tests.bench.table import Row, format_table
 from tests.conftest import DATA, ROOT
@@ -62,6 +63,7 @@ SECTIONS: dict[str, Section] = {
     "notation": notation,
     "routing": routing_table,
     "speed": speed,
+    "waits": waits,
 }
 
 

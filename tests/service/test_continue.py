@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -181,3 +182,35 @@ async def test_a_continuation_has_a_deadline_of_its_own(build: Callable[..., Set
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await go_on(running, result_id)
         assert read_failure(raised.value).reason == "DEADLINE_EXCEEDED"
+
+
+class Composing(HeldPipeline):
+    """Composes when told to; notes the numbers of measures in order."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.may_compose = threading.Event()
+        self.measures: list[int] = []
+
+    def continue_music(
+        self, music: Transcription, options: ContinueOptions, progress: Progress
+    ) -> Rendering:
+        self.measures.append(options.music.measures)
+        assert self.may_compose.wait(20.0)
+        return super().continue_music(music, options, progress)
+
+
+async def test_a_short_continuation_passes_a_long_one(settings: Settings) -> None:
+    pipeline = Composing(settings)
+    pipeline.release.set()
+    async with run_service(settings, use_cases=pipeline) as running:
+        result_id = await transcribe(running)
+        calls = []
+        for count, measures in enumerate((8, 64, 4)):
+            calls.append(asyncio.create_task(go_on(running, result_id, measures=measures)))
+            engine = running.service.engine
+            await wait_until(lambda: bool(pipeline.measures))
+            await wait_until(lambda count=count: engine._composer.waiting == count)  # type: ignore[misc]
+        pipeline.may_compose.set()
+        await asyncio.gather(*calls)
+    assert pipeline.measures == [8, 4, 64]
