@@ -20,6 +20,7 @@ import numpy as np
 import soundfile
 from notabot.v1 import transcription_pb2 as pb
 from numpy.typing import NDArray
+from structlog.testing import capture_logs
 
 from tests.bench.table import Row
 from tests.conftest import ROOT
@@ -78,7 +79,7 @@ def _cut(samples: NDArray[np.float64], rate_hz: int, length_s: float) -> bytes:
 
 async def _transcribe(profile: str, recordings: Sequence[bytes]) -> list[float]:
     """Return the ratio of the time shown at half-way to the true one, for each recording."""
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, capture_logs():
         models = {"profile": profile, "weights": Path("~/.cache/notabot/weights").expanduser()}
         settings = build_settings(Path(folder), models=models)
         async with run_service(settings) as running:
