@@ -206,11 +206,11 @@ async def test_a_short_continuation_passes_a_long_one(settings: Settings) -> Non
     async with run_service(settings, use_cases=pipeline) as running:
         result_id = await transcribe(running)
         calls = []
+        composer = running.service.engine._composer
         for count, measures in enumerate((8, 64, 4)):
             calls.append(asyncio.create_task(go_on(running, result_id, measures=measures)))
-            engine = running.service.engine
             await wait_until(lambda: bool(pipeline.measures))
-            await wait_until(lambda count=count: engine._composer.waiting == count)  # type: ignore[misc]
+            await wait_until(lambda count=count: composer.waiting == count)  # type: ignore[misc]
         pipeline.may_compose.set()
         await asyncio.gather(*calls)
     assert pipeline.measures == [8, 4, 64]
