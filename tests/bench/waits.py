@@ -22,6 +22,7 @@ from notabot.v1 import transcription_pb2 as pb
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
+from inference_service.settings import ModelSettings
 from tests.bench.table import Row
 from tests.conftest import ROOT
 from tests.service.running import build_settings, messages, run_service
@@ -80,7 +81,7 @@ def _cut(samples: NDArray[np.float64], rate_hz: int, length_s: float) -> bytes:
 async def _transcribe(profile: str, recordings: Sequence[bytes]) -> list[float]:
     """Return the ratio of the time shown at half-way to the true one, for each recording."""
     with TemporaryDirectory() as folder, capture_logs():
-        models = {"profile": profile, "weights": Path("~/.cache/notabot/weights").expanduser()}
+        models = {"profile": profile, "weights": ModelSettings().weights}
         settings = build_settings(Path(folder), models=models)
         async with run_service(settings) as running:
             return [await _ratio(running.transcription, data) for data in recordings]
