@@ -19,7 +19,6 @@ from typing import Any, Final
 import numpy as np
 import soundfile
 from notabot.v1 import transcription_pb2 as pb
-from numpy.typing import NDArray
 from structlog.testing import capture_logs
 
 from inference_service.settings import ModelSettings
@@ -51,9 +50,8 @@ def smoke() -> Iterator[Row]:
 def _measure(
     profile: str, lengths_s: Mapping[str, Sequence[float]], target: float | None
 ) -> Iterator[Row]:
-    samples = {name: soundfile.read(ROOT / f"docs/samples/{name}.ogg") for name in lengths_s}
     recordings = [
-        (name, length_s, _cut(*samples[name], length_s))
+        (name, length_s, _cut(name, length_s))
         for name, all_s in lengths_s.items()
         for length_s in all_s
     ]
@@ -70,8 +68,9 @@ def _measure(
         yield Row(f"  {name}, {length_s:g} s: shown / true", float(np.median(shown)))
 
 
-def _cut(samples: NDArray[np.float64], rate_hz: int, length_s: float) -> bytes:
-    """Return the first seconds as FLAC; a recording that is too short is repeated."""
+def _cut(name: str, length_s: float) -> bytes:
+    """Return the first seconds of a sample as FLAC; one that is too short is repeated."""
+    samples, rate_hz = soundfile.read(ROOT / f"docs/samples/{name}.ogg")
     encoded = io.BytesIO()
     cut = np.resize(samples, (round(length_s * rate_hz), *samples.shape[1:]))
     soundfile.write(encoded, cut, rate_hz, format="FLAC")
