@@ -47,7 +47,7 @@ from inference_service.engine.corrected import (
     decode_entry,
     encode_entry,
 )
-from inference_service.errors import QueueFull, ResultExpired
+from inference_service.errors import InvalidCorrections, QueueFull, ResultExpired
 from inference_service.music.corrections import Corrections
 from inference_service.music.events import Transcription
 
@@ -416,7 +416,10 @@ def _read(path: Path) -> CachedResult:
 def _decode(data: bytes) -> CachedResult:
     if len(data) > _MAX_JSON_BYTES:
         raise ValueError("too large")
-    return _ADAPTER.validate_json(data)
+    try:
+        return _ADAPTER.validate_json(data)
+    except InvalidCorrections as error:
+        raise ValueError(error.cause) from error
 
 
 def _write_stems(path: Path, *, stems: Mapping[str, bytes]) -> None:

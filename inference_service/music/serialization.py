@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from inference_service.errors import ScoreUnreadable
+from inference_service.errors import InvalidCorrections, ScoreUnreadable
 from inference_service.music.events import SCHEMA, Key, Part, Transcription
 from inference_service.music.limits import MAX_DURATION_S, MAX_NOTES, MAX_PARTS
 from inference_service.music.pitch import pitch_class
@@ -67,6 +67,10 @@ def decode_transcription(data: bytes) -> Transcription:
         )
     try:
         transcription = _ADAPTER.validate_json(data)
+    except InvalidCorrections as error:
+        raise ScoreUnreadable(
+            f"this is not the result of a transcription: corrections: {error.cause}"
+        ) from error
     except ValidationError as error:
         problem = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, problem["loc"])) or "JSON"

@@ -73,9 +73,9 @@ def _start_at(score: Score, opening: Fraction) -> Score:
         return replace(score, pickup_beats=min(score.pickup_beats, pickup_length(opening)))
     bars = score.bars()
     first = [bar for bar in bars if bar.start_beats <= opening][-1]
+    number = first.number if score.first_number > 1 else 1  # excerpts keep their numbers
     left = cut_score(score, first.start_beats, bars[-1].stop_beats)
-    is_excerpt = score.first_number > 1
-    return replace(left, first_number=first.number) if is_excerpt else left
+    return replace(left, first_number=number)
 
 
 def _join_hands(score: Score) -> Score:
