@@ -7,33 +7,19 @@ written (clefs, the finest value of parts without placements, a range of bars) i
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Final
 
 from inference_service.errors import InvalidCorrections
 from inference_service.music.alternatives import find_beat
-from inference_service.music.corrections import (
-    BEAT_SCALES,
-    MAX_BEATS_PER_BAR,
-    Corrections,
-    Feel,
-    parse_metre,
-    round_first_beat,
-    round_scale,
-)
-from inference_service.music.events import Alternative, Part, Transcription
-from inference_service.music.metre import BarGrid, TimeSignature, align, parse_time_signature
+from inference_service.music.corrections import MAX_BEATS_PER_BAR, Corrections, Feel
+from inference_service.music.events import Part, Transcription
+from inference_service.music.metre import BarGrid, TimeSignature, align
 from inference_service.music.placement import NotePlacement
-from inference_service.music.rebar import is_countable, rebar
+from inference_service.music.rebar import rebar
 from inference_service.music.simplify import Grid, choose_grid, simplify
 from inference_service.music.swing import write_even, write_uneven
-
-_DOUBLINGS: Final = tuple(Fraction(2) ** twos for twos in range(-3, 4))
-"""Factors that readers usually mean: they double and halve."""
+from inference_service.pipeline.reading import Reading, choose_reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +53,7 @@ def correct(heard: Transcription) -> Corrected:
     if not corrections:
         return Corrected(heard, heard)
     bars = align(heard)
-    reading = _choose_reading(heard, bars)
+    reading = choose_reading(heard, bars)
     performance = replace(heard, key=corrections.key or heard.key)
     performance = _correct_rhythm(performance, bars, reading)
     return Corrected(heard, _correct_parts(performance), reading.scale)
@@ -76,94 +62,7 @@ def correct(heard: Transcription) -> Corrected:
 # Rhythm
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """Which metre is to be written, in which values, and where a bar begins, if that is given."""
-
-    signature: TimeSignature
-    scale: Fraction
-    first_beat: Fraction | None
-
-
-def _choose_reading(heard: Transcription, bars: BarGrid) -> _Reading:
-    """Return the reading that corrections ask for.
-
-    Of another metre, what they leave open is that of its likeliest alternative, if it has any.
-    """
-    corrections = heard.corrections
-    signature = bars.signature
-    if corrections.time_signature is not None:
-        signature = TimeSignature(*parse_metre(corrections.time_signature))
-    compared: list[_Reading] = []
-    if signature != bars.signature:
-        readings = (reading for _, reading in _list_expressible(heard))
-        compared = [reading for reading in readings if reading.signature == signature]
-    usual = compared[0].scale if compared else _usual_scale(bars.signature, signature)
-    scale = corrections.beat_scale or usual
-    if corrections.tempo_bpm is not None:
-        scale = _nearest_scale(corrections.tempo_bpm, usual, bars, signature)
-    first_beat = corrections.first_beat
-    if first_beat is None:
-        first_beat = next((r.first_beat for r in compared if r.scale == scale), None)
-    return _Reading(signature, scale, first_beat)
-
-
-def list_alternatives(heard: Transcription) -> tuple[Alternative, ...]:
-    """Return the alternatives of a transcription that corrections can write.
-
-    Those on other beats, which are three in the time of two or four, would be all triplets and
-    dotted notes: what was heard would have to be placed on these beats anew.
-    """
-    return tuple(alternative for alternative, _ in _list_expressible(heard))
-
-
-def _list_expressible(heard: Transcription) -> Iterator[tuple[Alternative, _Reading]]:
-    """Yield the alternatives that corrections can write, and the readings that they are."""
-    heard_signature = parse_time_signature(heard.time_signature)
-    for other in heard.alternatives:
-        with suppress(InvalidCorrections):
-            reading = _Reading(
-                TimeSignature(*parse_metre(other.time_signature)),
-                round_scale(other.beat_scale),
-                round_first_beat(other.first_beat),
-            )
-            usual = _usual_scale(heard_signature, reading.signature)
-            if reading.scale / usual in _DOUBLINGS:
-                yield other, reading
-
-
-def _usual_scale(heard: TimeSignature, wanted: TimeSignature) -> Fraction:
-    """Return the factor of written values with which a metre is usually meant instead of another.
-
-    Values stay where the bars then last as long, or the beats stay the same. Otherwise pulses stay
-    pulses: quarters become dotted quarters in 6/8, and halves in 2/2.
-    """
-    is_as_long = heard.beats * wanted.unit == wanted.beats * heard.unit
-    if is_as_long or heard.unit == wanted.unit:
-        return Fraction(1)
-    if heard.is_compound == wanted.is_compound and heard.beats != wanted.beats:
-        return Fraction(1)
-    return Fraction(wanted.pulse_beats * heard.unit, heard.pulse_beats * wanted.unit)
-
-
-def _nearest_scale(
-    tempo_bpm: float, usual: Fraction, bars: BarGrid, signature: TimeSignature
-) -> Fraction:
-    """Return the multiple of the usual scale whose tempo is the nearest to a given one."""
-    ratio = usual * signature.unit / bars.signature.unit
-    usual_bpm = bars.tempo_bpm * float(ratio) / signature.pulse_beats
-    known = [
-        scale
-        for scale in BEAT_SCALES
-        if scale / usual in _DOUBLINGS and is_countable(bars, signature, scale)
-    ]
-    return min(
-        known or [usual],
-        key=lambda scale: abs(math.log(usual_bpm * float(scale / usual) / tempo_bpm)),
-    )
-
-
-def _correct_rhythm(performance: Transcription, bars: BarGrid, reading: _Reading) -> Transcription:
+def _correct_rhythm(performance: Transcription, bars: BarGrid, reading: Reading) -> Transcription:
     """Write a performance in other bars, values and feel."""
     corrections = performance.corrections
     still_swings = corrections.feel is None and performance.swing and reading.scale == 1
@@ -172,7 +71,7 @@ def _correct_rhythm(performance: Transcription, bars: BarGrid, reading: _Reading
     if _divides_in_three(bars.signature, reading):
         performance = replace(performance, placements=write_uneven(performance.placements))
         is_warped = True
-    is_rebarred = reading != _Reading(bars.signature, Fraction(1), None)
+    is_rebarred = reading != Reading(bars.signature, Fraction(1), None)
     if is_rebarred:
         performance = _rebar(performance, bars, reading)
     if swings and not performance.swing:
@@ -185,18 +84,18 @@ def _correct_rhythm(performance: Transcription, bars: BarGrid, reading: _Reading
     return performance if grid is None else _simplify(performance, grid)
 
 
-def _divides_in_three(heard: TimeSignature, reading: _Reading) -> bool:
+def _divides_in_three(heard: TimeSignature, reading: Reading) -> bool:
     """Whether beats that were heard become dotted, so that halves of them become two thirds."""
     ratio = reading.scale * reading.signature.unit / heard.unit
     return ratio == 3 and reading.signature.is_compound and not heard.is_compound
 
 
-def _may_swing(reading: _Reading) -> bool:
+def _may_swing(reading: Reading) -> bool:
     """Whether the written eighths may be played long and short."""
     return reading.signature.unit == 4 and not reading.signature.is_compound
 
 
-def _rebar(performance: Transcription, bars: BarGrid, reading: _Reading) -> Transcription:
+def _rebar(performance: Transcription, bars: BarGrid, reading: Reading) -> Transcription:
     start, stop = _find_span(performance, bars)
     lines = bars.bar_starts(float(start), float(max(stop, start + 1)))
     anchor = lines[1] if bars.is_pickup(lines, float(start)) else lines[0]

@@ -17,8 +17,9 @@ from inference_service.notation.arrange import VOCALS_ID
 from inference_service.notation.keys import find_key_changes
 from inference_service.notation.quantize import WrittenPerformance
 from inference_service.notation.views import View
-from inference_service.pipeline.correct import Corrected, list_alternatives
+from inference_service.pipeline.correct import Corrected
 from inference_service.pipeline.options import Preset, RenderOptions
+from inference_service.pipeline.reading import list_alternatives
 
 
 @dataclass(frozen=True, slots=True)
