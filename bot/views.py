@@ -7,6 +7,7 @@ checking the length with markup is therefore safe.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import groupby
@@ -43,6 +44,9 @@ STEMS: Final = ("karaoke", "a-cappella", "drums", "bass", "guitar", "piano", "ot
 _SOON_S: Final = 5.0
 _STEP_S: Final = 5
 _MINUTES_FROM_S: Final = 57.5
+_NOT_A_COMMAND: Final = re.compile("(?<=[♭♯])/")
+"""Telegram takes the "/F" of "B♭/F" for a command, and makes it a link; "∕" looks the same."""
+
 _BAR_CELLS: Final = 12
 _GRID_CHARS: Final = 34  # what fits a phone's width in Telegram's fixed-width type
 _STATE_MARKS: Final = {
@@ -165,7 +169,8 @@ def caption(
     if corrected := set_words(result, t):
         lines.append(t("caption.corrected", what=corrected))
     if names := chords.opening(result.chords, OPENING_CHORDS):
-        lines.append(t("caption.chords", chords=html.escape(" · ".join(names), quote=False)))
+        opening = _NOT_A_COMMAND.sub("∕", " · ".join(names))
+        lines.append(t("caption.chords", chords=html.escape(opening, quote=False)))
     if result.stray_parts:
         lines.append(t("caption.stray", parts=_cut(", ".join(result.stray_parts), 100)))
     if with_models:

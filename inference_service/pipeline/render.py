@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Final
 
@@ -30,6 +30,7 @@ from inference_service.notation.quantize import WrittenPerformance, write_perfor
 from inference_service.notation.roll import draw_roll
 from inference_service.notation.views import View
 from inference_service.pipeline.correct import correct
+from inference_service.pipeline.drawn import DrawnPages
 from inference_service.pipeline.options import Format, Pitches, RenderOptions
 from inference_service.pipeline.shown import Shown, name_chords, settle_view, show
 from inference_service.pipeline.stems import KeptStems, export
@@ -176,6 +177,8 @@ class Names:
     preview: str
 
 
+_DRAWN: Final = DrawnPages()
+
 SCORE_NAMES: Final = Names("score", "preview")
 
 
@@ -231,19 +234,20 @@ def _pages(
     """Write pages and MusicXML of an arranged score or chart; ``key`` is that of the whole."""
     wanted = options.formats
     is_chart = options.view is View.CHORDS
-    musicxml = b""
-    if not is_chart or Format.MUSICXML in wanted:  # a chord sheet is drawn without it
-        encode = encode_chart if is_chart else encode_musicxml
-        musicxml = encode(score, lambda fraction: progress(Stage.NOTATION, fraction))
-    progress(Stage.NOTATION, 1.0)
+
+    @cache
+    def encode() -> bytes:
+        encoder = encode_chart if is_chart else encode_musicxml
+        return encoder(score, partial(progress, Stage.NOTATION))
 
     def lay_out(page: Page) -> list[str]:
-        if is_chart:
+        if is_chart:  # it is drawn without MusicXML
             return draw_chord_sheet(score, page, key, options.language)
-        return engrave(musicxml, page)
+        return engrave(encode(), page)
 
     if Format.PNG in wanted:
-        svgs = lay_out(PHONE)
+        shown = (score, key, options.language, is_chart)
+        svgs = _DRAWN.get(shown, lambda: lay_out(PHONE))
         only = min(options.page, len(svgs))
         for number, svg in enumerate(svgs, start=1):
             if only in {0, number}:
@@ -254,4 +258,4 @@ def _pages(
         yield Artifact(f"{name}.pdf", "application/pdf", printed)
     if Format.MUSICXML in wanted:
         media_type = "application/vnd.recordare.musicxml+xml"
-        yield Artifact(f"{name}.musicxml", media_type, musicxml)
+        yield Artifact(f"{name}.musicxml", media_type, encode())

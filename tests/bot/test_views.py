@@ -96,6 +96,12 @@ def test_buttons_that_will_not_last_say_so(russian: Translator, english: Transla
     assert "недолго" not in caption(RESULT, "", russian)
 
 
+def test_the_bass_of_a_chord_is_no_command(english: Translator) -> None:
+    chords = (ChordSegment(0.0, 3.0, "B♭/F"), ChordSegment(3.0, 6.0, "F/C"))
+    text = caption(dataclasses.replace(RESULT, chords=chords), "", english)
+    assert text.endswith("Opening chords: B♭∕F · F/C")
+
+
 def test_a_caption_names_parts_that_were_left_out(russian: Translator, english: Translator) -> None:
     stray = dataclasses.replace(RESULT, stray_parts=("Guitar", "<Winds>"))
     assert caption(stray, "", english).endswith("\nLeft out, too few notes: Guitar, &lt;Winds&gt;")
