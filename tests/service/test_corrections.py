@@ -164,7 +164,8 @@ HOSTILE: list[tuple[str, dict[str, Any]]] = [
     ("as_heard", {"as_heard": [99]}),
     ("parts", {"parts": [pb.PartCorrection(id="theremin", left_out=True)]}),
     ("parts", {"parts": [pb.PartCorrection(id="vocals", left_out=True)]}),
-    ("parts", {"parts": [pb.PartCorrection(id="vocals", name="x" * 1_000_000)]}),
+    ("parts", {"parts": [pb.PartCorrection(id="vocals", name="x" * 10_000_000)]}),
+    ("parts", {"parts": [pb.PartCorrection(id="x" * 10_000_000, name="x")]}),
     ("parts", {"parts": [pb.PartCorrection(id="vocals", program=4_000_000_000)]}),
     ("parts", {"parts": [pb.PartCorrection(id="vocals", clef=77)]}),  # type: ignore[arg-type]
     ("parts", {"parts": [pb.PartCorrection(id=str(k), name="x") for k in range(5000)]}),

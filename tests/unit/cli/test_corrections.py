@@ -10,6 +10,7 @@ import pytest
 
 from inference_service.cli.command import build_parser
 from inference_service.cli.corrections import read_edit
+from inference_service.midi.writer import encode_performance
 from inference_service.music.corrections import (
     BarRange,
     Clef,
@@ -125,6 +126,18 @@ def test_a_recording_is_transcribed_and_corrected(song: Path, tmp_path: Path) ->
     assert run("transcribe", song, "--out", out, *options) == 0
     page = read_page(out)
     assert (page.findtext(".//beats"), page.findtext(".//fifths")) == ("3", "-3")
+
+
+def test_a_midi_file_is_notated_and_corrected(tmp_path: Path) -> None:
+    midi, out = tmp_path / "tune.mid", tmp_path / "out"
+    midi.write_bytes(
+        encode_performance(perform({"piano": [(k, 1, 60 + k % 5) for k in range(24)]}))
+    )
+    options = ["--formats", "musicxml", "--metre", "3/4", "--bars", "2-5"]
+    assert run("notate", midi, "--out", out, *options) == 0
+    page = read_page(out)
+    assert page.findtext(".//beats") == "3"
+    assert [bar.get("number") for bar in page.iter("measure")] == ["2", "3", "4", "5"]
 
 
 def test_a_service_corrects_as_the_process_does(song: Path, tmp_path: Path, server: str) -> None:
