@@ -38,6 +38,7 @@ from bot.wishes.values import (
     FinestIs,
     InstrumentIs,
     KeyIs,
+    LastBars,
     Metre,
     PartIs,
     PitchesAre,
@@ -349,6 +350,9 @@ class _Draft:
                 self._correct(feel=Feel.SWING if wish.swung else Feel.STRAIGHT)
             case BarsAre():
                 self._set_bars(wish)
+            case LastBars():
+                count = self.result.bar_count
+                self._set_bars(BarsAre(max(count - wish.count + 1, 1), count or wish.count))
             case AllBars():
                 self._correct(bars=None, as_heard=(*self._edit.as_heard, Correctable.BARS))
             case PartIs():

@@ -10,26 +10,31 @@ from bot.wishes.rules import Rule, rule
 from bot.wishes.text import MAX_CHARS, normalise
 from bot.wishes.values import Wish
 
+_ACCOMPANYING: Final = r"""
+please|pls|plz|thanks|thank you|thx|hi|hey|hello|ok|okay|no|nope|sorry|hmm|and|but|also|then|now
+so|well|with|actually|rather|maybe|perhaps|probably|really|of course|clearly|definitely|obviously
+i think|i believe|i guess|i would say|id say|i hear|i hear it|i mean|i meant|it seems|sounds like
+it sounds like|could be|might be|should|should be|should have|should have been|shouldve been|must be
+needs to be|be|could you|can you|would you|will you|can i have|could i have|may i have|lets|let us
+lets have|make|set|change|put|write|written|try|do|use|have|get|leave|give me|want|i want|i need
+id like|i would like|show|show me|play|correct|fix|wrong|incorrect|mistaken|around|about
+approximately|it|its|is|this|this one|that|thats|the|a|an|to|in|for|instead|only|just|metre|meter
+time signature|signature|time|tempo|key|notes?|pitches|piece|song|score|clef|part|jazz
+пожалуйста|плиз|спасибо|привет|здравствуй(?:те)?|ой|нет|да|ну|ведь|и|а|но|еще|также|потом|теперь
+тут|здесь|там|с|на|же|бы|на самом деле|вообще|вообще то|все таки|так|не так|по моему|мне кажется
+кажется|думаю|наверное|вроде|скорее|скорее всего|точно|конечно|явно|примерно|около|где то
+имею в виду|долж\w+ быть|можно|можешь|может|можете|давай(?:те)?|пусть|пусть будет|сделай(?:те)?
+сделать|поставь(?:те)?|поменяй(?:те)?|измени(?:те)?|исправь(?:те)?|запиши(?:те)?|напиши(?:те)?
+перепиши(?:те)?|попробуй(?:те)?|хочу|нужно|надо|нужен|нужна|покажи(?:те)?|дай(?:те)?|мне
+неправильн\w+|неверн\w+|ошиб\w+|это|этот|эта|просто|только|было|будет|был|была|размер|метр
+в размере|темп|тональность|ноты|пьеса|песня|ключ|партия|джаз
+"""
+"""Words that accompany a wish, and ask for nothing. None holds another alternative in a group."""
+
 _FILLERS: Final = rule(
-    r"""please|pls|plz|thanks|thank you|thx|hi|hey|hello|ok|okay|no|sorry|and|but|also|then|now|so
-    |well|with|actually|rather|maybe|perhaps|probably|i think|i believe|i guess|i (?:would|d) say
-    |id say|i hear(?: it)?|i meant?|it seems|(?:it )?sounds like|(?:could|can|would|will) you
-    |(?:can|could|may) i have|lets(?: have)?|let us|make|set|change|put|write|written|try|do|use
-    |have|give me|i want|i need|want|show(?: me)?|id like|i would like|play|correct|fix|it|its|is
-    |this|that|thats|the|a|an|to|in|for|should(?: be| have been| have)?|shouldve been|must be
-    |needs to be|be|really|of course|clearly|definitely|obviously|metre|meter|time signature
-    |signature|time|tempo|key|notes?|piece|song|score|instead|only|just|clef|part|jazz
-    |пожалуйста|плиз|спасибо|привет|здравствуй(?:те)?|ой|нет|да|и|а|но|еще|также|потом|теперь|тут
-    |здесь|там|с|же|бы|на самом деле|на|вообще то|вообще|все таки|так|по моему|мне кажется|кажется
-    |думаю|наверное|вроде|скорее всего|точно|конечно|явно|долж(?:ен|на|но) быть|имею в виду|можно
-    |можешь|может|можете|давай(?:те)?|пусть(?: будет)?|сделай(?:те)?|сделать|поставь(?:те)?
-    |поменяй(?:те)?|измени(?:те)?|исправь(?:те)?|запиши(?:те)?|напиши(?:те)?|перепиши(?:те)?
-    |попробуй(?:те)?|хочу|нужно|надо|нужен|нужна|покажи(?:те)?|дай(?:те)?|мне|это|этот|эта|тут|размер
-    |метр|в размере|темп|тональность|ноты|пьеса|песня|просто|только|ключ|партия|было|будет|был|была
-    |джаз""",
+    "|".join(sorted(_ACCOMPANYING.strip().replace("\n", "|").split("|"), key=len, reverse=True)),
     None,
 )
-"""Words that accompany a wish. They ask for nothing."""
 
 _QUESTIONS: Final = rule(
     r"""why|what|which|who|when|where|how|is it|is this|are you|do you|does it|did you|почему|зачем

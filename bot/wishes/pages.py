@@ -7,7 +7,16 @@ from typing import Final
 
 from bot.client.types import View
 from bot.wishes.rules import Rule, number, rule
-from bot.wishes.values import AllBars, AsHeard, BarsAre, ChordsAre, Files, Undo, ViewIs
+from bot.wishes.values import (
+    AllBars,
+    AsHeard,
+    BarsAre,
+    ChordsAre,
+    Files,
+    LastBars,
+    Undo,
+    ViewIs,
+)
 
 _BAR: Final = r"(?:bars?|measures?|такт\w*)"
 _TO: Final = r" ?(?:-|to|through|till|until|по|до) ?"
@@ -63,6 +72,11 @@ def _onwards(match: re.Match[str]) -> BarsAre | None:
     return BarsAre(first, None) if first else None
 
 
+def _last(match: re.Match[str]) -> LastBars | None:
+    count = number(match["count"])
+    return LastBars(count) if count else None
+
+
 def _single(match: re.Match[str]) -> BarsAre | None:
     only = number(match["only"])
     return BarsAre(only, only) if only else None
@@ -78,6 +92,7 @@ _BAR_RULES: Final = (
     ),
     rule(rf"{_ONLY}(?:с|со) <first:ordinal> такта{_TO}<last:ordinal>", _bars),
     rule(rf"{_ONLY}(?:first|opening|перв\w+|начальн\w+) <last:number> {_BAR}", _bars),
+    rule(rf"{_ONLY}(?:last|final|closing|последн\w+) <count:number> {_BAR}", _last),
     rule(rf"{_ONLY}(?:up to|until|till|to|до|по) {_BAR} <last:ordinal>", _bars),
     rule(rf"{_ONLY}(?:до|по) <last:ordinal> такта", _bars),
     rule(
@@ -109,19 +124,22 @@ _VIEW_RULES: Final = (
 )
 _ACTION_RULES: Final = (
     rule(
-        r"""(?:send |get |give |download |the |me |as |пришли |дай |скачать |мне )*(?:files?|pdf
-        |midi|music ?xml|xml|файлы|файл|пдф|миди)""",
+        r"""(?:send |get |give |download |the |me |as |пришли |скинь |отправь |дай |скачать |мне )*
+        (?:files?|pdf|midi|music ?xml|xml|файлы|файл|пдф|миди)""",
         Files(),
     ),
     rule(
-        r"""undo|revert|(?:go |step )?back|take (?:it|that) back|cancel(?: that| it)?|previous
+        r"""(?:undo|revert|cancel)(?: the)? last (?:change|correction|step|one)|undo|revert
+        |(?:go |step )?back|take (?:it|that) back|cancel(?: that| it)?|previous
         |restore|as it was|верни(?:те|сь)?(?: как было| обратно| назад)?|вернуть|отмена|отменить
-        |отмени(?:те)?(?: это| последнее)?|(?:шаг )?назад|как было|откати?""",
+        |отмени(?:те)?(?: это| последнее(?: изменение| исправление)?)?
+        |(?:шаг )?назад|как было|откати?""",
         Undo(),
     ),
     rule(
         r"""reset(?: all| everything)?|start (?:over|again)|as (?:you )?heard(?: it)?|all as heard
-        |(?:undo|revert) (?:all|everything)|like at first|отмени(?:те)? все|сбрось(?:те)?(?: все)?
+        |(?:undo|revert) (?:all|everything)|like at first
+        |отмени(?:те)? все(?: изменения| исправления)?|сбрось(?:те)?(?: все)?
         |сбросить|верни(?:те)? все(?: как было)?|как расслышал|все сначала|исходн\w+ вариант
         |как было сначала|как в начале""",
         AsHeard(),

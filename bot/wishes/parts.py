@@ -118,7 +118,8 @@ _PRESETS: Final = {INSTRUMENTS["piano"], INSTRUMENTS["guitar"]}
 """Programs whose bare names say what the recording is, not what the page should show."""
 
 _WITHOUT: Final = r"""(?:without(?: any)?|no|minus|remove|drop|hide|mute|leave out|cut|delete
-    |take out|(?:i )?dont (?:need|want)|без|убери(?:те)?|убрать|спрячь|скрой|удали|выкинь|исключи
+    |take out|(?:i )?dont (?:need|want)|get rid of|никаких|без партии|без
+    |убери(?:те)?|убрать|спрячь|скрой|удали|выкинь|исключи
     |не (?:надо|нужны|нужно|нужен)|минус)"""
 _WITH: Final = r"""(?:with|add|bring back|put back|put|show|plus|include|restore|return
     |с|со|верни(?:те)?|вернуть|добавь(?:те)?|покажи(?:те)?|плюс|включи)"""
@@ -139,8 +140,9 @@ def _put_back(match: re.Match[str]) -> tuple[PartIs, ...]:
     return _listed(match, left_out=False)
 
 
-def _alone(match: re.Match[str]) -> PartIs:
-    return PartIs(value_of(_PARTS, match["part"]), left_out=True, others=True)
+def _alone(match: re.Match[str]) -> tuple[PartIs, ...]:
+    first, *more = _listed(match, left_out=False)
+    return (PartIs(first.part, left_out=True, others=True), *more)
 
 
 def _part(match: re.Match[str]) -> str | None:
@@ -159,10 +161,10 @@ def _instrument(match: re.Match[str]) -> InstrumentIs:
 RULES: Final[tuple[Rule, ...]] = (
     rule(f"{_WITHOUT} {_PARTS_LIST}", _left_out),
     rule(f"{_PARTS_LIST} (?:out|off|убери|убрать|удали|не (?:надо|нужны|нужен|нужно))", _left_out),
-    rule(f"{_WITH} {_PARTS_LIST}(?: back| again| обратно| снова| назад)?", _put_back),
+    rule(f"{_WITH} {_PARTS_LIST}(?: back| again| обратно| снова| назад| на место)?", _put_back),
     rule(f"{_PARTS_LIST} (?:back|in|on|again|верни|обратно|снова)", _put_back),
-    rule(f"{_ONLY} {_PART}", _alone),
-    rule(f"{_PART} (?:only|alone|solo|соло)", _alone),
+    rule(f"{_ONLY} {_PARTS_LIST}", _alone),
+    rule(f"{_PARTS_LIST} (?:only|alone|solo|соло)", _alone),
     rule(_CLEF, _clef),
     rule(f"{_CLEF} (?:for|in|у|для|в) {_PART}", _clef),
     rule(f"{_PART} {_CLEF}", _clef),

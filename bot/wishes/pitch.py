@@ -149,9 +149,10 @@ _TRANSPOSITION_RULES: Final = (
 )
 _SINGING_RULES: Final = (
     rule(
-        r"""(?:exactly |just |leave it |pitches |the way )*(?:as )?(?:i |we |he |she |they )?
-        (?:sung|sang)(?: it)?
-        |(?:ровно |точно |именно |так ,? ?|ноты |оставь )*как (?:я |мы |он |она )?
+        r"""(?:exactly |just |leave it |the way |write |what )*
+        (?:as )?(?:i |we |he |she |they )?(?:sung|sang)(?: it)?
+        |(?:ровно |точно |именно |так ,? ?|ноты |оставь |запиши )*(?:как|то ,? ?что)
+        [ ](?:я |мы |он |она )?
         (?:спето|спел|спела|спели|напето|напел|напела|напели|пою|поется|пел|пела)
         |(?:with|keep) (?:all )?(?:the |my )?(?:wrong|false|off) (?:notes|pitches)|с фальшью""",
         PitchesAre(Pitches.SUNG),

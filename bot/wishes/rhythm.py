@@ -18,7 +18,7 @@ from bot.wishes.values import (
     Unit,
 )
 
-_DIGITS_METRE: Final = r"(?P<beats>[1-9]|1\d|2[0-4])/(?P<unit>2|4|8|16)"
+_DIGITS_METRE: Final = r"(?P<beats>[2-9]|1\d|2[0-4])/(?P<unit>2|4|8|16)"
 _METRE_UNITS: Final = (
     (2, r"2|twos?|half|halves|вторых|вторые"),
     (4, r"4|fours?|fourths?|quarters?|четыре|четверт\w+"),
@@ -101,13 +101,14 @@ _UNITS: Final[tuple[tuple[Unit, str], ...]] = (
 )
 _SHIFT: Final = r"(?:shift|move|сдвинь|сдвинуть|сдвиньте|передвинь|передвинуть)"
 _BARS: Final = r"""(?:(?:shift|move|push|pull|starts?|begins?|bar ?lines?|bars?|1|one|measures?|the
-    |first|downbeats?|everything|all|it|should|is|are|be|сдвинь|сдвинуть|сдвиньте|сдвиг|передвинь
-    |передвинуть|перенеси|начни|начинай|начинается|начинаются|начало|такт\w*|тактов\w+|черт\w+
+    |first|beat|downbeats?|everything|all|it|should|is|are|be|сдвинь|сдвинуть|сдвиньте|сдвиг|передвинь
+    |передвинуть|перенеси|начни|начинай|начинается|начинаются|начало|такт\w*|черт\w+
     |перв\w+|сильн\w+|дол[яю]|все|должен|должна|начинаться|на) )*?"""
 _BY: Final = r"(?:by |на )?"
 
 _WITHOUT: Final = (
-    r"(?:without|no|with no|remove|drop|avoid|не надо|не нужны|не нужно|без|убери|убрать)"
+    r"(?:without|no|no more|with no|remove|drop|avoid|get rid of|dont use|dont write"
+    r"|не надо|не нужны|не нужно|не пиши|никаких|без|убери|убрать)"
 )
 _SWING: Final = r"(?:swing|swung|shuffle|свинг\w*|шаффл\w*)"
 
@@ -148,6 +149,13 @@ def _shift(match: re.Match[str]) -> ShiftBars:
     return ShiftBars(-count if is_earlier else count, value_of(_UNITS, groups[f"{name}_unit"]))
 
 
+def _misplaced(match: re.Match[str]) -> ShiftBars:
+    """Bars that begin too early are to begin later."""
+    name, sign = ("a", 1) if match["a_unit"] else ("b", -1)
+    count = number(match[f"{name}_count"])
+    return ShiftBars(sign * count, value_of(_UNITS, match[f"{name}_unit"]))
+
+
 def _finest(match: re.Match[str]) -> FinestIs:
     return FinestIs(value_of(_VALUES, match["value"]))
 
@@ -155,18 +163,20 @@ def _finest(match: re.Match[str]) -> FinestIs:
 _METRE_RULES: Final = (
     rule(rf"(?:in |на )?{_DIGITS_METRE}(?: time)?", _metre),
     rule(
-        rf"""(?:in |на )?<beats:number>(?: (?:over |by |на )?|/)(?P<unit>{any_of(_METRE_UNITS)})
+        rf"""(?:in |на )?<beats:several>(?: (?:over |by |на )?|/)(?P<unit>{any_of(_METRE_UNITS)})
         (?: time)?""",
         _metre,
     ),
     *(rule(rf"(?:{names})(?: размер\w*| метр\w*)?", Metre(metre)) for metre, names in _METRE_NAMES),
     rule(  # beside what it is instead
-        rf"""(?:but not|not|isnt|and not|rather than|instead of|а не|не|вместо) (?:in |на )?
+        rf"""(?:but not|not|isnt|and not|rather than|than|instead of|а не|не|чем|вместо)
+        [ ](?:in |на )?
         (?:a |the )?(?:\d{{1,2}}/\d{{1,2}}|{any_of(_METRE_NAMES)})""",
         None,
     ),
 )
 _TEMPO_RULES: Final = (
+    rule(rf"(?:but not|not|and not|а не|не) \d{{2,3}}(?:{_PER_MINUTE})?", None),
     rule(
         rf"""(?:play |играть |play it )?(?:at )?
         (?:tempo|bpm|темп\w*|метроном|metronome|speed|скорость)
@@ -185,15 +195,18 @@ _TEMPO_RULES: Final = (
     ),
     rule(
         r"""(?:as )?(?:twice|double) (?:the )?(?:speed|tempo|time)|double the (?:speed|tempo)
+        |speed it up (?:twice|by two)|(?:you|it) halved the tempo
         |удвой(?:те)? темп|темп (?:вдвое|в два раза|в 2 раза) (?:выше|больше)
-        |темп занижен (?:вдвое|в два раза)""",
+        |темп (?:(?:вдвое|в два раза) занижен|занижен (?:вдвое|в два раза))""",
         Rescale(2.0),
     ),
     rule(
         r"""(?:at )?half (?:as fast|(?:the )?(?:speed|tempo|time))|halftime
         |halve the (?:speed|tempo)|темп (?:вдвое|в два раза|в 2 раза) (?:ниже|меньше)
         |(?:в )?половинн\w+ темп\w*
-        |темп завышен (?:вдвое|в два раза)""",
+        |halve it|slow it down (?:by half|twice|by two)|(?:you|it) doubled the tempo
+        |tempo is (?:double|twice) what it should be
+        |темп (?:(?:вдвое|в два раза) завышен|завышен (?:вдвое|в два раза))""",
         Rescale(0.5),
     ),
     rule(
@@ -226,9 +239,19 @@ _BAR_LINE_RULES: Final = (
         _shift,
     ),
     rule(
+        rf"""{_BARS}{_BY}(?:{_step("a")} (?:too early|слишком рано|раньше(?: ,)? чем (?:надо|нужно))
+        |{_step("b")} (?:too late|слишком поздно|позже(?: ,)? чем (?:надо|нужно)))""",
+        _misplaced,
+    ),
+    rule(
+        rf"{_SHIFT} {_BARS}(?:(?P<later>{_LATER})|(?P<earlier>{_EARLIER}))",
+        lambda match: ShiftBars(1 if match["later"] else -1, "beat"),
+    ),
+    rule(
         r"""(?:the )?(?:bar (?:one|1)|first bar|music|piece|такт|первый такт)
-        [ ](?:begins|starts|начинается)
-        [ ](?:on|at|with|со|с) (?:the )?(?:second|2nd|второй) (?:beat|доли)""",
+        [ ](?:begins|starts|begin|start|начинается)
+        [ ](?:on|at|with|со|с) (?:the )?(?:(?:second|2nd) beat|beat (?:2|two)|второй доли)
+        |(?:begin|start) (?:on|with) (?:(?:the )?(?:second|2nd) beat|beat (?:2|two))""",
         ShiftBars(1, "beat"),
     ),
     rule(
@@ -245,9 +268,10 @@ _VALUE_RULES: Final = (
         for value, words in _TOO_FINE
     ),
     rule(
-        rf"""(?:only|just|(?:nothing|no|not) (?:shorter|finer|smaller) than|at most|up to
-        |round(?:ed)? to|quanti[sz]e to|только|одними|одни|лишь|не мельче|не короче|ничего мельче
-        |до|округли до|с точностью до
+        rf"""(?:only|just|(?:nothing|no|not|no notes) (?:shorter|finer|smaller) than(?: an?)?
+        |at most|up to|round(?:ed)? to|quanti[sz]e to|только|одними|одни|лишь|не мельче|не короче
+        |ничего мельче|не пиши ноты (?:мельче|короче)
+        |до|округли до|с точностью до|максимум
         |сам\w+ мелк\w+(?: ,)?|(?:smallest|shortest)(?: is| are)?)
         [ ](?P<value>{any_of(_VALUES)})""",
         _finest,

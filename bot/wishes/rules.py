@@ -2,8 +2,8 @@
 
 Patterns match normalised text (:mod:`bot.wishes.text`): lower case, words separated by one space.
 They may span lines; line breaks and indentation do not count. ``<name:number>`` stands for a number
-in digits or words of either language, ``<name:ordinal>`` for one such as "5th" or "пятого", too;
-:func:`number` reads the group ``name``.
+in digits or words of either language, ``<name:several>`` for one from two, and ``<name:ordinal>``
+for one such as "5th" or "пятого", too; :func:`number` reads the group ``name``.
 """
 
 from __future__ import annotations
@@ -48,10 +48,13 @@ _ORDINALS: Final[Mapping[int, str]] = {
     16: r"sixteenth|шестнадцат(?:ый|ого|ому|ом)",
 }
 _DIGITS: Final = r"\d{1,4}"
-_NUMBER: Final = "|".join([_DIGITS, *_WORDS.values()])
-_ORDINAL: Final = "|".join(
-    [_DIGITS + r"(?:го|й|ый|ой|му|м|th|st|nd|rd)?", *_ORDINALS.values(), *_WORDS.values()]
-)
+_NUMBERS: Final = {
+    "number": "|".join([_DIGITS, *_WORDS.values()]),
+    "several": "|".join([r"[2-9]|\d{2,4}", *list(_WORDS.values())[1:]]),
+    "ordinal": "|".join(
+        [_DIGITS + r"(?:го|й|ый|ой|му|м|th|st|nd|rd)?", *_ORDINALS.values(), *_WORDS.values()]
+    ),
+}
 _VALUES: Final = [
     (re.compile(pattern), value)
     for table in (_WORDS, _ORDINALS)
@@ -80,8 +83,7 @@ class Rule:
 def rule(pattern: str, build: Build | Wish | None) -> Rule:
     """Build a rule; ``build`` may be the wish itself, or None for none."""
     pattern = re.sub(r"\n\s*", "", pattern)
-    pattern = re.sub(r"<(\w+):number>", lambda name: f"(?P<{name[1]}>{_NUMBER})", pattern)
-    pattern = re.sub(r"<(\w+):ordinal>", lambda name: f"(?P<{name[1]}>{_ORDINAL})", pattern)
+    pattern = re.sub(r"<(\w+):(\w+)>", lambda name: f"(?P<{name[1]}>{_NUMBERS[name[2]]})", pattern)
     compiled = re.compile(rf"(?:{pattern})(?= |$)")
     return Rule(compiled, build if callable(build) else lambda match: build)
 

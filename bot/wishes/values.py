@@ -134,6 +134,13 @@ class BarsAre:
 
 
 @dataclass(frozen=True, slots=True)
+class LastBars:
+    """Only this many bars, at the end."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class AllBars:
     """All bars again."""
 
@@ -184,6 +191,7 @@ Wish = (
     | ClefIs
     | InstrumentIs
     | BarsAre
+    | LastBars
     | AllBars
     | ViewIs
     | ChordsAre

@@ -96,6 +96,7 @@ def _corrections(words: str) -> Corrections:
         ("swing", Corrections(feel=Feel.SWING)),
         ("bars 5-12", Corrections(bars=BarRange(5, 12))),
         ("from bar 9", Corrections(bars=BarRange(9, 20))),
+        ("last 4 bars", Corrections(bars=BarRange(17, 20))),
         ("bars 15-99", Corrections(bars=BarRange(15, 20))),
         ("all bars", Corrections(as_heard=(Correctable.BARS,))),
         ("without drums", Corrections(parts=(PartCorrection("drums", left_out=True),))),
