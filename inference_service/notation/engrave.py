@@ -164,6 +164,7 @@ _PAPERS: Final = {Paper.A4: "a4", Paper.LETTER: "us-letter"}
 """Typst's names of paper sizes."""
 
 _DOCUMENT: Final = """
+#set document(date: none)  // the same music gives the same file
 #set page(paper: sys.inputs.paper, margin: 0pt)
 #set text(font: sys.inputs.font, size: 10pt)
 #let pages = json(bytes(sys.inputs.pages))
