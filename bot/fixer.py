@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 from aiogram.enums import ChatAction
@@ -178,14 +179,21 @@ def _options(state: RenderButton) -> RenderOptions:
 async def _edit_buttons(press: Press, shown: Shown) -> None:
     """Change the buttons under a page and, where there is a picture, the words above them."""
     message = press.callback.message
-    if not isinstance(message, Message):
+    if message is None:
         return
     sheet = shown.sheet(press.t)
+    edit: dict[str, Any] = {
+        "chat_id": message.chat.id,
+        "message_id": message.message_id,
+        "reply_markup": sheet.keyboard,
+    }
     try:
-        if message.photo:
-            await message.edit_caption(caption=sheet.caption, reply_markup=sheet.keyboard)
+        if not isinstance(message, Message):  # too old for Telegram to say what it holds
+            await press.bot.edit_message_reply_markup(**edit)
+        elif message.photo:
+            await press.bot.edit_message_caption(caption=sheet.caption, **edit)
         else:
-            await message.edit_text(text=sheet.caption, reply_markup=sheet.keyboard)
+            await press.bot.edit_message_text(text=sheet.caption, **edit)
     except TelegramBadRequest as error:
         if "not modified" not in error.message:
             raise

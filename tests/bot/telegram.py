@@ -38,6 +38,7 @@ from aiogram.types import (
     InlineKeyboardMarkup,
     InputFile,
     InputMediaAudio,
+    MaybeInaccessibleMessageUnion,
     MediaUnion,
     Message,
     MessageEntity,
@@ -260,7 +261,7 @@ class Person:
         return await self.say(voice=voice(), **content)
 
     async def press(
-        self, data: str, message: Message | None = None, **changes: Any
+        self, data: str, message: MaybeInaccessibleMessageUnion | None = None, **changes: Any
     ) -> CallbackQuery:
         """Press a button with this data, under ``message`` if that matters."""
         shown = message or Message(

@@ -9,10 +9,11 @@ import pytest
 from aiogram.methods import (
     EditMessageCaption,
     EditMessageMedia,
+    EditMessageReplyMarkup,
     SendMessage,
     SendPhoto,
 )
-from aiogram.types import InlineKeyboardMarkup, Message
+from aiogram.types import InaccessibleMessage, InlineKeyboardMarkup, Message
 from google.rpc import code_pb2
 from notabot.v1 import transcription_pb2 as pb
 
@@ -397,6 +398,17 @@ async def test_buttons_of_earlier_versions_still_answer(
     await person.press(f"r:{RESULT_ID}:l:0")
     assert harness.service.renders[-1].render.view == pb.VIEW_LEAD_SHEET
     assert "Fix" in buttons(_latest(harness))
+
+
+async def test_choices_open_under_a_message_that_telegram_no_longer_shows(
+    doubtful: Harness,
+) -> None:
+    person, page = await _page(doubtful)
+    old = InaccessibleMessage(chat=person.chat, message_id=600, date=0)
+    await person.press(buttons(page)["Fix"], old)
+    [opened] = doubtful.session.sent(EditMessageReplyMarkup)
+    assert opened.message_id == 600
+    assert "Metre" in buttons(opened)
 
 
 async def test_a_page_sent_before_this_version_can_be_replied_to(doubtful: Harness) -> None:
