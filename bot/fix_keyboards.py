@@ -36,7 +36,7 @@ from bot.corrections import (
     transpose_key,
 )
 from bot.fix_buttons import CorrectButton, FixButton, Topic, UndoButton, encode_edit, fits
-from bot.fix_words import FACTORS, reading_words
+from bot.fix_words import FACTORS, capitalised, reading_words
 from bot.i18n import Translator
 from bot.key_names import tonic_name
 from bot.wishes.parts import INSTRUMENTS
@@ -167,7 +167,7 @@ class _Menu:
             words = reading_words(other, self.result, self.t)
             if edit is None or not words or words in rows:
                 continue
-            label = self.t("fix.reading", words=_capitalised(words))
+            label = self.t("fix.reading", words=capitalised(words))
             rows[words] = list(self._correct(label, edit))
         return [row for row in rows.values() if row]
 
@@ -187,7 +187,7 @@ class _Menu:
         for factor, name in FACTORS:
             if _SCALES[0] * 0.99 < self.result.beat_scale * factor < _SCALES[1] * 1.01:
                 label = self.t(f"fix.{name}", tempo=round(self.result.tempo_bpm * factor))
-                rows.append(list(self._wish(_capitalised(label), Rescale(factor))))
+                rows.append(list(self._wish(capitalised(label), Rescale(factor))))
         return [*rows, self._as_heard(Correctable.BEAT_SCALE)]
 
     def bars(self) -> list[_Row]:
@@ -298,7 +298,7 @@ class _Menu:
             button
             for name in BUTTONS
             for button in self._wish(
-                _capitalised(self.t(f"instrument.{name}")),
+                capitalised(self.t(f"instrument.{name}")),
                 InstrumentIs(INSTRUMENTS[name]),
                 INSTRUMENTS[name] == shown,
             )
@@ -385,10 +385,6 @@ def _open(result: Result, topic: Topic) -> FixButton:
 
 def _button(text: str, data: CallbackData) -> InlineKeyboardButton:
     return InlineKeyboardButton(text=text, callback_data=data.pack())
-
-
-def _capitalised(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _pairs(buttons: Iterable[InlineKeyboardButton]) -> list[_Row]:

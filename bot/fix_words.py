@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
-from bot.client.types import Alternative, Result
+from bot.client.types import Alternative, Corrections, Result
 from bot.corrections import bar_shift, has_same_rhythm, transpose_key
 from bot.i18n import Translator
 from bot.key_names import key_name
@@ -74,6 +75,22 @@ def set_words(result: Result, t: Translator) -> str:
 def _instrument(program: int, t: Translator) -> str:
     known = [name for name, number in INSTRUMENTS.items() if number == program]
     return t(f"instrument.{known[0]}") if known else t("set.instrument")
+
+
+def name_instruments(edit: Corrections, t: Translator) -> Corrections:
+    """Return corrections in which a part with another instrument has its name, too."""
+    parts = tuple(
+        part
+        if part.program is None or part.name
+        else replace(part, name=capitalised(_instrument(part.program, t)))
+        for part in edit.parts
+    )
+    return replace(edit, parts=parts)
+
+
+def capitalised(words: str) -> str:
+    """The words with a capital at the beginning; the others stay."""
+    return words[:1].upper() + words[1:]
 
 
 def _part_words(result: Result, t: Translator) -> list[str]:

@@ -28,6 +28,7 @@ from bot.delivery import Shown, deliver, send_extra, show_in_place
 from bot.errors import BotError, BotErrorCode, ServiceError
 from bot.fix_buttons import CorrectButton, FixButton, Topic, UndoButton, decode_edit
 from bot.fix_keyboards import undo_to
+from bot.fix_words import name_instruments
 from bot.frames import forget_frames
 from bot.latest import LatestPage
 from bot.presses import Presses
@@ -136,7 +137,7 @@ class Fixer:
         await send_extra(request, EXTRAS[FilesButton], result, files, title)
 
     async def _describe(self, request: Request, result_id: str, options: RenderOptions) -> Result:
-        options = replace(options, language=request.t.language)
+        options = _in_language(options, request)
         return await self.client.describe(result_id, options, request_id=request.id)
 
     async def _render(
@@ -145,11 +146,7 @@ class Fixer:
         """Request files; of pages, the first."""
         page = 1 if Format.PNG in options.formats else 0
         options = replace(
-            options,
-            title=title,
-            paper=self.settings.paper,
-            page=page,
-            language=request.t.language,
+            _in_language(options, request), title=title, paper=self.settings.paper, page=page
         )
         events = self.client.render(result_id, options, request_id=request.id)
         return await collect(events, lambda event: None, place)
@@ -174,6 +171,12 @@ def _options(state: RenderButton) -> RenderOptions:
         simple_chords=state.simple_chords,
         pitches=state.pitches,
     )
+
+
+def _in_language(options: RenderOptions, request: Request) -> RenderOptions:
+    """The options with names of parts in the person's language."""
+    corrections = name_instruments(options.corrections, request.t)
+    return replace(options, corrections=corrections, language=request.t.language)
 
 
 async def _edit_buttons(press: Press, shown: Shown) -> None:

@@ -305,6 +305,20 @@ async def test_a_reply_refers_to_the_page_that_it_answers(doubtful: Harness) -> 
     assert "Metre: 6/8\n" in _caption(_latest(doubtful))
 
 
+async def test_another_instrument_has_its_name_on_the_page(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful, language="ru")
+    await person.say("для флейты")
+    wanted = pb.PartCorrection(id="vocals", program=73, name="Флейта")
+    assert list(doubtful.service.renders[-1].render.corrections.parts) == [wanted]
+    await _tap(doubtful, person, "Исправить")
+    await _tap(doubtful, person, "Инструменты")
+    await _tap(doubtful, person, "Другой инструмент")
+    page = await _tap(doubtful, person, "Скрипка")
+    wanted = pb.PartCorrection(id="vocals", program=40, name="Скрипка")
+    assert list(doubtful.service.renders[-1].render.corrections.parts) == [wanted]
+    assert "Исправлено: скрипка" in _caption(page)
+
+
 async def test_files_are_sent_when_asked_for(doubtful: Harness) -> None:
     person, _ = await _page(doubtful)
     before = len(doubtful.service.renders)
