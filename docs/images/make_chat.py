@@ -58,12 +58,13 @@ async def photograph(target: Path) -> None:
 
 
 async def send(page: Page) -> None:
-    """Greet the bot, send the sample, and wait for the pages and the buttons under them."""
+    """Greet the bot, send the sample, and wait for the page and the buttons under it."""
     await say(page, "/start")
     await expect(messages(page)).to_have_count(2)
     await drop(page, "#chat", f"{TITLE}.ogg", "audio/ogg", SAMPLE.read_bytes())
     await expect(scores(page)).to_have_count(1, timeout=RESULT_MS)
     await expect(page.get_by_role("button", name="Semitone up")).to_be_visible()
+    await expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
 
 
 if __name__ == "__main__":
