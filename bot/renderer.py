@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
 from aiogram.enums import ChatAction
+from aiogram.exceptions import TelegramAPIError
 
 from bot.buttons import EXTRAS, ChordsButton, Medium, MoreButton, RenderButton, SimpleChordsButton
 from bot.client.calls import ServiceClient, collect
@@ -19,7 +21,10 @@ from bot.presses import Presses
 from bot.request import Press
 from bot.room import Place
 from bot.settings import BotSettings
+from bot.sheet import turn_into
 from bot.views import chords_texts
+
+logger = structlog.get_logger(__name__)
 
 Send = Callable[[Result, list[Artifact]], Awaitable[None]]
 
@@ -50,6 +55,19 @@ class Renderer:
 
         words = press.t("result.rendering")
         await self._answer(press, button, (Format.PNG,), words, ChatAction.UPLOAD_PHOTO, send)
+
+    async def restore(self, press: Press, button: RenderButton) -> None:
+        """Put a page and its usual buttons back, without a word; a failure leaves what is there."""
+        options = self._options(press, button, (Format.PNG,))
+        with_models = press.is_private_with(self.settings.admin_ids)
+        try:
+            async with self.presses.deliveries.place() as place:
+                made = await self._render(press, button.result_id, options, place)
+                shown = Shown(*made, press.title, button.page_number, with_models)
+                await turn_into(press, shown.sheet(press.t))
+        except (ServiceError, TelegramAPIError) as error:
+            logger.info("page not restored", error=type(error).__name__)
+            forget_frames(error)
 
     async def open_more(self, press: Press, button: MoreButton) -> None:
         """Offer under the page what else there is."""
@@ -107,7 +125,17 @@ class Renderer:
         action: ChatAction,
         send: Send,
     ) -> None:
-        options = RenderOptions(
+        options = self._options(press, button, formats)
+
+        async def make(place: Place) -> tuple[Result, list[Artifact]]:
+            return await self._render(press, button.result_id, options, place)
+
+        await self.presses.answer(press, words, action, make, lambda made: send(*made))
+
+    def _options(
+        self, press: Press, button: RenderButton, formats: tuple[Format, ...]
+    ) -> RenderOptions:
+        return RenderOptions(
             button.view,
             button.transpose_semitones,
             formats,
@@ -118,11 +146,6 @@ class Renderer:
             button.page_number,
             language=press.t.language,
         )
-
-        async def make(place: Place) -> tuple[Result, list[Artifact]]:
-            return await self._render(press, button.result_id, options, place)
-
-        await self.presses.answer(press, words, action, make, lambda made: send(*made))
 
     async def _render(
         self, press: Press, result_id: str, options: RenderOptions, place: Place

@@ -138,7 +138,8 @@ class BotSettings(BaseSettings):
     )
     state_path: Path = Field(
         default=Path("var/bot.sqlite3"),
-        description="File that remembers who chose which language, and each chat's latest page.",
+        description="File that remembers who chose which language, each chat's latest page, "
+        "and which recordings scores came from.",
     )
     log_level: str = Field(default="INFO", description="Least important messages that are logged.")
 

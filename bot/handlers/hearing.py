@@ -14,6 +14,7 @@ from bot.hearing import Hearing, shown_result_id
 from bot.keyboards import heard_keyboard
 from bot.presets import read_preset, says_what_sounds
 from bot.recordings import message_key, recording_of
+from bot.renderer import Renderer
 from bot.request import Press, Request
 from bot.transcriber import Transcriber
 from bot.wishes.grammar import understand
@@ -30,9 +31,10 @@ async def on_hear(
     callback_data: HearButton,
     press: Press,
     hearing: Hearing,
+    renderer: Renderer,
     transcriber: Transcriber,
 ) -> None:
-    """Hear the recording again, as the button says."""
+    """Hear the recording again, as the button says; the page gets its usual buttons back."""
     message = callback.message
     source = await hearing.find(message, press.id) if isinstance(message, Message) else None
     if source is None:
@@ -42,6 +44,7 @@ async def on_hear(
     with transcriber.attendant.jobs.slot(press.buttons, 1) as is_free:
         await press.acknowledge(None if is_free else press.t("result.busy"))
         if is_free:
+            await renderer.restore(press, callback_data)
             key = f"{press.destination.chat_id}.{callback.id}"
             await transcriber.answer(press, key, source, callback_data.preset)
 

@@ -88,6 +88,6 @@ def build_router() -> Router:
     router.message.register(on_help, Command("help"))
     router.message.register(on_privacy, Command("privacy"))
     router.message.register(on_language, Command("language"))
-    router.callback_query.register(on_sample, SampleButton.filter(), flags={"job": True})
+    router.callback_query.register(on_sample, SampleButton.filter())
     router.callback_query.register(on_language_chosen, LanguageButton.filter())
     return router

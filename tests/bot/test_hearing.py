@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiogram.methods import (
     AnswerCallbackQuery,
+    EditMessageMedia,
     EditMessageReplyMarkup,
     SendMessage,
     SendPhoto,
@@ -192,6 +193,8 @@ async def test_a_button_hears_it_again(harness: Harness) -> None:
 
     [_, (options, _)] = harness.service.transcriptions
     assert options.preset == pb.PRESET_SONG
+    [restored] = harness.session.sent(EditMessageMedia)
+    assert "Files" in buttons(restored), "the old page gets its buttons back"
     assert options.render.title == "Romance"
     new = harness.session.sent(SendPhoto)[-1]
     assert replied_to(new) == recording.message_id
