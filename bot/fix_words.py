@@ -103,5 +103,6 @@ def _part_words(result: Result, t: Translator) -> list[str]:
         if part.program is not None:
             words.append(_instrument(part.program, t))
         if part.clef is not None:
-            words.append(t(f"set.clef.{part.clef}"))
+            whose = f" ({names.get(part.id, part.id)})" if len(names) > 1 else ""
+            words.append(t(f"set.clef.{part.clef}") + whose)
     return words

@@ -319,6 +319,12 @@ async def test_another_instrument_has_its_name_on_the_page(doubtful: Harness) ->
     assert "Исправлено: скрипка" in _caption(page)
 
 
+async def test_a_clef_is_named_with_its_part(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    await person.say("the bass in the treble clef")
+    assert "Corrected: treble clef (Bass)" in _caption(_latest(doubtful))
+
+
 async def test_files_are_sent_when_asked_for(doubtful: Harness) -> None:
     person, _ = await _page(doubtful)
     before = len(doubtful.service.renders)
