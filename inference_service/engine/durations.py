@@ -62,7 +62,7 @@ _ALL: Final[Mapping[Stage, Line]] = {
 }
 _TYPICAL: Final[Mapping[Kind, Mapping[Stage, Line]]] = {
     Kind.VOICE: {**_ALL, Stage.TAGGING: (0.2, 0.006), Stage.CHORDS: (0.0, 0.0)},
-    Kind.PIANO: {**_ALL, Stage.TAGGING: (2.0, 0.85), Stage.CHORDS: (0.2, 0.008)},
+    Kind.PIANO: {**_ALL, Stage.TAGGING: (4.0, 0.8), Stage.CHORDS: (0.2, 0.008)},
     Kind.SONG: {
         **_ALL,
         Stage.SEPARATION: (0.4, 0.1),
