@@ -149,7 +149,7 @@ class Job(Generic[T]):
 
     @property
     def due_s(self) -> float:
-        """When it should begin at the latest if others are as short, on the monotonic clock."""
+        """When shorter jobs that arrive no longer pass it, on the monotonic clock."""
         return self._arrived_s + PATIENCE * self.work_s
 
     def expire_on(self, loop: asyncio.AbstractEventLoop) -> None:
