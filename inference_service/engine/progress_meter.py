@@ -104,7 +104,9 @@ class ProgressMeter:
         left = 1.0 - self._fraction
         spent_s = self._reported_s - self._since_s
         usual_s = pace * self._expected_s.get(stage, 0.0)
-        rest_s = left * (left * usual_s + spent_s) if self._fraction else usual_s - spent_s
+        # At 0 and 1 a stage tells nothing: it has just begun, or does what it does not count.
+        tells = 0.0 < left < 1.0
+        rest_s = left * (left * usual_s + spent_s) if tells else usual_s - spent_s
         return max(0.0, rest_s - (time.perf_counter() - self._reported_s))
 
     def _pace(self, ended: set[Stage]) -> float:

@@ -28,7 +28,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar
 
@@ -43,7 +43,7 @@ Work: TypeAlias = Callable[[Progress], T]
 PATIENCE: Final = 3.0
 
 _UPDATE_INTERVAL_S: Final = 0.1
-_ANNOUNCE_INTERVAL_S: Final = 5.0
+_ANNOUNCE_INTERVAL_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,7 @@ class Job(Generic[T]):
         self._ahead: int | None = None
         self._posted_s = 0.0
         self._posted_stage: Stage | None = None
+        self._latest: StageUpdate | None = None
         self.worked_s = 0.0
 
     async def __aenter__(self) -> Self:
@@ -194,6 +195,12 @@ class Job(Generic[T]):
             self._ahead = ahead
             self._post(Position, Position(ahead, wait_s + self._meter.remaining_s()))
 
+    def tell_time(self) -> None:
+        """Post the latest progress with the seconds that are left now."""
+        if self._latest is not None:
+            update = replace(self._latest, remaining_s=self._meter.remaining_s())
+            self._post(update.stage, update)
+
     def prepare(self) -> None:
         """Prepare the work, if that is needed; called in another thread."""
         self._run(self._take_preparation, self._set_work)
@@ -246,7 +253,7 @@ class Job(Generic[T]):
         now_s = time.monotonic()
         is_news = stage is not self._posted_stage or fraction >= 1.0
         if is_news or now_s - self._posted_s >= _UPDATE_INTERVAL_S:
-            self._posted_stage, self._posted_s = stage, now_s
+            self._posted_stage, self._posted_s, self._latest = stage, now_s, update
             self._loop.call_soon_threadsafe(self._post, stage, update)
 
     def _check(self) -> None:
@@ -391,7 +398,9 @@ class Worker:
             wait_s += job.work_s
 
     async def _announce_on(self) -> None:
-        """Post places from time to time, since estimates change."""
+        """Post places and times now and then, since estimates change and stages may be silent."""
         while True:
             await asyncio.sleep(_ANNOUNCE_INTERVAL_S)
             self._announce()
+            if self._running is not None:
+                self._running.tell_time()

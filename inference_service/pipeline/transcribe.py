@@ -32,6 +32,9 @@ from inference_service.progress import Progress, Report, Stage
 
 VOCALS: Final = "vocals"
 
+_VOCALS_SHARE: Final = 0.1
+"""Share of the time for tagging a song that the vocals take."""
+
 _LINE_PARTS: Final = 2
 """Largest number of parts into which separation divides a single line."""
 _PLAYERS_SHARE: Final = 0.1
@@ -162,12 +165,12 @@ def _hear_parts(
         stems = stages.separation.separate(waveform, report)
         on_stems(stems, lambda _: report(1.0))
     with clock.stage(Stage.TAGGING) as report:
-        found = stages.voice.tag(stems["vocals"], tuning_cents, lambda f: report(f / 2))
+        found = stages.voice.tag(stems["vocals"], tuning_cents, lambda f: report(_VOCALS_SHARE * f))
         vocals = mend_octaves(remove_residue(found, stems["vocals"], waveform))
         band = stages.song.tag_parts(
             {name: stem for name, stem in stems.items() if name != "vocals"},
             tuning_cents,
-            lambda f: report(0.5 + f / 2),
+            lambda f: report(_VOCALS_SHARE + (1 - _VOCALS_SHARE) * f),
         )
     # A voice in the accompaniment is bleed of the vocals.
     players = remove_bleed([part for part in band if part.id != "voice"], vocals)

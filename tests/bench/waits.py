@@ -1,8 +1,9 @@
 """Whether the time shown as left is right.
 
 A service with the default models transcribes the samples in ``docs/samples``, cut or repeated to
-thirty recordings of mixed lengths, in random order, without being told what they hold. What it says
-is left is compared with the truth when half of the time has passed.
+thirty recordings of mixed lengths, in random order, without being told what they hold. Songs are
+sent in stereo, as people have them. What the service says is left is compared with the truth when
+half of the time has passed.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ LENGTHS_S: Final[Mapping[str, Sequence[float]]] = {
     "song": (5, 10, 10, 20, 20, 40, 40, 60, 60, 120, 120),
     "piano": (5, 5, 10, 10, 15, 20, 30),
 }
+IN_STEREO: Final = ("song",)
 _SEED: Final = 1
 
 
@@ -72,7 +74,9 @@ def _cut(name: str, length_s: float) -> bytes:
     """Return the first seconds of a sample as FLAC; one that is too short is repeated."""
     samples, rate_hz = soundfile.read(ROOT / f"docs/samples/{name}.ogg")
     encoded = io.BytesIO()
-    cut = np.resize(samples, (round(length_s * rate_hz), *samples.shape[1:]))
+    cut = np.resize(samples, round(length_s * rate_hz))
+    if name in IN_STEREO:
+        cut = np.stack([cut, 0.9 * cut], axis=1)
     soundfile.write(encoded, cut, rate_hz, format="FLAC")
     return encoded.getvalue()
 

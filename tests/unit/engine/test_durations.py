@@ -134,7 +134,7 @@ def run(
     meter = ProgressMeter(durations.expect_heard(Preset.AUTO))
     half_s, shown_s = clock.now_s + total_s / 2, None
     for stage, seconds in stages:
-        steps = 20 if stage in {Stage.SEPARATION, Stage.TAGGING} else 3
+        steps = 4 if stage in {Stage.SEPARATION, Stage.TAGGING} else 3
         for step in range(steps):
             meter.update(stage, step / steps)
             next_s = clock.now_s + seconds / steps

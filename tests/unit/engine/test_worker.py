@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from inference_service.engine import worker as worker_module
 from inference_service.engine.progress_meter import ProgressMeter, StageUpdate
 from inference_service.engine.worker import PATIENCE, Job, Position, Worker
 from inference_service.errors import Cancelled, DeadlineExceeded
@@ -310,6 +311,28 @@ async def test_a_waiting_job_ends_at_its_deadline(worker: Worker) -> None:
         await asyncio.wait_for(waiting.result(), 5.0)
     assert not running.done
     release.set()
+
+
+async def test_the_time_goes_on_while_a_stage_is_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(worker_module, "_ANNOUNCE_INTERVAL_S", 0.02)
+    release = threading.Event()
+
+    def work(progress: Progress) -> None:
+        progress(Stage.TAGGING, 0.0)
+        release.wait(10.0)
+
+    ticking = Worker("ticking")
+    ticking.start()
+    updates = aiter(ticking.submit(job(work, expected_s=100.0)).updates())
+    shown = [await anext(updates) for _ in range(6)]
+    release.set()
+    times_s = [update.remaining_s for update in shown if isinstance(update, StageUpdate)]
+    assert len(times_s) > 2
+    assert times_s == sorted(times_s, reverse=True)
+    assert times_s[-1] < times_s[0] <= 100.0
+    assert await ticking.close(2.0)
 
 
 class Held:
