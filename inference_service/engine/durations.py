@@ -29,6 +29,9 @@ _REMEMBERED: Final = 24
 _DECAY: Final = 0.9
 _ANCHOR_WEIGHT: Final = 1.0
 _ANCHORS: Final = (10.0, 240.0)
+_SURPRISE: Final = 4.0
+"""Largest ratio of a measurement to what was expected: the first use of a model may compile it."""
+
 _MIN_S: Final = 1e-3
 _MAX_SCALE: Final = 100.0
 """Bounds on how unusual a machine can be."""
@@ -119,7 +122,9 @@ class StageDuration:
         return constant + slope * length
 
     def learn(self, length: float, seconds: float) -> None:
-        """Add a measurement."""
+        """Add a measurement; a surprising one counts as less of a surprise."""
+        expected_s = max(self.expect(length), _MIN_S)
+        seconds = min(max(seconds, expected_s / _SURPRISE), expected_s * _SURPRISE)
         self._measured.append((length, seconds))
         self._line = self._fit()
 
