@@ -26,9 +26,16 @@ def test_a_constant_and_a_slope_are_found() -> None:
 
 def test_one_measurement_tells_how_fast_the_machine_is() -> None:
     duration = StageDuration((1.0, 0.1))
-    duration.learn(30.0, 40.0)
-    assert duration.expect(30.0) == pytest.approx(40.0, rel=0.05)
-    assert duration.expect(300.0) == pytest.approx(310.0, rel=0.1), "in the typical proportion"
+    duration.learn(30.0, 12.0)
+    assert duration.expect(30.0) == pytest.approx(12.0, rel=0.05)
+    assert duration.expect(300.0) == pytest.approx(93.0, rel=0.1), "in the typical proportion"
+
+
+def test_a_first_use_that_compiles_a_model_is_soon_forgotten() -> None:
+    duration = StageDuration((1.0, 0.1))
+    for seconds in (80.0, 4.0, 4.0, 4.0):
+        duration.learn(30.0, seconds)
+    assert duration.expect(30.0) < 8.0
 
 
 def test_a_machine_that_becomes_slower_is_noticed() -> None:
