@@ -273,6 +273,24 @@ async def test_a_song_gives_a_karaoke_track_and_a_voice(
         await expect(track.get_by_role("button", name="Pause")).to_be_visible()
 
 
+async def test_a_first_try_and_hearing_it_as_something_else(
+    context: BrowserContext, stack: Stack, screenshot: Screenshot
+) -> None:
+    page = await open_chat(context, stack, **PHONE)
+    shown = await scores(page).count()
+    await page.get_by_role("button", name="Show me").first.click()
+    await await_scores(page, shown + 1, stack)
+    await expect(page.get_by_role("button", name="• Lead sheet").last).to_be_visible()
+    await page.get_by_role("button", name="Heard as a song. Wrong?").last.click()
+    await page.get_by_role("button", name="One voice or instrument").click()
+    await await_scores(page, shown + 2, stack)
+    heard = page.get_by_role("button", name="Heard as one voice. Wrong?")
+    await expect(heard.last).to_be_visible(timeout=RESULT_MS)
+    await expect(page.get_by_role("button", name="One voice or instrument")).to_have_count(0)
+    await heard.last.scroll_into_view_if_needed()
+    await screenshot(page, "real-8-heard-again-phone")
+
+
 async def test_an_administrator_sees_what_others_do_not(
     context: BrowserContext, stack: Stack, screenshot: Screenshot
 ) -> None:
