@@ -151,7 +151,9 @@ def quantize(transcription: Transcription, title: str) -> Score:
     return write_performance(transcription, title).score
 
 
-def write_performance(transcription: Transcription, title: str) -> WrittenPerformance:
+def write_performance(
+    transcription: Transcription, title: str, chord_step_beats: Fraction = Fraction(1)
+) -> WrittenPerformance:
     """Quantise a transcription.
 
     Parameters
@@ -161,6 +163,8 @@ def write_performance(transcription: Transcription, title: str) -> WrittenPerfor
         by them, others by the search described above.
     title : str
         Shown above the score; may be empty.
+    chord_step_beats : Fraction, optional
+        Chord changes are written at multiples of this.
 
     Returns
     -------
@@ -193,7 +197,7 @@ def write_performance(transcription: Transcription, title: str) -> WrittenPerfor
     layout = _lay_out(
         bars, min(starts, default=Fraction(0)), max(stops, default=Fraction(0)), len(parts)
     )
-    chord_starts = _place_chords(transcription.chords, bars, layout)
+    chord_starts = _place_chords(transcription.chords, bars, layout, chord_step_beats)
     score = Score(
         title=title,
         tempo_bpm=bars.tempo_bpm,
@@ -562,20 +566,21 @@ def _shift(notes: Sequence[ScoreNote], origin_beats: int) -> list[ScoreNote]:
 
 
 def _place_chords(
-    chords: Sequence[ChordSegment], bars: BarGrid, layout: _Layout
+    chords: Sequence[ChordSegment], bars: BarGrid, layout: _Layout, step_beats: Fraction
 ) -> tuple[Fraction, ...]:
-    """Move chord changes to the nearest beats.
+    """Move chord changes to the nearest multiples of a step.
 
     A chord that begins before the score is moved to its start.
     """
-    beats = (round(bars.grid.to_beats(chord.start_s)) - layout.origin_beats for chord in chords)
-    return tuple(max(Fraction(beat), -layout.pickup_beats) for beat in beats)
+    heard = (Fraction(bars.grid.to_beats(chord.start_s)) for chord in chords)
+    places = (round(place / step_beats) * step_beats - layout.origin_beats for place in heard)
+    return tuple(max(place, -layout.pickup_beats) for place in places)
 
 
 def _write_chords(
     chords: Sequence[ChordSegment], starts: Sequence[Fraction]
 ) -> tuple[ScoreChord, ...]:
-    """Write each chord where it begins; of several on one beat, the last is kept."""
+    """Write each chord where it begins; of several at one place, the last is kept."""
     labels: dict[Fraction, str] = {}
     for chord, start in sorted(zip(chords, starts, strict=True)):
         labels[start] = chord.label

@@ -41,7 +41,7 @@ def continue_transcription(
     """
     corrected = correct(options.render.amend(transcription))
     given = choose_pitches(corrected.performance, options.render.pitches)
-    written = write_performance(given, options.render.title)
+    written = write_performance(given, options.render.title, corrected.chord_step_beats)
     artifacts = continue_score(written.score, options, progress, synthesizer)
     shown = show(written, corrected, options.render)
     return Rendering(shown, tuple(artifacts), options.render)

@@ -14,7 +14,12 @@ from inference_service.errors import InvalidCorrections
 from inference_service.music.alternatives import find_beat
 from inference_service.music.corrections import MAX_BEATS_PER_BAR, Corrections, Feel
 from inference_service.music.events import Part, Transcription
-from inference_service.music.metre import BarGrid, TimeSignature, align
+from inference_service.music.metre import (
+    BarGrid,
+    TimeSignature,
+    align,
+    parse_time_signature,
+)
 from inference_service.music.placement import NotePlacement
 from inference_service.music.rebar import rebar
 from inference_service.music.simplify import Grid, choose_grid, simplify
@@ -39,6 +44,15 @@ class Corrected:
     heard: Transcription
     performance: Transcription
     beat_scale: Fraction = Fraction(1)
+
+    @property
+    def chord_step_beats(self) -> Fraction:
+        """A step of written beats that reaches every notated beat that was heard, on which chords
+        change.
+        """
+        written = parse_time_signature(self.performance.time_signature)
+        heard = parse_time_signature(self.heard.time_signature)
+        return Fraction(1, (self.beat_scale * written.unit / heard.unit).denominator)
 
 
 def correct(heard: Transcription) -> Corrected:

@@ -29,7 +29,7 @@ from inference_service.notation.page import PHONE, PRINTED, Page
 from inference_service.notation.quantize import WrittenPerformance, write_performance
 from inference_service.notation.roll import draw_roll
 from inference_service.notation.views import View
-from inference_service.pipeline.correct import correct
+from inference_service.pipeline.correct import Corrected, correct
 from inference_service.pipeline.drawn import DrawnPages
 from inference_service.pipeline.options import Format, Pitches, RenderOptions
 from inference_service.pipeline.shown import Shown, name_chords, settle_view, show
@@ -84,7 +84,7 @@ def render(
         progress(Stage.NOTATION, 0.0)
     corrected = correct(options.amend(transcription))
     options = settle_view(options, corrected.performance)
-    performed, written = _write(corrected.performance, options)
+    performed, written = _write(corrected, options)
     shown = show(written, corrected, options)
     excerpt = written.cut(performed)
     files = list(_artifacts(excerpt, written, shown, options, progress, synthesizer))
@@ -112,16 +112,16 @@ def describe(transcription: Transcription, options: RenderOptions) -> Rendering:
     """
     corrected = correct(options.amend(transcription))
     options = settle_view(options, corrected.performance)
-    _, written = _write(corrected.performance, options)
+    _, written = _write(corrected, options)
     return Rendering(show(written, corrected, options), (), options)
 
 
 def _write(
-    performance: Transcription, options: RenderOptions
+    corrected: Corrected, options: RenderOptions
 ) -> tuple[Transcription, WrittenPerformance]:
     """Return a performance with the pitches asked for, and how it is written."""
-    performed = choose_pitches(performance, options.pitches)
-    return performed, write_performance(performed, options.title)
+    performed = choose_pitches(corrected.performance, options.pitches)
+    return performed, write_performance(performed, options.title, corrected.chord_step_beats)
 
 
 def _begin_at_once(excerpt: Transcription, written: WrittenPerformance) -> Transcription:

@@ -68,7 +68,8 @@ def amend(heard: Transcription, **fields: Any) -> Transcription:
 
 
 def write(heard: Transcription, **fields: Any) -> Score:
-    return write_performance(correct(amend(heard, **fields)).performance, "").score
+    corrected = correct(amend(heard, **fields))
+    return write_performance(corrected.performance, "", corrected.chord_step_beats).score
 
 
 def quiet(stage: Stage, fraction: float) -> None:
@@ -305,6 +306,30 @@ def test_the_whole_page_is_in_the_key() -> None:
     assert fifths == ["-3"]
     assert rendering.shown.key == Key("Eb", "major")
     assert rendering.shown.key_probability == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "beats"),
+    [
+        ({"beat_scale": Fraction(1, 2)}, Fraction(1, 2)),
+        ({"beat_scale": Fraction(1, 3)}, Fraction(1, 3)),
+        ({"beat_scale": Fraction(2)}, Fraction(2)),
+        ({"time_signature": "6/8"}, Fraction(3)),
+        ({"time_signature": "2/2"}, Fraction(1, 2)),
+        ({"time_signature": "3/4"}, Fraction(1)),
+    ],
+)
+def test_chords_stay_over_the_notes_that_they_were_heard_with(
+    fields: dict[str, Any], beats: Fraction
+) -> None:
+    labels = ["G:maj", "C:maj", "D:7"]
+    chords = [(beat, beat + 1, labels[beat % 3]) for beat in range(16)]
+    heard = place(perform({"piano": [(beat, 1, 60 + beat) for beat in range(16)]}, chords=chords))
+    score = write(heard, **fields)
+    assert [chord.start_beats for chord in score.chords] == [beats * beat for beat in range(16)]
+    notes = sorted(note.start_beats for part in score.parts for note in part.notes)
+    assert set(notes) >= {chord.start_beats for chord in score.chords}
+    make(heard, Edit(Corrections(**fields)), Format.MUSICXML, Format.PNG, view=View.LEAD_SHEET)
 
 
 def test_chords_are_spelt_in_the_key() -> None:
