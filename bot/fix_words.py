@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from bot.client.types import Alternative, Corrections, Result
-from bot.corrections import bar_shift, has_same_rhythm, transpose_key
+from bot.corrections import bar_shift, has_same_rhythm, transpose_key, written_beats
 from bot.i18n import Translator
 from bot.key_names import key_name
 from bot.wishes.parts import INSTRUMENTS
@@ -21,7 +21,16 @@ SHIFTS: Final = (
     (2.0, "later.two"),
     (-2.0, "earlier.two"),
 )
+"""Written beats by which bar lines move that have words of their own."""
+DOTTED_SHIFTS: Final = (
+    (1 / 3, "later.eighth"),
+    (-1 / 3, "earlier.eighth"),
+    (2 / 3, "later.eighths"),
+    (-2 / 3, "earlier.eighths"),
+)
+"""The same where a beat is a dotted quarter."""
 _NEAR: Final = 0.02
+_DOTTED_QUARTER: Final = 1.5
 
 
 def reading_words(other: Alternative, result: Result, t: Translator) -> str:
@@ -44,8 +53,10 @@ def _rhythm_words(other: Alternative, result: Result, t: Translator) -> list[str
         named = [name for known, name in FACTORS if abs(factor / known - 1) < _NEAR]
         return [t(f"fix.{named[0]}", tempo=tempo) if named else t("set.tempo", tempo=tempo)]
     shift = bar_shift(other.first_beat, result)
-    ways = [name for known, name in SHIFTS if abs(shift - known) < _NEAR]
-    return [t(f"fix.{ways[0]}") if ways else t("set.bar_lines")]
+    is_dotted = written_beats(result.time_signature)[0] == _DOTTED_QUARTER
+    named = (*SHIFTS, *DOTTED_SHIFTS) if is_dotted else SHIFTS
+    ways = [name for known, name in named if abs(shift - known) < _NEAR]
+    return [t(f"fix.{ways[0]}" if ways else "fix.bar_lines")]
 
 
 def set_words(result: Result, t: Translator) -> str:

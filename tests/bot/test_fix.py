@@ -139,6 +139,29 @@ async def test_choices_are_ordered_by_doubt(doubtful: Harness) -> None:
     assert "You can also write it" in _caption(menu)
 
 
+@pytest.mark.parametrize(
+    ("metre", "first_beat", "label"),
+    [
+        ("6/8", 1.0 + 1 / 3, "Bars an eighth later?"),
+        ("6/8", 1.0 - 2 / 3, "Bars two eighths earlier?"),
+        ("6/8", 2.0, "Bars a beat earlier?"),
+        ("4/4", 2.5, "Move the bars?"),
+    ],
+)
+async def test_moved_bar_lines_are_named_by_what_is_counted(
+    harness: Harness, metre: str, first_beat: float, label: str
+) -> None:
+    harness.service.corrected.heard = pb.Result(
+        time_signature=metre,
+        alternatives=[_reading(metre, 0.5), _reading(metre, 0.4, first_beat=first_beat)],
+        metre_probability=0.9,
+        key_probability=0.6,
+    )
+    person, _ = await _page(harness)
+    menu = await _tap(harness, person, "Fix")
+    assert next(iter(buttons(menu))) == label
+
+
 async def test_a_metre_in_two_taps_and_undone(doubtful: Harness) -> None:
     person, _ = await _page(doubtful, language="ru")
     await _tap(doubtful, person, "Исправить")
