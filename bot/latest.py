@@ -32,6 +32,7 @@ from aiogram.types import InlineKeyboardMarkup, Message
 
 from bot.buttons import RenderButton, callback_data, find_shown
 from bot.fix_buttons import FixButton, UndoButton
+from bot.request import leading_title
 from bot.table import BoundedTable
 
 MAX_PAGES: Final = 10_000
@@ -150,17 +151,24 @@ class PageWatch(BaseRequestMiddleware):
             case EditMessageMedia() | EditMessageCaption() | EditMessageText():
                 self._note(method, method.chat_id, method.message_id)
             case EditMessageReplyMarkup():
-                self._note(method, method.chat_id, method.message_id)
+                title = leading_title(answer) if isinstance(answer, Message) else None
+                self._note(method, method.chat_id, method.message_id, title)
         return answer
 
     def _note(
-        self, method: _Sent | _Edited, chat_id: int | str | None, message_id: int | None
+        self,
+        method: _Sent | _Edited,
+        chat_id: int | str | None,
+        message_id: int | None,
+        title: str | None = None,
     ) -> None:
+        """Note a page. Its title is what the method writes, or else the one that is given."""
         markup = method.reply_markup
         if not isinstance(markup, InlineKeyboardMarkup) or message_id is None:
             return
         if isinstance(chat_id, int) and chat_id > 0:
-            self._pages.note(chat_id, message_id, markup, _title(method))
+            written = _title(method)
+            self._pages.note(chat_id, message_id, markup, title if written is None else written)
 
 
 def _title(method: _Sent | _Edited) -> str | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
+from aiogram import Bot
+from aiogram.methods import EditMessageReplyMarkup, TelegramMethod
+from aiogram.types import Chat, InlineKeyboardButton, InlineKeyboardMarkup, Message, MessageEntity
 
 from bot.buttons import ListenButton, RenderButton
 from bot.fix_buttons import FixButton, Topic, UndoButton
-from bot.latest import LatestPage, SqlitePages, read_buttons
+from bot.latest import LatestPage, PageWatch, SqlitePages, read_buttons
 
 SHOWN = FixButton(result_id="a" * 12, view_code="l", transpose_semitones=2)
 UNDO = UndoButton(result_id="b" * 12, view_code="l", transpose_semitones=0, topic=Topic.NONE)
@@ -46,6 +50,27 @@ def test_other_buttons_leave_the_title() -> None:
         assert pages.find(7) == LatestPage(SHOWN, UNDO, "Lied")
         pages.note(7, 99, _markup(SHOWN), None)
         assert pages.find(7) == LatestPage(SHOWN, None, "")
+
+
+async def test_other_buttons_under_an_older_page_keep_its_title() -> None:
+    """Telegram answers a change of buttons with the message that has them."""
+    bold = MessageEntity(type="bold", offset=0, length=len("Older"))
+    older = Message(
+        message_id=99,
+        date=datetime.now(UTC),
+        chat=Chat(id=7, type="private"),
+        caption="Older\nKey: G",
+        caption_entities=[bold],
+    )
+
+    async def answer(bot: Bot, method: TelegramMethod[Any]) -> Any:
+        return older
+
+    with SqlitePages() as pages:
+        pages.note(7, 100, _markup(SHOWN), "Newer")
+        edit = EditMessageReplyMarkup(chat_id=7, message_id=99, reply_markup=_markup(SHOWN))
+        await PageWatch(pages)(answer, Bot("1:x"), edit)
+        assert pages.find(7) == LatestPage(SHOWN, None, "Older")
 
 
 def test_messages_without_a_page_are_not_noted() -> None:
