@@ -70,6 +70,15 @@ async def test_keyboard_alone_is_enough(open_page: OpenPage) -> None:
     await expect(page.locator("#text")).to_have_value("/models ")
 
 
+async def test_the_field_is_as_high_as_its_text(open_page: OpenPage) -> None:
+    """A scroll bar would cover the placeholder."""
+    page = await open_page(**PHONE)
+    field = page.locator("#text")
+    for text in ("", "one", "one\ntwo\nthree"):
+        await field.fill(text)
+        assert await field.evaluate("field => field.scrollHeight <= field.clientHeight"), text
+
+
 async def test_the_command_menu_follows_person_and_language(open_page: OpenPage) -> None:
     page = await open_page()
     await page.locator("#commands-button").click()

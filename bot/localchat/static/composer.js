@@ -151,7 +151,8 @@ export class Composer {
   refresh() {
     const value = this.text.value;
     this.text.style.height = "auto";
-    this.text.style.height = `${Math.min(this.text.scrollHeight, 160)}px`;
+    const borders = this.text.offsetHeight - this.text.clientHeight;
+    this.text.style.height = `${Math.min(this.text.scrollHeight + borders, 160)}px`;
     byId("send-button").hidden = !value.trim();
     byId("record-button").hidden = Boolean(value.trim());
     const typed = /^\/(\w*)$/.exec(value);
