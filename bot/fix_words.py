@@ -54,8 +54,8 @@ def _rhythm_words(other: Alternative, result: Result, t: Translator) -> list[str
         return [t(f"fix.{named[0]}", tempo=tempo) if named else t("set.tempo", tempo=tempo)]
     shift = bar_shift(other.first_beat, result)
     is_dotted = written_beats(result.time_signature)[0] == _DOTTED_QUARTER
-    named = (*SHIFTS, *DOTTED_SHIFTS) if is_dotted else SHIFTS
-    ways = [name for known, name in named if abs(shift - known) < _NEAR]
+    shifts = (*SHIFTS, *DOTTED_SHIFTS) if is_dotted else SHIFTS
+    ways = [name for known, name in shifts if abs(shift - known) < _NEAR]
     return [t(f"fix.{ways[0]}" if ways else "fix.bar_lines")]
 
 
