@@ -143,10 +143,13 @@ def name_chords(
 
 
 def _number_first_beat(written: WrittenPerformance, heard: Transcription) -> Fraction:
-    """Return the number of the heard beat at which bar 1, or else a later one, begins."""
+    """Return the number of the heard beat at which bar 1, or else a later one, begins.
+
+    A line before the first beat has no exact number, as the tempo there is not known.
+    """
     beats_s = sorted(beat.time_s for beat in heard.beats)
     if not beats_s:
         return Fraction(1)
     numbers = (number_beat(line_s, beats_s, FIRST_BEAT_STEPS) for line_s in written.bar_lines_s)
-    found = next((number for number in numbers if number > 0), 1.0)
+    found = next((number for number in numbers if number >= 1), 1.0)
     return Fraction(found).limit_denominator(FIRST_BEAT_STEPS)

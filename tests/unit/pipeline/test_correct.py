@@ -124,6 +124,13 @@ def test_the_reading_of_the_page_is_its_first_alternative() -> None:
     assert same == write(heard)
 
 
+def test_a_first_beat_out_of_time_does_not_make_another_reading() -> None:
+    heard = play(pickup_beats=3)  # bar 1 begins with a rest, before the first beat
+    late = replace(heard.beats[0], time_s=heard.beats[0].time_s + 0.05)
+    heard = replace(heard, beats=(late, *heard.beats[1:]))
+    assert describe(heard, RenderOptions()).shown.first_beat == 4
+
+
 # Metre, values, bars
 
 
