@@ -93,6 +93,8 @@ def simplify(
 ) -> tuple[NotePlacement, ...]:
     """Return placements in the values of a grid, in the same order.
 
+    No attack moves to a bar after the last one, so that no bar is added.
+
     Parameters
     ----------
     placements : sequence of NotePlacement
@@ -106,7 +108,9 @@ def simplify(
     if not starts:
         return ()
     places = list(_lay_places(starts, lines, signature, grid))
-    moved = dict(zip(starts, _settle(starts, places), strict=True))
+    stop = min((line for line in lines if line > starts[-1]), default=None)
+    inside = places if stop is None else places[: bisect_left(places, stop)]
+    moved = dict(zip(starts, _settle(starts, inside), strict=True))
     return tuple(_move(placement, starts, moved, places) for placement in placements)
 
 

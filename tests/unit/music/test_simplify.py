@@ -50,6 +50,12 @@ def test_fine_notes_move_to_free_places() -> None:
     assert written[:2] == [(0, Fraction(1, 2)), (Fraction(1, 2), Fraction(1, 2))]
 
 
+def test_no_note_moves_to_a_bar_after_the_last() -> None:
+    full = [("0", "2"), ("2", "1/2"), ("5/2", "1/2"), ("3", "1/2"), ("7/2", "1/2")]
+    assert max(map(Fraction, starts(full, FinestValue.QUARTER))) == 3
+    assert all(start + length <= 4 for start, length in write(full, FinestValue.QUARTER))
+
+
 def test_triplets_become_even() -> None:
     assert starts(TRIPLET, triplets=False) == ["0", "1/4", "3/4", "1"]
     swung = [("0", "2/3"), ("2/3", "1/3"), ("1", "1")]
