@@ -61,14 +61,15 @@ def _rhythm_words(other: Alternative, result: Result, t: Translator) -> list[str
 
 def set_words(result: Result, t: Translator) -> str:
     """Say what has been corrected: "metre 3/4, without Drums"; empty if nothing has."""
-    set_now = result.corrections
+    set_now, heard = result.corrections, result.alternatives[:1]
     words: list[str] = []
-    if set_now.time_signature:
-        words.append(t("set.metre", metre=set_now.time_signature))
     if set_now.tempo_bpm or set_now.beat_scale not in {0.0, 1.0}:
         words.append(t("set.tempo", tempo=round(result.tempo_bpm)))
-    if set_now.first_beat not in {0.0, *(heard.first_beat for heard in result.alternatives[:1])}:
+    if set_now.first_beat not in {0.0, *(reading.first_beat for reading in heard)}:
         words.append(t("set.bar_lines"))
+    is_heard_metre = set_now.time_signature in {reading.time_signature for reading in heard}
+    if set_now.time_signature and not (is_heard_metre and words):  # another reading in this metre
+        words.insert(0, t("set.metre", metre=set_now.time_signature))
     if set_now.key is not None:
         words.append(key_name(transpose_key(set_now.key, result.transpose_semitones), t))
     if set_now.finest_value is not None:

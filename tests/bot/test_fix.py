@@ -120,6 +120,19 @@ async def test_doubt_is_shown_and_its_likeliest_alternative_is_one_tap_away(
     assert "Corrected: metre 3/4" in _caption(corrected)
 
 
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [("Twice as slow (60)?", "tempo 60"), ("Bars a beat later?", "bars moved")],
+)
+async def test_another_reading_in_the_metre_that_was_heard_corrects_no_metre(
+    doubtful: Harness, label: str, words: str
+) -> None:
+    person, _ = await _page(doubtful)
+    await _tap(doubtful, person, "Fix")
+    corrected = await _tap(doubtful, person, label)
+    assert f"Corrected: {words}\n" in _caption(corrected)
+
+
 async def test_a_sure_reading_has_no_question_mark(harness: Harness) -> None:
     harness.service.corrected.heard = pb.Result(
         alternatives=DOUBTFUL.alternatives, metre_probability=0.75, key_probability=0.99
