@@ -59,8 +59,8 @@ def choose_reading(heard: Transcription, bars: BarGrid) -> Reading:
 def list_alternatives(heard: Transcription) -> tuple[Alternative, ...]:
     """Return the alternatives of a transcription that corrections can write.
 
-    Those on other beats, which are three in the time of two or four, would be all triplets and
-    dotted notes: what was heard would have to be placed on these beats anew.
+    In others, such as three beats in the time of four, all notes would be triplets or dotted: what
+    was heard would have to be placed on these beats anew.
     """
     return tuple(alternative for alternative, _ in _list_expressible(heard))
 
@@ -76,7 +76,7 @@ def _list_expressible(heard: Transcription) -> Iterator[tuple[Alternative, Readi
                 round_first_beat(other.first_beat),
             )
             usual = _usual_scale(heard_signature, reading.signature)
-            if reading.scale / usual in _DOUBLINGS:
+            if not {reading.scale, reading.scale / usual}.isdisjoint(_DOUBLINGS):
                 yield other, reading
 
 

@@ -556,7 +556,11 @@ def test_a_page_of_300_notes_is_corrected_within_a_second() -> None:
 
 def test_only_alternatives_that_can_be_chosen_are_offered() -> None:
     key = Key("G", "major")
-    good = [Alternative("3/4", 0.5, 2.25, key, 0.1), Alternative("12/8", 1.5, 1.0, key, 0.1)]
+    good = [
+        Alternative("3/4", 0.5, 2.25, key, 0.1),
+        Alternative("12/8", 1.5, 1.0, key, 0.1),
+        Alternative("6/8", 1.0, 1.0, key, 0.1),
+    ]
     odd = [
         Alternative("4/4", 1.25, 1.0, key, 0.1),
         Alternative("4/4", 1.0, -0.5, key, 0.1),
