@@ -149,12 +149,13 @@ def _beat_figures(piece: asap.Piece, beats: Sequence[Beat]) -> Figures:
     times_s = np.array([beat.time_s for beat in beats])
     downbeats_s = np.array([beat.time_s for beat in beats if beat.position == 1])
     return {
-        "beat": _beat_f1(piece.beats_s, times_s),
-        "downbeat": _beat_f1(piece.downbeats_s, downbeats_s),
+        "beat": beat_f1(piece.beats_s, times_s),
+        "downbeat": beat_f1(piece.downbeats_s, downbeats_s),
     }
 
 
-def _beat_f1(labels_s: NDArray[np.float64], times_s: NDArray[np.float64]) -> float:
+def beat_f1(labels_s: NDArray[np.float64], times_s: NDArray[np.float64]) -> float:
+    """Return the F1 of beats in percent; times in seconds, in any order."""
     trimmed = (mir_eval.beat.trim_beats(np.unique(times)) for times in (labels_s, times_s))
     return 100.0 * float(mir_eval.beat.f_measure(*trimmed))
 

@@ -151,7 +151,7 @@ def measure(clips: Iterable[Clip], cache: Path) -> dict[str, list[Judged]]:
     has_musescore = peers.find_musescore() is not None
     judged: defaultdict[str, list[Judged]] = defaultdict(list)
     for clip in clips:
-        ours = _transcribe(clip.audio.read_bytes(), stages)
+        ours = transcribe_clip(clip.audio.read_bytes(), stages)
         pages = {
             OURS: write_page(ours, Pitches.MEANT),
             AS_SUNG: write_page(ours, Pitches.SUNG),
@@ -228,7 +228,8 @@ def import_page(transcription: Transcription, cache: Path) -> MelodyPage:
     return read_page(peers.import_by_musescore(midi, cached))
 
 
-def _transcribe(audio: bytes, stages: StageSet) -> Transcription:
+def transcribe_clip(audio: bytes, stages: StageSet) -> Transcription:
+    """Return what is heard in a recording of one voice."""
     waveform = decode(audio, build_limits(AudioSettings()), ignore)
     return transcribe(waveform, Preset.VOICE, stages, _unheard)
 
@@ -286,7 +287,7 @@ def smoke() -> Iterator[Row]:
     printed = tuple(ReferenceNote(n.onset_s, 2 * n.onset_s, n.pitch) for n in notes)
     sung = sing(notes)
     audio = encode_audio(sung.samples, "flac", rate_hz=sung.sample_rate_hz)
-    written = write_page(_transcribe(audio, build_stages(ModelSettings())), Pitches.MEANT)
+    written = write_page(transcribe_clip(audio, build_stages(ModelSettings())), Pitches.MEANT)
     figures = judge(ReferencePage("tune", (COMMON_TIME,), printed), written.page, written.performed)
     for name in FIGURES:
         target = {"heard": 0.9, "pitch": 0.9}.get(name)
