@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from inference_service.music.alternatives import number_beat
+from inference_service.music.alternatives import find_share, number_beat
 from inference_service.music.chord_names import write_label
 from inference_service.music.chords import simplify_label
 from inference_service.music.corrections import FIRST_BEAT_STEPS
@@ -111,12 +111,12 @@ def show(written: WrittenPerformance, corrected: Corrected, options: RenderOptio
         chords=excerpt.chords,
         sung_differs=write_as_sung(performance).parts != performance.parts,
         metre_probability=(
-            sum(a.probability for a in alternatives if a.time_signature == signature)
+            find_share(alternatives, lambda other: other.time_signature == signature)
             if corrections.time_signature is None
             else 1.0
         ),
         key_probability=(
-            sum(a.probability for a in alternatives if a.key == heard.key)
+            find_share(alternatives, lambda other: other.key == heard.key)
             if corrections.key is None
             else 1.0
         ),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from inference_service.music.alternatives import LEAST_PROBABILITY, MOST, combine
+import pytest
+
+from inference_service.music.alternatives import LEAST_PROBABILITY, MOST, combine, find_share
 from inference_service.music.events import Key, KeyEstimate, RhythmReading
 
 WALTZ = RhythmReading("3/4", 1.0, 1.0, 0.6)
@@ -40,3 +42,10 @@ def test_there_are_never_more_than_the_most() -> None:
 
 def test_without_readings_of_the_rhythm_there_are_none() -> None:
     assert combine((), (G_MAJOR,)) == ()
+
+
+def test_readings_that_are_not_listed_are_of_all_kinds_alike() -> None:
+    listed = combine((WALTZ, JIG), (G_MAJOR,))
+    assert find_share(listed, lambda other: other.time_signature == "3/4") == pytest.approx(2 / 3)
+    assert find_share(listed, lambda other: other.key == G_MAJOR.key) == 1
+    assert find_share((), lambda other: True) == 0
