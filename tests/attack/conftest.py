@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
+from tests.attack.programs import Programs
 from tests.attack.table import Row, format_rows
 from tests.attack.victim import WANTED_WAIT_S, Victim, usual_wait_s
 from tests.bot.botapi import FakeTelegram
@@ -23,6 +25,18 @@ async def telegram() -> AsyncIterator[FakeTelegram]:
     """The Bot API over HTTP."""
     async with FakeTelegram().serve() as fake:
         yield fake
+
+
+@pytest.fixture
+async def programs(tmp_path: Path, telegram: FakeTelegram) -> AsyncIterator[Programs]:
+    """Both programs, running."""
+    programs = Programs(tmp_path, telegram)
+    try:
+        await programs.start_service()
+        await programs.start_bot()
+        yield programs
+    finally:
+        await programs.stop()
 
 
 @pytest.fixture
