@@ -22,6 +22,7 @@ from typing import Protocol
 import torch
 
 from tests.bench import (
+    corrections,
     notation,
     piano,
     recorded_songs,
@@ -64,6 +65,7 @@ SECTIONS: dict[str, Section] = {
     "routing": routing_table,
     "speed": speed,
     "waits": waits,
+    "corrections": corrections,
 }
 
 

@@ -194,7 +194,7 @@ def read_captions(result: Result, t: Translator) -> list[str]:
         chords = result.chords[start : start + OPENING_CHORDS]
         text = html.unescape(caption(replace(result, chords=chords), "", t))
         (line,) = re.findall("Opening chords: (.*)", text)
-        names += line.split(" · ")
+        names += line.replace("∕", "/").split(" · ")  # lest Telegram takes "/F" for a command
     return collapse(names)
 
 
