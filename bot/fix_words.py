@@ -63,7 +63,8 @@ def set_words(result: Result, t: Translator) -> str:
     """Say what has been corrected: "metre 3/4, without Drums"; empty if nothing has."""
     set_now, heard = result.corrections, result.alternatives[:1]
     words: list[str] = []
-    if set_now.tempo_bpm or set_now.beat_scale not in {0.0, 1.0}:
+    is_scaled = abs(result.beat_scale - 1.0) >= _NEAR
+    if is_scaled and (set_now.tempo_bpm or set_now.beat_scale):
         words.append(t("set.tempo", tempo=round(result.tempo_bpm)))
     if set_now.first_beat not in {0.0, *(reading.first_beat for reading in heard)}:
         words.append(t("set.bar_lines"))

@@ -175,6 +175,16 @@ async def test_moved_bar_lines_are_named_by_what_is_counted(
     assert next(iter(buttons(menu))) == label
 
 
+async def test_a_tempo_that_the_page_has_already_is_not_said_to_be_corrected(
+    doubtful: Harness,
+) -> None:
+    person, _ = await _page(doubtful)
+    await person.say("bpm 120")
+    assert doubtful.service.renders[-1].render.corrections == pb.Corrections(tempo_bpm=120.0)
+    assert "Tempo: 120" in _caption(_latest(doubtful))
+    assert "Corrected" not in _caption(_latest(doubtful))
+
+
 async def test_a_metre_in_two_taps_and_undone(doubtful: Harness) -> None:
     person, _ = await _page(doubtful, language="ru")
     await _tap(doubtful, person, "Исправить")
