@@ -124,11 +124,12 @@ class SqlitePages(BoundedTable):
         if (buttons := read_buttons(markup)) is None:
             return
         shown, undo = buttons
-        if title is None:
-            before = self._read(chat_id)
-            is_same = before is not None and before[0] == message_id
-            title = before[-1] if before is not None and is_same else ""
-        self._write(chat_id, message_id, shown.pack(), undo.pack() if undo else "", title)
+        with self._tolerate_faults():
+            if title is None:
+                before = self._read(chat_id)
+                is_same = before is not None and before[0] == message_id
+                title = before[-1] if before is not None and is_same else ""
+            self._write(chat_id, message_id, shown.pack(), undo.pack() if undo else "", title)
 
 
 class PageWatch(BaseRequestMiddleware):

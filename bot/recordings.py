@@ -50,7 +50,8 @@ class SqliteRecordings(BoundedTable):
 
     def note(self, key: str, source: AudioSource) -> None:
         """Note a recording."""
-        self._write(key, source.file_id, source.title, source.size_bytes, source.duration_s)
+        with self._tolerate_faults():
+            self._write(key, source.file_id, source.title, source.size_bytes, source.duration_s)
 
 
 def message_key(message: Message) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -92,3 +94,11 @@ def test_a_page_of_an_earlier_version_is_known_by_its_buttons() -> None:
     assert read_buttons(_markup("r:1:l:0", listen)) == (listen, None)
     assert read_buttons(_markup("r:1:l:0")) is None
     assert read_buttons(None) is None
+
+
+def test_a_page_that_cannot_be_noted_is_no_failure(tmp_path: Path) -> None:
+    """It was sent: words about it have to reply to it."""
+    path = tmp_path / "bot.sqlite3"
+    with SqlitePages(path) as pages, closing(sqlite3.connect(path)) as other:
+        other.execute("DROP TABLE pages")
+        pages.note(7, 100, _markup(SHOWN), "Lied")
