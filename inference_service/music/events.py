@@ -8,7 +8,10 @@ Chord labels follow Harte et al., "Symbolic representation of musical chords" (I
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+from pydantic import Field
 
 from inference_service.music.corrections import Corrections
 from inference_service.music.keys import Key as Key
@@ -35,6 +38,9 @@ class NoteEvent:
     pitch_cents : float
         Deviation of the sounding pitch from ``pitch`` at A440, in cents, as singers slide and
         drift. 0 where the tagger does not measure it. Ignored in comparisons.
+    id : str
+        Name of the note through all corrections and views; empty until :func:`name_notes` gives
+        it. Ignored in comparisons, and not part of ``result.json``.
     """
 
     onset_s: float
@@ -42,6 +48,7 @@ class NoteEvent:
     pitch: int
     velocity: int = 80
     pitch_cents: float = field(default=0.0, compare=False)
+    id: Annotated[str, Field(exclude=True)] = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,3 +198,22 @@ class Transcription:
     preset: str = "auto"
     stray_parts: tuple[str, ...] = ()
     schema: str = SCHEMA
+
+
+def name_notes(transcription: Transcription) -> Transcription:
+    """Return an uncorrected transcription with the ids of its notes: ``"PART:INDEX"``.
+
+    They are the id of the part, and the note's place, from 0, among its notes sorted by onset,
+    then pitch.
+    """
+    parts = tuple(
+        replace(
+            part,
+            notes=tuple(
+                replace(note, id=f"{part.id}:{index}")
+                for index, note in enumerate(sorted(part.notes))
+            ),
+        )
+        for part in transcription.parts
+    )
+    return replace(transcription, parts=parts)

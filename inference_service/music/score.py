@@ -8,7 +8,7 @@ signature names.
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from inference_service.music.corrections import Clef
@@ -39,6 +39,8 @@ class ScoreNote:
     settled : bool
         Whether the duration is final. Others are performed durations moved onto the grid, which
         the notation may still tidy.
+    id : str
+        That of the performed note; empty for notes that nobody performed. Ignored in comparisons.
     """
 
     start_beats: Fraction
@@ -50,6 +52,7 @@ class ScoreNote:
     grace: int = 0
     arpeggio: bool = False
     settled: bool = False
+    id: str = field(default="", compare=False)
 
     @property
     def stop_beats(self) -> Fraction:

@@ -10,7 +10,9 @@ Chord symbols, rehearsal marks and the tempo are in the first part. Voice 2 omit
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -71,6 +73,8 @@ from inference_service.notation.spelling import (
 )
 from inference_service.progress import Report, ignore
 
+_PLAIN_ID: Final = re.compile(r"[^A-Za-z0-9]", re.ASCII)
+
 _DOCTYPE: Final = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n'
     b'<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD MusicXML 4.0 Partwise//EN" '
@@ -120,6 +124,26 @@ def encode_musicxml(score: Score, report: Report = ignore) -> bytes:
     return _DOCTYPE + body + b"\n"
 
 
+def measure_id(number: int) -> str:
+    """Return the XML id of a bar, in the first part."""
+    return f"bar-{number}"
+
+
+def head_id(note_id: str, count: int = 1) -> str:
+    """Return the XML id of a note's head, the first, or a later one that is tied to it.
+
+    It is empty for a note without an id. Characters that may not stand in XML ids are written as
+    their code points.
+
+    >>> head_id("electric guitar:12", 2)
+    'note-electric_20_guitar_3a_12.2'
+    """
+    if not note_id:
+        return ""
+    plain = _PLAIN_ID.sub(lambda match: f"_{ord(match.group()):x}_", note_id)
+    return f"note-{plain}" + (f".{count}" if count > 1 else "")
+
+
 @dataclass
 class _StaffWriter:
     """Builds one staff, bar by bar."""
@@ -134,6 +158,7 @@ class _StaffWriter:
     _fifths: int | None = field(default=None, init=False)
     _clef: Clef | None = field(default=None, init=False)
     _lines: dict[OctaveLine, list[note.GeneralNote]] = field(default_factory=dict, init=False)
+    _heads: Counter[str] = field(default_factory=Counter, init=False)
 
     @property
     def is_first(self) -> bool:
@@ -175,6 +200,8 @@ class _StaffWriter:
         self, bar: Bar, here: Clef, first: Sequence[Span], second: Sequence[Span]
     ) -> stream.Measure:
         measure = stream.Measure(number=bar.number)
+        if self.is_first:
+            measure.id = measure_id(bar.number)
         self._insert_attributes(measure, bar, here)
         if not first:
             first, second = second, []
@@ -184,7 +211,7 @@ class _StaffWriter:
         shown = shown_accidentals(lines, key_fifths(self.score.key_at(bar.start_beats)))
         for number, line in enumerate(lines, start=1):
             place: Any = stream.Voice(id=number) if second else measure
-            written = [_build(event, shown, bar.signature, self.part) for event in line]
+            written = [self._build(event, shown, bar.signature) for event in line]
             _add_tuplet_brackets(line, written, _BRACKET_SIDES[number] if second else None)
             _add_beams(line, written, bar)
             for event, general_note in zip(line, written, strict=True):
@@ -227,6 +254,15 @@ class _StaffWriter:
         for symbol in chords[first:stop]:
             written = _chord_symbol(symbol.label, self.score.key_at(symbol.start_beats))
             measure.coreInsert(_quarters(symbol.start_beats - bar.start_beats, bar), written)
+
+    def _build(
+        self, event: Event, shown: set[Accidental], signature: TimeSignature
+    ) -> note.GeneralNote:
+        ids = []
+        for member in event.notes:
+            self._heads[member.id] += 1
+            ids.append(head_id(member.id, self._heads[member.id]))
+        return _build(event, shown, signature, self.part, ids)
 
     def _put_under_line(self, event: Event, written: note.GeneralNote) -> None:
         if not event.notes:
@@ -305,8 +341,9 @@ def _build(
     shown: set[Accidental],
     signature: TimeSignature,
     part: ScorePart,
+    ids: Sequence[str],
 ) -> note.GeneralNote:
-    """Build the note, chord or rest of an event."""
+    """Build the note, chord or rest of an event; ``ids`` are those of its heads."""
     length = _duration(event.value, signature)
     written: note.GeneralNote
     if not event.notes:
@@ -324,6 +361,9 @@ def _build(
             for name in event.names
         ]
         written = heads[0] if len(heads) == 1 else chord.Chord(heads)
+    for head, name in zip(heads, ids, strict=True):
+        if name:
+            head.id = name
     written.duration = length
     if event.tie_type is not None and not part.is_drum:
         for head in heads:

@@ -281,6 +281,7 @@ def _write_placed(part: Part, placed: Sequence[NotePlacement]) -> list[ScoreNote
             event.velocity,
             staff=2 if place.is_lower else 1,
             settled=True,
+            id=event.id,
         )
         if leading and _lead(leading, event):
             runs.append((note, leading))
@@ -309,7 +310,12 @@ def _write_graces(run: Sequence[NoteEvent], chord: Sequence[ScoreNote]) -> list[
     adorned = min(chord, key=lambda note: abs(note.pitch - run[-1].pitch))
     return [
         replace(
-            adorned, duration_beats=Fraction(0), pitch=e.pitch, velocity=e.velocity, grace=number
+            adorned,
+            duration_beats=Fraction(0),
+            pitch=e.pitch,
+            velocity=e.velocity,
+            grace=number,
+            id=e.id,
         )
         for number, e in enumerate(run, start=1)
     ]
@@ -345,7 +351,7 @@ def _quantize_part(part: Part, bars: BarGrid, transcription: Transcription) -> l
             known = written.get((start, event.pitch))
             if known is None or known.duration_beats < duration:
                 written[start, event.pitch] = ScoreNote(
-                    start, duration, event.pitch, event.velocity
+                    start, duration, event.pitch, event.velocity, id=event.id
                 )
     grid = choose_grid(transcription.corrections)
     return list(written.values() if grid is None else _simplify(written.values(), bars, grid))

@@ -13,7 +13,7 @@ from fractions import Fraction
 from inference_service.errors import InvalidCorrections
 from inference_service.music.alternatives import find_beat
 from inference_service.music.corrections import MAX_BEATS_PER_BAR, Corrections, Feel
-from inference_service.music.events import Part, Transcription
+from inference_service.music.events import Part, Transcription, name_notes
 from inference_service.music.metre import (
     BarGrid,
     TimeSignature,
@@ -56,13 +56,14 @@ class Corrected:
 
 
 def correct(heard: Transcription) -> Corrected:
-    """Apply the corrections of a transcription.
+    """Apply the corrections of a transcription, and name its notes.
 
     Raises
     ------
     InvalidCorrections
         If they do not fit the music.
     """
+    heard = name_notes(heard)
     corrections = heard.corrections
     if not corrections:
         return Corrected(heard, heard)

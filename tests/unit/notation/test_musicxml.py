@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 import pytest
 import xmlschema
 
-from inference_service.music.events import Beat, Key, Transcription
+from inference_service.music.events import Beat, Key, Transcription, name_notes
 from inference_service.music.score import KeyChange, Score, ScoreMark, ScoreNote, ScorePart
 from inference_service.notation.arrange import arrange
 from inference_service.notation.musicxml import encode_musicxml
@@ -126,7 +126,7 @@ def test_small_performances_are_written_as_before(name: str, rewrite_golden: boo
 @pytest.mark.parametrize("view", list(View))
 @pytest.mark.parametrize("name", PERFORMANCES)
 def test_small_performances_are_valid(name: str, view: View) -> None:
-    validate(write(PERFORMANCES[name][0], view))
+    validate(write(name_notes(PERFORMANCES[name][0]), view))
 
 
 def validate(musicxml: bytes) -> None:

@@ -93,7 +93,7 @@ def starts(score: Score, part: int = 0) -> list[Fraction]:
 
 def test_nothing_changes_without_corrections() -> None:
     heard = play()
-    assert correct(heard).performance is heard
+    assert correct(heard).performance == heard
 
 
 @pytest.mark.parametrize(
