@@ -18,9 +18,12 @@ from notabot.v1 import jobs_pb2, models_pb2, transcription_pb2
 
 from bot.client.types import (
     Accepted,
+    Adjustments,
     Alternative,
     Artifact,
     BarRange,
+    BarShift,
+    BarUnit,
     Beat,
     ChordSegment,
     Clef,
@@ -34,6 +37,8 @@ from bot.client.types import (
     Key,
     Model,
     ModelState,
+    NamedKey,
+    Offer,
     OpenJob,
     Part,
     PartCorrection,
@@ -81,7 +86,31 @@ def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOpt
         choose_view=options.choose_view,
         language=options.language,
         corrections=None if corrections == Corrections() else encode_corrections(corrections),
+        adjustments=_encode_adjustments(options.adjustments),
+        transpose_to=_encode_named_key(options.transpose_to),
     )
+
+
+def _encode_adjustments(adjustments: Adjustments) -> transcription_pb2.Adjustments | None:
+    if adjustments == Adjustments():
+        return None
+    pb, shift = transcription_pb2, adjustments.bar_shift
+    return pb.Adjustments(
+        rescale=adjustments.rescale,
+        bar_shift=(
+            None
+            if shift is None
+            else pb.BarShift(count=shift.count, unit=_number(pb.BarUnit, shift.unit))
+        ),
+        key=_encode_named_key(adjustments.key),
+    )
+
+
+def _encode_named_key(key: NamedKey | None) -> transcription_pb2.NamedKey | None:
+    if key is None:
+        return None
+    mode = None if key.mode is None else f"MODE_{key.mode.upper()}"
+    return transcription_pb2.NamedKey(tonic=key.tonic, mode=mode)
 
 
 def encode_corrections(corrections: Corrections) -> transcription_pb2.Corrections:
@@ -221,6 +250,9 @@ def decode_result(result: transcription_pb2.Result) -> Result:
         first_beat=result.first_beat,
         beat_scale=result.beat_scale,
         bar_count=result.bar_count,
+        metre_is_doubtful=result.metre_is_doubtful,
+        key_is_doubtful=result.key_is_doubtful,
+        offers=tuple(map(_offer, result.offers)),
         stray_parts=tuple(result.stray_parts),
     )
 
@@ -311,6 +343,19 @@ def _detail(error: grpc.aio.AioRpcError, kind: Any) -> Any:
         if packed.Unpack(detail):
             return detail
     return None
+
+
+def _offer(offer: transcription_pb2.Offer) -> Offer:
+    shift = offer.bar_shift
+    unit = _member(transcription_pb2.BarUnit, BarUnit, shift.unit) or BarUnit.BEAT
+    return Offer(
+        corrections=_corrections(offer.corrections),
+        tempo_bpm=offer.tempo_bpm,
+        time_signature=offer.time_signature,
+        rescale=offer.rescale,
+        bar_shift=BarShift(shift.count, unit) if offer.HasField("bar_shift") else None,
+        key=_key(offer.key) if offer.HasField("key") else None,
+    )
 
 
 def _corrections(corrections: transcription_pb2.Corrections) -> Corrections:

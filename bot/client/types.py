@@ -80,6 +80,16 @@ class Clef(enum.StrEnum):
     BASS_8VB = "bass_8vb"
 
 
+class BarUnit(enum.StrEnum):
+    """What bar lines are moved by; a beat is what the metronome mark counts."""
+
+    BEAT = "beat"
+    HALF_BEAT = "half_beat"
+    QUARTER = "quarter"
+    EIGHTH = "eighth"
+    SIXTEENTH = "sixteenth"
+
+
 class Correctable(enum.StrEnum):
     """What can be put back to as heard."""
 
@@ -179,11 +189,42 @@ class Corrections:
 
 
 @dataclass(frozen=True, slots=True)
+class BarShift:
+    """Bar lines moved to later by ``count`` units; to earlier if it is negative."""
+
+    count: int
+    unit: BarUnit = BarUnit.BEAT
+
+
+@dataclass(frozen=True, slots=True)
+class NamedKey:
+    """A key by what is said of it; an empty tonic, or no mode, is left open."""
+
+    tonic: str = ""
+    mode: Mode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustments:
+    """Corrections in terms of the page that is shown, which the service makes absolute.
+
+    ``rescale`` is a factor of the page's values, or 0 to leave them. ``key`` is what the key is to
+    be called on the page, transposed as it is requested.
+    """
+
+    rescale: float = 0.0
+    bar_shift: BarShift | None = None
+    key: NamedKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RenderOptions:
     """How a result is written to files.
 
     ``page`` is the only page to draw, from 1; 0 stands for all. With ``choose_view``, the service
-    chooses the view by what it heard. ``corrections`` are added to those that the result has.
+    chooses the view by what it heard. ``corrections`` are added to those that the result has, and
+    so are ``adjustments``. With ``transpose_to``, ``transpose_semitones`` are the present ones, and
+    the service takes those that are nearest to them and lead to this key.
     """
 
     view: View = View.FULL
@@ -197,6 +238,8 @@ class RenderOptions:
     choose_view: bool = False
     language: str = "en"
     corrections: Corrections = Corrections()
+    adjustments: Adjustments = Adjustments()
+    transpose_to: NamedKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +368,23 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A reading other than the page's, as a change of the page.
+
+    ``corrections`` turn the page into it. An empty time signature, a factor of 1, and no shift or
+    key are those of the page; a shift is given in the page's metre and values alone. ``tempo_bpm``
+    is the tempo that the reading has, and ``key`` is transposed as the page.
+    """
+
+    corrections: Corrections
+    tempo_bpm: float
+    time_signature: str = ""
+    rescale: float = 1.0
+    bar_shift: BarShift | None = None
+    key: Key | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """The transcription, and how its artefacts were rendered.
 
@@ -337,8 +397,8 @@ class Result:
     ``uncorrected_id`` is the id without corrections, ``previous_id`` the one before the latest
     correction, or empty; ``corrections`` are all that are in force. ``first_beat`` and
     ``beat_scale`` are those of the page, whether corrected or not, and ``bar_count`` is the number
-    of full bars from which a range may be taken. ``metre_probability`` and ``key_probability`` are
-    1 after a correction, and 0 if unknown.
+    of full bars from which a range may be taken. ``metre_is_doubtful`` and ``key_is_doubtful`` say
+    whether to mark them, and ``offers`` are other readings, in the order in which to offer them.
 
     ``stray_parts`` names parts that had too few notes to be written.
     """
@@ -370,6 +430,9 @@ class Result:
     first_beat: float = 1.0
     beat_scale: float = 1.0
     bar_count: int = 0
+    metre_is_doubtful: bool = False
+    key_is_doubtful: bool = False
+    offers: tuple[Offer, ...] = ()
     stray_parts: tuple[str, ...] = ()
 
 

@@ -297,10 +297,9 @@ class Engine:
             return partial(hear, waveform)
 
         def write(progress: Progress) -> Rendered:
-            corrected = options.render.amend(transcription)
-            written = self._use_cases.render(corrected, options.render, progress, kept)
+            written = self._use_cases.render(transcription, options.render, progress, kept)
             root_id = self._cache.put(CachedResult(transcription, options.render.title), kept)
-            return self._keep(root_id, transcription, corrected, written)
+            return self._keep(root_id, transcription, written)
 
         start_s = time.monotonic()
         with Claim(self._samples) as claim:
@@ -348,9 +347,8 @@ class Engine:
             cached = self._cache.get(result_id)
             titled = replace(options, title=options.title or cached.title)
             kept = self._cache.get_stems(result_id) if Format.STEMS in titled.formats else {}
-            corrected = titled.amend(cached.transcription)
-            written = self._use_cases.render(corrected, titled, progress, kept)
-            return self._keep(result_id, cached.transcription, corrected, written)
+            written = self._use_cases.render(cached.transcription, titled, progress, kept)
+            return self._keep(result_id, cached.transcription, written)
 
         kind = find_kind(options)
         worker = self._player if kind in _SOUND else self._renderer
@@ -373,9 +371,8 @@ class Engine:
             cached = self._cache.get(result_id)
             titled = replace(options.render, title=options.render.title or cached.title)
             asked = replace(options, render=titled)
-            corrected = titled.amend(cached.transcription)
-            written = self._use_cases.continue_music(corrected, asked, progress)
-            return self._keep(result_id, cached.transcription, corrected, written)
+            written = self._use_cases.continue_music(cached.transcription, asked, progress)
+            return self._keep(result_id, cached.transcription, written)
 
         bars = float(options.music.measures * (1 + options.music.alternatives))
         return self._write(self._composer, write, Kind.CONTINUATION, bars, deadline_s)
@@ -391,22 +388,25 @@ class Engine:
 
         def work(progress: Progress) -> Rendered:
             cached = self._cache.get(result_id)
-            corrected = options.amend(cached.transcription)
-            written = self._use_cases.describe(corrected, options)
-            return self._keep(result_id, cached.transcription, corrected, written)
+            written = self._use_cases.describe(cached.transcription, options)
+            return self._keep(result_id, cached.transcription, written)
 
         meter = ProgressMeter(self._durations.expect(Kind.FILES))
         async with self._renderer.submit(Job(work, meter, deadline_s)) as job:
             return await job.result()
 
-    def _keep(
-        self,
-        result_id: str,
-        before: Transcription,
-        corrected: Transcription,
-        written: Rendering,
-    ) -> Rendered:
-        """Return the outcome of a request; a result that was corrected is kept under a new id."""
+    def _keep(self, result_id: str, before: Transcription, written: Rendering) -> Rendered:
+        """Return the outcome of a request; a result that was corrected is kept under a new id.
+
+        Parameters
+        ----------
+        result_id : str
+        before : Transcription
+            The result that the request named.
+        written : Rendering
+            Its options hold the request's corrections.
+        """
+        corrected = written.options.amend(before)
         if corrected.corrections != before.corrections:
             result_id = self._cache.put_corrected(result_id, corrected.corrections)
         return Rendered(

@@ -96,8 +96,13 @@ def _is_metre(text: str | None) -> bool:
     return True
 
 
+def is_tonic(text: str) -> bool:
+    """Whether a text is a tonic that may be asked for, such as ``"F#"``."""
+    return _TONIC.fullmatch(text) is not None
+
+
 def _is_key(key: Key) -> bool:
-    return _TONIC.fullmatch(key.tonic) is not None and key.mode in ("major", "minor")
+    return is_tonic(key.tonic) and key.mode in ("major", "minor")
 
 
 def _refuse(name: str, cause: str) -> InvalidCorrections:

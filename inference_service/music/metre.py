@@ -84,12 +84,15 @@ class BarGrid:
         Indices of the beats that begin a bar, ascending, never empty.
     tempo_bpm : float
         Notated beats per minute.
+    beat_parts : int
+        Notated beats in a beat of the performance: 3 if those are dotted, else 1.
     """
 
     grid: BeatGrid
     signature: TimeSignature
     downbeats: tuple[int, ...]
     tempo_bpm: float
+    beat_parts: int = 1
 
     @property
     def pulse_bpm(self) -> float:
@@ -129,14 +132,15 @@ def align(transcription: Transcription) -> BarGrid:
     beats = [b for b in transcription.beats if b.time_s >= 0]
     tempo_bpm = max(transcription.tempo_bpm, 1.0)
     grid = BeatGrid(_fill_gaps(beats), tempo_bpm, signature.beats)
+    beat_parts = 1
     if signature.is_compound and _counts_in_threes(grid.beats, signature):
         grid = BeatGrid(_divide_into_thirds(grid.beats))
-        tempo_bpm *= 3
+        beat_parts = 3
     downbeats = [i for i, beat in enumerate(grid.beats) if beat.position == 1]
     if len(downbeats) > len(grid.beats) / 2 and signature.beats > 1:
         downbeats = downbeats[:1]  # where most beats are downbeats, the tracker found no bars
     bar_lines = _split_long_bars(downbeats or [0], signature)
-    return BarGrid(grid, signature, tuple(bar_lines), tempo_bpm)
+    return BarGrid(grid, signature, tuple(bar_lines), beat_parts * tempo_bpm, beat_parts)
 
 
 def _fill_gaps(beats: Sequence[Beat]) -> list[Beat]:

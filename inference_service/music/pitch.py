@@ -83,6 +83,13 @@ def transpose_key(key: Key, semitones: int) -> Key:
     return build_key(pitch_class(key.tonic) + semitones, key.mode)
 
 
+def relative_key(key: Key) -> Key:
+    """Return the key of the other mode with the same signature, its tonic spelt as usual."""
+    if key.mode == "major":
+        return build_key(pitch_class(key.tonic) - 3, "minor")
+    return build_key(pitch_class(key.tonic) + 3, "major")
+
+
 def single_accidental(fifths: int) -> int:
     """Replace a position on the line of fifths by its enharmonic if it has a double accidental."""
     if fifths < FEWEST_FIFTHS:

@@ -16,6 +16,7 @@ from inference_service.notation.quantize import write_performance
 from inference_service.notation.views import View
 from inference_service.pipeline.correct import correct
 from inference_service.pipeline.options import ContinueOptions, Format, RenderOptions
+from inference_service.pipeline.relative import make_absolute
 from inference_service.pipeline.render import (
     Artifact,
     Names,
@@ -39,6 +40,7 @@ def continue_transcription(
 
     ``Rendering.shown`` describes the given music, not the continuation.
     """
+    options = replace(options, render=make_absolute(transcription, options.render))
     corrected = correct(options.render.amend(transcription))
     given = choose_pitches(corrected.performance, options.render.pitches)
     written = write_performance(given, options.render.title, corrected.chord_step_beats)

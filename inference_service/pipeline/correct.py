@@ -46,6 +46,12 @@ class Corrected:
     beat_scale: Fraction = Fraction(1)
 
     @property
+    def heard_beat_quarters(self) -> Fraction:
+        """The written length of a beat that was heard."""
+        bars = align(self.heard)
+        return bars.beat_parts * bars.signature.beat_quarters * self.beat_scale
+
+    @property
     def chord_step_beats(self) -> Fraction:
         """A step of written beats that reaches every notated beat that was heard, on which chords
         change.

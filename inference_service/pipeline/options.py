@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from inference_service.continuation.options import ContinuationOptions
 from inference_service.errors import InvalidOptions
+from inference_service.music.adjustments import Adjustments, NamedKey
 from inference_service.music.corrections import Edit
 from inference_service.music.events import Transcription
 from inference_service.notation.names import Language
@@ -67,7 +68,8 @@ class RenderOptions:
     from 1, is the only page to draw as a picture; past the end it is the last; 0 stands for all.
     With ``choose_view``, the view is that of :func:`inference_service.pipeline.shown.settle_view`.
     ``edit`` is made to the corrections that the transcription already has. ``language`` is that of
-    part names on pages.
+    part names on pages. ``adjustments`` and ``transpose_to`` are in terms of the page that is
+    shown; :func:`inference_service.pipeline.relative.make_absolute` replaces them.
 
     Raises
     ------
@@ -86,6 +88,8 @@ class RenderOptions:
     choose_view: bool = False
     edit: Edit = field(default_factory=Edit)
     language: Language = Language.EN
+    adjustments: Adjustments = field(default_factory=Adjustments)
+    transpose_to: NamedKey | None = None
 
     def __post_init__(self) -> None:
         if abs(self.transpose_semitones) > MAX_TRANSPOSITION:

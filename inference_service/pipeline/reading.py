@@ -44,7 +44,7 @@ def choose_reading(heard: Transcription, bars: BarGrid) -> Reading:
         signature = TimeSignature(*parse_metre(corrections.time_signature))
     compared: list[Reading] = []
     if signature != bars.signature:
-        readings = (reading for _, reading in _list_expressible(heard))
+        readings = (reading for _, reading in iterate_readings(heard))
         compared = [reading for reading in readings if reading.signature == signature]
     usual = compared[0].scale if compared else _usual_scale(bars.signature, signature)
     scale = corrections.beat_scale or usual
@@ -62,10 +62,10 @@ def list_alternatives(heard: Transcription) -> tuple[Alternative, ...]:
     In others, such as three beats in the time of four, all notes would be triplets or dotted: what
     was heard would have to be placed on these beats anew.
     """
-    return tuple(alternative for alternative, _ in _list_expressible(heard))
+    return tuple(alternative for alternative, _ in iterate_readings(heard))
 
 
-def _list_expressible(heard: Transcription) -> Iterator[tuple[Alternative, Reading]]:
+def iterate_readings(heard: Transcription) -> Iterator[tuple[Alternative, Reading]]:
     """Yield the alternatives that corrections can write, and the readings that they are."""
     heard_signature = parse_time_signature(heard.time_signature)
     for other in heard.alternatives:

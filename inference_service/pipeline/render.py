@@ -32,6 +32,7 @@ from inference_service.notation.views import View
 from inference_service.pipeline.correct import Corrected, correct
 from inference_service.pipeline.drawn import DrawnPages
 from inference_service.pipeline.options import Format, Pitches, RenderOptions
+from inference_service.pipeline.relative import make_absolute
 from inference_service.pipeline.shown import Shown, name_chords, settle_view, show
 from inference_service.pipeline.stems import KeptStems, export
 from inference_service.progress import Progress, Stage
@@ -82,6 +83,7 @@ def render(
     """
     if options.formats != {Format.STEMS}:
         progress(Stage.NOTATION, 0.0)
+    options = make_absolute(transcription, options)
     corrected = correct(options.amend(transcription))
     options = settle_view(options, corrected.performance)
     performed, written = _write(corrected, options)
@@ -110,6 +112,7 @@ def describe(transcription: Transcription, options: RenderOptions) -> Rendering:
     InvalidCorrections
         If the corrections do not fit the music.
     """
+    options = make_absolute(transcription, options)
     corrected = correct(options.amend(transcription))
     options = settle_view(options, corrected.performance)
     _, written = _write(corrected, options)

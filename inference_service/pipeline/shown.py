@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from inference_service.music.alternatives import find_share, number_beat
+from inference_service.music.alternatives import find_share, is_doubtful, number_beat
 from inference_service.music.chord_names import write_label
 from inference_service.music.chords import simplify_label
 from inference_service.music.corrections import FIRST_BEAT_STEPS
@@ -18,6 +18,7 @@ from inference_service.notation.keys import find_key_changes
 from inference_service.notation.quantize import WrittenPerformance
 from inference_service.notation.views import View
 from inference_service.pipeline.correct import Corrected
+from inference_service.pipeline.offers import Offer, PageReading, Rhythm, list_offers
 from inference_service.pipeline.options import Preset, RenderOptions
 from inference_service.pipeline.reading import list_alternatives
 
@@ -45,12 +46,16 @@ class Shown:
         Whether any note has another written pitch as sung than as meant.
     metre_probability, key_probability : float
         Of the metre and the key shown; 1 if a correction, 0 if unknown.
+    is_metre_doubtful, is_key_doubtful : bool
+        Whether to say that they are not sure.
     first_beat : Fraction
         Where bar 1 begins: the number of a heard beat, from 1, or between two.
     beat_scale : Fraction
         Factor of the written values, relative to those of the uncorrected page.
     alternatives : tuple of Alternative
         Those of the result that corrections can express.
+    offers : tuple of Offer
+        The same as changes of the page, without its own reading.
     bar_count : int
         Full bars of the whole page, from which a range may be taken.
     """
@@ -64,9 +69,12 @@ class Shown:
     sung_differs: bool
     metre_probability: float
     key_probability: float
+    is_metre_doubtful: bool
+    is_key_doubtful: bool
     first_beat: Fraction
     beat_scale: Fraction
     alternatives: tuple[Alternative, ...]
+    offers: tuple[Offer, ...]
     bar_count: int
 
 
@@ -100,29 +108,37 @@ def show(written: WrittenPerformance, corrected: Corrected, options: RenderOptio
     excerpt = written.cut(named)
     keyed = find_key_changes(transpose_score(written.score, options.transpose_semitones))
     untransposed_key = find_key_changes(written.score).key
-    signature = str(written.score.signature)
+    signature = written.score.signature
     corrections, alternatives = heard.corrections, heard.alternatives
+    metre_probability = key_probability = 1.0
+    if corrections.time_signature is None:
+        metre_probability = find_share(
+            alternatives, lambda other: other.time_signature == str(signature)
+        )
+    if corrections.key is None:
+        key_probability = find_share(alternatives, lambda other: other.key == heard.key)
+    reading = PageReading(
+        Rhythm(signature, corrected.beat_scale, _number_first_beat(written, heard)),
+        untransposed_key,
+        is_doubtful(metre_probability),
+        is_doubtful(key_probability),
+    )
     return Shown(
         key=keyed.key,
         untransposed_key=untransposed_key,
-        time_signature=signature,
+        time_signature=str(signature),
         tempo_bpm=written.score.pulse_bpm,
         beats=excerpt.beats,
         chords=excerpt.chords,
         sung_differs=write_as_sung(performance).parts != performance.parts,
-        metre_probability=(
-            find_share(alternatives, lambda other: other.time_signature == signature)
-            if corrections.time_signature is None
-            else 1.0
-        ),
-        key_probability=(
-            find_share(alternatives, lambda other: other.key == heard.key)
-            if corrections.key is None
-            else 1.0
-        ),
-        first_beat=_number_first_beat(written, heard),
+        metre_probability=metre_probability,
+        key_probability=key_probability,
+        is_metre_doubtful=reading.is_metre_doubtful,
+        is_key_doubtful=reading.is_key_doubtful,
+        first_beat=reading.rhythm.first_beat,
         beat_scale=corrected.beat_scale,
         alternatives=list_alternatives(heard),
+        offers=list_offers(corrected, reading, options.transpose_semitones),
         bar_count=len(written.bar_lines_s) - 1,
     )
 

@@ -14,7 +14,10 @@ from notabot.v1 import transcription_pb2 as pb
 
 from bot.client import conversion, types
 from bot.client.types import (
+    Adjustments,
     BarRange,
+    BarShift,
+    BarUnit,
     Clef,
     ContinueOptions,
     Correctable,
@@ -25,6 +28,7 @@ from bot.client.types import (
     JobState,
     Key,
     ModelState,
+    NamedKey,
     Paper,
     PartCorrection,
     Pitches,
@@ -46,6 +50,7 @@ ENUMERATIONS = [
     (Triplets, pb.Triplets, "TRIPLETS_"),
     (Feel, pb.Feel, "FEEL_"),
     (Clef, pb.Clef, "CLEF_"),
+    (BarUnit, pb.BarUnit, "BAR_UNIT_"),
     (Correctable, pb.Correctable, "CORRECTABLE_"),
     (Format, pb.Format, "FORMAT_"),
     (Stage, pb.Stage, "STAGE_"),
@@ -69,6 +74,8 @@ CORRECTIONS = Corrections(
     as_heard=tuple(Correctable),
 )
 
+ADJUSTMENTS = Adjustments(0.5, BarShift(-2, BarUnit.EIGHTH), NamedKey("D", "minor"))
+
 NOT_ASKED = {"style", "context_measures", "alternatives"}
 """Options of a continuation that the bot leaves to the service."""
 
@@ -76,6 +83,7 @@ VALUES = [
     (types.Key, pb.Key),
     (types.Part, pb.Part),
     (types.Alternative, pb.Alternative),
+    (types.Offer, pb.Offer),
     (types.Beat, pb.Beat),
     (types.ChordSegment, pb.ChordSegment),
     (types.Queued, pb.Queued),
@@ -158,6 +166,8 @@ def test_every_option_is_sent() -> None:
         choose_view=True,
         corrections=CORRECTIONS,
         language="ru",
+        adjustments=ADJUSTMENTS,
+        transpose_to=NamedKey("Eb", "major"),
     )
     sent = conversion.encode_render_options(options)
     assert {field.name for field, _ in sent.ListFields()} == _fields(RenderOptions)
@@ -177,6 +187,20 @@ def test_corrections_have_the_fields_of_the_contract() -> None:
     assert {f.name for f, _ in conversion.encode_corrections(CORRECTIONS).ListFields()} == _fields(
         Corrections
     )
+
+
+def test_adjustments_have_the_fields_of_the_contract() -> None:
+    for ours, theirs in (
+        (Adjustments, pb.Adjustments),
+        (BarShift, pb.BarShift),
+        (NamedKey, pb.NamedKey),
+    ):
+        assert _fields(ours) == set(theirs.DESCRIPTOR.fields_by_name)
+    sent = conversion.encode_render_options(RenderOptions(adjustments=ADJUSTMENTS)).adjustments
+    assert {field.name for field, _ in sent.ListFields()} == _fields(Adjustments)
+    assert pb.BarUnit.Name(sent.bar_shift.unit) == "BAR_UNIT_EIGHTH"
+    left_open = conversion.encode_render_options(RenderOptions(transpose_to=NamedKey("C")))
+    assert not left_open.transpose_to.HasField("mode")
 
 
 def test_corrections_come_back_in_the_result() -> None:

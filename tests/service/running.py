@@ -22,7 +22,14 @@ from inference_service.assembly import Pipeline, build_service
 from inference_service.audio.waveform import Waveform
 from inference_service.engine.catalog import Catalog, PublishedFile
 from inference_service.engine.memory import Claim
-from inference_service.music.events import Beat, Key, NoteEvent, Part, Transcription
+from inference_service.music.events import (
+    Alternative,
+    Beat,
+    Key,
+    NoteEvent,
+    Part,
+    Transcription,
+)
 from inference_service.pipeline.options import ContinueOptions, Format, Preset, RenderOptions
 from inference_service.pipeline.render import Artifact, Rendering, describe
 from inference_service.pipeline.stages import StageSet, Task
@@ -72,6 +79,7 @@ class HeldPipeline(Pipeline):
         self.report_count = 0
         self.stems: dict[str, bytes] = {}
         self.sung_flat = False
+        self.alternatives: tuple[Alternative, ...] = ()
         self.continued: list[tuple[Transcription, ContinueOptions]] = []
 
     def decode(self, data: bytes, progress: Progress, claim: Claim | None = None) -> Waveform:
@@ -99,6 +107,7 @@ class HeldPipeline(Pipeline):
             self.ended.append(name)
         kept.update(self.stems)
         heard = build_transcription(dict(stages.models))
+        heard = replace(heard, alternatives=self.alternatives)
         return sing_flat(heard, [0]) if self.sung_flat else heard
 
     def render(

@@ -10,6 +10,7 @@ import pytest
 from notabot.v1 import transcription_pb2 as pb
 
 from inference_service.music.corrections import Corrections as Kept
+from inference_service.music.events import Alternative, Key
 from inference_service.settings import Settings
 from tests.service.running import (
     HeldPipeline,
@@ -81,6 +82,53 @@ async def test_two_people_do_not_disturb_each_other(running: Running, held: Held
     assert (await correct(running, waltz.result_id)).time_signature == "3/4"
     assert (await correct(running, march.result_id)).time_signature == "2/4"
     assert (await correct(running, heard.result_id)).time_signature == "4/4"
+
+
+async def test_what_is_asked_for_in_terms_of_the_page_becomes_corrections(
+    running: Running, held: HeldPipeline
+) -> None:
+    held.release.set()
+    heard = await transcribe(running)
+    slow = await correct(running, heard.result_id, beat_scale=0.5)
+    asked = pb.RenderOptions(
+        transpose_semitones=2,
+        adjustments=pb.Adjustments(
+            rescale=2.0,
+            bar_shift=pb.BarShift(count=1, unit=pb.BAR_UNIT_QUARTER),
+            key=pb.NamedKey(tonic="D", mode=pb.MODE_MAJOR),
+        ),
+        transpose_to=pb.NamedKey(tonic="E"),
+    )
+    request = pb.RenderRequest(result_id=slow.result_id, render=asked)
+    result = (await last(running.transcription.Render(request))).result
+    c_major = pb.Key(tonic="C", mode=pb.MODE_MAJOR)
+    assert result.corrections == pb.Corrections(beat_scale=1.0, first_beat=3.0, key=c_major)
+    assert (result.render.transpose_semitones, result.rendered_key.tonic) == (4, "E")
+    assert not result.render.HasField("adjustments")
+    assert not result.render.HasField("transpose_to")
+    again = await correct(running, result.result_id)
+    assert (again.previous_id, again.corrections) == (slow.result_id, result.corrections)
+
+
+async def test_a_doubtful_result_offers_other_readings(
+    running: Running, held: HeldPipeline
+) -> None:
+    held.release.set()
+    minor = Key("A", "minor")
+    held.alternatives = (
+        Alternative("4/4", 1.0, 1.0, minor, 0.5),
+        Alternative("3/4", 1.0, 2.0, minor, 0.3),
+        Alternative("4/4", 1.0, 2.0, Key("C", "major"), 0.2),
+    )
+    heard = await transcribe(running)
+    assert (heard.metre_is_doubtful, heard.key_is_doubtful) == (True, False)
+    waltz, other = heard.offers
+    assert waltz.corrections == pb.Corrections(time_signature="3/4")
+    assert (waltz.time_signature, waltz.rescale, waltz.tempo_bpm) == ("3/4", 1.0, 120.0)
+    assert not waltz.HasField("bar_shift")
+    assert not waltz.HasField("key")
+    assert other.bar_shift == pb.BarShift(count=1, unit=pb.BAR_UNIT_BEAT)
+    assert other.key == pb.Key(tonic="C", mode=pb.MODE_MAJOR)
 
 
 async def test_a_transcription_may_be_corrected_at_once(
@@ -191,6 +239,38 @@ async def test_hostile_corrections_are_refused_and_leave_nothing(
             assert failure.params["correction"] == field
         assert not list(settings.cache.directory.glob("*.corrected"))
         assert (await correct(running, heard.result_id)).result_id == heard.result_id
+
+
+HOSTILE_ADJUSTMENTS: list[tuple[str, dict[str, Any]]] = [
+    ("rescale", {"rescale": float("nan")}),
+    ("rescale", {"rescale": float("inf")}),
+    ("rescale", {"rescale": -2.0}),
+    ("beat_scale", {"rescale": 1.1}),
+    ("beat_scale", {"rescale": 1e300}),
+    ("bar_shift", {"bar_shift": pb.BarShift(count=2**31 - 1)}),
+    ("bar_shift", {"bar_shift": pb.BarShift(count=1, unit=9)}),  # type: ignore[arg-type]
+    ("first_beat", {"bar_shift": pb.BarShift(count=100_000)}),
+    ("key", {"key": pb.NamedKey()}),
+    ("key", {"key": pb.NamedKey(tonic="H")}),
+    ("key", {"key": pb.NamedKey(tonic="C", mode=9)}),  # type: ignore[arg-type]
+]
+
+
+async def test_hostile_adjustments_are_refused(running: Running, held: HeldPipeline) -> None:
+    held.release.set()
+    heard = await transcribe(running)
+    requests = [
+        (field, pb.RenderOptions(adjustments=pb.Adjustments(**wrong)))
+        for field, wrong in HOSTILE_ADJUSTMENTS
+    ]
+    requests.append(("key", pb.RenderOptions(transpose_to=pb.NamedKey(tonic="C" * 1000))))
+    for field, render in requests:
+        request = pb.DescribeRequest(result_id=heard.result_id, render=render)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await running.transcription.Describe(request)
+        failure = read_failure(raised.value)
+        assert failure.reason == "INVALID_CORRECTIONS", render
+        assert failure.params["correction"] == field, render
 
 
 async def test_a_correction_is_described_at_once(running: Running, held: HeldPipeline) -> None:

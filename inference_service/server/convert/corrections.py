@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 from notabot.v1 import transcription_pb2
 
 from inference_service.errors import InvalidCorrections
+from inference_service.music.adjustments import Adjustments, BarShift, BarUnit, NamedKey
 from inference_service.music.corrections import (
     MAX_NAME_CHARS,
     BarRange,
@@ -24,6 +25,7 @@ from inference_service.music.corrections import (
     round_scale,
 )
 from inference_service.music.events import Alternative, Key, Mode
+from inference_service.pipeline.offers import Offer
 from inference_service.pipeline.options import clean_title
 from inference_service.server.convert.enums import by_number, protocol_name
 
@@ -31,6 +33,7 @@ _FINEST_VALUES: Final = by_number(FinestValue, transcription_pb2.FinestValue.Val
 _TRIPLETS: Final = by_number(Triplets, transcription_pb2.Triplets.Value)
 _FEELS: Final = by_number(Feel, transcription_pb2.Feel.Value)
 _CLEFS: Final = by_number(Clef, transcription_pb2.Clef.Value)
+_BAR_UNITS: Final = by_number(BarUnit, transcription_pb2.BarUnit.Value)
 _CORRECTABLES: Final = by_number(Correctable, transcription_pb2.Correctable.Value)
 
 T = TypeVar("T")
@@ -104,6 +107,69 @@ def encode_corrections(corrections: Corrections) -> transcription_pb2.Correction
     )
 
 
+def decode_adjustments(message: transcription_pb2.Adjustments) -> Adjustments:
+    """Read corrections in terms of a page.
+
+    Raises
+    ------
+    InvalidCorrections
+        If a value is unknown or outside its range.
+    """
+    shift = None
+    if message.HasField("bar_shift"):
+        unit = _BAR_UNITS.get(message.bar_shift.unit)
+        if unit is None:
+            raise InvalidCorrections(
+                f"unknown unit {message.bar_shift.unit}", correction="bar_shift"
+            )
+        shift = BarShift(message.bar_shift.count, unit)
+    return Adjustments(
+        rescale=message.rescale or None,
+        bar_shift=shift,
+        key=decode_named_key(message.key) if message.HasField("key") else None,
+    )
+
+
+def encode_adjustments(adjustments: Adjustments) -> transcription_pb2.Adjustments:
+    """Write what :func:`decode_adjustments` reads."""
+    return transcription_pb2.Adjustments(
+        rescale=adjustments.rescale,
+        bar_shift=None if adjustments.bar_shift is None else _encode_shift(adjustments.bar_shift),
+        key=None if adjustments.key is None else encode_named_key(adjustments.key),
+    )
+
+
+def decode_named_key(message: transcription_pb2.NamedKey) -> NamedKey:
+    """Read what a reader says of a key.
+
+    Raises
+    ------
+    InvalidCorrections
+        If it is none.
+    """
+    mode = _decode_mode(message.mode) if message.HasField("mode") else None
+    return NamedKey(message.tonic or None, mode)
+
+
+def encode_named_key(key: NamedKey) -> transcription_pb2.NamedKey:
+    """Write what :func:`decode_named_key` reads."""
+    mode = None if key.mode is None else f"MODE_{key.mode.upper()}"
+    return transcription_pb2.NamedKey(tonic=key.tonic, mode=mode)
+
+
+def encode_offer(offer: Offer) -> transcription_pb2.Offer:
+    """Write a reading that may be chosen instead of the page's."""
+    return transcription_pb2.Offer(
+        corrections=encode_corrections(offer.corrections),
+        time_signature=offer.time_signature,
+        rescale=float(offer.rescale),
+        bar_shift=None if offer.bar_shift is None else _encode_shift(offer.bar_shift),
+        tempo_bpm=offer.tempo_bpm,
+        key=None if offer.key is None else encode_key(offer.key),
+        probability=offer.probability,
+    )
+
+
 def encode_alternative(alternative: Alternative) -> transcription_pb2.Alternative:
     """Write a reading that was compared."""
     return transcription_pb2.Alternative(
@@ -121,10 +187,18 @@ def encode_key(key: Key) -> transcription_pb2.Key:
 
 
 def _decode_key(message: transcription_pb2.Key) -> Key:
-    mode = _MODES.get(message.mode)
+    return Key(message.tonic, _decode_mode(message.mode))
+
+
+def _decode_mode(number: int) -> Mode:
+    mode = _MODES.get(number)
     if mode is None:
-        raise InvalidCorrections(f"unknown mode {message.mode}", correction="key")
-    return Key(message.tonic, mode)
+        raise InvalidCorrections(f"unknown mode {number}", correction="key")
+    return mode
+
+
+def _encode_shift(shift: BarShift) -> transcription_pb2.BarShift:
+    return transcription_pb2.BarShift(count=shift.count, unit=protocol_name(shift.unit))
 
 
 def _decode_part(message: transcription_pb2.PartCorrection) -> PartCorrection:

@@ -20,6 +20,7 @@ from inference_service.server.convert.corrections import (
     encode_alternative,
     encode_corrections,
     encode_key,
+    encode_offer,
 )
 from inference_service.server.convert.enums import by_number, protocol_name
 from inference_service.server.convert.options import encode_render_options
@@ -106,6 +107,9 @@ def encode_result(rendered: Rendered) -> transcription_pb2.Result:
         first_beat=float(shown.first_beat),
         beat_scale=float(shown.beat_scale),
         bar_count=shown.bar_count,
+        metre_is_doubtful=shown.is_metre_doubtful,
+        key_is_doubtful=shown.is_key_doubtful,
+        offers=[encode_offer(offer) for offer in shown.offers],
     )
 
 

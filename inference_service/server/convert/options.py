@@ -24,7 +24,14 @@ from inference_service.pipeline.options import (
     TranscribeOptions,
     clean_title,
 )
-from inference_service.server.convert.corrections import decode_edit, encode_edit
+from inference_service.server.convert.corrections import (
+    decode_adjustments,
+    decode_edit,
+    decode_named_key,
+    encode_adjustments,
+    encode_edit,
+    encode_named_key,
+)
 from inference_service.server.convert.enums import by_number, protocol_name
 
 MAX_JOB_CONTEXT_CHARS: Final = 8192
@@ -127,6 +134,10 @@ def decode_render_options(
         choose_view=message.choose_view,
         language=_LANGUAGES.get(message.language, Language.EN),
         edit=decode_edit(message.corrections),
+        adjustments=decode_adjustments(message.adjustments),
+        transpose_to=(
+            decode_named_key(message.transpose_to) if message.HasField("transpose_to") else None
+        ),
     )
 
 
@@ -179,6 +190,10 @@ def encode_render_options(options: RenderOptions) -> transcription_pb2.RenderOpt
         choose_view=options.choose_view,
         language=options.language,
         corrections=None if options.edit == Edit() else encode_edit(options.edit),
+        adjustments=encode_adjustments(options.adjustments) if options.adjustments else None,
+        transpose_to=(
+            None if options.transpose_to is None else encode_named_key(options.transpose_to)
+        ),
     )
 
 

@@ -44,6 +44,14 @@ class Pitches(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PITCHES_MEANT: _ClassVar[Pitches]
     PITCHES_SUNG: _ClassVar[Pitches]
 
+class BarUnit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BAR_UNIT_BEAT: _ClassVar[BarUnit]
+    BAR_UNIT_HALF_BEAT: _ClassVar[BarUnit]
+    BAR_UNIT_QUARTER: _ClassVar[BarUnit]
+    BAR_UNIT_EIGHTH: _ClassVar[BarUnit]
+    BAR_UNIT_SIXTEENTH: _ClassVar[BarUnit]
+
 class FinestValue(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FINEST_VALUE_UNSPECIFIED: _ClassVar[FinestValue]
@@ -134,6 +142,11 @@ PAPER_A4: Paper
 PAPER_LETTER: Paper
 PITCHES_MEANT: Pitches
 PITCHES_SUNG: Pitches
+BAR_UNIT_BEAT: BarUnit
+BAR_UNIT_HALF_BEAT: BarUnit
+BAR_UNIT_QUARTER: BarUnit
+BAR_UNIT_EIGHTH: BarUnit
+BAR_UNIT_SIXTEENTH: BarUnit
 FINEST_VALUE_UNSPECIFIED: FinestValue
 FINEST_VALUE_QUARTER: FinestValue
 FINEST_VALUE_EIGHTH: FinestValue
@@ -215,7 +228,7 @@ class JobContext(_message.Message):
     def __init__(self, bot: _Optional[str] = ..., key: _Optional[str] = ..., context: _Optional[str] = ...) -> None: ...
 
 class RenderOptions(_message.Message):
-    __slots__ = ("view", "transpose_semitones", "formats", "title", "simple_chords", "paper", "pitches", "corrections", "page", "choose_view", "language")
+    __slots__ = ("view", "transpose_semitones", "formats", "title", "simple_chords", "paper", "pitches", "corrections", "page", "choose_view", "language", "adjustments", "transpose_to")
     VIEW_FIELD_NUMBER: _ClassVar[int]
     TRANSPOSE_SEMITONES_FIELD_NUMBER: _ClassVar[int]
     FORMATS_FIELD_NUMBER: _ClassVar[int]
@@ -227,6 +240,8 @@ class RenderOptions(_message.Message):
     PAGE_FIELD_NUMBER: _ClassVar[int]
     CHOOSE_VIEW_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    ADJUSTMENTS_FIELD_NUMBER: _ClassVar[int]
+    TRANSPOSE_TO_FIELD_NUMBER: _ClassVar[int]
     view: View
     transpose_semitones: int
     formats: _containers.RepeatedScalarFieldContainer[Format]
@@ -238,7 +253,9 @@ class RenderOptions(_message.Message):
     page: int
     choose_view: bool
     language: str
-    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ..., pitches: _Optional[_Union[Pitches, str]] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., page: _Optional[int] = ..., choose_view: _Optional[bool] = ..., language: _Optional[str] = ...) -> None: ...
+    adjustments: Adjustments
+    transpose_to: NamedKey
+    def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ..., pitches: _Optional[_Union[Pitches, str]] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., page: _Optional[int] = ..., choose_view: _Optional[bool] = ..., language: _Optional[str] = ..., adjustments: _Optional[_Union[Adjustments, _Mapping]] = ..., transpose_to: _Optional[_Union[NamedKey, _Mapping]] = ...) -> None: ...
 
 class Corrections(_message.Message):
     __slots__ = ("time_signature", "beat_scale", "first_beat", "key", "finest_value", "triplets", "feel", "parts", "bars", "tempo_bpm", "as_heard")
@@ -265,6 +282,32 @@ class Corrections(_message.Message):
     tempo_bpm: float
     as_heard: _containers.RepeatedScalarFieldContainer[Correctable]
     def __init__(self, time_signature: _Optional[str] = ..., beat_scale: _Optional[float] = ..., first_beat: _Optional[float] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., finest_value: _Optional[_Union[FinestValue, str]] = ..., triplets: _Optional[_Union[Triplets, str]] = ..., feel: _Optional[_Union[Feel, str]] = ..., parts: _Optional[_Iterable[_Union[PartCorrection, _Mapping]]] = ..., bars: _Optional[_Union[BarRange, _Mapping]] = ..., tempo_bpm: _Optional[float] = ..., as_heard: _Optional[_Iterable[_Union[Correctable, str]]] = ...) -> None: ...
+
+class Adjustments(_message.Message):
+    __slots__ = ("rescale", "bar_shift", "key")
+    RESCALE_FIELD_NUMBER: _ClassVar[int]
+    BAR_SHIFT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    rescale: float
+    bar_shift: BarShift
+    key: NamedKey
+    def __init__(self, rescale: _Optional[float] = ..., bar_shift: _Optional[_Union[BarShift, _Mapping]] = ..., key: _Optional[_Union[NamedKey, _Mapping]] = ...) -> None: ...
+
+class BarShift(_message.Message):
+    __slots__ = ("count", "unit")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    unit: BarUnit
+    def __init__(self, count: _Optional[int] = ..., unit: _Optional[_Union[BarUnit, str]] = ...) -> None: ...
+
+class NamedKey(_message.Message):
+    __slots__ = ("tonic", "mode")
+    TONIC_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    tonic: str
+    mode: Mode
+    def __init__(self, tonic: _Optional[str] = ..., mode: _Optional[_Union[Mode, str]] = ...) -> None: ...
 
 class PartCorrection(_message.Message):
     __slots__ = ("id", "left_out", "name", "program", "clef")
@@ -379,7 +422,7 @@ class ArtifactChunk(_message.Message):
     def __init__(self, name: _Optional[str] = ..., media_type: _Optional[str] = ..., data: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly", "uncorrected_id", "previous_id", "corrections", "pages", "alternatives", "metre_probability", "key_probability", "first_beat", "beat_scale", "bar_count", "stray_parts")
+    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly", "uncorrected_id", "previous_id", "corrections", "pages", "alternatives", "metre_probability", "key_probability", "first_beat", "beat_scale", "bar_count", "stray_parts", "metre_is_doubtful", "key_is_doubtful", "offers")
     class ModelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -421,6 +464,9 @@ class Result(_message.Message):
     BEAT_SCALE_FIELD_NUMBER: _ClassVar[int]
     BAR_COUNT_FIELD_NUMBER: _ClassVar[int]
     STRAY_PARTS_FIELD_NUMBER: _ClassVar[int]
+    METRE_IS_DOUBTFUL_FIELD_NUMBER: _ClassVar[int]
+    KEY_IS_DOUBTFUL_FIELD_NUMBER: _ClassVar[int]
+    OFFERS_FIELD_NUMBER: _ClassVar[int]
     result_id: str
     duration_s: float
     tuning_cents: float
@@ -448,7 +494,10 @@ class Result(_message.Message):
     beat_scale: float
     bar_count: int
     stray_parts: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ..., uncorrected_id: _Optional[str] = ..., previous_id: _Optional[str] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., pages: _Optional[int] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., metre_probability: _Optional[float] = ..., key_probability: _Optional[float] = ..., first_beat: _Optional[float] = ..., beat_scale: _Optional[float] = ..., bar_count: _Optional[int] = ..., stray_parts: _Optional[_Iterable[str]] = ...) -> None: ...
+    metre_is_doubtful: bool
+    key_is_doubtful: bool
+    offers: _containers.RepeatedCompositeFieldContainer[Offer]
+    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ..., uncorrected_id: _Optional[str] = ..., previous_id: _Optional[str] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., pages: _Optional[int] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., metre_probability: _Optional[float] = ..., key_probability: _Optional[float] = ..., first_beat: _Optional[float] = ..., beat_scale: _Optional[float] = ..., bar_count: _Optional[int] = ..., stray_parts: _Optional[_Iterable[str]] = ..., metre_is_doubtful: _Optional[bool] = ..., key_is_doubtful: _Optional[bool] = ..., offers: _Optional[_Iterable[_Union[Offer, _Mapping]]] = ...) -> None: ...
 
 class Alternative(_message.Message):
     __slots__ = ("time_signature", "beat_scale", "first_beat", "key", "probability")
@@ -463,6 +512,24 @@ class Alternative(_message.Message):
     key: Key
     probability: float
     def __init__(self, time_signature: _Optional[str] = ..., beat_scale: _Optional[float] = ..., first_beat: _Optional[float] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., probability: _Optional[float] = ...) -> None: ...
+
+class Offer(_message.Message):
+    __slots__ = ("corrections", "time_signature", "rescale", "bar_shift", "tempo_bpm", "key", "probability")
+    CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
+    TIME_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    RESCALE_FIELD_NUMBER: _ClassVar[int]
+    BAR_SHIFT_FIELD_NUMBER: _ClassVar[int]
+    TEMPO_BPM_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    corrections: Corrections
+    time_signature: str
+    rescale: float
+    bar_shift: BarShift
+    tempo_bpm: float
+    key: Key
+    probability: float
+    def __init__(self, corrections: _Optional[_Union[Corrections, _Mapping]] = ..., time_signature: _Optional[str] = ..., rescale: _Optional[float] = ..., bar_shift: _Optional[_Union[BarShift, _Mapping]] = ..., tempo_bpm: _Optional[float] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class Key(_message.Message):
     __slots__ = ("tonic", "mode")

@@ -19,6 +19,7 @@ from inference_service.continuation.options import (
     ContinuationOptions,
     Style,
 )
+from inference_service.music.adjustments import Adjustments, BarShift, BarUnit, NamedKey
 from inference_service.notation.names import Language
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
@@ -38,6 +39,7 @@ from inference_service.server.convert.options import (
     encode_transcribe_options,
 )
 
+KEYS = st.builds(NamedKey, st.sampled_from(["F#", "B"]), st.sampled_from([None, "major", "minor"]))
 OPTIONS = st.builds(
     TranscribeOptions,
     st.sampled_from(list(Preset)),
@@ -53,6 +55,13 @@ OPTIONS = st.builds(
         st.integers(0, 2**32 - 1),
         st.booleans(),
         language=st.sampled_from(list(Language)),
+        adjustments=st.builds(
+            Adjustments,
+            st.sampled_from([None, 0.5, 2.0]),
+            st.none() | st.builds(BarShift, st.integers(-99, 99), st.sampled_from(list(BarUnit))),
+            st.none() | KEYS,
+        ),
+        transpose_to=st.none() | KEYS,
     ),
 )
 
