@@ -15,7 +15,7 @@ from inference_service.pipeline.stages import Tagger
 from inference_service.progress import ignore
 from inference_service.tagger.basic_pitch import BasicPitchTagger
 from inference_service.tagger.notes.tagger import load_tagger
-from inference_service.tagger.transkun import TranskunTagger
+from inference_service.tagger.transkun.tagger import TranskunTagger
 from model_zoo.training.evaluate.metrics import as_heard, compare_offsets, compare_pitches
 from tests.bench.table import Row
 from tests.conftest import ROOT

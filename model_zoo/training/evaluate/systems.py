@@ -5,7 +5,7 @@ Name           Input    Implementation                                          
 ============== ======== ============================================================== ===========
 notabot-notes  anything :mod:`inference_service.tagger.notes.tagger`, with drums        yes
 basic-pitch    anything :mod:`inference_service.tagger.basic_pitch`                    no
-transkun       pianos   :mod:`inference_service.tagger.transkun`                       piano
+transkun       pianos   :mod:`inference_service.tagger.transkun.tagger`                piano
 swift-f0       a voice  ``segment_notes`` of the package, notes over 50 ms             no
 voice-rules    a voice  :mod:`inference_service.tagger.swift_f0`, rules over swift-f0  no
 voice-preset   a voice  :mod:`inference_service.tagger.singing.tagger`                 no
@@ -38,10 +38,13 @@ from inference_service.pipeline.bleed import remove_residue
 from inference_service.progress import Report, ignore
 from inference_service.separation.classical import RepetSimSeparator
 from inference_service.separation.masking import MaskingSeparator
-from inference_service.tagger import basic_pitch, swift_f0, transkun
+from inference_service.tagger import basic_pitch, swift_f0
 from inference_service.tagger.notes.tagger import load_tagger
 from inference_service.tagger.singing import decoding, features, network
 from inference_service.tagger.singing import tagger as singing
+from inference_service.tagger.transkun import network as transkun_network
+from inference_service.tagger.transkun import semi_markov
+from inference_service.tagger.transkun import tagger as transkun
 from model_zoo.training.evaluate import convert
 from model_zoo.training.evaluate.metrics import UNKNOWN, Tags
 
@@ -228,7 +231,7 @@ _SINGING: Final = _code(singing, features, decoding, network, swift_f0)
 
 PEERS: Final[Mapping[str, Peer]] = {
     "basic-pitch": Peer("basic-pitch", _code(basic_pitch), _load_basic_pitch),
-    "transkun": Peer("transkun", _code(transkun), _load_transkun),
+    "transkun": Peer("transkun", _code(transkun, transkun_network, semi_markov), _load_transkun),
     "swift-f0": Peer("swift-f0", (), _load_swift_f0),
     "voice-rules": Peer("swift-f0", _code(swift_f0), _load_voice_rules),
     "voice-preset": Peer("swift-f0", (*_SINGING, SINGING_WEIGHTS), _load_voice_preset),

@@ -19,7 +19,7 @@ from typing import Any, Final
 import moduleconf
 import numpy as np
 import torch
-import transkun.ModelTransformer as architecture  # noqa: N813  a module, by its role
+import transkun
 from torch import nn
 
 from inference_service.audio.resample import resample
@@ -28,6 +28,7 @@ from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent
 from inference_service.progress import Report, ignore
 from inference_service.settings import ModelSettings
+from inference_service.tagger.transkun.network import FastTransKun
 
 SEGMENT_S: Final = 16.0
 HOP_S: Final = 14.0
@@ -45,18 +46,23 @@ class TranskunTagger:
         A torch device.
     segment_s, hop_s : float
         Length of the segments and their advance, 0 < hop_s < segment_s.
+    dtype : torch.dtype, optional
+        Type of the encoder's products; by default :func:`choose_dtype`.
     """
 
     def __init__(
-        self, device: str = "cpu", segment_s: float = SEGMENT_S, hop_s: float = HOP_S
+        self,
+        device: str = "cpu",
+        segment_s: float = SEGMENT_S,
+        hop_s: float = HOP_S,
+        dtype: torch.dtype | None = None,
     ) -> None:
-        folder = Path(architecture.__file__).parent / "pretrained"
+        folder = Path(transkun.__file__).parent / "pretrained"
         config = moduleconf.parseFromFile(str(folder / "2.0.conf"))["Model"].config
         checkpoint = torch.load(folder / "2.0.pt", map_location=device, weights_only=True)
-        model = architecture.TransKun(conf=config)
+        model = FastTransKun(conf=config)
         model.load_state_dict(checkpoint["state_dict"])
-        model.backbone.useGradientCheckpoint = False  # only of use in training
-        self._model = model.to(device).eval()
+        self._model = model.to(device).eval().simplify(dtype or choose_dtype(device))
         self._device = device
         self._segment_s = segment_s
         self._hop_s = hop_s
@@ -108,6 +114,12 @@ class TranskunTagger:
 
     def _report_progress(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         self._report(min(self._step / self._total_steps, 1.0))
+
+
+def choose_dtype(device: str) -> torch.dtype:
+    """Return bfloat16 if the device has instructions for its products, else float32."""
+    able = device != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return torch.bfloat16 if able else torch.float32
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> TranskunTagger:

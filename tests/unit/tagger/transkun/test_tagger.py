@@ -11,7 +11,7 @@ import soundfile
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import Cancelled
 from inference_service.progress import ignore
-from inference_service.tagger.transkun import TranskunTagger
+from inference_service.tagger.transkun.tagger import TranskunTagger
 
 
 @pytest.mark.data
