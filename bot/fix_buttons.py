@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -18,13 +18,18 @@ from pydantic import field_validator
 
 from bot.buttons import RenderButton
 from bot.client.types import (
+    Adjustments,
     BarRange,
+    BarShift,
+    BarUnit,
     Clef,
     Correctable,
     Corrections,
     Feel,
     FinestValue,
     Key,
+    Mode,
+    NamedKey,
     PartCorrection,
     Triplets,
 )
@@ -78,16 +83,25 @@ def fits(button: RenderButton) -> bool:
         return False
 
 
-def encode_edit(edit: Corrections) -> str:
-    """Write a correction as the text of a button: ``"m3/4;f2.5"``.
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a button corrects: in terms of the uncorrected result, or of the page above it."""
+
+    corrections: Corrections = field(default_factory=Corrections)
+    adjustments: Adjustments = field(default_factory=Adjustments)
+
+
+def encode_edit(edit: Edit) -> str:
+    """Write an edit as the text of a button: ``"m3/4;f2.5"``.
 
     One part at most, with one field; names are not for buttons.
     """
-    items = [_letter + write(edit) for _letter, (write, _) in _FIELDS.items() if write(edit)]
-    return _END.join(items)
+    items = [letter + write(edit.corrections) for letter, (write, _) in _FIELDS.items()]
+    items += [letter + write(edit.adjustments) for letter, (write, _) in _ADJUSTED.items()]
+    return _END.join(item for item in items if len(item) > 1)
 
 
-def decode_edit(text: str) -> Corrections:
+def decode_edit(text: str) -> Edit:
     """Read what :func:`encode_edit` wrote.
 
     Raises
@@ -95,11 +109,17 @@ def decode_edit(text: str) -> Corrections:
     ValueError
         If it is none of its texts.
     """
-    edit = Corrections()
+    edit = Edit()
     for item in filter(None, text.split(_END)):
-        if item[0] not in _FIELDS or len(item) == 1:
-            raise ValueError(f"no correction begins with {item[0]!r}")
-        edit = replace(edit, **_FIELDS[item[0]][1](item[1:]))
+        letter, value = item[0], item[1:]
+        if value and letter in _FIELDS:
+            corrections = replace(edit.corrections, **_FIELDS[letter][1](value))
+            edit = replace(edit, corrections=corrections)
+        elif value and letter in _ADJUSTED:
+            adjustments = replace(edit.adjustments, **_ADJUSTED[letter][1](value))
+            edit = replace(edit, adjustments=adjustments)
+        else:
+            raise ValueError(f"no correction begins with {letter!r}")
     return edit
 
 
@@ -109,7 +129,7 @@ def _number(value: float) -> str:
 
 def _write_key(edit: Corrections) -> str:
     key = edit.key
-    return "" if key is None else key.tonic + ("m" if key.mode == "minor" else "")
+    return "" if key is None else key.tonic + _MODES[key.mode]
 
 
 def _read_key(text: str) -> dict[str, Any]:
@@ -117,6 +137,29 @@ def _read_key(text: str) -> dict[str, Any]:
     if match is None:
         raise ValueError(f"{text!r} is no key")
     return {"key": Key(match[1], "minor" if match[2] else "major")}
+
+
+def _write_named_key(edit: Adjustments) -> str:
+    key = edit.key
+    return "" if key is None or key.mode is None else key.tonic + _MODES[key.mode]
+
+
+def _read_named_key(text: str) -> dict[str, Any]:
+    key = _read_key(text)["key"]
+    return {"key": NamedKey(key.tonic, key.mode)}
+
+
+def _write_shift(edit: Adjustments) -> str:
+    shift = edit.bar_shift
+    return "" if shift is None else f"{shift.count}{_UNITS[shift.unit]}"
+
+
+def _read_shift(text: str) -> dict[str, Any]:
+    match = re.fullmatch(rf"(-?\d{{1,3}})([{''.join(_UNITS.values())}])", text)
+    if match is None:
+        raise ValueError(f"{text!r} moves no bar lines")
+    units = {letter: unit for unit, letter in _UNITS.items()}
+    return {"bar_shift": BarShift(int(match[1]), units[match[2]])}
 
 
 def _write_bars(edit: Corrections) -> str:
@@ -153,11 +196,11 @@ def _read_part(text: str) -> dict[str, Any]:
 
 
 def _write_as_heard(edit: Corrections) -> str:
-    return "".join(_CORRECTABLE[field] for field in edit.as_heard)
+    return "".join(_CORRECTABLE[wrong] for wrong in edit.as_heard)
 
 
 def _read_as_heard(text: str) -> dict[str, Any]:
-    fields = {letter: field for field, letter in _CORRECTABLE.items()}
+    fields = {letter: wrong for wrong, letter in _CORRECTABLE.items()}
     return {"as_heard": tuple(fields[letter] for letter in text if letter in fields)}
 
 
@@ -169,6 +212,8 @@ _CLEFS: Final = {
     Clef.BASS: "b",
     Clef.BASS_8VB: "c",
 }
+_MODES: Final[Mapping[Mode, str]] = {"major": "", "minor": "m"}
+_UNITS: Final = dict(zip(BarUnit, "bhqes", strict=True))
 _CORRECTABLE: Final = dict(zip(Correctable, "mbfkvtwpr", strict=True))
 _FIELDS: Final[
     Mapping[str, tuple[Callable[[Corrections], str], Callable[[str], dict[str, Any]]]]
@@ -186,3 +231,12 @@ _FIELDS: Final[
     "h": (_write_as_heard, _read_as_heard),
 }
 """By its first letter, how each correction is written and read."""
+
+_ADJUSTED: Final[
+    Mapping[str, tuple[Callable[[Adjustments], str], Callable[[str], dict[str, Any]]]]
+] = {
+    "B": (lambda edit: _number(edit.rescale), lambda text: {"rescale": float(text)}),
+    "F": (_write_shift, _read_shift),
+    "K": (_write_named_key, _read_named_key),
+}
+"""The same for each adjustment."""

@@ -25,17 +25,12 @@ from bot.client.types import (
     Triplets,
 )
 from bot.corrections import (
-    TONICS,
     WishError,
     fulfil,
-    is_doubtful,
     leading_part,
-    likeliest,
-    reading_edit,
     shown_as,
-    transpose_key,
 )
-from bot.fix_buttons import CorrectButton, FixButton, Topic, UndoButton, encode_edit, fits
+from bot.fix_buttons import CorrectButton, Edit, FixButton, Topic, UndoButton, encode_edit, fits
 from bot.fix_words import FACTORS, capitalised, reading_words
 from bot.i18n import Translator
 from bot.key_names import tonic_name
@@ -63,6 +58,11 @@ MAX_READINGS: Final = 3
 METRES: Final = (("2/4", "3/4", "4/4"), ("6/8", "9/8", "12/8"), ("3/8", "2/2", "5/4"))
 FINEST: Final[tuple[NoteValue, ...]] = ("quarter", "eighth", "sixteenth")
 CLEFS: Final[tuple[ClefName, ...]] = ("treble", "bass", "alto", "tenor")
+KEYS: Final[dict[Mode, tuple[str, ...]]] = {
+    "major": ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
+    "minor": ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
+}
+"""Tonics that have a button; others can be written."""
 BUTTONS: Final = ("piano", "guitar", "violin", "cello", "flute", "clarinet", "trumpet", "sax")
 """Instruments that have a button; others can be written."""
 
@@ -114,7 +114,7 @@ def fix_keyboard(
 
 def doubt_rows(result: Result, t: Translator) -> list[_Row]:
     """The likeliest other reading, as a row, if the metre or the key of the page is in doubt."""
-    if not (is_doubtful(result.metre_probability) or is_doubtful(result.key_probability)):
+    if not (result.metre_is_doubtful or result.key_is_doubtful):
         return []
     return _Menu(result, Topic.ROOT, t).readings()[:1]
 
@@ -162,13 +162,11 @@ class _Menu:
     def readings(self) -> list[_Row]:
         """A row for each other reading, the likeliest first; those that read alike once."""
         rows: dict[str, _Row] = {}
-        for other in likeliest(self.result):
-            edit = reading_edit(other, self.result)
-            words = reading_words(other, self.result, self.t)
-            if edit is None or not words or words in rows:
-                continue
-            label = self.t("fix.reading", words=capitalised(words))
-            rows[words] = list(self._correct(label, edit))
+        for other in self.result.offers:
+            words = reading_words(other, self.t)
+            if words and words not in rows:
+                label = self.t("fix.reading", words=capitalised(words))
+                rows[words] = list(self._correct(label, other.corrections))
         return [row for row in rows.values() if row]
 
     def metres(self) -> list[_Row]:
@@ -212,8 +210,8 @@ class _Menu:
     def keys(self) -> list[_Row]:
         """The twelve keys of one mode, as they are on the page, and a way to the other mode."""
         mode: Mode = "minor" if self.topic is Topic.MINOR else "major"
-        shown = transpose_key(self.result.key, self.result.transpose_semitones)
-        names = list(TONICS[mode])
+        shown = self.result.rendered_key
+        names = list(KEYS[mode])
         if shown.mode == mode and shown.tonic not in names:
             names.insert(0, shown.tonic)
         buttons = [
@@ -360,7 +358,7 @@ class _Menu:
             wanted.view, simple_chords=wanted.simple_chords, pitches=wanted.pitches
         )
         state["transpose_semitones"] = wanted.transpose_semitones
-        edit = encode_edit(wanted.corrections)
+        edit = encode_edit(Edit(wanted.corrections, wanted.adjustments))
         try:
             button = CorrectButton(**state, topic=self.topic, edit=edit)
         except ValueError:  # a part's id has a separator in it

@@ -5,58 +5,50 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from bot.client.types import Alternative, Corrections, Result
-from bot.corrections import bar_shift, has_same_rhythm, transpose_key, written_beats
+from bot.client.types import BarShift, BarUnit, Corrections, Offer, Result
 from bot.i18n import Translator
 from bot.key_names import key_name
 from bot.wishes.parts import INSTRUMENTS
 
 FACTORS: Final = ((0.5, "slower"), (2.0, "faster"), (1 / 3, "third"), (3.0, "thrice"))
 """Factors of written values that have words of their own."""
-SHIFTS: Final = (
-    (1.0, "later.beat"),
-    (-1.0, "earlier.beat"),
-    (0.5, "later.half"),
-    (-0.5, "earlier.half"),
-    (2.0, "later.two"),
-    (-2.0, "earlier.two"),
-)
-"""Written beats by which bar lines move that have words of their own."""
-DOTTED_SHIFTS: Final = (
-    (1 / 3, "later.eighth"),
-    (-1 / 3, "earlier.eighth"),
-    (2 / 3, "later.eighths"),
-    (-2 / 3, "earlier.eighths"),
-)
-"""The same where a beat is a dotted quarter."""
+SHIFTS: Final = {
+    BarShift(1, BarUnit.BEAT): "later.beat",
+    BarShift(-1, BarUnit.BEAT): "earlier.beat",
+    BarShift(2, BarUnit.BEAT): "later.two",
+    BarShift(-2, BarUnit.BEAT): "earlier.two",
+    BarShift(1, BarUnit.HALF_BEAT): "later.half",
+    BarShift(-1, BarUnit.HALF_BEAT): "earlier.half",
+    BarShift(1, BarUnit.EIGHTH): "later.eighth",
+    BarShift(-1, BarUnit.EIGHTH): "earlier.eighth",
+    BarShift(2, BarUnit.EIGHTH): "later.eighths",
+    BarShift(-2, BarUnit.EIGHTH): "earlier.eighths",
+}
+"""Moves of bar lines that have words of their own."""
+
 _NEAR: Final = 0.02
-_DOTTED_QUARTER: Final = 1.5
 
 
-def reading_words(other: Alternative, result: Result, t: Translator) -> str:
+def reading_words(other: Offer, t: Translator) -> str:
     """Say how another reading differs from the page: "3/4", "twice as fast, E minor"."""
-    words: list[str] = []
-    if not has_same_rhythm(other, result):
-        words += _rhythm_words(other, result, t)
-    if other.key != result.key:
-        words.append(key_name(transpose_key(other.key, result.transpose_semitones), t))
+    words = _rhythm_words(other, t)
+    if other.key is not None:
+        words.append(key_name(other.key, t))
     return ", ".join(words)
 
 
-def _rhythm_words(other: Alternative, result: Result, t: Translator) -> list[str]:
-    factor = other.beat_scale / (result.beat_scale or 1.0)
-    tempo = round(result.tempo_bpm * factor)
-    if other.time_signature != result.time_signature:
-        named = [name for known, name in FACTORS[:2] if abs(factor / known - 1) < _NEAR]
+def _rhythm_words(other: Offer, t: Translator) -> list[str]:
+    tempo = round(other.tempo_bpm)
+    if other.time_signature:
+        named = [name for known, name in FACTORS[:2] if abs(other.rescale / known - 1) < _NEAR]
         return [other.time_signature, *(t(f"fix.{name}", tempo=tempo) for name in named)]
-    if abs(factor - 1) >= _NEAR:
-        named = [name for known, name in FACTORS if abs(factor / known - 1) < _NEAR]
+    if abs(other.rescale - 1) >= _NEAR:
+        named = [name for known, name in FACTORS if abs(other.rescale / known - 1) < _NEAR]
         return [t(f"fix.{named[0]}", tempo=tempo) if named else t("set.tempo", tempo=tempo)]
-    shift = bar_shift(other.first_beat, result)
-    is_dotted = written_beats(result.time_signature)[0] == _DOTTED_QUARTER
-    shifts = (*SHIFTS, *DOTTED_SHIFTS) if is_dotted else SHIFTS
-    ways = [name for known, name in shifts if abs(shift - known) < _NEAR]
-    return [t(f"fix.{ways[0]}" if ways else "fix.bar_lines")]
+    if other.bar_shift is None:
+        return []
+    named_shift = SHIFTS.get(other.bar_shift)
+    return [t("fix.bar_lines") if named_shift is None else t(f"fix.{named_shift}")]
 
 
 def set_words(result: Result, t: Translator) -> str:
@@ -72,7 +64,7 @@ def set_words(result: Result, t: Translator) -> str:
     if set_now.time_signature and not (is_heard_metre and words):  # another reading in this metre
         words.insert(0, t("set.metre", metre=set_now.time_signature))
     if set_now.key is not None:
-        words.append(key_name(transpose_key(set_now.key, result.transpose_semitones), t))
+        words.append(key_name(result.rendered_key, t))
     if set_now.finest_value is not None:
         words.append(t(f"set.finest.{set_now.finest_value}"))
     if set_now.triplets is not None:

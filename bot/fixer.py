@@ -17,16 +17,15 @@ from bot.client.calls import ServiceClient, collect
 from bot.client.types import (
     FILE_FORMATS,
     Artifact,
-    Corrections,
     Format,
     Pitches,
     RenderOptions,
     Result,
 )
-from bot.corrections import WishError, check_tempo, fulfil, in_steps
+from bot.corrections import WishError, check_tempo, fulfil, in_steps, shown_as
 from bot.delivery import Shown, deliver, send_extra, show_in_place
 from bot.errors import BotError, BotErrorCode, ServiceError
-from bot.fix_buttons import CorrectButton, FixButton, Topic, UndoButton, decode_edit
+from bot.fix_buttons import CorrectButton, Edit, FixButton, Topic, UndoButton, decode_edit
 from bot.fix_keyboards import undo_to
 from bot.fix_words import name_instruments
 from bot.frames import forget_frames
@@ -65,8 +64,10 @@ class Fixer:
 
     async def correct(self, press: Press, button: CorrectButton | UndoButton) -> None:
         """Show the page with a correction more, or in an earlier state, in place."""
-        edit = decode_edit(button.edit) if isinstance(button, CorrectButton) else Corrections()
-        options = replace(_options(button), corrections=edit)
+        edit = decode_edit(button.edit) if isinstance(button, CorrectButton) else Edit()
+        options = replace(
+            _options(button), corrections=edit.corrections, adjustments=edit.adjustments
+        )
 
         async def make(place: Place) -> _Made:
             return await self._render(press, button.result_id, options, press.title, place)
@@ -125,7 +126,7 @@ class Fixer:
             )
             await deliver(request, replace(self._shown(request, *made, page.title), before=before))
             result = made[0]
-            wanted = replace(wanted, corrections=Corrections())
+            wanted = shown_as(result)
         if Files() in wishes:
             await self._send_files(request, result.result_id, wanted, page.title, place)
 

@@ -26,7 +26,6 @@ from bot.client.types import (
     Result,
     ServiceStatus,
 )
-from bot.corrections import is_doubtful
 from bot.errors import BotError, BotErrorCode, ServiceErrorCode
 from bot.fix_words import set_words
 from bot.i18n import Translator
@@ -164,7 +163,7 @@ def caption(
     lines.append(_key_line(result, t))
     if result.pitches is Pitches.SUNG:
         lines.append(t("caption.sung"))
-    metre = result.time_signature + _mark(result.metre_probability)
+    metre = result.time_signature + _mark(result.metre_is_doubtful)
     lines.append(t("caption.rhythm", tempo=round(result.tempo_bpm), metre=metre))
     if corrected := set_words(result, t):
         lines.append(t("caption.corrected", what=corrected))
@@ -184,13 +183,13 @@ def _heading(title: str) -> list[str]:
     return [f"<b>{html.escape(title, quote=False)}</b>"] if title else []
 
 
-def _mark(probability: float) -> str:
+def _mark(is_doubtful: bool) -> str:
     """The mark of a reading that is shown without being sure."""
-    return "?" if is_doubtful(probability) else ""
+    return "?" if is_doubtful else ""
 
 
 def _key_line(result: Result, t: Translator) -> str:
-    shown = key_name(result.rendered_key, t) + _mark(result.key_probability)
+    shown = key_name(result.rendered_key, t) + _mark(result.key_is_doubtful)
     if not result.transpose_semitones:
         return t("caption.key", key=shown)
     return t(

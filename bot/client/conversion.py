@@ -241,8 +241,6 @@ def decode_result(result: transcription_pb2.Result) -> Result:
             )
             for alternative in result.alternatives
         ),
-        metre_probability=result.metre_probability,
-        key_probability=result.key_probability,
         parts=tuple(
             Part(part.id, part.name, _program(part), part.is_drum, part.left_out)
             for part in result.parts

@@ -424,8 +424,6 @@ class Result:
     previous_id: str = ""
     corrections: Corrections = Corrections()
     alternatives: tuple[Alternative, ...] = ()
-    metre_probability: float = 0.0
-    key_probability: float = 0.0
     parts: tuple[Part, ...] = ()
     first_beat: float = 1.0
     beat_scale: float = 1.0

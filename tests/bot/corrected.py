@@ -9,6 +9,7 @@ from typing import Any
 from notabot.v1 import transcription_pb2 as pb
 
 ID_CHARS = 12
+TONICS = ("A", "Bb", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
 _FIELDS = {
     pb.CORRECTABLE_METRE: ("time_signature",),
     pb.CORRECTABLE_BEAT_SCALE: ("beat_scale", "tempo_bpm"),
@@ -29,10 +30,11 @@ class CorrectedResults:
     heard: pb.Result = field(default_factory=pb.Result)
     _known: dict[str, tuple[str, str, pb.Corrections]] = field(default_factory=dict)
 
-    def correct(self, result_id: str, edit: pb.Corrections) -> str:
+    def correct(self, result_id: str, render: pb.RenderOptions) -> str:
         """Add corrections to those of a result; return the id of the result that has them all."""
         root_id, _, before = self._known.get(result_id, (result_id, "", pb.Corrections()))
-        state = _merge(before, edit)
+        state = _merge(before, render.corrections)
+        state = _merge(state, _make_absolute(render.adjustments, before))
         if state == before:
             return result_id
         content = root_id.encode() + result_id.encode() + state.SerializeToString()
@@ -54,10 +56,13 @@ class CorrectedResults:
         described.tempo_bpm = state.tempo_bpm or described.tempo_bpm * described.beat_scale
         if state.time_signature:
             described.time_signature = state.time_signature
-            described.metre_probability = 1.0
+            described.metre_is_doubtful = False
+            others = [offer for offer in described.offers if not offer.corrections.time_signature]
+            del described.offers[:]
+            described.offers.extend(others)
         if state.HasField("key"):
             described.key.CopyFrom(state.key)
-            described.key_probability = 1.0
+            described.key_is_doubtful = False
             if not result.render.transpose_semitones:
                 described.rendered_key.CopyFrom(state.key)
         for correction in state.parts:
@@ -65,6 +70,35 @@ class CorrectedResults:
                 if part.id == correction.id:
                     part.left_out = correction.left_out
         return described
+
+
+def transpose(render: pb.RenderOptions) -> pb.RenderOptions:
+    """Return options with the transposition from A minor that they ask for, as semitones."""
+    settled = pb.RenderOptions()
+    settled.CopyFrom(render)
+    if render.HasField("transpose_to"):
+        semitones = TONICS.index(render.transpose_to.tonic)
+        settled.transpose_semitones = semitones - 12 if semitones > 6 else semitones
+    settled.ClearField("transpose_to")
+    settled.ClearField("adjustments")
+    return settled
+
+
+def _make_absolute(adjustments: pb.Adjustments, before: pb.Corrections) -> pb.Corrections:
+    """Return adjustments of a page in 4/4, untransposed, as corrections."""
+    edit = pb.Corrections()
+    if adjustments.rescale:
+        edit.beat_scale = (before.beat_scale or 1.0) * adjustments.rescale
+    if adjustments.HasField("bar_shift"):
+        shift = adjustments.bar_shift
+        step = 1.0 if shift.unit == pb.BAR_UNIT_BEAT else 0.5
+        number = (before.first_beat or 1.0) + shift.count * step
+        edit.first_beat = number if number > 0 else number + 4
+    if adjustments.HasField("key"):
+        named = adjustments.key
+        mode = named.mode if named.HasField("mode") else pb.MODE_MINOR
+        edit.key.CopyFrom(pb.Key(tonic=named.tonic or "A", mode=mode))
+    return edit
 
 
 def _merge(before: pb.Corrections, edit: pb.Corrections) -> pb.Corrections:

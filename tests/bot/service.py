@@ -24,7 +24,7 @@ from notabot.v1 import jobs_pb2_grpc, models_pb2_grpc, transcription_pb2_grpc
 from notabot.v1 import models_pb2 as mpb
 from notabot.v1 import transcription_pb2 as pb
 
-from tests.bot.corrected import CorrectedResults
+from tests.bot.corrected import TONICS, CorrectedResults, transpose
 
 ROOT = Path(__file__).parents[2]
 OGG = b"OggS" + bytes(2) + (12 * 48_000).to_bytes(8, "little") + bytes(20)
@@ -110,14 +110,13 @@ def result(render: pb.RenderOptions | None = None, **changes: Any) -> pb.Result:
         for bar, (label, text) in enumerate(zip(labels, written, strict=True))
     ]
     beats = [pb.Beat(time_s=0.5 * beat, position=beat % 4 + 1) for beat in range(16)]
-    names = ["A", "Bb", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#"]
     fields: dict[str, Any] = {
         "result_id": "0123456789abcdef0123456789abcdef",
         "duration_s": 8.0,
         "tempo_bpm": 120.2,
         "time_signature": "4/4",
         "key": pb.Key(tonic="A", mode=pb.MODE_MINOR),
-        "rendered_key": pb.Key(tonic=names[render.transpose_semitones % 12], mode=pb.MODE_MINOR),
+        "rendered_key": pb.Key(tonic=TONICS[render.transpose_semitones % 12], mode=pb.MODE_MINOR),
         "beats": beats,
         "chords": chords,
         "models": {"voice": "swift-f0@0.3.0", "chords": "chordino@1.1"},
@@ -333,8 +332,9 @@ class FakeService(
         """Do as the test says."""
         self._enter(context)
         self.renders.append(request)
-        result_id = self.corrected.correct(request.result_id, request.render.corrections)
-        async for event in self._played(self.render(request), context):
+        result_id = self.corrected.correct(request.result_id, request.render)
+        settled = pb.RenderRequest(result_id=request.result_id, render=transpose(request.render))
+        async for event in self._played(self.render(settled), context):
             if event.WhichOneof("event") == "result":
                 described = self.corrected.describe(event.result, result_id)
                 event = pb.TranscribeEvent(result=described)
@@ -351,8 +351,8 @@ class FakeService(
         """The result of the usual rendering."""
         self._enter(context)
         self.descriptions.append(request)
-        result_id = self.corrected.correct(request.result_id, request.render.corrections)
-        return self.corrected.describe(result(request.render), result_id)
+        result_id = self.corrected.correct(request.result_id, request.render)
+        return self.corrected.describe(result(transpose(request.render)), result_id)
 
     async def List(self, request: mpb.ListRequest, context: Any) -> mpb.ListResponse:  # noqa: N802
         """Three models."""

@@ -31,23 +31,32 @@ def _minor(tonic: str) -> pb.Key:
     return pb.Key(tonic=tonic, mode=pb.MODE_MINOR)
 
 
-def _reading(metre: str, probability: float, key: pb.Key | None = None, **changes: Any) -> Any:
-    fields = {"beat_scale": 1.0, "first_beat": 1.0, **changes}
-    return pb.Alternative(
-        time_signature=metre, key=key or _minor("A"), probability=probability, **fields
-    )
+def _slow(**more: Any) -> pb.Corrections:
+    return pb.Corrections(time_signature="4/4", beat_scale=0.5, first_beat=1.0, **more)
 
 
+C_MAJOR = pb.Key(tonic="C", mode=pb.MODE_MAJOR)
+HEARD = pb.Alternative(time_signature="4/4", beat_scale=1.0, first_beat=1.0, key=_minor("A"))
+OFFERS = [
+    pb.Offer(
+        corrections=pb.Corrections(time_signature="3/4"),
+        time_signature="3/4",
+        rescale=1.0,
+        tempo_bpm=120.0,
+    ),
+    pb.Offer(corrections=_slow(), rescale=0.5, tempo_bpm=60.0),
+    pb.Offer(
+        corrections=pb.Corrections(time_signature="4/4", beat_scale=1.0, first_beat=2.0),
+        rescale=1.0,
+        tempo_bpm=120.0,
+        bar_shift=pb.BarShift(count=1),
+    ),
+    pb.Offer(corrections=pb.Corrections(key=C_MAJOR), rescale=1.0, tempo_bpm=120.0, key=C_MAJOR),
+]
 DOUBTFUL = pb.Result(
-    alternatives=[
-        _reading("4/4", 0.4),
-        _reading("3/4", 0.3, first_beat=2.0),
-        _reading("4/4", 0.1, beat_scale=0.5),
-        _reading("4/4", 0.08, pb.Key(tonic="C", mode=pb.MODE_MAJOR)),
-        _reading("4/4", 0.05, first_beat=2.0),
-    ],
-    metre_probability=0.55,
-    key_probability=0.9,
+    alternatives=[HEARD],
+    offers=OFFERS,
+    metre_is_doubtful=True,
     parts=[
         pb.Part(id="vocals", name="Vocals", program=52),
         pb.Part(id="drums", name="Drums", is_drum=True),
@@ -134,9 +143,7 @@ async def test_another_reading_in_the_metre_that_was_heard_corrects_no_metre(
 
 
 async def test_a_sure_reading_has_no_question_mark(harness: Harness) -> None:
-    harness.service.corrected.heard = pb.Result(
-        alternatives=DOUBTFUL.alternatives, metre_probability=0.75, key_probability=0.99
-    )
+    harness.service.corrected.heard = pb.Result(alternatives=[HEARD], offers=OFFERS)
     _, page = await _page(harness)
     assert "?" not in _caption(page)
     assert "3/4?" not in buttons(page)
@@ -153,26 +160,30 @@ async def test_choices_are_ordered_by_doubt(doubtful: Harness) -> None:
 
 
 @pytest.mark.parametrize(
-    ("metre", "first_beat", "label"),
+    ("offer", "label"),
     [
-        ("6/8", 1.0 + 1 / 3, "Bars an eighth later?"),
-        ("6/8", 1.0 - 2 / 3, "Bars two eighths earlier?"),
-        ("6/8", 2.0, "Bars a beat earlier?"),
-        ("4/4", 2.5, "Move the bars?"),
+        (pb.Offer(bar_shift=pb.BarShift(count=1, unit=pb.BAR_UNIT_EIGHTH)), "Bars an eighth later"),
+        (
+            pb.Offer(bar_shift=pb.BarShift(count=-2, unit=pb.BAR_UNIT_EIGHTH)),
+            "Bars two eighths earlier",
+        ),
+        (pb.Offer(bar_shift=pb.BarShift(count=-1)), "Bars a beat earlier"),
+        (pb.Offer(bar_shift=pb.BarShift(count=3, unit=pb.BAR_UNIT_SIXTEENTH)), "Move the bars"),
+        (pb.Offer(rescale=3.0, tempo_bpm=300.0), "Three times as fast (300)"),
+        (pb.Offer(rescale=1.5, tempo_bpm=180.0), "Tempo 180"),
+        (pb.Offer(time_signature="6/8", rescale=2.0, tempo_bpm=80), "6/8, twice as fast (80)"),
+        (pb.Offer(time_signature="6/8", rescale=1.5, key=C_MAJOR), "6/8, C major"),
     ],
 )
-async def test_moved_bar_lines_are_named_by_what_is_counted(
-    harness: Harness, metre: str, first_beat: float, label: str
+async def test_readings_are_named_by_what_they_change(
+    harness: Harness, offer: pb.Offer, label: str
 ) -> None:
-    harness.service.corrected.heard = pb.Result(
-        time_signature=metre,
-        alternatives=[_reading(metre, 0.5), _reading(metre, 0.4, first_beat=first_beat)],
-        metre_probability=0.9,
-        key_probability=0.6,
-    )
+    offer.rescale = offer.rescale or 1.0
+    offer.corrections.time_signature = "4/4"
+    harness.service.corrected.heard = pb.Result(offers=[offer])
     person, _ = await _page(harness)
     menu = await _tap(harness, person, "Fix")
-    assert next(iter(buttons(menu))) == label
+    assert next(iter(buttons(menu))) == f"{label}?"
 
 
 async def test_a_tempo_that_the_page_has_already_is_not_said_to_be_corrected(
@@ -221,11 +232,15 @@ async def test_every_choice_can_be_pressed(doubtful: Harness) -> None:
     ("topic", "label", "wanted"),
     [
         ("Metre", "6/8", pb.Corrections(time_signature="6/8")),
-        ("Tempo", "Twice as slow", pb.Corrections(beat_scale=0.5)),
-        ("Bars", "by a beat →", pb.Corrections(first_beat=2.0)),
-        ("Bars", "← by an eighth", pb.Corrections(first_beat=0.5)),
+        ("Tempo", "Twice as slow", pb.Adjustments(rescale=0.5)),
+        ("Bars", "by a beat →", pb.Adjustments(bar_shift=pb.BarShift(count=1))),
+        (
+            "Bars",
+            "← by an eighth",
+            pb.Adjustments(bar_shift=pb.BarShift(count=-1, unit=pb.BAR_UNIT_EIGHTH)),
+        ),
         ("Bars", "Only bars 1–8", pb.Corrections(bars=pb.BarRange(first=1, last=8))),
-        ("Key", "E", pb.Corrections(key=_minor("E"))),
+        ("Key", "E", pb.Adjustments(key=pb.NamedKey(tonic="E", mode=pb.MODE_MINOR))),
         ("Notes", "To eighths", pb.Corrections(finest_value=pb.FINEST_VALUE_EIGHTH)),
         ("Notes", "No triplets", pb.Corrections(triplets=pb.TRIPLETS_NOT_ALLOWED)),
         ("Notes", "Swing", pb.Corrections(feel=pb.FEEL_SWING)),
@@ -242,13 +257,16 @@ async def test_every_choice_can_be_pressed(doubtful: Harness) -> None:
     ],
 )
 async def test_choices_by_topic(
-    doubtful: Harness, topic: str, label: str, wanted: pb.Corrections
+    doubtful: Harness, topic: str, label: str, wanted: pb.Corrections | pb.Adjustments
 ) -> None:
     person, _ = await _page(doubtful)
     await _tap(doubtful, person, "Fix")
     menu = await _tap(doubtful, person, topic)
     await person.press(buttons(menu)[_full(menu, label)], _message(menu, person))
-    assert doubtful.service.renders[-1].render.corrections == wanted
+    render = doubtful.service.renders[-1].render
+    is_absolute = isinstance(wanted, pb.Corrections)
+    assert render.corrections == (wanted if is_absolute else pb.Corrections())
+    assert render.adjustments == (pb.Adjustments() if is_absolute else wanted)
     assert "↶ Undo" in buttons(_latest(doubtful))
 
 
@@ -291,20 +309,24 @@ async def test_several_wishes_in_one_message(doubtful: Harness) -> None:
     person, _ = await _page(doubtful)
     await person.say("3/4, in G, without drums, up a tone, lead sheet")
 
+    edit = doubtful.service.descriptions[-1].render
+    assert (edit.corrections.time_signature, edit.adjustments.key.tonic) == ("3/4", "G")
+    assert [(part.id, part.left_out) for part in edit.corrections.parts] == [("drums", True)]
     render = doubtful.service.renders[-1].render
-    edit = render.corrections
-    assert (edit.time_signature, edit.key.tonic) == ("3/4", "G")
-    assert [(part.id, part.left_out) for part in edit.parts] == [("drums", True)]
     assert (render.transpose_semitones, render.view) == (2, pb.VIEW_LEAD_SHEET)
+    assert "metre 3/4" in _caption(_latest(doubtful))
+    assert "without Drums" in _caption(_latest(doubtful))
 
 
 async def test_a_relative_wish_starts_from_the_wish_before_it(doubtful: Harness) -> None:
     person, _ = await _page(doubtful)
     await person.say("twice as fast, twice as fast, one beat later")
     first, second = doubtful.service.descriptions[-2:]
-    assert first.render.corrections.beat_scale == 2.0
-    assert second.render.corrections.beat_scale == 4.0
-    assert doubtful.service.renders[-1].render.corrections.first_beat == 1.25
+    assert first.render.adjustments == second.render.adjustments == pb.Adjustments(rescale=2.0)
+    last = doubtful.service.renders[-1]
+    assert last.result_id not in {RESULT_ID, first.result_id, second.result_id}
+    assert last.render.adjustments == pb.Adjustments(bar_shift=pb.BarShift(count=1))
+    assert "tempo 481" in _caption(_latest(doubtful))
 
 
 async def test_words_refer_to_the_latest_page_even_after_a_restart(doubtful: Harness) -> None:

@@ -8,19 +8,23 @@ import pytest
 from aiogram.filters.callback_data import MAX_CALLBACK_LENGTH
 
 from bot.client.types import (
+    Adjustments,
     BarRange,
+    BarShift,
+    BarUnit,
     Clef,
     Correctable,
     Corrections,
     Feel,
     FinestValue,
     Key,
+    NamedKey,
     Part,
     PartCorrection,
     Pitches,
     Triplets,
 )
-from bot.fix_buttons import CorrectButton, Topic, decode_edit, encode_edit
+from bot.fix_buttons import CorrectButton, Edit, Topic, decode_edit, encode_edit
 from bot.fix_keyboards import fix_keyboard
 from bot.i18n import Translator
 from tests.bot.test_corrections import PAGE
@@ -40,14 +44,44 @@ EDITS = [
     Corrections(bars=BarRange(5, 12)),
     Corrections(as_heard=tuple(Correctable)),
 ]
+ADJUSTMENTS = [
+    Adjustments(rescale=0.5),
+    Adjustments(rescale=1 / 3),
+    *(Adjustments(bar_shift=BarShift(count, unit)) for unit in BarUnit for count in (-1, 12)),
+    Adjustments(key=NamedKey("F#", "minor")),
+    Adjustments(2.0, BarShift(1), NamedKey("C", "major")),
+]
 
 
-@pytest.mark.parametrize("edit", EDITS)
-def test_edits_come_back(edit: Corrections) -> None:
-    assert decode_edit(encode_edit(edit)) == edit
+@pytest.mark.parametrize("edit", [*map(Edit, EDITS), *(Edit(adjustments=a) for a in ADJUSTMENTS)])
+def test_edits_come_back(edit: Edit) -> None:
+    decoded = decode_edit(encode_edit(edit))
+    rescale = decoded.adjustments.rescale
+    assert rescale == pytest.approx(edit.adjustments.rescale)
+    adjustments = replace(decoded.adjustments, rescale=edit.adjustments.rescale)
+    assert replace(decoded, adjustments=adjustments) == edit
 
 
-@pytest.mark.parametrize("text", ["?", "b", "bx", "kH", "p", "p?a", "r5", "r-", "vhalf", "tno"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "?",
+        "b",
+        "bx",
+        "kH",
+        "p",
+        "p?a",
+        "r5",
+        "r-",
+        "vhalf",
+        "tno",
+        "F1",
+        "F9x",
+        "F9999b",
+        "KH",
+        "B",
+    ],
+)
 def test_other_texts_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".*"):
         decode_edit(text)

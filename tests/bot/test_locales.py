@@ -18,7 +18,7 @@ from bot.commands import ADMIN_COMMANDS, COMMANDS
 from bot.errors import BotError, BotErrorCode
 from bot.fix_buttons import Topic
 from bot.fix_keyboards import CLEFS, FINEST
-from bot.fix_words import DOTTED_SHIFTS, FACTORS, SHIFTS
+from bot.fix_words import FACTORS, SHIFTS
 from bot.i18n import LANGUAGES, Translator
 from bot.presets import PRESETS
 from bot.views import STEMS, error_text
@@ -41,7 +41,8 @@ COMPUTED = {
     *(f"stem.{name}" for name in STEMS),
     *(extra.label for extra in EXTRAS.values()),
     *(f"fix.topic.{topic.name.lower()}" for topic in Topic if topic.name not in NOT_NAMED),
-    *(f"fix.{name}" for _, name in (*FACTORS, *SHIFTS, *DOTTED_SHIFTS)),
+    *(f"fix.{name}" for _, name in FACTORS),
+    *(f"fix.{name}" for name in SHIFTS.values()),
     *(f"fix.move.{way}.{unit}" for way in ("earlier", "later") for unit in ("beat", "eighth")),
     *(f"fix.finest.{value}" for value in FINEST),
     *(f"fix.clef.{clef}" for clef in CLEFS),
