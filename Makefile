@@ -7,7 +7,7 @@ PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-
 PROTOS := $(wildcard proto/notabot/v1/*.proto)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test attack check format bench proto errors golden gallery sbom clean
+.PHONY: help setup run demo test attack check format page bench proto errors golden gallery sbom clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -15,7 +15,8 @@ help:  ## List the targets
 setup:  ## Build the virtual environment with every pinned dependency
 	@deploy/setup.sh $(VENV)
 
-run demo: export EXTRAS ?= bot,service
+demo: export EXTRAS ?= bot,service
+run: export EXTRAS ?= bot,service,page
 run: setup  ## Start the service and the bot; without BOT_TOKEN, a chat page in the browser
 	@VENV=$(VENV) deploy/run.sh
 
@@ -35,6 +36,7 @@ check: setup  ## Format, lint, types, import contracts, generated code and table
 	@$(VENV)/bin/lint-imports
 	@$(PYTHON) deploy/generate_proto.py --check
 	@$(PYTHON) -m deploy.errors_page --check
+	@$(PYTHON) -m deploy.practice_page --check
 	@$(VENV)/bin/hadolint deploy/*.Dockerfile
 	@$(VENV)/bin/check-jsonschema -q --builtin-schema vendor.compose-spec deploy/compose*.yaml
 	@$(VENV)/bin/kubernetes-validate --strict --quiet deploy/kubernetes.yaml
@@ -42,6 +44,10 @@ check: setup  ## Format, lint, types, import contracts, generated code and table
 format: setup  ## Format the code and mend what the linter can
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
+	@$(PYTHON) -m deploy.practice_page --format
+
+page: setup  ## Build the practice page again, and print the sizes of its scripts
+	@$(PYTHON) -m deploy.practice_page --again
 
 bench: setup  ## Print accuracy and speed tables against targets and peers
 	@$(PYTHON) -m tests.bench

@@ -1,5 +1,15 @@
 # The Telegram bot: a small image, without torch.
 #   docker build -f deploy/bot.Dockerfile -t notabot-bot .
+
+# The practice page, built by a Node that the image of the bot does not have.
+FROM python:3.11-slim-bookworm AS page
+WORKDIR /srv/notabot
+COPY pyproject.toml README.md ./
+COPY deploy deploy
+COPY proto proto
+COPY web web
+RUN mkdir -p bot && EXTRAS=page deploy/setup.sh /opt/venv
+
 FROM python:3.11-slim-bookworm
 
 RUN useradd --create-home --uid 10001 notabot
@@ -8,6 +18,7 @@ COPY pyproject.toml README.md ./
 COPY deploy deploy
 COPY proto proto
 COPY bot bot
+COPY --from=page /srv/notabot/bot/practice/static bot/practice/static
 RUN EXTRAS=bot deploy/setup.sh /opt/venv \
     && install --directory --owner notabot var
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the virtual environment: every pinned dependency, the Chordino plugin and the notation
 # fonts, which come inside wheels. Does nothing if the requested extras are installed and up to date.
+# With the extra `page` it also builds the practice page, with a Node that comes inside a wheel.
 #
 #   deploy/setup.sh [VENV]     default: .venv
 #
@@ -8,12 +9,18 @@
 # TORCH_INDEX  the index to install torch from. On a machine without a GPU,
 #              TORCH_INDEX=https://download.pytorch.org/whl/cpu saves the gigabytes of CUDA that
 #              PyPI's own build contains
-# EXTRAS       what to install (default: bot,service,training,dev)
+# EXTRAS       what to install (default: bot,service,page,training,dev)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 venv=${1:-.venv}
-extras=${EXTRAS:-bot,service,training,dev}
+extras=${EXTRAS:-bot,service,page,training,dev}
+build_page() {
+    case ",$extras," in
+    *,page,*) "$venv/bin/python" -m deploy.practice_page ;;
+    esac
+}
+
 # The name of the stamp holds a checksum of the files that define what is installed, and the extras.
 stamp="$venv/.notabot-$(cat pyproject.toml deploy/constraints.txt deploy/no-deps-*.txt deploy/setup.sh \
     | cksum | tr ' ' '-')-"
@@ -23,7 +30,10 @@ missing=
 for extra in ${extras//,/ }; do
     [[ $installed == *-$extra-* ]] || missing=yes
 done
-[ -z "$missing" ] && exit 0
+if [ -z "$missing" ]; then
+    build_page
+    exit 0
+fi
 for extra in ${installed//-/ }; do  # keep what is installed up to date
     [[ ,$extras, == *,$extra,* ]] || extras+=,$extra
 done
@@ -87,3 +97,4 @@ esac
 
 rm -f "$venv"/.notabot-*
 touch "$stamp${extras//,/-}"
+build_page

@@ -61,6 +61,13 @@ def test_readers_of_training_data_stay_out_of_the_service(
     assert ("torch\n" in asked) == ("service" in extras)
 
 
+@pytest.mark.parametrize("extras", ["bot,page", "page", "bot"])
+def test_the_page_is_built_each_time_that_it_is_asked_for(venv: Path, extras: str) -> None:
+    for _ in range(2):  # it is up to its own stamp whether there is something to do
+        asked = set_up(venv, extras)
+        assert ("-m deploy.practice_page" in asked) == ("page" in extras)
+
+
 def test_the_installer_is_pinned_and_comes_first(venv: Path) -> None:
     first = set_up(venv, "bot").splitlines()[0]
     assert first.endswith("--constraint deploy/constraints.txt pip setuptools")

@@ -1,0 +1,337 @@
+/**
+ * Shows the pages, the cursor and the loop on them, and tells which note or bar was touched.
+ *
+ * Touching: a tap goes to a note or bar; dragging sideways over bars chooses a passage; dragging up
+ * and down scrolls.
+ */
+
+import type { Passage } from "../audio/player.ts";
+import type { ScoreIndex } from "../score.ts";
+import { type BarBox, barAt, type Geometry, measure, quartersAt, xAt } from "./geometry.ts";
+import { aspectOf, parsePage } from "./svg.ts";
+
+/** Movements below this, in pixels, are taps. */
+const TAP_PX = 8;
+
+/** How far from a notehead a tap still means it, in pixels: half of a finger's width. */
+const REACH_PX = 18;
+
+/** After scrolling by hand, the page stays for so long, in milliseconds. */
+const HANDS_OFF_MS = 4000;
+
+/** How many bars ahead are kept in sight. */
+const BARS_AHEAD = 2;
+
+export interface SheetEvents {
+  /** A place in the score was tapped: a note, if one was near. */
+  tapped(quarters: number, noteId: string | null): void;
+  /** A passage was chosen by dragging; null while none is. */
+  passageChosen(passage: Passage): void;
+}
+
+export class Sheet {
+  readonly #scroller: HTMLElement;
+  readonly #sheet: HTMLElement;
+  readonly #cursor: HTMLElement;
+  readonly #overlay: HTMLElement;
+  readonly #events: SheetEvents;
+  #index: ScoreIndex | null = null;
+  #geometry: Geometry | null = null;
+  #sounding = new Set<string>();
+  #selected: string | null = null;
+  #passage: Passage | null = null;
+  #leftAloneUntil = 0;
+  #scrollTarget: number | null = null;
+  #fonts: FontFace[] = [];
+
+  /**
+   * @param scroller - the element that scrolls
+   * @param events - what to tell
+   */
+  constructor(scroller: HTMLElement, events: SheetEvents) {
+    this.#scroller = scroller;
+    this.#events = events;
+    this.#sheet = append(scroller, "div", "sheet");
+    this.#overlay = append(this.#sheet, "div", "passages");
+    this.#cursor = append(this.#sheet, "div", "cursor");
+    this.#cursor.hidden = true;
+    this.#listen();
+    new ResizeObserver(() => this.#forgetGeometry()).observe(this.#sheet);
+  }
+
+  /** The width that pages can have, in pixels. */
+  get width(): number {
+    return this.#sheet.clientWidth;
+  }
+
+  /** The height in which pages are seen, in pixels. */
+  get height(): number {
+    return this.#scroller.clientHeight;
+  }
+
+  /** Show a score, and keep the place that was read if there was a score before. */
+  show(index: ScoreIndex): void {
+    const place = this.#index === null ? null : this.#placeInSight();
+    this.#index = index;
+    this.#sounding.clear();
+    this.#loadFonts(index);
+    for (const page of this.#sheet.querySelectorAll(".page")) page.remove();
+    index.score.pages.forEach((text, i) => {
+      const svg = parsePage(text);
+      svg.setAttribute("role", "img");
+      svg.setAttribute("aria-label", `${index.score.title}, ${i + 1}/${index.score.pages.length}`);
+      const page = append(this.#sheet, "div", "page");
+      page.style.setProperty("--aspect", String(aspectOf(svg)));
+      page.append(svg);
+    });
+    this.#forgetGeometry();
+    if (place !== null) this.#scrollToBar(index.measureAt(place), "instant");
+    this.#drawPassage();
+    if (this.#selected) this.select(this.#selected);
+  }
+
+  /** Put the cursor at a score position and light the notes that sound. */
+  follow(quarters: number, isPlaying: boolean): void {
+    const index = this.#index;
+    if (index === null) return;
+    const bar = index.measureAt(quarters);
+    const box = this.#box(bar);
+    this.#cursor.hidden = box === null;
+    if (box) {
+      const x = xAt(box, quarters);
+      const { style } = this.#cursor;
+      style.transform = `translate(${x.toFixed(1)}px, ${box.top.toFixed(1)}px)`;
+      style.height = `${(box.bottom - box.top).toFixed(1)}px`;
+    }
+    this.#light(isPlaying ? index.notesAt(quarters).flatMap((note) => note.ids) : []);
+    if (isPlaying) this.#keepInSight(bar);
+  }
+
+  /** Bring a bar into sight, whatever was scrolled by hand. */
+  reveal(quarters: number): void {
+    this.#leftAloneUntil = 0;
+    if (this.#index) this.#keepInSight(this.#index.measureAt(quarters));
+  }
+
+  /** Mark the passage that is repeated. */
+  setPassage(passage: Passage | null): void {
+    this.#passage = passage;
+    this.#drawPassage();
+  }
+
+  /** Mark a note, by its name, or none. */
+  select(note: string | null): void {
+    this.#selected = note;
+    for (const element of this.#sheet.querySelectorAll(".selected")) {
+      element.classList.remove("selected");
+    }
+    const found = this.#index?.notes.find((one) => one.note === note);
+    for (const id of found?.ids ?? []) this.#find(id)?.classList.add("selected");
+  }
+
+  /** Return where a note's head is on the screen. */
+  rectOf(noteId: string): DOMRect | null {
+    return this.#find(noteId)?.getBoundingClientRect() ?? null;
+  }
+
+  #find(id: string): Element | null {
+    return this.#sheet.querySelector(`#${CSS.escape(id)}`);
+  }
+
+  #light(ids: readonly string[]): void {
+    const next = new Set(ids);
+    for (const id of this.#sounding)
+      if (!next.has(id)) this.#find(id)?.classList.remove("sounding");
+    for (const id of next) if (!this.#sounding.has(id)) this.#find(id)?.classList.add("sounding");
+    this.#sounding = next;
+  }
+
+  #measured(): Geometry | null {
+    if (this.#index === null) return null;
+    this.#geometry ??= measure(this.#index, this.#sheet, (id) => this.#find(id));
+    return this.#geometry;
+  }
+
+  #forgetGeometry(): void {
+    this.#geometry = null;
+    this.#drawPassage();
+  }
+
+  #box(bar: number): BarBox | null {
+    return this.#measured()?.bars[bar] ?? null;
+  }
+
+  /** Scroll if the bar, or those that follow, are not in sight. */
+  #keepInSight(bar: number): void {
+    if (performance.now() < this.#leftAloneUntil) return;
+    const geometry = this.#measured();
+    const here = this.#box(bar);
+    const last = (geometry?.bars.length ?? 1) - 1;
+    const ahead = this.#box(Math.min(bar + BARS_AHEAD, last));
+    if (!geometry || !here || !ahead) return;
+    const top = this.#scrollTarget ?? this.#scroller.scrollTop;
+    const offset = this.#sheet.offsetTop;
+    const isInSight =
+      here.top + offset >= top && ahead.bottom + offset <= top + this.#scroller.clientHeight;
+    // Where two systems do not fit, the one that is played has to.
+    const fits = ahead.bottom - here.top <= this.#scroller.clientHeight;
+    const isPlayedInSight =
+      here.top + offset >= top && here.bottom + offset <= top + this.#scroller.clientHeight;
+    if (isInSight || (!fits && isPlayedInSight)) return;
+    this.#scrollToBar(bar, "smooth");
+  }
+
+  #scrollToBar(bar: number, behaviour: "smooth" | "instant"): void {
+    const box = this.#box(bar);
+    if (box === null) return;
+    const room = Math.min(56, this.#scroller.clientHeight * 0.12);
+    const limit = this.#scroller.scrollHeight - this.#scroller.clientHeight;
+    const target = Math.max(0, Math.min(limit, box.top + this.#sheet.offsetTop - room));
+    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.#scrollTarget = target;
+    this.#scroller.scrollTo({ top: target, behavior: isStill ? "instant" : behaviour });
+  }
+
+  /** Return the score position at the top of what is seen. */
+  #placeInSight(): number | null {
+    const geometry = this.#measured();
+    if (!geometry || !this.#index) return null;
+    const top = this.#scroller.scrollTop - this.#sheet.offsetTop;
+    if (top <= 0) return null;
+    const system = geometry.systems.find(({ bottom }) => bottom > top);
+    return (system && this.#index.score.measures[system.first]?.start) ?? null;
+  }
+
+  #drawPassage(): void {
+    this.#overlay.replaceChildren();
+    const geometry = this.#passage && this.#measured();
+    if (!geometry || !this.#passage) return;
+    const { first, last } = this.#passage;
+    for (const system of geometry.systems) {
+      const [from, to] = [Math.max(first, system.first), Math.min(last, system.last)];
+      const [left, right] = [geometry.bars[from], geometry.bars[to]];
+      if (from > to || !left || !right) continue;
+      const mark = append(this.#overlay, "div", "passage");
+      mark.classList.toggle("begins", from === first);
+      mark.classList.toggle("ends", to === last);
+      mark.style.left = `${left.left}px`;
+      mark.style.width = `${right.right - left.left}px`;
+      mark.style.top = `${system.top}px`;
+      mark.style.height = `${system.bottom - system.top}px`;
+    }
+  }
+
+  #listen(): void {
+    let start: { x: number; y: number; bar: number | null } | null = null;
+    let isChoosing = false;
+    const at = (event: PointerEvent) => {
+      const { left, top } = this.#sheet.getBoundingClientRect();
+      return { x: event.clientX - left, y: event.clientY - top };
+    };
+    const barOf = ({ x, y }: { x: number; y: number }) => {
+      const geometry = this.#measured();
+      return geometry && barAt(geometry, x, y);
+    };
+    this.#sheet.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || !event.isPrimary) return;
+      const point = at(event);
+      start = { ...point, bar: barOf(point) };
+      isChoosing = false;
+    });
+    this.#sheet.addEventListener("pointermove", (event) => {
+      if (start === null || !event.isPrimary) return;
+      const point = at(event);
+      if (!isChoosing && Math.abs(point.x - start.x) > 2 * TAP_PX) {
+        isChoosing = true;
+        this.#sheet.setPointerCapture(event.pointerId);
+      }
+      const bar = barOf(point);
+      if (!isChoosing || start.bar === null || bar === null) return;
+      const passage = { first: Math.min(start.bar, bar), last: Math.max(start.bar, bar) };
+      if (passage.first !== this.#passage?.first || passage.last !== this.#passage?.last) {
+        this.setPassage(passage);
+      }
+    });
+    this.#sheet.addEventListener("pointerup", (event) => {
+      if (start === null || !event.isPrimary) return;
+      const point = at(event);
+      const moved = Math.hypot(point.x - start.x, point.y - start.y);
+      if (isChoosing && this.#passage) this.#events.passageChosen(this.#passage);
+      else if (moved <= TAP_PX) this.#tap(event, point);
+      start = null;
+      isChoosing = false;
+    });
+    this.#sheet.addEventListener("pointercancel", () => {
+      start = null;
+      isChoosing = false;
+    });
+    const scrolledByHand = () => {
+      this.#leftAloneUntil = performance.now() + HANDS_OFF_MS;
+      this.#scrollTarget = null;
+    };
+    for (const type of ["wheel", "touchmove"]) {
+      this.#scroller.addEventListener(type, scrolledByHand, { passive: true });
+    }
+    this.#scroller.addEventListener("scrollend", () => {
+      this.#scrollTarget = null;
+    });
+  }
+
+  #tap(event: PointerEvent, point: { x: number; y: number }): void {
+    const geometry = this.#measured();
+    const index = this.#index;
+    if (!geometry || !index) return;
+    const bar = barAt(geometry, point.x, point.y);
+    const box = bar === null ? null : geometry.bars[bar];
+    if (!box || bar === null) return;
+    const measure = index.score.measures[bar];
+    const notes = measure ? index.notesStarting(measure.start, measure.end) : [];
+    let nearest: { id: string; quarters: number; distance: number } | null = null;
+    for (const note of notes) {
+      for (const id of note.ids.slice(0, 1)) {
+        const head = this.#find(id)?.querySelector(".notehead") ?? this.#find(id);
+        if (!head) continue;
+        const { left, top, width, height } = head.getBoundingClientRect();
+        const distance = Math.hypot(
+          left + width / 2 - event.clientX,
+          top + height / 2 - event.clientY,
+        );
+        if (distance < (nearest?.distance ?? REACH_PX)) {
+          nearest = { id, quarters: note.start, distance };
+        }
+      }
+    }
+    if (nearest) this.#events.tapped(nearest.quarters, nearest.id);
+    else this.#events.tapped(nearestMoment(box, point.x), null);
+  }
+
+  /** Load the fonts of the pages' text; until they are there, the browser's serif stands in. */
+  #loadFonts(index: ScoreIndex): void {
+    for (const font of this.#fonts) document.fonts.delete(font);
+    this.#fonts = (index.score.fonts ?? []).map(({ family, bold, italic, woff2 }) => {
+      const bytes = Uint8Array.from(atob(woff2), (character) => character.charCodeAt(0));
+      const font = new FontFace(family, bytes, {
+        weight: bold ? "bold" : "normal",
+        style: italic ? "italic" : "normal",
+      });
+      document.fonts.add(font);
+      void font.load();
+      return font;
+    });
+  }
+}
+
+/** Return the moment of a bar, its end excepted, that is nearest to an x on its left. */
+function nearestMoment(bar: BarBox, x: number): number {
+  const quarters = quartersAt(bar, x);
+  const moments = bar.moments.slice(0, -1).map(([moment]) => moment);
+  const before = moments.filter((moment) => moment <= quarters + 1e-9);
+  return before.at(-1) ?? moments[0] ?? quarters;
+}
+
+function append(parent: Element, name: "div", className: string): HTMLElement {
+  const element = document.createElement(name);
+  element.className = className;
+  parent.append(element);
+  return element;
+}

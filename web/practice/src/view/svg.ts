@@ -1,0 +1,44 @@
+/** Turns the service's SVG text into elements that a strict Content-Security-Policy lets be shown. */
+
+/** Elements that run or load something, or style the whole page; a score has no use for them. */
+const UNWANTED = "script, foreignObject, iframe, image, style, animate, set";
+
+/** Style elements are taken out of the text: the policy already forbids a document to have them. */
+const STYLE = /<style[\s>][\s\S]*?<\/style>/g;
+
+/**
+ * Parse an engraved page.
+ *
+ * The service's style elements are left out: style.css has their rules.
+ *
+ * @throws Error if it is not SVG
+ */
+export function parsePage(text: string): SVGSVGElement {
+  const document = new DOMParser().parseFromString(text.replace(STYLE, ""), "image/svg+xml");
+  const svg = document.documentElement;
+  if (!(svg instanceof SVGSVGElement)) throw new Error("a page is not SVG");
+  for (const element of svg.querySelectorAll(UNWANTED)) element.remove();
+  for (const element of [svg, ...svg.querySelectorAll("*")]) {
+    for (const { name, value } of [...element.attributes]) {
+      const isLink = name === "href" || name === "xlink:href";
+      if (/^on/i.test(name) || name === "style" || (isLink && !value.startsWith("#"))) {
+        element.removeAttribute(name);
+      }
+    }
+  }
+  if (!svg.hasAttribute("viewBox")) {
+    const [width, height] = ["width", "height"].map((name) =>
+      Number.parseFloat(svg.getAttribute(name) ?? ""),
+    );
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  }
+  svg.removeAttribute("width");
+  svg.removeAttribute("height");
+  return svg;
+}
+
+/** Return height over width of a parsed page. */
+export function aspectOf(svg: SVGSVGElement): number {
+  const { width, height } = svg.viewBox.baseVal;
+  return height / width;
+}
