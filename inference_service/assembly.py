@@ -35,6 +35,7 @@ from inference_service.pipeline.options import (
     Preset,
     RenderOptions,
     RhythmSource,
+    Screen,
 )
 from inference_service.pipeline.stages import Component, Router, StageSet, Task
 from inference_service.progress import Progress, Report, Stage
@@ -45,6 +46,7 @@ from inference_service.settings import AudioSettings, ModelSettings, PreviewSett
 if TYPE_CHECKING:
     from inference_service.audio.decode import AudioLimits
     from inference_service.audio.waveform import Waveform
+    from inference_service.pipeline.practice import Engraving
     from inference_service.pipeline.render import Artifact, Rendering
 
 TINY: Final = "tiny"
@@ -182,6 +184,8 @@ class Pipeline:
     preview : PreviewSettings, optional
     fonts : Path, optional
         Folder for the fonts of the pages; none: a temporary one.
+    keeps_recordings : bool, optional
+        Whether recordings are kept with their results.
     """
 
     def __init__(
@@ -189,15 +193,18 @@ class Pipeline:
         audio: AudioSettings,
         preview: PreviewSettings | None = None,
         fonts: Path | None = None,
+        *,
+        keeps_recordings: bool = True,
     ) -> None:
         self._audio = audio
+        self._keeps_recordings = keeps_recordings
         self._fonts = fonts
         self._preview = preview or PreviewSettings.model_validate({})
 
     def prepare(self) -> None:
         """Import the pipeline."""
         import_module("inference_service.pipeline.transcribe")
-        import_module("inference_service.pipeline.render")
+        import_module("inference_service.pipeline.practice")
         from inference_service.audio.decode import prepare
 
         prepare()
@@ -226,6 +233,15 @@ class Pipeline:
         reserve = reserve_nothing if claim is None else claim.grow
         limits = build_limits(self._audio)
         return decode(data, limits, partial(progress, Stage.DECODE), reserve)
+
+    def keep_recording(
+        self, waveform: Waveform, progress: Progress, kept: MutableMapping[str, bytes]
+    ) -> None:
+        """Encode the recording, if recordings are to be kept."""
+        if self._keeps_recordings:
+            from inference_service.pipeline.stems import keep_recording
+
+            kept.update(keep_recording(waveform, lambda _: progress(Stage.DECODE, 1.0)))
 
     def transcribe(
         self,
@@ -281,6 +297,14 @@ class Pipeline:
         from inference_service.pipeline.render import describe
 
         return describe(transcription, options)
+
+    def engrave(
+        self, transcription: Transcription, options: RenderOptions, screen: Screen
+    ) -> Engraving:
+        """Write a transcription as a sheet for a screen."""
+        from inference_service.pipeline.practice import engrave_sheet
+
+        return engrave_sheet(transcription, options, screen)
 
     def continue_score(
         self, score: Score, options: ContinueOptions, progress: Progress
@@ -343,7 +367,12 @@ def build_service(
         registry,
         cache,
         use_cases
-        or Pipeline(settings.audio, settings.preview, settings.cache.directory / FONTS_FOLDER),
+        or Pipeline(
+            settings.audio,
+            settings.preview,
+            settings.cache.directory / FONTS_FOLDER,
+            keeps_recordings=settings.cache.recordings,
+        ),
         queue_size=settings.engine.queue_size,
         render_queue_size=settings.engine.render_queue_size,
         caller_share=settings.engine.caller_share,

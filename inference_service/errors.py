@@ -261,6 +261,12 @@ class StemsUnavailable(NotabotError):
     kind = ErrorKind.NOT_KEPT
 
 
+class SoundUnavailable(NotabotError):
+    """The recording, or this stem of it, is not kept, or no longer."""
+
+    kind = ErrorKind.NOT_KEPT
+
+
 class NothingToContinue(NotabotError):
     """Fewer than ``minimum`` notes with a pitch, or no bar in a metre that the search knows."""
 

@@ -192,7 +192,14 @@ class CacheSettings(_Group):
     )
     max_entries: int = Field(2_000, ge=1, description="Maximum number of results kept.")
     max_bytes: int = Field(
-        1_000_000_000, ge=1, description="Maximum size on disk, including the stems of songs."
+        1_000_000_000,
+        ge=1,
+        description="Maximum size on disk, including the recordings and the stems of songs.",
+    )
+    recordings: bool = Field(
+        True,
+        description="Keep recordings with their results, so that a score can be practised with "
+        "them. Where room is short, recordings and stems are deleted before results.",
     )
     max_age_s: float = Field(
         7 * 86_400.0,

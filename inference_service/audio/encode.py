@@ -68,7 +68,13 @@ MP3_KBITS: Final = (160, 128, 112, 96, 80, 64, 56, 48, 40, 32)
 SUFFIXES: Final = {**{kind: kind.value for kind in SoundFormat}, SoundFormat.OPUS: "ogg"}
 
 
-def encode(waveform: Waveform, kind: SoundFormat, report: Report = ignore) -> bytes:
+def encode(
+    waveform: Waveform,
+    kind: SoundFormat,
+    report: Report = ignore,
+    *,
+    bit_rate: int | None = None,
+) -> bytes:
     """Return a sound file of one or two channels.
 
     Parameters
@@ -77,6 +83,8 @@ def encode(waveform: Waveform, kind: SoundFormat, report: Report = ignore) -> by
     kind : SoundFormat
     report : Report
         Called for every second of audio; may raise ``Cancelled``.
+    bit_rate : int, optional
+        In bit/s, of stereo; none: that of the format.
     """
     samples, rate_hz = waveform.samples, waveform.sample_rate_hz
     block = round(BLOCK_S * rate_hz)
@@ -86,7 +94,8 @@ def encode(waveform: Waveform, kind: SoundFormat, report: Report = ignore) -> by
             report(start / samples.shape[-1])
             yield _to_frame(samples[:, start : start + block], rate_hz, start)
 
-    return _mux(cut(), kind, rate_hz, len(samples))
+    rate = None if bit_rate is None else bit_rate * len(samples) // 2
+    return _mux(cut(), kind, rate_hz, len(samples), rate)
 
 
 def convert_to_mp3(data: bytes, max_bytes: int, report: Report = ignore) -> bytes:

@@ -1,11 +1,11 @@
 """Results on disk under unguessable ids, so that they can be rendered again without inference.
 
 Each result is a file of gzipped JSON, written atomically; its modification time is the time of its
-last use. The stems of a song are in an archive beside it, and its corrections in small files; both
-are deleted with the result. Number, size and age are limited, and the least recently used are
-evicted first. Results take precedence:
-archives may use the bytes that the results leave. An id is 72 random bits in 12 characters, which
-leaves room for other data in the 64 bytes of a Telegram button.
+last use. Its sounds (the recording, and the stems of a song) are in an archive beside it, and its
+corrections in small files; both are deleted with the result. Number, size and age are limited, and
+the least recently used are evicted first. Results take precedence: archives may use the bytes that
+the results leave. An id is 72 random bits in 12 characters, which leaves room for other data in the
+64 bytes of a Telegram button.
 
 Faults
 ------
@@ -33,7 +33,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, TypeVar
 
 import structlog
 from pydantic import TypeAdapter
@@ -47,7 +47,12 @@ from inference_service.engine.corrected import (
     decode_entry,
     encode_entry,
 )
-from inference_service.errors import InvalidCorrections, QueueFull, ResultExpired
+from inference_service.errors import (
+    InvalidCorrections,
+    QueueFull,
+    ResultExpired,
+    SoundUnavailable,
+)
 from inference_service.music.corrections import Corrections
 from inference_service.music.events import Transcription
 
@@ -56,7 +61,7 @@ MAX_CORRECTED: Final = 64
 
 _ID: Final = re.compile(ID_PATTERN, re.ASCII)
 _SUFFIX: Final = ".json.gz"
-_STEMS_SUFFIX: Final = ".stems.zip"
+_SOUNDS_SUFFIX: Final = ".stems.zip"
 _CORRECTED_SUFFIX: Final = ".corrected"
 _MAX_JSON_BYTES: Final = 64_000_000
 _MAX_IN_MEMORY: Final = 100
@@ -77,7 +82,17 @@ class CachedResult:
     title: str
 
 
+@dataclass(frozen=True, slots=True)
+class OpenSound:
+    """A sound that is being read, and its size; whoever opened it closes the file."""
+
+    size_bytes: int
+    file: IO[bytes]
+
+
 _ADAPTER: Final = TypeAdapter(CachedResult)
+
+T = TypeVar("T")
 
 
 class ResultCache:
@@ -109,14 +124,14 @@ class ResultCache:
             _log.warning("cache_not_writable", reason=error.strerror)
         self._clock = _Clock([stat.st_mtime for stat, _ in self._files()])
 
-    def put(self, result: CachedResult, stems: Mapping[str, bytes] | None = None) -> str:
-        """Store a result with the stems of its recording, and return its id."""
+    def put(self, result: CachedResult, sounds: Mapping[str, bytes] | None = None) -> str:
+        """Store a result with its sounds, and return its id."""
         result_id = secrets.token_urlsafe(ID_BYTES)
         data = gzip.compress(_ADAPTER.dump_json(result), compresslevel=6, mtime=0)
         with self._lock:
             try:
-                if stems:
-                    self._write(self._stems_path(result_id), partial(_write_stems, stems=stems))
+                if sounds:
+                    self._write(self._sounds_path(result_id), partial(_write_sounds, sounds=sounds))
                 self._write(self._path(result_id), lambda path: path.write_bytes(data))
             except OSError as error:
                 _log.warning("result_not_stored", reason=error.strerror)
@@ -179,8 +194,8 @@ class ResultCache:
                 return False
             return self._trace(result_id).root_id not in self._in_memory
 
-    def get_stems(self, result_id: str) -> dict[str, bytes]:
-        """Return the stems of a result's recording by name; empty if they are no longer kept.
+    def get_sounds(self, result_id: str) -> dict[str, bytes]:
+        """Return a result's sounds by name; empty if they are no longer kept.
 
         Raises
         ------
@@ -192,19 +207,59 @@ class ResultCache:
         if _ID.fullmatch(result_id) is None:
             return {}
         with self._lock:
-            path = self._stems_path(self._trace(result_id).root_id)
-            try:
-                stems = _read_stems(path)
-            except FileNotFoundError:
-                return {}
-            except (zipfile.BadZipFile, EOFError) as error:
-                _log.warning("cached_stems_unreadable", reason=type(error).__name__)
-                _delete(path)
-                return {}
-            except OSError as error:
-                raise _cannot_read(error) from error
-            self._touch(path)
-        return stems
+            return self._read_archive(result_id, _read_sounds) or {}
+
+    def list_sounds(self, result_id: str) -> tuple[str, ...]:
+        """Return the names of a result's sounds; raises what :meth:`get_sounds` does."""
+        if _ID.fullmatch(result_id) is None:
+            return ()
+        with self._lock:
+            return self._read_archive(result_id, _list_sounds) or ()
+
+    def open_sound(self, result_id: str, name: str) -> OpenSound:
+        """Open one of a result's sounds, to be read piece by piece.
+
+        Raises
+        ------
+        ResultExpired
+            If there is no such result.
+        SoundUnavailable
+            If the sound is not kept.
+        QueueFull
+            If it cannot be read at the moment.
+        """
+        if _ID.fullmatch(result_id) is None:
+            raise ResultExpired("no such result")
+        with self._lock:
+            root_id = self._trace(result_id).root_id
+            if root_id not in self._in_memory and not self._is_stored(root_id):
+                raise ResultExpired("the result is no longer kept")
+            sound = self._read_archive(result_id, partial(_open_sound, name=name))
+        if sound is None:
+            raise SoundUnavailable("the sound is not kept")
+        return sound
+
+    def _is_stored(self, result_id: str) -> bool:
+        try:
+            return self._path(result_id).exists()
+        except OSError as error:
+            raise _cannot_read(error) from error
+
+    def _read_archive(self, result_id: str, read: Callable[[Path], T]) -> T | None:
+        """Read from the archive of a result's sounds; return None if there is none."""
+        path = self._sounds_path(self._trace(result_id).root_id)
+        try:
+            found = read(path)
+        except FileNotFoundError:
+            return None
+        except (zipfile.BadZipFile, EOFError) as error:
+            _log.warning("cached_sounds_unreadable", reason=type(error).__name__)
+            _delete(path)
+            return None
+        except OSError as error:
+            raise _cannot_read(error) from error
+        self._touch(path)
+        return found
 
     def get(self, result_id: str) -> CachedResult:
         """Return a result with its corrections, and update the time of its last use.
@@ -314,8 +369,8 @@ class ResultCache:
     def _path(self, result_id: str) -> Path:
         return self._directory / (result_id + _SUFFIX)
 
-    def _stems_path(self, result_id: str) -> Path:
-        return self._directory / (result_id + _STEMS_SUFFIX)
+    def _sounds_path(self, result_id: str) -> Path:
+        return self._directory / (result_id + _SOUNDS_SUFFIX)
 
     def _corrected_path(self, entry: CorrectedEntry) -> Path:
         return self._directory / f"{entry.id}.{entry.root_id}{_CORRECTED_SUFFIX}"
@@ -323,7 +378,7 @@ class ResultCache:
     def _forget(self, result_id: str) -> None:
         """Delete a result and what belongs to it."""
         _delete(self._path(result_id))
-        _delete(self._stems_path(result_id))
+        _delete(self._sounds_path(result_id))
         for path in self._directory.glob(f"*.{result_id}{_CORRECTED_SUFFIX}"):
             _delete(path)
 
@@ -351,9 +406,9 @@ class ResultCache:
             else:
                 kept.add(path.name.removesuffix(_SUFFIX))
         for stat, path in files:
-            if path.name.endswith(_STEMS_SUFFIX):
+            if path.name.endswith(_SOUNDS_SUFFIX):
                 total_bytes += stat.st_size
-                result_id = path.name.removesuffix(_STEMS_SUFFIX)
+                result_id = path.name.removesuffix(_SOUNDS_SUFFIX)
                 if result_id not in kept or total_bytes > self._max_bytes:
                     _delete(path)
         self._evict_corrected([path for _, path in files], kept)
@@ -422,12 +477,25 @@ def _decode(data: bytes) -> CachedResult:
         raise ValueError(error.cause) from error
 
 
-def _write_stems(path: Path, *, stems: Mapping[str, bytes]) -> None:
+def _write_sounds(path: Path, *, sounds: Mapping[str, bytes]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, stem in stems.items():
-            archive.writestr(name, stem)
+        for name, sound in sounds.items():
+            archive.writestr(name, sound)
 
 
-def _read_stems(path: Path) -> dict[str, bytes]:
+def _read_sounds(path: Path) -> dict[str, bytes]:
     with zipfile.ZipFile(path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _list_sounds(path: Path) -> tuple[str, ...]:
+    with zipfile.ZipFile(path) as archive:
+        return tuple(archive.namelist())
+
+
+def _open_sound(path: Path, *, name: str) -> OpenSound | None:
+    with zipfile.ZipFile(path) as archive:
+        if name not in archive.namelist():
+            return None
+        # The file stays open for the member, also after it is deleted.
+        return OpenSound(archive.getinfo(name).file_size, archive.open(name))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
-from inference_service.engine.cache import CachedResult, ResultCache
+from inference_service.engine.cache import CachedResult, OpenSound, ResultCache
 from inference_service.engine.corrected import Lineage
 from inference_service.engine.durations import Durations, Kind, find_kind
 from inference_service.engine.heap import Heap
@@ -35,6 +35,7 @@ from inference_service.pipeline.options import (
     Format,
     Preset,
     RenderOptions,
+    Screen,
     TranscribeOptions,
 )
 from inference_service.pipeline.stages import Router, StageSet
@@ -42,6 +43,7 @@ from inference_service.progress import Progress, Report, Stage
 
 if TYPE_CHECKING:  # the real import takes seconds, and the server answers before
     from inference_service.audio.waveform import Waveform
+    from inference_service.pipeline.practice import Engraving, Sheet
     from inference_service.pipeline.render import Artifact, Rendering
     from inference_service.pipeline.shown import Shown
 
@@ -77,6 +79,12 @@ class UseCases(Protocol):
         """Decode a recording, claiming memory for its samples; called in several threads."""
         ...
 
+    def keep_recording(
+        self, waveform: Waveform, progress: Progress, kept: MutableMapping[str, bytes]
+    ) -> None:
+        """Add the recording to ``kept`` as an Opus file, if recordings are to be kept."""
+        ...
+
     def transcribe(
         self,
         waveform: Waveform,
@@ -108,6 +116,12 @@ class UseCases(Protocol):
         """Return what :meth:`render` does, without files."""
         ...
 
+    def engrave(
+        self, transcription: Transcription, options: RenderOptions, screen: Screen
+    ) -> Engraving:
+        """Write a transcription as a sheet for a screen."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
@@ -123,6 +137,15 @@ class Rendered:
     shown: Shown
     artifacts: tuple[Artifact, ...]
     is_lasting: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Engraved:
+    """The outcome of an engraving: the result, its sheet, and the names of its sounds."""
+
+    rendered: Rendered
+    sheet: Sheet
+    sounds: tuple[str, ...]
 
 
 class _WatchedRouter:
@@ -290,6 +313,7 @@ class Engine:
         def decode(data: bytes, claim: Claim, progress: Progress) -> Work[Transcription]:
             nonlocal channels
             waveform = self._use_cases.decode(data, progress, claim)
+            self._use_cases.keep_recording(waveform, progress, kept)
             channels = len(waveform.samples)
             meter.expect(
                 self._durations.expect_heard(options.preset, waveform.duration_s, channels)
@@ -346,7 +370,7 @@ class Engine:
         def write(progress: Progress) -> Rendered:
             cached = self._cache.get(result_id)
             titled = replace(options, title=options.title or cached.title)
-            kept = self._cache.get_stems(result_id) if Format.STEMS in titled.formats else {}
+            kept = self._cache.get_sounds(result_id) if Format.STEMS in titled.formats else {}
             written = self._use_cases.render(cached.transcription, titled, progress, kept)
             return self._keep(result_id, cached.transcription, written)
 
@@ -394,6 +418,40 @@ class Engine:
         meter = ProgressMeter(self._durations.expect(Kind.FILES))
         async with self._renderer.submit(Job(work, meter, deadline_s)) as job:
             return await job.result()
+
+    async def engrave(
+        self, result_id: str, options: RenderOptions, screen: Screen, deadline_s: float
+    ) -> Engraved:
+        """Engrave a cached result for a screen.
+
+        Raises
+        ------
+        ResultExpired
+            If the cache does not hold the result.
+        """
+
+        def work(progress: Progress) -> Engraved:
+            cached = self._cache.get(result_id)
+            titled = replace(options, title=options.title or cached.title)
+            engraving = self._use_cases.engrave(cached.transcription, titled, screen)
+            rendered = self._keep(result_id, cached.transcription, engraving.rendering)
+            return Engraved(rendered, engraving.sheet, self._cache.list_sounds(rendered.result_id))
+
+        meter = ProgressMeter(self._durations.expect(Kind.PAGES))
+        async with self._renderer.submit(Job(work, meter, deadline_s)) as job:
+            return await job.result()
+
+    async def open_sound(self, result_id: str, name: str) -> OpenSound:
+        """Open a sound of a cached result; whoever asks closes it.
+
+        Raises
+        ------
+        ResultExpired
+            If the cache does not hold the result.
+        SoundUnavailable
+            If it does not hold the sound.
+        """
+        return await asyncio.to_thread(self._cache.open_sound, result_id, name)
 
     def _keep(self, result_id: str, before: Transcription, written: Rendering) -> Rendered:
         """Return the outcome of a request; a result that was corrected is kept under a new id.

@@ -57,6 +57,7 @@ def cut_score(score: Score, start_beats: Fraction, stop_beats: Fraction) -> Scor
         time_signature=str(_signature_at(score, first)),
         pickup_beats=pickup,
         first_number=1,
+        origin_beats=score.origin_beats + first,
         time_changes=tuple(
             replace(change, start_beats=change.start_beats - int(first))
             for change in score.time_changes

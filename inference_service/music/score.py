@@ -148,6 +148,9 @@ class Score:
         Whether the keys are known, so that notation finds no changes of its own.
     first_number : int
         Number of the first full bar, more than 1 in an excerpt.
+    origin_beats : Fraction
+        Where position 0 is among the beats of the performance that was written. Ignored in
+        comparisons.
     """
 
     title: str
@@ -163,6 +166,7 @@ class Score:
     marks: tuple[ScoreMark, ...] = ()
     is_key_given: bool = False
     first_number: int = 1
+    origin_beats: Fraction = field(default=Fraction(0), compare=False)
 
     def key_at(self, position_beats: Fraction) -> Key:
         """The key in force at a position."""

@@ -28,6 +28,7 @@ from inference_service.music.score import Score
 from inference_service.notation.chart import ChartBar, chart_bars
 from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, text_width
 from inference_service.notation.mei import TITLE_LINES
+from inference_service.notation.musicxml import measure_id
 from inference_service.notation.names import KEY_WORDS, Language
 from inference_service.notation.page import MAX_PAGES, Page
 
@@ -47,6 +48,9 @@ _LABEL_PX: Final = 40
 _NUMBER_PX: Final = 26
 _MARK_PX: Final = 32
 _PADDING_PX: Final = 14
+_WIDE_PX: Final = 1900
+"""Width of a page for a screen that has room for eight bars in a row."""
+
 _END_PX: Final = 16
 """Space between the two lines of the final bar line."""
 
@@ -116,12 +120,35 @@ def draw_chord_sheet(
     return pages
 
 
-def _rows(bars: Sequence[ChartBar]) -> list[list[ChartBar]]:
+def draw_chord_rows(chart: Score, page: Page, limit: int) -> list[str]:
+    """Draw a chart for a screen, each row on a page of its own, without a header.
+
+    A wide page has twice as many bars in a row.
+
+    Parameters
+    ----------
+    chart : Score
+    page : Page
+    limit : int
+        Number of rows; further ones are dropped.
+    """
+    per_row = BARS_PER_ROW * (2 if page.width_px >= _WIDE_PX else 1)
+    rows = _rows(chart_bars(chart), per_row)
+    pages: list[str] = []
+    signature: TimeSignature | None = None
+    for row, following in list(zip(rows, [*rows[1:], None], strict=True))[:limit]:
+        drawn = _draw_row(row, following, chart, page, 0, signature, per_row)
+        signature = row[-1].bar.signature
+        pages.append(_document(drawn, page.width_px, _ROW_PX + page.margin_px))
+    return pages
+
+
+def _rows(bars: Sequence[ChartBar], per_row: int = BARS_PER_ROW) -> list[list[ChartBar]]:
     """Break bars into rows; a pickup gets a row of its own."""
     pickup = [bars[:1]] if bars[0].bar.number == 0 else []
     full = bars[len(pickup) :]
-    fours = [full[k : k + BARS_PER_ROW] for k in range(0, len(full), BARS_PER_ROW)]
-    return [list(row) for row in pickup + fours]
+    broken = [full[k : k + per_row] for k in range(0, len(full), per_row)]
+    return [list(row) for row in pickup + broken]
 
 
 def _document(drawn: Sequence[str], width_px: int, height_px: int) -> str:
@@ -168,13 +195,14 @@ def _draw_row(
     page: Page,
     top: float,
     signature: TimeSignature | None,
+    per_row: int = BARS_PER_ROW,
 ) -> list[str]:
-    """Draw a row of bars.
+    """Draw a row of at most ``per_row`` bars, each as an element of its own.
 
     ``following`` is the next row, None after the last; ``signature`` is in force before the row.
     """
     left = page.margin_px + _GUTTER_PX
-    width = (page.width_px - page.margin_px - left) / BARS_PER_ROW
+    width = (page.width_px - page.margin_px - left) / per_row
     upper, lower = top + (_ROW_PX - _BAR_PX), top + _ROW_PX
     if row[0].bar.number == 0:  # a pickup is aligned with the right end of the first full row
         left = round(page.width_px - page.margin_px - width)
@@ -188,6 +216,11 @@ def _draw_row(
         start = left + column * width
         stop = start + width
         inner = start + _PADDING_PX
+        drawn.append(
+            f'<g id="{measure_id(written.bar.number)}" class="measure">'
+            f'<rect x="{start:.1f}" y="{upper:.1f}" width="{width:.1f}" height="{_BAR_PX}" '
+            'fill="none"/>'
+        )
         if written.mark:
             shift = 0.0 if column else number_px
             drawn.append(_draw_mark(written.mark, start + shift, upper, width - shift))
@@ -207,7 +240,7 @@ def _draw_row(
             drawn.append(_line(stop - _END_PX, upper, lower))
         elif after.mark:
             drawn.append(_line(stop - _DOUBLE_PX, upper, lower))
-        drawn.append(_line(stop, upper, lower, 9 if after is None else 3))
+        drawn += [_line(stop, upper, lower, 9 if after is None else 3), "</g>"]
     return drawn
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from math import ceil, floor
 from typing import Final
 
@@ -60,6 +61,7 @@ class NoteValue:
     is_triplet: bool = False
 
 
+@lru_cache(maxsize=20_000)  # bars are much alike
 def split_span(
     start: Fraction,
     stop: Fraction,
@@ -67,7 +69,7 @@ def split_span(
     triplet_beats: frozenset[int],
     *,
     is_rest: bool = False,
-) -> list[NoteValue]:
+) -> tuple[NoteValue, ...]:
     """Write the span from ``start`` to ``stop`` as consecutive values.
 
     Parameters
@@ -85,7 +87,7 @@ def split_span(
             values.extend(_split_triplet(a, b, signature))
         else:
             values.extend(_split_even(a, b, signature, is_rest))
-    return values
+    return tuple(values)
 
 
 def triplet_beats(positions: Iterator[Fraction]) -> frozenset[int]:

@@ -52,6 +52,15 @@ _OPTIONS: Final[dict[str, Any]] = {
     "font": MUSIC_FAMILY,
     "smuflTextFont": "none",
     "svgFormatRaw": True,  # indentation inside text would be drawn as spaces
+    "svgViewBox": False,
+    "svgRemoveXlink": False,
+}
+_SCREEN_OPTIONS: Final[dict[str, Any]] = {
+    "header": "none",
+    "adjustPageHeight": True,
+    "justifyVertically": False,
+    "svgViewBox": True,
+    "svgRemoveXlink": True,
 }
 _SIZE: Final = re.compile(
     r'<svg[^>]*? width="(?P<width>\d+)(?:px)?" height="(?P<height>\d+)(?:px)?"'
@@ -81,13 +90,8 @@ def engrave(musicxml: bytes, page: Page = PHONE) -> list[str]:
         SVG documents of the page's size, at least one and at most ``MAX_PAGES``.
     """
     with _lock:
-        # Verovio's resource path is thread-local, and was set in the thread that imported it.
-        verovio.setDefaultResourcePath(str(files("verovio") / "data"))
-        toolkit = _toolkit()
-        toolkit.setOptions(_OPTIONS | _page_options(page, 1.0))
-        if not toolkit.loadData(musicxml.decode()):
-            raise ValueError("Verovio cannot read the MusicXML")
-        mei = dress(toolkit.getMEI())
+        toolkit = _set_up(_OPTIONS | _page_options(page, 1.0))
+        mei = _convert(toolkit, musicxml)
         scale = 1.0 if mei.count("<staffDef ") <= 2 else _WIDE_SCALE
         # Only a page whose height follows its music reveals a system that is too tall.
         svgs = _lay_out(toolkit, mei, page, scale, is_trimmed=True)
@@ -100,6 +104,49 @@ def engrave(musicxml: bytes, page: Page = PHONE) -> list[str]:
         if page.is_trimmed:
             return svgs
         return _lay_out(toolkit, mei, page, scale, is_trimmed=False)
+
+
+def engrave_systems(musicxml: bytes, page: Page, limit: int) -> list[str]:
+    """Lay out a score for a screen, each system on a page as high as its music.
+
+    Parameters
+    ----------
+    musicxml : bytes
+    page : Page
+        Without room for a second system. The title is left out.
+    limit : int
+        Number of systems; further ones are dropped.
+
+    Returns
+    -------
+    list of str
+        SVG documents that have a size only in their view box.
+    """
+    with _lock:
+        options = _OPTIONS | _page_options(page, 1.0) | _SCREEN_OPTIONS
+        toolkit = _set_up(options)
+        toolkit.loadData(_convert(toolkit, musicxml))
+        count = min(max(toolkit.getPageCount(), 1), limit)
+        svgs = [_own_font(toolkit.renderToSVG(number)) for number in range(1, count + 1)]
+    return svgs
+
+
+def _set_up(options: dict[str, Any]) -> Any:
+    # Verovio's resource path is thread-local, and was set in the thread that imported it.
+    verovio.setDefaultResourcePath(str(files("verovio") / "data"))
+    toolkit = _toolkit()
+    toolkit.setOptions(options)
+    return toolkit
+
+
+def _convert(toolkit: Any, musicxml: bytes) -> str:
+    """Return MEI with what MusicXML cannot express."""
+    toolkit.setOptions({"breaks": "none"})  # it need not be laid out yet
+    is_read = toolkit.loadData(musicxml.decode())
+    toolkit.setOptions({"breaks": _OPTIONS["breaks"]})
+    if not is_read:
+        raise ValueError("Verovio cannot read the MusicXML")
+    return dress(toolkit.getMEI())
 
 
 def _lay_out(toolkit: Any, mei: str, page: Page, scale: float, *, is_trimmed: bool) -> list[str]:

@@ -134,6 +134,12 @@ def text_width(text: str, size_px: float, *, is_bold: bool = False) -> float:
     return size_px * sum(known.get(ord(c), missing) for c in text)
 
 
+def read_font(family: str, *, is_bold: bool = False, is_italic: bool = False) -> bytes:
+    """Return a font; musical signs have one style."""
+    style = _TEXT_FILES[is_bold + 2 * is_italic]
+    return _load_fonts()[_MUSIC_FILE if family == MUSIC_FAMILY else style]
+
+
 def font_directory() -> Path:
     """Return the directory of the fonts, for renderers that scan one.
 

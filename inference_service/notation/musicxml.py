@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from itertools import groupby
 from typing import Any, Final
 from xml.etree import ElementTree
@@ -360,7 +361,7 @@ def _build(
             _build_note(name, show=(event.value.start_beats, event.grace, name) in shown)
             for name in event.names
         ]
-        written = heads[0] if len(heads) == 1 else chord.Chord(heads)
+        written = heads[0] if len(heads) == 1 else _Chord(heads)
     for head, name in zip(heads, ids, strict=True):
         if name:
             head.id = name
@@ -376,6 +377,13 @@ def _build(
     small: note.GeneralNote = written.getGrace()
     small.duration.slash = event.value.type == "eighth"
     return small
+
+
+class _Chord(chord.Chord):  # type: ignore[misc]
+    """A chord whose heads are sorted already. The exporter would sort a copy for nothing."""
+
+    def sortAscending(self, *, inPlace: bool = False) -> _Chord:  # noqa: N802, N803
+        return self
 
 
 def _build_note(name: PitchName, *, show: bool) -> note.Note:
@@ -423,7 +431,7 @@ def _add_tuplet_brackets(
 
 def _add_beams(line: Sequence[Event], written: Sequence[note.GeneralNote], bar: Bar) -> None:
     """Beam each run of adjoining values according to the metre."""
-    signature = meter.TimeSignature(str(bar.signature))
+    signature = _beaming(str(bar.signature))
     for run in _adjoining(line):
         start = _quarters(line[run[0]].value.start_beats, bar)
         members = [written[i] for i in run]
@@ -436,6 +444,12 @@ def _add_beams(line: Sequence[Event], written: Sequence[note.GeneralNote], bar: 
         for k, general_note in enumerate(small if len(small) > 1 else ()):
             place = "start" if k == 0 else "stop" if k + 1 == len(small) else "continue"
             general_note.beams.fill("16th", place)
+
+
+@cache
+def _beaming(signature: str) -> meter.TimeSignature:
+    """Return a time signature that beams notes; to build one takes longer than a bar's notes."""
+    return meter.TimeSignature(signature)
 
 
 def _adjoining(line: Sequence[Event]) -> Iterator[list[int]]:

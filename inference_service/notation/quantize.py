@@ -49,6 +49,7 @@ from inference_service.music.programs import SINGERS
 from inference_service.music.score import Score, ScoreChord, ScoreNote, ScorePart, TimeChange
 from inference_service.music.simplify import Grid, choose_grid, simplify
 from inference_service.music.swing import find_short, find_swing, straighten
+from inference_service.music.time import BeatGrid
 from inference_service.notation.bars import pickup_length
 from inference_service.notation.keys import find_key_changes
 
@@ -130,6 +131,8 @@ class WrittenPerformance:
         are long enough to be written.
     bar_lines_s : tuple of float
         When bar 1 of the whole score begins, and each later one, and when the last one ends.
+    grid : BeatGrid
+        The beats of the performance, on which ``score.origin_beats`` is.
     span_s : tuple of float, optional
         When the score begins and ends, if it has only some of the bars.
     """
@@ -137,6 +140,7 @@ class WrittenPerformance:
     score: Score
     chord_starts_beats: tuple[Fraction, ...]
     bar_lines_s: tuple[float, ...]
+    grid: BeatGrid
     span_s: tuple[float, float] | None = None
 
     def cut(self, performance: Transcription) -> Transcription:
@@ -219,12 +223,14 @@ def write_performance(
         time_changes=layout.time_changes,
         swing=transcription.swing,
         is_key_given=corrections.key is not None,
+        origin_beats=Fraction(layout.origin_beats),
     )
     lines = [*(bar.start_beats for bar in score.bars() if bar.number), score.bars()[-1].stop_beats]
     written = WrittenPerformance(
         score,
         chord_starts,
         tuple(bars.grid.to_seconds(layout.origin_beats + float(line)) for line in lines),
+        bars.grid,
     )
     return written if corrections.bars is None else _cut(written, lines, corrections.bars)
 

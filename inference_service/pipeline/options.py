@@ -16,6 +16,8 @@ from inference_service.notation.views import View
 
 MAX_TRANSPOSITION = 24
 MAX_TITLE_CHARS = 200
+WIDTH_PX = (200, 4000)
+STAFF_HEIGHT_PX = (8.0, 80.0)
 
 
 class Preset(StrEnum):
@@ -142,6 +144,39 @@ class ContinueOptions:
     def __post_init__(self) -> None:
         for written in self.render.formats - DEFAULT_CONTINUATION_FORMATS - {Format.PREVIEW}:
             raise InvalidOptions(f"a continuation cannot be written as {written}", option="formats")
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Where a sheet is shown, in CSS pixels.
+
+    Attributes
+    ----------
+    width_px : int
+        Width of the pages.
+    staff_height_px : float, optional
+        Height of a staff; None: one that suits the width.
+
+    Raises
+    ------
+    InvalidOptions
+        If a value is outside its range.
+    """
+
+    width_px: int = 390
+    staff_height_px: float | None = None
+
+    def __post_init__(self) -> None:
+        narrowest, widest = WIDTH_PX
+        if not narrowest <= self.width_px <= widest:
+            raise InvalidOptions(
+                f"a screen's width is from {narrowest} to {widest} pixels", option="width"
+            )
+        lowest, highest = STAFF_HEIGHT_PX
+        if self.staff_height_px is not None and not lowest <= self.staff_height_px <= highest:
+            raise InvalidOptions(
+                f"a staff's height is from {lowest:g} to {highest:g} pixels", option="staff_height"
+            )
 
 
 def clean_title(text: str) -> str:

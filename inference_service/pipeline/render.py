@@ -17,6 +17,7 @@ from inference_service.music.corrections import Corrections
 from inference_service.music.events import ChordSegment, Key, Transcription
 from inference_service.music.excerpt import move_performance
 from inference_service.music.intonation import write_as_sung
+from inference_service.music.pitch import transpose_key
 from inference_service.music.score import Score, fold_pitch, transpose_score
 from inference_service.music.serialization import encode_transcription
 from inference_service.notation.arrange import arrange
@@ -34,7 +35,7 @@ from inference_service.pipeline.drawn import DrawnPages
 from inference_service.pipeline.options import Format, Pitches, RenderOptions
 from inference_service.pipeline.relative import make_absolute
 from inference_service.pipeline.shown import Shown, name_chords, settle_view, show
-from inference_service.pipeline.stems import KeptStems, export
+from inference_service.pipeline.stems import RECORDING, KeptSounds, export
 from inference_service.progress import Progress, Stage
 
 
@@ -64,7 +65,7 @@ def render(
     options: RenderOptions,
     progress: Progress,
     synthesizer: Synthesizer = Synthesizer(),  # noqa: B008 - immutable
-    stems: KeptStems = MappingProxyType({}),
+    sounds: KeptSounds = MappingProxyType({}),
 ) -> Rendering:
     """Write the files that ``options`` names: the pages first, then the other formats.
 
@@ -86,7 +87,7 @@ def render(
     options = make_absolute(transcription, options)
     corrected = correct(options.amend(transcription))
     options = settle_view(options, corrected.performance)
-    performed, written = _write(corrected, options)
+    performed, written = write_corrected(corrected, options)
     shown = show(written, corrected, options)
     excerpt = written.cut(performed)
     files = list(_artifacts(excerpt, written, shown, options, progress, synthesizer))
@@ -100,7 +101,7 @@ def render(
         result = encode_transcription(replace(heard, chords=chords))
         files.append(Artifact("result.json", "application/json", result))
     if Format.STEMS in options.formats:
-        files += _export_stems(stems, progress)
+        files += _export_stems(sounds, progress)
     return Rendering(shown, tuple(files), options)
 
 
@@ -115,11 +116,11 @@ def describe(transcription: Transcription, options: RenderOptions) -> Rendering:
     options = make_absolute(transcription, options)
     corrected = correct(options.amend(transcription))
     options = settle_view(options, corrected.performance)
-    _, written = _write(corrected, options)
+    _, written = write_corrected(corrected, options)
     return Rendering(show(written, corrected, options), (), options)
 
 
-def _write(
+def write_corrected(
     corrected: Corrected, options: RenderOptions
 ) -> tuple[Transcription, WrittenPerformance]:
     """Return a performance with the pitches asked for, and how it is written."""
@@ -146,10 +147,10 @@ def choose_pitches(transcription: Transcription, pitches: Pitches) -> Transcript
     return write_as_sung(transcription) if pitches is Pitches.SUNG else transcription
 
 
-def _export_stems(stems: KeptStems, progress: Progress) -> list[Artifact]:
-    if not stems:
+def _export_stems(sounds: KeptSounds, progress: Progress) -> list[Artifact]:
+    if not sounds.keys() - {RECORDING}:
         raise StemsUnavailable("the recording was not separated, or its stems are no longer kept")
-    exported = export(stems, partial(progress, Stage.ENGRAVING))
+    exported = export(sounds, partial(progress, Stage.ENGRAVING))
     return [Artifact(name, MEDIA_TYPES[SoundFormat.MP3], data) for name, data in exported]
 
 
@@ -200,19 +201,24 @@ def write_score(
         If a preview is requested and this machine cannot play.
     """
     wanted = options.formats
-    written = transpose_score(written, options.transpose_semitones)
-    if options.simple_chords:
-        written = replace(written, chords=simplify_chords(written.chords))
-    is_chart = options.view is View.CHORDS
-    score = build_chart(written) if is_chart else arrange(written, options.view)
+    score = arrange_view(written, options)
     if wanted & {Format.MUSICXML, Format.PNG, Format.PDF}:
         named = translate_names(score, options.language)
-        yield from _pages(named, written.key, options, progress, names.score)
+        key = transpose_key(written.key, options.transpose_semitones)
+        yield from _pages(named, key, options, progress, names.score)
     if Format.PREVIEW in wanted:
         preview = synthesizer.play(encode_score(score), partial(progress, Stage.ENGRAVING))
         yield Artifact(f"{names.preview}.ogg", "audio/ogg", preview)
     if Format.MIDI in wanted:
         yield Artifact(f"{names.score}.mid", "audio/midi", encode_score(score))
+
+
+def arrange_view(written: Score, options: RenderOptions) -> Score:
+    """Return a score with the parts of a view, transposed and with the kind of chords asked for."""
+    score = transpose_score(written, options.transpose_semitones)
+    if options.simple_chords:
+        score = replace(score, chords=simplify_chords(score.chords))
+    return build_chart(score) if options.view is View.CHORDS else arrange(score, options.view)
 
 
 def _transpose(transcription: Transcription, options: RenderOptions, shown: Shown) -> Transcription:

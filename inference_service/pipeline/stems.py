@@ -1,4 +1,4 @@
-"""A song's stems as files: Opus files in the cache, MP3 files for users.
+"""A recording and a song's stems as files: Opus files in the cache, MP3 files for users.
 
 Opus is cheap to encode and to store. MP3 is played as music by all players, including Telegram's.
 Stems are named "vocals", "accompaniment" and, if the separator distinguishes several instruments,
@@ -17,8 +17,14 @@ from inference_service.progress import Report
 VOCALS: Final = "vocals"
 ACCOMPANIMENT: Final = "accompaniment"
 
-KeptStems = Mapping[str, bytes]
-"""Opus files by stem; empty if the recording was not separated."""
+RECORDING: Final = "recording"
+"""The name of the recording among the sounds that are kept."""
+
+RECORDING_BPS: Final = 96_000
+"""Bit rate of a stereo recording, at which Opus is hard to tell from the original."""
+
+KeptSounds = Mapping[str, bytes]
+"""Opus files: the recording, and the stems if it was separated."""
 
 OnStems = Callable[[Mapping[str, Waveform], Report], None]
 """Called with a song's stems after separation."""
@@ -38,14 +44,20 @@ def complete(stems: Mapping[str, Waveform]) -> dict[str, Waveform]:
     return {VOCALS: stems[VOCALS], ACCOMPANIMENT: accompaniment, **several}
 
 
+def keep_recording(waveform: Waveform, report: Report) -> dict[str, bytes]:
+    """Encode a recording for the cache, from its first decoded sample on."""
+    return {RECORDING: encode(waveform, SoundFormat.OPUS, report, bit_rate=RECORDING_BPS)}
+
+
 def keep(stems: Mapping[str, Waveform], report: Report) -> dict[str, bytes]:
     """Encode a song's stems for the cache."""
     return {name: encode(stem, SoundFormat.OPUS, report) for name, stem in complete(stems).items()}
 
 
-def export(kept: KeptStems, report: Report) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the data of each MP3 file, karaoke first."""
-    order = sorted(kept, key=lambda name: (name != ACCOMPANIMENT, name != VOCALS))
+def export(kept: KeptSounds, report: Report) -> Iterator[tuple[str, bytes]]:
+    """Yield the name and the data of each stem as an MP3 file, karaoke first."""
+    stems = (name for name in kept if name != RECORDING)
+    order = sorted(stems, key=lambda name: (name != ACCOMPANIMENT, name != VOCALS))
     for number, name in enumerate(order):
 
         def report_file(fraction: float, number: int = number) -> None:

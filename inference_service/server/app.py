@@ -11,16 +11,22 @@ import grpc
 import structlog
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
-from notabot.v1 import jobs_pb2_grpc, models_pb2_grpc, transcription_pb2_grpc
+from notabot.v1 import (
+    jobs_pb2_grpc,
+    models_pb2_grpc,
+    practice_pb2_grpc,
+    transcription_pb2_grpc,
+)
 from pydantic import SecretStr
 
 from inference_service.engine.accepted import AcceptedJobs
 from inference_service.engine.service import Engine
-from inference_service.server.health import JOBS, MODELS, TRANSCRIPTION, Health
+from inference_service.server.health import JOBS, MODELS, PRACTICE, TRANSCRIPTION, Health
 from inference_service.server.interceptors import CallInterceptor
 from inference_service.server.jobs_servicer import JobsServicer
 from inference_service.server.metrics import Metrics
 from inference_service.server.models_servicer import ModelsServicer
+from inference_service.server.practice_servicer import PracticeServicer
 from inference_service.server.scrape import ScrapeServer
 from inference_service.server.sending import Sender
 from inference_service.server.servicer import TranscriptionServicer
@@ -99,11 +105,13 @@ class Service:
             versions=_versions(),
         )
         self._add(transcription_pb2_grpc.add_TranscriptionServicer_to_server, transcription)
+        practice = PracticeServicer(engine, sender, engine_settings.render_deadline_s)
+        self._add(practice_pb2_grpc.add_PracticeServicer_to_server, practice)
         self._add(jobs_pb2_grpc.add_JobsServicer_to_server, JobsServicer(jobs, sender))
         self._add(models_pb2_grpc.add_ModelsServicer_to_server, models)
         self._add(health_pb2_grpc.add_HealthServicer_to_server, self._health.servicer)
         reflection.enable_server_reflection(
-            (TRANSCRIPTION, JOBS, MODELS, health.SERVICE_NAME, reflection.SERVICE_NAME),
+            (TRANSCRIPTION, PRACTICE, JOBS, MODELS, health.SERVICE_NAME, reflection.SERVICE_NAME),
             self._server,
         )
         metrics.watch_queue(lambda: engine.queue_length, lambda: engine.busy)
@@ -205,7 +213,7 @@ def split_address(address: str) -> tuple[str, int]:
 def _tokens(settings: ServerSettings) -> Mapping[str, SecretStr]:
     tokens: dict[str, SecretStr] = {}
     if settings.token is not None:
-        tokens[TRANSCRIPTION] = tokens[JOBS] = settings.token
+        tokens[TRANSCRIPTION] = tokens[PRACTICE] = tokens[JOBS] = settings.token
     if settings.admin_token is not None:
         tokens[MODELS] = settings.admin_token
     elif settings.token is not None or not settings.is_local:

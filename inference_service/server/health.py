@@ -15,10 +15,11 @@ from typing import Final
 
 import structlog
 from grpc_health.v1 import health, health_pb2
-from notabot.v1 import jobs_pb2, models_pb2, transcription_pb2
+from notabot.v1 import jobs_pb2, models_pb2, practice_pb2, transcription_pb2
 
 TRANSCRIPTION: Final = transcription_pb2.DESCRIPTOR.services_by_name["Transcription"].full_name
 JOBS: Final = jobs_pb2.DESCRIPTOR.services_by_name["Jobs"].full_name
+PRACTICE: Final = practice_pb2.DESCRIPTOR.services_by_name["Practice"].full_name
 MODELS: Final = models_pb2.DESCRIPTOR.services_by_name["Models"].full_name
 
 _SERVING: Final = health_pb2.HealthCheckResponse.SERVING

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing, nullcontext
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import grpc
+from google.protobuf.message import Message
 from notabot.v1 import transcription_pb2
 
 from inference_service.engine.queue import Admission, Place
@@ -43,7 +44,7 @@ class Reading:
         """End the answer."""
         self._wait.give_way()
 
-    async def write(self, message: transcription_pb2.TranscribeEvent) -> None:
+    async def write(self, message: Message) -> None:
         """Send a message once the caller has room for it.
 
         Raises
@@ -95,11 +96,17 @@ class Sender:
         async with aclosing(events):  # type: ignore[type-var]
             with nullcontext() if place is None else place.held_by(reading):
                 rendered = await self._send_updates(events, reading)
-            if place is not None:
-                place.release()
-            self.deliveries.relieve()
-            with self.deliveries.admit(beyond_limit=True) as delivery, delivery.held_by(reading):
+            with self.delivering(reading, place):
                 await _send_files(rendered, reading)
+
+    @contextmanager
+    def delivering(self, reading: Reading, place: Place | None = None) -> Iterator[None]:
+        """Hold a place among the deliveries, instead of ``place``, while an answer is read."""
+        if place is not None:
+            place.release()
+        self.deliveries.relieve()
+        with self.deliveries.admit(beyond_limit=True) as delivery, delivery.held_by(reading):
+            yield
 
     async def _send_updates(
         self, events: AsyncIterator[Update | Rendered], reading: Reading

@@ -6,15 +6,13 @@ begun; a caller that waits for it never uploads audio to a full queue.
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, aclosing
 
 from notabot.v1 import transcription_pb2, transcription_pb2_grpc
 
 from inference_service.engine.accepted import AcceptedJobs
-from inference_service.engine.queue import Admission, Place
+from inference_service.engine.queue import Place
 from inference_service.engine.service import Engine
 from inference_service.engine.upload import Upload
 from inference_service.errors import (
@@ -26,6 +24,7 @@ from inference_service.errors import (
     JobUnknown,
 )
 from inference_service.pipeline.options import TranscribeOptions
+from inference_service.server.admitting import admit
 from inference_service.server.caller import find_caller
 from inference_service.server.convert.events import encode_result
 from inference_service.server.convert.options import (
@@ -84,7 +83,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
             await self._accept(message.job, options, requests, context)
             return
         with self._engine.counters.count():
-            async with self._admitted(self._engine.transcriptions, context) as (place, deadline_s):
+            async with self._admit_recording(context) as (place, deadline_s):
                 data = await self._receive_audio(requests, place)
                 events = self._engine.transcribe(data, options, deadline_s)
                 del data
@@ -100,7 +99,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         """Accept a job, receive its recording and attend to it."""
         bot, key = decode_job(job)
         with self._jobs.attend(bot, key) as closed:
-            async with self._admitted(self._engine.transcriptions, context) as (place, _):
+            async with self._admit_recording(context) as (place, _):
                 record, is_kept = await self._jobs.accept(bot, key, options, job.context)
                 accepted = transcription_pb2.Accepted(context=record.context, kept=is_kept)
                 reading = self._sender.reading(context)
@@ -120,7 +119,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         """Render a cached result with other options."""
         options = decode_render_options(request.render)
         with self._engine.counters.count():
-            async with self._admitted(self._engine.renderings, context) as (place, deadline_s):
+            async with self._admit_rendering(context) as (place, deadline_s):
                 events = self._engine.render(request.result_id, options, deadline_s)
                 await self._sender.send(events, context, place)
 
@@ -130,7 +129,7 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         """Send a continuation of a cached result."""
         options = decode_continue_options(request)
         with self._engine.counters.count():
-            async with self._admitted(self._engine.renderings, context) as (place, deadline_s):
+            async with self._admit_rendering(context) as (place, deadline_s):
                 events = self._engine.continue_music(request.result_id, options, deadline_s)
                 await self._sender.send(events, context, place)
 
@@ -140,40 +139,19 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
         """Describe a cached result without writing files."""
         options = decode_render_options(request.render)
         with self._engine.counters.count():
-            async with self._admitted(self._engine.renderings, context) as (_, deadline_s):
+            async with self._admit_rendering(context) as (_, deadline_s):
                 described = await self._engine.describe(request.result_id, options, deadline_s)
                 return encode_result(described)
 
-    @asynccontextmanager
-    async def _admitted(
-        self, queue: Admission, context: Context
-    ) -> AsyncIterator[tuple[Place, float]]:
-        """Hold a place in a queue; yield it and the request's deadline, on the monotonic clock.
+    def _admit_recording(
+        self, context: Context
+    ) -> AbstractAsyncContextManager[tuple[Place, float]]:
+        return admit(self._engine.transcriptions, context, self._deadline_s)
 
-        Raises
-        ------
-        DeadlineExceeded
-            If the block runs longer than that.
-        """
-        is_rendering = queue is self._engine.renderings
-        deadline_s = self._deadline(
-            context, self._render_deadline_s if is_rendering else self._deadline_s
-        )
-        with queue.admit(find_caller(context.peer())) as place:
-            await context.send_initial_metadata(())
-            timeout = asyncio.timeout_at(deadline_s)
-            try:
-                async with timeout:
-                    yield place, deadline_s
-            except TimeoutError:
-                if not timeout.expired():
-                    raise
-                raise DeadlineExceeded("the request ran out of its time") from None
-
-    def _deadline(self, context: Context, limit_s: float) -> float:
-        """Return the earlier of the caller's deadline and our own, on the monotonic clock."""
-        remaining_s = context.time_remaining()
-        return time.monotonic() + (limit_s if remaining_s is None else min(remaining_s, limit_s))
+    def _admit_rendering(
+        self, context: Context
+    ) -> AbstractAsyncContextManager[tuple[Place, float]]:
+        return admit(self._engine.renderings, context, self._render_deadline_s)
 
     async def _receive_options(self, requests: Requests) -> transcription_pb2.TranscribeOptions:
         async with aclosing(self._build_pace().keep(requests)) as messages:

@@ -88,7 +88,7 @@ async def test_help_names_the_limits(harness: Harness) -> None:
 async def test_privacy(harness: Harness) -> None:
     await harness.person().say("/privacy")
 
-    assert "and are then deleted" in harness.session.texts()[0]
+    assert "as long as their score" in harness.session.texts()[0]
 
 
 async def test_a_chosen_language_stays_over_a_restart(harness: Harness) -> None:

@@ -16,7 +16,12 @@ import numpy as np
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_health.v1 import health_pb2_grpc
 from grpc_status import rpc_status
-from notabot.v1 import models_pb2_grpc, transcription_pb2, transcription_pb2_grpc
+from notabot.v1 import (
+    models_pb2_grpc,
+    practice_pb2_grpc,
+    transcription_pb2,
+    transcription_pb2_grpc,
+)
 
 from inference_service.assembly import Pipeline, build_service
 from inference_service.audio.waveform import Waveform
@@ -72,7 +77,7 @@ class HeldPipeline(Pipeline):
     """
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings.audio)
+        super().__init__(settings.audio, keeps_recordings=False)
         self.release = threading.Event()
         self.began: list[str] = []
         self.ended: list[str] = []
@@ -169,11 +174,13 @@ class Running:
     service: Service
     channel: grpc.aio.Channel
     transcription: Any = field(init=False)
+    practice: Any = field(init=False)
     models: Any = field(init=False)
     health: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self.transcription = transcription_pb2_grpc.TranscriptionStub(self.channel)  # type: ignore[no-untyped-call]
+        self.practice = practice_pb2_grpc.PracticeStub(self.channel)  # type: ignore[no-untyped-call]
         self.models = models_pb2_grpc.ModelsStub(self.channel)  # type: ignore[no-untyped-call]
         self.health = health_pb2_grpc.HealthStub(self.channel)
 

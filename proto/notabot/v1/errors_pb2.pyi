@@ -35,6 +35,7 @@ class ErrorCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     JOB_TAKEN: _ClassVar[ErrorCode]
     JOB_UNKNOWN: _ClassVar[ErrorCode]
     INVALID_CORRECTIONS: _ClassVar[ErrorCode]
+    SOUND_UNAVAILABLE: _ClassVar[ErrorCode]
     NOTHING_HEARD: _ClassVar[ErrorCode]
 ERROR_CODE_UNSPECIFIED: ErrorCode
 AUDIO_EMPTY: ErrorCode
@@ -65,4 +66,5 @@ NOTHING_TO_CONTINUE: ErrorCode
 JOB_TAKEN: ErrorCode
 JOB_UNKNOWN: ErrorCode
 INVALID_CORRECTIONS: ErrorCode
+SOUND_UNAVAILABLE: ErrorCode
 NOTHING_HEARD: ErrorCode

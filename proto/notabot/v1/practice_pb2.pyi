@@ -34,7 +34,7 @@ class EngraveEvent(_message.Message):
     def __init__(self, sheet: _Optional[_Union[Sheet, _Mapping]] = ..., page: _Optional[_Union[SheetPage, _Mapping]] = ...) -> None: ...
 
 class Sheet(_message.Message):
-    __slots__ = ("result", "measures", "notes", "parts", "clock", "chords", "sounds", "duration_s", "fonts")
+    __slots__ = ("result", "measures", "notes", "parts", "clock", "chords", "sounds", "duration_s", "fonts", "glyphs")
     RESULT_FIELD_NUMBER: _ClassVar[int]
     MEASURES_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +44,7 @@ class Sheet(_message.Message):
     SOUNDS_FIELD_NUMBER: _ClassVar[int]
     DURATION_S_FIELD_NUMBER: _ClassVar[int]
     FONTS_FIELD_NUMBER: _ClassVar[int]
+    GLYPHS_FIELD_NUMBER: _ClassVar[int]
     result: _transcription_pb2.Result
     measures: _containers.RepeatedCompositeFieldContainer[SheetMeasure]
     notes: _containers.RepeatedCompositeFieldContainer[SheetNote]
@@ -53,7 +54,8 @@ class Sheet(_message.Message):
     sounds: _containers.RepeatedScalarFieldContainer[str]
     duration_s: float
     fonts: _containers.RepeatedCompositeFieldContainer[SheetFont]
-    def __init__(self, result: _Optional[_Union[_transcription_pb2.Result, _Mapping]] = ..., measures: _Optional[_Iterable[_Union[SheetMeasure, _Mapping]]] = ..., notes: _Optional[_Iterable[_Union[SheetNote, _Mapping]]] = ..., parts: _Optional[_Iterable[_Union[SheetPart, _Mapping]]] = ..., clock: _Optional[_Iterable[_Union[ClockPoint, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[SheetChord, _Mapping]]] = ..., sounds: _Optional[_Iterable[str]] = ..., duration_s: _Optional[float] = ..., fonts: _Optional[_Iterable[_Union[SheetFont, _Mapping]]] = ...) -> None: ...
+    glyphs: str
+    def __init__(self, result: _Optional[_Union[_transcription_pb2.Result, _Mapping]] = ..., measures: _Optional[_Iterable[_Union[SheetMeasure, _Mapping]]] = ..., notes: _Optional[_Iterable[_Union[SheetNote, _Mapping]]] = ..., parts: _Optional[_Iterable[_Union[SheetPart, _Mapping]]] = ..., clock: _Optional[_Iterable[_Union[ClockPoint, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[SheetChord, _Mapping]]] = ..., sounds: _Optional[_Iterable[str]] = ..., duration_s: _Optional[float] = ..., fonts: _Optional[_Iterable[_Union[SheetFont, _Mapping]]] = ..., glyphs: _Optional[str] = ...) -> None: ...
 
 class SheetMeasure(_message.Message):
     __slots__ = ("number", "id", "page", "start", "end")

@@ -136,9 +136,9 @@ STEMS = {"vocals": b"v" * 1000, "accompaniment": b"a" * 2000}
 def test_stems_come_back(tmp_path: Path) -> None:
     cache = build_cache(tmp_path)
     first, second = cache.put(RESULT, STEMS), cache.put(RESULT)
-    assert cache.get_stems(first) == STEMS
-    assert cache.get_stems(second) == {}
-    assert cache.get_stems("../../etc/pa") == {}
+    assert cache.get_sounds(first) == STEMS
+    assert cache.get_sounds(second) == {}
+    assert cache.get_sounds("../../etc/pa") == {}
     assert cache.get(first) == RESULT
 
 
@@ -146,8 +146,8 @@ def test_stems_have_what_results_leave(tmp_path: Path) -> None:
     result_bytes = _size_of_a_result(tmp_path / "one")
     cache = build_cache(tmp_path / "many", size=4 * result_bytes + 4500)
     first, second = cache.put(RESULT, STEMS), cache.put(RESULT, STEMS)
-    assert cache.get_stems(second) == STEMS
-    assert cache.get_stems(first) == {}, "all or none"
+    assert cache.get_sounds(second) == STEMS
+    assert cache.get_sounds(first) == {}, "all or none"
     assert cache.get(first) == RESULT, "small, and worth more"
 
 
@@ -155,7 +155,7 @@ def test_stems_go_with_their_result(tmp_path: Path) -> None:
     cache = build_cache(tmp_path, entries=1)
     first = cache.put(RESULT, STEMS)
     cache.put(RESULT)
-    assert cache.get_stems(first) == {}
+    assert cache.get_sounds(first) == {}
     assert len(list(tmp_path.iterdir())) == 1
 
 
@@ -171,7 +171,7 @@ def test_stems_go_with_a_result_that_is_found_too_old(tmp_path: Path) -> None:
 def test_stems_of_any_name(tmp_path: Path) -> None:
     cache = build_cache(tmp_path)
     stems = {"../../Other 2": b"x", "Лира": b""}
-    assert cache.get_stems(cache.put(RESULT, stems)) == stems
+    assert cache.get_sounds(cache.put(RESULT, stems)) == stems
     assert {path.parent for path in tmp_path.rglob("*")} == {tmp_path}
 
 
@@ -181,7 +181,7 @@ def test_stems_that_cannot_be_read_are_gone(tmp_path: Path, data: bytes) -> None
     first = cache.put(RESULT, STEMS)
     path = tmp_path / f"{first}.stems.zip"
     path.write_bytes(data)
-    assert cache.get_stems(first) == {}
+    assert cache.get_sounds(first) == {}
     assert not path.exists()
     assert cache.get(first) == RESULT
 
@@ -223,10 +223,10 @@ def test_a_result_that_cannot_be_opened_just_now_stays(tmp_path: Path) -> None:
         with pytest.raises(QueueFull) as caught:
             cache.get(result_id)
         with pytest.raises(QueueFull):
-            cache.get_stems(result_id)
+            cache.get_sounds(result_id)
     assert caught.value.params == {"retry_after_s": 10.0}
     assert cache.get(result_id) == RESULT
-    assert cache.get_stems(result_id) == STEMS
+    assert cache.get_sounds(result_id) == STEMS
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ESTALE])
@@ -262,7 +262,7 @@ def test_a_full_disk_leaves_results_in_memory_and_no_files(tmp_path: Path) -> No
         result_id = cache.put(RESULT, STEMS)
     assert list(tmp_path.iterdir()) == []
     assert cache.get(result_id) == RESULT
-    assert cache.get_stems(result_id) == {}
+    assert cache.get_sounds(result_id) == {}
     assert not cache.is_lasting(result_id)
     assert cache.is_lasting(cache.put(RESULT))
     with pytest.raises(ResultExpired):
@@ -299,7 +299,7 @@ def test_on_a_disk_made_read_only_results_can_be_read(
     monkeypatch.setattr(os, "utime", refuse)
     monkeypatch.setattr(Path, "unlink", refuse)
     assert cache.get(result_id) == RESULT
-    assert cache.get_stems(result_id) == STEMS
+    assert cache.get_sounds(result_id) == STEMS
 
 
 @pytest.mark.parametrize("jump_s", [-10_000 * DAY_S, -DAY_S, 2 * DAY_S, 10_000 * DAY_S])
@@ -369,7 +369,7 @@ def test_no_corrections_are_the_uncorrected_result(tmp_path: Path) -> None:
 def test_corrections_have_the_stems_of_their_result(tmp_path: Path) -> None:
     cache = build_cache(tmp_path)
     waltz = cache.put_corrected(cache.put(RESULT, STEMS), WALTZ)
-    assert cache.get_stems(waltz) == STEMS
+    assert cache.get_sounds(waltz) == STEMS
 
 
 def test_using_a_correction_is_a_use_of_its_result(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_person_gets_karaoke_first() -> None:
 
 def test_stems_are_files_of_a_rendering() -> None:
     options = RenderOptions(formats=frozenset({Format.STEMS}))
-    rendering = render(build_transcription(), options, _nobody, stems=keep(TWO, ignore))
+    rendering = render(build_transcription(), options, _nobody, sounds=keep(TWO, ignore))
     files = rendering.artifacts
     assert [file.name for file in files] == ["karaoke.mp3", "a-cappella.mp3"]
     assert {file.media_type for file in files} == {"audio/mpeg"}
