@@ -132,6 +132,7 @@ export class App {
       return;
     }
     this.player.play().catch((fault) => {
+      console.error(fault);
       this.#frame.tell(
         fault instanceof SoundUnavailable ? this.#texts.noSound : this.#texts.failed,
       );

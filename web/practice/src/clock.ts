@@ -96,8 +96,8 @@ export interface Span {
   readonly seconds: number;
   /** Seconds of the recording for each second of the context. */
   readonly speed: number;
-  /** Whether a loop ends at `until`. */
-  readonly isCut: boolean;
+  /** Context time at which the loop that is followed ends next, or null. */
+  readonly loopEnd: number | null;
 }
 
 /** How recording time runs from a context time on. */
@@ -174,13 +174,14 @@ export class Clock {
     let start = Math.max(from, at);
     while (start < until) {
       let seconds = follow(this.#motion, start);
-      let end = until;
+      let loopEnd: number | null = null;
       if (loop !== null) {
         // At a seam, rounding may leave the position just before the loop's end: it is its start.
         if (loop.end - seconds < SEAM_S) seconds = loop.start;
-        end = Math.min(until, start + (loop.end - seconds) / speed);
+        loopEnd = start + (loop.end - seconds) / speed;
       }
-      spans.push({ from: start, until: end, seconds, speed, isCut: end < until });
+      const end = loopEnd === null ? until : Math.min(until, loopEnd);
+      spans.push({ from: start, until: end, seconds, speed, loopEnd });
       start = end;
     }
     return spans;
@@ -205,7 +206,7 @@ export interface OutputClock {
  * Return the context time of the sound that leaves the loudspeaker now.
  *
  * @param context - its `currentTime` is that of the block that is rendered now
- * @param extra - latency that browsers cannot know, such as a Bluetooth headset's, in seconds
+ * @param extra - latency that the context does not know of, in seconds
  */
 export function heardTime(context: OutputClock, extra = 0): number {
   const latency = context.outputLatency || context.baseLatency || 0;

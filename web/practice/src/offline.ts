@@ -77,7 +77,8 @@ class SavedSource implements Source {
 
   #scriptUrl(name: string): string {
     const text = this.#document.querySelector(`script[data-worklet="${name}"]`)?.textContent ?? "";
-    return URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    // A page that was opened from a disk may not load worklets from blobs.
+    return `data:text/javascript,${encodeURIComponent(text)}`;
   }
 
   #bytes(selector: string): ArrayBuffer {

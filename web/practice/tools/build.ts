@@ -23,26 +23,21 @@ const STATIC = join(HERE, "..", "..", "bot", "practice", "static");
 const ASSETS = join(STATIC, "assets");
 const LIMIT_BYTES = 500_000;
 
-/** The audio worklets, as their packages bring them. */
-const WORKLETS = {
-  stretch: "signalsmith-stretch",
-  synthesiser: "spessasynth_lib/dist/spessasynth_processor.min.js",
+/** The stretcher's module is its own audio worklet, too. */
+const STRETCH = "signalsmith-stretch";
+
+const OPTIONS: BuildOptions & { write: false } = {
+  bundle: true,
+  minify: true,
+  write: false,
+  target: ["es2022", "safari16"],
+  legalComments: "none",
+  logLevel: "warning",
 };
 
-async function bundle(): Promise<{ script: string; style: string }> {
-  const options: BuildOptions & { write: false } = {
-    bundle: true,
-    minify: true,
-    write: false,
-    target: ["es2022", "safari16"],
-    legalComments: "none",
-    logLevel: "warning",
-  };
-  const [script, style] = await Promise.all([
-    build({ ...options, entryPoints: [join(HERE, "src", "main.ts")], format: "esm" }),
-    build({ ...options, entryPoints: [join(HERE, "src", "style.css")] }),
-  ]);
-  return { script: text(script), style: text(style) };
+/** Bundle a source file with what it imports. */
+async function bundle(name: string): Promise<string> {
+  return text(await build({ ...OPTIONS, entryPoints: [join(HERE, "src", name)], format: "esm" }));
 }
 
 function text(result: { outputFiles: { text: string }[] }): string {
@@ -80,9 +75,10 @@ function fill(template: string, values: Record<string, string>): string {
 async function main(): Promise<void> {
   rmSync(STATIC, { recursive: true, force: true });
   mkdirSync(ASSETS, { recursive: true });
-  const { script, style } = await bundle();
-  const stretch = readWorklet(WORKLETS.stretch);
-  const synthesiser = readWorklet(WORKLETS.synthesiser);
+  const script = await bundle("main.ts");
+  const style = await bundle("style.css");
+  const synthesiser = await bundle("worklet/synthesiser.ts");
+  const stretch = readWorklet(STRETCH);
   const sounds = await writeSoundBanks(join(STATIC, "soundbank"));
 
   const index = readFileSync(join(STATIC, "soundbank", "index.json"), "utf8");

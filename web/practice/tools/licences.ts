@@ -5,7 +5,6 @@ import { join } from "node:path";
 
 /** What is shipped; esbuild and the checkers only build. */
 const SHIPPED: Record<string, { what: string; files: string[] }> = {
-  spessasynth_lib: { what: "synthesiser", files: ["LICENSE"] },
   spessasynth_core: { what: "synthesiser", files: ["LICENSE"] },
   "stb-vorbis": { what: "decoder of the synthesiser's sounds", files: ["LICENSE"] },
   "signalsmith-stretch": { what: "time-stretching, © Geraint Luff, Signalsmith Audio", files: [] },

@@ -4,9 +4,14 @@ export interface Output {
   readonly context: AudioContext;
   /** Where sources connect. */
   readonly input: AudioNode;
+  /** How much later than the context knows it sounds, in seconds. */
+  readonly delay: number;
   /** Wake the context; must be called during a touch, a click or a key. */
   resume(): Promise<void>;
 }
+
+/** By so much browsers delay what goes through a compressor, to look ahead. */
+const LOOK_AHEAD_S = 0.006;
 
 /** No audio worklets: the page was not loaded over HTTPS, or the browser is too old. */
 export class SoundUnavailable extends Error {}
@@ -38,6 +43,7 @@ export function openOutput(): Output {
   return {
     context,
     input: limiter,
+    delay: LOOK_AHEAD_S,
     async resume(): Promise<void> {
       void beside?.play().catch(() => undefined);
       if (context.state !== "running") await context.resume();

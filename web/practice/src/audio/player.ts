@@ -15,7 +15,7 @@ import { Recording, STRETCH_LEAD_S } from "./recording.ts";
 import { instrumentOf, Synthesiser } from "./synthesiser.ts";
 
 /** How far ahead notes are queued: while the page is hidden, timers come only once a second. */
-const AHEAD_S = { visible: 0.13, hidden: 1.6 };
+const AHEAD_S = { visible: 0.25, hidden: 1.6 };
 
 const TICK_MS = 25;
 
@@ -99,14 +99,15 @@ export class Player {
     return this.#tracks;
   }
 
-  get context(): AudioContext | null {
-    return this.#output?.context ?? null;
+  /** What everything sounds through, once it has; a test listens here. */
+  get output(): Output | null {
+    return this.#output;
   }
 
   /** Return the recording time that is heard now, in seconds. */
   heardSeconds(): number {
     if (this.#output === null) return this.clock.position(0);
-    return this.clock.position(heardTime(this.#output.context));
+    return this.clock.position(heardTime(this.#output.context, this.#output.delay));
   }
 
   /** Return the score position that is heard now, in quarters. */
@@ -217,7 +218,6 @@ export class Player {
     if (note === undefined || this.isPlaying || this.#output === null) return;
     const synthesiser = await this.#synthesise();
     synthesiser.setPartGain(note.part, 1);
-    synthesiser.output.gain.value = 1;
     synthesiser.sound(note, this.#output.context.currentTime + 0.01, 0.4);
   }
 
@@ -283,6 +283,7 @@ export class Player {
         if (this.clock.motion !== null) this.#relaunch();
       })
       .catch((fault) => {
+        console.error(fault);
         this.#loadingSounds.delete(name);
         this.#events.failed(name, fault);
       });
@@ -312,16 +313,14 @@ export class Player {
   #launch(seconds: number, withCountIn: boolean): void {
     const { context } = this.#output as Output;
     const now = context.currentTime;
-    let at = Math.max(now + STRETCH_LEAD_S, (this.#ready?.queuedUntil ?? 0) + 0.002);
+    let at = now + STRETCH_LEAD_S;
     this.#metronome?.cancel(at);
+    this.#ready?.cut(at);
     if (withCountIn) at = this.#scheduleCountIn(at, seconds);
     const motion = { at, seconds, speed: this.#speed, loop: this.#loop() };
     this.clock.start(motion);
     const followed = this.clock.motion ?? motion;
     for (const recording of this.#recordings.values()) recording.follow(followed);
-    this.#ready?.silence(at - 0.001);
-    this.#ready?.output.gain.cancelScheduledValues(0);
-    this.#ready?.output.gain.setTargetAtTime(1, now, 0.005);
     this.#scheduledUntil = at;
     this.#tick();
   }
@@ -329,8 +328,7 @@ export class Player {
   /** Launch again from where the music will be when all sources can follow, so that none is lost. */
   #relaunch(): void {
     if (!this.clock.isRunning || this.#output === null) return;
-    const now = this.#output.context.currentTime;
-    const at = Math.max(now + STRETCH_LEAD_S, (this.#ready?.queuedUntil ?? 0) + 0.002);
+    const at = this.#output.context.currentTime + STRETCH_LEAD_S;
     this.#launch(this.clock.position(at), false);
   }
 
@@ -357,13 +355,7 @@ export class Player {
     const now = (this.#output as Output).context.currentTime;
     for (const recording of this.#recordings.values()) recording.stop();
     this.#metronome?.cancel(now);
-    const synthesiser = this.#ready;
-    if (synthesiser) {
-      // What is queued cannot be taken back: it is not let through.
-      synthesiser.output.gain.cancelScheduledValues(0);
-      synthesiser.output.gain.setTargetAtTime(0, now, 0.008);
-      synthesiser.silence(Math.max(now + 0.05, synthesiser.queuedUntil));
-    }
+    this.#ready?.cut(now);
     this.clock.rest(seconds);
   }
 
