@@ -1,6 +1,6 @@
 /** Where the score and its sounds come from: the bot, or the page itself if it was saved. */
 
-import type { Corrections, Pitches, Score, View } from "./score.ts";
+import type { Change, Pitches, Score, View } from "./score.ts";
 
 /** How the score is to be shown. */
 export interface Display {
@@ -35,7 +35,7 @@ export class Refusal extends Error {
 export interface Source {
   readonly isOffline: boolean;
   fetchScore(display: Display): Promise<Score>;
-  edit(revision: string, corrections: Corrections, display: Display): Promise<Score>;
+  edit(revision: string, change: Change, display: Display): Promise<Score>;
   undo(revision: string, display: Display): Promise<Score>;
   redo(revision: string, display: Display): Promise<Score>;
   send(revision: string, display: Display): Promise<void>;
@@ -95,8 +95,8 @@ export class BotSource implements Source {
     return (await this.#ask(`score?${query(display)}`)).json();
   }
 
-  async edit(revision: string, corrections: Corrections, display: Display): Promise<Score> {
-    return (await this.#ask("edits", { revision, corrections, ...display })).json();
+  async edit(revision: string, change: Change, display: Display): Promise<Score> {
+    return (await this.#ask("edits", { revision, ...change, ...display })).json();
   }
 
   async undo(revision: string, display: Display): Promise<Score> {

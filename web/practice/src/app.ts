@@ -7,7 +7,7 @@ import { CLICK, Player } from "./audio/player.ts";
 import { instrumentOf } from "./audio/synthesiser.ts";
 import { chordEdit, editOf, type NoteAction, withEdit } from "./edits.ts";
 import { type Preferences, readPreferences, writePreferences } from "./preferences.ts";
-import { type Corrections, type Score, ScoreIndex } from "./score.ts";
+import { type Change, type Score, ScoreIndex } from "./score.ts";
 import type { TelegramBridge } from "./telegram.ts";
 import { type Texts, textsFor } from "./texts.ts";
 import { applyTheme } from "./theme.ts";
@@ -213,8 +213,8 @@ export class App {
   }
 
   /** Correct the page. */
-  correct(corrections: Corrections): void {
-    this.#request(() => this.#source.edit(this.score.revision, corrections, this.#display()));
+  correct(change: Change): void {
+    this.#request(() => this.#source.edit(this.score.revision, change, this.#display()));
   }
 
   undo(): void {

@@ -1,7 +1,6 @@
 /** What a reader's actions mean in the protocol: edits of notes, and corrections of the page. */
 
-import { beatLength } from "./audio/metronome.ts";
-import type { Corrections, Edit, Key, Note, Score, ScoreIndex } from "./score.ts";
+import type { Change, Edit, Key, Note, Score, ScoreIndex } from "./score.ts";
 
 export type NoteAction =
   | "stepUp"
@@ -62,43 +61,16 @@ export function chordEdit(text: string, quarters: number, index: ScoreIndex): Ed
     : { kind: "chord", time_s, text: text.trim() };
 }
 
-/** Return the corrections that add an edit to those that the page has. */
-export function withEdit(score: Score, edit: Edit): Corrections {
+/** Return the change that adds an edit to those that the page has. */
+export function withEdit(score: Score, edit: Edit): Change {
   const edits = Array.isArray(score.corrections.edits) ? score.corrections.edits : [];
-  return { edits: [...edits, edit] };
-}
-
-/** Return the correction that moves bar lines by beats of the page; to earlier beats if negative. */
-export function moveBarLines(score: Score, beats: number): Corrections {
-  const step = score.beat_step ?? 1 / (score.beat_scale || 1);
-  const [count = 4, unit = 4] = score.time_signature.split("/").map(Number);
-  const bar = ((count * 4) / unit / beatLength(score.time_signature)) * step;
-  let first = score.first_beat + beats * step;
-  // The same bar lines, counted from a later bar.
-  while (first <= 0) first += bar;
-  return { first_beat: first };
+  return { corrections: { edits: [...edits, edit] } };
 }
 
 const MAJOR = ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 const MINOR = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"];
-const PITCH_CLASS: Record<string, number> = { C: 0, D: 2, E: 4, F: 5, G: 7, A: 9, B: 11 };
 
 /** Return the tonics to choose from, in the usual spelling of a mode. */
 export function tonicsOf(mode: Key["mode"]): readonly string[] {
   return mode === "major" ? MAJOR : MINOR;
-}
-
-/** Return the correction that states the key of a page that may be transposed. */
-export function stateKey(score: Score, key: Key): Corrections {
-  if (score.transpose === 0) return { key };
-  const shown = pitchClass(key.tonic) - score.transpose;
-  const tonic = tonicsOf(key.mode)[((shown % 12) + 12) % 12];
-  return { key: { tonic, mode: key.mode } };
-}
-
-/** Return the pitch class of a tonic such as "Bb". */
-export function pitchClass(tonic: string): number {
-  const accidentals = tonic.slice(1);
-  const shift = accidentals.split("#").length - accidentals.split("b").length;
-  return ((PITCH_CLASS[tonic.slice(0, 1)] ?? 0) + shift + 12) % 12;
 }

@@ -61,9 +61,23 @@ export type Edit = Readonly<Record<string, unknown>> & { readonly kind: string }
 /** Corrections as in the protocol, as JSON; only what is set. */
 export type Corrections = Readonly<Record<string, unknown>>;
 
-export interface Alternative {
+/** What a reader changes, as in the protocol: in terms of what was heard, or of the page. */
+export interface Change {
+  readonly corrections?: Corrections;
+  readonly adjustments?: Adjustments;
+}
+
+/** Changes in terms of the page that is shown. */
+export interface Adjustments {
+  /** Factor of the written values. */
+  readonly rescale?: number;
+  readonly bar_shift?: { readonly count: number; readonly unit: "beat" };
+  readonly key?: Key;
+}
+
+/** Another reading of the page, in words. */
+export interface Alternative extends Change {
   readonly text: string;
-  readonly corrections: Corrections;
 }
 
 export interface Score {
@@ -96,8 +110,6 @@ export interface Score {
   readonly simple_chords?: boolean;
   readonly fonts?: readonly Font[];
   readonly link?: string;
-  /** Heard beats in a written beat: by so much, `first_beat` moves a beat. */
-  readonly beat_step?: number;
   /** Of the recording, from A440. */
   readonly tuning_cents?: number;
 }

@@ -116,7 +116,7 @@ export class Frame {
       this.#message,
     );
     this.#root.dataset.ready = "";
-    if (matchMedia("(min-width: 1200px)").matches) this.openPanel("mixer");
+    if (matchMedia("(min-width: 1360px)").matches) this.openPanel("mixer");
   }
 
   /** Show what the player and the score are like now. */
@@ -228,7 +228,7 @@ export class Frame {
       attributes: { type: "range", min: SPEEDS.min, max: SPEEDS.max, step: 0.05 },
       oninput: () => set(slider.valueAsNumber),
     });
-    const chips = [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25].map((value) =>
+    const chips = [0.5, 0.6, 0.7, 0.8, 0.9, 1].map((value) =>
       toggle({ isOn: false, onclick: () => set(value) }, percent(value)),
     );
     const set = (speed: number) => {

@@ -3,7 +3,7 @@
 import type { App } from "../app.ts";
 import { type Track, UNITY } from "../audio/mixer.ts";
 import { CLICK } from "../audio/player.ts";
-import { moveBarLines, stateKey, tonicsOf } from "../edits.ts";
+import { tonicsOf } from "../edits.ts";
 import type { Key, View } from "../score.ts";
 import { tonicName } from "../texts.ts";
 import { choice, group, h, select, toggle } from "./dom.ts";
@@ -220,8 +220,8 @@ function fixPanel(app: App): HTMLElement[] {
             { class: "list" },
             ...score.alternatives
               .slice(0, 4)
-              .map(({ text, corrections }) =>
-                h("button", { onclick: () => app.correct(corrections) }, text),
+              .map(({ text, ...change }) =>
+                h("button", { onclick: () => app.correct(change) }, text),
               ),
           ),
         )
@@ -232,7 +232,7 @@ function fixPanel(app: App): HTMLElement[] {
         texts.metre,
         metres.map((metre) => [metre, metre]),
         score.time_signature,
-        (metre) => app.correct({ time_signature: metre }),
+        (metre) => app.correct({ corrections: { time_signature: metre } }),
       ),
     ),
     group(
@@ -240,10 +240,8 @@ function fixPanel(app: App): HTMLElement[] {
       h(
         "div",
         { class: "row" },
-        button(texts.half, texts.halfLong, () => app.correct({ beat_scale: score.beat_scale / 2 })),
-        button(texts.double, texts.doubleLong, () =>
-          app.correct({ beat_scale: score.beat_scale * 2 }),
-        ),
+        button(texts.half, texts.halfLong, () => app.correct({ adjustments: { rescale: 0.5 } })),
+        button(texts.double, texts.doubleLong, () => app.correct({ adjustments: { rescale: 2 } })),
       ),
     ),
     group(
@@ -251,8 +249,20 @@ function fixPanel(app: App): HTMLElement[] {
       h(
         "div",
         { class: "row" },
-        h("button", { onclick: () => app.correct(moveBarLines(score, -1)) }, texts.earlier),
-        h("button", { onclick: () => app.correct(moveBarLines(score, 1)) }, texts.later),
+        h(
+          "button",
+          {
+            onclick: () => app.correct({ adjustments: { bar_shift: { count: -1, unit: "beat" } } }),
+          },
+          texts.earlier,
+        ),
+        h(
+          "button",
+          {
+            onclick: () => app.correct({ adjustments: { bar_shift: { count: 1, unit: "beat" } } }),
+          },
+          texts.later,
+        ),
       ),
     ),
     group(
@@ -264,13 +274,13 @@ function fixPanel(app: App): HTMLElement[] {
           texts.tonic,
           [...tonics].map((tonic) => [tonic, tonicName(tonic, app.language)]),
           key.tonic,
-          (tonic) => app.correct(stateKey(score, { tonic, mode: key.mode })),
+          (tonic) => app.correct({ adjustments: { key: { tonic, mode: key.mode } } }),
         ),
         select<Key["mode"]>(
           texts.mode,
           (["major", "minor"] as const).map((mode) => [mode, texts.modes[mode] ?? mode]),
           key.mode,
-          (mode) => app.correct(stateKey(score, { tonic: key.tonic, mode })),
+          (mode) => app.correct({ adjustments: { key: { tonic: key.tonic, mode } } }),
         ),
       ),
     ),
@@ -280,7 +290,10 @@ function fixPanel(app: App): HTMLElement[] {
         texts.finest,
         Object.entries(texts.finestAs),
         String(score.corrections.finest_value ?? ""),
-        (value) => app.correct(value ? { finest_value: value } : { as_heard: ["finest_value"] }),
+        (value) =>
+          app.correct({
+            corrections: value ? { finest_value: value } : { as_heard: ["finest_value"] },
+          }),
       ),
     ),
     group(
@@ -289,7 +302,8 @@ function fixPanel(app: App): HTMLElement[] {
         texts.triplets,
         Object.entries(texts.tripletsAs),
         String(score.corrections.triplets ?? ""),
-        (value) => app.correct(value ? { triplets: value } : { as_heard: ["triplets"] }),
+        (value) =>
+          app.correct({ corrections: value ? { triplets: value } : { as_heard: ["triplets"] } }),
       ),
     ),
   ].filter((part) => part !== null);
@@ -313,8 +327,10 @@ function morePanel(app: App): HTMLElement[] {
           ),
           h("p", { class: "hint" }, texts.saveHint),
         ),
-    group(
-      texts.keys,
+    h(
+      "section",
+      { class: "group keyboard" },
+      h("h3", {}, texts.keys),
       h(
         "dl",
         { class: "keys" },
