@@ -9,10 +9,8 @@ export interface Box {
   readonly bottom: number;
 }
 
-/** A bar: its staves' box, and where its moments are. */
+/** A bar: its staves' box, as high as its system, and where its moments are. */
 export interface BarBox extends Box {
-  /** Index of the system, from 0 at the top of the sheet. */
-  readonly system: number;
   /** Score positions and their x, increasing; the bar's begin and end included. */
   readonly moments: readonly (readonly [quarters: number, x: number])[];
 }
@@ -23,30 +21,34 @@ export interface System extends Box {
   readonly last: number;
 }
 
-export interface Geometry {
-  /** A box for each bar of the score; null for bars that are not on the pages. */
-  readonly bars: readonly (BarBox | null)[];
+/** A page that was measured. */
+export interface PageGeometry {
+  /** By the index of the bar in the score. */
+  readonly bars: ReadonlyMap<number, BarBox>;
+  /** From the top of the page. */
   readonly systems: readonly System[];
 }
 
 /**
- * Measure the pages.
+ * Measure a page. This makes the browser lay it out, so it is done when the page is needed.
  *
- * @param sheet - the element that contains them, to which all lengths refer
+ * @param page - from 1
+ * @param sheet - the element that contains the pages, to which all lengths refer
  * @param find - finds an element of a page by its id
  */
-export function measure(
+export function measurePage(
   index: ScoreIndex,
+  page: number,
   sheet: Element,
   find: (id: string) => Element | null,
-): Geometry {
+): PageGeometry {
   const origin = sheet.getBoundingClientRect();
-  const onsets = listOnsets(index);
   const systems: { first: number; last: number; box: Box }[] = [];
-  const bars = index.score.measures.map((measure, i): BarBox | null => {
-    const element = find(measure.id);
+  const found = new Map<number, { box: Box; system: number }>();
+  for (const [i, measure] of index.score.measures.entries()) {
+    const element = measure.page === page ? find(measure.id) : null;
     const box = element && stavesOf(element, origin);
-    if (!box) return null;
+    if (!box) continue;
     const system = systems.at(-1);
     // A system begins where the bars start from the left again.
     if (system && box.left >= system.box.left && box.top < system.box.bottom) {
@@ -55,42 +57,48 @@ export function measure(
     } else {
       systems.push({ first: i, last: i, box });
     }
-    const moments = new Map<number, number>();
-    for (const [quarters, id] of onsets[i] ?? []) {
-      const head = find(id);
-      const x = head && headOf(head, origin);
-      if (x === null || x === undefined) continue;
-      // Of notes that begin together, the leftmost: others may be displaced by a second.
-      moments.set(quarters, Math.min(x, moments.get(quarters) ?? Number.POSITIVE_INFINITY));
-    }
-    const first = Math.min(...moments.values(), box.right);
-    if (!moments.has(measure.start)) {
-      // A bar that begins with a rest: its music begins behind the clef and signatures.
-      moments.set(measure.start, Math.min(first, box.left + (box.right - box.left) * 0.1));
-    }
-    moments.set(measure.end, box.right);
-    const sorted = [...moments].sort((a, b) => a[0] - b[0]);
-    return { ...box, system: systems.length - 1, moments: makeIncreasing(sorted) };
-  });
-  return {
-    bars: bars.map((bar) => {
-      const system = bar && systems[bar.system];
-      return bar && system ? { ...bar, top: system.box.top, bottom: system.box.bottom } : bar;
-    }),
-    systems: systems.map(({ first, last, box }) => ({ first, last, ...box })),
-  };
+    found.set(i, { box, system: systems.length - 1 });
+  }
+  const bars = new Map<number, BarBox>();
+  for (const [i, { box, system }] of found) {
+    const around = systems[system]?.box ?? box;
+    bars.set(i, {
+      ...box,
+      top: around.top,
+      bottom: around.bottom,
+      moments: momentsOf(index, i, box, origin, find),
+    });
+  }
+  return { bars, systems: systems.map(({ first, last, box }) => ({ first, last, ...box })) };
 }
 
-/** Return for each bar the positions at which notes begin, with the ids of their noteheads. */
-function listOnsets(index: ScoreIndex): [number, string][][] {
-  const onsets: [number, string][][] = index.score.measures.map(() => []);
-  for (const note of index.notes) {
+/** Return where the moments of a bar are: its notes, its begin and its end. */
+function momentsOf(
+  index: ScoreIndex,
+  bar: number,
+  box: Box,
+  origin: DOMRect,
+  find: (id: string) => Element | null,
+): [number, number][] {
+  const measure = index.score.measures[bar];
+  if (measure === undefined) return [];
+  const moments = new Map<number, number>();
+  for (const note of index.notesStarting(measure.start - 1e-6, measure.end - 1e-6)) {
     const id = note.ids[0];
-    if (id !== undefined && note.duration > 0) {
-      onsets[index.measureAt(note.start)]?.push([note.start, id]);
-    }
+    if (id === undefined || note.duration === 0) continue;
+    const head = find(id);
+    const x = head && headOf(head, origin);
+    if (x === null) continue;
+    // Of notes that begin together, the leftmost: others may be displaced by a second.
+    moments.set(note.start, Math.min(x, moments.get(note.start) ?? Number.POSITIVE_INFINITY));
   }
-  return onsets;
+  if (!moments.has(measure.start)) {
+    // A bar that begins with a rest: its music begins behind the clef and signatures.
+    const first = Math.min(...moments.values(), box.right);
+    moments.set(measure.start, Math.min(first, box.left + (box.right - box.left) * 0.1));
+  }
+  moments.set(measure.end, box.right);
+  return makeIncreasing([...moments].sort((a, b) => a[0] - b[0]));
 }
 
 /** Drop moments that lie to the left of earlier ones. */
@@ -161,16 +169,16 @@ export function quartersAt(bar: BarBox, x: number): number {
 }
 
 /** Return the index of the bar at a point, or of the nearest one in the nearest system. */
-export function barAt(geometry: Geometry, x: number, y: number): number | null {
+export function barAt({ bars, systems }: PageGeometry, x: number, y: number): number | null {
   let nearest: System | null = null;
   let distance = Number.POSITIVE_INFINITY;
-  for (const system of geometry.systems) {
+  for (const system of systems) {
     const away = Math.max(system.top - y, y - system.bottom, 0);
     if (away < distance) [nearest, distance] = [system, away];
   }
   if (nearest === null) return null;
   for (let i = nearest.first; i < nearest.last; i++) {
-    const bar = geometry.bars[i];
+    const bar = bars.get(i);
     if (bar && x < bar.right) return i;
   }
   return nearest.last;

@@ -7,7 +7,7 @@
 
 import type { Passage } from "../audio/player.ts";
 import type { ScoreIndex } from "../score.ts";
-import { type BarBox, barAt, type Geometry, measure, quartersAt, xAt } from "./geometry.ts";
+import { type BarBox, barAt, measurePage, type PageGeometry, quartersAt, xAt } from "./geometry.ts";
 import { aspectOf, parsePage } from "./svg.ts";
 
 /** Movements below this, in pixels, are taps. */
@@ -36,7 +36,9 @@ export class Sheet {
   readonly #overlay: HTMLElement;
   readonly #events: SheetEvents;
   #index: ScoreIndex | null = null;
-  #geometry: Geometry | null = null;
+  /** The pages that were measured, by their numbers. */
+  readonly #geometry = new Map<number, PageGeometry>();
+  #pages: HTMLElement[] = [];
   #sounding = new Set<string>();
   #selected: string | null = null;
   #passage: Passage | null = null;
@@ -75,14 +77,15 @@ export class Sheet {
     this.#index = index;
     this.#sounding.clear();
     this.#loadFonts(index);
-    for (const page of this.#sheet.querySelectorAll(".page")) page.remove();
-    index.score.pages.forEach((text, i) => {
+    for (const page of this.#pages) page.remove();
+    this.#pages = index.score.pages.map((text, i) => {
       const svg = parsePage(text);
       svg.setAttribute("role", "img");
       svg.setAttribute("aria-label", `${index.score.title}, ${i + 1}/${index.score.pages.length}`);
       const page = append(this.#sheet, "div", "page");
       page.style.setProperty("--aspect", String(aspectOf(svg)));
       page.append(svg);
+      return page;
     });
     this.#forgetGeometry();
     if (place !== null) this.#scrollToBar(index.measureAt(place), "instant");
@@ -146,29 +149,46 @@ export class Sheet {
     this.#sounding = next;
   }
 
-  #measured(): Geometry | null {
-    if (this.#index === null) return null;
-    this.#geometry ??= measure(this.#index, this.#sheet, (id) => this.#find(id));
-    return this.#geometry;
+  /** Return the geometry of a page, from 1. */
+  #measured(page: number): PageGeometry | null {
+    if (this.#index === null || page < 1 || page > this.#pages.length) return null;
+    let geometry = this.#geometry.get(page);
+    if (geometry === undefined) {
+      geometry = measurePage(this.#index, page, this.#sheet, (id) => this.#find(id));
+      this.#geometry.set(page, geometry);
+    }
+    return geometry;
   }
 
   #forgetGeometry(): void {
-    this.#geometry = null;
+    this.#geometry.clear();
     this.#drawPassage();
   }
 
   #box(bar: number): BarBox | null {
-    return this.#measured()?.bars[bar] ?? null;
+    const measure = this.#index?.score.measures[bar];
+    return (measure && this.#measured(measure.page)?.bars.get(bar)) ?? null;
+  }
+
+  /** Return the number of the page at a height within the sheet. */
+  #pageAt(y: number): number {
+    const found = this.#pages.findIndex((page) => page.offsetTop + page.offsetHeight > y);
+    return found < 0 ? this.#pages.length : found + 1;
+  }
+
+  /** Return the bar at a point of the sheet. */
+  #barAt({ x, y }: { x: number; y: number }): number | null {
+    const geometry = this.#measured(this.#pageAt(y));
+    return geometry && barAt(geometry, x, y);
   }
 
   /** Scroll if the bar, or those that follow, are not in sight. */
   #keepInSight(bar: number): void {
     if (performance.now() < this.#leftAloneUntil) return;
-    const geometry = this.#measured();
     const here = this.#box(bar);
-    const last = (geometry?.bars.length ?? 1) - 1;
+    const last = (this.#index?.score.measures.length ?? 1) - 1;
     const ahead = this.#box(Math.min(bar + BARS_AHEAD, last));
-    if (!geometry || !here || !ahead) return;
+    if (!here || !ahead) return;
     const top = this.#scrollTarget ?? this.#scroller.scrollTop;
     const offset = this.#sheet.offsetTop;
     const isInSight =
@@ -194,30 +214,32 @@ export class Sheet {
 
   /** Return the score position at the top of what is seen. */
   #placeInSight(): number | null {
-    const geometry = this.#measured();
-    if (!geometry || !this.#index) return null;
     const top = this.#scroller.scrollTop - this.#sheet.offsetTop;
-    if (top <= 0) return null;
+    const geometry = this.#measured(this.#pageAt(top));
+    if (top <= 0 || !geometry || !this.#index) return null;
     const system = geometry.systems.find(({ bottom }) => bottom > top);
     return (system && this.#index.score.measures[system.first]?.start) ?? null;
   }
 
   #drawPassage(): void {
     this.#overlay.replaceChildren();
-    const geometry = this.#passage && this.#measured();
-    if (!geometry || !this.#passage) return;
+    if (!this.#passage || !this.#index) return;
     const { first, last } = this.#passage;
-    for (const system of geometry.systems) {
-      const [from, to] = [Math.max(first, system.first), Math.min(last, system.last)];
-      const [left, right] = [geometry.bars[from], geometry.bars[to]];
-      if (from > to || !left || !right) continue;
-      const mark = append(this.#overlay, "div", "passage");
-      mark.classList.toggle("begins", from === first);
-      mark.classList.toggle("ends", to === last);
-      mark.style.left = `${left.left}px`;
-      mark.style.width = `${right.right - left.left}px`;
-      mark.style.top = `${system.top}px`;
-      mark.style.height = `${system.bottom - system.top}px`;
+    const pages = new Set(this.#index.score.measures.slice(first, last + 1).map((m) => m.page));
+    for (const page of pages) {
+      const geometry = this.#measured(page);
+      for (const system of geometry?.systems ?? []) {
+        const [from, to] = [Math.max(first, system.first), Math.min(last, system.last)];
+        const [left, right] = [geometry?.bars.get(from), geometry?.bars.get(to)];
+        if (from > to || !left || !right) continue;
+        const mark = append(this.#overlay, "div", "passage");
+        mark.classList.toggle("begins", from === first);
+        mark.classList.toggle("ends", to === last);
+        mark.style.left = `${left.left}px`;
+        mark.style.width = `${right.right - left.left}px`;
+        mark.style.top = `${system.top}px`;
+        mark.style.height = `${system.bottom - system.top}px`;
+      }
     }
   }
 
@@ -228,14 +250,10 @@ export class Sheet {
       const { left, top } = this.#sheet.getBoundingClientRect();
       return { x: event.clientX - left, y: event.clientY - top };
     };
-    const barOf = ({ x, y }: { x: number; y: number }) => {
-      const geometry = this.#measured();
-      return geometry && barAt(geometry, x, y);
-    };
     this.#sheet.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || !event.isPrimary) return;
       const point = at(event);
-      start = { ...point, bar: barOf(point) };
+      start = { ...point, bar: this.#barAt(point) };
       isChoosing = false;
     });
     this.#sheet.addEventListener("pointermove", (event) => {
@@ -245,7 +263,7 @@ export class Sheet {
         isChoosing = true;
         this.#sheet.setPointerCapture(event.pointerId);
       }
-      const bar = barOf(point);
+      const bar = this.#barAt(point);
       if (!isChoosing || start.bar === null || bar === null) return;
       const passage = { first: Math.min(start.bar, bar), last: Math.max(start.bar, bar) };
       if (passage.first !== this.#passage?.first || passage.last !== this.#passage?.last) {
@@ -278,12 +296,10 @@ export class Sheet {
   }
 
   #tap(event: PointerEvent, point: { x: number; y: number }): void {
-    const geometry = this.#measured();
     const index = this.#index;
-    if (!geometry || !index) return;
-    const bar = barAt(geometry, point.x, point.y);
-    const box = bar === null ? null : geometry.bars[bar];
-    if (!box || bar === null) return;
+    const bar = this.#barAt(point);
+    const box = bar === null ? null : this.#box(bar);
+    if (!index || !box || bar === null) return;
     const measure = index.score.measures[bar];
     const notes = measure ? index.notesStarting(measure.start, measure.end) : [];
     let nearest: { id: string; quarters: number; distance: number } | null = null;
