@@ -93,7 +93,9 @@ class PageButton(RenderButton, prefix="n"):
         return self.page
 
 
-HeardPreset = Literal[Preset.VOICE, Preset.PIANO, Preset.SONG]
+HeardPreset = Literal[
+    Preset.VOICE, Preset.PIANO, Preset.SONG, Preset.GUITAR, Preset.SOLO, Preset.ENSEMBLE
+]
 """A preset that a recording was, or may be, heard as."""
 
 

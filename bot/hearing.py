@@ -9,7 +9,7 @@ from aiogram.types import InlineKeyboardMarkup, Message
 
 from bot.buttons import callback_data, find_shown
 from bot.client.calls import ServiceClient
-from bot.client.types import RenderOptions
+from bot.client.types import Preset, RenderOptions, Result
 from bot.errors import ServiceError
 from bot.recordings import RecordingStore, message_key, recording_of
 from bot.sources import AudioSource
@@ -38,14 +38,22 @@ class Hearing:
             result_id, request_id
         )
 
+    async def list_likely(self, result_id: str, request_id: str) -> tuple[Preset, ...]:
+        """What a result's recording may be, the likeliest first; empty if that is not known."""
+        result = await self._describe(result_id, request_id)
+        return () if result is None else result.heard_as
+
     async def _find_uncorrected(self, result_id: str, request_id: str) -> AudioSource | None:
         """The recording of a corrected result, whose own id is not noted."""
+        result = await self._describe(result_id, request_id)
+        return None if result is None else self.recordings.find(result.uncorrected_id)
+
+    async def _describe(self, result_id: str, request_id: str) -> Result | None:
         try:
-            result = await self.client.describe(result_id, RenderOptions(), request_id=request_id)
+            return await self.client.describe(result_id, RenderOptions(), request_id=request_id)
         except ServiceError as error:
             logger.info("result not described", code=error.code)
             return None
-        return self.recordings.find(result.uncorrected_id)
 
 
 def shown_result_id(markup: InlineKeyboardMarkup | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from aiogram.filters.callback_data import MAX_CALLBACK_LENGTH, CallbackData
@@ -40,7 +40,7 @@ from bot.fix_buttons import UndoButton
 from bot.fix_keyboards import doubt_rows, fix_row
 from bot.i18n import LANGUAGES, Translator
 from bot.key_names import key_name
-from bot.presets import PRESETS
+from bot.presets import order_presets
 
 _LANGUAGE_NAMES: Final = {"ru": "Русский", "en": "English"}
 
@@ -137,12 +137,17 @@ def more_keyboard(result: Result, t: Translator, *, page: int = 1) -> InlineKeyb
     return _rows([*_pairs(buttons), [same_page(t("button.back"))]])
 
 
-def heard_keyboard(heard: HeardButton, t: Translator) -> InlineKeyboardMarkup:
-    """The keyboard that offers to hear a recording as something else, or to go back."""
+def heard_keyboard(
+    heard: HeardButton, t: Translator, likely: Sequence[Preset] = ()
+) -> InlineKeyboardMarkup:
+    """The keyboard that offers to hear a recording as something else, or to go back.
+
+    ``likely`` are the kinds of recordings that come first.
+    """
     state = heard.model_dump()
     rows = [
         [_button(t(f"button.hear.{other}"), HearButton(**{**state, "preset": other}))]
-        for other in PRESETS
+        for other in order_presets(likely)
         if other is not heard.preset
     ]
     shown = {name: state[name] for name in RenderButton.model_fields}

@@ -1,12 +1,13 @@
 """Words for what a recording holds, in English and Russian: "piano", "это гитара", "one voice".
 
-A word names a preset of the service. Several instruments, or any that strikes chords beside the
-piano, make a song.
+A word names a preset of the service. Several kinds with a voice make a song, without one an
+ensemble.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from bot.client.types import Preset
@@ -14,21 +15,26 @@ from bot.wishes.text import normalise
 
 _WORDS: Final = {
     Preset.VOICE: re.compile(
-        r"voice|vocals?|sing(?:ing|er|s)?|sung|humm?(?:ing|ed)?|whistl(?:e|ing)|solo|melody|flute"
-        r"|violin|cello|trumpet|trombone|sax(?:ophone)?|clarinet|oboe|recorder|instrument"
-        r"|голос\w*|вокал\w*|пени[еяю]|пою|поет|певец|певица|напев\w*|мычани\w+|свист\w*|соло"
-        r"|мелоди\w+|флейт\w+|скрипк\w+|виолончел\w+|труб[аыу]|тромбон\w*|саксофон\w*|кларнет\w*"
-        r"|гобо[йя]|инструмент"
+        r"voice|vocals?|sing(?:ing|er|s)?|sung|humm?(?:ing|ed)?|whistl(?:e|ing)"
+        r"|голос\w*|вокал\w*|пени[еяю]|пою|поет|певец|певица|напев\w*|мычани\w+|свист\w*"
+    ),
+    Preset.SOLO: re.compile(
+        r"solo|melody|flute|violin|fiddle|viola|cello|trumpet|trombone|sax(?:ophone)?|clarinet|oboe"
+        r"|bassoon|horn|recorder|instrument"
+        r"|соло|мелоди\w+|флейт\w+|скрипк\w+|альт|виолончел\w+|труб[аыу]|тромбон\w*"
+        r"|саксофон\w*|кларнет\w*|гобо[йя]|фагот\w*|валторн\w*|инструмент"
     ),
     Preset.PIANO: re.compile(
         r"piano|keyboards?|keys|pianoforte"
         r"|фортепиан\w+|пианин\w+|роял\w+|клавиш\w*|фоно|ф но"
     ),
-    Preset.SONG: re.compile(
-        r"song|band|guitars?|ukulele|orchestra|ensemble|choir|accordion|mix|instruments|drums"
-        r"|песн\w+|групп\w+|гитар\w*|укулеле|оркестр\w*|ансамбл\w*|хор\w*|аккордеон\w*|баян\w*"
-        r"|инструмент(?:ы|ов|ами)|ударны[ехм]\w*|минус\w*"
+    Preset.GUITAR: re.compile(r"guitars?|ukulele|гитар\w*|укулеле"),
+    Preset.ENSEMBLE: re.compile(
+        r"ensemble|orchestra|quartet|trio|duo|instruments|instrumental|drums|string|accordion|strings"
+        r"|ансамбл\w*|оркестр\w*|квартет\w*|трио|дуэт\w*|инструмент(?:ы|ов|ами)|ударны[ехм]\w*"
+        r"|минус\w*|аккордеон\w*|баян\w*|инструментал\w*"
     ),
+    Preset.SONG: re.compile(r"song|band|choir|mix|песн\w+|групп\w+|хор\w*"),
 }
 _MARKS: Final = re.compile(
     r"(?:heard?|hear it|listen|its|it is|this is|thats|that is|это|там|тут|здесь|слушай"
@@ -44,14 +50,15 @@ _FILLERS: Final = re.compile(
 )
 _NOT: Final = re.compile(r"\b(?:not|isnt|не) (?:a |an |the |один |одно )?[^\W\d]+")
 
-PRESETS: Final = (Preset.VOICE, Preset.PIANO, Preset.SONG)
-"""The presets in the order in which they are offered."""
+PRESETS: Final = tuple(_WORDS)
+"""The presets in the order in which they are offered, unless the service has heard which are
+likelier."""
 
 
 def read_preset(text: str) -> Preset | None:
     """Return what a text says a recording holds; None if it says anything else, or nothing.
 
-    Several kinds together are a song: "voice and piano".
+    Several kinds together are a song, "voice and piano", or an ensemble, "flute and guitar".
     """
     words = _NOT.sub("", normalise(text))
     found = set()
@@ -63,7 +70,14 @@ def read_preset(text: str) -> Preset | None:
             return None
     if not found:
         return None
-    return found.pop() if len(found) == 1 else Preset.SONG
+    if len(found) == 1:
+        return found.pop()
+    return Preset.SONG if found & {Preset.VOICE, Preset.SONG} else Preset.ENSEMBLE
+
+
+def order_presets(likely: Sequence[Preset]) -> list[Preset]:
+    """Return all presets, those that the service finds likely first."""
+    return [*likely, *(preset for preset in PRESETS if preset not in likely)]
 
 
 def says_what_sounds(text: str) -> bool:

@@ -91,6 +91,12 @@ class AutocorrelationTagger:
         notes = self.tag(mix(stems.values()), tuning_cents, report)
         return (Part("accompaniment", "Accompaniment", tuple(notes), 0),) if notes else ()
 
+    def tag_players(
+        self, waveform: Waveform, tuning_cents: float, report: Report
+    ) -> tuple[Part, ...]:
+        """Return the notes as one instrument's."""
+        return self.tag_parts({"mixture": waveform}, tuning_cents, report)
+
     def _join(self, pitches: Sequence[int | None]) -> list[NoteEvent]:
         notes, start = [], 0
         for pitch, run in groupby(pitches):
@@ -125,11 +131,11 @@ class ShareRouter:
 
     taggers: Mapping[str, Tagger] = MappingProxyType({})
 
-    def classify(self, waveform: Waveform, report: Report) -> Preset:
-        """Return ``SONG`` or ``VOICE``."""
+    def classify(self, waveform: Waveform, report: Report) -> Mapping[Preset, float]:
+        """Return ``SONG`` or ``VOICE`` as certain."""
         report(1.0)
         apart = np.abs(waveform.samples - waveform.mono()).max(initial=0.0)
-        return Preset.SONG if apart > _SILENCE_RMS else Preset.VOICE
+        return {Preset.SONG if apart > _SILENCE_RMS else Preset.VOICE: 1.0}
 
 
 class NoChordEstimator:

@@ -251,6 +251,10 @@ def decode_result(result: transcription_pb2.Result) -> Result:
         metre_is_doubtful=result.metre_is_doubtful,
         key_is_doubtful=result.key_is_doubtful,
         offers=tuple(map(_offer, result.offers)),
+        heard_as=tuple(
+            _member(transcription_pb2.Preset, Preset, heard.preset) or Preset.AUTO
+            for heard in result.heard_as
+        ),
         stray_parts=tuple(result.stray_parts),
     )
 

@@ -21,6 +21,9 @@ class Preset(enum.StrEnum):
     VOICE = "voice"
     PIANO = "piano"
     SONG = "song"
+    GUITAR = "guitar"
+    SOLO = "solo"
+    ENSEMBLE = "ensemble"
 
 
 class View(enum.StrEnum):
@@ -400,6 +403,9 @@ class Result:
     of full bars from which a range may be taken. ``metre_is_doubtful`` and ``key_is_doubtful`` say
     whether to mark them, and ``offers`` are other readings, in the order in which to offer them.
 
+    ``heard_as`` are the kinds that the recording may be of, the likeliest first; empty if its
+    sender named the kind.
+
     ``stray_parts`` names parts that had too few notes to be written.
     """
 
@@ -431,6 +437,7 @@ class Result:
     metre_is_doubtful: bool = False
     key_is_doubtful: bool = False
     offers: tuple[Offer, ...] = ()
+    heard_as: tuple[Preset, ...] = ()
     stray_parts: tuple[str, ...] = ()
 
 

@@ -20,10 +20,13 @@ from bot.transcriber import Transcriber
 from bot.wishes.grammar import understand
 
 
-async def on_heard(callback: CallbackQuery, callback_data: HeardButton, press: Press) -> None:
+async def on_heard(
+    callback: CallbackQuery, callback_data: HeardButton, press: Press, hearing: Hearing
+) -> None:
     """What else the recording may be, under the page."""
     await press.acknowledge()
-    await press.show_buttons(heard_keyboard(callback_data, press.t))
+    likely = await hearing.list_likely(callback_data.result_id, press.id)
+    await press.show_buttons(heard_keyboard(callback_data, press.t, likely))
 
 
 async def on_hear(

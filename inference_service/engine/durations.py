@@ -43,6 +43,7 @@ class Kind(StrEnum):
     VOICE = "voice"
     PIANO = "piano"
     SONG = "song"
+    PLAYERS = "players"
     FILES = "files"
     PAGES = "pages"
     PREVIEW = "preview"
@@ -50,7 +51,14 @@ class Kind(StrEnum):
     CONTINUATION = "continuation"
 
 
-_HEARD: Final = {Preset.VOICE: Kind.VOICE, Preset.PIANO: Kind.PIANO, Preset.SONG: Kind.SONG}
+_HEARD: Final = {
+    Preset.VOICE: Kind.VOICE,
+    Preset.PIANO: Kind.PIANO,
+    Preset.SONG: Kind.SONG,
+    Preset.GUITAR: Kind.PLAYERS,
+    Preset.SOLO: Kind.PLAYERS,
+    Preset.ENSEMBLE: Kind.PLAYERS,
+}
 
 Line = tuple[float, float]
 """Seconds, and seconds for each unit of length."""
@@ -65,7 +73,8 @@ _ALL: Final[Mapping[Stage, Line]] = {
 }
 _TYPICAL: Final[Mapping[Kind, Mapping[Stage, Line]]] = {
     Kind.VOICE: {**_ALL, Stage.TAGGING: (0.2, 0.006), Stage.CHORDS: (0.0, 0.0)},
-    Kind.PIANO: {**_ALL, Stage.TAGGING: (4.0, 0.8), Stage.CHORDS: (0.2, 0.008)},
+    Kind.PIANO: {**_ALL, Stage.TAGGING: (3.0, 0.35), Stage.CHORDS: (0.2, 0.008)},
+    Kind.PLAYERS: {**_ALL, Stage.TAGGING: (0.4, 0.07), Stage.CHORDS: (0.2, 0.006)},
     Kind.SONG: {
         **_ALL,
         Stage.SEPARATION: (0.4, 0.1),

@@ -118,8 +118,10 @@ def check_router(router: Router) -> None:
             _check_notes(tagger.tag(signal, 0.0, ignore))
         except ValueError as error:
             raise ValueError(f"its {name}: {error}") from None
-    preset = router.classify(signal, ignore)
-    _require(preset is not Preset.AUTO, f"it chose {preset}")
+    presets = router.classify(signal, ignore)
+    _require(bool(presets) and Preset.AUTO not in presets, f"it chose {list(presets)}")
+    total = sum(presets.values())
+    _require(math.isclose(total, 1.0, abs_tol=1e-3), f"its probabilities sum to {total}")
 
 
 def _require(condition: bool, reason: str) -> None:

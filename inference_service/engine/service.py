@@ -156,11 +156,11 @@ class _WatchedRouter:
         self._on_choice = on_choice
         self.taggers = router.taggers
 
-    def classify(self, waveform: Waveform, report: Report) -> Preset:
-        """Return the router's choice."""
-        preset = self._router.classify(waveform, report)
-        self._on_choice(preset)
-        return preset
+    def classify(self, waveform: Waveform, report: Report) -> Mapping[Preset, float]:
+        """Return the router's probabilities."""
+        presets = self._router.classify(waveform, report)
+        self._on_choice(max(presets, key=presets.__getitem__))
+        return presets
 
 
 @dataclass(slots=True)

@@ -176,6 +176,8 @@ class Transcription:
     timings_s : mapping of str to float
         Stage to its running time in seconds.
     preset : str
+    presets : mapping of str to float
+        Probability of each preset, where the service chose it.
     stray_parts : tuple of str
         Names of parts that had so few notes that they are likely false.
     schema : str
@@ -196,6 +198,7 @@ class Transcription:
     models: Mapping[str, str] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)
     preset: str = "auto"
+    presets: Mapping[str, float] = field(default_factory=dict)
     stray_parts: tuple[str, ...] = ()
     schema: str = SCHEMA
 

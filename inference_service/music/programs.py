@@ -4,6 +4,8 @@ from typing import Final
 
 PIANO: Final = 0
 
+GUITAR: Final = 24
+
 KEYBOARDS: Final = range(8)
 """Pianos, harpsichord and clavinet."""
 

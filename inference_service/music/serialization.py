@@ -91,6 +91,10 @@ def _check(music: Transcription) -> Problems:
     yield "time_signature", len(music.time_signature) > MAX_TEXT
     yield "key", not _is_key(music.key)
     yield "preset", len(music.preset) > MAX_TEXT
+    yield (
+        "presets",
+        _is_long(music.presets) or any(not 0 <= p <= 1 for p in music.presets.values()),
+    )
     yield f"stray_parts: over {MAX_PARTS}", len(music.stray_parts) > MAX_PARTS
     yield "stray_parts", any(len(name) > MAX_TEXT for name in music.stray_parts)
     yield f"parts: over {MAX_PARTS}", len(music.parts) > MAX_PARTS

@@ -27,6 +27,9 @@ class Preset(StrEnum):
     VOICE = "voice"
     PIANO = "piano"
     SONG = "song"
+    GUITAR = "guitar"
+    SOLO = "solo"
+    ENSEMBLE = "ensemble"
 
 
 class RhythmSource(StrEnum):

@@ -95,14 +95,15 @@ class PresetRouter:
         """The pitch tracker and the note detector."""
         return {"pitch tracker": self._pitch_tracker, "note detector": self._note_detector}
 
-    def classify(self, waveform: Waveform, report: Report = ignore) -> Preset:
-        """Return ``VOICE``, ``PIANO`` or ``SONG``."""
+    def classify(self, waveform: Waveform, report: Report = ignore) -> dict[Preset, float]:
+        """Return the probabilities of ``VOICE``, ``PIANO`` and ``SONG``."""
         excerpts = choose_excerpts(waveform)
         scores = np.zeros(len(CLASSES))
         for number, excerpt in enumerate(excerpts):
             report(number / len(excerpts))
             scores += WEIGHTS @ self.describe(excerpt) + BIASES
-        return CLASSES[int(np.argmax(scores))]
+        odds = np.exp((scores - scores.max()) / len(excerpts))
+        return dict(zip(CLASSES, (odds / odds.sum()).tolist(), strict=True))
 
     def describe(self, excerpt: Waveform) -> NDArray[np.float64]:
         """Return the features of an excerpt, shape (6,), in the order of :data:`FEATURES`."""

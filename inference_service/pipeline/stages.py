@@ -82,6 +82,12 @@ class EnsembleTagger(Protocol):
         """
         ...
 
+    def tag_players(
+        self, waveform: Waveform, tuning_cents: float, report: Report
+    ) -> tuple[Part, ...]:
+        """Return a part for each player of instruments without singers, drums included."""
+        ...
+
 
 class PitchDecoder(Protocol):
     """Decides which pitches a singer meant."""
@@ -147,8 +153,8 @@ class Router(Protocol):
         """The models that it listens with, by name; they are checked before it serves."""
         ...
 
-    def classify(self, waveform: Waveform, report: Report) -> Preset:
-        """Return the preset that suits the recording; never ``AUTO``."""
+    def classify(self, waveform: Waveform, report: Report) -> Mapping[Preset, float]:
+        """Return the probability of each preset, at least of the likeliest; never ``AUTO``."""
         ...
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -22,7 +22,7 @@ from inference_service.music.events import (
     Transcription,
 )
 from inference_service.music.lines import is_single_line
-from inference_service.music.programs import PIANO, VOICE
+from inference_service.music.programs import GUITAR, PIANO, VOICE
 from inference_service.pipeline.bleed import remove_bleed, remove_residue
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
@@ -34,6 +34,12 @@ VOCALS: Final = "vocals"
 
 _VOCALS_SHARE: Final = 0.1
 """Share of the time for tagging a song that the vocals take."""
+
+_LINES: Final = frozenset({Preset.VOICE, Preset.SOLO})
+"""Presets of a single line."""
+
+_UNSEPARATED: Final = frozenset({Preset.GUITAR, Preset.SOLO, Preset.ENSEMBLE})
+"""Presets of instruments that are heard together."""
 
 _LINE_PARTS: Final = 2
 """Largest number of parts into which separation divides a single line."""
@@ -88,9 +94,11 @@ def transcribe(
     clock = _Clock(progress)
     with clock.stage(Stage.TUNING):
         tuning_cents = estimate_tuning(waveform)
+    presets: Mapping[Preset, float] = {}
     if preset is Preset.AUTO:
         with clock.stage(Stage.ROUTING) as report:
-            preset = stages.router.classify(waveform, report)
+            presets = stages.router.classify(waveform, report)
+        preset = max(presets, key=presets.__getitem__)
 
     heard_parts, used = _hear_parts(waveform, preset, tuning_cents, stages, clock, on_stems)
     if not any(part.notes for part in heard_parts):
@@ -98,7 +106,7 @@ def transcribe(
     parts, stray_parts = split_stray(heard_parts, waveform.duration_s)
     notes = sorted(note for part in parts for note in part.notes if not part.is_drum)
     with clock.stage(Stage.CHORDS) as report:
-        if preset is Preset.VOICE or _is_one_line(parts):  # its chords would be guesswork
+        if preset in _LINES or _is_one_line(parts):  # its chords would be guesswork
             chords = [ChordSegment(0.0, waveform.duration_s, NO_CHORD)]
         else:
             chords = stages.chords.estimate(waveform, report)
@@ -110,7 +118,7 @@ def transcribe(
             parts = [_settle(part, key, stages) if part.id == VOCALS else part for part in parts]
     with clock.stage(Stage.BEATS) as report:
         rhythm = None
-        if preset is not Preset.SONG:  # soloists need not keep a steady beat
+        if _plays_freely(preset, parts):
             rhythm = stages.rhythm.estimate(notes, key)
         if rhythm is None:
             rhythm = stages.beats.estimate(waveform, notes, chords, report)
@@ -129,9 +137,15 @@ def transcribe(
         models={task: stages.models[task] for task in (*used, Task.RHYTHM, Task.KEY)},
         timings_s=clock.timings_s,
         preset=preset,
+        presets={str(kind): probability for kind, probability in presets.items()},
         stray_parts=tuple(part.name for part in stray_parts),
     )
     return stages.rhythm.place(heard)
+
+
+def _plays_freely(preset: Preset, parts: Sequence[Part]) -> bool:
+    """Whether the beat need not be steady, so that it is read from the notes."""
+    return preset is not Preset.SONG and not any(part.is_drum for part in parts)
 
 
 def _is_one_line(parts: Sequence[Part]) -> bool:
@@ -160,6 +174,10 @@ def _hear_parts(
         with clock.stage(Stage.TAGGING) as report:
             notes = stages.piano.tag(stages.denoising.clean(waveform), tuning_cents, report)
         return [Part("piano", "Piano", tuple(notes), PIANO)], [Task.DENOISING, Task.PIANO]
+    if preset in _UNSEPARATED:
+        with clock.stage(Stage.TAGGING) as report:
+            players = stages.song.tag_players(waveform, tuning_cents, report)
+        return _cast(preset, players), [Task.SONG]
 
     with clock.stage(Stage.SEPARATION) as report:
         stems = stages.separation.separate(waveform, report)
@@ -173,8 +191,8 @@ def _hear_parts(
             lambda f: report(_VOCALS_SHARE + (1 - _VOCALS_SHARE) * f),
         )
     # A voice in the accompaniment is bleed of the vocals.
-    players = remove_bleed([part for part in band if part.id != "voice"], vocals)
-    parts = [_vocals(vocals), *players]
+    others = remove_bleed([part for part in band if part.id != "voice"], vocals)
+    parts = [_vocals(vocals), *others]
     # An instrumental gets no empty staff for vocals.
     return [part for part in parts if part.notes], [
         Task.SEPARATION,
@@ -182,6 +200,18 @@ def _hear_parts(
         Task.PITCH,
         Task.SONG,
     ]
+
+
+def _cast(preset: Preset, players: Sequence[Part]) -> list[Part]:
+    """Return the parts of the players that a preset expects: all of them, or one."""
+    pitched = [part for part in players if not part.is_drum]
+    if preset is Preset.ENSEMBLE or not pitched:
+        return list(players)
+    notes = tuple(sorted(note for part in pitched for note in part.notes))
+    if preset is Preset.GUITAR:
+        return [Part("guitar", "Guitar", notes, GUITAR)]
+    leader = max(pitched, key=lambda part: len(part.notes))
+    return [Part("solo", leader.name.rstrip(" 0123456789"), notes, leader.program)]
 
 
 def _vocals(notes: list[NoteEvent]) -> Part:

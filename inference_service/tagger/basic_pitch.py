@@ -121,6 +121,12 @@ class BasicPitchTagger:
         notes = self.tag(mix(pitched), tuning_cents, report) if pitched else []
         return (Part("accompaniment", "Accompaniment", tuple(notes), PIANO),) if notes else ()
 
+    def tag_players(
+        self, waveform: Waveform, tuning_cents: float, report: Report
+    ) -> tuple[Part, ...]:
+        """Return all notes as one part."""
+        return self.tag_parts({"mixture": waveform}, tuning_cents, report)
+
     def predict(self, waveform: Waveform, report: Report) -> tuple[Activations, Activations]:
         """Return the frame and onset activations, each of shape (T, 88), in [0, 1]."""
         mono = resample(waveform.mono()[None], waveform.sample_rate_hz, SAMPLE_RATE_HZ)[0]

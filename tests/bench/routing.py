@@ -167,7 +167,8 @@ def measure_confusion(data: Path, damaged: bool = False) -> dict[str, Counter[st
         if recording.half == REPORTED_HALF:
             row = table.setdefault(f"{recording.source} ({recording.preset})", Counter())
             waveform = recording.load()
-            row[router.classify(_damage(waveform) if damaged else waveform)] += 1
+            presets = router.classify(_damage(waveform) if damaged else waveform)
+            row[max(presets, key=presets.__getitem__)] += 1
     return table
 
 

@@ -39,13 +39,16 @@ GROUP_ID = -100123
         ("voice", Preset.VOICE),
         ("one voice", Preset.VOICE),
         ("Голос", Preset.VOICE),
-        ("скрипка", Preset.VOICE),
+        ("скрипка", Preset.SOLO),
+        ("a flute solo", Preset.SOLO),
         ("не пианино, а голос", Preset.VOICE),
-        ("гитара", Preset.SONG),
-        ("not a piano, a guitar", Preset.SONG),
+        ("гитара", Preset.GUITAR),
+        ("not a piano, a guitar", Preset.GUITAR),
+        ("string quartet", Preset.ENSEMBLE),
+        ("флейта и гитара", Preset.ENSEMBLE),
         ("voice and piano", Preset.SONG),
         ("голос и гитара", Preset.SONG),
-        ("несколько инструментов", Preset.SONG),
+        ("несколько инструментов", Preset.ENSEMBLE),
         ("vilolin", None),
         ("my new song demo", None),
         ("3/4", None),
@@ -78,7 +81,7 @@ async def _sing(options: pb.TranscribeOptions, audio: bytes) -> Events:
     ("caption", "preset"),
     [
         ("piano", pb.PRESET_PIANO),
-        ("Гитара", pb.PRESET_SONG),
+        ("Гитара", pb.PRESET_GUITAR),
         ("voice", pb.PRESET_VOICE),
         ("/score piano", pb.PRESET_PIANO),
         ("my demo", pb.PRESET_AUTO),
@@ -102,7 +105,7 @@ async def test_a_reply_to_the_recording_hears_it_again(harness: Harness, words: 
     assert len(harness.session.sheets()) == 2
 
 
-@pytest.mark.parametrize("words", ["это гитара", "it's a song", "/score song", "band"])
+@pytest.mark.parametrize("words", ["это песня", "it's a song", "/score song", "band"])
 async def test_a_reply_to_the_page_hears_its_recording_again(harness: Harness, words: str) -> None:
     person, page = await _page(harness)
     await person.say(words, reply_to_message=page)
@@ -178,10 +181,31 @@ async def test_a_button_offers_what_else_it_may_be(harness: Harness) -> None:
 
     [offered] = harness.session.sent(EditMessageReplyMarkup)
     choices = buttons(offered)
-    assert list(choices) == ["A piano alone", "A song, several instruments", "‹ Back"]
+    assert list(choices) == [
+        "One melodic instrument",
+        "A piano alone",
+        "A guitar alone",
+        "Instruments without a voice",
+        "A song with a voice",
+        "‹ Back",
+    ]
     assert not harness.service.renders
     await person.press(choices["‹ Back"], page)
     assert "Files" in buttons(harness.session.sheets()[-1])
+
+
+async def test_what_the_service_finds_likely_is_offered_first(harness: Harness) -> None:
+    likely = [pb.PRESET_VOICE, pb.PRESET_ENSEMBLE, pb.PRESET_SONG]
+    harness.service.corrected.heard.heard_as.extend(
+        pb.PresetProbability(preset=preset, probability=0.6 / rank)
+        for rank, preset in enumerate(likely, start=1)
+    )
+    person, page = await _page(harness)
+    await person.press(buttons(harness.session.sheets()[-1])["Heard as one voice. Wrong?"], page)
+
+    [offered] = harness.session.sent(EditMessageReplyMarkup)
+    first = list(buttons(offered))[:2]
+    assert first == ["Instruments without a voice", "A song with a voice"]
 
 
 async def test_a_button_hears_it_again(harness: Harness) -> None:

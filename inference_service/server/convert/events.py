@@ -110,6 +110,12 @@ def encode_result(rendered: Rendered) -> transcription_pb2.Result:
         metre_is_doubtful=shown.is_metre_doubtful,
         key_is_doubtful=shown.is_key_doubtful,
         offers=[encode_offer(offer) for offer in shown.offers],
+        heard_as=[
+            transcription_pb2.PresetProbability(
+                preset=protocol_name(Preset(preset)), probability=probability
+            )
+            for preset, probability in sorted(heard.presets.items(), key=lambda item: -item[1])
+        ],
     )
 
 

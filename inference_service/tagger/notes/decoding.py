@@ -89,6 +89,20 @@ def decode_notes(
 ) -> dict[str, list[NoteEvent]]:
     """Return the notes of each family, sorted; families without notes are omitted."""
     options = options or DecodingOptions()
+    notes, probabilities = find_notes(outputs, frame_rate_hz, options)
+    if not notes:
+        return {}
+    families = settle_families(probabilities, options.family_share)
+    own: dict[str, list[NoteEvent]] = {}
+    for family, note in zip(families.tolist(), notes, strict=True):
+        own.setdefault(FAMILIES[family], []).append(note)
+    return {family: sorted(own[family]) for family in FAMILIES if family in own}
+
+
+def find_notes(
+    outputs: Outputs, frame_rate_hz: float, options: DecodingOptions
+) -> tuple[list[NoteEvent], Activations]:
+    """Return the pitched notes, and the probability of each family for each, shape (N, F)."""
     notes: list[NoteEvent] = []
     probabilities: list[Activations] = []
     last = len(outputs.frame)
@@ -122,13 +136,7 @@ def decode_notes(
             pitch_cents=100 * min(max(bend, -0.5), 0.5),
         )
         notes.append(note)
-    if not notes:
-        return {}
-    families = settle_families(np.array(probabilities), options.family_share)
-    own: dict[str, list[NoteEvent]] = {}
-    for family, note in zip(families.tolist(), notes, strict=True):
-        own.setdefault(FAMILIES[family], []).append(note)
-    return {family: sorted(own[family]) for family in FAMILIES if family in own}
+    return notes, np.array(probabilities, np.float32).reshape(-1, len(FAMILIES))
 
 
 def settle_families(probabilities: Activations, least_share: float) -> NDArray[np.intp]:

@@ -33,8 +33,10 @@ from inference_service.tagger.notes.decoding import (
     Outputs,
     decode_drums,
     decode_notes,
+    find_notes,
 )
 from inference_service.tagger.notes.network import Logits, NoteNet
+from inference_service.tagger.notes.players import divide
 
 DRUMS_ID: Final = "drums"
 WINDOW_S: Final = 20.0
@@ -98,10 +100,21 @@ class TransformerTagger:
             Part(family, family.capitalize(), tuple(notes), program_of(family))
             for family, notes in decode_notes(outputs, self._frame_rate_hz, self.options).items()
         ]
+        return (*parts, *self._drums(outputs))
+
+    def tag_players(
+        self, waveform: Waveform, tuning_cents: float, report: Report
+    ) -> tuple[Part, ...]:
+        """Return a part for each player, and one for percussion."""
+        outputs = self.predict(waveform, report)
+        found = find_notes(outputs, self._frame_rate_hz, self.options)
+        return (*divide(*found), *self._drums(outputs))
+
+    def _drums(self, outputs: Outputs) -> list[Part]:
         hits = decode_drums(outputs, self._frame_rate_hz, self.options)
-        if hits and len(hits) >= LEAST_HITS_PER_S * len(outputs.frame) / self._frame_rate_hz:
-            parts.append(Part(DRUMS_ID, DRUMS_ID.capitalize(), tuple(hits), None, is_drum=True))
-        return tuple(parts)
+        if len(hits) < max(LEAST_HITS_PER_S * len(outputs.frame) / self._frame_rate_hz, 1):
+            return []
+        return [Part(DRUMS_ID, DRUMS_ID.capitalize(), tuple(hits), None, is_drum=True)]
 
     @property
     def _frame_rate_hz(self) -> float:

@@ -13,6 +13,9 @@ class Preset(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PRESET_VOICE: _ClassVar[Preset]
     PRESET_PIANO: _ClassVar[Preset]
     PRESET_SONG: _ClassVar[Preset]
+    PRESET_GUITAR: _ClassVar[Preset]
+    PRESET_SOLO: _ClassVar[Preset]
+    PRESET_ENSEMBLE: _ClassVar[Preset]
 
 class View(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -124,6 +127,9 @@ PRESET_AUTO: Preset
 PRESET_VOICE: Preset
 PRESET_PIANO: Preset
 PRESET_SONG: Preset
+PRESET_GUITAR: Preset
+PRESET_SOLO: Preset
+PRESET_ENSEMBLE: Preset
 VIEW_FULL: View
 VIEW_MELODY: View
 VIEW_LEAD_SHEET: View
@@ -422,7 +428,7 @@ class ArtifactChunk(_message.Message):
     def __init__(self, name: _Optional[str] = ..., media_type: _Optional[str] = ..., data: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly", "uncorrected_id", "previous_id", "corrections", "pages", "alternatives", "metre_probability", "key_probability", "first_beat", "beat_scale", "bar_count", "stray_parts", "metre_is_doubtful", "key_is_doubtful", "offers")
+    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly", "uncorrected_id", "previous_id", "corrections", "pages", "alternatives", "metre_probability", "key_probability", "first_beat", "beat_scale", "bar_count", "stray_parts", "metre_is_doubtful", "key_is_doubtful", "offers", "heard_as")
     class ModelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -467,6 +473,7 @@ class Result(_message.Message):
     METRE_IS_DOUBTFUL_FIELD_NUMBER: _ClassVar[int]
     KEY_IS_DOUBTFUL_FIELD_NUMBER: _ClassVar[int]
     OFFERS_FIELD_NUMBER: _ClassVar[int]
+    HEARD_AS_FIELD_NUMBER: _ClassVar[int]
     result_id: str
     duration_s: float
     tuning_cents: float
@@ -497,7 +504,16 @@ class Result(_message.Message):
     metre_is_doubtful: bool
     key_is_doubtful: bool
     offers: _containers.RepeatedCompositeFieldContainer[Offer]
-    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ..., uncorrected_id: _Optional[str] = ..., previous_id: _Optional[str] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., pages: _Optional[int] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., metre_probability: _Optional[float] = ..., key_probability: _Optional[float] = ..., first_beat: _Optional[float] = ..., beat_scale: _Optional[float] = ..., bar_count: _Optional[int] = ..., stray_parts: _Optional[_Iterable[str]] = ..., metre_is_doubtful: _Optional[bool] = ..., key_is_doubtful: _Optional[bool] = ..., offers: _Optional[_Iterable[_Union[Offer, _Mapping]]] = ...) -> None: ...
+    heard_as: _containers.RepeatedCompositeFieldContainer[PresetProbability]
+    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ..., uncorrected_id: _Optional[str] = ..., previous_id: _Optional[str] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., pages: _Optional[int] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., metre_probability: _Optional[float] = ..., key_probability: _Optional[float] = ..., first_beat: _Optional[float] = ..., beat_scale: _Optional[float] = ..., bar_count: _Optional[int] = ..., stray_parts: _Optional[_Iterable[str]] = ..., metre_is_doubtful: _Optional[bool] = ..., key_is_doubtful: _Optional[bool] = ..., offers: _Optional[_Iterable[_Union[Offer, _Mapping]]] = ..., heard_as: _Optional[_Iterable[_Union[PresetProbability, _Mapping]]] = ...) -> None: ...
+
+class PresetProbability(_message.Message):
+    __slots__ = ("preset", "probability")
+    PRESET_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    preset: Preset
+    probability: float
+    def __init__(self, preset: _Optional[_Union[Preset, str]] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class Alternative(_message.Message):
     __slots__ = ("time_signature", "beat_scale", "first_beat", "key", "probability")

@@ -40,6 +40,16 @@ class FixedTagger:
         singer = Part("voice", "Voice", (NoteEvent(0.0, 1.0, 72),), 52)
         return (Part("organ", "Organ", self._notes, 16), singer) if self._notes else ()
 
+    def tag_players(
+        self, waveform: Waveform, tuning_cents: float, report: Report
+    ) -> tuple[Part, ...]:
+        """Return the notes as a violin's, and one of them as a flute's, with a drum."""
+        return (
+            Part("strings-1", "Strings 1", self._notes, 48),
+            Part("winds", "Winds", (NoteEvent(4.0, 5.0, 76),), 73),
+            Part("drums", "Drums", (NoteEvent(0.0, 0.1, 36),), None, is_drum=True),
+        )
+
 
 class WaltzReader:
     """Always returns a metre of three beats, and places every note as a quarter on the first."""
@@ -95,6 +105,31 @@ def test_a_voice_becomes_one_part(stages: StageSet, melody: Waveform) -> None:
 def test_a_piano_becomes_one_part(stages: StageSet, melody: Waveform) -> None:
     result = hear(melody, Preset.PIANO, stages)
     assert [(part.id, part.program) for part in result.parts] == [("piano", 0)]
+
+
+def test_a_guitar_and_a_soloist_have_one_part(stages: StageSet, melody: Waveform) -> None:
+    players = replace(stages, song=FixedTagger(*CHORDS))
+    [guitar] = hear(melody, Preset.GUITAR, players).parts
+    assert (guitar.id, guitar.program) == ("guitar", 24)
+    assert len(guitar.notes) == len(CHORDS) + 1
+    result = hear(melody, Preset.SOLO, players)
+    [soloist] = result.parts
+    assert (soloist.name, soloist.program) == ("Strings", 48)
+    assert {chord.label for chord in result.chords} == {"N"}
+
+
+def test_an_ensemble_has_a_part_for_each_player(stages: StageSet, melody: Waveform) -> None:
+    result = hear(melody, Preset.ENSEMBLE, replace(stages, song=FixedTagger(*CHORDS)))
+    assert [part.id for part in result.parts] == ["strings-1", "winds", "drums"]
+    assert Task.SEPARATION not in result.models
+    assert Task.SONG in result.models
+
+
+def test_the_beat_of_drums_is_read_from_the_sound(stages: StageSet, melody: Waveform) -> None:
+    tagger = FixedTagger(*CHORDS)
+    band = replace(stages, song=tagger, piano=tagger, rhythm=WaltzReader())
+    assert hear(melody, Preset.ENSEMBLE, band).time_signature != "3/4"
+    assert hear(melody, Preset.PIANO, band).time_signature == "3/4"
 
 
 def test_a_song_becomes_vocals_and_the_band_that_is_heard_beside_them(
