@@ -214,7 +214,7 @@ _CLEFS: Final = {
 }
 _MODES: Final[Mapping[Mode, str]] = {"major": "", "minor": "m"}
 _UNITS: Final = dict(zip(BarUnit, "bhqes", strict=True))
-_CORRECTABLE: Final = dict(zip(Correctable, "mbfkvtwpr", strict=True))
+_CORRECTABLE: Final = dict(zip(Correctable, "mbfkvtwpre", strict=True))
 _FIELDS: Final[
     Mapping[str, tuple[Callable[[Corrections], str], Callable[[str], dict[str, Any]]]]
 ] = {

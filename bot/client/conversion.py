@@ -16,6 +16,7 @@ from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 from notabot.v1 import jobs_pb2, models_pb2, transcription_pb2
 
+from bot.client.edit_conversion import decode_edit, encode_edit
 from bot.client.types import (
     Accepted,
     Adjustments,
@@ -138,6 +139,7 @@ def encode_corrections(corrections: Corrections) -> transcription_pb2.Correction
         bars=None if bars is None else pb.BarRange(first=bars.first, last=bars.last),
         tempo_bpm=corrections.tempo_bpm,
         as_heard=[_number(pb.Correctable, field) for field in corrections.as_heard],
+        edits=map(encode_edit, corrections.edits),
     )
 
 
@@ -383,6 +385,7 @@ def _corrections(corrections: transcription_pb2.Corrections) -> Corrections:
         ),
         bars=BarRange(bars.first, bars.last) if corrections.HasField("bars") else None,
         tempo_bpm=corrections.tempo_bpm,
+        edits=tuple(edit for edit in map(decode_edit, corrections.edits) if edit is not None),
     )
 
 

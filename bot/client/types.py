@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from bot.client.edits import ScoreEdit
+
 Mode = Literal["major", "minor"]
 
 
@@ -105,6 +107,7 @@ class Correctable(enum.StrEnum):
     FEEL = "feel"
     PARTS = "parts"
     BARS = "bars"
+    EDITS = "edits"
 
 
 class Format(enum.StrEnum):
@@ -175,7 +178,7 @@ class Corrections:
     alone. ``beat_scale`` is a factor of the written values: 2 writes quarters as halves. With
     ``tempo_bpm`` instead, the service takes the scale whose tempo is nearest. ``first_beat`` is the
     number of a heard beat, from 1, at which bar 1 begins, or between two. ``as_heard`` takes
-    earlier corrections back, and is never in a result.
+    earlier corrections back, and is never in a result. ``edits`` are all edits of notes and chords.
     """
 
     time_signature: str = ""
@@ -189,6 +192,7 @@ class Corrections:
     bars: BarRange | None = None
     tempo_bpm: float = 0.0
     as_heard: tuple[Correctable, ...] = ()
+    edits: tuple[ScoreEdit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

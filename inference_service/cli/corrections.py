@@ -7,12 +7,15 @@ import re
 from collections.abc import Iterable
 from enum import StrEnum
 from fractions import Fraction
+from pathlib import Path
 from typing import Final, TypeVar
 
+from inference_service.cli.files import read
 from inference_service.errors import InvalidCorrections
 from inference_service.music.corrections import (
     BarRange,
     Clef,
+    Correctable,
     Corrections,
     Edit,
     Feel,
@@ -22,7 +25,9 @@ from inference_service.music.corrections import (
     round_first_beat,
     round_scale,
 )
+from inference_service.music.edits import ScoreEdit
 from inference_service.music.events import Key
+from inference_service.music.serialization import MAX_EDITS_BYTES, decode_edits
 
 _SCALES: Final = {"double": 2.0, "half": 0.5, "triple": 3.0, "third": 1 / 3}
 _KEY: Final = re.compile(r"([A-Ga-g][#b♯♭]?)\s*(major|minor|m)?")
@@ -75,6 +80,12 @@ def add_correction_options(parser: argparse.ArgumentParser) -> None:
         help=f"one staff in a clef: {_names(Clef)}",
     )
     group.add_argument("--bars", metavar="N-N", help="bars to write, both included")
+    group.add_argument(
+        "--edits",
+        type=Path,
+        metavar="FILE",
+        help="edits of single notes and chords, instead of earlier ones: a JSON list",
+    )
 
 
 def read_edit(options: argparse.Namespace) -> Edit:
@@ -101,7 +112,9 @@ def read_edit(options: argparse.Namespace) -> Edit:
             feel=_member(Feel, options.feel, "feel"),
             parts=_read_parts(options),
             bars=None if options.bars is None else _read_bars(options.bars),
-        )
+            edits=() if options.edits is None else _read_edits(options.edits),
+        ),
+        frozenset() if options.edits is None else frozenset({Correctable.EDITS}),
     )
 
 
@@ -130,6 +143,10 @@ def _read_bars(text: str) -> BarRange:
         raise InvalidCorrections("not a range of bars such as 5-12", correction="bars")
     first, last = match.groups()
     return BarRange(int(first), int(last or first))
+
+
+def _read_edits(path: Path) -> tuple[ScoreEdit, ...]:
+    return decode_edits(read(path, MAX_EDITS_BYTES))
 
 
 def _read_parts(options: argparse.Namespace) -> tuple[PartCorrection, ...]:

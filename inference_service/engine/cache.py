@@ -44,8 +44,8 @@ from inference_service.engine.corrected import (
     MAX_ENTRY_BYTES,
     CorrectedEntry,
     Lineage,
-    decode_entry,
-    encode_entry,
+    pack_entry,
+    unpack_entry,
 )
 from inference_service.errors import (
     InvalidCorrections,
@@ -165,7 +165,7 @@ class ResultCache:
             if root_id in self._in_memory:
                 self._keep_corrected_in_memory(entry)
                 return entry.id
-            data = encode_entry(entry)
+            data = pack_entry(entry)
             try:
                 self._write(self._corrected_path(entry), lambda path: path.write_bytes(data))
             except OSError as error:
@@ -326,7 +326,7 @@ class ResultCache:
                 return None
             for path in self._directory.glob(f"{result_id}.*{_CORRECTED_SUFFIX}"):
                 with path.open("rb") as file:
-                    return decode_entry(file.read(MAX_ENTRY_BYTES + 1))
+                    return unpack_entry(file.read(MAX_ENTRY_BYTES + 1))
             return None
         except ValueError as error:
             _log.warning("cached_correction_unreadable", reason=type(error).__name__)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from inference_service.music.events import NO_CHORD
-from inference_service.music.pitch import fifths_of
+from inference_service.music.pitch import fifths_of, pitch_class
 from inference_service.music.score import ScoreChord
 
 _LABEL: Final = re.compile(
@@ -117,6 +117,15 @@ def parse_chord(label: str) -> ChordName | None:
     kind, text, fifths = _QUALITIES[_known_quality(match["quality"] or "maj")]
     bass = _degree_fifths(match["bass"]) if match["bass"] else 0
     return ChordName(match["root"], kind, text, fifths, bass or None)
+
+
+def is_chord_tone(pitch: int, label: str) -> bool:
+    """Whether a pitch belongs to the chord that a Harte label names."""
+    chord = parse_chord(label)
+    if chord is None:
+        return False
+    root = pitch_class(chord.root)
+    return any((root + 7 * fifths - pitch) % 12 == 0 for fifths in chord.fifths)
 
 
 def _known_quality(quality: str) -> str:

@@ -20,6 +20,7 @@ from itertools import product
 from typing import Any, Final
 
 from inference_service.errors import InvalidCorrections
+from inference_service.music.edits import MAX_EDITS, ScoreEdit
 from inference_service.music.keys import Key
 from inference_service.music.limits import MAX_PARTS
 from inference_service.music.placement import Beats
@@ -43,6 +44,9 @@ BEAT_SCALES: Final = tuple(
 """The factors of written values that may be asked for: products of 2, 3, 1/2 and 1/3."""
 
 _SCALE_TOLERANCE: Final = 0.01
+
+_LISTS: Final = frozenset({"parts", "edits"})
+"""The fields that are empty rather than None where nothing is corrected."""
 
 _SIGNATURE: Final = re.compile(r"(\d{1,2})/(2|4|8|16)", re.ASCII)
 _TONIC: Final = re.compile(r"[A-G][#b]?", re.ASCII)
@@ -154,6 +158,7 @@ class Correctable(StrEnum):
     FEEL = "feel"
     PARTS = "parts"
     BARS = "bars"
+    EDITS = "edits"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +237,8 @@ class Corrections:
         Sorted by id, one for each part.
     bars : BarRange
         The bars to write.
+    edits : tuple of ScoreEdit
+        Of single notes and chord symbols, made in this order after all else.
 
     Raises
     ------
@@ -249,8 +256,13 @@ class Corrections:
     feel: Feel | None = None
     parts: tuple[PartCorrection, ...] = ()
     bars: BarRange | None = None
+    edits: tuple[ScoreEdit, ...] = ()
 
     def __post_init__(self) -> None:
+        if len(self.edits) > MAX_EDITS:
+            raise _refuse(
+                "edits", f"there are {len(self.edits)} edits, over the {MAX_EDITS} allowed"
+            )
         for name, is_wrong in self._check():
             if is_wrong:
                 raise _refuse(name, f"the correction of {name} is outside its range")
@@ -303,8 +315,8 @@ class Edit:
             If too many parts are corrected.
         """
         taken_back: dict[str, Any] = dict.fromkeys(self._list_taken_back())
-        if Correctable.PARTS in self.as_heard:
-            taken_back["parts"] = ()
+        for name in _LISTS & taken_back.keys():
+            taken_back[name] = ()
         state = replace(state, **taken_back)
         later = self.corrections
         if later.beat_scale is not None or later.tempo_bpm is not None:
@@ -312,7 +324,7 @@ class Edit:
         changed = {
             field.name: getattr(later, field.name)
             for field in fields(later)
-            if field.name != "parts" and getattr(later, field.name) is not None
+            if field.name != "parts" and getattr(later, field.name) not in (None, ())
         }
         parts = {part.id: part for part in state.parts}
         for part in later.parts:

@@ -12,14 +12,14 @@ from pydantic import BeforeValidator
 _PLAIN: Final = re.compile(r"-?\d{1,9}(/[1-9]\d{0,4})?", re.ASCII)
 
 
-def _refuse_long(value: object) -> object:
+def refuse_long(value: object) -> object:
     """Refuse texts such as ``"1e999999999"``, an integer of a billion digits, when JSON is read."""
     if isinstance(value, str) and _PLAIN.fullmatch(value) is None:
         raise ValueError("not a plain fraction")
     return value
 
 
-Beats: TypeAlias = Annotated[Fraction, BeforeValidator(_refuse_long)]
+Beats: TypeAlias = Annotated[Fraction, BeforeValidator(refuse_long)]
 """A number of beats; in JSON, a text such as ``"7/24"``."""
 
 

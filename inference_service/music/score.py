@@ -39,6 +39,12 @@ class ScoreNote:
     settled : bool
         Whether the duration is final. Others are performed durations moved onto the grid, which
         the notation may still tidy.
+    given : bool
+        Whether a reader has set the duration. It is written as it is, and ends early only where the
+        next note of the voice begins.
+    inflection : int
+        1 or -1 if a reader wants the note, which is foreign to its key, written as a raised or a
+        lowered degree; 0 if its spelling is left to the notation.
     id : str
         That of the performed note; empty for notes that nobody performed. Ignored in comparisons.
     """
@@ -52,6 +58,8 @@ class ScoreNote:
     grace: int = 0
     arpeggio: bool = False
     settled: bool = False
+    given: bool = False
+    inflection: int = 0
     id: str = field(default="", compare=False)
 
     @property

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from inference_service.errors import InvalidCorrections, ScoreUnreadable
+from inference_service.music.edits import MAX_EDITS, ScoreEdit
 from inference_service.music.events import SCHEMA, Key, Part, Transcription
 from inference_service.music.limits import MAX_DURATION_S, MAX_NOTES, MAX_PARTS
 from inference_service.music.pitch import pitch_class
@@ -21,6 +22,9 @@ from inference_service.music.time import MIN_BEAT_S
 
 MAX_BYTES: Final = 16_000_000
 """Enough for :data:`~inference_service.music.limits.MAX_NOTES` with their placements."""
+
+MAX_EDITS_BYTES: Final = 2_000_000
+"""Of a file of edits: enough for :data:`~inference_service.music.edits.MAX_EDITS`."""
 
 MAX_BEATS: Final = int(MAX_DURATION_S / MIN_BEAT_S)
 MAX_CHORDS: Final = 20_000
@@ -41,6 +45,7 @@ MAX_BEAT: Final = 100_000
 T = TypeVar("T")
 
 _ADAPTER = TypeAdapter(Transcription)
+_EDITS: Final = TypeAdapter(tuple[ScoreEdit, ...])
 
 Problems = Iterator[tuple[str, bool]]
 """What is checked, and whether it is wrong."""
@@ -81,6 +86,34 @@ def decode_transcription(data: bytes) -> Transcription:
         if is_wrong:
             raise ScoreUnreadable(f"this is not the result of a transcription: {what}")
     return transcription
+
+
+def decode_edits(data: bytes) -> tuple[ScoreEdit, ...]:
+    """Parse a file of edits: a JSON list, as in a result's corrections.
+
+    Raises
+    ------
+    InvalidCorrections
+        If it is none, or if there are too many edits or values outside their range.
+    """
+    if len(data) > MAX_EDITS_BYTES:
+        raise InvalidCorrections(
+            f"the edits have {len(data)} bytes, over the limit of {MAX_EDITS_BYTES}",
+            correction="edits",
+        )
+    try:
+        edits = _EDITS.validate_json(data)
+    except ValidationError as error:
+        problem = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(map(str, problem["loc"])) or "JSON"
+        raise InvalidCorrections(
+            f"these are no edits: {place}: {problem['msg']}", correction="edits"
+        ) from error
+    if len(edits) > MAX_EDITS:
+        raise InvalidCorrections(
+            f"there are {len(edits)} edits, over the {MAX_EDITS} allowed", correction="edits"
+        )
+    return edits
 
 
 def _check(music: Transcription) -> Problems:

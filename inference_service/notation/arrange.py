@@ -52,7 +52,7 @@ def arrange(score: Score, view: View) -> Score:
     """
     score = _join_hands(find_key_changes(score))
     if view is View.FULL:
-        parts = [_arrange_part(part) for part in score.parts if part.notes]
+        parts = [arrange_part(part) for part in score.parts if part.notes]
         return replace(score, parts=tuple(sorted(parts, key=page_order)) or (_melody(score),))
     if view is View.PIANO:
         return replace(score, parts=(_reduce(score),))
@@ -91,7 +91,8 @@ def _join_hands(score: Score) -> Score:
     return replace(score, parts=(joined, *(p for p in score.parts if p.is_drum)))
 
 
-def _arrange_part(part: ScorePart) -> ScorePart:
+def arrange_part(part: ScorePart) -> ScorePart:
+    """Return a part with the staves and voices of the full score."""
     if part.is_drum:
         return replace(part, notes=_write_drums(part.notes))
     if part.staves > 1:

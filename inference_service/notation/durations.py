@@ -155,8 +155,8 @@ def _find_value(quarters: Fraction) -> tuple[str, int] | None:
 def _is_readable(
     start: Fraction, stop: Fraction, hidden: Fraction, signature: TimeSignature, is_rest: bool
 ) -> bool:
-    from_rank, to_rank = _rank(start, signature), _rank(stop, signature)
-    hidden_rank = _rank(hidden, signature)
+    from_rank, to_rank = rank(start, signature), rank(stop, signature)
+    hidden_rank = rank(hidden, signature)
     if is_rest:
         return _is_readable_rest(start, stop, hidden_rank, from_rank, signature)
     if signature.is_compound and hidden_rank >= _GROUP:
@@ -195,7 +195,7 @@ _MIDDLE_BEATS: Final = {4: 2, 5: 3, 7: 4, 8: 4}
 """Number of beats in a simple bar to the beat that divides it in two."""
 
 
-def _rank(position: Fraction, signature: TimeSignature) -> int:
+def rank(position: Fraction, signature: TimeSignature) -> int:
     """Metrical strength: 2 for a bar line, 1 for a group, 0 for a beat, -1 for half a beat, ..."""
     if position % signature.beats == 0:
         return 2
@@ -216,7 +216,7 @@ def _strongest_inside(start: Fraction, stop: Fraction, signature: TimeSignature)
     while step * signature.beat_quarters >= SMALLEST_QUARTERS:
         first = step * (floor(start / step) + 1)
         candidates = [first + k * step for k in range(ceil((stop - first) / step))]
-        best = max(candidates, key=lambda p: _rank(p, signature), default=None)
+        best = max(candidates, key=lambda p: rank(p, signature), default=None)
         if best is not None:
             return best
         step /= 2

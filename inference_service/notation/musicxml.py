@@ -289,6 +289,7 @@ class _StaffWriter:
                 label,
                 n.pitch + 1 if n.pitch + 1 in pitches else None,
                 self.neighbours[n.start_beats, n.pitch],
+                n.inflection,
             )
             for n in members
         )

@@ -21,8 +21,8 @@ first half is empty or if it is shorter than the metre requires.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from math import floor
@@ -32,7 +32,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_service.errors import InvalidCorrections, ScoreUnreadable
+from inference_service.music.clock import fit_clock
 from inference_service.music.corrections import BarRange, Feel
+from inference_service.music.edits import ScoreEdit
 from inference_service.music.events import (
     NO_CHORD,
     ChordSegment,
@@ -51,6 +53,9 @@ from inference_service.music.simplify import Grid, choose_grid, simplify
 from inference_service.music.swing import find_short, find_swing, straighten
 from inference_service.music.time import BeatGrid
 from inference_service.notation.bars import pickup_length
+from inference_service.notation.edit_chords import PlacedChord
+from inference_service.notation.edit_notes import WrittenPart
+from inference_service.notation.editing import Frame, make_edits
 from inference_service.notation.keys import find_key_changes
 
 MAX_MEASURES: Final = 10_000
@@ -126,6 +131,8 @@ class WrittenPerformance:
     Attributes
     ----------
     score : Score
+    performance : Transcription
+        What the score was written from, with a reader's edits of single notes and chords.
     chord_starts_beats : tuple of Fraction
         Position in the score of each chord of the performance. The score itself has only those that
         are long enough to be written.
@@ -135,16 +142,26 @@ class WrittenPerformance:
         The beats of the performance, on which ``score.origin_beats`` is.
     span_s : tuple of float, optional
         When the score begins and ends, if it has only some of the bars.
+    edits : tuple of ScoreEdit
+        The edits in absolute terms.
+    problems : mapping of int to str
+        Why edits had no effect, by their places in the list, from 0.
+    repitched : frozenset of str
+        Ids of the notes whose pitches are a reader's.
     """
 
     score: Score
+    performance: Transcription
     chord_starts_beats: tuple[Fraction, ...]
     bar_lines_s: tuple[float, ...]
     grid: BeatGrid
     span_s: tuple[float, float] | None = None
+    edits: tuple[ScoreEdit, ...] = ()
+    problems: Mapping[int, str] = field(default_factory=dict)
+    repitched: frozenset[str] = frozenset()
 
     def cut(self, performance: Transcription) -> Transcription:
-        """Return what is in the score of the performance that it was written from."""
+        """Return what is in the score of :attr:`performance`, or of one with the same notes."""
         if self.span_s is None:
             return performance
         return cut_performance(performance, *self.span_s)
@@ -156,7 +173,10 @@ def quantize(transcription: Transcription, title: str) -> Score:
 
 
 def write_performance(
-    transcription: Transcription, title: str, chord_step_beats: Fraction = Fraction(1)
+    transcription: Transcription,
+    title: str,
+    chord_step_beats: Fraction = Fraction(1),
+    beat_scale: Fraction = Fraction(1),
 ) -> WrittenPerformance:
     """Quantise a transcription.
 
@@ -169,6 +189,8 @@ def write_performance(
         Shown above the score; may be empty.
     chord_step_beats : Fraction, optional
         Chord changes are written at multiples of this.
+    beat_scale : Fraction, optional
+        Factor of written values since the uncorrected page, which those of edits are multiplied by.
 
     Returns
     -------
@@ -177,7 +199,7 @@ def write_performance(
         that fall on the same position are merged.
 
     Of its corrections, those that concern only notation are applied here: clefs, the values of
-    parts without placements, and a range of bars.
+    parts without placements, edits of single notes and chords, and a range of bars.
 
     Raises
     ------
@@ -190,61 +212,119 @@ def write_performance(
     bars = align(transcription)
     given = transcription.placements or ((),) * len(transcription.parts)
     parts = [
-        (
-            part,
-            _write_placed(part, placed) if placed else _quantize_part(part, bars, transcription),
-        )
+        _write_part(part, placed, bars, transcription)
         for part, placed in zip(transcription.parts, given, strict=True)
     ]
-    starts = [note.start_beats for _, notes in parts for note in notes]
-    stops = [note.stop_beats for _, notes in parts for note in notes]
+    starts = [note.start_beats for part in parts for note in part.notes]
+    stops = [note.stop_beats for part in parts for note in part.notes]
     layout = _lay_out(
         bars, min(starts, default=Fraction(0)), max(stops, default=Fraction(0)), len(parts)
     )
-    chord_starts = _place_chords(transcription.chords, bars, layout, chord_step_beats)
+    chords = _place_chords(transcription.chords, bars, chord_step_beats)
     score = Score(
         title=title,
         tempo_bpm=bars.tempo_bpm,
         time_signature=str(bars.signature),
         key=_writable(transcription.key),
         parts=tuple(
-            ScorePart(
-                part.id,
-                part.name,
-                tuple(sorted(_shift(notes, layout.origin_beats))),
-                part.program,
-                part.is_drum,
-                clef=corrections.find_part(part.id).clef,
-            )
-            for part, notes in parts
+            replace(part.staff, notes=tuple(sorted(_shift(part.notes, layout.origin_beats))))
+            for part in parts
         ),
-        chords=_write_chords(transcription.chords, chord_starts),
+        chords=_write_chords(chords, layout),
         pickup_beats=layout.pickup_beats,
         time_changes=layout.time_changes,
         swing=transcription.swing,
         is_key_given=corrections.key is not None,
         origin_beats=Fraction(layout.origin_beats),
     )
+    written = WrittenPerformance(score, transcription, layout.shift_chords(chords), (), bars.grid)
+    if corrections.edits:
+        written = _edit(written, parts, chords, bars, layout, beat_scale)
+    score = written.score
     lines = [*(bar.start_beats for bar in score.bars() if bar.number), score.bars()[-1].stop_beats]
-    written = WrittenPerformance(
-        score,
-        chord_starts,
-        tuple(bars.grid.to_seconds(layout.origin_beats + float(line)) for line in lines),
-        bars.grid,
+    written = replace(
+        written,
+        bar_lines_s=tuple(
+            bars.grid.to_seconds(layout.origin_beats + float(line)) for line in lines
+        ),
     )
     return written if corrections.bars is None else _cut(written, lines, corrections.bars)
+
+
+def _write_part(
+    part: Part, placed: Sequence[NotePlacement], bars: BarGrid, transcription: Transcription
+) -> WrittenPart:
+    kept = _write_placed(part, placed) if placed else _quantize_part(part, bars, transcription)
+    names = [event.id for event in sorted(part.notes)]
+    return WrittenPart(
+        part,
+        tuple(kept.notes.values()) + kept.graces,
+        kept.find_merged(),
+        dict(zip(names, placed, strict=True)) if placed else {},
+        ScorePart(
+            part.id,
+            part.name,
+            (),
+            part.program,
+            part.is_drum,
+            clef=transcription.corrections.find_part(part.id).clef,
+        ),
+    )
+
+
+def _edit(
+    written: WrittenPerformance,
+    parts: Sequence[WrittenPart],
+    chords: Sequence[PlacedChord],
+    bars: BarGrid,
+    layout: _Layout,
+    beat_scale: Fraction,
+) -> WrittenPerformance:
+    """Make the edits of a performance; bars and keys stay as they are without them."""
+    origin = layout.origin_beats
+    score = replace(find_key_changes(written.score), is_key_given=True)
+    onsets = [
+        (place.start_beats, event.onset_s) for part in parts for place, event in part.list_heard()
+    ]
+    start, stop = Fraction(layout.lines[0]), Fraction(layout.lines[-1])
+    clock = fit_clock(onsets, bars.grid, start, stop)
+    frame = Frame(bars, layout.lines, beat_scale, clock, lambda place: score.key_at(place - origin))
+    edits = written.performance.corrections.edits
+    edited = make_edits(edits, written.performance, parts, chords, frame)
+    starts = (n.start_beats - origin for notes in edited.notes for n in notes)
+    first = min(starts, default=Fraction(0))
+    if layout.pickup_beats and first < -layout.pickup_beats:
+        layout = replace(layout, pickup_beats=pickup_length(first))
+    score = replace(
+        score,
+        parts=tuple(
+            replace(part, notes=tuple(sorted(_shift(notes, origin))))
+            for part, notes in zip(score.parts, edited.notes, strict=True)
+        ),
+        chords=_write_chords(edited.chords, layout),
+        pickup_beats=layout.pickup_beats,
+    )
+    return replace(
+        written,
+        score=score,
+        performance=edited.performance,
+        chord_starts_beats=layout.shift_chords(edited.chords),
+        edits=edited.edits,
+        problems=edited.problems,
+        repitched=edited.repitched,
+    )
 
 
 def _cut(
     written: WrittenPerformance, lines: Sequence[Fraction], bars: BarRange
 ) -> WrittenPerformance:
     """Return a range of bars; bar 1 brings its pickup along. Keys are those of the whole."""
-    if bars.last >= len(lines):
-        raise InvalidCorrections(
-            f"there are {len(lines) - 1} bars", correction="bars", bar_count=len(lines) - 1
-        )
+    count = len(lines) - 1
+    last = min(bars.last, count) if written.edits else bars.last  # edits may empty the last bars
+    if not bars.first <= last <= count:
+        raise InvalidCorrections(f"there are {count} bars", correction="bars", bar_count=count)
     score = find_key_changes(written.score)
-    start, stop = lines[bars.first - 1], lines[bars.last]
+    start, stop = lines[bars.first - 1], lines[last]
     begin = -score.pickup_beats if bars.first == 1 else start
     return replace(
         written,
@@ -252,7 +332,7 @@ def _cut(
         chord_starts_beats=tuple(place - start for place in written.chord_starts_beats),
         span_s=(
             _BEFORE_ALL_S if bars.first == 1 else written.bar_lines_s[bars.first - 1],
-            written.bar_lines_s[bars.last],
+            written.bar_lines_s[last],
         ),
     )
 
@@ -267,13 +347,44 @@ def _writable(key: Key) -> Key:
 # Notes with placements
 
 
-def _write_placed(part: Part, placed: Sequence[NotePlacement]) -> list[ScoreNote]:
-    """Write notes by their placements; of equal pitches at one position, the longest is kept.
+@dataclass
+class _Kept:
+    """Notes by position and pitch; of equal pitches at one position, the longest is kept."""
+
+    notes: dict[tuple[Fraction, int], ScoreNote] = field(default_factory=dict)
+    graces: tuple[ScoreNote, ...] = ()
+    _merged: dict[str, str] = field(default_factory=dict)
+
+    def add(self, note: ScoreNote) -> None:
+        place = (note.start_beats, note.pitch)
+        known = self.notes.get(place)
+        if known is None:
+            self.notes[place] = note
+            return
+        longer, shorter = (
+            (note, known) if known.duration_beats < note.duration_beats else (known, note)
+        )
+        self.notes[place] = longer
+        self._merged[shorter.id] = longer.id
+
+    def find_merged(self) -> dict[str, str]:
+        """Return the ids of notes that were not kept, and of those that were kept instead."""
+        kept = {note.id for note in self.notes.values()}
+        return {name: self._find(name) for name in self._merged if name not in kept}
+
+    def _find(self, name: str) -> str:
+        while name in self._merged:
+            name = self._merged[name]
+        return name
+
+
+def _write_placed(part: Part, placed: Sequence[NotePlacement]) -> _Kept:
+    """Write notes by their placements.
 
     Up to :data:`MOST_GRACES` ornaments before a note become its grace notes. Longer runs (trills)
     and ornaments that lead to no note (slips) are dropped.
     """
-    written: dict[tuple[Fraction, int], ScoreNote] = {}
+    kept = _Kept()
     leading: list[NoteEvent] = []
     runs: list[tuple[ScoreNote, list[NoteEvent]]] = []
     for event, place in zip(sorted(part.notes), placed, strict=True):
@@ -292,17 +403,15 @@ def _write_placed(part: Part, placed: Sequence[NotePlacement]) -> list[ScoreNote
         if leading and _lead(leading, event):
             runs.append((note, leading))
         leading = []
-        known = written.get((note.start_beats, note.pitch))
-        if known is None or known.duration_beats < note.duration_beats:
-            written[note.start_beats, note.pitch] = note
-    graces = [
+        kept.add(note)
+    kept.graces = tuple(
         grace
         for first, run in runs
         for grace in _write_graces(
-            run, [n for n in written.values() if n.start_beats == first.start_beats]
+            run, [n for n in kept.notes.values() if n.start_beats == first.start_beats]
         )
-    ]
-    return [*written.values(), *graces]
+    )
+    return kept
 
 
 def _lead(run: Sequence[NoteEvent], event: NoteEvent) -> bool:
@@ -338,47 +447,40 @@ class _Attack:
     notes: tuple[NoteEvent, ...]
 
 
-def _quantize_part(part: Part, bars: BarGrid, transcription: Transcription) -> list[ScoreNote]:
+def _quantize_part(part: Part, bars: BarGrid, transcription: Transcription) -> _Kept:
+    kept = _Kept()
     attacks = _find_attacks(part.notes, bars)
     if not attacks:
-        return []
+        return kept
     first = floor(attacks[0].position_beats)
     if _is_to_be_even(attacks, transcription):
         attacks = _straighten(attacks)
     touch = _DRUMMED if part.is_drum else _SUNG if part.program in SINGERS else _PLAYED
     subdivisions = _choose_subdivisions(attacks, first, bars, touch)
-    written: dict[tuple[Fraction, int], ScoreNote] = {}
     for attack in attacks:
         start = _snap(attack.position_beats, first, subdivisions)
         for event in attack.notes:
             stop = _snap(bars.grid.to_beats(event.offset_s), first, subdivisions)
             place = Fraction(1, _subdivision_at(floor(start), first, subdivisions))
             duration = max(stop - start, place)
-            known = written.get((start, event.pitch))
-            if known is None or known.duration_beats < duration:
-                written[start, event.pitch] = ScoreNote(
-                    start, duration, event.pitch, event.velocity, id=event.id
-                )
+            kept.add(ScoreNote(start, duration, event.pitch, event.velocity, id=event.id))
     grid = choose_grid(transcription.corrections)
-    return list(written.values() if grid is None else _simplify(written.values(), bars, grid))
+    if grid is not None:
+        _simplify(kept, bars, grid)
+    return kept
 
 
-def _simplify(notes: Iterable[ScoreNote], bars: BarGrid, grid: Grid) -> Iterable[ScoreNote]:
-    """Write notes in the values of a grid; of equal pitches at one position, keep the longest."""
-    ordered = sorted(notes)
+def _simplify(kept: _Kept, bars: BarGrid, grid: Grid) -> None:
+    """Write notes in the values of a grid."""
+    ordered = sorted(kept.notes.values())
     length = bars.signature.beats
     lines = bars.bar_starts(
         float(ordered[0].start_beats) - length, float(max(n.stop_beats for n in ordered)) + length
     )
     placed = [NotePlacement(note.start_beats, note.duration_beats) for note in ordered]
-    kept: dict[tuple[Fraction, int], ScoreNote] = {}
+    kept.notes.clear()
     for note, place in zip(ordered, simplify(placed, lines, bars.signature, grid), strict=True):
-        known = kept.get((place.start_beats, note.pitch))
-        if known is None or known.duration_beats < place.duration_beats:
-            kept[place.start_beats, note.pitch] = replace(
-                note, start_beats=place.start_beats, duration_beats=place.duration_beats
-            )
-    return kept.values()
+        kept.add(replace(note, start_beats=place.start_beats, duration_beats=place.duration_beats))
 
 
 def _find_attacks(notes: Sequence[NoteEvent], bars: BarGrid) -> list[_Attack]:
@@ -545,18 +647,29 @@ class _Layout:
     pickup_beats : Fraction
         Length of the pickup.
     time_changes : tuple of TimeChange
+    lines : tuple of int
+        Bar lines in beats of the performance, from the one before the first note to the one after
+        the last.
     """
 
     origin_beats: int
     pickup_beats: Fraction
     time_changes: tuple[TimeChange, ...]
+    lines: tuple[int, ...]
+
+    def shift_chords(self, chords: Iterable[PlacedChord]) -> tuple[Fraction, ...]:
+        """Return the positions of chords in the score.
+
+        A chord that begins before the score is moved to its start.
+        """
+        return tuple(max(c.place - self.origin_beats, -self.pickup_beats) for c in chords)
 
 
 def _lay_out(bars: BarGrid, start: Fraction, stop: Fraction, part_count: int) -> _Layout:
     starts = bars.bar_starts(float(start), max(float(stop), float(start) + 1))
     if len(starts) * part_count > MAX_MEASURES:
         raise ScoreUnreadable(f"the music has {len(starts)} bars, for {part_count} parts")
-    pickup = Fraction(0)
+    pickup, lines = Fraction(0), tuple(starts)
     if bars.is_pickup(starts, float(start)):
         pickup = pickup_length(start - starts[1])
         starts = starts[1:]
@@ -567,7 +680,7 @@ def _lay_out(bars: BarGrid, start: Fraction, stop: Fraction, part_count: int) ->
         if following - line != in_force:
             in_force = following - line
             changes.append(TimeChange(line - origin, in_force))
-    return _Layout(origin, pickup, tuple(changes))
+    return _Layout(origin, pickup, tuple(changes), lines)
 
 
 def _shift(notes: Sequence[ScoreNote], origin_beats: int) -> list[ScoreNote]:
@@ -578,24 +691,20 @@ def _shift(notes: Sequence[ScoreNote], origin_beats: int) -> list[ScoreNote]:
 
 
 def _place_chords(
-    chords: Sequence[ChordSegment], bars: BarGrid, layout: _Layout, step_beats: Fraction
-) -> tuple[Fraction, ...]:
-    """Move chord changes to the nearest multiples of a step.
-
-    A chord that begins before the score is moved to its start.
-    """
+    chords: Sequence[ChordSegment], bars: BarGrid, step_beats: Fraction
+) -> list[PlacedChord]:
+    """Move chord changes to the nearest multiples of a step."""
     heard = (Fraction(bars.grid.to_beats(chord.start_s)) for chord in chords)
-    places = (round(place / step_beats) * step_beats - layout.origin_beats for place in heard)
-    return tuple(max(place, -layout.pickup_beats) for place in places)
+    places = (round(place / step_beats) * step_beats for place in heard)
+    return [PlacedChord(place, chord) for place, chord in zip(places, chords, strict=True)]
 
 
-def _write_chords(
-    chords: Sequence[ChordSegment], starts: Sequence[Fraction]
-) -> tuple[ScoreChord, ...]:
+def _write_chords(chords: Sequence[PlacedChord], layout: _Layout) -> tuple[ScoreChord, ...]:
     """Write each chord where it begins; of several at one place, the last is kept."""
     labels: dict[Fraction, str] = {}
-    for chord, start in sorted(zip(chords, starts, strict=True)):
-        labels[start] = chord.label
+    segments = (chord.segment for chord in chords)
+    for segment, start in sorted(zip(segments, layout.shift_chords(chords), strict=True)):
+        labels[start] = segment.label
     written: list[ScoreChord] = []
     for beat, label in sorted(labels.items()):
         in_force = written[-1].label if written else NO_CHORD

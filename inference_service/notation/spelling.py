@@ -1,7 +1,9 @@
 """Pitch spelling: whether a pitch is written as F sharp or G flat.
 
 Names are positions on the line of fifths (Temperley, "The Cognition of Basic Musical Structures",
-2001): F = -1, C = 0, G = 1, ... B = 5, F# = 6, Bb = -2. The first rule that applies decides:
+2001): F = -1, C = 0, G = 1, ... B = 5, F# = 6, Bb = -2. A note that is foreign to its key is
+written as a raised or a lowered degree where a reader wants it so. For other notes, the first rule
+that applies decides:
 
 1. A chord tone is spelt from the root of its chord, so that E:7 in A minor has a G sharp.
 2. A chromatic note that steps up by a semitone is written as the raised form of the lower scale
@@ -119,6 +121,7 @@ def spell(
     chord_label: str = "N",
     next_pitch: int | None = None,
     neighbours_fifths: int | None = None,
+    inflection: int = 0,
 ) -> PitchName:
     """Spell a MIDI pitch.
 
@@ -132,8 +135,12 @@ def spell(
         The pitch that follows in the same voice.
     neighbours_fifths : int or None
         Position on the line of fifths from :func:`spell_by_neighbours`.
+    inflection : int
+        1 or -1 to write a note that is foreign to the key as a raised or lowered degree.
     """
-    fifths = _chord_fifths(pitch, key, chord_label)
+    fifths = _inflect(pitch, key, inflection)
+    if fifths is None:
+        fifths = _chord_fifths(pitch, key, chord_label)
     if fifths is None:
         fifths = _step_fifths(pitch, key, next_pitch)
     if fifths is None:
@@ -144,6 +151,18 @@ def spell(
     alter = name.count("#") - name.count("b")
     octave = (pitch - alter - _STEP_SEMITONES[name[0]]) // 12 - 1
     return PitchName(name[0], alter, max(octave, LOWEST_OCTAVE))
+
+
+def _inflect(pitch: int, key: Key, inflection: int) -> int | None:
+    """Spell a note that is foreign to the key in a direction, without double accidentals.
+
+    None for notes of the key.
+    """
+    signature = key_fifths(key)
+    above = (pitch * 7 - signature + 1) % 12  # fifths above the lowest note of the key
+    if not inflection or above < len(_LETTERS):
+        return None
+    return single_accidental(signature - 1 + above - (12 if inflection < 0 else 0))
 
 
 def _step_fifths(pitch: int, key: Key, next_pitch: int | None) -> int | None:

@@ -15,6 +15,9 @@ early. If only these are known, the durations are tidied by these rules:
 - A note lasts until the next one of its voice if the silence between them is short. Other notes
   end on a half beat.
 
+Durations that a reader has set (``given``) are not tidied. Such a note is held over the next attack
+if it reaches beyond it, and else ends where it ends, with a rest after it.
+
 The thresholds were set by hand; they are not fitted.
 """
 
@@ -57,6 +60,11 @@ class _Chord:
     @property
     def pitch(self) -> float:
         return mean(note.pitch for note in self.notes)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether a reader has set the length of one of the notes, which is that of all."""
+        return any(note.given for note in self.notes)
 
 
 def write_voices(notes: Sequence[ScoreNote], *, voices: int = 2) -> list[ScoreNote]:
@@ -112,7 +120,7 @@ def _cut_overhang(attack: list[ScoreNote], following: Fraction | None) -> list[S
         return attack
     return [
         replace(note, duration_beats=following - note.start_beats)
-        if 0 < note.stop_beats - following <= SLIT_BEATS
+        if 0 < note.stop_beats - following <= SLIT_BEATS and not note.given
         else note
         for note in attack
     ]
@@ -121,7 +129,8 @@ def _cut_overhang(attack: list[ScoreNote], following: Fraction | None) -> list[S
 def _by_length(attack: Sequence[ScoreNote], voices: int) -> list[_Chord]:
     """Group the notes of an attack into chords by length, at most ``voices`` of them.
 
-    If there are more lengths, those that differ least are merged, the longer notes shortened.
+    If there are more lengths, those that differ least are merged, the longer notes shortened unless
+    they alone have a given length.
     """
     chords = [
         _Chord(attack[0].start_beats, stop, list(group))
@@ -130,7 +139,10 @@ def _by_length(attack: Sequence[ScoreNote], voices: int) -> list[_Chord]:
     while len(chords) > voices:
         gaps = [after.stop - before.stop for before, after in pairwise(chords)]
         nearest = gaps.index(min(gaps))
-        chords[nearest].notes += chords.pop(nearest + 1).notes
+        shorter, longer = chords[nearest], chords.pop(nearest + 1)
+        if longer.is_given and not shorter.is_given:
+            shorter.stop = longer.stop
+        shorter.notes += longer.notes
     return chords
 
 
@@ -173,7 +185,7 @@ def _limit(attacks: Sequence[list[ScoreNote]], voices: int) -> Iterator[list[_Ch
     """Yield each attack as a chord that ends by the next attack and, if any, a held chord."""
     for i, notes in enumerate(attacks):
         if i + 1 == len(attacks):
-            yield [_Chord(notes[0].start_beats, max(n.stop_beats for n in notes), notes)]
+            yield [_Chord(notes[0].start_beats, _last_stop(notes), notes)]
             continue
         following = attacks[i + 1]
         limit = following[0].start_beats
@@ -181,16 +193,30 @@ def _limit(attacks: Sequence[list[ScoreNote]], voices: int) -> Iterator[list[_Ch
             n.stop_beats >= attacks[i + 2][0].start_beats + HELD_BEATS for n in following
         )
         may_hold = voices > 1 and not is_blurred and notes[0].start_beats.denominator == 1
-        held = [n for n in notes if may_hold and n.stop_beats >= limit + HELD_BEATS]
-        moving = [n for n in notes if n not in held]
+        held: list[ScoreNote] = []
+        moving: list[ScoreNote] = []
+        for note in notes:
+            if note.given:
+                is_held = voices > 1 and note.stop_beats > limit
+            else:
+                is_held = may_hold and note.stop_beats >= limit + HELD_BEATS
+            (held if is_held else moving).append(note)
         chords = []
         if moving:
-            stop = min(max(n.stop_beats for n in moving), limit)
-            chords.append(_Chord(notes[0].start_beats, stop, moving))
+            chord = _Chord(notes[0].start_beats, _last_stop(moving), moving)
+            chord.stop = min(chord.stop, limit)
+            chords.append(chord)
         if held:
-            stop = Fraction(round(max(n.stop_beats for n in held)))
-            chords.append(_Chord(notes[0].start_beats, stop, held))
+            chord = _Chord(notes[0].start_beats, _last_stop(held), held)
+            if not chord.is_given:
+                chord.stop = Fraction(round(chord.stop))
+            chords.append(chord)
         yield chords
+
+
+def _last_stop(notes: Sequence[ScoreNote]) -> Fraction:
+    """Return where the last of the notes ends, of those with a given length if there are any."""
+    return max((n.stop_beats for n in notes if n.given), default=max(n.stop_beats for n in notes))
 
 
 def _assign(attacks: Iterable[list[_Chord]]) -> tuple[list[_Chord], list[_Chord]]:
@@ -228,7 +254,7 @@ def _close_slits(line: Sequence[_Chord]) -> None:
     thirds = {floor(chord.start) for chord in line if chord.start.denominator % 3 == 0}
     for index, chord in enumerate(line):
         limit = line[index + 1].start if index + 1 < len(line) else None
-        if chord.stop == limit:
+        if chord.stop == limit or chord.is_given:
             continue
         grid = _THIRD if floor(chord.stop) in thirds else _HALF
         stop = ceil(chord.stop / grid) * grid
@@ -241,6 +267,8 @@ def _close_slits(line: Sequence[_Chord]) -> None:
 
 def _close_gaps(line: Sequence[_Chord]) -> None:
     for i, chord in enumerate(line):
+        if chord.is_given:
+            continue
         if i + 1 == len(line):
             chord.stop = Fraction(ceil(chord.stop))
             return

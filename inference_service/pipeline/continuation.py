@@ -12,7 +12,6 @@ from inference_service.midi.preview import Synthesizer
 from inference_service.music.events import Transcription
 from inference_service.music.score import Score
 from inference_service.notation.melody import find_melody, named_melody
-from inference_service.notation.quantize import write_performance
 from inference_service.notation.views import View
 from inference_service.pipeline.correct import correct
 from inference_service.pipeline.options import ContinueOptions, Format, RenderOptions
@@ -21,10 +20,10 @@ from inference_service.pipeline.render import (
     Artifact,
     Names,
     Rendering,
-    choose_pitches,
     write_score,
 )
 from inference_service.pipeline.shown import show
+from inference_service.pipeline.written import write_corrected
 from inference_service.progress import Progress, Stage
 
 NAME: Final = "continuation"
@@ -42,8 +41,7 @@ def continue_transcription(
     """
     options = replace(options, render=make_absolute(transcription, options.render))
     corrected = correct(options.render.amend(transcription))
-    given = choose_pitches(corrected.performance, options.render.pitches)
-    written = write_performance(given, options.render.title, corrected.chord_step_beats)
+    written = write_corrected(corrected, options.render.pitches, options.render.title)
     artifacts = continue_score(written.score, options, progress, synthesizer)
     shown = show(written, corrected, options.render)
     return Rendering(shown, tuple(artifacts), options.render)

@@ -34,8 +34,9 @@ from inference_service.notation.web_fonts import WebFont, subset_fonts
 from inference_service.pipeline.correct import correct
 from inference_service.pipeline.options import RenderOptions, Screen
 from inference_service.pipeline.relative import make_absolute
-from inference_service.pipeline.render import Rendering, arrange_view, write_corrected
+from inference_service.pipeline.render import Rendering, arrange_view
 from inference_service.pipeline.shown import settle_view, show
+from inference_service.pipeline.written import write_corrected
 
 MAX_PAGES: Final = 1000
 """Systems of a sheet; further ones are dropped."""
@@ -149,10 +150,10 @@ def engrave_sheet(
     options = make_absolute(transcription, options)
     corrected = correct(options.amend(transcription))
     options = settle_view(options, corrected.performance)
-    performed, written = write_corrected(corrected, options)
+    written = write_corrected(corrected, options.pitches, options.title)
     score = translate_names(arrange_view(written.score, options), options.language)
     pages = _engrave(score, options, screen)
-    sheet = _describe(score, pages, written, performed)
+    sheet = _describe(score, pages, written)
     return Engraving(sheet, Rendering(show(written, corrected, options), (), options))
 
 
@@ -165,9 +166,7 @@ def _engrave(score: Score, options: RenderOptions, screen: Screen) -> ScreenPage
     return prepare(engrave_systems(encode_musicxml(score), page, MAX_PAGES))
 
 
-def _describe(
-    score: Score, pages: ScreenPages, written: WrittenPerformance, performed: Transcription
-) -> Sheet:
+def _describe(score: Score, pages: ScreenPages, written: WrittenPerformance) -> Sheet:
     """Return the sheet of an arranged score that was engraved as ``pages``."""
     drawn = dict(pages.ids)
     bars = [
@@ -193,7 +192,7 @@ def _describe(
         tuple(map(measure, bars)),
         tuple(sorted(notes, key=lambda note: (note.start, note.pitch))),
         tuple(SheetPart(p.id, p.name, p.program or 0, p.is_drum) for p in score.parts),
-        _fit_clock(score, start, stop, written, performed),
+        _fit_clock(score, start, stop, written),
         tuple(
             SheetChord(
                 place(chord.start_beats),
@@ -228,15 +227,10 @@ def _list_notes(
                 )
 
 
-def _fit_clock(
-    score: Score,
-    start: Fraction,
-    stop: Fraction,
-    written: WrittenPerformance,
-    performed: Transcription,
-) -> Clock:
+def _fit_clock(score: Score, start: Fraction, stop: Fraction, written: WrittenPerformance) -> Clock:
     """Return the clock of a page: that of the notes on it, or of all where it shows none."""
-    onsets_s = {note.id: note.onset_s for part in performed.parts for note in part.notes}
+    performed = written.performance.parts
+    onsets_s = {note.id: note.onset_s for part in performed for note in part.notes}
     for source in (score, written.score):
         onsets = [
             (note.start_beats + source.origin_beats, onsets_s[note.id])

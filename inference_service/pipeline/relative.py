@@ -1,7 +1,8 @@
 """Turn what is asked for in terms of the page that is shown into what it is in absolute terms.
 
 A reader says "one beat later", "twice as slow", "in G" under a transposed page, or "transpose to
-D". The page is that of the result with the corrections that it already has.
+D". The page is that of the result with the corrections that it already has. Edits of single notes
+and chords are left to ``settle.py``.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from inference_service.music.corrections import Corrections, Edit, round_first_b
 from inference_service.music.events import Key, Mode, Transcription
 from inference_service.music.metre import parse_time_signature
 from inference_service.music.pitch import pitch_class, relative_key, transpose_key
-from inference_service.notation.quantize import write_performance
 from inference_service.pipeline.correct import Corrected, correct
-from inference_service.pipeline.options import MAX_TRANSPOSITION, RenderOptions
+from inference_service.pipeline.options import MAX_TRANSPOSITION, Pitches, RenderOptions
+from inference_service.pipeline.settle import settle_edits
 from inference_service.pipeline.shown import Shown, show
+from inference_service.pipeline.written import write_corrected
 
 
 def make_absolute(heard: Transcription, options: RenderOptions) -> RenderOptions:
-    """Return options without adjustments, and with a transposition by semitones.
+    """Return options without adjustments, with absolute edits and a transposition by semitones.
 
     Parameters
     ----------
@@ -32,12 +34,16 @@ def make_absolute(heard: Transcription, options: RenderOptions) -> RenderOptions
     Raises
     ------
     InvalidCorrections
-        If an adjustment leads to a value outside its range.
+        If an adjustment leads to a value outside its range, or a new edit can change nothing.
     """
-    if not options.adjustments and options.transpose_to is None:
-        return options
+    if options.adjustments or options.transpose_to is not None:
+        options = _adjust(heard, options)
+    return settle_edits(heard, options)
+
+
+def _adjust(heard: Transcription, options: RenderOptions) -> RenderOptions:
     corrected = correct(heard)
-    written = write_performance(corrected.performance, "", corrected.chord_step_beats)
+    written = write_corrected(corrected, Pitches.MEANT, "")
     page = show(written, corrected, options)
     wanted = options.adjustments
     later = Corrections(

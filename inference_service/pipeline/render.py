@@ -16,7 +16,6 @@ from inference_service.music.chords import simplify_chords
 from inference_service.music.corrections import Corrections
 from inference_service.music.events import ChordSegment, Key, Transcription
 from inference_service.music.excerpt import move_performance
-from inference_service.music.intonation import write_as_sung
 from inference_service.music.pitch import transpose_key
 from inference_service.music.score import Score, fold_pitch, transpose_score
 from inference_service.music.serialization import encode_transcription
@@ -27,7 +26,7 @@ from inference_service.notation.engrave import engrave, rasterize, write_pdf
 from inference_service.notation.musicxml import encode_musicxml
 from inference_service.notation.names import translate_name, translate_names
 from inference_service.notation.page import PHONE, PRINTED, Page
-from inference_service.notation.quantize import WrittenPerformance, write_performance
+from inference_service.notation.quantize import WrittenPerformance
 from inference_service.notation.roll import draw_roll
 from inference_service.notation.views import View
 from inference_service.pipeline.correct import Corrected, correct
@@ -36,6 +35,7 @@ from inference_service.pipeline.options import Format, Pitches, RenderOptions
 from inference_service.pipeline.relative import make_absolute
 from inference_service.pipeline.shown import Shown, name_chords, settle_view, show
 from inference_service.pipeline.stems import RECORDING, KeptSounds, export
+from inference_service.pipeline.written import write_corrected
 from inference_service.progress import Progress, Stage
 
 
@@ -87,18 +87,18 @@ def render(
     options = make_absolute(transcription, options)
     corrected = correct(options.amend(transcription))
     options = settle_view(options, corrected.performance)
-    performed, written = write_corrected(corrected, options)
+    written = write_corrected(corrected, options.pitches, options.title)
     shown = show(written, corrected, options)
-    excerpt = written.cut(performed)
+    excerpt = written.cut(written.performance)
     files = list(_artifacts(excerpt, written, shown, options, progress, synthesizer))
     if Format.MIDI in options.formats:
-        named = replace(performed, chords=_name_as_meant(corrected.performance))
+        named = replace(written.performance, chords=_name_as_meant(corrected))
         midi = encode_performance(_begin_at_once(written.cut(named), written))
         files.append(Artifact("performance.mid", "audio/midi", midi))
     if Format.JSON in options.formats:
         heard = corrected.heard
-        chords = _name_as_meant(replace(heard, corrections=Corrections()))
-        result = encode_transcription(replace(heard, chords=chords))
+        uncorrected = Corrected(heard, replace(heard, corrections=Corrections()))
+        result = encode_transcription(replace(heard, chords=_name_as_meant(uncorrected)))
         files.append(Artifact("result.json", "application/json", result))
     if Format.STEMS in options.formats:
         files += _export_stems(sounds, progress)
@@ -116,16 +116,8 @@ def describe(transcription: Transcription, options: RenderOptions) -> Rendering:
     options = make_absolute(transcription, options)
     corrected = correct(options.amend(transcription))
     options = settle_view(options, corrected.performance)
-    _, written = write_corrected(corrected, options)
+    written = write_corrected(corrected, options.pitches, options.title)
     return Rendering(show(written, corrected, options), (), options)
-
-
-def write_corrected(
-    corrected: Corrected, options: RenderOptions
-) -> tuple[Transcription, WrittenPerformance]:
-    """Return a performance with the pitches asked for, and how it is written."""
-    performed = choose_pitches(corrected.performance, options.pitches)
-    return performed, write_performance(performed, options.title, corrected.chord_step_beats)
 
 
 def _begin_at_once(excerpt: Transcription, written: WrittenPerformance) -> Transcription:
@@ -137,14 +129,9 @@ def _begin_at_once(excerpt: Transcription, written: WrittenPerformance) -> Trans
     return move_performance(excerpt, -start_s)
 
 
-def _name_as_meant(performance: Transcription) -> tuple[ChordSegment, ...]:
+def _name_as_meant(corrected: Corrected) -> tuple[ChordSegment, ...]:
     """Return the chords with their names on the untransposed page of what was meant."""
-    return name_chords(write_performance(performance, ""), performance, RenderOptions())
-
-
-def choose_pitches(transcription: Transcription, pitches: Pitches) -> Transcription:
-    """Return a transcription, whose pitches are those that were meant, with the pitches to show."""
-    return write_as_sung(transcription) if pitches is Pitches.SUNG else transcription
+    return name_chords(write_corrected(corrected, Pitches.MEANT, ""), RenderOptions())
 
 
 def _export_stems(sounds: KeptSounds, progress: Progress) -> list[Artifact]:

@@ -99,12 +99,12 @@ def show(written: WrittenPerformance, corrected: Corrected, options: RenderOptio
     written : WrittenPerformance
         With the pitches asked for.
     corrected : Corrected
-        The performance, with the pitches that were meant.
+        What it was written from, with the pitches that were meant.
     options : RenderOptions
         Only the transposition and the kind of chords are used.
     """
-    heard, performance = corrected.heard, corrected.performance
-    named = replace(performance, chords=name_chords(written, performance, options))
+    heard = corrected.heard
+    named = replace(written.performance, chords=name_chords(written, options))
     excerpt = written.cut(named)
     keyed = find_key_changes(transpose_score(written.score, options.transpose_semitones))
     untransposed_key = find_key_changes(written.score).key
@@ -130,7 +130,7 @@ def show(written: WrittenPerformance, corrected: Corrected, options: RenderOptio
         tempo_bpm=written.score.pulse_bpm,
         beats=excerpt.beats,
         chords=excerpt.chords,
-        sung_differs=write_as_sung(performance).parts != performance.parts,
+        sung_differs=_differs_as_sung(written, corrected.performance),
         metre_probability=metre_probability,
         key_probability=key_probability,
         is_metre_doubtful=reading.is_metre_doubtful,
@@ -143,14 +143,22 @@ def show(written: WrittenPerformance, corrected: Corrected, options: RenderOptio
     )
 
 
-def name_chords(
-    written: WrittenPerformance, performance: Transcription, options: RenderOptions
-) -> tuple[ChordSegment, ...]:
+def _differs_as_sung(written: WrittenPerformance, performance: Transcription) -> bool:
+    """Whether a note whose pitch is not a reader's is written differently as sung than as meant."""
+    meant = [note for part in performance.parts for note in part.notes]
+    sung = [note for part in write_as_sung(performance).parts for note in part.notes]
+    kept = {note.id for part in written.performance.parts for note in part.notes}
+    differing = {a.id for a, b in zip(meant, sung, strict=True) if a != b}
+    return bool(differing & kept - written.repitched)
+
+
+def name_chords(written: WrittenPerformance, options: RenderOptions) -> tuple[ChordSegment, ...]:
     """Return the chords of a performance with their written names, empty for no chord."""
     semitones = options.transpose_semitones
     keyed = find_key_changes(transpose_score(written.score, semitones))
     named = []
-    for chord, start_beats in zip(performance.chords, written.chord_starts_beats, strict=True):
+    chords = written.performance.chords
+    for chord, start_beats in zip(chords, written.chord_starts_beats, strict=True):
         key = keyed.key_at(start_beats)
         label = transpose_chord_label(chord.label, semitones, key)
         text = write_label(simplify_label(label) if options.simple_chords else label, key)

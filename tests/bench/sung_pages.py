@@ -41,9 +41,10 @@ from inference_service.music.events import Key, NoteEvent, Part, Transcription
 from inference_service.music.metre import COMMON_TIME
 from inference_service.music.programs import VOICE
 from inference_service.pipeline.options import Format, Pitches, Preset, RenderOptions
-from inference_service.pipeline.render import choose_pitches, render
+from inference_service.pipeline.render import render
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.transcribe import transcribe
+from inference_service.pipeline.written import choose_pitches
 from inference_service.progress import Stage, ignore
 from inference_service.settings import AudioSettings, ModelSettings
 from tests.bench import peers

@@ -20,6 +20,7 @@ _FIELDS = {
     pb.CORRECTABLE_FEEL: ("feel",),
     pb.CORRECTABLE_PARTS: ("parts",),
     pb.CORRECTABLE_BARS: ("bars",),
+    pb.CORRECTABLE_EDITS: ("edits",),
 }
 
 
@@ -118,6 +119,8 @@ def _merge(before: pb.Corrections, edit: pb.Corrections) -> pb.Corrections:
     later.ClearField("as_heard")
     if later.HasField("bars"):
         state.ClearField("bars")
+    if later.edits:
+        state.ClearField("edits")
     kept = [pb.PartCorrection.FromString(part.SerializeToString()) for part in parts.values()]
     state.MergeFrom(later)
     state.ClearField("parts")

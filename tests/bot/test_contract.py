@@ -13,6 +13,8 @@ from notabot.v1 import models_pb2 as mpb
 from notabot.v1 import transcription_pb2 as pb
 
 from bot.client import conversion, types
+from bot.client.edit_conversion import list_fields
+from bot.client.edits import EditKind, ScoreEdit, Spelling
 from bot.client.types import (
     Adjustments,
     BarRange,
@@ -52,11 +54,16 @@ ENUMERATIONS = [
     (Clef, pb.Clef, "CLEF_"),
     (BarUnit, pb.BarUnit, "BAR_UNIT_"),
     (Correctable, pb.Correctable, "CORRECTABLE_"),
+    (Spelling, pb.Spelling, "SPELLING_"),
     (Format, pb.Format, "FORMAT_"),
     (Stage, pb.Stage, "STAGE_"),
     (ModelState, mpb.ModelState, "MODEL_STATE_"),
     (JobState, jpb.JobState, "JOB_STATE_"),
 ]
+EDITED: dict[str, Any] = {
+    "note": "vocals:3", "steps": -2, "semitones": 1, "pitch": 61, "spelling": Spelling.LOWERED,
+    "quarters": 1.5, "part": "piano", "time_s": 3.25, "staff": 2, "text": "F♯m", "label": "F#:min",
+}  # fmt: skip
 CORRECTIONS = Corrections(
     time_signature="3/4",
     beat_scale=2.0,
@@ -72,6 +79,13 @@ CORRECTIONS = Corrections(
     bars=BarRange(2, 9),
     tempo_bpm=90.0,
     as_heard=tuple(Correctable),
+    edits=tuple(
+        ScoreEdit(
+            kind,
+            **{name: EDITED[name] for name in list_fields(kind)},
+        )
+        for kind in EditKind
+    ),
 )
 
 ADJUSTMENTS = Adjustments(0.5, BarShift(-2, BarUnit.EIGHTH), NamedKey("D", "minor"))
@@ -201,6 +215,15 @@ def test_adjustments_have_the_fields_of_the_contract() -> None:
     assert pb.BarUnit.Name(sent.bar_shift.unit) == "BAR_UNIT_EIGHTH"
     left_open = conversion.encode_render_options(RenderOptions(transpose_to=NamedKey("C")))
     assert not left_open.transpose_to.HasField("mode")
+
+
+def test_edits_have_the_kinds_and_fields_of_the_contract() -> None:
+    kinds = pb.ScoreEdit.DESCRIPTOR.oneofs_by_name["edit"].fields
+    assert [field.name for field in kinds] == list(EditKind)
+    for field in kinds:
+        assert field.message_type is not None
+        assert set(field.message_type.fields_by_name) == set(list_fields(EditKind(field.name)))
+    assert set(EDITED) == _fields(ScoreEdit) - {"kind"}
 
 
 def test_corrections_come_back_in_the_result() -> None:

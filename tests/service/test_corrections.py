@@ -74,6 +74,26 @@ async def test_the_same_correction_has_the_same_id(running: Running, held: HeldP
     assert back.time_signature == "4/4"
 
 
+async def test_an_edit_is_a_correction(running: Running, held: HeldPipeline) -> None:
+    held.release.set()
+    heard = await transcribe(running)
+    move = pb.ScoreEdit(move=pb.MoveNote(note="vocals:0", semitones=1))
+    moved = await correct(running, heard.result_id, edits=[move])
+    pitch = pb.SetPitch(note="vocals:0", pitch=70, spelling=pb.SPELLING_RAISED)
+    assert moved.corrections == pb.Corrections(edits=[pb.ScoreEdit(pitch=pitch)])
+    assert moved.previous_id == heard.result_id
+    split = pb.ScoreEdit(split=pb.SplitNote(note="vocals:0"))
+    cut = await correct(running, moved.result_id, edits=[*moved.corrections.edits, split])
+    assert list(cut.corrections.edits) == [pb.ScoreEdit(pitch=pitch), split]
+    assert cut.previous_id == moved.result_id
+    undone = await correct(running, cut.previous_id)
+    assert undone.corrections == moved.corrections
+    waltz = await correct(running, cut.result_id, time_signature="3/4")
+    assert waltz.corrections.edits == cut.corrections.edits
+    back = await correct(running, cut.result_id, as_heard=[pb.CORRECTABLE_EDITS])
+    assert back.result_id == heard.result_id
+
+
 async def test_two_people_do_not_disturb_each_other(running: Running, held: HeldPipeline) -> None:
     held.release.set()
     heard = await transcribe(running)
@@ -191,6 +211,14 @@ async def test_what_is_not_kept_is_not_described(running: Running) -> None:
     assert read_failure(raised.value).reason == "RESULT_EXPIRED"
 
 
+def delete(note: str) -> pb.ScoreEdit:
+    return pb.ScoreEdit(delete=pb.DeleteNote(note=note))
+
+
+def duration(quarters: float) -> pb.ScoreEdit:
+    return pb.ScoreEdit(duration=pb.SetDuration(note="vocals:0", quarters=quarters))
+
+
 HOSTILE: list[tuple[str, dict[str, Any]]] = [
     ("time_signature", {"time_signature": "0/0"}),
     ("time_signature", {"time_signature": "9999/1"}),
@@ -221,6 +249,20 @@ HOSTILE: list[tuple[str, dict[str, Any]]] = [
     ("bars", {"bars": pb.BarRange(first=0, last=0)}),
     ("bars", {"bars": pb.BarRange(first=4, last=2)}),
     ("bars", {"bars": pb.BarRange(first=1, last=2**32 - 1)}),
+    ("edits", {"edits": [pb.ScoreEdit()]}),
+    ("edits", {"edits": [delete("vocals:7")]}),
+    ("edits", {"edits": [delete("vocals:0"), delete("theremin:0")]}),
+    ("edits", {"edits": [delete("x" * 10_000_000)]}),
+    ("edits", {"edits": [delete("vocals:0")] * 500_000}),
+    ("edits", {"edits": [pb.ScoreEdit(move=pb.MoveNote(note="vocals:0", steps=2**31 - 1))]}),
+    ("edits", {"edits": [pb.ScoreEdit(pitch=pb.SetPitch(note="vocals:0", pitch=2**32 - 1))]}),
+    ("edits", {"edits": [duration(float("nan"))]}),
+    ("edits", {"edits": [duration(1e300)]}),
+    ("edits", {"edits": [duration(5e-324)]}),
+    ("edits", {"edits": [pb.ScoreEdit(chord=pb.SetChord(time_s=0.0, text="<b>"))]}),
+    ("edits", {"edits": [pb.ScoreEdit(chord=pb.SetChord(time_s=float("inf"), text="G"))]}),
+    ("edits", {"edits": [pb.ScoreEdit(delete_chord=pb.DeleteChord(time_s=-1e300))]}),
+    ("edits", {"edits": [pb.ScoreEdit(add=pb.AddNote(part="vocals", quarters=1.0, staff=9))]}),
 ]
 
 

@@ -27,6 +27,7 @@ from inference_service.music.corrections import (
 from inference_service.music.events import Alternative, Key, Mode
 from inference_service.pipeline.offers import Offer
 from inference_service.pipeline.options import clean_title
+from inference_service.server.convert.edits import decode_edits, encode_edits
 from inference_service.server.convert.enums import by_number, protocol_name
 
 _FINEST_VALUES: Final = by_number(FinestValue, transcription_pb2.FinestValue.Value)
@@ -69,6 +70,7 @@ def decode_edit(message: transcription_pb2.Corrections) -> Edit:
         bars=(
             BarRange(message.bars.first, message.bars.last) if message.HasField("bars") else None
         ),
+        edits=decode_edits(message.edits),
     )
     taken_back = (_member(_CORRECTABLES, number, "as_heard") for number in message.as_heard)
     return Edit(corrections, frozenset(field for field in taken_back if field is not None))
@@ -104,6 +106,7 @@ def encode_corrections(corrections: Corrections) -> transcription_pb2.Correction
             for part in corrections.parts
         ],
         bars=None if bars is None else transcription_pb2.BarRange(first=bars.first, last=bars.last),
+        edits=encode_edits(corrections.edits),
     )
 
 

@@ -47,6 +47,12 @@ class Pitches(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PITCHES_MEANT: _ClassVar[Pitches]
     PITCHES_SUNG: _ClassVar[Pitches]
 
+class Spelling(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SPELLING_UNSPECIFIED: _ClassVar[Spelling]
+    SPELLING_RAISED: _ClassVar[Spelling]
+    SPELLING_LOWERED: _ClassVar[Spelling]
+
 class BarUnit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     BAR_UNIT_BEAT: _ClassVar[BarUnit]
@@ -96,6 +102,7 @@ class Correctable(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CORRECTABLE_FEEL: _ClassVar[Correctable]
     CORRECTABLE_PARTS: _ClassVar[Correctable]
     CORRECTABLE_BARS: _ClassVar[Correctable]
+    CORRECTABLE_EDITS: _ClassVar[Correctable]
 
 class Style(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -148,6 +155,9 @@ PAPER_A4: Paper
 PAPER_LETTER: Paper
 PITCHES_MEANT: Pitches
 PITCHES_SUNG: Pitches
+SPELLING_UNSPECIFIED: Spelling
+SPELLING_RAISED: Spelling
+SPELLING_LOWERED: Spelling
 BAR_UNIT_BEAT: BarUnit
 BAR_UNIT_HALF_BEAT: BarUnit
 BAR_UNIT_QUARTER: BarUnit
@@ -180,6 +190,7 @@ CORRECTABLE_TRIPLETS: Correctable
 CORRECTABLE_FEEL: Correctable
 CORRECTABLE_PARTS: Correctable
 CORRECTABLE_BARS: Correctable
+CORRECTABLE_EDITS: Correctable
 STYLE_AUTO: Style
 STYLE_POP: Style
 STYLE_CLASSICAL: Style
@@ -264,7 +275,7 @@ class RenderOptions(_message.Message):
     def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ..., pitches: _Optional[_Union[Pitches, str]] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., page: _Optional[int] = ..., choose_view: _Optional[bool] = ..., language: _Optional[str] = ..., adjustments: _Optional[_Union[Adjustments, _Mapping]] = ..., transpose_to: _Optional[_Union[NamedKey, _Mapping]] = ...) -> None: ...
 
 class Corrections(_message.Message):
-    __slots__ = ("time_signature", "beat_scale", "first_beat", "key", "finest_value", "triplets", "feel", "parts", "bars", "tempo_bpm", "as_heard")
+    __slots__ = ("time_signature", "beat_scale", "first_beat", "key", "finest_value", "triplets", "feel", "parts", "bars", "tempo_bpm", "as_heard", "edits")
     TIME_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     BEAT_SCALE_FIELD_NUMBER: _ClassVar[int]
     FIRST_BEAT_FIELD_NUMBER: _ClassVar[int]
@@ -276,6 +287,7 @@ class Corrections(_message.Message):
     BARS_FIELD_NUMBER: _ClassVar[int]
     TEMPO_BPM_FIELD_NUMBER: _ClassVar[int]
     AS_HEARD_FIELD_NUMBER: _ClassVar[int]
+    EDITS_FIELD_NUMBER: _ClassVar[int]
     time_signature: str
     beat_scale: float
     first_beat: float
@@ -287,7 +299,110 @@ class Corrections(_message.Message):
     bars: BarRange
     tempo_bpm: float
     as_heard: _containers.RepeatedScalarFieldContainer[Correctable]
-    def __init__(self, time_signature: _Optional[str] = ..., beat_scale: _Optional[float] = ..., first_beat: _Optional[float] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., finest_value: _Optional[_Union[FinestValue, str]] = ..., triplets: _Optional[_Union[Triplets, str]] = ..., feel: _Optional[_Union[Feel, str]] = ..., parts: _Optional[_Iterable[_Union[PartCorrection, _Mapping]]] = ..., bars: _Optional[_Union[BarRange, _Mapping]] = ..., tempo_bpm: _Optional[float] = ..., as_heard: _Optional[_Iterable[_Union[Correctable, str]]] = ...) -> None: ...
+    edits: _containers.RepeatedCompositeFieldContainer[ScoreEdit]
+    def __init__(self, time_signature: _Optional[str] = ..., beat_scale: _Optional[float] = ..., first_beat: _Optional[float] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., finest_value: _Optional[_Union[FinestValue, str]] = ..., triplets: _Optional[_Union[Triplets, str]] = ..., feel: _Optional[_Union[Feel, str]] = ..., parts: _Optional[_Iterable[_Union[PartCorrection, _Mapping]]] = ..., bars: _Optional[_Union[BarRange, _Mapping]] = ..., tempo_bpm: _Optional[float] = ..., as_heard: _Optional[_Iterable[_Union[Correctable, str]]] = ..., edits: _Optional[_Iterable[_Union[ScoreEdit, _Mapping]]] = ...) -> None: ...
+
+class ScoreEdit(_message.Message):
+    __slots__ = ("move", "pitch", "duration", "delete", "split", "join", "add", "chord", "delete_chord")
+    MOVE_FIELD_NUMBER: _ClassVar[int]
+    PITCH_FIELD_NUMBER: _ClassVar[int]
+    DURATION_FIELD_NUMBER: _ClassVar[int]
+    DELETE_FIELD_NUMBER: _ClassVar[int]
+    SPLIT_FIELD_NUMBER: _ClassVar[int]
+    JOIN_FIELD_NUMBER: _ClassVar[int]
+    ADD_FIELD_NUMBER: _ClassVar[int]
+    CHORD_FIELD_NUMBER: _ClassVar[int]
+    DELETE_CHORD_FIELD_NUMBER: _ClassVar[int]
+    move: MoveNote
+    pitch: SetPitch
+    duration: SetDuration
+    delete: DeleteNote
+    split: SplitNote
+    join: JoinNote
+    add: AddNote
+    chord: SetChord
+    delete_chord: DeleteChord
+    def __init__(self, move: _Optional[_Union[MoveNote, _Mapping]] = ..., pitch: _Optional[_Union[SetPitch, _Mapping]] = ..., duration: _Optional[_Union[SetDuration, _Mapping]] = ..., delete: _Optional[_Union[DeleteNote, _Mapping]] = ..., split: _Optional[_Union[SplitNote, _Mapping]] = ..., join: _Optional[_Union[JoinNote, _Mapping]] = ..., add: _Optional[_Union[AddNote, _Mapping]] = ..., chord: _Optional[_Union[SetChord, _Mapping]] = ..., delete_chord: _Optional[_Union[DeleteChord, _Mapping]] = ...) -> None: ...
+
+class MoveNote(_message.Message):
+    __slots__ = ("note", "steps", "semitones")
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    SEMITONES_FIELD_NUMBER: _ClassVar[int]
+    note: str
+    steps: int
+    semitones: int
+    def __init__(self, note: _Optional[str] = ..., steps: _Optional[int] = ..., semitones: _Optional[int] = ...) -> None: ...
+
+class SetPitch(_message.Message):
+    __slots__ = ("note", "pitch", "spelling")
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    PITCH_FIELD_NUMBER: _ClassVar[int]
+    SPELLING_FIELD_NUMBER: _ClassVar[int]
+    note: str
+    pitch: int
+    spelling: Spelling
+    def __init__(self, note: _Optional[str] = ..., pitch: _Optional[int] = ..., spelling: _Optional[_Union[Spelling, str]] = ...) -> None: ...
+
+class SetDuration(_message.Message):
+    __slots__ = ("note", "quarters")
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    QUARTERS_FIELD_NUMBER: _ClassVar[int]
+    note: str
+    quarters: float
+    def __init__(self, note: _Optional[str] = ..., quarters: _Optional[float] = ...) -> None: ...
+
+class DeleteNote(_message.Message):
+    __slots__ = ("note",)
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    note: str
+    def __init__(self, note: _Optional[str] = ...) -> None: ...
+
+class SplitNote(_message.Message):
+    __slots__ = ("note", "quarters")
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    QUARTERS_FIELD_NUMBER: _ClassVar[int]
+    note: str
+    quarters: float
+    def __init__(self, note: _Optional[str] = ..., quarters: _Optional[float] = ...) -> None: ...
+
+class JoinNote(_message.Message):
+    __slots__ = ("note",)
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    note: str
+    def __init__(self, note: _Optional[str] = ...) -> None: ...
+
+class AddNote(_message.Message):
+    __slots__ = ("part", "time_s", "quarters", "pitch", "spelling", "staff")
+    PART_FIELD_NUMBER: _ClassVar[int]
+    TIME_S_FIELD_NUMBER: _ClassVar[int]
+    QUARTERS_FIELD_NUMBER: _ClassVar[int]
+    PITCH_FIELD_NUMBER: _ClassVar[int]
+    SPELLING_FIELD_NUMBER: _ClassVar[int]
+    STAFF_FIELD_NUMBER: _ClassVar[int]
+    part: str
+    time_s: float
+    quarters: float
+    pitch: int
+    spelling: Spelling
+    staff: int
+    def __init__(self, part: _Optional[str] = ..., time_s: _Optional[float] = ..., quarters: _Optional[float] = ..., pitch: _Optional[int] = ..., spelling: _Optional[_Union[Spelling, str]] = ..., staff: _Optional[int] = ...) -> None: ...
+
+class SetChord(_message.Message):
+    __slots__ = ("time_s", "text", "label")
+    TIME_S_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    time_s: float
+    text: str
+    label: str
+    def __init__(self, time_s: _Optional[float] = ..., text: _Optional[str] = ..., label: _Optional[str] = ...) -> None: ...
+
+class DeleteChord(_message.Message):
+    __slots__ = ("time_s",)
+    TIME_S_FIELD_NUMBER: _ClassVar[int]
+    time_s: float
+    def __init__(self, time_s: _Optional[float] = ...) -> None: ...
 
 class Adjustments(_message.Message):
     __slots__ = ("rescale", "bar_shift", "key")

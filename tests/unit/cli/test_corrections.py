@@ -20,6 +20,7 @@ from inference_service.music.corrections import (
     PartCorrection,
     Triplets,
 )
+from inference_service.music.edits import SetPitch
 from inference_service.music.events import Key
 from inference_service.music.serialization import decode_transcription, encode_transcription
 from tests.factories import perform, place
@@ -118,6 +119,37 @@ def test_a_result_is_rendered_and_corrected(result: Path, tmp_path: Path) -> Non
         == 0
     )
     assert (again / "score.musicxml").read_bytes() == (out / "score.musicxml").read_bytes()
+
+
+def test_a_result_is_edited(result: Path, tmp_path: Path) -> None:
+    edits = tmp_path / "edits.json"
+    edits.write_text(
+        '[{"kind": "move", "note": "piano:0", "steps": 2}, {"kind": "delete", "note": "piano:1"},'
+        ' {"kind": "chord", "time_s": 0, "text": "Am7"}]'
+    )
+    out, again = tmp_path / "out", tmp_path / "again"
+    arguments = ["--formats", "musicxml,json", "--title", "tune"]
+    assert run("render", result, "--out", out, *arguments, "--edits", edits) == 0
+    page = read_page(out)
+    steps = [step.text for step in page.findall("part[1]/measure[1]/note/pitch/step")]
+    assert steps[:2] == ["E", "D"]
+    assert page.findtext(".//harmony/root/root-step") == "A"
+    kept = decode_transcription((out / "result.json").read_bytes())
+    assert kept.corrections.edits[0] == SetPitch("piano:0", 64)
+    assert run("render", out / "result.json", "--out", again, *arguments) == 0
+    assert (again / "score.musicxml").read_bytes() == (out / "score.musicxml").read_bytes()
+    edits.write_text("[]")
+    assert run("render", out / "result.json", "--out", again, *arguments, "--edits", edits) == 0
+    assert not decode_transcription((again / "result.json").read_bytes()).corrections
+
+
+def test_edits_that_change_nothing_are_refused(
+    result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edits = tmp_path / "edits.json"
+    edits.write_text('[{"kind": "delete", "note": "piano:99"}]')
+    assert run("render", result, "--out", tmp_path / "out", "--edits", edits) == 64
+    assert "edit 1: no note has this id" in capsys.readouterr().err
 
 
 def test_a_recording_is_transcribed_and_corrected(song: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import os
+import random
 import resource
 import time
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from inference_service.engine.cache import MAX_CORRECTED, CachedResult, ResultCa
 from inference_service.engine.corrected import Lineage
 from inference_service.errors import QueueFull, ResultExpired
 from inference_service.music.corrections import Corrections
+from inference_service.music.edits import SetPitch, Spelling
 from inference_service.music.events import Key
 from tests.service.running import build_transcription
 
@@ -359,6 +361,27 @@ def test_the_same_correction_has_the_same_id(tmp_path: Path) -> None:
     assert cache.put_corrected(root, WALTZ) != cache.put_corrected(other, WALTZ)
 
 
+def test_hundreds_of_edits_are_kept_in_a_few_kilobytes(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    generator = random.Random(0)
+    edits = tuple(
+        SetPitch(f"vocals:{generator.randrange(300)}", generator.randrange(48, 84), Spelling.RAISED)
+        for _ in range(500)
+    )
+    edited = cache.put_corrected(cache.put(RESULT), Corrections(edits=edits))
+    (path,) = tmp_path.glob("*.corrected")
+    assert path.stat().st_size < 10_000
+    assert build_cache(tmp_path).get(edited).transcription.corrections.edits == edits
+
+
+def test_a_correction_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    waltz = cache.put_corrected(cache.put(RESULT), WALTZ)
+    (path,) = tmp_path.glob("*.corrected")
+    path.write_bytes(gzip.decompress(path.read_bytes()))
+    assert cache.get(waltz).transcription.corrections == WALTZ
+
+
 def test_no_corrections_are_the_uncorrected_result(tmp_path: Path) -> None:
     cache = build_cache(tmp_path)
     root = cache.put(RESULT)
@@ -443,7 +466,7 @@ def test_a_damaged_value_of_a_correction_counts_as_damage(tmp_path: Path) -> Non
     cache = build_cache(tmp_path)
     waltz = cache.put_corrected(cache.put(RESULT), WALTZ)
     (path,) = tmp_path.glob("*.corrected")
-    path.write_bytes(path.read_bytes().replace(b"3/4", b"0/0"))
+    path.write_bytes(gzip.decompress(path.read_bytes()).replace(b"3/4", b"0/0"))
     with pytest.raises(ResultExpired):
         cache.get(waltz)
 

@@ -28,6 +28,7 @@ from inference_service.music.corrections import (
     round_first_beat,
     round_scale,
 )
+from inference_service.music.edits import MAX_EDITS, DeleteNote, JoinNote
 from inference_service.music.events import Key
 
 SINGLE = st.one_of(
@@ -108,6 +109,20 @@ def test_a_tempo_and_a_scale_replace_each_other() -> None:
     )
 
 
+def test_a_list_of_edits_replaces_the_one_before() -> None:
+    first, second = Corrections(edits=(DeleteNote("a:1"),)), Corrections(edits=(JoinNote("a:2"),))
+    assert edit(first, second) == second
+    assert edit(second, Corrections(time_signature="3/4")).edits == second.edits
+
+
+def test_edits_are_limited() -> None:
+    edits = (DeleteNote("a:1"),) * MAX_EDITS
+    assert Corrections(edits=edits)
+    with pytest.raises(InvalidCorrections) as raised:
+        Corrections(edits=(*edits, DeleteNote("a:1")))
+    assert raised.value.params["correction"] == "edits"
+
+
 @pytest.mark.parametrize("field", list(Correctable))
 def test_every_field_can_be_taken_back(field: Correctable) -> None:
     full = Corrections(
@@ -121,10 +136,11 @@ def test_every_field_can_be_taken_back(field: Correctable) -> None:
         Feel.SWING,
         (PartCorrection("a", left_out=True),),
         BarRange(1, 2),
+        (DeleteNote("a:1"),),
     )
     left = Edit(as_heard=frozenset({field})).apply(full)
     name = "time_signature" if field is Correctable.METRE else field.value
-    taken_back: dict[str, Any] = {name: () if name == "parts" else None}
+    taken_back: dict[str, Any] = {name: () if name in ("parts", "edits") else None}
     assert left == replace(full, **taken_back)
     assert not Edit(as_heard=frozenset(Correctable)).apply(full)
 

@@ -1,0 +1,741 @@
+"""Edit single notes of a part after it has been quantised.
+
+What a reader changes is what the full score shows: a note is split, joined and followed by what is
+on the page. So the lengths that notation would give to the notes of the unedited part are the ones
+that edits begin with (:attr:`PartEditor._shown`), and a note whose length an edit depends on keeps
+it from then on. The rules are those of notation programs, except that no note is lost to another:
+
+- In a single line (a singer's part, or one without chords and voices), a note that is lengthened
+  takes its time from the next note, which begins later and ends where it did. If nothing would be
+  left of it, the longer note ends where the next one begins. Elsewhere, it is held over the next
+  notes, in a voice of its own, up to the next one of its pitch.
+- A note that is shortened or deleted leaves a rest: the notes before it stay as they are.
+- A new note in a single line ends the one that sounds there.
+- Ends and beginnings that an edit makes are in places which the beat can be written in: its halves,
+  quarters and eighths, or its thirds and sixths if it already has any.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise
+from math import floor
+from typing import Final
+
+from inference_service.music.chords import is_chord_tone
+from inference_service.music.clock import Clock
+from inference_service.music.edits import (
+    AddNote,
+    DeleteNote,
+    JoinNote,
+    MoveNote,
+    NoteEdit,
+    SetDuration,
+    SetPitch,
+    Spelling,
+    SplitNote,
+)
+from inference_service.music.events import Key, NoteEvent, Part
+from inference_service.music.metre import TimeSignature
+from inference_service.music.pitch import key_fifths, pitch_class
+from inference_service.music.placement import NotePlacement
+from inference_service.music.programs import SINGERS
+from inference_service.music.score import ScoreNote, ScorePart
+from inference_service.notation.arrange import VOCALS_ID, arrange_part
+from inference_service.notation.durations import rank
+from inference_service.notation.spelling import spell
+
+_FINEST_BEATS: Final = Fraction(1, 8)
+_FINEST_QUARTERS: Final = Fraction(1, 8)
+_SIXTH: Final = Fraction(1, 6)
+_LEAST_QUARTERS: Final = Fraction(1, 4)
+"""What must be left of a note from which a longer one takes its time."""
+
+_PLACED_QUARTERS: Final = Fraction(1, 4)
+"""New notes begin at multiples of this, or where other notes do."""
+
+_REACH_BEATS: Final = 8
+"""How far back notes are sought that end in a beat."""
+
+_SCALE_NOTES: Final = 7
+_LEADING_SEMITONES: Final = 11
+_TOP: Final = 128
+"""Above all pitches."""
+
+_USUAL_VELOCITY: Final = 80
+
+INFLECTIONS: Final = {None: 0, Spelling.RAISED: 1, Spelling.LOWERED: -1}
+
+
+class NoEffectError(Exception):
+    """An edit that can change nothing; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPart:
+    """A part as it was performed and as it was quantised.
+
+    Attributes
+    ----------
+    part : Part
+        Its clef, name and program do not matter.
+    notes : tuple of ScoreNote
+        Positions are in beats of the performance.
+    merged : mapping of str to str
+        Ids of performed notes that were written as one with another, to the id of that one.
+    placements : mapping of str to NotePlacement
+        By the ids of performed notes; empty if the part was quantised without.
+    staff : ScorePart
+        The part as notation gets it, without notes.
+    """
+
+    part: Part
+    notes: tuple[ScoreNote, ...]
+    merged: Mapping[str, str]
+    placements: Mapping[str, NotePlacement]
+    staff: ScorePart
+
+    def list_heard(self) -> Iterator[tuple[ScoreNote, NoteEvent]]:
+        """Yield the written notes but grace notes, with how they were performed."""
+        events = {event.id: event for event in self.part.notes}
+        for note in self.notes:
+            if not note.grace:
+                yield note, events[note.id]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What edits of notes need to know of the music around.
+
+    Attributes
+    ----------
+    signature : TimeSignature
+    lines : sequence of int
+        Bar lines in beats, around all music.
+    beat_scale : Fraction
+        Factor of written values since the uncorrected page.
+    clock : Clock
+        From beats of the performance to seconds of the recording.
+    key_at : callable
+        Key in force at a position.
+    label_at : callable
+        Label of the chord in force at a position.
+    """
+
+    signature: TimeSignature
+    lines: Sequence[int]
+    beat_scale: Fraction
+    clock: Clock
+    key_at: Callable[[Fraction], Key]
+    label_at: Callable[[Fraction], str]
+
+    def to_beats(self, quarters: Fraction) -> Fraction:
+        """Return the length in beats of a value of the uncorrected page."""
+        return quarters * self.beat_scale / self.signature.beat_quarters
+
+    def place_in_bar(self, position: Fraction) -> Fraction:
+        """Return a position from the bar line before it."""
+        index = bisect_right(self.lines, position) - 1
+        return position - self.lines[max(index, 0)]
+
+
+@dataclass(slots=True)
+class _Note:
+    """A note: how it was performed, with others that were merged into it, and how it is written."""
+
+    id: str
+    events: list[NoteEvent]
+    written: ScoreNote | None
+    splits: int = 0
+
+
+@dataclass
+class PartEditor:
+    """Makes edits to the notes of one part, one after another."""
+
+    source: WrittenPart
+    around: Surroundings
+    repitched: set[str] = field(default_factory=set)
+    _removed: set[str] = field(default_factory=set, init=False)
+    _added: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        written = {note.id: note for note in self.source.notes}
+        merged = self.source.merged
+        self._notes: dict[str, _Note] = {}
+        for event in self.source.part.notes:
+            if event.id not in merged:
+                self._notes[event.id] = _Note(event.id, [event], written.get(event.id))
+        for event in self.source.part.notes:
+            if event.id in merged:
+                self._notes[merged[event.id]].events.append(event)
+        self._order = sorted(
+            (note.start_beats, note.pitch, note.id) for note in self.source.notes if not note.grace
+        )
+
+    # What is there
+
+    def knows(self, name: str) -> bool:
+        """Whether a note of this id is or was in the part."""
+        return name in self._notes or name in self._removed or name in self.source.merged
+
+    @cached_property
+    def _shown(self) -> dict[str, ScoreNote]:
+        """The notes of the unedited part as the full score shows them."""
+        arranged = arrange_part(replace(self.source.staff, notes=tuple(sorted(self.source.notes))))
+        return {note.id: note for note in arranged.notes if not note.grace}
+
+    @cached_property
+    def _is_line(self) -> bool:
+        """Whether the part is a single line, in which each note ends when the next one begins."""
+        part = self.source.part
+        if part.is_drum:
+            return False
+        if part.id == VOCALS_ID or part.program in SINGERS:
+            return True
+        shown = sorted(self._shown.values())
+        return all(
+            before.stop_beats <= after.start_beats and before.staff == after.staff
+            for before, after in pairwise(shown)
+        )
+
+    def list_written(self) -> Iterator[ScoreNote]:
+        """Yield the notes as they are written now."""
+        for note in self._notes.values():
+            if note.written is not None:
+                yield note.written
+
+    def list_places(self, position: Fraction) -> Iterator[Fraction]:
+        """Yield where notes near a position begin and end."""
+        for note in self._around(floor(position)):
+            yield note.start_beats
+            yield note.stop_beats
+
+    def list_starts(self, position: Fraction) -> Iterator[Fraction]:
+        """Yield where notes near a position begin."""
+        first = bisect_left(self._order, (position - 1, -1, ""))
+        last = bisect_left(self._order, (position + 1, -1, ""))
+        for start, _, _ in self._order[first:last]:
+            yield start
+
+    def _find(self, name: str) -> _Note:
+        name = self.source.merged.get(name, name)
+        if name not in self._notes:
+            raise NoEffectError("the note is no longer there")
+        return self._notes[name]
+
+    def _find_written(self, name: str) -> tuple[_Note, ScoreNote]:
+        """Return a note that has a length, and how it is written."""
+        note = self._find(name)
+        if note.written is None:
+            raise NoEffectError("the note is not on the page")
+        if note.written.grace:
+            raise NoEffectError("a grace note has no value of its own")
+        if self.source.part.is_drum:
+            raise NoEffectError("a drum stroke has no value of its own")
+        return note, note.written
+
+    # Edits
+
+    def edit(self, wanted: NoteEdit) -> NoteEdit:
+        """Make an edit; return what is to be kept of it.
+
+        Raises
+        ------
+        NoEffectError
+            If it can change nothing.
+        """
+        match wanted:
+            case MoveNote():
+                return self._move(wanted)
+            case SetPitch():
+                self._set_pitch(self._find(wanted.note), wanted.pitch, wanted.spelling)
+            case SetDuration():
+                self._set_duration(wanted)
+            case DeleteNote():
+                self._delete(self._find(wanted.note))
+            case SplitNote():
+                self._split(wanted)
+            case JoinNote():
+                self._join(wanted)
+        return wanted
+
+    def _move(self, wanted: MoveNote) -> SetPitch:
+        note = self._find(wanted.note)
+        if self.source.part.is_drum:
+            raise NoEffectError("drums are not moved")
+        written = note.written
+        pitch = note.events[0].pitch if written is None else written.pitch
+        place = Fraction(0) if written is None else written.start_beats
+        key = self.around.key_at(place)
+        spelling = None
+        if wanted.steps:
+            target = step_in_key(pitch, key, wanted.steps)
+        else:
+            target = pitch + wanted.semitones
+            if wanted.semitones % 12:
+                spelling = self._spell_in_direction(target, place, wanted.semitones > 0)
+            elif written is not None and written.inflection:
+                spelling = Spelling.RAISED if written.inflection > 0 else Spelling.LOWERED
+        if not 0 <= target < _TOP:
+            raise NoEffectError("the pitch would be out of range")
+        self._set_pitch(note, target, spelling)
+        return SetPitch(wanted.note, target, spelling)
+
+    def _spell_in_direction(self, pitch: int, place: Fraction, is_upward: bool) -> Spelling | None:
+        """Return how a note that was moved by semitones is spelt; None for the key's own notes.
+
+        A leading note is raised, and a note of the chord is spelt from its root. Other notes follow
+        the direction.
+        """
+        key, label = self.around.key_at(place), self.around.label_at(place)
+        if pitch % 12 in scale_of(key):
+            return None
+        if (pitch - pitch_class(key.tonic)) % 12 == _LEADING_SEMITONES:
+            return Spelling.RAISED
+        if is_chord_tone(pitch, label):
+            name = spell(pitch, key, label)
+            is_upward = name == spell(pitch, key, inflection=1)
+        return Spelling.RAISED if is_upward else Spelling.LOWERED
+
+    def _set_pitch(self, note: _Note, pitch: int, spelling: Spelling | None) -> None:
+        note.events = [replace(event, pitch=pitch, pitch_cents=0.0) for event in note.events]
+        self.repitched.add(note.id)
+        written = note.written
+        if written is None:
+            return
+        self._put(note, replace(written, pitch=pitch, inflection=INFLECTIONS[spelling]))
+        self._clear(note)
+
+    def _clear(self, note: _Note) -> None:
+        """Keep a note of a single line apart from others.
+
+        The notes before and after it must neither hide it nor be hidden by it, and those that the
+        line does not show must not appear instead.
+        """
+        written = note.written
+        if written is None or written.grace or not self._is_line:
+            return
+        start = written.start_beats
+        before, limit = self._neighbour(start, -1), self._limit(note, written)
+        if before is not None:
+            self._end_by(before, start)
+        if limit is not None:
+            self._end_by(note, limit)
+        first = bisect_left(self._order, (start, -1, ""))
+        last = len(self._order) if limit is None else bisect_left(self._order, (limit, -1, ""))
+        for _, _, name in self._order[first:last]:
+            if name not in self._shown and name != note.id:
+                self._put(self._notes[name], None)
+
+    def _set_duration(self, wanted: SetDuration) -> None:
+        note, _ = self._find_written(wanted.note)
+        written = self._settle(note)
+        start = written.start_beats
+        ends = start + self.around.to_beats(wanted.quarters)
+        self._put(note, replace(written, duration_beats=Fraction(0)))  # its end need not stay
+        stop = self._fit_after(start, ends)
+        self._put(note, written)
+        limit = self._limit(note, replace(written, duration_beats=stop - start))
+        if limit is not None and stop > limit and not self._delay_next(start, stop):
+            stop = limit
+            if stop == written.stop_beats:
+                raise NoEffectError("the next note begins where this one ends")
+        self._put(note, replace(written, duration_beats=stop - start))
+        self._clear(note)
+        length_s = self._to_seconds(stop) - self._to_seconds(start)
+        first = note.events[0]
+        note.events[0] = replace(first, offset_s=max(first.onset_s + length_s, first.onset_s))
+
+    def _delay_next(self, start: Fraction, stop: Fraction) -> bool:
+        """Let the next note of a single line begin where a longer one ends, if that leaves enough.
+
+        ``start`` is where the longer note begins. Returns whether it was possible.
+        """
+        following = self._neighbour(start, 1) if self._is_line else None
+        if following is None:
+            return False
+        written = self._settle(following)
+        left = written.stop_beats - stop
+        if left < _LEAST_QUARTERS / self.around.signature.beat_quarters:
+            return False
+        self._put(following, replace(written, start_beats=stop, duration_beats=left))
+        struck_s = self._to_seconds(stop)
+        following.events = [
+            replace(event, onset_s=struck_s, offset_s=max(event.offset_s, struck_s))
+            for event in following.events
+        ]
+        return True
+
+    def _delete(self, note: _Note) -> None:
+        written = note.written
+        if written is not None and not written.grace and not self.source.part.is_drum:
+            self._hold_back(note, written)
+        self._remove(note)
+
+    def _split(self, wanted: SplitNote) -> None:
+        note, _ = self._find_written(wanted.note)
+        written = self._settle(note)
+        start, stop = written.start_beats, written.stop_beats
+        if wanted.quarters is None:
+            place = self._find_middle(start, stop)
+        else:
+            place = self._fit_after(start, start + self.around.to_beats(wanted.quarters))
+        if place is None or not start < place < stop:
+            raise NoEffectError("the note is too short to be split there")
+        note.splits += 1
+        later_id = f"{note.id}/{note.splits}"
+        first, *merged = note.events
+        struck_s = first.onset_s + self._to_seconds(place) - self._to_seconds(start)
+        struck_s = max(struck_s, first.onset_s)
+        ends_s = struck_s + self._to_seconds(stop) - self._to_seconds(place)
+        later = replace(
+            first,
+            onset_s=struck_s,
+            offset_s=first.offset_s if first.offset_s > struck_s else ends_s,
+            id=later_id,
+        )
+        note.events = [replace(first, offset_s=struck_s), *merged]
+        self._put(note, replace(written, duration_beats=place - start))
+        self._create(
+            _Note(later_id, [later], None),
+            replace(
+                written,
+                start_beats=place,
+                duration_beats=stop - place,
+                id=later_id,
+                arpeggio=False,
+            ),
+            like=note,
+        )
+        if note.id in self.repitched:
+            self.repitched.add(later_id)
+
+    def _join(self, wanted: JoinNote) -> None:
+        note, written = self._find_written(wanted.note)
+        following = self._find_repetition(note, written)
+        if following is None:
+            raise NoEffectError("no note of the same pitch follows")
+        written, later = self._settle(note), self._settle(following)
+        self._put(note, replace(written, duration_beats=later.stop_beats - written.start_beats))
+        first = note.events[0]
+        offset_s = max(first.offset_s, *(event.offset_s for event in following.events))
+        note.events[0] = replace(first, offset_s=offset_s)
+        self._remove(following)
+        self._clear(note)
+
+    def add(self, wanted: AddNote) -> None:
+        """Add a note.
+
+        Raises
+        ------
+        NoEffectError
+            If there is no room for it.
+        """
+        self._added += 1
+        name = f"{self.source.part.id}+{self._added}"
+        place = self._locate(wanted.time_s)
+        lines = self.around.lines
+        if not lines[0] <= place < lines[-1]:
+            raise NoEffectError("there is no bar at this time")
+        is_taken = any(
+            self._is_line or start_pitch == wanted.pitch
+            for start_pitch in self._shown_pitches_at(place)
+        )
+        if is_taken:
+            raise NoEffectError("a note begins there already")
+        is_placed = bool(self.source.placements)
+        written = ScoreNote(
+            place,
+            self._fit_after(place, place + self.around.to_beats(wanted.quarters)) - place,
+            wanted.pitch,
+            self._find_velocity(place),
+            staff=(wanted.staff or self._find_staff(place, wanted.pitch)) if is_placed else 1,
+            settled=is_placed,
+            given=not self.source.part.is_drum,
+            inflection=INFLECTIONS[wanted.spelling],
+            id=name,
+        )
+        note = _Note(name, [], None)
+        limit = self._limit(note, written)
+        if limit is not None and written.stop_beats > limit:
+            written = replace(written, duration_beats=limit - place)
+        onset_s = max(self._to_seconds(place), 0.0)
+        event = NoteEvent(
+            onset_s,
+            max(self._to_seconds(written.stop_beats), onset_s),
+            wanted.pitch,
+            written.velocity,
+            id=name,
+        )
+        note.events = [event]
+        self._create(note, written, like=None)
+        self.repitched.add(name)
+        if self._is_line:
+            self._clear(note)
+        else:
+            self._release(note, written)
+
+    # Parts of edits
+
+    def _settle(self, note: _Note) -> ScoreNote:
+        """Give a note the length that it has on the page, once and for all."""
+        written = note.written
+        assert written is not None
+        if written.given:
+            return written
+        shown = self._shown.get(note.id)
+        if shown is not None and shown.start_beats == written.start_beats:
+            written = replace(written, duration_beats=shown.duration_beats)
+        settled = replace(written, given=True)
+        limit = self._limit(note, settled)
+        if limit is not None and settled.stop_beats > limit:
+            settled = replace(settled, duration_beats=limit - settled.start_beats)
+        self._put(note, settled)
+        return settled
+
+    def _limit(self, note: _Note, written: ScoreNote) -> Fraction | None:
+        """Return where a note must end at the latest, if anywhere."""
+        if self._is_line:
+            following = self._neighbour(written.start_beats, 1)
+            if following is None or following.written is None:
+                return None
+            return following.written.start_beats
+        first = bisect_right(self._order, (written.start_beats, _TOP, ""))
+        for start, pitch, name in self._order[first:]:
+            if pitch == written.pitch and name != note.id:
+                return start
+            if start >= written.stop_beats:
+                return None
+        return None
+
+    def _end_by(self, note: _Note, limit: Fraction) -> None:
+        """Shorten a note that sounds beyond a place at which another begins."""
+        written = note.written
+        if written is not None and written.start_beats < limit < written.stop_beats:
+            self._put(note, replace(written, duration_beats=limit - written.start_beats))
+
+    def _release(self, note: _Note, written: ScoreNote) -> None:
+        """End an earlier note of the same pitch where a new one begins."""
+        first = bisect_left(self._order, (written.start_beats - _REACH_BEATS, -1, ""))
+        for start, pitch, name in self._order[first:]:
+            if start >= written.start_beats:
+                return
+            if pitch == written.pitch and name != note.id:
+                self._end_by(self._notes[name], written.start_beats)
+
+    def _hold_back(self, note: _Note, written: ScoreNote) -> None:
+        """Keep the notes before one that is to be deleted from being written longer."""
+        start = written.start_beats
+        shown = self._shown.get(note.id)
+        if shown is None:
+            return
+        place = (shown.staff, shown.voice)
+        index = bisect_left(self._order, (start, -1, ""))
+        found: Fraction | None = None
+        for begin, _, name in reversed(self._order[max(index - 4 * _REACH_BEATS, 0) : index]):
+            if found is not None and begin < found:
+                return
+            before = self._shown.get(name)
+            if before is not None and (before.staff, before.voice) == place:
+                found = begin
+                if before.stop_beats <= start:
+                    self._settle(self._notes[name])
+
+    def _find_repetition(self, note: _Note, written: ScoreNote) -> _Note | None:
+        """Return the note that a note may be joined with."""
+        if self._is_line:
+            following = self._neighbour(written.start_beats, 1)
+            is_same = (
+                following is not None
+                and following.written is not None
+                and following.written.pitch == written.pitch
+            )
+            return following if is_same else None
+        reach = written.stop_beats + self.around.signature.beats
+        first = bisect_right(self._order, (written.start_beats, _TOP, ""))
+        for start, pitch, name in self._order[first:]:
+            if start > reach:
+                return None
+            if pitch == written.pitch and name != note.id:
+                return self._notes[name]
+        return None
+
+    def _neighbour(self, start: Fraction, direction: int) -> _Note | None:
+        """Return the note of a single line that is shown before or after a position."""
+        index = bisect_left(self._order, (start, -1, ""))
+        if direction > 0:
+            index = bisect_right(self._order, (start, _TOP, ""))
+            candidates: Iterable[tuple[Fraction, int, str]] = self._order[index:]
+        else:
+            candidates = reversed(self._order[:index])
+        for _, _, name in candidates:
+            if name in self._shown:
+                return self._notes[name]
+        return None
+
+    def _names_at(self, start: Fraction) -> list[str]:
+        first = bisect_left(self._order, (start, -1, ""))
+        last = bisect_right(self._order, (start, _TOP, ""))
+        return [name for _, _, name in self._order[first:last]]
+
+    def _shown_pitches_at(self, start: Fraction) -> list[int]:
+        names = (name for name in self._names_at(start) if name in self._shown)
+        return [note.pitch for name in names if (note := self._notes[name].written) is not None]
+
+    def _find_velocity(self, place: Fraction) -> int:
+        """Return how loud the notes around a place are."""
+        index = bisect_left(self._order, (place, -1, ""))
+        near = self._order[max(index - 2, 0) : index + 2]
+        loud = [self._notes[name].events[0].velocity for _, _, name in near]
+        return sorted(loud)[len(loud) // 2] if loud else _USUAL_VELOCITY
+
+    def _find_staff(self, place: Fraction, pitch: int) -> int:
+        """Return the staff of the note that is the nearest in pitch, of those around a place."""
+        near = list(self._around(floor(place))) or list(self.list_written())
+        return min(near, key=lambda n: abs(n.pitch - pitch)).staff if near else 1
+
+    # Places
+
+    def _locate(self, time_s: float) -> Fraction:
+        """Return where a note that is heard at a time is to be written."""
+        heard = self.around.clock.to_position(time_s)
+        step = _PLACED_QUARTERS / self.around.signature.beat_quarters
+        nearest = round(Fraction(heard) / step) * step
+        candidates = [*self.list_places(nearest), nearest]
+        return self._fit(min(candidates, key=lambda place: abs(float(place) - heard)))
+
+    def _around(self, beat: int) -> Iterator[ScoreNote]:
+        """Yield the notes that may begin or end in a beat, with the lengths that are shown."""
+        first = bisect_left(self._order, (Fraction(beat - _REACH_BEATS), -1, ""))
+        last = bisect_left(self._order, (Fraction(beat + 1), -1, ""))
+        for _, _, name in self._order[first:last]:
+            written = self._notes[name].written
+            if written is not None:
+                yield written if written.given else self._shown.get(name, written)
+
+    def _list_divisions(self, beat: int, wanted: Fraction) -> list[Fraction]:
+        """Return the places in a beat that can be written beside those that it already has."""
+        places = [
+            place - beat
+            for note in self._around(beat)
+            for place in (note.start_beats, note.stop_beats)
+            if beat < place < beat + 1
+        ]
+        signature = self.around.signature
+        is_ternary = any(place.denominator % 3 == 0 for place in places)
+        is_divided = any(place.denominator > 2 for place in places)
+        may_be_ternary = not is_divided and not signature.is_compound
+        if is_ternary or (may_be_ternary and wanted.denominator in (3, 6)):
+            step = _SIXTH
+        else:
+            step = max(_FINEST_BEATS, _FINEST_QUARTERS / signature.beat_quarters)
+        return [beat + step * number for number in range(int(1 / step) + 1)]
+
+    def _fit(self, position: Fraction) -> Fraction:
+        """Return the nearest place that can be written."""
+        beat = floor(position)
+        if position == beat:
+            return position
+        return min(
+            self._list_divisions(beat, position - beat), key=lambda place: abs(place - position)
+        )
+
+    def _fit_after(self, start: Fraction, position: Fraction) -> Fraction:
+        """Return the nearest place that can be written and is later than a start."""
+        place = self._fit(position)
+        if place > start:
+            return place
+        beat = floor(start)
+        return next(p for p in self._list_divisions(beat, start - beat) if p > start)
+
+    def _find_middle(self, start: Fraction, stop: Fraction) -> Fraction | None:
+        """Return the strongest place of the bar within a note; of several, the nearest its middle.
+
+        Of two as near, it is the later one, so that the first piece is the longer.
+        """
+        whole = [Fraction(beat) for beat in range(floor(start) + 1, floor(stop) + 1)]
+        inside = [place for place in whole if start < place < stop]
+        if not inside:
+            beat = floor(start)
+            divisions = self._list_divisions(beat, (start + stop) / 2 - beat)
+            inside = [place for place in divisions if start < place < stop]
+        middle = (start + stop) / 2
+        return max(
+            inside,
+            key=lambda place: (self._rank(place), -abs(place - middle), place),
+            default=None,
+        )
+
+    def _rank(self, place: Fraction) -> int:
+        return rank(self.around.place_in_bar(place), self.around.signature)
+
+    def _to_seconds(self, position: Fraction) -> float:
+        return self.around.clock.to_seconds(float(position))
+
+    # Bookkeeping
+
+    def _put(self, note: _Note, written: ScoreNote | None) -> None:
+        """Write a note in another way, or not at all."""
+        before = note.written
+        if before is not None and not before.grace:
+            entry = (before.start_beats, before.pitch, note.id)
+            index = bisect_left(self._order, entry)
+            del self._order[index]
+        note.written = written
+        if written is not None and not written.grace:
+            insort(self._order, (written.start_beats, written.pitch, note.id))
+
+    def _create(self, note: _Note, written: ScoreNote, like: _Note | None) -> None:
+        """Add a new note, which is shown as another one is."""
+        shown = None if like is None else self._shown.get(like.id)
+        self._shown[note.id] = (
+            written if shown is None else replace(written, staff=shown.staff, voice=shown.voice)
+        )
+        self._notes[note.id] = note
+        self._put(note, written)
+
+    def _remove(self, note: _Note) -> None:
+        self._put(note, None)
+        del self._notes[note.id]
+        self._removed.add(note.id)
+
+    # The outcome
+
+    def list_performed(self) -> list[tuple[NoteEvent, NotePlacement | None]]:
+        """Return the performed notes, sorted, with placements if the part had any."""
+        performed: list[tuple[NoteEvent, NotePlacement | None]] = []
+        for note in self._notes.values():
+            for number, event in enumerate(note.events):
+                performed.append((event, self._place(note, event, number)))
+        return sorted(performed, key=lambda pair: pair[0])
+
+    def _place(self, note: _Note, event: NoteEvent, number: int) -> NotePlacement | None:
+        if not self.source.placements:
+            return None
+        known = self.source.placements.get(event.id)
+        written = note.written
+        if number or written is None or written.grace:
+            return known
+        return NotePlacement(written.start_beats, written.duration_beats, written.staff > 1)
+
+
+def scale_of(key: Key) -> frozenset[int]:
+    """Return the pitch classes of a key's signature."""
+    lowest = key_fifths(key) - 1
+    return frozenset(7 * (lowest + number) % 12 for number in range(_SCALE_NOTES))
+
+
+def step_in_key(pitch: int, key: Key, steps: int) -> int:
+    """Return the pitch a number of steps of the scale away; a foreign note steps into the scale."""
+    scale = scale_of(key)
+    direction = 1 if steps > 0 else -1
+    for _ in range(abs(steps)):
+        pitch += direction
+        while pitch % 12 not in scale:
+            pitch += direction
+    return pitch
