@@ -74,11 +74,12 @@ def fit_clock(
         Position of each written note, and when it was heard. There may be none.
     grid : BeatGrid
     start, stop : Fraction
-        Positions of the first and the last bar line; the clock has points there, at every attack
-        and at every beat.
+        Positions of the first and the last bar line; the clock has points there, and between them
+        at every attack and every beat.
     """
     attacks = _pool(_find_attacks(onsets), grid)
-    places = {float(start), float(stop), *(float(place) for place, _ in attacks)}
+    places = {float(start), float(stop)}
+    places |= {float(place) for place, _ in attacks if start < place < stop}
     places |= {float(beat) for beat in range(ceil(start), floor(stop) + 1)}
     beats_s = [grid.to_seconds(float(place)) for place, _ in attacks]
     heard_s = [time_s for _, time_s in attacks]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 MAX_SCORES: Final = 8
 """A page takes about 60 kB, and a score has at most ``MAX_PAGES`` of ``notation/page.py``."""
 
+T = TypeVar("T")
 
-class DrawnPages:
-    """Pages as SVG by what they show; the least recently used are forgotten.
+
+class DrawnPages(Generic[T]):
+    """The pages of scores by what they show; the least recently used are forgotten.
 
     Parameters
     ----------
@@ -22,15 +24,15 @@ class DrawnPages:
 
     def __init__(self, limit: int = MAX_SCORES) -> None:
         self._limit = limit
-        self._pages: OrderedDict[Hashable, tuple[str, ...]] = OrderedDict()
+        self._pages: OrderedDict[Hashable, T] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, shown: Hashable, lay_out: Callable[[], list[str]]) -> tuple[str, ...]:
+    def get(self, shown: Hashable, lay_out: Callable[[], T]) -> T:
         """Return the pages of ``shown``, which are laid out if they are not remembered."""
         with self._lock:
             pages = self._pages.get(shown)
         if pages is None:
-            pages = tuple(lay_out())
+            pages = lay_out()
         with self._lock:
             self._pages[shown] = pages
             self._pages.move_to_end(shown)

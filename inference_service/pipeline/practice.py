@@ -32,14 +32,20 @@ from inference_service.notation.screen import (
 from inference_service.notation.views import View
 from inference_service.notation.web_fonts import WebFont, subset_fonts
 from inference_service.pipeline.correct import correct
+from inference_service.pipeline.drawn import DrawnPages
 from inference_service.pipeline.options import RenderOptions, Screen
 from inference_service.pipeline.relative import make_absolute
 from inference_service.pipeline.render import Rendering, arrange_view
 from inference_service.pipeline.shown import settle_view, show
 from inference_service.pipeline.written import write_corrected
 
-MAX_PAGES: Final = 1000
-"""Systems of a sheet; further ones are dropped."""
+MAX_PAGES: Final = 400
+"""Systems of a sheet; further ones are dropped. A phone's page of piano music has four to six."""
+
+_MAX_REMEMBERED: Final = 4
+"""A sheet of 12 pages takes a megabyte."""
+
+_DRAWN: Final[DrawnPages[ScreenPages]] = DrawnPages(_MAX_REMEMBERED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +167,14 @@ def _engrave(score: Score, options: RenderOptions, screen: Screen) -> ScreenPage
     staves = sum(part.staves for part in score.parts)
     height_px = screen.staff_height_px or choose_staff_height(screen.width_px, staves)
     page = build_page(screen.width_px, height_px)
-    if options.view is View.CHORDS:
-        return prepare(draw_chord_rows(score, page, MAX_PAGES))
-    return prepare(engrave_systems(encode_musicxml(score), page, MAX_PAGES))
+
+    def lay_out() -> ScreenPages:
+        if options.view is View.CHORDS:
+            return prepare(draw_chord_rows(score, page, MAX_PAGES))
+        return prepare(engrave_systems(encode_musicxml(score), page, MAX_PAGES))
+
+    ids = tuple(note.id for part in score.parts for note in part.notes)  # scores ignore them
+    return _DRAWN.get((score, ids, page, options.view), lay_out)
 
 
 def _describe(score: Score, pages: ScreenPages, written: WrittenPerformance) -> Sheet:

@@ -168,7 +168,7 @@ class Names:
     preview: str
 
 
-_DRAWN: Final = DrawnPages()
+_DRAWN: Final[DrawnPages[list[str]]] = DrawnPages()
 
 SCORE_NAMES: Final = Names("score", "preview")
 

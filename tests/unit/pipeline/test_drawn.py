@@ -15,10 +15,10 @@ from tests.factories import perform
 
 
 def test_the_least_recently_used_are_forgotten() -> None:
-    drawn = DrawnPages(limit=2)
+    drawn: DrawnPages[list[str]] = DrawnPages(limit=2)
     made: list[str] = []
 
-    def get(shown: str) -> tuple[str, ...]:
+    def get(shown: str) -> list[str]:
         def lay_out() -> list[str]:
             made.append(shown)
             return [shown]
@@ -26,7 +26,7 @@ def test_the_least_recently_used_are_forgotten() -> None:
         return drawn.get(shown, lay_out)
 
     for shown in ("a", "b", "a", "c", "a", "b"):
-        assert get(shown) == (shown,)
+        assert get(shown) == [shown]
     assert made == ["a", "b", "c", "b"]
 
 
