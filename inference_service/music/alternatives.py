@@ -8,9 +8,7 @@ from typing import Final
 import numpy as np
 
 from inference_service.music.events import Alternative, KeyEstimate, RhythmReading
-
-FIRST_BEAT_STEPS: Final = 4
-"""First beats are rounded to this fraction of a beat."""
+from inference_service.music.metre import parse_time_signature
 
 LEAST_PROBABILITY: Final = 0.02
 """Readings that are less probable are not worth offering."""
@@ -65,7 +63,15 @@ def is_doubtful(probability: float) -> bool:
     return 0 < probability < DOUBT
 
 
-def number_beat(time_s: float, beats_s: Sequence[float], steps: int = FIRST_BEAT_STEPS) -> float:
+def count_steps(time_signature: str) -> int:
+    """Return into how many steps a beat of a metre is divided, on which the bars of others begin.
+
+    Those are the eighths of a dotted beat, as its beats are counted, and quarters of any other.
+    """
+    return 3 if parse_time_signature(time_signature).is_compound else 4
+
+
+def number_beat(time_s: float, beats_s: Sequence[float], steps: int) -> float:
     """Return the number of the beat at a time, counted from 1, extrapolated beyond the ends.
 
     It is rounded to a fraction of a beat, of which there are ``steps``.

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_service.music.alternatives import number_beat
+from inference_service.music.alternatives import count_steps, number_beat
 from inference_service.music.events import Beat, RhythmReading
 from inference_service.rhythm.from_notes.bars import Bars
 
@@ -68,15 +68,20 @@ def _describe(
     beats: Sequence[Beat],
 ) -> tuple[RhythmReading, ...]:
     beats_s = [beat.time_s for beat in beats]
+    steps = count_steps(_name_metre(readings[0]))
     return tuple(
         RhythmReading(
-            time_signature=f"{reading.bars.metre[0]}/{reading.bars.metre[1]}",
+            time_signature=_name_metre(reading),
             beat_scale=_compare_values(reading.positions, readings[0].positions),
-            first_beat=number_beat(_time_first_bar(reading, onset_s), beats_s),
+            first_beat=number_beat(_time_first_bar(reading, onset_s), beats_s, steps),
             probability=float(probability),
         )
         for reading, probability in zip(readings, probabilities, strict=True)
     )
+
+
+def _name_metre(reading: CompleteReading) -> str:
+    return f"{reading.bars.metre[0]}/{reading.bars.metre[1]}"
 
 
 def _compare_values(positions: NDArray[np.int64], chosen: NDArray[np.int64]) -> float:

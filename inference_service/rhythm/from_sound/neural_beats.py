@@ -22,7 +22,7 @@ from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.waveform import Waveform
 from inference_service.checkpoint import load_network
 from inference_service.model_files import ModelFiles
-from inference_service.music.alternatives import number_beat
+from inference_service.music.alternatives import count_steps, number_beat
 from inference_service.music.events import Beat, ChordSegment, NoteEvent, Rhythm, RhythmReading
 from inference_service.progress import Report
 from inference_service.rhythm.from_sound.beat_paths import find_paths
@@ -159,13 +159,14 @@ def describe_readings(readings: Sequence[Reading]) -> tuple[RhythmReading, ...]:
     """Return the readings in terms of the beats of the first, those that agree as one."""
     chosen = readings[0]
     beats_s = (chosen.frames / FRAMES_PER_S).tolist()
+    steps = count_steps(chosen.time_signature)
     shares: dict[tuple[str, float, float], float] = {}
     for reading in readings:
         scale = chosen.quarter_frames / reading.quarter_frames
         key = (
             reading.time_signature,
             float(Fraction(scale).limit_denominator(4)),
-            number_beat(reading.first_bar_frame / FRAMES_PER_S, beats_s),
+            number_beat(reading.first_bar_frame / FRAMES_PER_S, beats_s, steps),
         )
         shares[key] = shares.get(key, 0.0) + reading.probability
     return tuple(RhythmReading(*key, share) for key, share in shares.items())

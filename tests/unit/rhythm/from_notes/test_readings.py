@@ -46,6 +46,14 @@ def test_bars_that_begin_later_are_told_by_the_number_of_a_beat(first: int) -> N
     assert read(write((3, 4), first, -1.0))[1].first_beat == 1.0 + first
 
 
+def test_bars_may_begin_at_the_eighths_of_dotted_beats() -> None:
+    dotted = tuple(Beat(1.5 * k, k % 2 + 1) for k in range(4))
+    page = write((6, 8), 0, 0.0, 0.5)
+    others = [write((6, 8), first, -1.0, 0.5) for first in (1, 2)]
+    found = compare([page, *others], 1.0, TIMES_S, dotted)
+    assert [r.first_beat for r in found] == pytest.approx([1, 1 + 1 / 3, 1 + 2 / 3])
+
+
 @pytest.mark.parametrize("scale", [0.5, 2.0])
 def test_other_values_keep_the_first_beat_in_time(scale: float) -> None:
     found = read(write((4, 4), 1, -1.0, scale))[1]

@@ -126,6 +126,13 @@ def test_readings_are_told_in_terms_of_the_chosen_beats() -> None:
     assert [r.probability for r in told] == pytest.approx([0.69, 0.2, 0.1])
 
 
+def test_bars_may_begin_at_the_eighths_of_dotted_beats() -> None:
+    dotted = Reading(np.arange(0, 900, 75), np.arange(12) % 2 + 1, (2, True), 0.6)
+    eighths = np.arange(0, 900, 25)
+    late = Reading(eighths, (np.arange(36) + 2) % 3 + 1, (3, False), 0.4)
+    assert describe_readings([dotted, late])[1].first_beat == pytest.approx(1 + 1 / 3)
+
+
 def test_stops_when_cancelled(estimator: NeuralBeatEstimator) -> None:
     def cancel(fraction: float) -> None:
         raise Cancelled("enough")
