@@ -93,11 +93,12 @@ class Shown:
 
     def sheet(self, t: Translator, *, is_complete: bool = True) -> Sheet:
         """The page with its caption and buttons; without the page if it could not be sent."""
-        result, page = self.result, min(self.page, max(self.result.pages, 1))
+        result = self.result
+        page = min(self.page, result.pages or self.page)  # none is counted where none was drawn
         picture = find_page(self.artifacts, page) if is_complete else None
         text = caption(result, self.title, t, with_models=self.with_models, is_complete=is_complete)
         if self.topic is not Topic.NONE:
-            keyboard = fix_keyboard(result, self.topic, t, self.before)
+            keyboard = fix_keyboard(result, self.topic, t, self.before, page)
             return Sheet(picture, text + "\n\n" + t("fix.hint"), keyboard)
         keyboard = result_keyboard(
             result, t, page=page, is_complete=is_complete, before=self.before

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from aiogram.filters.callback_data import MAX_CALLBACK_LENGTH
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from bot.buttons import RenderButton
 from bot.client.types import (
@@ -53,10 +53,25 @@ class Topic(StrEnum):
     INSTRUMENT = "i"
 
 
-class FixButton(RenderButton, prefix="w"):
-    """Open the choices of a topic; the page stays."""
+def topic_code(topic: Topic, page: int = 1) -> str:
+    """The letter of a topic, and the number of the page above it if that is not the first."""
+    return topic if page == 1 else f"{topic}{page}"
 
-    topic: Topic = Topic.ROOT
+
+class FixButton(RenderButton, prefix="w"):
+    """Open the choices of a topic, or close them; the page stays."""
+
+    topic_code: Annotated[str, Field(pattern=f"^[{''.join(Topic)}][1-9]?[0-9]?$")] = Topic.ROOT
+
+    @property
+    def topic(self) -> Topic:
+        """The choices to open; :attr:`Topic.NONE` closes them."""
+        return Topic(self.topic_code[0])
+
+    @property
+    def page_number(self) -> int:
+        """The page that is shown, from 1."""
+        return int(self.topic_code[1:] or 1)
 
 
 class CorrectButton(FixButton, prefix="y"):

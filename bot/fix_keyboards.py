@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiogram.filters.callback_data import CallbackData
 from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
-from bot.buttons import RenderButton, ShownButton, view_code
+from bot.buttons import ShownButton, view_code
 from bot.client.types import (
     Correctable,
     Corrections,
@@ -30,7 +30,16 @@ from bot.corrections import (
     leading_part,
     shown_as,
 )
-from bot.fix_buttons import CorrectButton, Edit, FixButton, Topic, UndoButton, encode_edit, fits
+from bot.fix_buttons import (
+    CorrectButton,
+    Edit,
+    FixButton,
+    Topic,
+    UndoButton,
+    encode_edit,
+    fits,
+    topic_code,
+)
 from bot.fix_words import FACTORS, capitalised, reading_words
 from bot.i18n import Translator
 from bot.key_names import tonic_name
@@ -80,7 +89,7 @@ _Row = list[InlineKeyboardButton]
 
 
 def fix_keyboard(
-    result: Result, topic: Topic, t: Translator, before: UndoButton | None = None
+    result: Result, topic: Topic, t: Translator, before: UndoButton | None = None, page: int = 1
 ) -> InlineKeyboardMarkup:
     """The choices of a topic.
 
@@ -93,8 +102,10 @@ def fix_keyboard(
     t : Translator
     before : UndoButton or None
         The state to which "Undo" returns, if it is not the one before the latest correction.
+    page : int
+        The number of the page that is shown, on which all choices stay.
     """
-    menu = _Menu(result, topic, t)
+    menu = _Menu(result, topic, t, page)
     rows = {
         Topic.METRE: menu.metres,
         Topic.TEMPO: menu.tempos,
@@ -105,50 +116,53 @@ def fix_keyboard(
         Topic.PARTS: menu.parts,
         Topic.INSTRUMENT: menu.instruments,
     }.get(topic, menu.readings_and_topics)()
-    keep = _button(t("button.keep"), RenderButton(**_state(result)))
-    last = [*_undo(result, topic, t, before), keep]
+    keep = _button(t("button.keep"), _open(result, Topic.NONE, page))
+    last = [*_undo(result, topic, t, before, page), keep]
     if topic is not Topic.ROOT:
-        last.insert(0, _button(t("button.back"), _open(result, Topic.ROOT)))
+        last.insert(0, _button(t("button.back"), _open(result, Topic.ROOT, page)))
     return InlineKeyboardMarkup(inline_keyboard=[row for row in [*rows, last] if row])
 
 
-def doubt_rows(result: Result, t: Translator) -> list[_Row]:
+def doubt_rows(result: Result, t: Translator, page: int = 1) -> list[_Row]:
     """The likeliest other reading, as a row, if the metre or the key of the page is in doubt."""
     if not (result.metre_is_doubtful or result.key_is_doubtful):
         return []
-    return _Menu(result, Topic.ROOT, t).readings()[:1]
+    return _Menu(result, Topic.ROOT, t, page).readings()[:1]
 
 
-def fix_row(result: Result, t: Translator, before: UndoButton | None = None) -> _Row:
+def fix_row(result: Result, t: Translator, before: UndoButton | None = None, page: int = 1) -> _Row:
     """The buttons that open the choices and that undo, for the keyboard of a result."""
-    fix = _button(t("button.fix"), _open(result, Topic.ROOT))
-    return [fix, *_undo(result, Topic.NONE, t, before)]
+    fix = _button(t("button.fix"), _open(result, Topic.ROOT, page))
+    return [fix, *_undo(result, Topic.NONE, t, before, page)]
 
 
-def undo_to(result_id: str, shown: RenderOptions, topic: Topic) -> UndoButton:
+def undo_to(result_id: str, shown: RenderOptions, topic: Topic, page: int = 1) -> UndoButton:
     """A button that shows a state of a page again."""
     code = view_code(shown.view, simple_chords=shown.simple_chords, pitches=shown.pitches)
     return UndoButton(
         result_id=result_id,
         view_code=code,
         transpose_semitones=shown.transpose_semitones,
-        topic=topic,
+        topic_code=topic_code(topic, page),
     )
 
 
-def _undo(result: Result, topic: Topic, t: Translator, before: UndoButton | None) -> _Row:
+def _undo(
+    result: Result, topic: Topic, t: Translator, before: UndoButton | None, page: int
+) -> _Row:
     if before is None and result.previous_id:
-        before = undo_to(result.previous_id, shown_as(result), topic)
+        before = undo_to(result.previous_id, shown_as(result), topic, page)
     return [] if before is None else [_button(t("button.undo"), before)]
 
 
 class _Menu:
     """Builds the rows of one topic."""
 
-    def __init__(self, result: Result, topic: Topic, t: Translator) -> None:
+    def __init__(self, result: Result, topic: Topic, t: Translator, page: int) -> None:
         self.result = result
         self.topic = topic
         self.t = t
+        self.page = page
 
     def readings_and_topics(self) -> list[_Row]:
         """Other readings, in words, and the topics."""
@@ -226,7 +240,11 @@ class _Menu:
         other = Topic.MAJOR if mode == "minor" else Topic.MINOR
         label = self.t("fix.major") if mode == "minor" else self.t("fix.minor")
         rows = [buttons[first : first + 3] for first in range(0, len(buttons), 3)]
-        return [[_button(label, _open(self.result, other))], *rows, self._as_heard(Correctable.KEY)]
+        return [
+            [_button(label, _open(self.result, other, self.page))],
+            *rows,
+            self._as_heard(Correctable.KEY),
+        ]
 
     def notes(self) -> list[_Row]:
         """The finest value, triplets, swing, and the pitches of singers."""
@@ -309,7 +327,9 @@ class _Menu:
 
     def _topic(self, topic: Topic) -> InlineKeyboardButton:
         name = Topic.MAJOR if topic is Topic.MINOR else topic
-        return _button(self.t(f"fix.topic.{name.name.lower()}"), _open(self.result, topic))
+        return _button(
+            self.t(f"fix.topic.{name.name.lower()}"), _open(self.result, topic, self.page)
+        )
 
     def _wish(
         self, label: str, wish: Wish, is_shown: bool = False
@@ -360,7 +380,8 @@ class _Menu:
         state["transpose_semitones"] = wanted.transpose_semitones
         edit = encode_edit(Edit(wanted.corrections, wanted.adjustments))
         try:
-            button = CorrectButton(**state, topic=self.topic, edit=edit)
+            code = topic_code(self.topic, self.page)
+            button = CorrectButton(**state, topic_code=code, edit=edit)
         except ValueError:  # a part's id has a separator in it
             return
         if fits(button):
@@ -377,8 +398,8 @@ def _state(result: Result) -> dict[str, Any]:
     }
 
 
-def _open(result: Result, topic: Topic) -> FixButton:
-    return FixButton(**_state(result), topic=topic)
+def _open(result: Result, topic: Topic, page: int) -> FixButton:
+    return FixButton(**_state(result), topic_code=topic_code(topic, page))
 
 
 def _button(text: str, data: CallbackData) -> InlineKeyboardButton:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -17,7 +17,6 @@ from bot.client.calls import ServiceClient, collect
 from bot.client.types import (
     FILE_FORMATS,
     Artifact,
-    Format,
     Pitches,
     RenderOptions,
     Result,
@@ -45,22 +44,28 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Fixer:
-    """Shows corrected pages: in place for a press, as a new message for a written wish."""
+    """Shows corrected pages: in place for a press, as a new message for a written wish.
+
+    While a press is worked on, ``topics`` holds which choices its message is to show afterwards:
+    those of the latest press.
+    """
 
     settings: BotSettings
     client: ServiceClient
     presses: Presses
+    topics: dict[Hashable, Topic] = field(default_factory=dict)
 
     async def open(self, press: Press, button: FixButton) -> None:
-        """Open the choices of a topic under the page, which stays as it is."""
+        """Open the choices of a topic under the page, which stays as it is, or close them."""
+        if press.buttons in self.topics:
+            self.topics[press.buttons] = button.topic
+            await press.acknowledge()
+            return
 
-        async def describe(place: Place) -> Result:
-            return await self._describe(press, button.result_id, _options(button))
+        async def make(place: Place) -> _Made:
+            return await self._describe(press, button.result_id, _options(button)), []
 
-        async def show(result: Result) -> None:
-            await _edit_buttons(press, self._shown(press, result, [], press.title, button.topic))
-
-        await self.presses.answer(press, None, ChatAction.TYPING, describe, show)
+        await self._change(press, button, None, ChatAction.TYPING, make)
 
     async def correct(self, press: Press, button: CorrectButton | UndoButton) -> None:
         """Show the page with a correction more, or in an earlier state, in place."""
@@ -70,13 +75,44 @@ class Fixer:
         )
 
         async def make(place: Place) -> _Made:
-            return await self._render(press, button.result_id, options, press.title, place)
-
-        async def send(made: _Made) -> None:
-            await show_in_place(press, self._shown(press, *made, press.title, button.topic))
+            return await self._draw(press, button, options, place)
 
         words = press.t("result.rendering")
-        await self.presses.answer(press, words, ChatAction.UPLOAD_PHOTO, make, send)
+        await self._change(press, button, words, ChatAction.UPLOAD_PHOTO, make)
+
+    async def _change(
+        self,
+        press: Press,
+        button: FixButton,
+        words: str | None,
+        action: ChatAction,
+        make: Callable[[Place], Awaitable[_Made]],
+    ) -> None:
+        """Answer a press with the choices of its topic, or of one that is pressed meanwhile."""
+        key, topics = press.buttons, self.topics
+
+        async def work(place: Place) -> None:
+            topics[key] = button.topic
+            try:
+                result, files = await make(place)
+                shown: Topic | None = None
+                while shown is not topics[key]:
+                    shown = topics[key]
+                    if shown is Topic.NONE and not files:  # drawing counts the pages to turn
+                        result, files = await self._draw(press, button, _options(button), place)
+                    page = button.page_number
+                    await _show(press, self._shown(press, result, files, press.title, shown, page))
+            finally:
+                del topics[key]
+
+        await self.presses.work(press, words, action, work)
+
+    async def _draw(
+        self, press: Press, button: FixButton, options: RenderOptions, place: Place
+    ) -> _Made:
+        """Request the page under which a button is."""
+        page = button.page_number
+        return await self._render(press, button.result_id, options, press.title, place, page)
 
     async def answer(self, request: Request, page: LatestPage, text: str) -> None:
         """Answer what a person wrote about a page, with the page as wished in a new message."""
@@ -142,10 +178,15 @@ class Fixer:
         return await self.client.describe(result_id, options, request_id=request.id)
 
     async def _render(
-        self, request: Request, result_id: str, options: RenderOptions, title: str, place: Place
+        self,
+        request: Request,
+        result_id: str,
+        options: RenderOptions,
+        title: str,
+        place: Place,
+        page: int = 1,
     ) -> _Made:
-        """Request files; of pages, the first."""
-        page = 1 if Format.PNG in options.formats else 0
+        """Request files; of pages, one."""
         options = replace(
             _in_language(options, request), title=title, paper=self.settings.paper, page=page
         )
@@ -159,9 +200,10 @@ class Fixer:
         files: Sequence[Artifact],
         title: str,
         topic: Topic = Topic.NONE,
+        page: int = 1,
     ) -> Shown:
         with_models = request.is_private_with(self.settings.admin_ids)
-        return Shown(result, files, title, with_models=with_models, topic=topic)
+        return Shown(result, files, title, page, with_models, topic)
 
 
 def _options(state: RenderButton) -> RenderOptions:
@@ -178,6 +220,14 @@ def _in_language(options: RenderOptions, request: Request) -> RenderOptions:
     """The options with names of parts in the person's language."""
     corrections = name_instruments(options.corrections, request.t)
     return replace(options, corrections=corrections, language=request.t.language)
+
+
+async def _show(press: Press, shown: Shown) -> None:
+    """Show a page in place; without its picture, only what is around it."""
+    if shown.artifacts:
+        await show_in_place(press, shown)
+    else:
+        await _edit_buttons(press, shown)
 
 
 async def _edit_buttons(press: Press, shown: Shown) -> None:

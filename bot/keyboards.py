@@ -83,12 +83,12 @@ def result_keyboard(
     if shown < MAX_TRANSPOSITION:
         moves.append(shift(t("button.higher"), shown + 1))
     tools = [
-        *fix_row(result, t, before),
+        *fix_row(result, t, before, page),
         *(_extra_button(kind, result, t) for kind in (FilesButton, ListenButton)),
         _button(t("button.more"), MoreButton(**state, page=page)),
     ]
     rows = [
-        *doubt_rows(result, t),
+        *doubt_rows(result, t, page),
         _pager(result.pages, page, lambda other: _turn(_change(result, RenderButton), other)),
         [view(View.MELODY), view(View.LEAD_SHEET)],
         [view(View.PIANO), view(View.FULL)],

@@ -51,6 +51,20 @@ class Presses:
         send : callable
             Sends what ``make`` returned.
         """
+
+        async def work(place: Place) -> None:
+            await send(await make(place))
+
+        await self.work(press, words, action, work)
+
+    async def work(
+        self,
+        press: Press,
+        words: str | None,
+        action: ChatAction,
+        work: Callable[[Place], Awaitable[None]],
+    ) -> None:
+        """Answer a press like :meth:`answer`; ``work`` asks the service and sends."""
         with self.jobs.slot(press.buttons, 1) as free:
             if not free:
                 await press.acknowledge(press.t("result.busy"))
@@ -59,7 +73,7 @@ class Presses:
             chat_action = ChatActionSender(bot=press.bot, action=action, **press.destination.place)
             try:
                 async with chat_action, self.deliveries.place() as place:
-                    await send(await make(place))
+                    await work(place)
             except ServiceError as error:
                 forget_frames(error)
                 await press.report(error)

@@ -211,6 +211,7 @@ class FakeService(
         self.transcribe: Callable[[pb.TranscribeOptions, bytes], Events] = succeed
         self.render: Callable[[pb.RenderRequest], Events] = render_again
         self.admit: Callable[[Any], Awaitable[None]] | None = None
+        self.before_description: Callable[[], Awaitable[None]] | None = None
         self.transcriptions: list[tuple[pb.TranscribeOptions, bytes]] = []
         self.go_on: Callable[[pb.ContinueRequest], Events] = go_on
         self.jobs: dict[tuple[str, str], KeptJob] = {}
@@ -351,6 +352,8 @@ class FakeService(
         """The result of the usual rendering."""
         self._enter(context)
         self.descriptions.append(request)
+        if self.before_description is not None:
+            await self.before_description()
         result_id = self.corrected.correct(request.result_id, request.render)
         return self.corrected.describe(result(transpose(request.render)), result_id)
 

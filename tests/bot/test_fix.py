@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from aiogram.methods import (
+    AnswerCallbackQuery,
     EditMessageCaption,
     EditMessageMedia,
     EditMessageReplyMarkup,
@@ -20,7 +22,7 @@ from notabot.v1 import transcription_pb2 as pb
 from bot.fix_buttons import FixButton
 from tests.bot.conftest import Harness
 from tests.bot.phrases import REFUSED
-from tests.bot.service import Events, RefusalError
+from tests.bot.service import Events, RefusalError, files, render_again, result
 from tests.bot.telegram import Person, buttons, caption_of, received
 
 RESULT_ID = "0123456789abcdef0123456789abcdef"
@@ -211,6 +213,82 @@ async def test_a_metre_in_two_taps_and_undone(doubtful: Harness) -> None:
     kept = await _tap(doubtful, person, "✓ Готово")
     assert "Исправить" in buttons(kept)
     assert "↶ Отменить" not in buttons(kept)
+
+
+async def test_choices_stay_on_the_page_under_which_they_open(doubtful: Harness) -> None:
+    async def three_pages(request: pb.RenderRequest) -> Events:
+        for event in files(request.render, pages=3):
+            yield event
+        yield pb.TranscribeEvent(
+            result=result(request.render, result_id=request.result_id, pages=3)
+        )
+
+    doubtful.service.render = three_pages
+    person, page = await _page(doubtful)
+    await person.press(f"n:{RESULT_ID}:f:0:3", _message(page, person))
+    assert "3 / 3" in buttons(_latest(doubtful))
+    await _tap(doubtful, person, "Fix")
+    await _tap(doubtful, person, "Metre")
+    await _tap(doubtful, person, "6/8")
+    assert doubtful.service.renders[-1].render.page == 3
+    await _tap(doubtful, person, "‹ Back")
+    kept = await _tap(doubtful, person, "✓ Keep")
+    assert "3 / 3" in buttons(kept)
+    assert doubtful.service.renders[-1].render.page == 3
+    undone = await _tap(doubtful, person, "↶ Undo")
+    assert "3 / 3" in buttons(undone)
+    assert "Corrected" not in _caption(undone)
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"), [("Key", "G♯"), ("✓ Keep", "Fix"), ("Metre", "Instruments")]
+)
+async def test_a_tap_before_a_slow_one_ends_is_not_lost(
+    doubtful: Harness, label: str, shown: str
+) -> None:
+    go_on = asyncio.Event()
+
+    async def slowly(request: pb.RenderRequest) -> Events:
+        await go_on.wait()
+        async for event in render_again(request):
+            yield event
+
+    person, _ = await _page(doubtful)
+    menu = await _tap(doubtful, person, "Fix")
+    doubtful.service.render = slowly
+    data = buttons(menu)
+    first = asyncio.create_task(person.press(data["3/4?"], _message(menu, person)))
+    await doubtful.session.wait_for(AnswerCallbackQuery, "Writing")
+    await person.press(data[label], _message(menu, person))
+    if label == "Metre":  # the last tap counts
+        await person.press(data["Instruments"].replace(":p", ":r"), _message(menu, person))
+    go_on.set()
+    await asyncio.wait_for(first, 5)
+
+    page = _latest(doubtful)
+    assert shown in buttons(page)
+    assert "Metre: 3/4\n" in _caption(page)
+    assert len(doubtful.service.renders) == 1
+    await person.press(buttons(page)["↶ Undo"], _message(page, person))
+    assert shown in buttons(_latest(doubtful)), "its topic is that of the last tap"
+
+
+async def test_choices_that_are_closed_before_they_are_open_do_not_open(doubtful: Harness) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        begun.set()
+        await go_on.wait()
+
+    person, page = await _page(doubtful)
+    menu = await _tap(doubtful, person, "Fix")
+    doubtful.service.before_description = wait
+    first = asyncio.create_task(person.press(buttons(menu)["Key"], _message(menu, person)))
+    await asyncio.wait_for(begun.wait(), 5)
+    await person.press(buttons(menu)["✓ Keep"], _message(menu, person))
+    go_on.set()
+    await asyncio.wait_for(first, 5)
+    assert buttons(_latest(doubtful)) == buttons(page)
 
 
 async def test_every_choice_can_be_pressed(doubtful: Harness) -> None:
