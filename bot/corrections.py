@@ -9,7 +9,7 @@ describes the page.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from bot.client.types import (
     Corrections,
     Feel,
     FinestValue,
+    Key,
     NamedKey,
     Part,
     PartCorrection,
@@ -80,11 +81,11 @@ class WishError(Exception):
     ----------
     text : str
         Message id of the explanation.
-    values : str
-        What its text puts in.
+    values : str or Key
+        What its text puts in; keys by their names.
     """
 
-    def __init__(self, text: str, **values: str) -> None:
+    def __init__(self, text: str, **values: str | Key) -> None:
         super().__init__(text)
         self.text = text
         self.values = values
@@ -155,6 +156,33 @@ def check_tempo(wishes: Iterable[Wish], page: Result) -> None:
         if isinstance(wish, Tempo) and abs(math.log2(page.tempo_bpm / wish.bpm)) > TEMPO_OCTAVES:
             tempos = (page.tempo_bpm / 2, page.tempo_bpm, page.tempo_bpm * 2)
             raise WishError("wish.no_tempo", tempos=", ".join(f"{tempo:.0f}" for tempo in tempos))
+
+
+def find_relative(wishes: Iterable[Wish], page: Result) -> Key | None:
+    """Return the key to which a page was to be transposed if it is now in that key's relative.
+
+    Transposing does not turn major into minor.
+    """
+    for wish in wishes:
+        if isinstance(wish, TransposeTo) and wish.mode not in (None, page.rendered_key.mode):
+            return Key(wish.tonic, wish.mode or page.rendered_key.mode)
+    return None
+
+
+def check_transposition(wishes: Collection[Wish], before: Result, page: Result) -> None:
+    """Refuse to transpose to the key that the page is in, if nothing else was wished for.
+
+    Raises
+    ------
+    WishError
+        If the page is the one that was shown before.
+    """
+    is_same = page.result_id == before.result_id and shown_as(page) == shown_as(before)
+    if is_same and all(isinstance(wish, TransposeTo) for wish in wishes):
+        named = find_relative(wishes, page)
+        if named is None:
+            raise WishError("wish.in_key", key=page.rendered_key)
+        raise WishError("wish.in_relative", key=page.rendered_key, named=named)
 
 
 def shown_as(result: Result) -> RenderOptions:

@@ -81,6 +81,8 @@ class Shown:
         Which choices of corrections are open.
     before : UndoButton or None
         The state to which "Undo" returns, if it is not the one before the latest correction.
+    note : str
+        What is said once under the caption.
     """
 
     result: Result
@@ -90,6 +92,7 @@ class Shown:
     with_models: bool = False
     topic: Topic = Topic.NONE
     before: UndoButton | None = None
+    note: str = ""
 
     def sheet(self, t: Translator, *, is_complete: bool = True) -> Sheet:
         """The page with its caption and buttons; without the page if it could not be sent."""
@@ -97,6 +100,8 @@ class Shown:
         page = min(self.page, result.pages or self.page)  # none is counted where none was drawn
         picture = find_page(self.artifacts, page) if is_complete else None
         text = caption(result, self.title, t, with_models=self.with_models, is_complete=is_complete)
+        if self.note:
+            text += "\n\n" + self.note
         if self.topic is not Topic.NONE:
             keyboard = fix_keyboard(result, self.topic, t, self.before, page)
             return Sheet(picture, text + "\n\n" + t("fix.hint"), keyboard)

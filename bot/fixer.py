@@ -21,13 +21,22 @@ from bot.client.types import (
     RenderOptions,
     Result,
 )
-from bot.corrections import WishError, check_tempo, fulfil, in_steps, shown_as
+from bot.corrections import (
+    WishError,
+    check_tempo,
+    check_transposition,
+    find_relative,
+    fulfil,
+    in_steps,
+    shown_as,
+)
 from bot.delivery import Shown, deliver, send_extra, show_in_place
 from bot.errors import BotError, BotErrorCode, ServiceError
 from bot.fix_buttons import CorrectButton, Edit, FixButton, Topic, UndoButton, decode_edit
 from bot.fix_keyboards import undo_to
 from bot.fix_words import name_instruments
 from bot.frames import forget_frames
+from bot.key_names import say_of_keys
 from bot.latest import LatestPage
 from bot.presses import Presses
 from bot.request import Press, Request
@@ -127,7 +136,7 @@ class Fixer:
             async with action, self.presses.deliveries.place() as place:
                 await self._fulfil(request, page, understood.wishes, place)
         except WishError as error:
-            await request.say(request.t(error.text, **error.values))
+            await request.say(say_of_keys(error.text, request.t, error.values))
         except ServiceError as error:
             forget_frames(error)
             await request.say(request.explain(error))
@@ -146,7 +155,7 @@ class Fixer:
             if page.undo is None:
                 raise WishError("wish.nothing_to_undo")
             state = page.undo
-        result = await self._describe(request, state.result_id, _options(state))
+        result = start = await self._describe(request, state.result_id, _options(state))
         if AsHeard() in wishes:
             shown = replace(_options(state), transpose_semitones=0, pitches=Pitches.MEANT)
             result = await self._describe(request, result.uncorrected_id, shown)
@@ -157,10 +166,15 @@ class Fixer:
         if set(wishes) != {Files()}:
             made = await self._render(request, result.result_id, wanted, page.title, place)
             check_tempo(last, made[0])
-            before = (
-                None if Undo() in wishes else undo_to(state.result_id, _options(state), Topic.NONE)
-            )
-            await deliver(request, replace(self._shown(request, *made, page.title), before=before))
+            check_transposition(wishes, start, made[0])
+            answer = self._shown(request, *made, page.title)
+            if Undo() not in wishes:
+                before = undo_to(state.result_id, _options(state), Topic.NONE)
+                answer = replace(answer, before=before)
+            if (named := find_relative(last, made[0])) is not None:
+                keys = {"key": made[0].rendered_key, "named": named}
+                answer = replace(answer, note=say_of_keys("wish.to_relative", request.t, keys))
+            await deliver(request, answer)
             result = made[0]
             wanted = shown_as(result)
         if Files() in wishes:

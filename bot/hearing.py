@@ -43,6 +43,16 @@ class Hearing:
         result = await self._describe(result_id, request_id)
         return () if result is None else result.heard_as
 
+    async def find_shown(
+        self, result_id: str, request_id: str
+    ) -> tuple[Preset, AudioSource | None] | None:
+        """What a result was heard as, and its recording; None if the service has no such result."""
+        result = await self._describe(result_id, request_id)
+        if result is None:
+            return None
+        source = self.recordings.find(result_id) or self.recordings.find(result.uncorrected_id)
+        return result.preset, source
+
     async def _find_uncorrected(self, result_id: str, request_id: str) -> AudioSource | None:
         """The recording of a corrected result, whose own id is not noted."""
         result = await self._describe(result_id, request_id)

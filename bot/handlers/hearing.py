@@ -1,4 +1,4 @@
-"""Hear a recording as something else: buttons under a page, and words in reply."""
+"""Hear a recording as something else: buttons under a page, and words about it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bot.buttons import HearButton, HeardButton
 from bot.client.types import Preset
 from bot.hearing import Hearing, shown_result_id
 from bot.keyboards import heard_keyboard
+from bot.latest import PageStore
 from bot.presets import read_preset, says_what_sounds
 from bot.recordings import message_key, recording_of
 from bot.renderer import Renderer
@@ -52,26 +53,51 @@ async def on_hear(
             await transcriber.answer(press, key, source, callback_data.preset)
 
 
-async def says_preset(message: Message, hearing: Hearing, request_id: str) -> dict[str, Any] | bool:
-    """Filter for words in reply that say what a recording holds.
+async def says_preset(
+    message: Message, hearing: Hearing, pages: PageStore, request_id: str
+) -> dict[str, Any] | bool:
+    """Filter for words that say what a recording holds: in reply to it or to its page or, in
+    private, after the page.
 
-    The handler gets the recording as ``source`` and the words' ``preset``, None if no word is
-    known. In reply to a page, words that also ask for another page are left to others, and so is
-    everything in groups that does not speak to the bot.
+    The handler gets the recording as ``source``, None if it is no longer known, and the words'
+    ``preset``, None if no word is known. Words about a page that ask for another page are left to
+    others, and so is everything in groups that does not speak to the bot.
     """
     replied, text = message.reply_to_message, message.text or ""
-    if replied is None:
-        return False
+    is_private = message.chat.type == ChatType.PRIVATE
     preset = read_preset(text)
-    is_page = shown_result_id(replied.reply_markup) is not None
-    if is_page or recording_of(replied) is None:
-        is_meant = preset is not None and (says_what_sounds(text) or not understand(text).wishes)
+    if replied is None:
+        page = pages.find(message.chat.id) if is_private and says_what_sounds(text) else None
+        if page is None or preset is None:
+            return False
+        return await _hear_otherwise(text, preset, page.shown.result_id, hearing, request_id)
+    result_id = shown_result_id(replied.reply_markup)
+    if preset is not None and result_id is not None and says_what_sounds(text):
+        return await _hear_otherwise(text, preset, result_id, hearing, request_id)
+    if result_id is not None or recording_of(replied) is None:
+        is_meant = preset is not None and not understand(text).wishes
     else:
         is_meant = preset is not None or not understand(text).wishes
-    if not is_meant or (message.chat.type != ChatType.PRIVATE and not is_page):
+    if not is_meant or not (is_private or result_id is not None):
         return False
     source = await hearing.find(replied, request_id)
     return {"source": source, "preset": preset} if source is not None else False
+
+
+async def _hear_otherwise(
+    text: str, preset: Preset, result_id: str, hearing: Hearing, request_id: str
+) -> dict[str, Any] | bool:
+    """What the handler gets if a page was heard as something else than the words say.
+
+    If it was not, they may name an instrument for the page: "it's a flute" under that of a voice.
+    """
+    found = await hearing.find_shown(result_id, request_id)
+    if found is None:
+        return False
+    heard_as, source = found
+    if heard_as is preset and understand(text).is_complete:
+        return False
+    return {"source": source, "preset": preset}
 
 
 async def on_words(
@@ -84,6 +110,8 @@ async def on_words(
     """Hear the recording as the words say, or say which words are known."""
     if preset is None:
         await request.say(request.t("hear.words", word=(message.text or "")[:50]))
+    elif source is None:
+        await request.say(request.t("hear.gone"))
     else:
         await transcriber.answer(request, message_key(message), source, preset)
 

@@ -78,7 +78,10 @@ def transpose(render: pb.RenderOptions) -> pb.RenderOptions:
     settled = pb.RenderOptions()
     settled.CopyFrom(render)
     if render.HasField("transpose_to"):
-        semitones = TONICS.index(render.transpose_to.tonic)
+        named = render.transpose_to
+        semitones = TONICS.index(named.tonic)
+        if named.HasField("mode") and named.mode == pb.MODE_MAJOR:
+            semitones = (semitones - 3) % 12  # the relative
         settled.transpose_semitones = semitones - 12 if semitones > 6 else semitones
     settled.ClearField("transpose_to")
     settled.ClearField("adjustments")

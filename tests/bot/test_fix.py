@@ -433,6 +433,30 @@ async def test_undo_takes_back_a_transposition_that_was_written(doubtful: Harnes
     assert "transposed" not in _caption(_latest(doubtful))
 
 
+async def test_a_key_that_the_page_is_in_is_answered_in_words(doubtful: Harness) -> None:
+    person, page = await _page(doubtful)
+    await person.say("transpose to A minor")
+    assert doubtful.session.texts()[-1] == "The page is in A minor already."
+    await person.say("transpose to C major")
+    answer = doubtful.session.texts()[-1]
+    assert answer.startswith("The page is in A minor already, the relative of C major")
+    assert "“it is in C major”" in answer
+    assert _latest(doubtful) is page
+
+
+async def test_a_key_of_the_other_mode_stands_for_its_relative(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    await person.say("transpose to D major")
+    page = _latest(doubtful)
+    assert "transposed by +2" in _caption(page)
+    assert _caption(page).endswith(
+        "B minor is the relative of D major: transposing does not turn major into minor, "
+        "or minor into major."
+    )
+    await _tap(doubtful, person, "Fix")
+    assert "relative" not in _caption(_latest(doubtful)), "it is said once"
+
+
 async def test_as_heard_takes_everything_back(doubtful: Harness) -> None:
     person, _ = await _page(doubtful)
     await person.say("3/4, up a tone")

@@ -115,6 +115,52 @@ async def test_a_reply_to_the_page_hears_its_recording_again(harness: Harness, w
     assert _preset(harness) == pb.PRESET_SONG
 
 
+@pytest.mark.parametrize(
+    ("words", "preset"),
+    [
+        ("Это гитара", pb.PRESET_GUITAR),
+        ("it's a guitar!", pb.PRESET_GUITAR),
+        ("это флейта", pb.PRESET_SOLO),
+        ("тут фортепиано и голос", pb.PRESET_SONG),
+    ],
+)
+async def test_words_after_the_page_hear_its_recording_again(
+    harness: Harness, words: str, preset: pb.Preset
+) -> None:
+    person, _ = await _page(harness)
+    said = await person.say(words)
+    assert _preset(harness) == preset
+    assert len(harness.service.transcriptions) == 2
+    assert replied_to(harness.session.sent(SendPhoto)[-1]) == said.message_id
+
+
+async def test_words_find_the_recording_of_a_corrected_page(harness: Harness) -> None:
+    person, _ = await _page(harness)
+    await person.say("3/4")
+    again = harness.restarted()
+    await again.person().say("это фортепиано")
+    assert again.session.texts()[-1].startswith("I no longer find the recording")
+    await person.say("это фортепиано")
+    assert _preset(harness) == pb.PRESET_PIANO
+
+
+@pytest.mark.parametrize("words", ["для гитары", "instrument guitar", "это флейта", "for piano"])
+async def test_words_for_the_page_hear_nothing_again(harness: Harness, words: str) -> None:
+    heard = pb.Result(preset=pb.PRESET_SOLO, parts=[pb.Part(id="vocals", program=52)])
+    harness.service.corrected.heard = heard
+    person, page = await _page(harness)
+    for reply in ({}, {"reply_to_message": page}):
+        count = len(harness.service.renders)
+        await person.say(words, **reply)
+        assert len(harness.service.renders) == count + 1
+    assert len(harness.service.transcriptions) == 1
+
+
+async def test_what_a_page_is_before_there_is_one_is_no_wish(harness: Harness) -> None:
+    await harness.person().say("это гитара")
+    assert harness.session.texts()[-1].startswith("Send me a recording")
+
+
 async def _page(harness: Harness, **content: Any) -> tuple[Person, Message]:
     """Someone with a page of a recording, as a reply to it shows it: without the recording."""
     person = harness.person()

@@ -53,6 +53,7 @@ COMPUTED = {
     *(f"set.clef.{clef}" for clef in Clef),
     *("button.sung", "button.meant"),
     *(f"wish.{name}" for name in ("too_far", "no_part", "no_bars", "no_tempo", "nothing_to_undo")),
+    *(f"wish.{name}" for name in ("in_key", "in_relative", "to_relative")),
     *(f"button.{word}.{preset}" for word in ("hear", "heard") for preset in PRESETS),
 }
 
