@@ -19,7 +19,7 @@ import { Sheet } from "./view/sheet.ts";
 
 /** Height of a staff, in CSS pixels, for the width of the page. */
 function staffFor(width: number, size: number): number {
-  const base = width < 600 ? 24 : width < 1000 ? 27 : 30;
+  const base = width < 600 ? 22 : width < 1000 ? 26 : 30;
   return Math.round(base * size);
 }
 

@@ -16,9 +16,9 @@ export interface Measure {
 }
 
 export interface Note {
-  /** The ids of its noteheads in the pages, tied ones in order. */
+  /** The ids of its noteheads in the pages, tied ones in order; none where no notes are shown. */
   readonly ids: readonly string[];
-  /** The heard note's name, by which edits call it. */
+  /** The heard note's name, by which edits call it; empty if nobody played it. */
   readonly note: string;
   readonly part: string;
   /** MIDI number as it sounds on the page, transposed; of drums, the percussion key. */
@@ -93,7 +93,10 @@ export interface Score {
   readonly tempo_bpm: number;
   readonly beat_scale: number;
   readonly first_beat: number;
+  /** SVG: a system each, of the same width. */
   readonly pages: readonly string[];
+  /** SVG with the signs that the pages use; to be in the same document. */
+  readonly glyphs?: string;
   readonly measures: readonly Measure[];
   readonly notes: readonly Note[];
   readonly parts: readonly Part[];

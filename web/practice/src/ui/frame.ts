@@ -1,10 +1,14 @@
 /** The frame around the score: title, transport, panel and messages. */
 
 import type { App } from "../app.ts";
+import { beatLength } from "../audio/metronome.ts";
 import { CLICK, SPEEDS } from "../audio/player.ts";
 import { h, toggle } from "./dom.ts";
 import { type IconName, icon } from "./icons.ts";
 import { buildPanel, type PanelName } from "./panels.ts";
+
+/** Signs for the beats that metronome marks count, by their length in quarters. */
+const BEATS: Readonly<Record<number, string>> = { 0.5: "♪", 1: "♩", 1.5: "♩.", 2: "𝅗𝅥" };
 
 /** How long a message stays, in milliseconds. */
 const MESSAGE_MS = 6000;
@@ -239,6 +243,7 @@ export class Frame {
       slider.value = String(player.speed);
       slider.setAttribute("aria-valuetext", percent(player.speed));
       tempo.value = `${percent(player.speed)}, ${texts.atTempo(
+        BEATS[beatLength(score.time_signature)] ?? "♩",
         String(Math.round(score.tempo_bpm * player.speed)),
       )}`;
       for (const chip of chips) {

@@ -111,10 +111,10 @@ function makeIncreasing(moments: [number, number][]): [number, number][] {
   return kept;
 }
 
-/** Return the box of a bar's staff lines. */
+/** Return the box of a bar's staff lines; in the chord view, of its frame. */
 function stavesOf(measure: Element, origin: DOMRect): Box | null {
   let box: Box | null = null;
-  for (const line of measure.querySelectorAll(":scope > .staff > path")) {
+  for (const line of measure.querySelectorAll(":scope > .staff > path, :scope > rect")) {
     const { left, right, top, bottom } = line.getBoundingClientRect();
     const own = {
       left: left - origin.left,

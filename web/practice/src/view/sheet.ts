@@ -7,8 +7,9 @@
 
 import type { Passage } from "../audio/player.ts";
 import type { ScoreIndex } from "../score.ts";
+import { textsFor } from "../texts.ts";
 import { type BarBox, barAt, measurePage, type PageGeometry, quartersAt, xAt } from "./geometry.ts";
-import { aspectOf, parsePage } from "./svg.ts";
+import { aspectOf, parseSvg } from "./svg.ts";
 
 /** Movements below this, in pixels, are taps. */
 const TAP_PX = 8;
@@ -33,6 +34,8 @@ export class Sheet {
   readonly #scroller: HTMLElement;
   readonly #sheet: HTMLElement;
   readonly #cursor: HTMLElement;
+  readonly #title: HTMLElement;
+  readonly #glyphs: HTMLElement;
   readonly #overlay: HTMLElement;
   readonly #events: SheetEvents;
   #index: ScoreIndex | null = null;
@@ -54,6 +57,8 @@ export class Sheet {
     this.#scroller = scroller;
     this.#events = events;
     this.#sheet = append(scroller, "div", "sheet");
+    this.#glyphs = append(this.#sheet, "div", "glyphs");
+    this.#title = append(this.#sheet, "h2", "title");
     this.#overlay = append(this.#sheet, "div", "passages");
     this.#cursor = append(this.#sheet, "div", "cursor");
     this.#cursor.hidden = true;
@@ -63,7 +68,9 @@ export class Sheet {
 
   /** The width that pages can have, in pixels. */
   get width(): number {
-    return this.#sheet.clientWidth;
+    const { paddingLeft, paddingRight } = getComputedStyle(this.#sheet);
+    const padding = Number.parseFloat(paddingLeft) + Number.parseFloat(paddingRight);
+    return this.#sheet.clientWidth - padding;
   }
 
   /** The height in which pages are seen, in pixels. */
@@ -78,10 +85,12 @@ export class Sheet {
     this.#sounding.clear();
     this.#loadFonts(index);
     for (const page of this.#pages) page.remove();
+    this.#title.textContent = index.score.title;
+    this.#glyphs.replaceChildren(...(index.score.glyphs ? [parseSvg(index.score.glyphs)] : []));
     this.#pages = index.score.pages.map((text, i) => {
-      const svg = parsePage(text);
+      const svg = parseSvg(text);
       svg.setAttribute("role", "img");
-      svg.setAttribute("aria-label", `${index.score.title}, ${i + 1}/${index.score.pages.length}`);
+      svg.setAttribute("aria-label", describe(index, i + 1));
       const page = append(this.#sheet, "div", "page");
       page.style.setProperty("--aspect", String(aspectOf(svg)));
       page.append(svg);
@@ -337,6 +346,16 @@ export class Sheet {
   }
 }
 
+/** Return what a page shows, for those who do not see it: its bars, and the chords over them. */
+function describe(index: ScoreIndex, page: number): string {
+  const measures = index.score.measures.filter((measure) => measure.page === page);
+  const [first, last] = [measures[0], measures.at(-1)];
+  if (!first || !last) return "";
+  const chords = index.score.chords.filter(({ start }) => start >= first.start && start < last.end);
+  const bars = textsFor(index.score.language).bars(first.number, last.number);
+  return [bars, ...chords.map(({ text }) => text)].join(", ");
+}
+
 /** Return the moment of a bar, its end excepted, that is nearest to an x on its left. */
 function nearestMoment(bar: BarBox, x: number): number {
   const quarters = quartersAt(bar, x);
@@ -345,7 +364,7 @@ function nearestMoment(bar: BarBox, x: number): number {
   return before.at(-1) ?? moments[0] ?? quarters;
 }
 
-function append(parent: Element, name: "div", className: string): HTMLElement {
+function append(parent: Element, name: "div" | "h2", className: string): HTMLElement {
   const element = document.createElement(name);
   element.className = className;
   parent.append(element);

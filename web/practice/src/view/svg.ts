@@ -7,13 +7,11 @@ const UNWANTED = "script, foreignObject, iframe, image, style, animate, set";
 const STYLE = /<style[\s>][\s\S]*?<\/style>/g;
 
 /**
- * Parse an engraved page.
- *
- * The service's style elements are left out: style.css has their rules.
+ * Parse an engraved page, or the glyphs of all pages.
  *
  * @throws Error if it is not SVG
  */
-export function parsePage(text: string): SVGSVGElement {
+export function parseSvg(text: string): SVGSVGElement {
   const document = new DOMParser().parseFromString(text.replace(STYLE, ""), "image/svg+xml");
   const svg = document.documentElement;
   if (!(svg instanceof SVGSVGElement)) throw new Error("a page is not SVG");
@@ -26,14 +24,6 @@ export function parsePage(text: string): SVGSVGElement {
       }
     }
   }
-  if (!svg.hasAttribute("viewBox")) {
-    const [width, height] = ["width", "height"].map((name) =>
-      Number.parseFloat(svg.getAttribute(name) ?? ""),
-    );
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  }
-  svg.removeAttribute("width");
-  svg.removeAttribute("height");
   return svg;
 }
 
