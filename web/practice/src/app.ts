@@ -16,6 +16,7 @@ import { listenToKeys } from "./ui/keyboard.ts";
 import { NoteBar } from "./ui/note_bar.ts";
 import type { PanelName } from "./ui/panels.ts";
 import { Sheet } from "./view/sheet.ts";
+import { keepAwake } from "./wake_lock.ts";
 
 /** Height of a staff, in CSS pixels, for the width of the page. */
 function staffFor(width: number, size: number): number {
@@ -81,6 +82,7 @@ export class App {
     const preferences = readPreferences();
     applyTheme(preferences.theme, telegram.theme);
     const frame = new Frame(root);
+    frame.tell(textsFor(navigator.language).loading);
     let app: App | null = null;
     const sheet = new Sheet(frame.scroller, {
       tapped: (quarters, id) => app?.tapped(quarters, id),
@@ -89,6 +91,7 @@ export class App {
     const { width } = sheet;
     const score = await source.fetchScore({ width, staff: staffFor(width, preferences.size) });
     app = new App(source, telegram, frame, sheet, score, width, preferences);
+    frame.tell("");
     telegram.onThemeChanged((theme) => applyTheme(preferences.theme, theme));
     telegram.ready();
     const opened = app;
@@ -139,8 +142,12 @@ export class App {
     });
   }
 
-  /** Go back or on by a note or a bar. */
+  /** Go back or on by a note or a bar; while editing, choose the note. */
   move(unit: "note" | "bar", direction: 1 | -1): void {
+    if (this.#isEditing && unit === "note") {
+      this.#selectNeighbour(direction);
+      return;
+    }
     const { notes, score } = this.#index;
     const here = this.player.heardQuarters();
     const places =
@@ -153,6 +160,17 @@ export class App {
     if (target === undefined) return;
     this.player.seek(target);
     this.sheet.reveal(target);
+  }
+
+  #selectNeighbour(direction: 1 | -1): void {
+    const notes = this.#index.notes.filter(({ note, ids }) => note !== "" && ids.length > 0);
+    const here = this.player.heardQuarters();
+    const chosen = notes.findIndex(({ note }) => note === this.#selected);
+    const nearest = notes.findIndex(({ start }) => start >= here - 1e-3);
+    const next = notes[chosen < 0 ? Math.max(0, nearest) : chosen + direction];
+    if (next === undefined) return;
+    this.tapped(next.start, next.ids[0] ?? null);
+    this.sheet.reveal(next.start);
   }
 
   /** Repeat the bar that is heard, or nothing. */
@@ -233,6 +251,7 @@ export class App {
     if (!this.canEdit) return;
     this.#isEditing = !this.#isEditing;
     this.#frame.setEditing(this.#isEditing);
+    if (this.#isEditing) this.#frame.tell(this.#texts.editHint);
     this.select(null);
   }
 
@@ -314,6 +333,16 @@ export class App {
     this.#frame.setLoading(false);
   }
 
+  /** Whether the page runs in Telegram, whose clients save no files. */
+  get isInTelegram(): boolean {
+    return this.#telegram.isPresent;
+  }
+
+  /** Open the page in the browser of the system. */
+  openInBrowser(): void {
+    if (this.score.link) this.#telegram.openLink(this.score.link);
+  }
+
   openPanel(name: PanelName | null): void {
     this.#frame.openPanel(name);
   }
@@ -331,9 +360,12 @@ export class App {
       return;
     }
     this.#chordPlace = quarters;
-    this.select(note?.note ?? null);
+    this.select(note?.note || null);
     if (!this.player.isPlaying) this.player.seek(quarters);
-    if (id !== null && note) void this.player.preview(id);
+    if (id === null || !note) return;
+    void this.player.preview(id);
+    const bar = this.score.measures[this.#index.measureAt(quarters)];
+    this.#frame.announce(this.#texts.noteChosen(bar?.number ?? ""));
   }
 
   #display(): Display {
@@ -404,6 +436,7 @@ export class App {
   #changed(): void {
     this.sheet.setPassage(this.player.passage);
     this.#frame.update();
+    keepAwake(this.player.isPlaying);
   }
 
   /** Draw the cursor in every frame; at rest, this costs next to nothing. */

@@ -18,16 +18,15 @@ export interface TelegramBridge {
   readonly theme: ThemeColours | null;
   /** Tell the client that the page can be shown, at full height. */
   ready(): void;
-  /** Ask before the page is closed, while there is something to lose. */
-  confirmClosing(isNeeded: boolean): void;
+  /** Open an address in the browser of the system. */
+  openLink(url: string): void;
   onThemeChanged(listener: (theme: ThemeColours) => void): void;
 }
 
 type Outgoing =
   | ["web_app_ready"]
   | ["web_app_expand"]
-  | ["web_app_request_theme"]
-  | ["web_app_setup_closing_behavior", { need_confirmation: boolean }]
+  | ["web_app_open_link", { url: string }]
   | ["web_app_setup_swipe_behavior", { allow_vertical_swipe: boolean }];
 
 interface TelegramWindow extends Window {
@@ -146,8 +145,8 @@ export function connectTelegram(view: Window, fragment: string): TelegramBridge 
       // A swipe down scrolls the score and must not close the page.
       post("web_app_setup_swipe_behavior", { allow_vertical_swipe: false });
     },
-    confirmClosing(isNeeded): void {
-      post("web_app_setup_closing_behavior", { need_confirmation: isNeeded });
+    openLink(url): void {
+      post("web_app_open_link", { url });
     },
     onThemeChanged(listener): void {
       listeners.push(listener);

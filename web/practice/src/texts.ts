@@ -1,7 +1,6 @@
 /** Every text of the page, in each language. */
 
 const en = {
-  practice: "Practise",
   score: "Score",
   play: "Play",
   pause: "Pause",
@@ -11,8 +10,6 @@ const en = {
   bars: (first: string, last: string) =>
     first === last ? `Bar ${first}` : `Bars ${first}–${last}`,
   speed: "Speed",
-  slower: "Slower",
-  faster: "Faster",
   atTempo: (beat: string, bpm: string) => `${beat} = ${bpm}`,
   loop: "Repeat",
   loopHint: "Drag across bars to repeat them.",
@@ -99,7 +96,6 @@ const en = {
   chord: "Chord",
   chordSymbol: "Chord symbol",
   chordPlaceholder: "for example Am7",
-  set: "Set",
   done: "Done",
   close: "Close",
   more: "More",
@@ -107,7 +103,6 @@ const en = {
   sent: "The bot is sending the new page and files.",
   save: "Save",
   saveHint: "One file that plays without a network.",
-  saveWith: "With",
   saved: (megabytes: string) => `Saved: ${megabytes} MB`,
   link: "Link to the chat",
   linkSent: "The bot has sent the link.",
@@ -127,7 +122,6 @@ const en = {
     ["Ctrl Z", "undo"],
   ],
   loading: "Loading …",
-  loadingSounds: "Loading sounds …",
   conflict:
     "Somebody else has changed this page meanwhile. It is shown as it is now; your change was not made.",
   noSound:
@@ -136,13 +130,14 @@ const en = {
   failed: "That did not work. Please try again.",
   offline: "No connection to the bot. What is loaded plays on.",
   noLink: "This address has no valid link. Open the page by the button under your score.",
-  noteChosen: (name: string) => `${name}. Arrow up, down: step`,
+  noteChosen: (bar: string) => `A note in bar ${bar} is chosen.`,
+  openInBrowser: "Open in a browser",
+  openHint: "In a browser, the page can also be saved as one file that plays without a network.",
 };
 
 export type Texts = typeof en;
 
 const ru: Texts = {
-  practice: "Играть",
   score: "Ноты",
   play: "Играть",
   pause: "Пауза",
@@ -151,8 +146,6 @@ const ru: Texts = {
   bar: (number) => `Такт ${number}`,
   bars: (first, last) => (first === last ? `Такт ${first}` : `Такты ${first}–${last}`),
   speed: "Скорость",
-  slower: "Медленнее",
-  faster: "Быстрее",
   atTempo: (beat, bpm) => `${beat} = ${bpm}`,
   loop: "Повтор",
   loopHint: "Проведите по тактам, которые нужно повторять.",
@@ -240,7 +233,6 @@ const ru: Texts = {
   chord: "Аккорд",
   chordSymbol: "Обозначение аккорда",
   chordPlaceholder: "например, Am7",
-  set: "Записать",
   done: "Готово",
   close: "Закрыть",
   more: "Ещё",
@@ -248,7 +240,6 @@ const ru: Texts = {
   sent: "Бот отправляет новую страницу и файлы.",
   save: "Сохранить",
   saveHint: "Один файл, который играет и без сети.",
-  saveWith: "Вместе с ним",
   saved: (megabytes) => `Сохранено: ${megabytes} МБ`,
   link: "Ссылку в чат",
   linkSent: "Бот прислал ссылку.",
@@ -268,7 +259,6 @@ const ru: Texts = {
     ["Ctrl Z", "отменить"],
   ],
   loading: "Загружаю…",
-  loadingSounds: "Загружаю звуки…",
   conflict:
     "Эту страницу тем временем изменил кто-то ещё. Показываю её такой, какая она сейчас; ваша правка не сделана.",
   noSound: "В этом браузере звука не будет: нужен защищённый адрес (https) и браузер поновее.",
@@ -276,7 +266,9 @@ const ru: Texts = {
   failed: "Не получилось. Попробуйте ещё раз.",
   offline: "Нет связи с ботом. Что загружено, играет дальше.",
   noLink: "В этом адресе нет действующей ссылки. Откройте страницу кнопкой под нотами.",
-  noteChosen: (name) => `${name}. Стрелки вверх и вниз: по ступеням`,
+  noteChosen: (bar) => `Выбрана нота в такте ${bar}.`,
+  openInBrowser: "Открыть в браузере",
+  openHint: "В браузере страницу можно и сохранить: одним файлом, который играет без сети.",
 };
 
 function signed(n: number): string {

@@ -19,6 +19,9 @@ const AHEAD_S = { visible: 0.25, hidden: 1.6 };
 
 const TICK_MS = 25;
 
+/** How long a note is heard that was tapped or changed, in seconds. */
+const PREVIEW_S = 0.4;
+
 /** The slowest and the fastest speed. */
 export const SPEEDS = { min: 0.25, max: 1.5 };
 
@@ -122,8 +125,7 @@ export class Player {
     this.#starting = starting;
     this.#events.changed();
     try {
-      this.#output ??= openOutput();
-      await this.#output.resume();
+      await this.#wake();
       await this.#prepare();
       if (this.#starting !== starting) return;
       let seconds = this.clock.position(0);
@@ -212,13 +214,32 @@ export class Player {
     this.#events.changed();
   }
 
-  /** Let a note be heard, if the page may sound. */
+  /** Let a note be heard while nothing plays; called during a touch, a click or a key. */
   async preview(noteId: string): Promise<void> {
     const note = this.#index.noteWithId(noteId);
-    if (note === undefined || this.isPlaying || this.#output === null) return;
+    if (note === undefined || this.isPlaying) return;
+    await this.#wake();
+    await this.#loadInstruments();
     const synthesiser = await this.#synthesise();
     synthesiser.setPartGain(note.part, 1);
-    synthesiser.sound(note, this.#output.context.currentTime + 0.01, 0.4);
+    synthesiser.sound(note, (this.#output as Output).context.currentTime + 0.01, PREVIEW_S);
+    setTimeout(() => this.#applyGains(), 1000 * PREVIEW_S + 300);
+  }
+
+  /** Open the output and wake it. */
+  async #wake(): Promise<void> {
+    if (this.#output === null) {
+      this.#output = openOutput();
+      // A call or another page may take the sound away.
+      this.#output.context.addEventListener("statechange", () => {
+        if (this.#output?.context.state !== "running" && this.clock.isRunning) this.pause();
+      });
+      // A hidden page's timers are slow: what is to be queued for that is queued now.
+      document.addEventListener("visibilitychange", () => {
+        if (this.clock.isRunning) this.#tick();
+      });
+    }
+    await this.#output.resume();
   }
 
   /** Create and load what is to be heard and is not there yet. */

@@ -24,6 +24,7 @@ export class Frame {
   readonly scroller: HTMLElement;
   readonly #root: HTMLElement;
   readonly #message = h("div", { class: "message", attributes: { role: "status" } });
+  readonly #announcement = h("div", { class: "unseen", attributes: { "aria-live": "polite" } });
   readonly #panel = h("aside", { class: "panel", attributes: { hidden: true } });
   #app: App | null = null;
   #open: PanelName | null = null;
@@ -31,6 +32,7 @@ export class Frame {
   #title = h("h1", {});
   #undo = h("button", {});
   #redo = h("button", {});
+  #send = h("button", {});
   #play = h("button", { class: "play" });
   #loop = h("button", {});
   #click = h("button", {});
@@ -95,6 +97,7 @@ export class Frame {
         this.#title,
         app.canEdit ? button(this.#undo, texts.undo, "undo", () => app.undo()) : null,
         app.canEdit ? button(this.#redo, texts.redo, "redo", () => app.redo()) : null,
+        app.canEdit ? button(this.#send, texts.send, "send", () => void app.send()) : null,
       ),
       this.scroller,
       this.#panel,
@@ -118,6 +121,7 @@ export class Frame {
         h("nav", { class: "tabs", label: texts.more, attributes: {} }, ...this.#tabs.values()),
       ),
       this.#message,
+      this.#announcement,
     );
     this.#root.dataset.ready = "";
     if (matchMedia("(min-width: 1360px)").matches) this.openPanel("mixer");
@@ -131,6 +135,7 @@ export class Frame {
     this.#title.textContent = score.title;
     this.#undo.disabled = !score.can_undo;
     this.#redo.disabled = !score.can_redo;
+    this.#send.hidden = !score.can_send;
     const label = player.isPlaying ? texts.pause : texts.play;
     if (this.#play.title !== label) {
       this.#play.title = label;
@@ -178,10 +183,15 @@ export class Frame {
     this.scroller.setAttribute("aria-busy", String(isOn));
   }
 
-  /** Show a message for a while. */
+  /** Say something to those who do not see the page. */
+  announce(text: string): void {
+    this.#announcement.textContent = text;
+  }
+
+  /** Show a message for a while; an empty one takes the present one away. */
   tell(text: string): void {
     this.#message.textContent = text;
-    this.#message.classList.add("shown");
+    this.#message.classList.toggle("shown", text !== "");
     clearTimeout(this.#messageTimer);
     this.#messageTimer = setTimeout(() => this.#message.classList.remove("shown"), MESSAGE_MS);
   }

@@ -322,10 +322,13 @@ function morePanel(app: App): HTMLElement[] {
             "div",
             { class: "list" },
             score.can_send ? item("send", texts.send, () => void app.send()) : null,
-            item("save", texts.save, () => void app.save()),
+            app.isInTelegram ? null : item("save", texts.save, () => void app.save()),
+            app.isInTelegram && score.link
+              ? item("page", texts.openInBrowser, () => app.openInBrowser())
+              : null,
             score.link ? item("page", texts.link, () => void app.link()) : null,
           ),
-          h("p", { class: "hint" }, texts.saveHint),
+          h("p", { class: "hint" }, app.isInTelegram ? texts.openHint : texts.saveHint),
         ),
     h(
       "section",

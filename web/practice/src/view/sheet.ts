@@ -73,11 +73,6 @@ export class Sheet {
     return this.#sheet.clientWidth - padding;
   }
 
-  /** The height in which pages are seen, in pixels. */
-  get height(): number {
-    return this.#scroller.clientHeight;
-  }
-
   /** Show a score, and keep the place that was read if there was a score before. */
   show(index: ScoreIndex): void {
     const place = this.#index === null ? null : this.#placeInSight();
@@ -139,11 +134,6 @@ export class Sheet {
     }
     const found = this.#index?.notes.find((one) => one.note === note);
     for (const id of found?.ids ?? []) this.#find(id)?.classList.add("selected");
-  }
-
-  /** Return where a note's head is on the screen. */
-  rectOf(noteId: string): DOMRect | null {
-    return this.#find(noteId)?.getBoundingClientRect() ?? null;
   }
 
   #find(id: string): Element | null {
