@@ -20,6 +20,9 @@ const REACH_PX = 18;
 /** After scrolling by hand, the page stays for so long, in milliseconds. */
 const HANDS_OFF_MS = 4000;
 
+/** Chord symbols and tempo marks over a system are no higher than this. */
+const MOST_OVER_PX = 160;
+
 /** How many bars ahead are kept in sight. */
 const BARS_AHEAD = 2;
 
@@ -203,7 +206,10 @@ export class Sheet {
   #scrollToBar(bar: number, behaviour: "smooth" | "instant"): void {
     const box = this.#box(bar);
     if (box === null) return;
-    const room = Math.min(56, this.#scroller.clientHeight * 0.12);
+    // A page that is one system is shown with what stands over its staves.
+    const page = this.#pages[(this.#index?.score.measures[bar]?.page ?? 1) - 1];
+    const over = box.top - (page?.offsetTop ?? 0);
+    const room = over < MOST_OVER_PX ? over + 4 : Math.min(56, this.#scroller.clientHeight * 0.12);
     const limit = this.#scroller.scrollHeight - this.#scroller.clientHeight;
     const target = Math.max(0, Math.min(limit, box.top + this.#sheet.offsetTop - room));
     const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
