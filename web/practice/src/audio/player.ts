@@ -6,7 +6,7 @@
  */
 
 import type { Source } from "../api.ts";
-import { Clock, heardTime, type Loop } from "../clock.ts";
+import { Clock, heardTime, type Loop, type Motion } from "../clock.ts";
 import type { ScoreIndex } from "../score.ts";
 import { countIn, Metronome } from "./metronome.ts";
 import { mix, type Track, UNITY } from "./mixer.ts";
@@ -21,6 +21,9 @@ const TICK_MS = 25;
 
 /** How long a note is heard that was tapped or changed, in seconds. */
 const PREVIEW_S = 0.4;
+
+/** So far from its edges, a time is surely in a passage, in seconds. */
+const EDGE_S = 0.02;
 
 /** The slowest and the fastest speed. */
 export const SPEEDS = { min: 0.25, max: 1.5 };
@@ -198,17 +201,19 @@ export class Player {
   /** Take over a score of the same recording: another view, transposition or correction. */
   setScore(index: ScoreIndex): void {
     const seconds = this.heardSeconds();
+    const loop = this.#loop();
     this.#index = index;
     const old = new Map(this.#tracks.map((track) => [track.id, track]));
     this.#tracks = defaultTracks(index).map((track) => old.get(track.id) ?? track);
-    const last = index.score.measures.length - 1;
-    if (this.#passage !== null && this.#passage.last > last) this.#passage = null;
+    if (loop !== null) {
+      // The same music, whatever its bars are now.
+      const barAt = (time: number) => index.measureAt(index.timeline.toQuarters(time));
+      this.#passage = { first: barAt(loop.start + EDGE_S), last: barAt(loop.end - EDGE_S) };
+    }
     this.#metronome?.setScore(index);
     for (const recording of this.#recordings.values()) recording.transpose(this.#semitones());
     if (this.#output !== null) {
-      void this.#prepare().then(() => {
-        if (this.clock.isRunning) this.#launch(this.heardSeconds(), false);
-      });
+      void this.#prepare().then(() => this.#relaunch());
     }
     if (!this.clock.isRunning) this.clock.rest(seconds);
     this.#events.changed();
@@ -301,7 +306,6 @@ export class Player {
         recording.transpose(this.#semitones());
         this.#recordings.set(name, recording);
         this.#applyGains();
-        if (this.clock.motion !== null) this.#relaunch();
       })
       .catch((fault) => {
         console.error(fault);
@@ -323,11 +327,24 @@ export class Player {
     const gains = mix(this.#tracks);
     const set = (gain: AudioParam, id: string) =>
       gain.setTargetAtTime(gains.get(id) ?? 0, context.currentTime, 0.015);
-    for (const [name, recording] of this.#recordings) set(recording.output.gain, `sound:${name}`);
+    for (const [name, recording] of this.#recordings) {
+      const id = `sound:${name}`;
+      set(recording.output.gain, id);
+      const isHeard = this.clock.isRunning && (gains.get(id) ?? 0) > 0;
+      if (isHeard && !recording.isFollowing) recording.follow(this.#presentMotion());
+      if (!isHeard && recording.isFollowing) recording.stop();
+    }
     if (this.#metronome) set(this.#metronome.output.gain, CLICK);
     for (const { id } of this.#index.score.parts) {
       this.#ready?.setPartGain(id, gains.get(`part:${id}`) ?? 0);
     }
+  }
+
+  /** Return the clock's motion as a source that joins in now can follow it. */
+  #presentMotion(): Motion {
+    const at = (this.#output as Output).context.currentTime + STRETCH_LEAD_S;
+    const motion = this.clock.motion as Motion;
+    return motion.at > at ? motion : { ...motion, at, seconds: this.clock.position(at) };
   }
 
   /** Set the clock in motion, as soon as all sources can follow. */
@@ -341,7 +358,10 @@ export class Player {
     const motion = { at, seconds, speed: this.#speed, loop: this.#loop() };
     this.clock.start(motion);
     const followed = this.clock.motion ?? motion;
-    for (const recording of this.#recordings.values()) recording.follow(followed);
+    const gains = mix(this.#tracks);
+    for (const [name, recording] of this.#recordings) {
+      if ((gains.get(`sound:${name}`) ?? 0) > 0) recording.follow(followed);
+    }
     this.#scheduledUntil = at;
     this.#tick();
   }

@@ -23,6 +23,7 @@ export class Recording {
   readonly #node: StretchNode;
   readonly #gate: GainNode;
   #semitones = 0;
+  #isFollowing = false;
 
   private constructor(context: AudioContext, node: StretchNode) {
     this.#context = context;
@@ -58,8 +59,14 @@ export class Recording {
     return new Recording(context, node);
   }
 
+  /** Whether it sounds: a recording that does not is not stretched, which would cost time. */
+  get isFollowing(): boolean {
+    return this.#isFollowing;
+  }
+
   /** Follow a motion of the clock. */
   follow(motion: Motion): void {
+    this.#isFollowing = true;
     const { at, seconds, speed, loop } = motion;
     this.#node.schedule({
       output: at,
@@ -75,6 +82,7 @@ export class Recording {
 
   /** Stop now. */
   stop(): void {
+    this.#isFollowing = false;
     const now = this.#context.currentTime;
     this.#fade(0, now);
     this.#node.schedule({ active: false, output: now + FADE_S });
