@@ -71,6 +71,23 @@ def key_fifths(key: Key) -> int:
     return fifths - 3 if key.mode == "minor" else fifths
 
 
+def scale_of(key: Key) -> frozenset[int]:
+    """Return the pitch classes of a key's signature."""
+    lowest = key_fifths(key) - 1
+    return frozenset(7 * (lowest + number) % 12 for number in range(len(_LINE)))
+
+
+def step_in_key(pitch: int, key: Key, steps: int) -> int:
+    """Return the pitch some steps of the scale away; a foreign note steps into the scale."""
+    scale = scale_of(key)
+    direction = 1 if steps > 0 else -1
+    for _ in range(abs(steps)):
+        pitch += direction
+        while pitch % 12 not in scale:
+            pitch += direction
+    return pitch
+
+
 def build_key(tonic_pitch_class: int, mode: Mode) -> Key:
     """Return the key on a pitch class, with the tonic spelt as usual."""
     return Key(_TONICS[mode][tonic_pitch_class % 12], mode)

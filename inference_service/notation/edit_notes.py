@@ -11,18 +11,17 @@ it from then on. The rules are those of notation programs, except that no note i
   notes, in a voice of its own, up to the next one of its pitch.
 - A note that is shortened or deleted leaves a rest: the notes before it stay as they are.
 - A new note in a single line ends the one that sounds there.
-- Ends and beginnings that an edit makes are in places which the beat can be written in: its halves,
-  quarters and eighths, or its thirds and sixths if it already has any.
+- Ends and beginnings that an edit makes are in places in which the beat can be written
+  (``edit_places.py``).
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import floor
 from typing import Final
 
@@ -41,17 +40,15 @@ from inference_service.music.edits import (
 )
 from inference_service.music.events import Key, NoteEvent, Part
 from inference_service.music.metre import TimeSignature
-from inference_service.music.pitch import key_fifths, pitch_class
+from inference_service.music.pitch import pitch_class, scale_of, step_in_key
 from inference_service.music.placement import NotePlacement
 from inference_service.music.programs import SINGERS
 from inference_service.music.score import ScoreNote, ScorePart
 from inference_service.notation.arrange import VOCALS_ID, arrange_part
-from inference_service.notation.durations import rank
+from inference_service.notation.edit_places import Places
+from inference_service.notation.note_order import NoteOrder
 from inference_service.notation.spelling import spell
 
-_FINEST_BEATS: Final = Fraction(1, 8)
-_FINEST_QUARTERS: Final = Fraction(1, 8)
-_SIXTH: Final = Fraction(1, 6)
 _LEAST_QUARTERS: Final = Fraction(1, 4)
 """What must be left of a note from which a longer one takes its time."""
 
@@ -61,10 +58,10 @@ _PLACED_QUARTERS: Final = Fraction(1, 4)
 _REACH_BEATS: Final = 8
 """How far back notes are sought that end in a beat."""
 
-_SCALE_NOTES: Final = 7
 _LEADING_SEMITONES: Final = 11
-_TOP: Final = 128
-"""Above all pitches."""
+_HIGHEST: Final = 127
+_NOTES_BEFORE: Final = 32
+"""Number of notes among which the one before a deleted note is sought."""
 
 _USUAL_VELOCITY: Final = 80
 
@@ -137,11 +134,6 @@ class Surroundings:
         """Return the length in beats of a value of the uncorrected page."""
         return quarters * self.beat_scale / self.signature.beat_quarters
 
-    def place_in_bar(self, position: Fraction) -> Fraction:
-        """Return a position from the bar line before it."""
-        index = bisect_right(self.lines, position) - 1
-        return position - self.lines[max(index, 0)]
-
 
 @dataclass(slots=True)
 class _Note:
@@ -173,9 +165,8 @@ class PartEditor:
         for event in self.source.part.notes:
             if event.id in merged:
                 self._notes[merged[event.id]].events.append(event)
-        self._order = sorted(
-            (note.start_beats, note.pitch, note.id) for note in self.source.notes if not note.grace
-        )
+        self._order = NoteOrder(note for note in self.source.notes if not note.grace)
+        self._places = Places(self.around.signature, self.around.lines, self._list_places)
 
     # What is there
 
@@ -209,18 +200,10 @@ class PartEditor:
             if note.written is not None:
                 yield note.written
 
-    def list_places(self, position: Fraction) -> Iterator[Fraction]:
-        """Yield where notes near a position begin and end."""
-        for note in self._around(floor(position)):
-            yield note.start_beats
-            yield note.stop_beats
-
     def list_starts(self, position: Fraction) -> Iterator[Fraction]:
         """Yield where notes near a position begin."""
-        first = bisect_left(self._order, (position - 1, -1, ""))
-        last = bisect_left(self._order, (position + 1, -1, ""))
-        for start, _, _ in self._order[first:last]:
-            yield start
+        for name in self._order.within(position - 1, position + 1):
+            yield self._read(name).start_beats
 
     def _find(self, name: str) -> _Note:
         name = self.source.merged.get(name, name)
@@ -281,7 +264,7 @@ class PartEditor:
                 spelling = self._spell_in_direction(target, place, wanted.semitones > 0)
             elif written is not None and written.inflection:
                 spelling = Spelling.RAISED if written.inflection > 0 else Spelling.LOWERED
-        if not 0 <= target < _TOP:
+        if not 0 <= target <= _HIGHEST:
             raise NoEffectError("the pitch would be out of range")
         self._set_pitch(note, target, spelling)
         return SetPitch(wanted.note, target, spelling)
@@ -326,9 +309,7 @@ class PartEditor:
             self._end_by(before, start)
         if limit is not None:
             self._end_by(note, limit)
-        first = bisect_left(self._order, (start, -1, ""))
-        last = len(self._order) if limit is None else bisect_left(self._order, (limit, -1, ""))
-        for _, _, name in self._order[first:last]:
+        for name in self._order.within(start, limit):
             if name not in self._shown and name != note.id:
                 self._put(self._notes[name], None)
 
@@ -338,7 +319,7 @@ class PartEditor:
         start = written.start_beats
         ends = start + self.around.to_beats(wanted.quarters)
         self._put(note, replace(written, duration_beats=Fraction(0)))  # its end need not stay
-        stop = self._fit_after(start, ends)
+        stop = self._places.fit_after(start, ends)
         self._put(note, written)
         limit = self._limit(note, replace(written, duration_beats=stop - start))
         if limit is not None and stop > limit and not self._delay_next(start, stop):
@@ -382,9 +363,9 @@ class PartEditor:
         written = self._settle(note)
         start, stop = written.start_beats, written.stop_beats
         if wanted.quarters is None:
-            place = self._find_middle(start, stop)
+            place = self._places.find_middle(start, stop)
         else:
-            place = self._fit_after(start, start + self.around.to_beats(wanted.quarters))
+            place = self._places.fit_after(start, start + self.around.to_beats(wanted.quarters))
         if place is None or not start < place < stop:
             raise NoEffectError("the note is too short to be split there")
         note.splits += 1
@@ -451,7 +432,7 @@ class PartEditor:
         is_placed = bool(self.source.placements)
         written = ScoreNote(
             place,
-            self._fit_after(place, place + self.around.to_beats(wanted.quarters)) - place,
+            self._places.fit_after(place, place + self.around.to_beats(wanted.quarters)) - place,
             wanted.pitch,
             self._find_velocity(place),
             staff=(wanted.staff or self._find_staff(place, wanted.pitch)) if is_placed else 1,
@@ -505,12 +486,12 @@ class PartEditor:
             if following is None or following.written is None:
                 return None
             return following.written.start_beats
-        first = bisect_right(self._order, (written.start_beats, _TOP, ""))
-        for start, pitch, name in self._order[first:]:
-            if pitch == written.pitch and name != note.id:
-                return start
-            if start >= written.stop_beats:
+        for name in self._order.after(written.start_beats):
+            other = self._read(name)
+            if other.start_beats >= written.stop_beats:
                 return None
+            if other.pitch == written.pitch and name != note.id:
+                return other.start_beats
         return None
 
     def _end_by(self, note: _Note, limit: Fraction) -> None:
@@ -521,12 +502,10 @@ class PartEditor:
 
     def _release(self, note: _Note, written: ScoreNote) -> None:
         """End an earlier note of the same pitch where a new one begins."""
-        first = bisect_left(self._order, (written.start_beats - _REACH_BEATS, -1, ""))
-        for start, pitch, name in self._order[first:]:
-            if start >= written.start_beats:
-                return
-            if pitch == written.pitch and name != note.id:
-                self._end_by(self._notes[name], written.start_beats)
+        start = written.start_beats
+        for name in self._order.within(start - _REACH_BEATS, start):
+            if self._read(name).pitch == written.pitch and name != note.id:
+                self._end_by(self._notes[name], start)
 
     def _hold_back(self, note: _Note, written: ScoreNote) -> None:
         """Keep the notes before one that is to be deleted from being written longer."""
@@ -535,12 +514,11 @@ class PartEditor:
         if shown is None:
             return
         place = (shown.staff, shown.voice)
-        index = bisect_left(self._order, (start, -1, ""))
         found: Fraction | None = None
-        for begin, _, name in reversed(self._order[max(index - 4 * _REACH_BEATS, 0) : index]):
+        for name in islice(self._order.before(start), _NOTES_BEFORE):
+            begin, before = self._read(name).start_beats, self._shown.get(name)
             if found is not None and begin < found:
                 return
-            before = self._shown.get(name)
             if before is not None and (before.staff, before.voice) == place:
                 found = begin
                 if before.stop_beats <= start:
@@ -557,41 +535,26 @@ class PartEditor:
             )
             return following if is_same else None
         reach = written.stop_beats + self.around.signature.beats
-        first = bisect_right(self._order, (written.start_beats, _TOP, ""))
-        for start, pitch, name in self._order[first:]:
-            if start > reach:
+        for name in self._order.after(written.start_beats):
+            other = self._read(name)
+            if other.start_beats > reach:
                 return None
-            if pitch == written.pitch and name != note.id:
+            if other.pitch == written.pitch and name != note.id:
                 return self._notes[name]
         return None
 
     def _neighbour(self, start: Fraction, direction: int) -> _Note | None:
         """Return the note of a single line that is shown before or after a position."""
-        index = bisect_left(self._order, (start, -1, ""))
-        if direction > 0:
-            index = bisect_right(self._order, (start, _TOP, ""))
-            candidates: Iterable[tuple[Fraction, int, str]] = self._order[index:]
-        else:
-            candidates = reversed(self._order[:index])
-        for _, _, name in candidates:
-            if name in self._shown:
-                return self._notes[name]
-        return None
-
-    def _names_at(self, start: Fraction) -> list[str]:
-        first = bisect_left(self._order, (start, -1, ""))
-        last = bisect_right(self._order, (start, _TOP, ""))
-        return [name for _, _, name in self._order[first:last]]
+        near = self._order.after(start) if direction > 0 else self._order.before(start)
+        return next((self._notes[name] for name in near if name in self._shown), None)
 
     def _shown_pitches_at(self, start: Fraction) -> list[int]:
-        names = (name for name in self._names_at(start) if name in self._shown)
-        return [note.pitch for name in names if (note := self._notes[name].written) is not None]
+        return [self._read(name).pitch for name in self._order.at(start) if name in self._shown]
 
     def _find_velocity(self, place: Fraction) -> int:
         """Return how loud the notes around a place are."""
-        index = bisect_left(self._order, (place, -1, ""))
-        near = self._order[max(index - 2, 0) : index + 2]
-        loud = [self._notes[name].events[0].velocity for _, _, name in near]
+        near = [*islice(self._order.before(place), 2), *islice(self._order.after(place), 2)]
+        loud = [self._notes[name].events[0].velocity for name in near]
         return sorted(loud)[len(loud) // 2] if loud else _USUAL_VELOCITY
 
     def _find_staff(self, place: Fraction, pitch: int) -> int:
@@ -606,73 +569,20 @@ class PartEditor:
         heard = self.around.clock.to_position(time_s)
         step = _PLACED_QUARTERS / self.around.signature.beat_quarters
         nearest = round(Fraction(heard) / step) * step
-        candidates = [*self.list_places(nearest), nearest]
-        return self._fit(min(candidates, key=lambda place: abs(float(place) - heard)))
+        candidates = [*self._list_places(floor(nearest)), nearest]
+        return self._places.fit(min(candidates, key=lambda place: abs(float(place) - heard)))
 
     def _around(self, beat: int) -> Iterator[ScoreNote]:
         """Yield the notes that may begin or end in a beat, with the lengths that are shown."""
-        first = bisect_left(self._order, (Fraction(beat - _REACH_BEATS), -1, ""))
-        last = bisect_left(self._order, (Fraction(beat + 1), -1, ""))
-        for _, _, name in self._order[first:last]:
-            written = self._notes[name].written
-            if written is not None:
-                yield written if written.given else self._shown.get(name, written)
+        for name in self._order.within(Fraction(beat - _REACH_BEATS), Fraction(beat + 1)):
+            written = self._read(name)
+            yield written if written.given else self._shown.get(name, written)
 
-    def _list_divisions(self, beat: int, wanted: Fraction) -> list[Fraction]:
-        """Return the places in a beat that can be written beside those that it already has."""
-        places = [
-            place - beat
-            for note in self._around(beat)
-            for place in (note.start_beats, note.stop_beats)
-            if beat < place < beat + 1
-        ]
-        signature = self.around.signature
-        is_ternary = any(place.denominator % 3 == 0 for place in places)
-        is_divided = any(place.denominator > 2 for place in places)
-        may_be_ternary = not is_divided and not signature.is_compound
-        if is_ternary or (may_be_ternary and wanted.denominator in (3, 6)):
-            step = _SIXTH
-        else:
-            step = max(_FINEST_BEATS, _FINEST_QUARTERS / signature.beat_quarters)
-        return [beat + step * number for number in range(int(1 / step) + 1)]
-
-    def _fit(self, position: Fraction) -> Fraction:
-        """Return the nearest place that can be written."""
-        beat = floor(position)
-        if position == beat:
-            return position
-        return min(
-            self._list_divisions(beat, position - beat), key=lambda place: abs(place - position)
-        )
-
-    def _fit_after(self, start: Fraction, position: Fraction) -> Fraction:
-        """Return the nearest place that can be written and is later than a start."""
-        place = self._fit(position)
-        if place > start:
-            return place
-        beat = floor(start)
-        return next(p for p in self._list_divisions(beat, start - beat) if p > start)
-
-    def _find_middle(self, start: Fraction, stop: Fraction) -> Fraction | None:
-        """Return the strongest place of the bar within a note; of several, the nearest its middle.
-
-        Of two as near, it is the later one, so that the first piece is the longer.
-        """
-        whole = [Fraction(beat) for beat in range(floor(start) + 1, floor(stop) + 1)]
-        inside = [place for place in whole if start < place < stop]
-        if not inside:
-            beat = floor(start)
-            divisions = self._list_divisions(beat, (start + stop) / 2 - beat)
-            inside = [place for place in divisions if start < place < stop]
-        middle = (start + stop) / 2
-        return max(
-            inside,
-            key=lambda place: (self._rank(place), -abs(place - middle), place),
-            default=None,
-        )
-
-    def _rank(self, place: Fraction) -> int:
-        return rank(self.around.place_in_bar(place), self.around.signature)
+    def _list_places(self, beat: int) -> Iterator[Fraction]:
+        """Yield where notes around a beat begin and end."""
+        for note in self._around(beat):
+            yield note.start_beats
+            yield note.stop_beats
 
     def _to_seconds(self, position: Fraction) -> float:
         return self.around.clock.to_seconds(float(position))
@@ -681,14 +591,17 @@ class PartEditor:
 
     def _put(self, note: _Note, written: ScoreNote | None) -> None:
         """Write a note in another way, or not at all."""
-        before = note.written
-        if before is not None and not before.grace:
-            entry = (before.start_beats, before.pitch, note.id)
-            index = bisect_left(self._order, entry)
-            del self._order[index]
+        if note.written is not None and not note.written.grace:
+            self._order.remove(note.written)
         note.written = written
         if written is not None and not written.grace:
-            insort(self._order, (written.start_beats, written.pitch, note.id))
+            self._order.add(written)
+
+    def _read(self, name: str) -> ScoreNote:
+        """Return how a note that is in order is written."""
+        written = self._notes[name].written
+        assert written is not None
+        return written
 
     def _create(self, note: _Note, written: ScoreNote, like: _Note | None) -> None:
         """Add a new note, which is shown as another one is."""
@@ -722,20 +635,3 @@ class PartEditor:
         if number or written is None or written.grace:
             return known
         return NotePlacement(written.start_beats, written.duration_beats, written.staff > 1)
-
-
-def scale_of(key: Key) -> frozenset[int]:
-    """Return the pitch classes of a key's signature."""
-    lowest = key_fifths(key) - 1
-    return frozenset(7 * (lowest + number) % 12 for number in range(_SCALE_NOTES))
-
-
-def step_in_key(pitch: int, key: Key, steps: int) -> int:
-    """Return the pitch a number of steps of the scale away; a foreign note steps into the scale."""
-    scale = scale_of(key)
-    direction = 1 if steps > 0 else -1
-    for _ in range(abs(steps)):
-        pitch += direction
-        while pitch % 12 not in scale:
-            pitch += direction
-    return pitch
