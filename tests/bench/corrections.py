@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,15 @@ from inference_service.music.corrections import (
     FinestValue,
     PartCorrection,
 )
+from inference_service.music.edits import (
+    DeleteNote,
+    ScoreEdit,
+    SetChord,
+    SetDuration,
+    SetPitch,
+    Spelling,
+    SplitNote,
+)
 from inference_service.music.events import Key, Transcription
 from inference_service.pipeline.options import Format, RenderOptions
 from inference_service.pipeline.render import render
@@ -29,6 +39,28 @@ from tests.factories import perform, place
 TITLE = "Corrections: seconds to the corrected page, 320 notes"
 TARGET_S: Final = 1.0
 BARS: Final = 32
+_TUNE: Final = ((0, 1, 67), (1, 1, 69), (2, 0.5, 71), (2.5, 0.5, 72), (3, 0.5, 74), (3.5, 0.5, 72))
+_CHORDS: Final = ((0, 2, 43), (0, 2, 62), (2, 2, 48), (2, 2, 64))
+
+
+def _list_edits(count: int) -> Iterator[ScoreEdit]:
+    """Yield edits of the voice and of chord symbols; the last one changes a pitch."""
+    notes = len(_TUNE) * BARS
+    for number in range(1, count + 1):
+        note = f"vocals:{7 * number % notes}"
+        match number % 5:
+            case 0:
+                yield SetPitch(note, 60 + number % 12, Spelling.RAISED)
+            case 1:
+                yield SetDuration(note, Fraction(1, 2))
+            case 2:
+                yield SplitNote(note)
+            case 3:
+                yield DeleteNote(f"{note}/1")
+            case _:
+                yield SetChord(float(number % 64), label=("A:min7", "D:7", "E:min")[number % 3])
+
+
 CORRECTIONS: Final = {
     "metre": Corrections(time_signature="3/4"),
     "halved values": Corrections(beat_scale=Fraction(1, 2)),
@@ -38,10 +70,8 @@ CORRECTIONS: Final = {
     "swing": Corrections(feel=Feel.SWING),
     "instrument": Corrections(parts=(PartCorrection("piano", name="Harp", program=46),)),
     "bars": Corrections(bars=BarRange(1, 8)),
+    "the 500th edit": Corrections(edits=tuple(_list_edits(500))),
 }
-
-_TUNE: Final = ((0, 1, 67), (1, 1, 69), (2, 0.5, 71), (2.5, 0.5, 72), (3, 0.5, 74), (3.5, 0.5, 72))
-_CHORDS: Final = ((0, 2, 43), (0, 2, 62), (2, 2, 48), (2, 2, 64))
 
 
 def run(data: Path, cache: Path) -> Iterator[Row]:
@@ -72,8 +102,9 @@ def _play() -> Transcription:
 
 
 def _write(heard: Transcription, corrections: Corrections) -> None:
+    kept = Corrections(edits=corrections.edits[:-1])
     wanted = RenderOptions(formats=frozenset({Format.PNG}), page=1, edit=Edit(corrections))
-    render(heard, wanted, _ignore)
+    render(replace(heard, corrections=kept), wanted, _ignore)
 
 
 def _ignore(stage: Stage, fraction: float) -> None:

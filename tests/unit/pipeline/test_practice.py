@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from inference_service.music.corrections import BarRange, Corrections, Edit, PartCorrection
+from inference_service.music.edits import AddNote, DeleteNote, MoveNote, SetChord, SplitNote
 from inference_service.music.events import NoteEvent, Part, Transcription
 from inference_service.notation.names import Language
 from inference_service.notation.views import View
@@ -78,6 +79,44 @@ def test_bars_follow_each_other(view: View) -> None:
 def find(sheet: Sheet, note: str) -> SheetNote:
     (found,) = (known for known in sheet.notes if known.note == note)
     return found
+
+
+def test_edited_notes_are_tied_to_their_pictures() -> None:
+    edits = (
+        SplitNote("vocals:2"),
+        MoveNote("vocals:2/1", 1),
+        DeleteNote("vocals:0"),
+        AddNote("vocals", 0.0, Fraction(1, 2), 60),
+    )
+    sheet = engrave(play(), **correct(edits=edits))
+    assert {name for note in sheet.notes for name in note.ids} <= set(list_ids(sheet))
+    assert all(note.ids for note in sheet.notes)
+    first, second = find(sheet, "vocals:2"), find(sheet, "vocals:2/1")
+    assert (first.start, first.duration, second.start, second.pitch) == (3, 1, 4, 72)
+    assert (find(sheet, "vocals+1").start, find(sheet, "vocals+1").duration) == (0, Fraction(1, 2))
+    assert "vocals:0" not in {note.note for note in sheet.notes}
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.12, -0.15])
+def test_edits_arrive_where_the_page_was_touched(late_s: float) -> None:
+    music = play()
+    voice = music.parts[0]
+    late = tuple(
+        replace(note, onset_s=max(note.onset_s + late_s, 0.0), offset_s=note.offset_s + late_s)
+        for note in voice.notes
+    )
+    music = replace(music, parts=(replace(voice, notes=late),))
+    music = replace(music, placements=music.placements[:1])
+    clock = engrave(music).clock
+    for quarters in (1, 2, 3.5, 6, 8, 9.5):
+        chord = SetChord(clock.to_seconds(quarters), text="F#7")
+        chords = engrave(music, **correct(edits=(chord,))).chords
+        assert quarters in [symbol.start for symbol in chords if symbol.text == "F♯7"]
+    for quarters in (0.5, 5.25, 11.75):
+        added = AddNote("vocals", clock.to_seconds(quarters), Fraction(1, 4), 60)
+        sheet = engrave(music, **correct(edits=(added,)))
+        assert find(sheet, "vocals+1").start == quarters
+        assert sheet.clock.to_seconds(quarters) == pytest.approx(clock.to_seconds(quarters))
 
 
 def test_a_tied_note_is_played_once() -> None:
