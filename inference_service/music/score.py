@@ -70,7 +70,10 @@ class ScoreNote:
 
 @dataclass(frozen=True, slots=True)
 class ScorePart:
-    """The written notes of one instrument, sorted; on one staff if its ``clef`` is given."""
+    """The written notes of one instrument, sorted; on one staff if its ``clef`` is given.
+
+    ``middle_pitch`` is that by which the clef of one staff is chosen, if not the notes' median.
+    """
 
     id: str
     name: str
@@ -79,6 +82,7 @@ class ScorePart:
     is_drum: bool = False
     staves: int = 1
     clef: Clef | None = None
+    middle_pitch: float | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -242,9 +246,11 @@ def transpose_score(score: Score, semitones: int) -> Score:
 
 
 def _transpose(part: ScorePart, semitones: int) -> ScorePart:
+    middle = part.middle_pitch
     return replace(
         part,
         notes=tuple(replace(n, pitch=fold_pitch(n.pitch + semitones)) for n in part.notes),
+        middle_pitch=None if middle is None else middle + semitones,
     )
 
 

@@ -133,7 +133,9 @@ def _choose_clef(part: ScorePart, notes: Sequence[ScoreNote]) -> Clef:
         return Clef.ALTO
     if not notes:
         return Clef.TREBLE
-    middle = median(n.pitch for n in notes)
+    middle = part.middle_pitch
+    if middle is None:
+        middle = median(n.pitch for n in notes)
     if part.program in SINGERS and middle < _LOW_VOICE_PITCH:
         return Clef.TREBLE_8VB
     return Clef.BASS if middle < _BASS_CLEF_PITCH else Clef.TREBLE

@@ -10,6 +10,7 @@ it from then on. The rules are those of notation programs, except that no note i
   left of it, the longer note ends where the next one begins. Elsewhere, it is held over the next
   notes, in a voice of its own, up to the next one of its pitch.
 - A note that is shortened or deleted leaves a rest: the notes before it stay as they are.
+- The clef of a staff stays while the notes stay in their register.
 - A new note in a single line ends the one that sounds there.
 - Ends and beginnings that an edit makes are in places in which the beat can be written
   (``edit_places.py``).
@@ -23,6 +24,7 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import islice, pairwise
 from math import floor
+from statistics import median
 from typing import Final
 
 from inference_service.music.chords import is_chord_tone
@@ -57,6 +59,9 @@ _PLACED_QUARTERS: Final = Fraction(1, 4)
 
 _REACH_BEATS: Final = 8
 """How far back notes are sought that end in a beat."""
+
+_REGISTER_SEMITONES: Final = 4
+"""How far the median pitch of a part may move until its clef is chosen anew. Set by hand."""
 
 _LEADING_SEMITONES: Final = 11
 _HIGHEST: Final = 127
@@ -153,6 +158,7 @@ class PartEditor:
     around: Surroundings
     repitched: set[str] = field(default_factory=set)
     _removed: set[str] = field(default_factory=set, init=False)
+    is_edited: bool = field(default=False, init=False)
     _added: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -177,8 +183,20 @@ class PartEditor:
     @cached_property
     def _shown(self) -> dict[str, ScoreNote]:
         """The notes of the unedited part as the full score shows them."""
-        arranged = arrange_part(replace(self.source.staff, notes=tuple(sorted(self.source.notes))))
-        return {note.id: note for note in arranged.notes if not note.grace}
+        return {note.id: note for note in self._arranged.notes if not note.grace}
+
+    @cached_property
+    def _arranged(self) -> ScorePart:
+        return arrange_part(replace(self.source.staff, notes=tuple(sorted(self.source.notes))))
+
+    @property
+    def middle_pitch(self) -> float | None:
+        """The pitch by which the clef is chosen; None to choose it by the notes as they are."""
+        before = [note.pitch for note in self._arranged.notes]
+        now = [note.pitch for note in self.list_written()]
+        if not before or not now or abs(median(now) - median(before)) > _REGISTER_SEMITONES:
+            return None
+        return median(before)
 
     @cached_property
     def _is_line(self) -> bool:
@@ -591,6 +609,7 @@ class PartEditor:
 
     def _put(self, note: _Note, written: ScoreNote | None) -> None:
         """Write a note in another way, or not at all."""
+        self.is_edited = True
         if note.written is not None and not note.written.grace:
             self._order.remove(note.written)
         note.written = written

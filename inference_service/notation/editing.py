@@ -66,6 +66,8 @@ class Edited:
         As it would have been performed.
     notes : tuple of tuples of ScoreNote
         The written notes of each part; positions are in beats of the performance.
+    middle_pitches : tuple of float or None
+        For each part, that of :class:`~inference_service.music.score.ScorePart`.
     chords : tuple of PlacedChord
         Parallel to the chords of the performance.
     edits : tuple of ScoreEdit
@@ -78,6 +80,7 @@ class Edited:
 
     performance: Transcription
     notes: tuple[tuple[ScoreNote, ...], ...]
+    middle_pitches: tuple[float | None, ...]
     chords: tuple[PlacedChord, ...]
     edits: tuple[ScoreEdit, ...]
     problems: Mapping[int, str]
@@ -126,6 +129,7 @@ def make_edits(
     return Edited(
         _perform(performance, editors, symbols.chords),
         tuple(tuple(editor.list_written()) for editor in editors),
+        tuple(editor.middle_pitch if editor.is_edited else None for editor in editors),
         tuple(symbols.chords),
         tuple(kept),
         problems,

@@ -298,8 +298,10 @@ def _edit(
     score = replace(
         score,
         parts=tuple(
-            replace(part, notes=tuple(sorted(_shift(notes, origin))))
-            for part, notes in zip(score.parts, edited.notes, strict=True)
+            replace(part, notes=tuple(sorted(_shift(notes, origin))), middle_pitch=middle)
+            for part, notes, middle in zip(
+                score.parts, edited.notes, edited.middle_pitches, strict=True
+            )
         ),
         chords=_write_chords(edited.chords, layout),
         pickup_beats=layout.pickup_beats,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_service.music.events import Key
+from inference_service.music.events import Key, Mode
 from inference_service.music.pitch import build_key, fifths_of, name_of
 from inference_service.notation.spelling import (
     PitchName,
@@ -14,6 +14,7 @@ from inference_service.notation.spelling import (
     spell_by_neighbours,
 )
 
+MODES: tuple[Mode, ...] = ("major", "minor")
 C, A_MINOR = Key("C", "major"), Key("A", "minor")
 
 
@@ -105,3 +106,27 @@ def test_a_chord_and_a_step_outweigh_the_neighbours() -> None:
     assert text(spell(68, A_MINOR, "E:7", neighbours_fifths=fifths_of("Ab"))) == "G#4"
     assert text(spell(61, C, next_pitch=62, neighbours_fifths=fifths_of("Db"))) == "C#4"
     assert text(spell(61, C, neighbours_fifths=fifths_of("C#"))) == "C#4"
+
+
+@pytest.mark.parametrize(
+    ("key", "raised", "lowered"),
+    [
+        (C, "C#4 D4 D#4 F#4 A#4", "Db4 D4 Eb4 Gb4 Bb4"),
+        (Key("A", "major"), "C#4 D4 D#4 F#4 A#4", "C#4 D4 Eb4 F#4 Bb4"),
+        (Key("Db", "major"), "Db4 D4 Eb4 Gb4 Bb4", "Db4 D4 Eb4 Gb4 Bb4"),
+        (Key("F#", "major"), "C#4 D4 D#4 F#4 A#4", "C#4 D4 D#4 F#4 A#4"),
+    ],
+)
+def test_foreign_notes_are_raised_or_lowered_as_wanted(key: Key, raised: str, lowered: str) -> None:
+    pitches = (61, 62, 63, 66, 70)
+    for inflection, expected in ((1, raised), (-1, lowered)):
+        names = [text(spell(pitch, key, inflection=inflection)) for pitch in pitches]
+        assert " ".join(names) == expected
+
+
+@given(st.integers(0, 127), st.integers(0, 11), st.sampled_from([-1, 1]))
+def test_no_inflection_needs_a_double_accidental(pitch: int, tonic: int, inflection: int) -> None:
+    for mode in MODES:
+        key = build_key(tonic, mode)
+        name = spell(pitch, key, inflection=inflection)
+        assert abs(name.alter) <= 1 or key.tonic == "G#"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import groupby, pairwise
 
@@ -28,6 +29,29 @@ def test_short_silences_are_closed() -> None:
         ("3/2", "1/2", 64, 1),
         ("2", "1", 65, 1),
     ]
+
+
+def test_given_lengths_are_kept() -> None:
+    for settled in (False, True):
+        line = [
+            replace(note("0", "3/4", 60), given=True, settled=settled),
+            replace(note("1", "1/8", 62), given=True, settled=settled),
+            replace(note("2", "5/4", 64), given=True, settled=settled),
+            replace(note("3", "1", 65), settled=settled),
+        ]
+        assert summary(write_voices(line)) == [
+            ("0", "3/4", 60, 1),
+            ("1", "1/8", 62, 1),
+            ("2", "5/4", 64, 2),
+            ("3", "1", 65, 1),
+        ]
+
+
+def test_of_three_lengths_at_once_the_given_one_is_kept() -> None:
+    chord = [note("0", "1", 60), note("0", "3/2", 64), note("0", "4", 67)]
+    chord = [replace(n, settled=True, given=n.pitch == 64) for n in chord]
+    lengths = {n.pitch: n.duration_beats for n in write_voices(chord)}
+    assert lengths == {60: Fraction(3, 2), 64: Fraction(3, 2), 67: 4}
 
 
 def test_long_silences_stay() -> None:

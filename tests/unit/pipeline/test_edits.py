@@ -580,6 +580,21 @@ def test_keys_stay_where_they_are() -> None:
     assert transpose_score(again, 12).key == again.key
 
 
+def read_clefs(heard: Transcription, **options: Any) -> list[str | None]:
+    page = ElementTree.fromstring(make(heard, Format.MUSICXML, **options).artifacts[0].data)
+    return [clef.findtext("clef-octave-change") for clef in page.iter("clef")]
+
+
+def test_the_clef_stays_while_the_notes_stay_in_their_register() -> None:
+    heard = place(perform({"vocals": [(k, 1, 56 + k % 3) for k in range(8)]}))
+    assert read_clefs(heard) == [None]
+    lower = ask(heard, *(SetPitch(f"vocals:{k}", 54) for k in range(4)))
+    assert read_clefs(lower) == [None]
+    assert read_clefs(lower, transpose_semitones=-2) == ["-1"]
+    octave_lower = ask(heard, *(MoveNote(f"vocals:{k}", -7) for k in range(8)))
+    assert read_clefs(octave_lower) == ["-1"]
+
+
 def test_a_note_before_the_first_one_extends_the_pickup() -> None:
     heard = play(pickup_beats=1)
     assert write(heard).score.pickup_beats == 1
