@@ -228,7 +228,7 @@ const ru: Texts = {
   longer: "Длиннее",
   shorter: "Короче",
   split: "Разделить",
-  tie: "Слиговать",
+  tie: "Лига",
   remove: "Удалить",
   chord: "Аккорд",
   chordSymbol: "Обозначение аккорда",

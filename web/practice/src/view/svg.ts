@@ -7,13 +7,13 @@ const UNWANTED = "script, foreignObject, iframe, image, style, animate, set";
 const STYLE = /<style[\s>][\s\S]*?<\/style>/g;
 
 /**
- * Parse an engraved page, or the glyphs of all pages.
+ * Parse an engraved page, or the glyphs of all pages, as a part of an HTML document.
  *
  * @throws Error if it is not SVG
  */
 export function parseSvg(text: string): SVGSVGElement {
-  const document = new DOMParser().parseFromString(text.replace(STYLE, ""), "image/svg+xml");
-  const svg = document.documentElement;
+  const document = new DOMParser().parseFromString(text.replace(STYLE, ""), "text/html");
+  const svg = document.body.firstElementChild;
   if (!(svg instanceof SVGSVGElement)) throw new Error("a page is not SVG");
   for (const element of svg.querySelectorAll(UNWANTED)) element.remove();
   for (const element of [svg, ...svg.querySelectorAll("*")]) {
