@@ -117,22 +117,24 @@ const SHORTEST_LOOP_S = 0.05;
 /** Rounding errors at the end of a loop are smaller than this. */
 const SEAM_S = 1e-6;
 
+/** So many motions are remembered: the display lags behind, and asks for earlier ones. */
+const REMEMBERED = 4;
+
 /** Relates context time to recording time. */
 export class Clock {
-  /** The present motion, and the one before, which goes on until the present one begins. */
-  #motion: Motion | null = null;
-  #before: Motion | null = null;
+  /** The latest motion last; each goes on until the next begins. None at rest. */
+  #motions: readonly Motion[] = [];
   /** Recording time at rest. */
   #rest = 0;
 
   /** Return whether recording time moves, or waits to. */
   get isRunning(): boolean {
-    return this.#motion !== null;
+    return this.#motions.length > 0;
   }
 
   /** Return the latest motion, or null at rest. */
   get motion(): Motion | null {
-    return this.#motion;
+    return this.#motions.at(-1) ?? null;
   }
 
   /**
@@ -144,22 +146,20 @@ export class Clock {
     const { loop } = motion;
     const isFollowed =
       loop !== null && loop.end - loop.start >= SHORTEST_LOOP_S && motion.seconds < loop.end;
-    this.#before = this.#motion;
-    this.#motion = { ...motion, loop: isFollowed ? loop : null };
+    const earlier = this.#motions.filter(({ at }) => at < motion.at).slice(1 - REMEMBERED);
+    this.#motions = [...earlier, { ...motion, loop: isFollowed ? loop : null }];
   }
 
   /** Rest at a recording time. */
   rest(seconds: number): void {
     this.#rest = seconds;
-    this.#motion = null;
-    this.#before = null;
+    this.#motions = [];
   }
 
   /** Return the recording time at a context time. */
   position(at: number): number {
-    if (this.#motion === null) return this.#rest;
-    if (at < this.#motion.at && this.#before !== null) return follow(this.#before, at);
-    return follow(this.#motion, at);
+    const motion = this.#motions.findLast((one) => one.at <= at) ?? this.#motions[0];
+    return motion === undefined ? this.#rest : follow(motion, at);
   }
 
   /**
@@ -169,11 +169,12 @@ export class Clock {
    */
   spans(from: number, until: number): Span[] {
     const spans: Span[] = [];
-    if (this.#motion === null) return spans;
-    const { at, speed, loop } = this.#motion;
+    const { motion } = this;
+    if (motion === null) return spans;
+    const { at, speed, loop } = motion;
     let start = Math.max(from, at);
     while (start < until) {
-      let seconds = follow(this.#motion, start);
+      let seconds = follow(motion, start);
       let loopEnd: number | null = null;
       if (loop !== null) {
         // At a seam, rounding may leave the position just before the loop's end: it is its start.

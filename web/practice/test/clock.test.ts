@@ -67,6 +67,19 @@ test("the motion before goes on until the next begins", () => {
   clock.start({ at: 10, seconds: 10, speed: 0.5, loop: null });
   close(clock.position(9), 9);
   close(clock.position(12), 11);
+  clock.start({ at: 9.5, seconds: 9.5, speed: 2, loop: null });
+  close(clock.position(9), 9);
+  close(clock.position(10), 10.5);
+});
+
+test("a motion that is replaced before it begins leaves the one before", () => {
+  const clock = new Clock();
+  clock.start({ at: 0, seconds: 0, speed: 1, loop: null });
+  clock.start({ at: 10, seconds: 10, speed: 2, loop: null });
+  clock.start({ at: 10.1, seconds: 10.2, speed: 1.5, loop: null });
+  close(clock.position(9.9), 9.9);
+  close(clock.position(10.05), 10.1);
+  close(clock.position(11.1), 11.7);
 });
 
 test("a loop wraps as often as it takes, at any speed", () => {
