@@ -28,11 +28,15 @@ from pydantic import SecretStr, ValidationError
 
 from bot.client.calls import ServiceClient
 from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
+from bot.i18n import load_catalogues
 from bot.intake import Intake
 from bot.languages import SqliteLanguages
 from bot.latest import SqlitePages
 from bot.localchat.server import serve_localchat
 from bot.logs import configure_logging, redact
+from bot.practice.assembly import open_practice
+from bot.practice.built import Built
+from bot.practice.site import PracticeSite
 from bot.recordings import SqliteRecordings
 from bot.retries import Retries
 from bot.session import BotSession
@@ -75,9 +79,12 @@ async def serve(settings: BotSettings) -> None:
         If a port is taken, or a file cannot be read or written.
     """
     async with AsyncExitStack() as stack:
+        site = PracticeSite(load_catalogues(), Built(), settings.proxies)
+        public_url = None if settings.public_url is None else str(settings.public_url)
         if settings.token is None:
             host, port = split_address(settings.localchat_listen)
-            chat = await stack.enter_async_context(serve_localchat(host, port))
+            chat = await stack.enter_async_context(serve_localchat(host, port, mount=site.mount))
+            public_url = public_url or chat.page_url
             settings = settings.model_copy(
                 update={"admin_ids": settings.admin_ids | {chat.admin_user_id}}
             )
@@ -88,19 +95,35 @@ async def serve(settings: BotSettings) -> None:
         languages = stack.enter_context(SqliteLanguages(settings.state_path))
         pages = stack.enter_context(SqlitePages(settings.state_path))
         recordings = stack.enter_context(SqliteRecordings(settings.state_path))
+        practice = stack.enter_context(
+            open_practice(
+                settings.state_path,
+                token,
+                settings.link_max_age_s,
+                site,
+                public_url if site.built else None,
+                in_mini_app=settings.token is not None,
+            )
+        )
+        if public_url is not None and not site.built:
+            logger.warning("no practice page", reason="web/practice is not built")
         client = await stack.enter_async_context(_client(settings))
         flood = build_flood_control(settings)
         retries = Retries(settings.telegram_patience_s)
         intake = Intake()
         bot = build_bot(token, BotSession(api=api), flood, retries, intake, pages)
         stack.push_async_callback(bot.session.close)
-        dispatcher = build_dispatcher(settings, client, languages, flood, intake, pages, recordings)
+        dispatcher = build_dispatcher(
+            settings, client, languages, flood, intake, pages, recordings, practice
+        )
         if settings.webhook_url is not None:
             stop = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
-            await serve_webhook(bot, dispatcher, settings, intake, stop)
+            await serve_webhook(bot, dispatcher, settings, intake, stop, site)
         else:
+            if settings.token is not None and practice.invitations is not None:
+                await stack.enter_async_context(site.serve(settings.practice_listen))
             await bot.delete_webhook()  # Telegram refuses polling while a webhook is set
             await dispatcher.start_polling(bot, close_bot_session=False)
 
@@ -169,8 +192,9 @@ async def serve_webhook(
     settings: BotSettings,
     intake: Intake,
     stop: asyncio.Event,
+    site: PracticeSite | None = None,
 ) -> None:
-    """Take updates over HTTP until ``stop`` is set.
+    """Take updates over HTTP until ``stop`` is set, and serve the practice page beside.
 
     Telegram gets the address and the secret; requests without the secret are refused.
     """
@@ -180,6 +204,8 @@ async def serve_webhook(
     setup_application(application, dispatcher, bot=bot)
     handler = _WebhookHandler(dispatcher, bot, intake, secret)
     handler.register(application, path=settings.webhook_url.path or "/")
+    if site is not None and settings.public_url is not None:
+        site.mount(application)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:

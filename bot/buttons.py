@@ -228,6 +228,10 @@ class LanguageButton(CallbackData, prefix="l"):
         return None if self.language == FOLLOW_TELEGRAM else self.language
 
 
+class ForgetButton(CallbackData, prefix="q"):
+    """Forget the person who presses it."""
+
+
 class FiguresButton(CallbackData, prefix="m"):
     """Tell what is known about each model; for administrators."""
 

@@ -94,9 +94,9 @@ class Shown:
     before: UndoButton | None = None
     note: str = ""
 
-    def sheet(self, t: Translator, *, is_complete: bool = True) -> Sheet:
+    def sheet(self, request: Request, *, is_complete: bool = True) -> Sheet:
         """The page with its caption and buttons; without the page if it could not be sent."""
-        result = self.result
+        t, result = request.t, self.result
         page = min(self.page, result.pages or self.page)  # none is counted where none was drawn
         picture = find_page(self.artifacts, page) if is_complete else None
         text = caption(result, self.title, t, with_models=self.with_models, is_complete=is_complete)
@@ -106,7 +106,12 @@ class Shown:
             keyboard = fix_keyboard(result, self.topic, t, self.before, page)
             return Sheet(picture, text + "\n\n" + t("fix.hint"), keyboard)
         keyboard = result_keyboard(
-            result, t, page=page, is_complete=is_complete, before=self.before
+            result,
+            t,
+            page=page,
+            is_complete=is_complete,
+            before=self.before,
+            practise=request.practise_button(result, self.title),
         )
         return Sheet(picture, text, keyboard)
 
@@ -138,7 +143,7 @@ async def deliver(
     if ledger.is_delivered("page") or ledger.is_delivered("buttons"):
         return
     if await ledger.begin("page"):
-        if await _attempt(ledger, lambda: send_sheet(request, shown.sheet(t))):
+        if await _attempt(ledger, lambda: send_sheet(request, shown.sheet(request))):
             return
         if await ledger.begin("buttons"):
             await _send_buttons(request, shown, ledger)
@@ -158,7 +163,7 @@ async def show_in_place(press: Press, shown: Shown) -> None:
     aiogram.exceptions.TelegramAPIError
         If Telegram takes neither.
     """
-    if not await turn_into(press, shown.sheet(press.t)):
+    if not await turn_into(press, shown.sheet(press)):
         await deliver(press, shown)
         await press.delete_message()
 
@@ -187,7 +192,7 @@ async def _attempt(ledger: Ledger, send: Callable[[], Awaitable[None]]) -> bool:
 async def _send_buttons(request: Request, shown: Shown, ledger: Ledger) -> None:
     """Send the buttons without the page, which one of them asks for again."""
     try:
-        await send_sheet(request, shown.sheet(request.t, is_complete=False))
+        await send_sheet(request, shown.sheet(request, is_complete=False))
     except TelegramAPIError as error:
         if not isinstance(error, TelegramNetworkError):
             await ledger.take_back("buttons")

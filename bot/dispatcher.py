@@ -16,6 +16,7 @@ from bot.commands import register_commands
 from bot.continuer import Continuer
 from bot.fixer import Fixer
 from bot.flood import FloodControl
+from bot.forgetting import Forgetting
 from bot.handlers import admin, audio, errors, fallback, fix, hearing, result, start
 from bot.hearing import Hearing
 from bot.i18n import load_catalogues
@@ -24,6 +25,9 @@ from bot.jobs import Jobs, RunningUpdates
 from bot.languages import Languages, LanguageStore
 from bot.latest import PageStore, PageWatch, SqlitePages
 from bot.middlewares import InFlightCap, Language, RequestContext, Requests
+from bot.practice.assembly import Practice
+from bot.practice.desk import Desk
+from bot.practice.store import SqliteHeads, SqliteRevocations
 from bot.presses import Presses
 from bot.recordings import RecordingStore, SqliteRecordings
 from bot.recovery import Recovery
@@ -82,11 +86,13 @@ def build_dispatcher(
     intake: Intake | None = None,
     pages: PageStore | None = None,
     recordings: RecordingStore | None = None,
+    practice: Practice | None = None,
 ) -> Dispatcher:
     """Build the dispatcher with its handlers, middlewares and services.
 
-    On startup it registers the commands and takes up open jobs. On shutdown it waits up to
-    ``settings.drain_s`` for running updates, then stops the rest, which notify those who asked.
+    On startup it registers the commands, opens the practice page and takes up open jobs. On
+    shutdown it waits up to ``settings.drain_s`` for running updates, then stops the rest, which
+    notify those who asked.
     """
     catalogues = load_catalogues()
     jobs = Jobs()
@@ -95,11 +101,14 @@ def build_dispatcher(
     presses = Presses(jobs, deliveries)
     running = RunningUpdates()
     languages = Languages(catalogues, choices)
+    pages = pages or SqlitePages()
     recordings = recordings or SqliteRecordings()
+    practice = practice or Practice(SqliteHeads(), SqliteRevocations())
+    invitations = practice.invitations
     turns = Turns(settings.per_user_jobs, settings.per_user_waiting)
     uploads = Room(settings.max_uploads)
     transcriber = Transcriber(settings, client, attendant, uploads, turns, recordings)
-    recovery = Recovery(client, transcriber, jobs, running, catalogues)
+    recovery = Recovery(client, transcriber, jobs, running, catalogues, invitations)
     dispatcher = Dispatcher(
         disable_fsm=True,
         settings=settings,
@@ -108,14 +117,15 @@ def build_dispatcher(
         renderer=Renderer(settings, client, presses),
         continuer=Continuer(settings, client, attendant, presses),
         fixer=Fixer(settings, client, presses),
-        pages=pages or SqlitePages(),
+        pages=pages,
         hearing=Hearing(client, recordings),
+        forgetting=Forgetting(choices, pages, recordings, practice.heads, practice.revocations),
         jobs=jobs,
         languages=languages,
     )
     dispatcher.update.outer_middleware(RequestContext(running, intake or Intake()))
     dispatcher.update.outer_middleware(Language(languages))
-    for middleware in (Requests(), InFlightCap(jobs, settings.per_user_jobs)):
+    for middleware in (Requests(invitations), InFlightCap(jobs, settings.per_user_jobs)):
         dispatcher.message.middleware(middleware)
         dispatcher.callback_query.middleware(middleware)
     dispatcher.include_routers(
@@ -127,10 +137,23 @@ def build_dispatcher(
 
     async def on_startup(bot: Bot) -> None:
         await register_commands(bot, catalogues, settings.admin_ids)
+        if invitations is not None:
+            desk = Desk(
+                settings,
+                client,
+                bot,
+                practice.heads,
+                invitations,
+                jobs,
+                running,
+                deliveries,
+            )
+            practice.open(bot.token, desk, catalogues)
         await recovery.start(bot)
 
     async def on_shutdown() -> None:
         recovery.stop()
+        practice.close()
         await drain(running, jobs, settings.drain_s)
 
     dispatcher.startup.register(on_startup)

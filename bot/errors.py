@@ -47,6 +47,22 @@ class BotErrorCode(StrEnum):
     """``BOT_PER_USER_JOBS`` buttons are worked on, or ``BOT_PER_USER_WAITING`` recordings wait."""
     BOT_STOPPING = "BOT_STOPPING"
     """The bot was stopped, and the request did not finish within ``BOT_DRAIN_S``."""
+    LINK_INVALID = "LINK_INVALID"
+    """The link to the practice page is forged, expired or revoked, or Telegram's word is."""
+    LINK_NOT_YOURS = "LINK_NOT_YOURS"
+    """The link to the practice page was opened by another Telegram account."""
+    EDIT_CONFLICT = "EDIT_CONFLICT"
+    """An edit of the practice page refers to a version that is not the newest."""
+    BODY_TOO_LARGE = "BODY_TOO_LARGE"
+    """A request of the practice page is longer than ``MAX_BODY_BYTES``."""
+    INVALID_REQUEST = "INVALID_REQUEST"
+    """A request of the practice page is not as agreed."""
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
+    """One link or one network address asks too often."""
+    PAGE_BUSY = "PAGE_BUSY"
+    """The practice page has too many requests from everyone."""
+    NOT_FOUND = "NOT_FOUND"
+    """Nothing is served at this address."""
 
 
 class BotError(Exception):

@@ -249,7 +249,7 @@ async def _edit_buttons(press: Press, shown: Shown) -> None:
     message = press.callback.message
     if message is None:
         return
-    sheet = shown.sheet(press.t)
+    sheet = shown.sheet(press)
     edit: dict[str, Any] = {
         "chat_id": message.chat.id,
         "message_id": message.message_id,

@@ -22,6 +22,7 @@ from bot.buttons import (
     ContinueButton,
     FiguresButton,
     FilesButton,
+    ForgetButton,
     HearButton,
     HeardButton,
     LanguageButton,
@@ -57,14 +58,16 @@ def result_keyboard(
     page: int = 1,
     is_complete: bool = True,
     before: UndoButton | None = None,
+    practise: InlineKeyboardButton | None = None,
 ) -> InlineKeyboardMarkup:
-    """The keyboard of a result: another reading if this one is in doubt, pages, views, keys,
-    corrections, files, sound, and what it was heard as; the shown view is marked.
+    """The keyboard of a result: another reading if this one is in doubt, pages, views, keys, the
+    practice page, corrections, files, sound, and what it was heard as; the shown view is marked.
 
     It leaves room for the page on a phone's screen; :func:`more_keyboard` has the rest.
 
     If the page was not delivered, the shown view can be requested again. ``before`` is the state to
-    which "Undo" returns, if it is not the one before the latest correction.
+    which "Undo" returns, if it is not the one before the latest correction. ``practise`` opens the
+    practice page, if there is one.
     """
 
     def view(view: View) -> InlineKeyboardButton:
@@ -94,6 +97,7 @@ def result_keyboard(
         [view(View.PIANO), view(View.FULL)],
         moves,
         [shift(t("button.original", key=key_name(result.key, t)), 0)] if shown else [],
+        [practise] if practise is not None else [],
         *_pairs(tools),
     ]
     if result.preset is not Preset.AUTO:
@@ -204,6 +208,11 @@ def continuation_keyboard(
 def start_keyboard(t: Translator) -> InlineKeyboardMarkup:
     """The keyboard of the greeting: a try without a recording of one's own."""
     return _rows([[_button(t("button.sample"), SampleButton())]])
+
+
+def privacy_keyboard(t: Translator) -> InlineKeyboardMarkup:
+    """The keyboard under what is kept: a way to have it forgotten."""
+    return _rows([[_button(t("button.forget"), ForgetButton())]])
 
 
 def language_keyboard(t: Translator) -> InlineKeyboardMarkup:

@@ -94,6 +94,10 @@ class PageStore(Protocol):
         """Note that a message shows a page; None keeps the title that the message had."""
         ...
 
+    def forget(self, chat_id: int) -> None:
+        """Delete the note about a chat."""
+        ...
+
 
 class SqlitePages(BoundedTable):
     """Notes pages in a SQLite file or, without a path, in memory: a row for each chat."""
@@ -130,6 +134,10 @@ class SqlitePages(BoundedTable):
                 is_same = before is not None and before[0] == message_id
                 title = before[-1] if before is not None and is_same else ""
             self._write(chat_id, message_id, shown.pack(), undo.pack() if undo else "", title)
+
+    def forget(self, chat_id: int) -> None:
+        """Delete the note about a chat."""
+        self._delete(chat_id)
 
 
 class PageWatch(BaseRequestMiddleware):

@@ -17,6 +17,7 @@ from bot.errors import BotError, BotErrorCode
 from bot.intake import Intake
 from bot.jobs import Jobs, RunningUpdates
 from bot.languages import Languages
+from bot.practice.invitation import Invitations
 from bot.request import Destination, Press, Request
 from bot.views import error_text
 
@@ -84,19 +85,36 @@ class Requests(BaseMiddleware):
     It needs the request id and the texts, so it must come after the middlewares that add them.
     """
 
+    def __init__(self, invitations: Invitations | None = None) -> None:
+        self._invitations = invitations
+
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         """Handle ``event`` with a :class:`Request` or a :class:`Press` among its data."""
         bot, request_id, t = data["bot"], data["request_id"], data["t"]
-        settle = data["settle"]
+        settle, invitations = data["settle"], self._invitations
         if isinstance(event, CallbackQuery):
             destination = Destination.beside(event)
+            person_id = event.from_user.id
             data["press"] = Press(
-                bot, destination, event.from_user.id, request_id, t, settle, event
+                bot,
+                destination,
+                person_id,
+                request_id,
+                t,
+                settle,
+                event,
+                invitations=invitations,
             )
         elif isinstance(event, Message):
             person_id = event.from_user.id if event.from_user is not None else event.chat.id
             data["request"] = Request(
-                bot, Destination.reply(event), person_id, request_id, t, settle
+                bot,
+                Destination.reply(event),
+                person_id,
+                request_id,
+                t,
+                settle,
+                invitations=invitations,
             )
         return await handler(event, data)
 

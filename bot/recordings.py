@@ -30,6 +30,10 @@ class RecordingStore(Protocol):
         """Note a recording."""
         ...
 
+    def forget(self, chat_id: int) -> None:
+        """Delete the notes about the recordings of a private chat."""
+        ...
+
 
 class SqliteRecordings(BoundedTable):
     """Notes recordings in a SQLite file or, without a path, in memory: a row for each key."""
@@ -52,6 +56,12 @@ class SqliteRecordings(BoundedTable):
         """Note a recording."""
         with self._tolerate_faults():
             self._write(key, source.file_id, source.title, source.size_bytes, source.duration_s)
+
+    def forget(self, chat_id: int) -> None:
+        """Delete the notes about the recordings of a private chat, under whichever keys."""
+        self._delete_where(
+            "file_id IN (SELECT file_id FROM recordings WHERE key GLOB ?)", f"{chat_id}.*"
+        )
 
 
 def message_key(message: Message) -> str:

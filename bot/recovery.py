@@ -19,6 +19,7 @@ from bot.errors import ServiceError
 from bot.i18n import TextCatalogues, Translator
 from bot.jobs import Jobs, RunningUpdates
 from bot.ledger import decode_notes
+from bot.practice.invitation import Invitations
 from bot.request import Destination, Request
 from bot.transcriber import Transcriber
 
@@ -39,6 +40,7 @@ class Recovery:
     running : RunningUpdates
         A shutdown waits for what is recovered as for what is new.
     catalogues : TextCatalogues
+    invitations : Invitations or None
     """
 
     def __init__(
@@ -48,12 +50,14 @@ class Recovery:
         jobs: Jobs,
         running: RunningUpdates,
         catalogues: TextCatalogues,
+        invitations: Invitations | None = None,
     ) -> None:
         self._client = client
         self._transcriber = transcriber
         self._jobs = jobs
         self._running = running
         self._catalogues = catalogues
+        self._invitations = invitations
         self._looking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -106,6 +110,7 @@ class Recovery:
                 request_id,
                 Translator(self._catalogues, notes.language),
                 lambda: None,
+                invitations=self._invitations,
             )
             try:
                 await self._transcriber.go_on(

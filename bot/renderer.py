@@ -64,7 +64,7 @@ class Renderer:
             async with self.presses.deliveries.place() as place:
                 made = await self._render(press, button.result_id, options, place)
                 shown = Shown(*made, press.title, button.page_number, with_models)
-                await turn_into(press, shown.sheet(press.t))
+                await turn_into(press, shown.sheet(press))
         except (ServiceError, TelegramAPIError) as error:
             logger.info("page not restored", error=type(error).__name__)
             forget_frames(error)

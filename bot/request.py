@@ -8,16 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import structlog
 from aiogram import Bot
 from aiogram.exceptions import TelegramAPIError
-from aiogram.types import CallbackQuery, InlineKeyboardMarkup, Message, ReplyParameters
+from aiogram.types import (
+    CallbackQuery,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    Message,
+    ReplyParameters,
+)
 
+from bot.client.types import Result
 from bot.errors import BotError, ServiceErrorCode
 from bot.i18n import Translator
+from bot.practice.invitation import Invitations
 from bot.session import AnswerLostError
 from bot.sources import find_source
 from bot.views import error_text
@@ -95,6 +103,8 @@ class Request:
         Texts in the person's language.
     settle : callable
         Lets Telegram forget the update: the work is written down (see :mod:`bot.intake`).
+    invitations : Invitations or None
+        Makes links to the practice page; None if there is none.
     """
 
     bot: Bot
@@ -103,6 +113,20 @@ class Request:
     id: str
     t: Translator
     settle: Callable[[], None]
+    invitations: Invitations | None = field(default=None, kw_only=True)
+
+    def practise_button(self, result: Result, title: str) -> InlineKeyboardButton | None:
+        """The button that opens the practice page with a result; None if there is no such page."""
+        if self.invitations is None:
+            return None
+        return self.invitations.button(
+            result,
+            title,
+            person_id=self.person_id,
+            chat_id=self.destination.chat_id,
+            thread_id=self.destination.thread_id,
+            t=self.t,
+        )
 
     async def say(self, text: str, keyboard: InlineKeyboardMarkup | None = None) -> Message | None:
         """Send a message to the destination; None if it was sent and its id did not arrive."""

@@ -127,6 +127,28 @@ class BotSettings(BaseSettings):
         ge=0,
         description="After SIGTERM, the time that running requests have to finish.",
     )
+    public_url: HttpUrl | None = Field(
+        default=None,
+        description="Address with HTTPS under which `/practice` is reached from outside; none: no "
+        "practice page in Telegram.",
+    )
+    practice_listen: str = Field(
+        default="127.0.0.1:8081",
+        description="Address and port of the practice page, where neither the webhook nor the chat "
+        "page has one that it shares.",
+    )
+    link_max_age_s: float = Field(
+        default=2_592_000.0,
+        gt=0,
+        le=315_360_000.0,
+        description="How long a link to the practice page works.",
+    )
+    proxies: int = Field(
+        default=0,
+        ge=0,
+        description="How many proxies stand in front of the practice page, each of which appends "
+        "the caller's address to `X-Forwarded-For`.",
+    )
     localchat_listen: str = Field(
         default="127.0.0.1:8080",
         description="Address and port of the chat page; port 0 takes a free one.",
@@ -139,7 +161,7 @@ class BotSettings(BaseSettings):
     state_path: Path = Field(
         default=Path("var/bot.sqlite3"),
         description="File that remembers who chose which language, each chat's latest page, "
-        "and which recordings scores came from.",
+        "which recordings scores came from, and the edits and links of the practice page.",
     )
     log_level: str = Field(default="INFO", description="Least important messages that are logged.")
 
@@ -149,7 +171,7 @@ class BotSettings(BaseSettings):
         """Accept ``12, 34`` and ``[12, 34]``."""
         return re.findall(r"[^\s,\[\]]+", value) if isinstance(value, str) else value
 
-    @field_validator("webhook_listen", "localchat_listen")
+    @field_validator("webhook_listen", "localchat_listen", "practice_listen")
     @classmethod
     def _require_port(cls, value: str) -> str:
         host, _, port = value.rpartition(":")
@@ -205,6 +227,13 @@ class BotSettings(BaseSettings):
                 )
             if self.token is None:
                 raise ValueError("BOT_WEBHOOK_URL needs BOT_TOKEN")
+        return self
+
+    @model_validator(mode="after")
+    def _require_public_https(self) -> Self:
+        """Refuse an address that Telegram does not take for a Mini App."""
+        if self.token is not None and self.public_url and self.public_url.scheme != "https":
+            raise ValueError("BOT_PUBLIC_URL needs HTTPS: Telegram opens nothing else")
         return self
 
     @model_validator(mode="after")

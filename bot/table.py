@@ -90,7 +90,11 @@ class BoundedTable:
 
     def _delete(self, key: Any) -> None:
         """Delete the row under a key, if there is one."""
-        self._database.execute(f"DELETE FROM {self._name} WHERE {self._key} = ?", (key,))
+        self._delete_where(f"{self._key} = ?", key)
+
+    def _delete_where(self, condition: str, *values: Any) -> None:
+        """Delete the rows for which a condition holds, in SQL."""
+        self._database.execute(f"DELETE FROM {self._name} WHERE {condition}", values)
 
     def close(self) -> None:
         """Close the file."""

@@ -44,6 +44,7 @@ from bot.client.conversion import (
     encode_transcribe_options,
 )
 from bot.client.jobs import JobsClient
+from bot.client.practice import PracticeClient
 from bot.client.types import (
     Accepted,
     Artifact,
@@ -120,6 +121,7 @@ class ServiceClient:
         self._transcription = transcription_pb2_grpc.TranscriptionStub(self._channel)  # type: ignore[no-untyped-call]
         self._models = models_pb2_grpc.ModelsStub(self._channel)  # type: ignore[no-untyped-call]
         self.jobs = JobsClient(self._channel, token, deadline_s)
+        self.practice = PracticeClient(self._channel, token)
         self._token = token
         self._admin_token = admin_token
         self._deadline_s = deadline_s

@@ -258,6 +258,7 @@ def decode_result(result: transcription_pb2.Result) -> Result:
             for heard in result.heard_as
         ),
         stray_parts=tuple(result.stray_parts),
+        tuning_cents=result.tuning_cents,
     )
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, ClassVar, Final
+
+STRICT: Final[Mapping[str, Any]] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+"""For pydantic, which reads corrections from JSON (:mod:`bot.practice.wire`)."""
 
 
 class EditKind(StrEnum):
@@ -33,6 +38,8 @@ class ScoreEdit:
 
     What they mean is said in ``transcription.proto``. The values 0, "" and None are left out.
     """
+
+    __pydantic_config__: ClassVar = STRICT
 
     kind: EditKind
     note: str = ""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 
-from bot.client.edits import ScoreEdit
+from bot.client.edits import STRICT, ScoreEdit
 
 Mode = Literal["major", "minor"]
 
@@ -147,6 +147,8 @@ FILE_FORMATS: Final = (Format.PDF, Format.MIDI, Format.MUSICXML)
 class Key:
     """A key: a tonic as it is written, such as ``"F#"`` or ``"Bb"``, and a mode."""
 
+    __pydantic_config__: ClassVar = STRICT
+
     tonic: str
     mode: Mode
 
@@ -154,6 +156,8 @@ class Key:
 @dataclass(frozen=True, slots=True)
 class PartCorrection:
     """Corrections of one part; what is None or empty is as heard."""
+
+    __pydantic_config__: ClassVar = STRICT
 
     id: str
     left_out: bool | None = None
@@ -165,6 +169,8 @@ class PartCorrection:
 @dataclass(frozen=True, slots=True)
 class BarRange:
     """Bars by their numbers on the page, both included."""
+
+    __pydantic_config__: ClassVar = STRICT
 
     first: int
     last: int
@@ -180,6 +186,8 @@ class Corrections:
     number of a heard beat, from 1, at which bar 1 begins, or between two. ``as_heard`` takes
     earlier corrections back, and is never in a result. ``edits`` are all edits of notes and chords.
     """
+
+    __pydantic_config__: ClassVar = STRICT
 
     time_signature: str = ""
     beat_scale: float = 0.0
@@ -199,6 +207,8 @@ class Corrections:
 class BarShift:
     """Bar lines moved to later by ``count`` units; to earlier if it is negative."""
 
+    __pydantic_config__: ClassVar = STRICT
+
     count: int
     unit: BarUnit = BarUnit.BEAT
 
@@ -206,6 +216,8 @@ class BarShift:
 @dataclass(frozen=True, slots=True)
 class NamedKey:
     """A key by what is said of it; an empty tonic, or no mode, is left open."""
+
+    __pydantic_config__: ClassVar = STRICT
 
     tonic: str = ""
     mode: Mode | None = None
@@ -218,6 +230,8 @@ class Adjustments:
     ``rescale`` is a factor of the page's values, or 0 to leave them. ``key`` is what the key is to
     be called on the page, transposed as it is requested.
     """
+
+    __pydantic_config__: ClassVar = STRICT
 
     rescale: float = 0.0
     bar_shift: BarShift | None = None
@@ -410,7 +424,8 @@ class Result:
     ``heard_as`` are the kinds that the recording may be of, the likeliest first; empty if its
     sender named the kind.
 
-    ``stray_parts`` names parts that had too few notes to be written.
+    ``stray_parts`` names parts that had too few notes to be written. ``tuning_cents`` is that of
+    the recording, from A440.
     """
 
     result_id: str
@@ -443,6 +458,7 @@ class Result:
     offers: tuple[Offer, ...] = ()
     heard_as: tuple[Preset, ...] = ()
     stray_parts: tuple[str, ...] = ()
+    tuning_cents: float = 0.0
 
 
 Event = Accepted | Queued | Progress | Artifact | Result

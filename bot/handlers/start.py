@@ -8,11 +8,12 @@ from aiogram.exceptions import TelegramAPIError, TelegramForbiddenError
 from aiogram.filters import Command, CommandStart
 from aiogram.types import CallbackQuery, Message
 
-from bot.buttons import LanguageButton, SampleButton
+from bot.buttons import ForgetButton, LanguageButton, SampleButton
 from bot.client.types import Preset
 from bot.errors import BotError, BotErrorCode
+from bot.forgetting import Forgetting
 from bot.i18n import Translator
-from bot.keyboards import language_keyboard, start_keyboard
+from bot.keyboards import language_keyboard, privacy_keyboard, start_keyboard
 from bot.languages import Languages
 from bot.recordings import message_key
 from bot.request import Press
@@ -62,8 +63,17 @@ async def on_help(message: Message, settings: BotSettings, t: Translator) -> Non
 
 
 async def on_privacy(message: Message, t: Translator) -> None:
-    """``/privacy``: what is stored."""
-    await message.answer(t("privacy"))
+    """``/privacy``: what is stored, and a way to have it forgotten."""
+    await message.answer(t("privacy"), reply_markup=privacy_keyboard(t))
+
+
+async def on_forget(callback: CallbackQuery, press: Press, forgetting: Forgetting) -> None:
+    """Forget the person who asks, and say so in place of what is kept."""
+    forgetting.forget(callback.from_user.id)
+    logger.info("person forgotten")
+    await press.acknowledge()
+    if isinstance(callback.message, Message):
+        await callback.message.edit_text(press.t("privacy.forgotten"))
 
 
 async def on_language(message: Message, t: Translator) -> None:
@@ -88,6 +98,7 @@ def build_router() -> Router:
     router.message.register(on_help, Command("help"))
     router.message.register(on_privacy, Command("privacy"))
     router.message.register(on_language, Command("language"))
+    router.callback_query.register(on_forget, ForgetButton.filter())
     router.callback_query.register(on_sample, SampleButton.filter())
     router.callback_query.register(on_language_chosen, LanguageButton.filter())
     return router

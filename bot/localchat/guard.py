@@ -5,7 +5,8 @@ A page of another site that is open in the same browser must not be able to use 
 - *DNS rebinding*: a ``Host`` header that does not name this server is refused.
 - *Cross-site requests*: ``Origin``, if the browser sends it, must be this server's, and
   ``Sec-Fetch-Site`` must not be ``cross-site`` or ``same-site`` (another port of localhost). The
-  only exception is a link to the page itself, which contains no secret.
+  only exceptions are links to the page itself and to the practice page, which contain no secret
+  that a server could see.
 - The page's calls need a secret key, new in every run, which only the page can read.
 - Headers forbid framing, sniffing for another content type, and scripts in what is served.
 
@@ -34,6 +35,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+
+_PAGES = frozenset({"/", "/practice/"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -90,7 +93,7 @@ class Guard:
         if request.headers.get("Sec-Fetch-Site", "none") in {"none", "same-origin"}:
             return True
         follows_link = request.headers.get("Sec-Fetch-Mode") == "navigate"
-        return follows_link and request.method == "GET" and request.path == "/"
+        return follows_link and request.method == "GET" and request.path in _PAGES
 
     @staticmethod
     def _host_of(address: str) -> str | None:

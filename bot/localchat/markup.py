@@ -12,7 +12,7 @@ from bot.localchat.errors import bad_request
 
 CALLBACK_DATA_LIMIT_BYTES = 64
 BUTTON_LIMIT = 100
-_ACTIONS = ("callback_data", "url", "copy_text")
+_ACTIONS = ("callback_data", "url", "copy_text", "web_app")
 
 
 def check_reply_markup(markup: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -55,4 +55,16 @@ def _check_button(button: Any) -> dict[str, Any]:
         if not isinstance(copied, dict):
             raise bad_request("can't parse inline keyboard button: expected an Object")
         kept["copy_text"] = {"text": str(copied.get("text", ""))[:256]}
+    if web_app := button.get("web_app"):
+        kept["web_app"] = {"url": _check_web_app(web_app)}
     return kept
+
+
+def _check_web_app(web_app: Any) -> str:
+    """Return the address of a Mini App, which Telegram opens with HTTPS only."""
+    url = str(web_app.get("url", "")) if isinstance(web_app, dict) else ""
+    if not url.startswith("https://"):
+        raise bad_request(
+            f"inline keyboard button Web App URL '{url}' is invalid: Only HTTPS links are allowed"
+        )
+    return url

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -55,6 +55,7 @@ async def serve_localchat(
     flood_limit: FloodLimit | None = TELEGRAM_LIKE,
     file_budget_bytes: int = FILE_BUDGET_BYTES,
     allowed_hosts: Collection[str] = (),
+    mount: Callable[[web.Application], None] | None = None,
 ) -> AsyncIterator[LocalChat]:
     """Serve the Bot API and the chat page until the context ends.
 
@@ -75,6 +76,8 @@ async def serve_localchat(
         Maximum size of all files in memory; beyond it the oldest are dropped.
     allowed_hosts : collection of str
         Further host names that browsers may use, besides loopback and `host`.
+    mount : callable, optional
+        Adds further routes to the server.
 
     Yields
     ------
@@ -104,6 +107,8 @@ async def serve_localchat(
     app = web.Application(middlewares=[guard.middleware])
     app.add_routes(BotApi(hub, webhook).routes())
     app.add_routes(Page(hub, guard).routes())
+    if mount is not None:
+        mount(app)
     # No access log: its lines would hold the token and the page's key.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()

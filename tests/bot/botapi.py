@@ -303,10 +303,15 @@ def _content(shown: Shown) -> dict[str, Any]:
 def _buttons(values: dict[str, Any]) -> dict[str, str]:
     markup = json.loads(values.get("reply_markup") or "{}")
     return {
-        button["text"]: button["callback_data"]
+        button["text"]: button.get("callback_data") or _address(button)
         for row in markup.get("inline_keyboard", [])
         for button in row
     }
+
+
+def _address(button: dict[str, Any]) -> str:
+    """The address of a button that opens one."""
+    return str(button.get("url") or button["web_app"]["url"])
 
 
 def _refuse(words: str) -> web.Response:

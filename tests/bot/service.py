@@ -20,11 +20,17 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 from notabot.v1 import jobs_pb2 as jpb
-from notabot.v1 import jobs_pb2_grpc, models_pb2_grpc, transcription_pb2_grpc
+from notabot.v1 import (
+    jobs_pb2_grpc,
+    models_pb2_grpc,
+    practice_pb2_grpc,
+    transcription_pb2_grpc,
+)
 from notabot.v1 import models_pb2 as mpb
 from notabot.v1 import transcription_pb2 as pb
 
 from tests.bot.corrected import TONICS, CorrectedResults, transpose
+from tests.bot.practised import FakePractice
 
 ROOT = Path(__file__).parents[2]
 OGG = b"OggS" + bytes(2) + (12 * 48_000).to_bytes(8, "little") + bytes(20)
@@ -197,6 +203,7 @@ class KeptJob:
 
 
 class FakeService(
+    FakePractice,
     transcription_pb2_grpc.TranscriptionServicer,
     jobs_pb2_grpc.JobsServicer,
     models_pb2_grpc.ModelsServicer,
@@ -208,6 +215,7 @@ class FakeService(
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.transcribe: Callable[[pb.TranscribeOptions, bytes], Events] = succeed
         self.render: Callable[[pb.RenderRequest], Events] = render_again
         self.admit: Callable[[Any], Awaitable[None]] | None = None
@@ -354,8 +362,20 @@ class FakeService(
         self.descriptions.append(request)
         if self.before_description is not None:
             await self.before_description()
-        result_id = self.corrected.correct(request.result_id, request.render)
-        return self.corrected.describe(result(transpose(request.render)), result_id)
+        return self.described(request.render, request.result_id)
+
+    def described(self, render: pb.RenderOptions, result_id: str) -> pb.Result:
+        """The result of the usual rendering, corrected as the request says."""
+        corrected_id = self.corrected.correct(result_id, render)
+        return self.corrected.describe(result(transpose(render)), corrected_id)
+
+    async def refuse(self, context: Any, result_id: str) -> None:
+        """End the call if the test says so, or if the result is gone."""
+        self._enter(context)
+        if isinstance(self.refusal, RefusalError):
+            await self.end(self.refusal, context)
+        if result_id in self.expired:
+            await self.end(RefusalError(5, "RESULT_EXPIRED"), context)
 
     async def List(self, request: mpb.ListRequest, context: Any) -> mpb.ListResponse:  # noqa: N802
         """Three models."""
@@ -446,6 +466,7 @@ async def serve(service: FakeService, address: str = "127.0.0.1:0") -> AsyncIter
     server = grpc.aio.server(options=SERVER_OPTIONS)
     transcription_pb2_grpc.add_TranscriptionServicer_to_server(service, server)  # type: ignore[no-untyped-call]
     jobs_pb2_grpc.add_JobsServicer_to_server(service, server)  # type: ignore[no-untyped-call]
+    practice_pb2_grpc.add_PracticeServicer_to_server(service, server)  # type: ignore[no-untyped-call]
     models_pb2_grpc.add_ModelsServicer_to_server(service, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port(address)
     await server.start()

@@ -109,8 +109,9 @@ function keyboard(message, context) {
       "div",
       { class: "keyboard-row" },
       ...row.map((button) => {
-        if (button.url) {
-          const safe = /^(https?|tg):/i.test(button.url) ? button.url : null;
+        const url = button.url ?? button.web_app?.url;
+        if (url) {
+          const safe = /^(https?|tg):/i.test(url) ? url : null;
           return el("a", { class: "key", href: safe, target: "_blank", rel: "noopener noreferrer" }, button.text);
         }
         return el(
