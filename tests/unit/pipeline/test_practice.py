@@ -237,6 +237,13 @@ def test_every_sign_is_defined_once() -> None:
     assert sorted(defined) == sorted(used)
 
 
+@pytest.mark.parametrize("view", View)
+@pytest.mark.parametrize("screen", [Screen(200, 80.0), Screen(200, 8.0), Screen(4000, 8.0)])
+def test_any_screen_has_a_sheet(view: View, screen: Screen) -> None:
+    sheet = engrave_sheet(play(), RenderOptions(view=view), screen).sheet
+    assert [measure.number for measure in sheet.measures] == [1, 2, 3]
+
+
 def test_a_narrow_screen_has_more_systems() -> None:
     narrow, wide = (engrave(play(), width_px=width) for width in (200, 1440))
     assert len(narrow.pages.pages) > len(wide.pages.pages) == 1
