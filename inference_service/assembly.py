@@ -299,12 +299,16 @@ class Pipeline:
         return describe(transcription, options)
 
     def engrave(
-        self, transcription: Transcription, options: RenderOptions, screen: Screen
+        self,
+        transcription: Transcription,
+        options: RenderOptions,
+        screen: Screen,
+        progress: Progress,
     ) -> Engraving:
         """Write a transcription as a sheet for a screen."""
         from inference_service.pipeline.practice import engrave_sheet
 
-        return engrave_sheet(transcription, options, screen)
+        return engrave_sheet(transcription, options, screen, progress)
 
     def continue_score(
         self, score: Score, options: ContinueOptions, progress: Progress

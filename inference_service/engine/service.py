@@ -117,7 +117,11 @@ class UseCases(Protocol):
         ...
 
     def engrave(
-        self, transcription: Transcription, options: RenderOptions, screen: Screen
+        self,
+        transcription: Transcription,
+        options: RenderOptions,
+        screen: Screen,
+        progress: Progress,
     ) -> Engraving:
         """Write a transcription as a sheet for a screen."""
         ...
@@ -433,7 +437,7 @@ class Engine:
         def work(progress: Progress) -> Engraved:
             cached = self._cache.get(result_id)
             titled = replace(options, title=options.title or cached.title)
-            engraving = self._use_cases.engrave(cached.transcription, titled, screen)
+            engraving = self._use_cases.engrave(cached.transcription, titled, screen, progress)
             rendered = self._keep(result_id, cached.transcription, engraving.rendering)
             return Engraved(rendered, engraving.sheet, self._cache.list_sounds(rendered.result_id))
 

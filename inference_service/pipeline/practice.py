@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Final
 
 from inference_service.music.chord_names import NO_CHORD_TEXT, write_label
@@ -38,6 +39,7 @@ from inference_service.pipeline.relative import make_absolute
 from inference_service.pipeline.render import Rendering, arrange_view
 from inference_service.pipeline.shown import settle_view, show
 from inference_service.pipeline.written import write_corrected
+from inference_service.progress import Progress, Stage
 
 MAX_PAGES: Final = 400
 """Systems of a sheet; further ones are dropped. A phone's page of piano music has four to six."""
@@ -144,26 +146,32 @@ class Engraving:
 
 
 def engrave_sheet(
-    transcription: Transcription, options: RenderOptions, screen: Screen
+    transcription: Transcription, options: RenderOptions, screen: Screen, progress: Progress
 ) -> Engraving:
     """Write a transcription as ``options`` say, and engrave it for a screen.
 
     Raises
     ------
+    Cancelled
+        If ``progress`` raises it.
     InvalidCorrections
         If the corrections do not fit the music.
     """
+    progress(Stage.NOTATION, 0.0)
     options = make_absolute(transcription, options)
     corrected = correct(options.amend(transcription))
     options = settle_view(options, corrected.performance)
     written = write_corrected(corrected, options.pitches, options.title)
     score = translate_names(arrange_view(written.score, options), options.language)
-    pages = _engrave(score, options, screen)
+    pages = _engrave(score, options, screen, progress)
+    progress(Stage.ENGRAVING, 1.0)
     sheet = _describe(score, pages, written)
     return Engraving(sheet, Rendering(show(written, corrected, options), (), options))
 
 
-def _engrave(score: Score, options: RenderOptions, screen: Screen) -> ScreenPages:
+def _engrave(
+    score: Score, options: RenderOptions, screen: Screen, progress: Progress
+) -> ScreenPages:
     staves = sum(part.staves for part in score.parts)
     height_px = screen.staff_height_px or choose_staff_height(screen.width_px, staves)
     page = build_page(screen.width_px, height_px)
@@ -171,7 +179,9 @@ def _engrave(score: Score, options: RenderOptions, screen: Screen) -> ScreenPage
     def lay_out() -> ScreenPages:
         if options.view is View.CHORDS:
             return prepare(draw_chord_rows(score, page, MAX_PAGES))
-        return prepare(engrave_systems(encode_musicxml(score), page, MAX_PAGES))
+        musicxml = encode_musicxml(score, partial(progress, Stage.NOTATION))
+        progress(Stage.ENGRAVING, 0.0)
+        return prepare(engrave_systems(musicxml, page, MAX_PAGES))
 
     ids = tuple(note.id for part in score.parts for note in part.notes)  # scores ignore them
     return _DRAWN.get((score, ids, page, options.view), lay_out)

@@ -124,7 +124,7 @@ def _measure_speed(bars: int, target_s: float | None) -> Row:
 
 
 def _engrave(heard: Transcription) -> Sheet:
-    return engrave_sheet(heard, RenderOptions(), Screen()).sheet
+    return engrave_sheet(heard, RenderOptions(), Screen(), _ignore).sheet
 
 
 def _ignore(stage: Stage, fraction: float) -> None:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from inference_service.errors import Cancelled
 from inference_service.music.corrections import BarRange, Corrections, Edit, PartCorrection
 from inference_service.music.edits import AddNote, DeleteNote, MoveNote, SetChord, SplitNote
 from inference_service.music.events import NoteEvent, Part, Transcription
@@ -19,6 +20,7 @@ from inference_service.notation.views import View
 from inference_service.pipeline import practice
 from inference_service.pipeline.options import RenderOptions, Screen
 from inference_service.pipeline.practice import Sheet, SheetNote, engrave_sheet
+from inference_service.progress import Stage
 from tests.factories import perform, place
 
 CHORDS = [(0, 4, "C:maj"), (4, 8, "G:7"), (8, 12, "A:min")]
@@ -38,7 +40,11 @@ def engrave(
     music: Transcription, view: View = View.FULL, width_px: int = 390, **options: Any
 ) -> Sheet:
     wanted = RenderOptions(view=view, **options)
-    return engrave_sheet(music, wanted, Screen(width_px)).sheet
+    return engrave_sheet(music, wanted, Screen(width_px), quiet).sheet
+
+
+def quiet(stage: Stage, fraction: float) -> None:
+    """Ignore progress."""
 
 
 def correct(**fields: Any) -> dict[str, Any]:
@@ -240,7 +246,7 @@ def test_every_sign_is_defined_once() -> None:
 @pytest.mark.parametrize("view", View)
 @pytest.mark.parametrize("screen", [Screen(200, 80.0), Screen(200, 8.0), Screen(4000, 8.0)])
 def test_any_screen_has_a_sheet(view: View, screen: Screen) -> None:
-    sheet = engrave_sheet(play(), RenderOptions(view=view), screen).sheet
+    sheet = engrave_sheet(play(), RenderOptions(view=view), screen, quiet).sheet
     assert [measure.number for measure in sheet.measures] == [1, 2, 3]
 
 
@@ -275,3 +281,14 @@ def test_systems_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sheet.notes
     assert all(note.ids for note in sheet.notes)
     assert sheet.clock.positions[-1] == sheet.measures[-1].stop
+
+
+@pytest.mark.parametrize("stage", [Stage.NOTATION, Stage.ENGRAVING])
+def test_engraving_can_be_cancelled(stage: Stage) -> None:
+    def cancel(reached: Stage, fraction: float) -> None:
+        if reached is stage:
+            raise Cancelled("nobody waits for it")
+
+    music = place(perform({"vocals": [(0, 1, 61), (1, 1, 63)]}))
+    with pytest.raises(Cancelled):
+        engrave_sheet(music, RenderOptions(), Screen(), cancel)
