@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from html import unescape
 from io import BytesIO
 from typing import Final
 
@@ -20,7 +21,6 @@ from inference_service.notation.fonts import MUSIC_FAMILY, TEXT_FAMILY, read_fon
 
 _TEXT: Final = re.compile(r"<text\b.*?</text>", re.DOTALL)
 _TAG: Final = re.compile(r"<[^>]*>")
-_ENTITIES: Final = frozenset("&<>\"'")
 _FIRST_SIGN: Final = 0xE000
 """Musical signs have the code points of Unicode's private area (SMuFL)."""
 
@@ -40,10 +40,10 @@ _STYLES: Final = ((False, False), (True, False), (False, True))
 
 def subset_fonts(svgs: Iterable[str]) -> tuple[WebFont, ...]:
     """Return the fonts of the text in SVG documents, with its characters."""
-    characters = set(_ENTITIES)
+    characters: set[str] = set()
     for svg in svgs:
         for text in _TEXT.findall(svg):
-            characters.update(_TAG.sub("", text))
+            characters.update(unescape(_TAG.sub("", text)))
     signs = frozenset(c for c in characters if ord(c) >= _FIRST_SIGN)
     return _subset(frozenset(characters) - signs, signs)
 

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from inference_service.engine.cache import MAX_CORRECTED, CachedResult, ResultCache
 from inference_service.engine.corrected import Lineage
-from inference_service.errors import QueueFull, ResultExpired
+from inference_service.errors import QueueFull, ResultExpired, SoundUnavailable
 from inference_service.music.corrections import Corrections
 from inference_service.music.edits import SetPitch, Spelling
 from inference_service.music.events import Key
@@ -183,9 +183,55 @@ def test_stems_that_cannot_be_read_are_gone(tmp_path: Path, data: bytes) -> None
     first = cache.put(RESULT, STEMS)
     path = tmp_path / f"{first}.stems.zip"
     path.write_bytes(data)
-    assert cache.get_sounds(first) == {}
+    assert cache.list_sounds(first) == ()
     assert not path.exists()
+    assert cache.get_sounds(first) == {}
+    with pytest.raises(SoundUnavailable):
+        cache.open_sound(first, "vocals")
     assert cache.get(first) == RESULT
+
+
+def test_a_sound_is_read_piece_by_piece(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    first = cache.put(RESULT, STEMS)
+    waltz = cache.put_corrected(first, Corrections(time_signature="3/4"))
+    assert cache.list_sounds(waltz) == ("vocals", "accompaniment")
+    sound = cache.open_sound(waltz, "accompaniment")
+    with sound.file:
+        assert sound.size_bytes == 2000
+        assert sound.file.read(1500) == b"a" * 1500
+        for path in tmp_path.iterdir():
+            path.unlink()
+        assert sound.file.read(1500) == b"a" * 500, "whoever reads it reads to the end"
+
+
+def test_a_sound_of_no_result_has_expired(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    for result_id in ("AAAAAAAAAAAA", "../../etc/pa", ""):
+        with pytest.raises(ResultExpired):
+            cache.open_sound(result_id, "vocals")
+
+
+def test_a_result_in_memory_has_no_sounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    cache = build_cache(tmp_path)
+    monkeypatch.setattr(ResultCache, "_write", refuse)
+    first = cache.put(RESULT, STEMS)
+    assert cache.list_sounds(first) == ()
+    with pytest.raises(SoundUnavailable):
+        cache.open_sound(first, "vocals")
+
+
+def test_playing_a_sound_is_a_use_of_it(tmp_path: Path) -> None:
+    result_bytes = _size_of_a_result(tmp_path / "one")
+    cache = build_cache(tmp_path / "many", size=4 * result_bytes + 7500)
+    first, second = cache.put(RESULT, STEMS), cache.put(RESULT, STEMS)
+    cache.open_sound(first, "vocals").file.close()
+    cache.put(RESULT, STEMS)
+    assert cache.list_sounds(first)
+    assert not cache.list_sounds(second)
 
 
 def _size_of_a_result(folder: Path) -> int:

@@ -10,7 +10,7 @@ from inference_service.audio.waveform import Waveform
 from inference_service.errors import Cancelled, StemsUnavailable
 from inference_service.pipeline.options import Format, RenderOptions
 from inference_service.pipeline.render import render
-from inference_service.pipeline.stems import complete, export, keep
+from inference_service.pipeline.stems import RECORDING, complete, export, keep, keep_recording
 from inference_service.progress import ignore
 from tests.factories import build_tone
 from tests.service.running import build_transcription
@@ -55,8 +55,30 @@ def test_stems_are_files_of_a_rendering() -> None:
 
 def test_without_stems_it_says_so() -> None:
     options = RenderOptions(formats=frozenset({Format.STEMS}))
-    with pytest.raises(StemsUnavailable, match="not separated"):
-        render(build_transcription(), options, _nobody)
+    for sounds in ({}, {RECORDING: b"the recording is no stem"}):
+        with pytest.raises(StemsUnavailable, match="not separated"):
+            render(build_transcription(), options, _nobody, sounds=sounds)
+
+
+def test_a_recording_is_kept_but_is_no_stem() -> None:
+    recording = keep_recording(_stem(440.0), ignore)
+    assert list(recording) == ["recording"]
+    heard = decode(recording["recording"], AudioLimits(), ignore)
+    assert len(heard.samples) == 1
+    assert heard.duration_s == pytest.approx(1.5, abs=0.02)
+    kept = {**recording, **keep(TWO, ignore)}
+    assert [name for name, _ in export(kept, ignore)] == ["karaoke.mp3", "a-cappella.mp3"]
+
+
+def test_a_recording_takes_the_bytes_of_its_bit_rate() -> None:
+    generator = np.random.default_rng(0)
+    noise = generator.normal(0.0, 0.1, (2, 20 * RATE_HZ)).astype(np.float32)
+    stereo, mono = (
+        len(keep_recording(Waveform(samples, RATE_HZ), ignore)["recording"])
+        for samples in (noise, noise[:1])
+    )
+    assert stereo == pytest.approx(20 * 96_000 / 8, rel=0.25)
+    assert mono == pytest.approx(20 * 48_000 / 8, rel=0.25)
 
 
 def test_cancelling_stops_the_files() -> None:
