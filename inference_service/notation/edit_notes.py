@@ -49,6 +49,7 @@ from inference_service.music.score import ScoreNote, ScorePart
 from inference_service.notation.arrange import VOCALS_ID, arrange_part
 from inference_service.notation.edit_places import Places
 from inference_service.notation.note_order import NoteOrder
+from inference_service.notation.percussion import may_strike
 from inference_service.notation.spelling import spell
 
 _LEAST_QUARTERS: Final = Fraction(1, 4)
@@ -230,15 +231,22 @@ class PartEditor:
         return self._notes[name]
 
     def _find_written(self, name: str) -> tuple[_Note, ScoreNote]:
-        """Return a note that has a length, and how it is written."""
+        """Return a note that the full score shows, and how it is written."""
         note = self._find(name)
-        if note.written is None:
+        written = note.written
+        is_hidden = self._is_line and note.id not in self._shown
+        if written is None or (is_hidden and not written.grace):
             raise NoEffectError("the note is not on the page")
-        if note.written.grace:
+        return note, written
+
+    def _find_long(self, name: str) -> tuple[_Note, ScoreNote]:
+        """Return a note that has a length, and how it is written."""
+        note, written = self._find_written(name)
+        if written.grace:
             raise NoEffectError("a grace note has no value of its own")
         if self.source.part.is_drum:
             raise NoEffectError("a drum stroke has no value of its own")
-        return note, note.written
+        return note, written
 
     # Edits
 
@@ -254,7 +262,7 @@ class PartEditor:
             case MoveNote():
                 return self._move(wanted)
             case SetPitch():
-                self._set_pitch(self._find(wanted.note), wanted.pitch, wanted.spelling)
+                self._set_pitch(wanted)
             case SetDuration():
                 self._set_duration(wanted)
             case DeleteNote():
@@ -266,12 +274,10 @@ class PartEditor:
         return wanted
 
     def _move(self, wanted: MoveNote) -> SetPitch:
-        note = self._find(wanted.note)
+        _, written = self._find_written(wanted.note)
         if self.source.part.is_drum:
             raise NoEffectError("drums are not moved")
-        written = note.written
-        pitch = note.events[0].pitch if written is None else written.pitch
-        place = Fraction(0) if written is None else written.start_beats
+        pitch, place = written.pitch, written.start_beats
         key = self.around.key_at(place)
         spelling = None
         if wanted.steps:
@@ -280,12 +286,13 @@ class PartEditor:
             target = pitch + wanted.semitones
             if wanted.semitones % 12:
                 spelling = self._spell_in_direction(target, place, wanted.semitones > 0)
-            elif written is not None and written.inflection:
+            elif written.inflection:
                 spelling = Spelling.RAISED if written.inflection > 0 else Spelling.LOWERED
         if not 0 <= target <= _HIGHEST:
             raise NoEffectError("the pitch would be out of range")
-        self._set_pitch(note, target, spelling)
-        return SetPitch(wanted.note, target, spelling)
+        settled = SetPitch(wanted.note, target, spelling)
+        self._set_pitch(settled)
+        return settled
 
     def _spell_in_direction(self, pitch: int, place: Fraction, is_upward: bool) -> Spelling | None:
         """Return how a note that was moved by semitones is spelt; None for the key's own notes.
@@ -303,13 +310,16 @@ class PartEditor:
             is_upward = name == spell(pitch, key, inflection=1)
         return Spelling.RAISED if is_upward else Spelling.LOWERED
 
-    def _set_pitch(self, note: _Note, pitch: int, spelling: Spelling | None) -> None:
+    def _set_pitch(self, wanted: SetPitch) -> None:
+        note, written = self._find_written(wanted.note)
+        pitch, inflection = wanted.pitch, INFLECTIONS[wanted.spelling]
+        if self.source.part.is_drum:
+            others = self._shown_pitches_at(written.start_beats, but=note.id)
+            if not may_strike(pitch, others):
+                raise NoEffectError("another stroke is written there")
         note.events = [replace(event, pitch=pitch, pitch_cents=0.0) for event in note.events]
         self.repitched.add(note.id)
-        written = note.written
-        if written is None:
-            return
-        self._put(note, replace(written, pitch=pitch, inflection=INFLECTIONS[spelling]))
+        self._put(note, replace(written, pitch=pitch, inflection=inflection))
         self._clear(note)
 
     def _clear(self, note: _Note) -> None:
@@ -327,12 +337,16 @@ class PartEditor:
             self._end_by(before, start)
         if limit is not None:
             self._end_by(note, limit)
-        for name in self._order.within(start, limit):
-            if name not in self._shown and name != note.id:
+        self._leave_out_hidden(start, limit)
+
+    def _leave_out_hidden(self, start: Fraction, stop: Fraction | None) -> None:
+        """Leave out the notes of a single line that it does not show, so that they never appear."""
+        for name in self._order.within(start, stop):
+            if name not in self._shown:
                 self._put(self._notes[name], None)
 
     def _set_duration(self, wanted: SetDuration) -> None:
-        note, _ = self._find_written(wanted.note)
+        note, _ = self._find_long(wanted.note)
         written = self._settle(note)
         start = written.start_beats
         ends = start + self.around.to_beats(wanted.quarters)
@@ -374,10 +388,12 @@ class PartEditor:
         written = note.written
         if written is not None and not written.grace and not self.source.part.is_drum:
             self._hold_back(note, written)
+            if self._is_line and note.id in self._shown:
+                self._leave_out_hidden(written.start_beats, self._limit(note, written))
         self._remove(note)
 
     def _split(self, wanted: SplitNote) -> None:
-        note, _ = self._find_written(wanted.note)
+        note, _ = self._find_long(wanted.note)
         written = self._settle(note)
         start, stop = written.start_beats, written.stop_beats
         if wanted.quarters is None:
@@ -415,7 +431,7 @@ class PartEditor:
             self.repitched.add(later_id)
 
     def _join(self, wanted: JoinNote) -> None:
-        note, written = self._find_written(wanted.note)
+        note, written = self._find_long(wanted.note)
         following = self._find_repetition(note, written)
         if following is None:
             raise NoEffectError("no note of the same pitch follows")
@@ -441,11 +457,7 @@ class PartEditor:
         lines = self.around.lines
         if not lines[0] <= place < lines[-1]:
             raise NoEffectError("there is no bar at this time")
-        is_taken = any(
-            self._is_line or start_pitch == wanted.pitch
-            for start_pitch in self._shown_pitches_at(place)
-        )
-        if is_taken:
+        if not self._has_room(wanted.pitch, self._shown_pitches_at(place)):
             raise NoEffectError("a note begins there already")
         is_placed = bool(self.source.placements)
         written = ScoreNote(
@@ -566,8 +578,16 @@ class PartEditor:
         near = self._order.after(start) if direction > 0 else self._order.before(start)
         return next((self._notes[name] for name in near if name in self._shown), None)
 
-    def _shown_pitches_at(self, start: Fraction) -> list[int]:
-        return [self._read(name).pitch for name in self._order.at(start) if name in self._shown]
+    def _has_room(self, pitch: int, others: Sequence[int]) -> bool:
+        """Whether a note can be written beside others at its position."""
+        if self.source.part.is_drum:
+            return may_strike(pitch, others)
+        return not others if self._is_line else pitch not in others
+
+    def _shown_pitches_at(self, start: Fraction, but: str = "") -> list[int]:
+        """Return the pitches of the notes that begin at a position, without one of them."""
+        shown = (name for name in self._order.at(start) if name in self._shown and name != but)
+        return [self._read(name).pitch for name in shown]
 
     def _find_velocity(self, place: Fraction) -> int:
         """Return how loud the notes around a place are."""

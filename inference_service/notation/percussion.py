@@ -29,6 +29,14 @@ FEET: Final = frozenset({35, 36, 44})
 HANDS: Final = 2
 
 
+def may_strike(pitch: int, struck: Sequence[int]) -> bool:
+    """Whether a stroke is written beside others at its position."""
+    places = {STAFF_PLACES.get(other, OTHER_PLACE) for other in struck}
+    hands = sum(other not in FEET for other in struck)
+    is_free = STAFF_PLACES.get(pitch, OTHER_PLACE) not in places
+    return is_free and (pitch in FEET or hands < HANDS)
+
+
 def merge_strokes(notes: Sequence[ScoreNote]) -> list[ScoreNote]:
     """Return the notes of a drum part, merged into strokes that two hands and the feet can play."""
     merged: list[ScoreNote] = []

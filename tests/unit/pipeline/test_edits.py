@@ -373,6 +373,10 @@ def test_drums_are_struck_and_deleted() -> None:
     heard = perform({"drums": [(beat, 0.25, 36 + 2 * (beat % 2)) for beat in range(8)]})
     edited = ask(heard, DeleteNote("drums:0"), AddNote("drums", 0.25, Q(1, 2), 42))
     assert [note[2] for note in read(edited)] == [42, 38, 36, 38, 36, 38, 36, 38]
+    with pytest.raises(InvalidCorrections, match="a note begins there already"):
+        ask(heard, AddNote("drums", 0.0, Q(1), 35))  # another bass drum
+    with pytest.raises(InvalidCorrections, match="another stroke is written there"):
+        ask(ask(heard, AddNote("drums", 0.0, Q(1), 42)), SetPitch("drums+1", 35))
     for edit in (MoveNote("drums:1", 1), SetDuration("drums:1", Q(1)), SplitNote("drums:1")):
         with pytest.raises(InvalidCorrections, match="edit 1: "):
             ask(heard, edit)
@@ -513,6 +517,16 @@ def test_a_note_is_deleted_once() -> None:
     with pytest.raises(InvalidCorrections, match="the note is no longer there"):
         ask(heard, MoveNote("vocals:0", 1))
     assert ask(play(), *heard.corrections.edits) == heard
+
+
+def test_what_a_line_does_not_show_neither_appears_nor_is_edited() -> None:
+    heard = place(perform({"vocals": [(0, 1, 60), (0, 2, 72), (2, 2, 67)]}))
+    assert read(heard) == [(0, 2, 72), (2, 2, 67)]
+    assert read(ask(heard, DeleteNote("vocals:1"))) == [(2, 2, 67)]
+    assert read(ask(heard, SetPitch("vocals:1", 48))) == [(0, 2, 48), (2, 2, 67)]
+    for edit in (MoveNote("vocals:0", 14), SetPitch("vocals:0", 80), SplitNote("vocals:0")):
+        with pytest.raises(InvalidCorrections, match="the note is not on the page"):
+            ask(heard, edit)
 
 
 def test_a_heard_note_that_was_written_as_one_with_another_goes_with_it() -> None:
