@@ -6,6 +6,7 @@ whichever one the bot answers in.
 
 A rule is a regular expression with a function that turns its match into a wish
 (:class:`bot.wishes.rules.Rule`). At each word the longest match of all rules wins; words that only
-accompany a wish ("please", "it should be") are skipped. There is no model and no guessing: a
-message with a word that no rule knows is not understood, so that small talk changes nothing.
+accompany a wish ("please", "it should be") are skipped. There is no model: a message with a word
+that no rule knows is not understood, so that small talk changes nothing. Only a slip in a term of
+music is put right (:mod:`bot.wishes.spelling`).
 """

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from bot.wishes import pages, parts, pitch, rhythm
 from bot.wishes.rules import Rule, rule
+from bot.wishes.spelling import list_corrected
 from bot.wishes.text import MAX_CHARS, normalise
 from bot.wishes.values import Wish
 
@@ -49,6 +51,8 @@ _RULES: Final[tuple[Rule, ...]] = (
     _FILLERS,
 )
 _COMMA: Final = ","
+_MAX_READINGS: Final = 64
+"""Ways to correct the spelling that are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,26 @@ class Understanding:
 
 
 def understand(text: str) -> Understanding:
-    """Find the wishes in a message; long messages and questions have none."""
+    """Find the wishes in a message; long messages and questions have none.
+
+    A message that is not understood as it stands is read with its spelling corrected, if there is
+    one meaning that makes sense of all of it.
+    """
     if len(text) > MAX_CHARS:
         return Understanding()
     words = normalise(text)
     if match := _QUESTIONS.pattern.match(words):
         return Understanding(unknown=(match[0],))
+    understood = _read(words)
+    if understood.is_complete:
+        return understood
+    corrected = map(_read, islice(list_corrected(words), _MAX_READINGS))
+    meanings = {reading.wishes: reading for reading in corrected if reading.is_complete}
+    return meanings.popitem()[1] if len(meanings) == 1 else understood
+
+
+def _read(words: str) -> Understanding:
+    """Find the wishes in a normalised message."""
     wishes: list[Wish] = []
     unknown: list[str] = []
     start = 0

@@ -11,6 +11,7 @@ MAX_CHARS: Final = 300
 
 _SPELLINGS: Final = (
     (re.compile("ё"), "е"),
+    (re.compile("фортепьян"), "фортепиан"),
     (re.compile("[\u2044\u2215\\\\]"), "/"),
     (re.compile("♯"), "#"),
     (re.compile("♭"), "b"),
