@@ -8,8 +8,10 @@ from typing import Any, Final
 from notabot.v1 import transcription_pb2
 
 from bot.client.edits import EditKind, ScoreEdit, Spelling
+from bot.errors import ServiceError
 
 _PREFIX: Final = "SPELLING_"
+_INVALID: Final = "INVALID_CORRECTIONS"
 _NAMES: Final = tuple(field.name for field in fields(ScoreEdit) if field.name != "kind")
 
 
@@ -25,18 +27,21 @@ def encode_edit(edit: ScoreEdit) -> transcription_pb2.ScoreEdit:
 
     Raises
     ------
-    ValueError
-        If a number does not fit its field.
+    ServiceError
+        ``INVALID_CORRECTIONS``, as from the service, if a value does not fit its field.
     """
     message = transcription_pb2.ScoreEdit()
     part: Any = getattr(message, edit.kind)
     part.SetInParent()
-    for name in list_fields(edit.kind):
-        value = getattr(edit, name)
-        if isinstance(value, Spelling):
-            value = transcription_pb2.Spelling.Value(f"{_PREFIX}{value.name}")
-        if value is not None:
-            setattr(part, name, value)
+    try:
+        for name in list_fields(edit.kind):
+            value = getattr(edit, name)
+            if isinstance(value, Spelling):
+                value = transcription_pb2.Spelling.Value(f"{_PREFIX}{value.name}")
+            if value is not None:
+                setattr(part, name, value)
+    except ValueError as error:  # a number out of range, or no text
+        raise ServiceError(_INVALID, {"correction": "edits"}) from error
     return message
 
 

@@ -13,7 +13,7 @@ from notabot.v1 import models_pb2 as mpb
 from notabot.v1 import transcription_pb2 as pb
 
 from bot.client import conversion, types
-from bot.client.edit_conversion import list_fields
+from bot.client.edit_conversion import encode_edit, list_fields
 from bot.client.edits import EditKind, ScoreEdit, Spelling
 from bot.client.types import (
     Adjustments,
@@ -41,7 +41,7 @@ from bot.client.types import (
     Triplets,
     View,
 )
-from bot.errors import BotErrorCode, ServiceErrorCode
+from bot.errors import BotErrorCode, ServiceError, ServiceErrorCode
 
 ENUMERATIONS = [
     (Preset, pb.Preset, "PRESET_"),
@@ -224,6 +224,23 @@ def test_edits_have_the_kinds_and_fields_of_the_contract() -> None:
         assert field.message_type is not None
         assert set(field.message_type.fields_by_name) == set(list_fields(EditKind(field.name)))
     assert set(EDITED) == _fields(ScoreEdit) - {"kind"}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        ScoreEdit(EditKind.PITCH, "vocals:0", pitch=-1),
+        ScoreEdit(EditKind.MOVE, "vocals:0", steps=2**40),
+        ScoreEdit(EditKind.DELETE, "\ud800"),
+    ],
+)
+def test_edits_that_no_message_holds_are_refused_as_by_the_service(edit: ScoreEdit) -> None:
+    with pytest.raises(ServiceError) as raised:
+        encode_edit(edit)
+    assert (raised.value.code, raised.value.params) == (
+        "INVALID_CORRECTIONS",
+        {"correction": "edits"},
+    )
 
 
 def test_corrections_come_back_in_the_result() -> None:
