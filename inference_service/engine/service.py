@@ -2,8 +2,9 @@
 
 Transcriptions run one at a time in the thread that owns the device. Recordings are decoded in
 threads and processes of their own while they wait for it, so that one which is slow to decode
-delays no other. Four further threads write files: those of transcriptions, pages of cached results,
-their sound, and continuations, which take longest. So no kind of request waits for another.
+delays no other. Five further threads write files: those of transcriptions, pages of cached results,
+sheets to practise from, sound, and continuations, which take longest. So no kind of request waits
+for another.
 Everything else here runs on the event loop.
 """
 
@@ -236,12 +237,13 @@ class Engine:
         self._device = Worker("device", self.transcriptions.note_duration, preparing=queue_size)
         self._engraver = Worker("engraver")
         self._renderer = Worker("renderer", self.renderings.note_duration)
+        self._practice = Worker("practice", self.renderings.note_duration)
         self._player = Worker("player", self.renderings.note_duration)
         self._composer = Worker("composer", self.renderings.note_duration)
 
     @property
     def _writers(self) -> tuple[Worker, ...]:
-        return (self._engraver, self._renderer, self._player, self._composer)
+        return (self._engraver, self._renderer, self._practice, self._player, self._composer)
 
     @property
     def busy(self) -> bool:
@@ -442,7 +444,7 @@ class Engine:
             return Engraved(rendered, engraving.sheet, self._cache.list_sounds(rendered.result_id))
 
         meter = ProgressMeter(self._durations.expect(Kind.PAGES))
-        async with self._renderer.submit(Job(work, meter, deadline_s)) as job:
+        async with self._practice.submit(Job(work, meter, deadline_s)) as job:
             return await job.result()
 
     async def open_sound(self, result_id: str, name: str) -> OpenSound:

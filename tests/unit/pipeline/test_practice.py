@@ -178,15 +178,35 @@ def test_a_view_that_begins_later_keeps_the_time(view: View) -> None:
     assert sheet.clock.to_seconds(float(note.start)) == pytest.approx(4.0)
 
 
-def test_the_clock_shows_each_note_when_it_was_heard() -> None:
-    rubato = [0.0, 0.61, 1.05, 1.58, 2.4, 3.3, 3.8]
-    music = place(perform({"vocals": [(k, 1, 60 + k) for k in range(7)]}))
+RUBATO = [0.0, 0.61, 1.05, 1.58, 2.4, 3.3, 3.8]
+"""Onsets of notes that are a beat long."""
+
+
+def sing_freely() -> Transcription:
+    music = place(perform({"vocals": [(k, 1, 60 + k) for k in range(len(RUBATO))]}))
     (part,) = music.parts
-    sung = tuple(NoteEvent(onset_s, onset_s + 0.4, 60 + k) for k, onset_s in enumerate(rubato))
-    sheet = engrave(replace(music, parts=(replace(part, notes=sung),)))
-    for k, onset_s in enumerate(rubato):
-        start = float(find(sheet, f"vocals:{k}").start)
-        assert sheet.clock.to_seconds(start) == pytest.approx(onset_s)
+    sung = tuple(NoteEvent(onset_s, onset_s + 0.4, 60 + k) for k, onset_s in enumerate(RUBATO))
+    return replace(music, parts=(replace(part, notes=sung),))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"time_signature": "3/4"},
+        {"beat_scale": Fraction(2)},
+        {"beat_scale": Fraction(1, 2)},
+        {"first_beat": Fraction(2)},
+        {"time_signature": "6/8"},
+        {"bars": BarRange(1, 1)},
+    ],
+)
+def test_the_clock_shows_each_note_when_it_was_heard(fields: dict[str, Any]) -> None:
+    sheet = engrave(sing_freely(), **correct(**fields))
+    assert sheet.notes
+    for note in sheet.notes:
+        onset_s = RUBATO[int(note.note.removeprefix("vocals:"))]
+        assert sheet.clock.to_seconds(float(note.start)) == pytest.approx(onset_s)
 
 
 @pytest.mark.parametrize("view", View)
