@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import zipfile
 from contextlib import AbstractAsyncContextManager, closing
+from typing import Final
 
 from notabot.v1 import practice_pb2, practice_pb2_grpc
 
-from inference_service.audio.encode import MEDIA_TYPES, SoundFormat
 from inference_service.engine.cache import OpenSound
 from inference_service.engine.queue import Place
 from inference_service.engine.service import Engine
@@ -18,6 +18,9 @@ from inference_service.server.convert.events import CHUNK_BYTES
 from inference_service.server.convert.options import decode_render_options
 from inference_service.server.convert.practice import decode_screen, encode_engraved
 from inference_service.server.sending import Context, Reading, Sender
+
+MEDIA_TYPE: Final = "audio/ogg"
+"""Of the sounds that are kept: Opus in Ogg."""
 
 
 class PracticeServicer(practice_pb2_grpc.PracticeServicer):
@@ -68,9 +71,7 @@ class PracticeServicer(practice_pb2_grpc.PracticeServicer):
 
 
 async def _send_sound(sound: OpenSound, reading: Reading) -> None:
-    chunk = practice_pb2.SoundChunk(
-        media_type=MEDIA_TYPES[SoundFormat.OPUS], size_bytes=sound.size_bytes
-    )
+    chunk = practice_pb2.SoundChunk(media_type=MEDIA_TYPE, size_bytes=sound.size_bytes)
     while True:
         try:
             chunk.data = await asyncio.to_thread(sound.file.read, CHUNK_BYTES)
