@@ -43,6 +43,7 @@ export class App {
   #isEditing = false;
   #selected: string | null = null;
   #chordPlace = 0;
+  #refetching: symbol | null = null;
   /** Requests run one after the other, so that no edit is based on a page that is about to change. */
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -230,6 +231,12 @@ export class App {
     this.#refetch();
   }
 
+  /** Transpose by semitones from where the page is, or is about to be. */
+  transposeBy(semitones: number): void {
+    const present = this.#options.transpose ?? this.score.transpose;
+    this.display({ transpose: Math.min(24, Math.max(-24, present + semitones)) });
+  }
+
   /** Correct the page. */
   correct(change: Change): void {
     this.#request(() => this.#source.edit(this.score.revision, change, this.#display()));
@@ -377,7 +384,12 @@ export class App {
   }
 
   #refetch(): void {
-    this.#request(() => this.#source.fetchScore(this.#display()));
+    const asked = Symbol();
+    this.#refetching = asked;
+    // Of several wishes that wait, only the last one is worth a page.
+    this.#request(async () =>
+      this.#refetching === asked ? this.#source.fetchScore(this.#display()) : null,
+    );
   }
 
   #resized(): void {

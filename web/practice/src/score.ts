@@ -50,8 +50,8 @@ export interface ChordSymbol {
 /** A font with the characters that the pages use; `woff2` is base64. */
 export interface Font {
   readonly family: string;
-  readonly bold: boolean;
-  readonly italic: boolean;
+  readonly is_bold: boolean;
+  readonly is_italic: boolean;
   readonly woff2: string;
 }
 

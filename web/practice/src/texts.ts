@@ -25,7 +25,7 @@ const en = {
   solo: "Solo",
   soloShort: "S",
   tuning: "Tuning",
-  cents: (cents: number) => (cents === 0 ? "as recorded" : `${signed(cents)} cents`),
+  concertPitch: (hertz: number) => `A = ${hertz.toFixed(0)} Hz`,
   sounds: {
     recording: "Recording",
     vocals: "Vocals",
@@ -161,8 +161,7 @@ const ru: Texts = {
   solo: "Соло",
   soloShort: "S",
   tuning: "Строй",
-  cents: (cents) =>
-    cents === 0 ? "как в записи" : `${signed(cents)} ${plural(cents, "цент", "цента", "центов")}`,
+  concertPitch: (hertz) => `ля = ${hertz.toFixed(0)} Гц`,
   sounds: {
     recording: "Запись",
     vocals: "Голос",

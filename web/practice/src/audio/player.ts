@@ -184,7 +184,7 @@ export class Player {
   /** Tune everything that sounds. */
   setTuning(cents: number): void {
     this.#tuning = cents;
-    this.#ready?.tune(cents);
+    this.#ready?.tune(this.#pitchCents());
     for (const recording of this.#recordings.values()) recording.transpose(this.#semitones());
     this.#relaunch();
     this.#events.changed();
@@ -279,7 +279,7 @@ export class Player {
       ),
     );
     synthesiser.setScore(index);
-    synthesiser.tune(this.#tuning);
+    synthesiser.tune(this.#pitchCents());
   }
 
   #synthesise(): Promise<Synthesiser> {
@@ -314,6 +314,16 @@ export class Player {
       });
     this.#loadingSounds.set(name, loading);
     return loading;
+  }
+
+  /** Cents from A440 at which everything sounds. */
+  #pitchCents(): number {
+    return (this.#index.score.tuning_cents ?? 0) + this.#tuning;
+  }
+
+  /** Concert pitch: the frequency of the A above middle C, in hertz, as everything sounds. */
+  get concertPitch(): number {
+    return 440 * 2 ** (this.#pitchCents() / 1200);
   }
 
   /** Semitones by which the recording is shifted: with the score, and by the tuning. */

@@ -40,7 +40,7 @@ export function toggle(
   const { isOn, ...rest } = properties;
   return h(
     "button",
-    { ...rest, attributes: { type: "button", "aria-pressed": isOn, ...rest.attributes } },
+    { ...rest, attributes: { type: "button", "aria-pressed": String(isOn), ...rest.attributes } },
     ...children,
   );
 }
@@ -60,7 +60,7 @@ export function choice<T extends string>(
         "button",
         {
           onclick: () => onchosen(value),
-          attributes: { type: "button", role: "radio", "aria-checked": value === chosen },
+          attributes: { type: "button", role: "radio", "aria-checked": String(value === chosen) },
         },
         text,
       ),

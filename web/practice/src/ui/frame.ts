@@ -40,7 +40,7 @@ export class Frame {
   #speed = h("button", { class: "speed" });
   #speedPanel = h("div", { class: "speed-panel", attributes: { hidden: true } });
   #scrubber = h("input", { class: "scrubber", attributes: { type: "range", step: "any" } });
-  #place = h("output", { class: "place" });
+  #place = h("span", { class: "place" });
   #tabs = new Map<PanelName, HTMLButtonElement>();
 
   /** @param root - the element that the page fills */

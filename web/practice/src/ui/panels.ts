@@ -38,18 +38,20 @@ function mixerPanel(app: App): HTMLElement[] {
       .filter((track) => track.kind === kind && filter(track))
       .map((track) => fader(app, track, named(track)));
   const stems = rows("sound", ({ id }) => id !== "sound:recording");
-  const tuning = h("output", {}, texts.cents(Math.round(player.tuning)));
+  const tuning = h("output", {}, texts.concertPitch(player.concertPitch));
+  const catches = [0, -(score.tuning_cents ?? 0)];
   const slider = h("input", {
     label: texts.tuning,
-    attributes: { type: "range", min: -50, max: 50, step: 1, value: player.tuning },
+    attributes: { type: "range", min: -60, max: 60, step: 1 },
     oninput: () => {
-      // The middle catches.
-      const cents = Math.abs(slider.valueAsNumber) < 3 ? 0 : slider.valueAsNumber;
-      player.setTuning(cents);
-      tuning.value = texts.cents(cents);
-      slider.setAttribute("aria-valuetext", texts.cents(cents));
+      // As recorded, and A440, catch.
+      const cents = slider.valueAsNumber;
+      player.setTuning(catches.find((value) => Math.abs(value - cents) < 3) ?? cents);
+      tuning.value = texts.concertPitch(player.concertPitch);
+      slider.setAttribute("aria-valuetext", tuning.value);
     },
   });
+  slider.value = String(player.tuning);
   return [
     score.sounds.includes("recording")
       ? group(texts.wholeRecording, ...rows("sound", ({ id }) => id === "sound:recording"))
@@ -142,17 +144,9 @@ function pagePanel(app: App): HTMLElement[] {
           h(
             "div",
             { class: "row stepper" },
-            h(
-              "button",
-              { label: texts.down, onclick: () => app.display({ transpose: shift - 1 }) },
-              "−",
-            ),
+            h("button", { label: texts.down, onclick: () => app.transposeBy(-1) }, "−"),
             h("output", {}, shift === 0 ? texts.original : texts.semitones(shift)),
-            h(
-              "button",
-              { label: texts.up, onclick: () => app.display({ transpose: shift + 1 }) },
-              "+",
-            ),
+            h("button", { label: texts.up, onclick: () => app.transposeBy(1) }, "+"),
           ),
         ),
     app.isOffline || !score.sung_differs

@@ -329,11 +329,11 @@ export class Sheet {
   /** Load the fonts of the pages' text; until they are there, the browser's serif stands in. */
   #loadFonts(index: ScoreIndex): void {
     for (const font of this.#fonts) document.fonts.delete(font);
-    this.#fonts = (index.score.fonts ?? []).map(({ family, bold, italic, woff2 }) => {
+    this.#fonts = (index.score.fonts ?? []).map(({ family, is_bold, is_italic, woff2 }) => {
       const bytes = Uint8Array.from(atob(woff2), (character) => character.charCodeAt(0));
       const font = new FontFace(family, bytes, {
-        weight: bold ? "bold" : "normal",
-        style: italic ? "italic" : "normal",
+        weight: is_bold ? "bold" : "normal",
+        style: is_italic ? "italic" : "normal",
       });
       document.fonts.add(font);
       void font.load();
