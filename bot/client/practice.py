@@ -159,5 +159,6 @@ def _decode_sheet(sheet: practice_pb2.Sheet, pages: tuple[str, ...]) -> Sheet:
         fonts=tuple(
             SheetFont(font.family, font.is_bold, font.is_italic, font.woff2) for font in sheet.fonts
         ),
+        glyphs=sheet.glyphs,
         pages=pages,
     )

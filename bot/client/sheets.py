@@ -83,7 +83,7 @@ class SheetFont:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """An engraved score; ``pages`` are SVG."""
+    """An engraved score; ``pages`` are SVG, and ``glyphs`` is an SVG element with their signs."""
 
     result: Result
     measures: tuple[SheetMeasure, ...]
@@ -94,6 +94,7 @@ class Sheet:
     sounds: tuple[str, ...]
     duration_s: float
     fonts: tuple[SheetFont, ...]
+    glyphs: str
     pages: tuple[str, ...]
 
 

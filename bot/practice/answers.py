@@ -75,7 +75,10 @@ async def protect_late(request: web.Request, response: web.StreamResponse) -> No
 def error_answer(error: BotError, t: Translator, request_id: str, **more: Any) -> web.Response:
     """An error as JSON: its code, and words for people."""
     status = _STATUS.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    words = html.unescape(_TAG.sub("", error_text(error, t, request_id)))
+    if error.code == "INVALID_CORRECTIONS" and error.params.get("correction") == "edits":
+        words = t("practice.edit_refused")  # what the chat says is about metre and bars
+    else:
+        words = html.unescape(_TAG.sub("", error_text(error, t, request_id)))
     answer = web.json_response({"error": error.code, "text": words, **more}, status=status)
     if error.retry_after_s is not None:
         answer.headers["Retry-After"] = str(math.ceil(error.retry_after_s))

@@ -87,6 +87,7 @@ class PracticeSite:
             application,
             access_log=None,
             handler_cancellation=True,
+            auto_decompress=False,
             keepalive_timeout=KEEPALIVE_S,
             shutdown_timeout=SHUTDOWN_S,
         )

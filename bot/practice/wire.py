@@ -170,6 +170,7 @@ def write_score(
         "bar_count": result.bar_count,
         "metre_is_doubtful": result.metre_is_doubtful,
         "key_is_doubtful": result.key_is_doubtful,
+        "glyphs": sheet.glyphs,
         "pages": list(sheet.pages),
         "measures": [dataclasses.asdict(bar) for bar in sheet.measures],
         "notes": [dataclasses.asdict(note) for note in sheet.notes],

@@ -44,6 +44,7 @@ def sheet(result: pb.Result) -> ppb.Sheet:
         chords=[ppb.SheetChord(start=0, text="Am")],
         sounds=SOUNDS,
         duration_s=8.0,
+        glyphs="<svg><defs/></svg>",
         fonts=[ppb.SheetFont(family="Edwin", woff2=b"wOF2")],
     )
 

@@ -59,6 +59,7 @@ async def test_a_score_is_as_the_chat_shows_it(house: House) -> None:
     }  # fmt: skip
     assert score["clock"] == [[0, 0], [4, 2], [8, 4], [12, 6], [16, 8]]
     assert score["fonts"][0]["woff2"] == base64.b64encode(b"wOF2").decode()
+    assert score["glyphs"] == "<svg><defs/></svg>"
     assert score["sounds"] == list(SOUNDS)
     assert score["corrections"] == {}
     assert (score["can_undo"], score["can_redo"], score["can_send"]) == (False, False, True)
@@ -270,7 +271,11 @@ async def test_a_body_that_is_not_as_agreed_is_refused(house: House, body: bytes
 async def test_a_number_that_cannot_be_sent_is_refused(house: House, corrections: Any) -> None:
     body = {"revision": RESULT_ID, "corrections": corrections}
     status, answer = await house.post("edits", body)
-    assert (status, answer["error"]) == (422, "INVALID_REQUEST")
+    assert status == 422
+    assert answer["error"] == (
+        "INVALID_CORRECTIONS" if "edits" in corrections else "INVALID_REQUEST"
+    )
+    assert not house.service.engravings
 
 
 async def test_half_a_character_is_refused(house: House) -> None:
@@ -319,6 +324,9 @@ async def test_errors_of_the_service_are_told(house: House) -> None:
         got, answer = await house.post("edits", body)
         assert (got, answer["error"]) == (status, code)
         assert answer["text"]
+    house.service.refusal = RefusalError(3, "INVALID_CORRECTIONS", correction="edits")
+    body = {"revision": RESULT_ID, "corrections": {"edits": [{"kind": "join", "note": "a:1"}]}}
+    assert "to tie it to" in (await house.post("edits", body))[1]["text"]
     house.service.refusal = None
     assert (await house.get("score"))[1]["revision"] == RESULT_ID
 
