@@ -28,6 +28,7 @@ from bot.client.types import (
     Feel,
     FinestValue,
     Key,
+    LocalShift,
     Mode,
     NamedKey,
     PartCorrection,
@@ -109,7 +110,7 @@ class Edit:
 def encode_edit(edit: Edit) -> str:
     """Write an edit as the text of a button: ``"m3/4;f2.5"``.
 
-    One part at most, with one field; names are not for buttons.
+    One part at most, with one field, and one bar from which lines move; names are not for buttons.
     """
     items = [letter + write(edit.corrections) for letter, (write, _) in _FIELDS.items()]
     items += [letter + write(edit.adjustments) for letter, (write, _) in _ADJUSTED.items()]
@@ -170,11 +171,28 @@ def _write_shift(edit: Adjustments) -> str:
 
 
 def _read_shift(text: str) -> dict[str, Any]:
+    return {"bar_shift": _read_units(text)}
+
+
+def _read_units(text: str) -> BarShift:
     match = re.fullmatch(rf"(-?\d{{1,3}})([{''.join(_UNITS.values())}])", text)
     if match is None:
         raise ValueError(f"{text!r} moves no bar lines")
     units = {letter: unit for unit, letter in _UNITS.items()}
-    return {"bar_shift": BarShift(int(match[1]), units[match[2]])}
+    return BarShift(int(match[1]), units[match[2]])
+
+
+def _write_local_shift(edit: Adjustments) -> str:
+    for local in edit.local_shifts[:1]:
+        return f"{local.from_bar}/{local.shift.count}{_UNITS[local.shift.unit]}"
+    return ""
+
+
+def _read_local_shift(text: str) -> dict[str, Any]:
+    bar, slash, shift = text.partition("/")
+    if not slash or re.fullmatch(r"[1-9]\d{0,5}", bar) is None:
+        raise ValueError(f"{text!r} moves no bar lines from a bar on")
+    return {"local_shifts": (LocalShift(int(bar), _read_units(shift)),)}
 
 
 def _write_bars(edit: Corrections) -> str:
@@ -229,7 +247,7 @@ _CLEFS: Final = {
 }
 _MODES: Final[Mapping[Mode, str]] = {"major": "", "minor": "m"}
 _UNITS: Final = dict(zip(BarUnit, "bhqes", strict=True))
-_CORRECTABLE: Final = dict(zip(Correctable, "mbfkvtwpre", strict=True))
+_CORRECTABLE: Final = dict(zip(Correctable, "mbfkvtwprex", strict=True))
 _FIELDS: Final[
     Mapping[str, tuple[Callable[[Corrections], str], Callable[[str], dict[str, Any]]]]
 ] = {
@@ -253,5 +271,6 @@ _ADJUSTED: Final[
     "B": (lambda edit: _number(edit.rescale), lambda text: {"rescale": float(text)}),
     "F": (_write_shift, _read_shift),
     "K": (_write_named_key, _read_named_key),
+    "L": (_write_local_shift, _read_local_shift),
 }
 """The same for each adjustment."""

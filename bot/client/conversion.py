@@ -22,6 +22,7 @@ from bot.client.types import (
     Adjustments,
     Alternative,
     Artifact,
+    BarMove,
     BarRange,
     BarShift,
     BarUnit,
@@ -98,13 +99,18 @@ def _encode_adjustments(adjustments: Adjustments) -> transcription_pb2.Adjustmen
     pb, shift = transcription_pb2, adjustments.bar_shift
     return pb.Adjustments(
         rescale=adjustments.rescale,
-        bar_shift=(
-            None
-            if shift is None
-            else pb.BarShift(count=shift.count, unit=_number(pb.BarUnit, shift.unit))
-        ),
+        bar_shift=None if shift is None else _encode_shift(shift),
         key=_encode_named_key(adjustments.key),
+        local_shifts=[
+            pb.LocalShift(from_bar=local.from_bar, shift=_encode_shift(local.shift))
+            for local in adjustments.local_shifts
+        ],
     )
+
+
+def _encode_shift(shift: BarShift) -> transcription_pb2.BarShift:
+    pb = transcription_pb2
+    return pb.BarShift(count=shift.count, unit=_number(pb.BarUnit, shift.unit))
 
 
 def _encode_named_key(key: NamedKey | None) -> transcription_pb2.NamedKey | None:
@@ -140,6 +146,9 @@ def encode_corrections(corrections: Corrections) -> transcription_pb2.Correction
         tempo_bpm=corrections.tempo_bpm,
         as_heard=[_number(pb.Correctable, field) for field in corrections.as_heard],
         edits=map(encode_edit, corrections.edits),
+        bar_moves=[
+            pb.BarMove(from_beat=move.from_beat, beats=move.beats) for move in corrections.bar_moves
+        ],
     )
 
 
@@ -387,6 +396,7 @@ def _corrections(corrections: transcription_pb2.Corrections) -> Corrections:
         bars=BarRange(bars.first, bars.last) if corrections.HasField("bars") else None,
         tempo_bpm=corrections.tempo_bpm,
         edits=tuple(edit for edit in map(decode_edit, corrections.edits) if edit is not None),
+        bar_moves=tuple(BarMove(move.from_beat, move.beats) for move in corrections.bar_moves),
     )
 
 

@@ -108,6 +108,7 @@ class Correctable(enum.StrEnum):
     PARTS = "parts"
     BARS = "bars"
     EDITS = "edits"
+    BAR_MOVES = "bar_moves"
 
 
 class Format(enum.StrEnum):
@@ -177,6 +178,14 @@ class BarRange:
 
 
 @dataclass(frozen=True, slots=True)
+class BarMove:
+    """The bar line nearest to a heard beat, and all later ones, later by some heard beats."""
+
+    from_beat: float
+    beats: float
+
+
+@dataclass(frozen=True, slots=True)
 class Corrections:
     """What a reader puts right, in terms of the uncorrected result.
 
@@ -201,6 +210,7 @@ class Corrections:
     tempo_bpm: float = 0.0
     as_heard: tuple[Correctable, ...] = ()
     edits: tuple[ScoreEdit, ...] = ()
+    bar_moves: tuple[BarMove, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +221,14 @@ class BarShift:
 
     count: int
     unit: BarUnit = BarUnit.BEAT
+
+
+@dataclass(frozen=True, slots=True)
+class LocalShift:
+    """Bar lines moved from a bar of the page on."""
+
+    from_bar: int
+    shift: BarShift
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +254,7 @@ class Adjustments:
     rescale: float = 0.0
     bar_shift: BarShift | None = None
     key: NamedKey | None = None
+    local_shifts: tuple[LocalShift, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

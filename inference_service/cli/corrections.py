@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from inference_service.cli.files import read
 from inference_service.errors import InvalidCorrections
+from inference_service.music.adjustments import Adjustments, BarShift, BarUnit, LocalShift
 from inference_service.music.corrections import (
     BarRange,
     Clef,
@@ -32,6 +33,9 @@ from inference_service.music.serialization import MAX_EDITS_BYTES, decode_edits
 _SCALES: Final = {"double": 2.0, "half": 0.5, "triple": 3.0, "third": 1 / 3}
 _KEY: Final = re.compile(r"([A-Ga-g][#b♯♭]?)\s*(major|minor|m)?")
 _BARS: Final = re.compile(r"(\d{1,6})(?:-(\d{1,6}))?", re.ASCII)
+_LOCAL_SHIFT: Final = re.compile(
+    r"(?P<bar>\d{1,6}):(?P<count>[+-]?\d{1,3})(?P<eighths>e)?", re.ASCII
+)
 _FRACTION: Final = re.compile(r"\d{1,6}(\.\d{1,6}|/[1-9]\d{0,2})?", re.ASCII)
 _TRIPLETS: Final = {None: None, True: Triplets.ALLOWED, False: Triplets.NOT_ALLOWED}
 
@@ -54,6 +58,13 @@ def add_correction_options(parser: argparse.ArgumentParser) -> None:
         "--first-beat",
         metavar="N",
         help="the heard beat at which bar 1 begins, from 1; 2.5 is between two",
+    )
+    group.add_argument(
+        "--bars-later",
+        metavar="N:BEATS",
+        action="append",
+        default=[],
+        help="bar lines from bar N on later by beats, or eighths (9:1e); -1: earlier",
     )
     group.add_argument("--key", metavar="KEY", help="such as Bb, F#m or 'C minor'")
     group.add_argument("--finest", metavar="VALUE", help=f"shortest note: {_names(FinestValue)}")
@@ -116,6 +127,25 @@ def read_edit(options: argparse.Namespace) -> Edit:
         ),
         frozenset() if options.edits is None else frozenset({Correctable.EDITS}),
     )
+
+
+def read_adjustments(options: argparse.Namespace) -> Adjustments:
+    """Return the corrections that the options name in terms of the page.
+
+    Raises
+    ------
+    InvalidCorrections
+        If a value is outside its range.
+    """
+    return Adjustments(local_shifts=tuple(map(_read_local_shift, options.bars_later)))
+
+
+def _read_local_shift(text: str) -> LocalShift:
+    match = _LOCAL_SHIFT.fullmatch(text)
+    if match is None:
+        raise InvalidCorrections("not a bar and beats such as 9:1", correction="local_shifts")
+    unit = BarUnit.EIGHTH if match["eighths"] else BarUnit.BEAT
+    return LocalShift(int(match["bar"]), BarShift(int(match["count"]), unit))
 
 
 def _read_scale(text: str) -> float:

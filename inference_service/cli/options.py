@@ -7,7 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from inference_service.cli.corrections import add_correction_options, read_edit
+from inference_service.cli.corrections import (
+    add_correction_options,
+    read_adjustments,
+    read_edit,
+)
 from inference_service.notation.names import Language
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
@@ -91,6 +95,7 @@ def read_render_options(options: argparse.Namespace) -> RenderOptions:
         paper=options.paper,
         pitches=options.pitches,
         edit=read_edit(options),
+        adjustments=read_adjustments(options),
         language=options.language,
     )
 

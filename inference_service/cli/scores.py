@@ -181,7 +181,7 @@ def _continue_locally(
     progress = metered(portion(report, _HEARD, 1.0), build_continuation_meter())
     pipeline = Pipeline(settings.audio, settings.preview)
     if isinstance(music, Score):
-        if wanted.render.edit.corrections:
+        if wanted.render.edit.corrections or wanted.render.adjustments:
             raise InvalidCorrections("written music is not corrected", correction="music")
         files = pipeline.continue_score(music, wanted, progress)
     else:

@@ -13,9 +13,12 @@ from math import isfinite
 from typing import Final
 
 from inference_service.errors import InvalidCorrections
-from inference_service.music.corrections import MAX_FIRST_BEAT, is_tonic
+from inference_service.music.corrections import MAX_BARS, MAX_FIRST_BEAT, is_tonic
 from inference_service.music.keys import Mode
 from inference_service.music.metre import TimeSignature
+
+MAX_LOCAL_SHIFTS: Final = 20
+"""Moves in a single request; each needs the page before it to be written."""
 
 _SIXTEENTHS: Final = 4
 """Sixteenths in a quarter."""
@@ -58,6 +61,24 @@ class BarShift:
     def __post_init__(self) -> None:
         if abs(self.count) > MAX_FIRST_BEAT:
             raise InvalidCorrections("the bars would move too far", correction="bar_shift")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalShift:
+    """Bar lines moved from a bar of the page on, which is counted from 1.
+
+    Raises
+    ------
+    InvalidCorrections
+        If no bar has this number.
+    """
+
+    from_bar: int
+    shift: BarShift
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.from_bar <= MAX_BARS:
+            raise InvalidCorrections("bars are counted from 1", correction="local_shifts")
 
 
 def express_shift(quarters: Fraction, signature: TimeSignature) -> BarShift:
@@ -106,6 +127,8 @@ class Adjustments:
     key : NamedKey
         What the key is to be called on the page that is requested, which may be transposed. An open
         mode or tonic is that of the likeliest reading.
+    local_shifts : tuple of LocalShift
+        Made in this order, to the page with all other changes.
 
     Raises
     ------
@@ -116,8 +139,11 @@ class Adjustments:
     rescale: float | None = None
     bar_shift: BarShift | None = None
     key: NamedKey | None = None
+    local_shifts: tuple[LocalShift, ...] = ()
 
     def __post_init__(self) -> None:
+        if len(self.local_shifts) > MAX_LOCAL_SHIFTS:
+            raise InvalidCorrections("too many bars are moved at once", correction="local_shifts")
         if self.rescale is not None and not (isfinite(self.rescale) and self.rescale > 0):
             raise InvalidCorrections("values are not scaled by a number", correction="rescale")
 

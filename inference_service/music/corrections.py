@@ -20,6 +20,7 @@ from itertools import product
 from typing import Any, Final
 
 from inference_service.errors import InvalidCorrections
+from inference_service.music.bar_moves import MAX_BAR_MOVES, BarMove
 from inference_service.music.edits import MAX_EDITS, ScoreEdit
 from inference_service.music.keys import Key
 from inference_service.music.limits import MAX_PARTS
@@ -45,7 +46,7 @@ BEAT_SCALES: Final = tuple(
 
 _SCALE_TOLERANCE: Final = 0.01
 
-_LISTS: Final = frozenset({"parts", "edits"})
+_LISTS: Final = frozenset({"parts", "edits", "bar_moves"})
 """The fields that are empty rather than None where nothing is corrected."""
 
 _SIGNATURE: Final = re.compile(r"(\d{1,2})/(2|4|8|16)", re.ASCII)
@@ -65,6 +66,20 @@ def round_scale(factor: float) -> Fraction:
         if abs(math.log(scale / factor)) <= _SCALE_TOLERANCE:
             return scale
     raise _refuse("beat_scale", "the scale of beats is not a product of 2, 3, 1/2 and 1/3")
+
+
+def round_bar_move(from_beat: float, beats: float) -> BarMove:
+    """Return a move of bar lines by a fraction of a beat that is written.
+
+    Raises
+    ------
+    InvalidCorrections
+        If it is none.
+    """
+    if not abs(beats) <= MAX_FIRST_BEAT:
+        raise _refuse("bar_moves", "bar lines are moved by beats")
+    steps = round(beats * FIRST_BEAT_STEPS)
+    return BarMove(round_first_beat(from_beat), Fraction(steps, FIRST_BEAT_STEPS))
 
 
 def round_first_beat(number: float) -> Fraction:
@@ -159,6 +174,7 @@ class Correctable(StrEnum):
     PARTS = "parts"
     BARS = "bars"
     EDITS = "edits"
+    BAR_MOVES = "bar_moves"
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +255,8 @@ class Corrections:
         The bars to write.
     edits : tuple of ScoreEdit
         Of single notes and chord symbols, made in this order after all else.
+    bar_moves : tuple of BarMove
+        Sorted, one for each beat from which lines are moved.
 
     Raises
     ------
@@ -257,6 +275,7 @@ class Corrections:
     parts: tuple[PartCorrection, ...] = ()
     bars: BarRange | None = None
     edits: tuple[ScoreEdit, ...] = ()
+    bar_moves: tuple[BarMove, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.edits) > MAX_EDITS:
@@ -280,6 +299,8 @@ class Corrections:
         yield "parts", len(self.parts) > MAX_PARTS
         ids = [part.id for part in self.parts]
         yield "parts", ids != sorted(set(ids))
+        moved_from = [move.from_beat for move in self.bar_moves]
+        yield "bar_moves", len(moved_from) > MAX_BAR_MOVES or moved_from != sorted(set(moved_from))
 
     def __bool__(self) -> bool:
         """Whether anything is corrected."""
@@ -312,27 +333,47 @@ class Edit:
         Raises
         ------
         InvalidCorrections
-            If too many parts are corrected.
+            If too many parts are corrected, or bar lines moved in too many places.
         """
         taken_back: dict[str, Any] = dict.fromkeys(self._list_taken_back())
         for name in _LISTS & taken_back.keys():
             taken_back[name] = ()
-        state = replace(state, **taken_back)
-        later = self.corrections
-        if later.beat_scale is not None or later.tempo_bpm is not None:
-            state = replace(state, beat_scale=None, tempo_bpm=None)
-        changed = {
-            field.name: getattr(later, field.name)
-            for field in fields(later)
-            if field.name != "parts" and getattr(later, field.name) not in (None, ())
-        }
-        parts = {part.id: part for part in state.parts}
-        for part in later.parts:
-            parts[part.id] = parts.get(part.id, PartCorrection(part.id)).amended_by(part)
-        return replace(state, parts=tuple(parts[name] for name in sorted(parts)), **changed)
+        merged = _merge(replace(state, **taken_back), self.corrections)
+        return replace(merged, bar_moves=tuple(move for move in merged.bar_moves if move.beats))
+
+    def then(self, later: Corrections) -> Edit:
+        """Return the edit that sets further fields.
+
+        Raises
+        ------
+        InvalidCorrections
+            As :meth:`apply`.
+        """
+        return replace(self, corrections=_merge(self.corrections, later))
 
     def _list_taken_back(self) -> Iterator[str]:
         for field in self.as_heard:
             yield "time_signature" if field is Correctable.METRE else field.value
             if field is Correctable.BEAT_SCALE:
                 yield "tempo_bpm"
+
+
+def _merge(state: Corrections, later: Corrections) -> Corrections:
+    """Return corrections with the fields that later ones set."""
+    if later.beat_scale is not None or later.tempo_bpm is not None:
+        state = replace(state, beat_scale=None, tempo_bpm=None)
+    changed = {
+        field.name: getattr(later, field.name)
+        for field in fields(later)
+        if field.name not in {"parts", "bar_moves"} and getattr(later, field.name) not in (None, ())
+    }
+    parts = {part.id: part for part in state.parts}
+    for part in later.parts:
+        parts[part.id] = parts.get(part.id, PartCorrection(part.id)).amended_by(part)
+    moves = {move.from_beat: move for move in (*state.bar_moves, *later.bar_moves)}
+    return replace(
+        state,
+        parts=tuple(parts[name] for name in sorted(parts)),
+        bar_moves=tuple(sorted(moves.values())),
+        **changed,
+    )

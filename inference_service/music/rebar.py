@@ -8,21 +8,24 @@ The bar lines that were heard are kept as far as the new metre allows, so that a
 heard as a longer bar remains one. Bars of the same length keep their lines, or all are moved by the
 same number of beats; bars that are a multiple or a fraction of the old ones join or divide them.
 Other bars are regular. Where a long bar is no whole number of new beats, its last beat is shorter.
+Of the lines that result, those from some on may be moved further (:mod:`.bar_moves`).
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 from math import ceil, floor
 from typing import Final
 
 from inference_service.errors import InvalidCorrections
+from inference_service.music.bar_moves import Mending, MovedLines, move_lines
+from inference_service.music.beat_map import BeatMap
 from inference_service.music.events import Beat
 from inference_service.music.metre import MAX_BEAT_S, BarGrid, TimeSignature
+from inference_service.music.placement import NotePlacement
 from inference_service.music.time import MIN_BEAT_S
 
 MAX_BEATS: Final = 250_000
@@ -32,33 +35,55 @@ _SPARE_S: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class BeatMap:
-    """A map from old to new beats, linear between knots and beyond them.
+class Moves:
+    """Bar lines that are moved from some positions on; see :mod:`.bar_moves`.
 
     Attributes
     ----------
-    old, new : tuple of Fraction
-        Positions of the knots, at least two, ascending.
+    shifts : mapping of Fraction to Fraction
+        By the position of a line, to which the nearest one is meant, how much later it and all
+        others after it are.
+    attacks : tuple of Fraction
+        Where notes begin, ascending.
+    is_single_line : bool
+        Whether no two notes begin together.
     """
 
-    old: tuple[Fraction, ...]
-    new: tuple[Fraction, ...]
-
-    def move(self, position_beats: Fraction) -> Fraction:
-        """Return the new position."""
-        index = min(max(bisect_right(self.old, position_beats) - 1, 0), len(self.old) - 2)
-        start, stop = self.old[index : index + 2]
-        new_start, new_stop = self.new[index : index + 2]
-        return new_start + (position_beats - start) * (new_stop - new_start) / (stop - start)
+    shifts: Mapping[Fraction, Fraction] = field(default_factory=dict)
+    attacks: tuple[Fraction, ...] = ()
+    is_single_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Rebarred:
-    """The beats of the new bars, their tempo, and how positions move."""
+    """The beats of the new bars, their tempo, and how positions move.
+
+    Attributes
+    ----------
+    beats : tuple of Beat
+    tempo_bpm : float
+    map : BeatMap
+        From old to new beats.
+    mended : BeatMap
+        From the music that was mended where bar lines moved to new beats.
+    mending : Mending
+    moves : tuple of (Fraction, Fraction)
+        Each old position of a line from which on lines were moved, and by how much.
+    """
 
     beats: tuple[Beat, ...]
     tempo_bpm: float
     map: BeatMap
+    mended: BeatMap
+    mending: Mending
+    moves: tuple[tuple[Fraction, Fraction], ...]
+
+    def place(self, placement: NotePlacement) -> NotePlacement:
+        """Return where a note is written in the new bars."""
+        end = placement.start_beats + placement.duration_beats
+        start = self.map.move(placement.start_beats)
+        stop = self.mended.move(self.mending.move_end(end))
+        return replace(placement, start_beats=start, duration_beats=stop - start)
 
 
 def rebar(
@@ -68,6 +93,7 @@ def rebar(
     span: tuple[Fraction, Fraction],
     anchor: Fraction,
     first_bar: Fraction | None,
+    moves: Moves = Moves(),
 ) -> Rebarred:
     """Write a performance in other bars.
 
@@ -85,6 +111,8 @@ def rebar(
         Bar line from which bars of other lengths are counted.
     first_bar : Fraction, optional
         Where a bar is to begin instead.
+    moves : Moves
+        Of the lines that these bars have.
 
     Raises
     ------
@@ -99,14 +127,16 @@ def rebar(
         )
     if (span[1] - span[0]) * ratio > MAX_BEATS:
         raise InvalidCorrections("there would be too many beats", correction="beat_scale")
-    lines = _lay_lines(bars, signature.beats / ratio, span, anchor, first_bar)
+    length = signature.beats / ratio
+    lines = _lay_lines(bars, length, span, anchor, first_bar)
+    moved = _move_lines(lines, moves, length, 1 / ratio, span)
     places: list[Fraction] = []
     positions: list[int] = []
-    for line, following in pairwise(lines):
+    for line, following in pairwise(moved.lines):
         count = ceil((following - line) * ratio)
         places += [line + number / ratio for number in range(count)]
         positions += range(1, count + 1)
-    return _time(bars, places, positions, ratio)
+    return _time(bars, places, positions, ratio, moved)
 
 
 def is_countable(bars: BarGrid, signature: TimeSignature, scale: Fraction) -> bool:
@@ -149,6 +179,29 @@ def _lay_lines(
     return lines[first : last + 1]
 
 
+def _move_lines(
+    lines: Sequence[Fraction],
+    moves: Moves,
+    length: Fraction,
+    beat: Fraction,
+    span: tuple[Fraction, Fraction],
+) -> MovedLines:
+    """Move lines from some of them on; bars still reach from before the span to after it."""
+    shifts: dict[int, Fraction] = {}
+    for place, shift in moves.shifts.items():
+        nearest = min(range(len(lines)), key=lambda index: abs(lines[index] - place))
+        shifts[nearest] = shifts.get(nearest, Fraction(0)) + shift
+    moved = move_lines(
+        lines, shifts, length, beat, moves.attacks, is_single_line=moves.is_single_line
+    )
+    around = list(moved.lines)
+    while around[0] > span[0]:
+        around.insert(0, around[0] - length)
+    while around[-1] <= moved.mending.map.move(span[1]):
+        around.append(around[-1] + length)
+    return replace(moved, lines=tuple(around))
+
+
 def _divide(line: Fraction, following: Fraction, length: Fraction) -> list[Fraction]:
     """Return the lines of shorter bars in one bar; the last is longer if they do not fill it."""
     count = max(floor((following - line) / length), 1)
@@ -156,18 +209,23 @@ def _divide(line: Fraction, following: Fraction, length: Fraction) -> list[Fract
 
 
 def _time(
-    bars: BarGrid, places: Sequence[Fraction], positions: Sequence[int], ratio: Fraction
+    bars: BarGrid,
+    places: Sequence[Fraction],
+    positions: Sequence[int],
+    ratio: Fraction,
+    moved: MovedLines,
 ) -> Rebarred:
-    """Return the beats at places in the old beats, which must not come before the recording.
+    """Return the beats at places in the mended music, which must not come before the recording.
 
     Long gaps are divided, and beats that are too close are moved apart, as later readers of beats
     do.
     """
+    restore = moved.mending.map.inverse
     beats: list[Beat] = []
     old: list[Fraction] = []
     new: list[Fraction] = []
     for place, position in zip(places, positions, strict=True):
-        time_s = bars.grid.to_seconds(float(place))
+        time_s = bars.grid.to_seconds(float(restore.move(place)))
         if not beats and time_s < 0:
             continue
         if beats:
@@ -181,9 +239,12 @@ def _time(
         beats.append(Beat(time_s, position))
     if len(beats) < 2:
         raise InvalidCorrections("there would be no beats", correction="beat_scale")
-    before = old[0] - 1 / ratio
+    mended = BeatMap((old[0] - 1 / ratio, *old), (new[0] - 1, *new))
     return Rebarred(
-        tuple(beats),
-        bars.tempo_bpm * float(ratio),
-        BeatMap((before, *old), (new[0] - 1, *new)),
+        beats=tuple(beats),
+        tempo_bpm=bars.tempo_bpm * float(ratio),
+        map=moved.mending.map.then(mended),
+        mended=mended,
+        mending=moved.mending,
+        moves=moved.moves,
     )

@@ -9,10 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import lcm
+from typing import Final
 
 from inference_service.errors import InvalidCorrections
-from inference_service.music.alternatives import find_beat
-from inference_service.music.corrections import MAX_BEATS_PER_BAR, Corrections, Feel
+from inference_service.music.alternatives import find_beat, number_beat
+from inference_service.music.corrections import (
+    FIRST_BEAT_STEPS,
+    MAX_BEATS_PER_BAR,
+    Corrections,
+    Feel,
+)
 from inference_service.music.events import Part, Transcription, name_notes
 from inference_service.music.metre import (
     BarGrid,
@@ -20,11 +27,15 @@ from inference_service.music.metre import (
     align,
     parse_time_signature,
 )
-from inference_service.music.placement import NotePlacement
-from inference_service.music.rebar import rebar
+from inference_service.music.rebar import Moves, rebar
 from inference_service.music.simplify import Grid, choose_grid, simplify
 from inference_service.music.swing import write_even, write_uneven
 from inference_service.pipeline.reading import Reading, choose_reading
+
+_NEAR_BEATS: Final = 0.02
+
+_MovedLines = tuple[tuple[Fraction, Fraction], ...]
+"""As in :class:`Corrected`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +50,34 @@ class Corrected:
         With everything but its notation put right.
     beat_scale : Fraction
         Factor of the written values.
+    moved_lines : tuple of (Fraction, Fraction)
+        Each bar line from which on lines were moved, and by how much they have, in the notated
+        beats that were heard.
     """
 
     heard: Transcription
     performance: Transcription
     beat_scale: Fraction = Fraction(1)
+    moved_lines: tuple[tuple[Fraction, Fraction], ...] = ()
 
     @property
     def heard_beat_quarters(self) -> Fraction:
         """The written length of a beat that was heard."""
         bars = align(self.heard)
         return bars.beat_parts * bars.signature.beat_quarters * self.beat_scale
+
+    def number_unmoved(self, line_s: float) -> Fraction:
+        """Return the number of the heard beat at which a bar line would be without moves from some
+        line on, given when it is.
+        """
+        bars = align(self.heard)
+        place = bars.grid.to_beats(line_s)
+        shifts = [shift for line, shift in self.moved_lines if line <= place + _NEAR_BEATS]
+        if shifts:
+            line_s = bars.grid.to_seconds(place - float(shifts[-1]))
+        beats_s = sorted(beat.time_s for beat in self.heard.beats)
+        number = number_beat(line_s, beats_s, FIRST_BEAT_STEPS) if beats_s else 1.0
+        return Fraction(number).limit_denominator(FIRST_BEAT_STEPS)
 
     @property
     def chord_step_beats(self) -> Fraction:
@@ -58,7 +86,9 @@ class Corrected:
         """
         written = parse_time_signature(self.performance.time_signature)
         heard = parse_time_signature(self.heard.time_signature)
-        return Fraction(1, (self.beat_scale * written.unit / heard.unit).denominator)
+        ratio = self.beat_scale * written.unit / heard.unit
+        moved = (shift * ratio for _, shift in self.moved_lines)
+        return Fraction(1, lcm(ratio.denominator, *(shift.denominator for shift in moved)))
 
 
 def correct(heard: Transcription) -> Corrected:
@@ -76,15 +106,17 @@ def correct(heard: Transcription) -> Corrected:
     bars = align(heard)
     reading = choose_reading(heard, bars)
     performance = replace(heard, key=corrections.key or heard.key)
-    performance = _correct_rhythm(performance, bars, reading)
-    return Corrected(heard, _correct_parts(performance), reading.scale)
+    performance, moved_lines = _correct_rhythm(performance, bars, reading)
+    return Corrected(heard, _correct_parts(performance), reading.scale, moved_lines)
 
 
 # Rhythm
 
 
-def _correct_rhythm(performance: Transcription, bars: BarGrid, reading: Reading) -> Transcription:
-    """Write a performance in other bars, values and feel."""
+def _correct_rhythm(
+    performance: Transcription, bars: BarGrid, reading: Reading
+) -> tuple[Transcription, _MovedLines]:
+    """Write a performance in other bars, values and feel; return it, and the lines that moved."""
     corrections = performance.corrections
     still_swings = corrections.feel is None and performance.swing and reading.scale == 1
     swings = _may_swing(reading) and (corrections.feel is Feel.SWING or still_swings)
@@ -93,8 +125,10 @@ def _correct_rhythm(performance: Transcription, bars: BarGrid, reading: Reading)
         performance = replace(performance, placements=write_uneven(performance.placements))
         is_warped = True
     is_rebarred = reading != Reading(bars.signature, Fraction(1), None)
-    if is_rebarred:
-        performance = _rebar(performance, bars, reading)
+    moved_lines: _MovedLines = ()
+    if is_rebarred or corrections.bar_moves:
+        performance, moved_lines = _rebar(performance, bars, reading)
+        is_warped = is_warped or any(shift.denominator > 1 for _, shift in moved_lines)
     if swings and not performance.swing:
         performance = replace(performance, placements=write_even(performance.placements))
         is_warped = True
@@ -102,7 +136,7 @@ def _correct_rhythm(performance: Transcription, bars: BarGrid, reading: Reading)
     grid = choose_grid(corrections)
     if grid is None and (is_rebarred or is_warped):
         grid = Grid()
-    return performance if grid is None else _simplify(performance, grid)
+    return performance if grid is None else _simplify(performance, grid), moved_lines
 
 
 def _divides_in_three(heard: TimeSignature, reading: Reading) -> bool:
@@ -116,8 +150,11 @@ def _may_swing(reading: Reading) -> bool:
     return reading.signature.unit == 4 and not reading.signature.is_compound
 
 
-def _rebar(performance: Transcription, bars: BarGrid, reading: Reading) -> Transcription:
-    start, stop = _find_span(performance, bars)
+def _rebar(
+    performance: Transcription, bars: BarGrid, reading: Reading
+) -> tuple[Transcription, _MovedLines]:
+    starts, stops = _list_extent(performance, bars)
+    start, stop = min(starts, default=Fraction(0)), max(stops, default=Fraction(0))
     lines = bars.bar_starts(float(start), float(max(stop, start + 1)))
     anchor = lines[1] if bars.is_pickup(lines, float(start)) else lines[0]
     first_bar = None
@@ -130,24 +167,37 @@ def _rebar(performance: Transcription, bars: BarGrid, reading: Reading) -> Trans
         (min(start, Fraction(0)), max(stop, Fraction(len(bars.grid.beats) - 1))),
         Fraction(anchor),
         first_bar,
+        Moves(
+            _read_moves(performance, bars),
+            attacks := tuple(sorted(set(starts))),
+            is_single_line=len(attacks) == len(starts),
+        ),
     )
-
-    def move(placement: NotePlacement) -> NotePlacement:
-        begin = rebarred.map.move(placement.start_beats)
-        end = rebarred.map.move(placement.start_beats + placement.duration_beats)
-        return replace(placement, start_beats=begin, duration_beats=end - begin)
-
-    return replace(
+    rebarred_performance = replace(
         performance,
         time_signature=str(reading.signature),
         tempo_bpm=rebarred.tempo_bpm,
         beats=rebarred.beats,
-        placements=tuple(tuple(map(move, placed)) for placed in performance.placements),
+        placements=tuple(tuple(map(rebarred.place, placed)) for placed in performance.placements),
     )
+    return rebarred_performance, rebarred.moves
 
 
-def _find_span(performance: Transcription, bars: BarGrid) -> tuple[Fraction, Fraction]:
-    """Return where the music starts and stops, in the beats that were heard."""
+def _read_moves(performance: Transcription, bars: BarGrid) -> dict[Fraction, Fraction]:
+    """Return the moves of bar lines that corrections ask for, in the notated beats of the bars."""
+    shifts: dict[Fraction, Fraction] = {}
+    for move in performance.corrections.bar_moves:
+        place = _find_beat(move.from_beat, performance, bars, "bar_moves")
+        shifts[place] = shifts.get(place, Fraction(0)) + _round(
+            _to_beats(move.from_beat + move.beats, performance, bars) - place, bars
+        )
+    return shifts
+
+
+def _list_extent(
+    performance: Transcription, bars: BarGrid
+) -> tuple[list[Fraction], list[Fraction]]:
+    """Return where notes start and stop, in the beats that were heard."""
     starts, stops = [], []
     placements = performance.placements or ((),) * len(performance.parts)
     for part, placed in zip(performance.parts, placements, strict=True):
@@ -156,7 +206,7 @@ def _find_span(performance: Transcription, bars: BarGrid) -> tuple[Fraction, Fra
         if not placed:
             starts += [_to_quarters(bars, note.onset_s) for note in part.notes]
             stops += [_to_quarters(bars, note.offset_s) for note in part.notes]
-    return min(starts, default=Fraction(0)), max(stops, default=Fraction(0))
+    return starts, stops
 
 
 def _to_quarters(bars: BarGrid, time_s: float) -> Fraction:
@@ -164,20 +214,29 @@ def _to_quarters(bars: BarGrid, time_s: float) -> Fraction:
     return Fraction(round(4 * bars.grid.to_beats(time_s)), 4)
 
 
-def _find_beat(number: Fraction, performance: Transcription, bars: BarGrid) -> Fraction:
+def _find_beat(
+    number: Fraction, performance: Transcription, bars: BarGrid, correction: str = "first_beat"
+) -> Fraction:
     """Return the position of a numbered beat, or of a place between two.
 
     Beats are numbered as they were heard, positions are in notated beats: a heard beat of a
     compound metre is three of them.
     """
-    beats_s = sorted(beat.time_s for beat in performance.beats)
-    if number > len(beats_s) + MAX_BEATS_PER_BAR:
-        raise InvalidCorrections(
-            f"the first beat is beyond the {len(beats_s)} beats", correction="first_beat"
-        )
-    time_s = find_beat(float(number), beats_s)
+    count = len(performance.beats)
+    if number > count + MAX_BEATS_PER_BAR:
+        raise InvalidCorrections(f"a beat is beyond the {count} beats", correction=correction)
+    return _round(_to_beats(number, performance, bars), bars)
+
+
+def _to_beats(number: Fraction, performance: Transcription, bars: BarGrid) -> Fraction:
+    time_s = find_beat(float(number), sorted(beat.time_s for beat in performance.beats))
+    return Fraction(bars.grid.to_beats(time_s))
+
+
+def _round(position: Fraction, bars: BarGrid) -> Fraction:
+    """Round to sixteenths, or to eighths in compound metres."""
     step = Fraction(1) if bars.signature.is_compound else Fraction(bars.signature.unit, 16)
-    return round(Fraction(bars.grid.to_beats(time_s)) / step) * step
+    return round(position / step) * step
 
 
 def _simplify(performance: Transcription, grid: Grid) -> Transcription:

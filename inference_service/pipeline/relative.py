@@ -8,9 +8,16 @@ and chords are left to ``settle.py``.
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
-from inference_service.music.adjustments import Adjustments, BarShift, NamedKey
-from inference_service.music.corrections import Corrections, Edit, round_first_beat, round_scale
+from inference_service.errors import InvalidCorrections
+from inference_service.music.adjustments import Adjustments, BarShift, LocalShift, NamedKey
+from inference_service.music.corrections import (
+    Corrections,
+    round_bar_move,
+    round_first_beat,
+    round_scale,
+)
 from inference_service.music.events import Key, Mode, Transcription
 from inference_service.music.metre import parse_time_signature
 from inference_service.music.pitch import pitch_class, relative_key, transpose_key
@@ -61,7 +68,10 @@ def _adjust(heard: Transcription, options: RenderOptions) -> RenderOptions:
             None if wanted.key is None else _find_key(wanted.key, page, options.transpose_semitones)
         ),
     )
-    edit = replace(options.edit, corrections=Edit(later).apply(options.edit.corrections))
+    edit = options.edit.then(later)
+    for local in wanted.local_shifts:
+        move = _find_move(local, replace(heard, corrections=edit.apply(heard.corrections)))
+        edit = edit.then(move)
     semitones = options.transpose_semitones
     if options.transpose_to is not None:
         key = edit.corrections.key or page.untransposed_key
@@ -84,6 +94,32 @@ def _shift(shift: BarShift, corrected: Corrected, page: Shown) -> float:
     if number <= 0:  # the same bar lines, counted from a later bar
         number = number % bar or bar
     return float(number)
+
+
+def _find_move(local: LocalShift, heard: Transcription) -> Corrections:
+    """Return the move of bar lines that a page is to have beside those that it already has."""
+    if local.from_bar == 1:
+        return Corrections(first_beat=_shift_all(local.shift, heard))
+    corrected = correct(heard)
+    written = write_corrected(corrected, Pitches.MEANT, "")
+    if local.from_bar >= len(written.bar_lines_s):
+        raise InvalidCorrections(
+            f"there are {len(written.bar_lines_s) - 1} bars", correction="local_shifts"
+        )
+    signature = written.score.signature
+    step = local.shift.unit.in_quarters(signature) / corrected.heard_beat_quarters
+    from_beat = corrected.number_unmoved(written.bar_lines_s[local.from_bar - 1])
+    known = {move.from_beat: move.beats for move in heard.corrections.bar_moves}
+    beats = known.get(from_beat, Fraction(0)) + local.shift.count * step
+    return Corrections(bar_moves=(round_bar_move(float(from_beat), float(beats)),))
+
+
+def _shift_all(shift: BarShift, heard: Transcription) -> Fraction:
+    """Return the number of the heard beat at which bar 1 begins if all bar lines are moved."""
+    corrected = correct(heard)
+    written = write_corrected(corrected, Pitches.MEANT, "")
+    page = show(written, corrected, RenderOptions())
+    return round_first_beat(_shift(shift, corrected, page))
 
 
 def _find_key(named: NamedKey, page: Shown, semitones: int) -> Key:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from inference_service.music.alternatives import find_share, is_doubtful, number_beat
+from inference_service.music.alternatives import find_share, is_doubtful
 from inference_service.music.chord_names import write_label
 from inference_service.music.chords import simplify_label
-from inference_service.music.corrections import FIRST_BEAT_STEPS
 from inference_service.music.events import Alternative, Beat, ChordSegment, Key, Transcription
 from inference_service.music.intonation import write_as_sung
 from inference_service.music.pitch import transpose_chord_label
@@ -118,7 +117,7 @@ def show(written: WrittenPerformance, corrected: Corrected, options: RenderOptio
     if corrections.key is None:
         key_probability = find_share(alternatives, lambda other: other.key == heard.key)
     reading = PageReading(
-        Rhythm(signature, corrected.beat_scale, _number_first_beat(written, heard)),
+        Rhythm(signature, corrected.beat_scale, _number_first_beat(written, corrected)),
         untransposed_key,
         is_doubtful(metre_probability),
         is_doubtful(key_probability),
@@ -166,14 +165,11 @@ def name_chords(written: WrittenPerformance, options: RenderOptions) -> tuple[Ch
     return tuple(named)
 
 
-def _number_first_beat(written: WrittenPerformance, heard: Transcription) -> Fraction:
+def _number_first_beat(written: WrittenPerformance, corrected: Corrected) -> Fraction:
     """Return the number of the heard beat at which bar 1, or else a later one, begins.
 
-    A line before the first beat has no exact number, as the tempo there is not known.
+    A line before the first beat has no exact number, as the tempo there is not known. Moves from
+    some bar on make no difference.
     """
-    beats_s = sorted(beat.time_s for beat in heard.beats)
-    if not beats_s:
-        return Fraction(1)
-    numbers = (number_beat(line_s, beats_s, FIRST_BEAT_STEPS) for line_s in written.bar_lines_s)
-    found = next((number for number in numbers if number >= 1), 1.0)
-    return Fraction(found).limit_denominator(FIRST_BEAT_STEPS)
+    numbers = (corrected.number_unmoved(line_s) for line_s in written.bar_lines_s)
+    return next((number for number in numbers if number >= 1), Fraction(1))

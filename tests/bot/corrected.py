@@ -21,6 +21,7 @@ _FIELDS = {
     pb.CORRECTABLE_PARTS: ("parts",),
     pb.CORRECTABLE_BARS: ("bars",),
     pb.CORRECTABLE_EDITS: ("edits",),
+    pb.CORRECTABLE_BAR_MOVES: ("bar_moves",),
 }
 
 
@@ -98,6 +99,12 @@ def _make_absolute(adjustments: pb.Adjustments, before: pb.Corrections) -> pb.Co
         step = 1.0 if shift.unit == pb.BAR_UNIT_BEAT else 0.5
         number = (before.first_beat or 1.0) + shift.count * step
         edit.first_beat = number if number > 0 else number + 4
+    for local in adjustments.local_shifts:
+        step = 1.0 if local.shift.unit == pb.BAR_UNIT_BEAT else 0.5
+        from_beat = 4.0 * local.from_bar - 3.0
+        known = sum(move.beats for move in before.bar_moves if move.from_beat == from_beat)
+        beats = known + local.shift.count * step
+        edit.bar_moves.append(pb.BarMove(from_beat=from_beat, beats=beats))
     if adjustments.HasField("key"):
         named = adjustments.key
         mode = named.mode if named.HasField("mode") else pb.MODE_MINOR
@@ -120,6 +127,14 @@ def _merge(before: pb.Corrections, edit: pb.Corrections) -> pb.Corrections:
     later.CopyFrom(edit)
     later.ClearField("parts")
     later.ClearField("as_heard")
+    moves = {move.from_beat: move.beats for move in (*state.bar_moves, *later.bar_moves)}
+    state.ClearField("bar_moves")
+    later.ClearField("bar_moves")
+    state.bar_moves.extend(
+        pb.BarMove(from_beat=from_beat, beats=beats)
+        for from_beat, beats in sorted(moves.items())
+        if beats
+    )
     if later.HasField("bars"):
         state.ClearField("bars")
     if later.edits:

@@ -17,6 +17,7 @@ from bot.client.edit_conversion import encode_edit, list_fields
 from bot.client.edits import EditKind, ScoreEdit, Spelling
 from bot.client.types import (
     Adjustments,
+    BarMove,
     BarRange,
     BarShift,
     BarUnit,
@@ -29,6 +30,7 @@ from bot.client.types import (
     Format,
     JobState,
     Key,
+    LocalShift,
     ModelState,
     NamedKey,
     Paper,
@@ -86,9 +88,15 @@ CORRECTIONS = Corrections(
         )
         for kind in EditKind
     ),
+    bar_moves=(BarMove(9.0, 1.0), BarMove(33.5, -0.5)),
 )
 
-ADJUSTMENTS = Adjustments(0.5, BarShift(-2, BarUnit.EIGHTH), NamedKey("D", "minor"))
+ADJUSTMENTS = Adjustments(
+    0.5,
+    BarShift(-2, BarUnit.EIGHTH),
+    NamedKey("D", "minor"),
+    (LocalShift(9, BarShift(1, BarUnit.HALF_BEAT)),),
+)
 
 NOT_ASKED = {"style", "context_measures", "alternatives"}
 """Options of a continuation that the bot leaves to the service."""
@@ -196,6 +204,7 @@ def test_corrections_have_the_fields_of_the_contract() -> None:
         (Corrections, pb.Corrections),
         (PartCorrection, pb.PartCorrection),
         (BarRange, pb.BarRange),
+        (BarMove, pb.BarMove),
     ):
         assert _fields(ours) == set(theirs.DESCRIPTOR.fields_by_name)
     assert {f.name for f, _ in conversion.encode_corrections(CORRECTIONS).ListFields()} == _fields(

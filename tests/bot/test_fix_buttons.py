@@ -18,6 +18,7 @@ from bot.client.types import (
     Feel,
     FinestValue,
     Key,
+    LocalShift,
     NamedKey,
     Part,
     PartCorrection,
@@ -49,6 +50,8 @@ ADJUSTMENTS = [
     Adjustments(rescale=1 / 3),
     *(Adjustments(bar_shift=BarShift(count, unit)) for unit in BarUnit for count in (-1, 12)),
     Adjustments(key=NamedKey("F#", "minor")),
+    Adjustments(local_shifts=(LocalShift(9, BarShift(-1, BarUnit.EIGHTH)),)),
+    Adjustments(local_shifts=(LocalShift(123456, BarShift(100)),)),
     Adjustments(2.0, BarShift(1), NamedKey("C", "major")),
 ]
 
@@ -79,6 +82,12 @@ def test_edits_come_back(edit: Edit) -> None:
         "F9x",
         "F9999b",
         "KH",
+        "L1b",
+        "L9",
+        "L9/",
+        "L0/1b",
+        "L-1/1b",
+        "L9/1",
         "B",
     ],
 )

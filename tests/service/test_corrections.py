@@ -245,6 +245,12 @@ HOSTILE: list[tuple[str, dict[str, Any]]] = [
     ("parts", {"parts": [pb.PartCorrection(id="vocals", program=4_000_000_000)]}),
     ("parts", {"parts": [pb.PartCorrection(id="vocals", clef=77)]}),  # type: ignore[arg-type]
     ("parts", {"parts": [pb.PartCorrection(id=str(k), name="x") for k in range(5000)]}),
+    ("first_beat", {"bar_moves": [pb.BarMove(beats=1.0)]}),
+    ("bar_moves", {"bar_moves": [pb.BarMove(from_beat=5000.0, beats=1.0)]}),
+    ("first_beat", {"bar_moves": [pb.BarMove(from_beat=float("nan"), beats=1.0)]}),
+    ("bar_moves", {"bar_moves": [pb.BarMove(from_beat=1.0, beats=float("inf"))]}),
+    ("bar_moves", {"bar_moves": [pb.BarMove(from_beat=1.0, beats=1e300)]}),
+    ("bar_moves", {"bar_moves": [pb.BarMove(from_beat=1.0 + k, beats=1.0) for k in range(5000)]}),
     ("bars", {"bars": pb.BarRange(first=2, last=3)}),
     ("bars", {"bars": pb.BarRange(first=0, last=0)}),
     ("bars", {"bars": pb.BarRange(first=4, last=2)}),
@@ -292,6 +298,10 @@ HOSTILE_ADJUSTMENTS: list[tuple[str, dict[str, Any]]] = [
     ("bar_shift", {"bar_shift": pb.BarShift(count=2**31 - 1)}),
     ("bar_shift", {"bar_shift": pb.BarShift(count=1, unit=9)}),  # type: ignore[arg-type]
     ("first_beat", {"bar_shift": pb.BarShift(count=100_000)}),
+    ("local_shifts", {"local_shifts": [pb.LocalShift(shift=pb.BarShift(count=1))]}),
+    ("local_shifts", {"local_shifts": [pb.LocalShift(from_bar=9, shift=pb.BarShift(count=1))]}),
+    ("local_shifts", {"local_shifts": [pb.LocalShift(from_bar=2**32 - 1)]}),
+    ("local_shifts", {"local_shifts": [pb.LocalShift(from_bar=1)] * 1000}),
     ("key", {"key": pb.NamedKey()}),
     ("key", {"key": pb.NamedKey(tonic="H")}),
     ("key", {"key": pb.NamedKey(tonic="C", mode=9)}),  # type: ignore[arg-type]

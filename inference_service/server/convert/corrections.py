@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -9,7 +10,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from notabot.v1 import transcription_pb2
 
 from inference_service.errors import InvalidCorrections
-from inference_service.music.adjustments import Adjustments, BarShift, BarUnit, NamedKey
+from inference_service.music.adjustments import (
+    Adjustments,
+    BarShift,
+    BarUnit,
+    LocalShift,
+    NamedKey,
+)
+from inference_service.music.bar_moves import BarMove
 from inference_service.music.corrections import (
     MAX_NAME_CHARS,
     BarRange,
@@ -21,6 +29,7 @@ from inference_service.music.corrections import (
     FinestValue,
     PartCorrection,
     Triplets,
+    round_bar_move,
     round_first_beat,
     round_scale,
 )
@@ -73,6 +82,7 @@ def decode_edit(message: transcription_pb2.Corrections) -> Edit:
             BarRange(message.bars.first, message.bars.last) if message.HasField("bars") else None
         ),
         edits=decode_edits(message.edits),
+        bar_moves=_decode_moves(message.bar_moves),
     )
     taken_back = (_member(_CORRECTABLES, number, "as_heard") for number in message.as_heard)
     return Edit(corrections, frozenset(field for field in taken_back if field is not None))
@@ -109,6 +119,10 @@ def encode_corrections(corrections: Corrections) -> transcription_pb2.Correction
         ],
         bars=None if bars is None else transcription_pb2.BarRange(first=bars.first, last=bars.last),
         edits=encode_edits(corrections.edits),
+        bar_moves=[
+            transcription_pb2.BarMove(from_beat=float(move.from_beat), beats=float(move.beats))
+            for move in corrections.bar_moves
+        ],
     )
 
 
@@ -120,18 +134,13 @@ def decode_adjustments(message: transcription_pb2.Adjustments) -> Adjustments:
     InvalidCorrections
         If a value is unknown or outside its range.
     """
-    shift = None
-    if message.HasField("bar_shift"):
-        unit = _BAR_UNITS.get(message.bar_shift.unit)
-        if unit is None:
-            raise InvalidCorrections(
-                f"unknown unit {message.bar_shift.unit}", correction="bar_shift"
-            )
-        shift = BarShift(message.bar_shift.count, unit)
     return Adjustments(
         rescale=message.rescale or None,
-        bar_shift=shift,
+        bar_shift=_decode_shift(message.bar_shift) if message.HasField("bar_shift") else None,
         key=decode_named_key(message.key) if message.HasField("key") else None,
+        local_shifts=tuple(
+            LocalShift(local.from_bar, _decode_shift(local.shift)) for local in message.local_shifts
+        ),
     )
 
 
@@ -141,6 +150,10 @@ def encode_adjustments(adjustments: Adjustments) -> transcription_pb2.Adjustment
         rescale=adjustments.rescale,
         bar_shift=None if adjustments.bar_shift is None else _encode_shift(adjustments.bar_shift),
         key=None if adjustments.key is None else encode_named_key(adjustments.key),
+        local_shifts=[
+            transcription_pb2.LocalShift(from_bar=local.from_bar, shift=_encode_shift(local.shift))
+            for local in adjustments.local_shifts
+        ],
     )
 
 
@@ -200,6 +213,21 @@ def _decode_mode(number: int) -> Mode:
     if mode is None:
         raise InvalidCorrections(f"unknown mode {number}", correction="key")
     return mode
+
+
+def _decode_moves(
+    messages: Iterable[transcription_pb2.BarMove],
+) -> tuple[BarMove, ...]:
+    """Read moves of bar lines; of several from the same beat, the last one."""
+    moves = (round_bar_move(message.from_beat, message.beats) for message in messages)
+    return tuple(sorted({move.from_beat: move for move in moves}.values()))
+
+
+def _decode_shift(message: transcription_pb2.BarShift) -> BarShift:
+    unit = _BAR_UNITS.get(message.unit)
+    if unit is None:
+        raise InvalidCorrections(f"unknown unit {message.unit}", correction="bar_shift")
+    return BarShift(message.count, unit)
 
 
 def _encode_shift(shift: BarShift) -> transcription_pb2.BarShift:

@@ -103,6 +103,7 @@ class Correctable(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CORRECTABLE_PARTS: _ClassVar[Correctable]
     CORRECTABLE_BARS: _ClassVar[Correctable]
     CORRECTABLE_EDITS: _ClassVar[Correctable]
+    CORRECTABLE_BAR_MOVES: _ClassVar[Correctable]
 
 class Style(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -191,6 +192,7 @@ CORRECTABLE_FEEL: Correctable
 CORRECTABLE_PARTS: Correctable
 CORRECTABLE_BARS: Correctable
 CORRECTABLE_EDITS: Correctable
+CORRECTABLE_BAR_MOVES: Correctable
 STYLE_AUTO: Style
 STYLE_POP: Style
 STYLE_CLASSICAL: Style
@@ -275,7 +277,7 @@ class RenderOptions(_message.Message):
     def __init__(self, view: _Optional[_Union[View, str]] = ..., transpose_semitones: _Optional[int] = ..., formats: _Optional[_Iterable[_Union[Format, str]]] = ..., title: _Optional[str] = ..., simple_chords: _Optional[bool] = ..., paper: _Optional[_Union[Paper, str]] = ..., pitches: _Optional[_Union[Pitches, str]] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., page: _Optional[int] = ..., choose_view: _Optional[bool] = ..., language: _Optional[str] = ..., adjustments: _Optional[_Union[Adjustments, _Mapping]] = ..., transpose_to: _Optional[_Union[NamedKey, _Mapping]] = ...) -> None: ...
 
 class Corrections(_message.Message):
-    __slots__ = ("time_signature", "beat_scale", "first_beat", "key", "finest_value", "triplets", "feel", "parts", "bars", "tempo_bpm", "as_heard", "edits")
+    __slots__ = ("time_signature", "beat_scale", "first_beat", "key", "finest_value", "triplets", "feel", "parts", "bars", "tempo_bpm", "as_heard", "edits", "bar_moves")
     TIME_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     BEAT_SCALE_FIELD_NUMBER: _ClassVar[int]
     FIRST_BEAT_FIELD_NUMBER: _ClassVar[int]
@@ -288,6 +290,7 @@ class Corrections(_message.Message):
     TEMPO_BPM_FIELD_NUMBER: _ClassVar[int]
     AS_HEARD_FIELD_NUMBER: _ClassVar[int]
     EDITS_FIELD_NUMBER: _ClassVar[int]
+    BAR_MOVES_FIELD_NUMBER: _ClassVar[int]
     time_signature: str
     beat_scale: float
     first_beat: float
@@ -300,7 +303,8 @@ class Corrections(_message.Message):
     tempo_bpm: float
     as_heard: _containers.RepeatedScalarFieldContainer[Correctable]
     edits: _containers.RepeatedCompositeFieldContainer[ScoreEdit]
-    def __init__(self, time_signature: _Optional[str] = ..., beat_scale: _Optional[float] = ..., first_beat: _Optional[float] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., finest_value: _Optional[_Union[FinestValue, str]] = ..., triplets: _Optional[_Union[Triplets, str]] = ..., feel: _Optional[_Union[Feel, str]] = ..., parts: _Optional[_Iterable[_Union[PartCorrection, _Mapping]]] = ..., bars: _Optional[_Union[BarRange, _Mapping]] = ..., tempo_bpm: _Optional[float] = ..., as_heard: _Optional[_Iterable[_Union[Correctable, str]]] = ..., edits: _Optional[_Iterable[_Union[ScoreEdit, _Mapping]]] = ...) -> None: ...
+    bar_moves: _containers.RepeatedCompositeFieldContainer[BarMove]
+    def __init__(self, time_signature: _Optional[str] = ..., beat_scale: _Optional[float] = ..., first_beat: _Optional[float] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., finest_value: _Optional[_Union[FinestValue, str]] = ..., triplets: _Optional[_Union[Triplets, str]] = ..., feel: _Optional[_Union[Feel, str]] = ..., parts: _Optional[_Iterable[_Union[PartCorrection, _Mapping]]] = ..., bars: _Optional[_Union[BarRange, _Mapping]] = ..., tempo_bpm: _Optional[float] = ..., as_heard: _Optional[_Iterable[_Union[Correctable, str]]] = ..., edits: _Optional[_Iterable[_Union[ScoreEdit, _Mapping]]] = ..., bar_moves: _Optional[_Iterable[_Union[BarMove, _Mapping]]] = ...) -> None: ...
 
 class ScoreEdit(_message.Message):
     __slots__ = ("move", "pitch", "duration", "delete", "split", "join", "add", "chord", "delete_chord")
@@ -404,15 +408,33 @@ class DeleteChord(_message.Message):
     time_s: float
     def __init__(self, time_s: _Optional[float] = ...) -> None: ...
 
+class BarMove(_message.Message):
+    __slots__ = ("from_beat", "beats")
+    FROM_BEAT_FIELD_NUMBER: _ClassVar[int]
+    BEATS_FIELD_NUMBER: _ClassVar[int]
+    from_beat: float
+    beats: float
+    def __init__(self, from_beat: _Optional[float] = ..., beats: _Optional[float] = ...) -> None: ...
+
 class Adjustments(_message.Message):
-    __slots__ = ("rescale", "bar_shift", "key")
+    __slots__ = ("rescale", "bar_shift", "key", "local_shifts")
     RESCALE_FIELD_NUMBER: _ClassVar[int]
     BAR_SHIFT_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_SHIFTS_FIELD_NUMBER: _ClassVar[int]
     rescale: float
     bar_shift: BarShift
     key: NamedKey
-    def __init__(self, rescale: _Optional[float] = ..., bar_shift: _Optional[_Union[BarShift, _Mapping]] = ..., key: _Optional[_Union[NamedKey, _Mapping]] = ...) -> None: ...
+    local_shifts: _containers.RepeatedCompositeFieldContainer[LocalShift]
+    def __init__(self, rescale: _Optional[float] = ..., bar_shift: _Optional[_Union[BarShift, _Mapping]] = ..., key: _Optional[_Union[NamedKey, _Mapping]] = ..., local_shifts: _Optional[_Iterable[_Union[LocalShift, _Mapping]]] = ...) -> None: ...
+
+class LocalShift(_message.Message):
+    __slots__ = ("from_bar", "shift")
+    FROM_BAR_FIELD_NUMBER: _ClassVar[int]
+    SHIFT_FIELD_NUMBER: _ClassVar[int]
+    from_bar: int
+    shift: BarShift
+    def __init__(self, from_bar: _Optional[int] = ..., shift: _Optional[_Union[BarShift, _Mapping]] = ...) -> None: ...
 
 class BarShift(_message.Message):
     __slots__ = ("count", "unit")

@@ -11,6 +11,7 @@ import pytest
 from inference_service.cli.command import build_parser
 from inference_service.cli.corrections import read_edit
 from inference_service.midi.writer import encode_performance
+from inference_service.music.bar_moves import BarMove
 from inference_service.music.corrections import (
     BarRange,
     Clef,
@@ -152,6 +153,20 @@ def test_edits_that_change_nothing_are_refused(
     assert "edit 1: no note has this id" in capsys.readouterr().err
 
 
+def test_bar_lines_are_moved_from_a_bar_on(result: Path, tmp_path: Path) -> None:
+    options = ["--bars-later", "3:1", "--bars-later", "5:-1", "--bars-later", "6:+1e"]
+    assert run("render", result, "--out", tmp_path, "--formats", "musicxml,json", *options) == 0
+    piano = read_page(tmp_path).find("part")
+    assert piano is not None
+    assert [node.text for node in piano.iter("beats")] == ["4", "5", "4", "3", "4"]
+    kept = decode_transcription((tmp_path / "result.json").read_bytes())
+    assert kept.corrections.bar_moves == (
+        BarMove(Fraction(9), Fraction(1)),
+        BarMove(Fraction(17), Fraction(-1)),
+        BarMove(Fraction(21), Fraction(1, 2)),
+    )
+
+
 def test_a_recording_is_transcribed_and_corrected(song: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ["--preset", "voice", "--formats", "musicxml", "--metre", "3/4", "--key", "Eb"]
@@ -197,6 +212,11 @@ def test_a_service_corrects_as_the_process_does(song: Path, tmp_path: Path, serv
         ["--bars", "0-3"],
         ["--bars", "3-2"],
         ["--bars", "90-99"],
+        ["--bars-later", "9"],
+        ["--bars-later", "0:1"],
+        ["--bars-later", "99:1"],
+        ["--bars-later", "3:1000"],
+        ["--bars-later", "3:1.5"],
         ["--leave-out", "theremin"],
         ["--name", "piano"],
         ["--program", "piano=200"],
@@ -218,5 +238,6 @@ def test_written_music_is_not_corrected(result: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert run("render", result, "--out", out, "--formats", "musicxml") == 0
     score = out / "score.musicxml"
-    assert run("continue", score, "--out", out, "--measures", 1, "--metre", "3/4") == 64
+    for option in (["--metre", "3/4"], ["--bars-later", "2:1"]):
+        assert run("continue", score, "--out", out, "--measures", 1, *option) == 64
     assert run("render", score, "--out", out) == 65

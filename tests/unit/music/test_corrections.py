@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inference_service.errors import InvalidCorrections
+from inference_service.music.bar_moves import BarMove
 from inference_service.music.corrections import (
     BEAT_SCALES,
     BarRange,
@@ -25,6 +26,7 @@ from inference_service.music.corrections import (
     FinestValue,
     PartCorrection,
     Triplets,
+    round_bar_move,
     round_first_beat,
     round_scale,
 )
@@ -39,6 +41,11 @@ SINGLE = st.one_of(
     st.sampled_from(list(FinestValue)).map(lambda value: Corrections(finest_value=value)),
     st.sampled_from(list(Triplets)).map(lambda triplets: Corrections(triplets=triplets)),
     st.sampled_from(list(Feel)).map(lambda feel: Corrections(feel=feel)),
+    st.builds(
+        lambda beat, beats: Corrections(bar_moves=(BarMove(Fraction(beat), Fraction(beats)),)),
+        st.integers(1, 3),
+        st.integers(-2, 2),
+    ),
     st.just(Corrections(bars=BarRange(2, 4))),
     st.builds(
         lambda part: Corrections(parts=(part,)),
@@ -101,6 +108,25 @@ def test_parts_are_corrected_field_by_field() -> None:
     assert back.find_part("a").left_out is False
 
 
+def test_moves_of_bar_lines_are_corrected_one_by_one() -> None:
+    ninth, third = BarMove(Fraction(9), Fraction(1)), BarMove(Fraction(3), Fraction(-1, 2))
+    state = edit(Corrections(), Corrections(bar_moves=(ninth,)))
+    state = edit(state, Corrections(bar_moves=(third,)))
+    assert state.bar_moves == (third, ninth)
+    further = replace(ninth, beats=Fraction(2))
+    assert edit(state, Corrections(bar_moves=(further,))).bar_moves == (third, further)
+    none = replace(ninth, beats=Fraction(0))
+    assert edit(state, Corrections(bar_moves=(none,))).bar_moves == (third,)
+    assert not edit(Corrections(), Corrections(bar_moves=(none,)))
+
+
+def test_moves_of_bar_lines_are_rounded() -> None:
+    assert round_bar_move(9.001, 0.3334) == BarMove(Fraction(9), Fraction(1, 3))
+    for from_beat, beats in ((math.nan, 1.0), (9.0, math.nan), (9.0, math.inf), (9.0, 1e300)):
+        with pytest.raises(InvalidCorrections):
+            round_bar_move(from_beat, beats)
+
+
 def test_a_tempo_and_a_scale_replace_each_other() -> None:
     state = edit(Corrections(beat_scale=Fraction(2)), Corrections(tempo_bpm=90.0))
     assert state == Corrections(tempo_bpm=90.0)
@@ -137,10 +163,12 @@ def test_every_field_can_be_taken_back(field: Correctable) -> None:
         (PartCorrection("a", left_out=True),),
         BarRange(1, 2),
         (DeleteNote("a:1"),),
+        (BarMove(Fraction(9), Fraction(1)),),
     )
     left = Edit(as_heard=frozenset({field})).apply(full)
     name = "time_signature" if field is Correctable.METRE else field.value
-    taken_back: dict[str, Any] = {name: () if name in ("parts", "edits") else None}
+    is_list = name in ("parts", "edits", "bar_moves")
+    taken_back: dict[str, Any] = {name: () if is_list else None}
     assert left == replace(full, **taken_back)
     assert not Edit(as_heard=frozenset(Correctable)).apply(full)
 
@@ -161,6 +189,13 @@ def test_every_field_can_be_taken_back(field: Correctable) -> None:
         lambda: Corrections(tempo_bpm=1e300),
         lambda: Corrections(tempo_bpm=0.0),
         lambda: Corrections(first_beat=Fraction(0)),
+        lambda: Corrections(bar_moves=(BarMove(Fraction(9), Fraction(1)),) * 2),
+        lambda: Corrections(
+            bar_moves=(BarMove(Fraction(9), Fraction(1)), BarMove(Fraction(3), Fraction(1)))
+        ),
+        lambda: Corrections(
+            bar_moves=tuple(BarMove(Fraction(k + 1), Fraction(1)) for k in range(101))
+        ),
         lambda: Corrections(first_beat=Fraction(10**9)),
         lambda: Corrections(key=Key("H", "minor")),
         lambda: Corrections(key=Key("C##", "major")),

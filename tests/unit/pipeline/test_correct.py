@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference_service.errors import InvalidCorrections
+from inference_service.music.bar_moves import BarMove
 from inference_service.music.corrections import (
     BarRange,
     Clef,
@@ -243,6 +244,92 @@ def test_heard_beats_of_compound_metres_are_dotted() -> None:
     assert write(jig(), beat_scale=Fraction(2)).pulse_bpm == 160
 
 
+# Bar lines moved from one of them on
+
+
+def pause(at_beat: int = 11, beats: int = 1) -> Transcription:
+    """A tune in 4/4, of which all from a beat on is sung some beats late."""
+    notes = [(4 * bar + start, length, pitch) for bar in range(6) for start, length, pitch in TUNE]
+    late = [(start + beats * (start > at_beat), length, pitch) for start, length, pitch in notes]
+    return place(perform({"vocals": late}, key=Key("G", "major")))
+
+
+def moves(from_beat: float | Fraction, beats: float | Fraction) -> dict[str, Any]:
+    return {"bar_moves": (BarMove(Fraction(from_beat), Fraction(beats)),)}
+
+
+def test_a_pause_is_taken_out_of_the_page() -> None:
+    late, mended = write(pause()), write(pause(), **moves(13, 1))
+    assert {*bar_lengths(late), *bar_lengths(mended)} == {4}
+    assert starts(mended) == [4 * bar + start for bar in range(6) for start, _, _ in TUNE]
+    longest = [note.duration_beats for note in mended.parts[0].notes if note.start_beats == 11]
+    assert longest == [1]
+
+
+def test_a_note_that_was_cut_short_is_made_longer() -> None:
+    notes = [(0, 2, 67), (2, 2, 69), (4, 1, 71), (5, 2, 72), (7, 2, 74), (9, 2, 71), (11, 4, 67)]
+    hurried = place(perform({"vocals": notes}))
+    mended = write(hurried, **moves(9, -1))
+    assert bar_lengths(mended) == [4] * 4
+    assert starts(mended) == [0, 2, 4, 5, 8, 10, 12]
+    assert [note.duration_beats for note in mended.parts[0].notes] == [2, 2, 1, 3, 2, 2, 4]
+
+
+def test_a_bar_that_was_heard_as_longer_gets_its_length_back() -> None:
+    heard = play()
+    beats = tuple(
+        Beat(beat.time_s, (k % 4 if k < 16 else (k - 17) % 4) + 1 if k != 16 else 5)
+        for k, beat in enumerate(heard.beats)
+    )
+    odd = replace(heard, beats=beats)
+    assert bar_lengths(write(odd))[:5] == [4, 4, 4, 5, 4]
+    assert write(odd, **moves(18, -1)).bars() == write(heard).bars()
+    assert starts(write(odd, **moves(18, -1))) == starts(write(heard))
+
+
+def test_where_something_sounds_at_every_beat_the_bar_has_its_own_metre() -> None:
+    score = write(play(), **moves(13, 1))
+    assert bar_lengths(score) == [4, 4, 5, 4, 4, 4, 4, 4]
+    assert starts(score) == starts(write(play()))
+    assert score.chords == write(play()).chords
+
+
+def test_bars_before_a_move_stay() -> None:
+    heard, moved = play(), amend(play(), **moves(13, 1))
+    before, after = (describe(music, RenderOptions()).shown for music in (heard, moved))
+    downbeats = [[b.time_s for b in shown.beats if b.position == 1] for shown in (before, after)]
+    assert downbeats[0][:3] == downbeats[1][:3]
+    assert downbeats[0][3] + 0.5 == downbeats[1][3]
+    assert after.first_beat == before.first_beat == 1
+
+
+def test_a_move_means_the_nearest_line_of_the_page_without_moves() -> None:
+    for from_beat in (12, 13, Fraction(29, 2)):
+        assert bar_lengths(write(play(), **moves(from_beat, 1)))[:4] == [4, 4, 5, 4]
+    waltz = {"time_signature": "3/4", "first_beat": Fraction(2), **moves(14, 1)}
+    assert bar_lengths(write(play(), **waltz))[:6] == [1, 3, 3, 3, 4, 3]
+
+
+def test_an_eighth_may_be_moved_over() -> None:
+    notes = [(k, 1, 60 + k % 5) for k in range(7)] + [(k + 7.5, 1, 60 + k % 5) for k in range(8)]
+    late = place(perform({"vocals": [*notes, (15.5, 2, 60)]}))
+    score = write(late, **moves(9, 0.5))
+    assert bar_lengths(score)[:3] == [4, 4, 4]
+    assert [start.denominator for start in starts(score)] == [1] * 16
+
+
+def test_beats_are_those_that_were_heard() -> None:
+    moved = amend(jig(), **moves(3, Fraction(1, 3)))
+    assert bar_lengths(correct_and_write(moved))[:2] == [7, 6]
+    halved = write(play(), beat_scale=Fraction(1, 2), **moves(9, 2))
+    assert bar_lengths(halved)[:2] == [5, 4]
+
+
+def correct_and_write(heard: Transcription) -> Score:
+    corrected = correct(heard)
+    return write_performance(corrected.performance, "", corrected.chord_step_beats).score
+
+
 def test_drums_follow_the_new_beats() -> None:
     drums = write(play(), beat_scale=Fraction(2)).parts[2]
     assert [note.start_beats for note in drums.notes][:4] == [0, 2, 4, 6]
@@ -323,6 +410,7 @@ def test_the_whole_page_is_in_the_key() -> None:
         ({"time_signature": "6/8"}, Fraction(3)),
         ({"time_signature": "2/2"}, Fraction(1, 2)),
         ({"time_signature": "3/4"}, Fraction(1)),
+        ({"bar_moves": (BarMove(Fraction(9), Fraction(1)),)}, Fraction(1)),
     ],
 )
 def test_chords_stay_over_the_notes_that_they_were_heard_with(
@@ -336,6 +424,13 @@ def test_chords_stay_over_the_notes_that_they_were_heard_with(
     notes = sorted(note.start_beats for part in score.parts for note in part.notes)
     assert set(notes) >= {chord.start_beats for chord in score.chords}
     make(heard, Edit(Corrections(**fields)), Format.MUSICXML, Format.PNG, view=View.LEAD_SHEET)
+
+
+def test_chords_stay_over_their_notes_where_lines_move_by_an_eighth() -> None:
+    chords = [(beat, beat + 1, ["G:maj", "C:maj"][beat % 2]) for beat in range(16)]
+    heard = place(perform({"piano": [(beat, 1, 60 + beat) for beat in range(16)]}, chords=chords))
+    score = write(heard, **moves(9, 0.5))
+    assert [chord.start_beats for chord in score.chords] == starts(score)
 
 
 def test_chords_are_spelt_in_the_key() -> None:
@@ -427,6 +522,7 @@ def test_an_excerpt_keeps_the_key_that_it_has_in_the_whole() -> None:
             )
         },
         {"first_beat": Fraction(90_000)},
+        {"bar_moves": (BarMove(Fraction(90_000), Fraction(1)),)},
         {"beat_scale": Fraction(12), "time_signature": "4/16"},
         {"beat_scale": Fraction(1, 12), "time_signature": "4/2"},
     ],
@@ -452,6 +548,8 @@ FIVE: Sequence[Corrections] = (
     Corrections(parts=(PartCorrection("vocals", clef=Clef.ALTO),)),
     Corrections(parts=(PartCorrection("drums", left_out=True),)),
     Corrections(bars=BarRange(1, 2)),
+    Corrections(bar_moves=(BarMove(Fraction(9), Fraction(1)),)),
+    Corrections(bar_moves=(BarMove(Fraction(5), Fraction(-1, 2)),)),
 )
 
 
@@ -475,6 +573,32 @@ def test_five_in_a_row_give_the_page_that_they_give_at_once(
     assert page(follow(steps), Edit()) == expected
     assert page(follow(random.sample(steps, len(steps))), Edit()) == expected
     assert page(follow(steps), Edit(at_once)) == expected, "and again"
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.lists(st.tuples(st.integers(1, 17), st.sampled_from([-1, 1, Fraction(1, 2)])), max_size=3),
+    st.sampled_from(["4/4", "3/4", "6/8", "12/8"]),
+    st.sampled_from([1, Fraction(1, 2), 2]),
+    st.integers(1, 4),
+)
+def test_moves_fit_any_bars(
+    moved: list[tuple[int, Fraction]], metre: str, scale: Fraction, first: int
+) -> None:
+    heard = play(4)
+    steps = [Corrections(**moves(beat, shift)) for beat, shift in dict(moved).items()]
+    steps += [
+        Corrections(time_signature=metre),
+        Corrections(beat_scale=Fraction(scale)),
+        Corrections(first_beat=Fraction(first)),
+    ]
+    state = reduce(lambda state, step: Edit(step).apply(state), steps, Corrections())
+    score = write(replace(heard, corrections=state))
+    assert sum(len(part.notes) for part in score.parts) == sum(
+        len(part.notes) for part in heard.parts
+    )
+    lines = [bar.start_beats for bar in score.bars()]
+    assert lines == sorted(set(lines))
 
 
 @pytest.mark.parametrize("view", list(View))

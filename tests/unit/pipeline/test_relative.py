@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from inference_service.errors import InvalidCorrections
-from inference_service.music.adjustments import Adjustments, BarShift, BarUnit, NamedKey
+from inference_service.music.adjustments import (
+    Adjustments,
+    BarShift,
+    BarUnit,
+    LocalShift,
+    NamedKey,
+)
+from inference_service.music.bar_moves import BarMove
 from inference_service.music.corrections import Correctable, Corrections, Edit
 from inference_service.music.events import Alternative, Beat, Key, Transcription
 from inference_service.pipeline.options import RenderOptions
@@ -85,6 +92,48 @@ def test_bar_lines_are_moved_from_those_of_the_page(
     count: int, unit: BarUnit, first_beat: Fraction
 ) -> None:
     assert ask(play(), bar_shift=BarShift(count, unit)).first_beat == first_beat
+
+
+def later(from_bar: int, count: int = 1, unit: BarUnit = BarUnit.BEAT) -> dict[str, Any]:
+    return {"local_shifts": (LocalShift(from_bar, BarShift(count, unit)),)}
+
+
+def test_bar_lines_are_moved_from_a_bar_of_the_page_on() -> None:
+    assert ask(play(), **later(2)).bar_moves == (BarMove(Fraction(6), Fraction(1)),)
+    assert ask(play(), **later(3, -1, BarUnit.EIGHTH)).bar_moves == (
+        BarMove(Fraction(10), Fraction(-1, 2)),
+    )
+    moved = correct(play(), bar_moves=(BarMove(Fraction(6), Fraction(1)),))
+    assert ask(moved, **later(2)).bar_moves == (BarMove(Fraction(6), Fraction(2)),)
+    assert ask(moved, **later(3)).bar_moves == (BarMove(Fraction(10), Fraction(1)),)
+    back = Edit(ask(moved, **later(2, -1))).apply(moved.corrections)
+    assert not back.bar_moves
+
+
+def test_bar_lines_are_moved_in_beats_of_the_page() -> None:
+    assert ask(jig(), **later(2)).bar_moves == (BarMove(Fraction(3), Fraction(1)),)
+    assert ask(jig(), **later(2, 1, BarUnit.EIGHTH)).bar_moves == (
+        BarMove(Fraction(3), Fraction(1, 3)),
+    )
+    halved = correct(play(), beat_scale=Fraction(1, 2))
+    assert ask(halved, **later(2)).bar_moves == (BarMove(Fraction(10), Fraction(2)),)
+
+
+def test_from_bar_one_all_lines_move() -> None:
+    shifted = ask(play(), **later(1))
+    assert (shifted.first_beat, shifted.bar_moves) == (3, ())
+
+
+def test_bars_are_those_of_the_page_with_all_other_changes() -> None:
+    options = RenderOptions(edit=Edit(Corrections(time_signature="3/4", first_beat=Fraction(2))))
+    assert ask(play(), options, **later(3)).bar_moves == (BarMove(Fraction(8), Fraction(1)),)
+    one, two = (later(bar)["local_shifts"][0] for bar in (2, 3))
+    assert ask(play(), local_shifts=(one, two)).bar_moves == (
+        BarMove(Fraction(6), Fraction(1)),
+        BarMove(Fraction(10), Fraction(1)),
+    )
+    with pytest.raises(InvalidCorrections):
+        ask(play(), **later(5))
 
 
 def test_a_shift_is_counted_in_beats_of_the_page() -> None:

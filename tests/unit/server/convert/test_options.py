@@ -19,7 +19,13 @@ from inference_service.continuation.options import (
     ContinuationOptions,
     Style,
 )
-from inference_service.music.adjustments import Adjustments, BarShift, BarUnit, NamedKey
+from inference_service.music.adjustments import (
+    Adjustments,
+    BarShift,
+    BarUnit,
+    LocalShift,
+    NamedKey,
+)
 from inference_service.notation.names import Language
 from inference_service.notation.page import Paper
 from inference_service.notation.views import View
@@ -40,6 +46,7 @@ from inference_service.server.convert.options import (
 )
 
 KEYS = st.builds(NamedKey, st.sampled_from(["F#", "B"]), st.sampled_from([None, "major", "minor"]))
+SHIFTS = st.builds(BarShift, st.integers(-99, 99), st.sampled_from(list(BarUnit)))
 OPTIONS = st.builds(
     TranscribeOptions,
     st.sampled_from(list(Preset)),
@@ -58,8 +65,9 @@ OPTIONS = st.builds(
         adjustments=st.builds(
             Adjustments,
             st.sampled_from([None, 0.5, 2.0]),
-            st.none() | st.builds(BarShift, st.integers(-99, 99), st.sampled_from(list(BarUnit))),
+            st.none() | SHIFTS,
             st.none() | KEYS,
+            st.lists(st.builds(LocalShift, st.integers(1, 999), SHIFTS), max_size=3).map(tuple),
         ),
         transpose_to=st.none() | KEYS,
     ),
