@@ -16,7 +16,7 @@ from bot.i18n import Translator
 from bot.keyboards import language_keyboard, privacy_keyboard, start_keyboard
 from bot.languages import Languages
 from bot.recordings import message_key
-from bot.request import Press
+from bot.request import Press, Request
 from bot.sample import send_sample
 from bot.settings import BotSettings
 from bot.sources import find_source
@@ -51,13 +51,14 @@ async def on_sample(
             await transcriber.answer(press.beside(message), key, source, Preset.SONG)
 
 
-async def on_help(message: Message, settings: BotSettings, t: Translator) -> None:
+async def on_help(message: Message, settings: BotSettings, request: Request, t: Translator) -> None:
     """``/help``: how it works, and the limits."""
     await message.answer(
         t(
             "help",
             size=t.size(settings.download_limit_bytes),
             duration=t.duration(settings.max_duration_s),
+            practise=t("help.practise") if request.invitations is not None else "",
         )
     )
 

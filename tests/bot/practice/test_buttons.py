@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from aiogram.methods import EditMessageText, SendMessage, SendPhoto
@@ -11,6 +12,7 @@ from bot.client.types import Pitches, View
 from bot.i18n import Translator
 from bot.keyboards import result_keyboard
 from bot.practice.built import Built
+from bot.views import MAX_MESSAGE_CHARS
 from tests.bot.practice.conftest import ANN, BOB, GROUP, House, build_house, opening, token_of
 from tests.bot.service import FakeService
 from tests.bot.telegram import buttons, received, text_of, voice
@@ -74,6 +76,15 @@ async def test_a_turned_page_has_the_button_too(house: House) -> None:
     assert button.web_app is not None
     token = token_of(button)
     assert (await house.get("score", token, house.init_data(ANN)))[1]["view"] == "piano"
+
+
+async def test_help_tells_of_the_page_where_there_is_one(house: House) -> None:
+    await house.person(ANN, language="en").say("/help")
+    [told] = house.session.texts()
+    assert "• Practise: a page that plays the score" in told
+    assert len(re.sub(r"<[^>]+>", "", told)) <= MAX_MESSAGE_CHARS
+    await house.person(BOB, language="ru").say("/help")
+    assert "• Играть — страница" in house.session.texts()[-1]
 
 
 async def test_forgetting_voids_links_and_deletes_what_is_kept(house: House) -> None:
