@@ -65,7 +65,7 @@ class Continuer:
             await press.take_buttons_away()
 
     async def turn_page(self, press: Press, button: ContinuationPageButton) -> None:
-        """Show another page of a continuation, which is composed again, in place."""
+        """Show another page of a continuation, in place."""
         page, message = button.page, press.callback.message
         same = message.html_text if isinstance(message, Message) else ""
         text = same or continuation_text(button.measures, 0, press.title, press.t)
@@ -79,7 +79,7 @@ class Continuer:
         await self._answer(press, button, options, ChatAction.UPLOAD_PHOTO, send)
 
     async def send_files(self, press: Press, button: ContinuationFilesButton) -> None:
-        """Send the files of a continuation, which is composed again."""
+        """Send the files of a continuation."""
         title = press.title
         options = self._options(button, press).written_as(FILE_FORMATS)
 

@@ -7,7 +7,7 @@ from functools import partial
 from string import ascii_lowercase
 from typing import Final
 
-from inference_service.continuation.compose import continue_music
+from inference_service.continuation.compose import Continuation, continue_music
 from inference_service.midi.preview import Synthesizer
 from inference_service.music.events import Transcription
 from inference_service.music.score import Score
@@ -16,6 +16,7 @@ from inference_service.notation.views import View
 from inference_service.pipeline.correct import correct
 from inference_service.pipeline.options import ContinueOptions, Format, RenderOptions
 from inference_service.pipeline.relative import make_absolute
+from inference_service.pipeline.remembered import Remembered
 from inference_service.pipeline.render import (
     Artifact,
     Names,
@@ -27,6 +28,9 @@ from inference_service.pipeline.written import write_corrected
 from inference_service.progress import Progress, Stage
 
 NAME: Final = "continuation"
+
+_COMPOSED: Final[Remembered[list[Continuation]]] = Remembered()
+"""The same options compose the same music, of which people ask for further pages and files."""
 
 
 def continue_transcription(
@@ -70,9 +74,7 @@ def continue_score(
     if Format.PREVIEW in options.render.formats:
         synthesizer.require()
     score = replace(score, title=options.render.title or score.title)
-    found = continue_music(
-        score, find_melody(score.parts), options.music, partial(progress, Stage.CONTINUATION)
-    )
+    found = _COMPOSED.get((score, options.music), partial(_compose, score, options, progress))
     artifacts: list[Artifact] = []
     shown = _with_melody(options.render, score)
     for letter, one in zip(ascii_lowercase, found, strict=False):
@@ -80,6 +82,11 @@ def continue_score(
         artifacts += write_score(one.score, shown, progress, synthesizer, Names(name, name))
     progress(Stage.ENGRAVING, 1.0)
     return artifacts
+
+
+def _compose(score: Score, options: ContinueOptions, progress: Progress) -> list[Continuation]:
+    report = partial(progress, Stage.CONTINUATION)
+    return continue_music(score, find_melody(score.parts), options.music, report)
 
 
 def _with_melody(options: RenderOptions, score: Score) -> RenderOptions:

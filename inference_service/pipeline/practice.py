@@ -33,9 +33,9 @@ from inference_service.notation.screen import (
 from inference_service.notation.views import View
 from inference_service.notation.web_fonts import WebFont, subset_fonts
 from inference_service.pipeline.correct import correct
-from inference_service.pipeline.drawn import DrawnPages
 from inference_service.pipeline.options import RenderOptions, Screen
 from inference_service.pipeline.relative import make_absolute
+from inference_service.pipeline.remembered import Remembered
 from inference_service.pipeline.render import Rendering, arrange_view
 from inference_service.pipeline.shown import settle_view, show
 from inference_service.pipeline.written import write_corrected
@@ -47,7 +47,7 @@ MAX_PAGES: Final = 400
 _MAX_REMEMBERED: Final = 4
 """A sheet of 12 pages takes a megabyte."""
 
-_DRAWN: Final[DrawnPages[ScreenPages]] = DrawnPages(_MAX_REMEMBERED)
+_DRAWN: Final[Remembered[ScreenPages]] = Remembered(_MAX_REMEMBERED)
 
 
 @dataclass(frozen=True, slots=True)

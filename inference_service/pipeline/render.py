@@ -30,9 +30,9 @@ from inference_service.notation.quantize import WrittenPerformance
 from inference_service.notation.roll import draw_roll
 from inference_service.notation.views import View
 from inference_service.pipeline.correct import Corrected, correct
-from inference_service.pipeline.drawn import DrawnPages
 from inference_service.pipeline.options import Format, Pitches, RenderOptions
 from inference_service.pipeline.relative import make_absolute
+from inference_service.pipeline.remembered import Remembered
 from inference_service.pipeline.shown import Shown, name_chords, settle_view, show
 from inference_service.pipeline.stems import RECORDING, KeptSounds, export
 from inference_service.pipeline.written import write_corrected
@@ -168,7 +168,7 @@ class Names:
     preview: str
 
 
-_DRAWN: Final[DrawnPages[list[str]]] = DrawnPages()
+_DRAWN: Final[Remembered[list[str]]] = Remembered()
 
 SCORE_NAMES: Final = Names("score", "preview")
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mido
 import pypdf
 import pytest
 
+from inference_service.continuation.compose import continue_music
 from inference_service.continuation.options import ContinuationOptions
 from inference_service.errors import InvalidOptions, NothingToContinue, PreviewUnavailable
 from inference_service.midi.preview import Synthesizer
@@ -18,6 +20,7 @@ from inference_service.notation.views import View
 from inference_service.pipeline import continuation
 from inference_service.pipeline.continuation import continue_score, continue_transcription
 from inference_service.pipeline.options import ContinueOptions, Format, Pitches, RenderOptions
+from inference_service.pipeline.remembered import Remembered
 from inference_service.progress import Report, Stage, ignore
 from tests.factories import perform, sing_flat
 from tests.unit.continuation.songs import build_song
@@ -50,6 +53,35 @@ def ask(*formats: Format, title: str = "", view: View = View.FULL, **music: int)
 def measures(musicxml: bytes) -> int:
     """Return the number of measures of the first part."""
     return musicxml.split(b"</part>")[0].count(b"<measure ")
+
+
+def test_other_pages_and_files_are_of_the_same_search(
+    heard: Transcription, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches: list[ContinuationOptions] = []
+
+    def count(score: Any, melody: Any, options: ContinuationOptions, report: Report) -> Any:
+        searches.append(options)
+        return continue_music(score, melody, options, report)
+
+    monkeypatch.setattr(continuation, "continue_music", count)
+    monkeypatch.setattr(continuation, "_COMPOSED", Remembered())
+    asked = [
+        ask(Format.MUSICXML),
+        ask(Format.MUSICXML, Format.MIDI),
+        ask(Format.MUSICXML, view=View.LEAD_SHEET),
+    ]
+    first, again, lead = (continue_transcription(heard, one, ignore_all) for one in asked)
+    assert len(searches) == 1
+    assert first.artifacts[0] == again.artifacts[0] != lead.artifacts[0]
+    continue_transcription(heard, ask(Format.MUSICXML, seed=1), ignore_all)
+    other = replace(heard, key=Key("A", "minor"))
+    continue_transcription(other, ask(Format.MUSICXML), ignore_all)
+    assert len(searches) == 3
+
+
+def ignore_all(stage: Stage, fraction: float) -> None:
+    """Ignore progress."""
 
 
 def test_what_was_heard_goes_on(heard: Transcription) -> None:

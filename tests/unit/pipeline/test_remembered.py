@@ -1,4 +1,4 @@
-"""Pages that were laid out are not laid out again."""
+"""What was made last is not made again."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ import pytest
 
 from inference_service.notation.engrave import engrave
 from inference_service.pipeline import render as module
-from inference_service.pipeline.drawn import DrawnPages
 from inference_service.pipeline.options import Format, RenderOptions
+from inference_service.pipeline.remembered import Remembered
 from inference_service.pipeline.render import render
 from tests.factories import perform
 
 
 def test_the_least_recently_used_are_forgotten() -> None:
-    drawn: DrawnPages[list[str]] = DrawnPages(limit=2)
+    remembered: Remembered[list[str]] = Remembered(limit=2)
     made: list[str] = []
 
     def get(shown: str) -> list[str]:
-        def lay_out() -> list[str]:
+        def make() -> list[str]:
             made.append(shown)
             return [shown]
 
-        return drawn.get(shown, lay_out)
+        return remembered.get(shown, make)
 
     for shown in ("a", "b", "a", "c", "a", "b"):
         assert get(shown) == [shown]
@@ -38,7 +38,7 @@ def test_a_turned_page_is_only_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
         return engrave(*given)
 
     monkeypatch.setattr(module, "engrave", count)
-    monkeypatch.setattr(module, "_DRAWN", DrawnPages())
+    monkeypatch.setattr(module, "_DRAWN", Remembered())
     long = perform({"vocals": [(k, 1.0, 60 + k % 5) for k in range(200)]})
     options = [RenderOptions(formats=frozenset({Format.PNG}), page=page) for page in (1, 2, 1)]
     pages = [render(long, one, lambda *_: None).artifacts[0] for one in options]
