@@ -4,8 +4,9 @@ All names of chords come from :func:`write_chord`: those above the staff, on the
 piano roll, in the markers of MIDI files, in the protocol and in ``result.json``. The rules follow
 lead sheets:
 
-- The root is spelt in the key (:func:`~inference_service.music.pitch.pitch_class_name`), whatever
-  its spelling in the label, so that a transposed chord is spelt in its new key.
+- The root is spelt in the key, whatever its spelling in the label, so that a transposed chord is
+  spelt in its new key: with the name that brings the notes of the chord nearest to the scale on the
+  line of fifths. In A minor, that is E♭ for a major chord and D♯ for a diminished one.
 - The bass is spelt from the root: E7/G♯, never E7/A♭.
 - Neither has a double accidental: the chord on the leading note of G sharp minor is Gdim7.
 - A root is F♭ or B♯ only if the scale of the key has it: the chord on the lowered sixth degree of
@@ -20,10 +21,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from inference_service.music.chords import KINDS_BY_TEXT, label_chord, parse_chord
+from inference_service.music.chords import KINDS_BY_TEXT, ChordName, label_chord, parse_chord
 from inference_service.music.events import NO_CHORD, ChordSegment, Key
 from inference_service.music.pitch import (
+    FEWEST_FIFTHS,
+    MOST_FIFTHS,
     fifths_of,
+    key_fifths,
     name_of,
     pitch_class,
     pitch_class_name,
@@ -33,6 +37,9 @@ from inference_service.music.pitch import (
 NO_CHORD_TEXT: Final = "N.C."
 
 _WRITTEN: Final = re.compile(r"([A-G](?:##?|b{0,2}))([^/]*)(?:/([A-G](?:##?|b{0,2})))?")
+
+_SCALE_MIDDLE: Final = 2
+"""Middle of a scale on the line of fifths, from the tonic of the major key with its signature."""
 
 _LONGEST_CHARS: Final = 64
 """Longer texts, as in files of unknown origin, are not parsed as chords."""
@@ -90,11 +97,20 @@ def write_chord(label: str, key: Key) -> WrittenChord | None:
     chord = parse_chord(label)
     if chord is None:
         return None
-    root = pitch_class_name(pitch_class(chord.root), key)
+    root = _spell_root(chord, key)
     bass = ""
     if chord.bass_fifths is not None:
         bass = name_of(single_accidental(fifths_of(root) + chord.bass_fifths))
     return WrittenChord(root, chord.kind, chord.text, bass)
+
+
+def _spell_root(chord: ChordName, key: Key) -> str:
+    """Return the name of a chord's root with which its notes are nearest to the scale of a key."""
+    usual = pitch_class_name(pitch_class(chord.root), key)
+    middle = key_fifths(key) + _SCALE_MIDDLE - sum(chord.fifths) / len(chord.fifths)
+    found = fifths_of(usual)
+    others = (f for f in (found - 12, found + 12) if FEWEST_FIFTHS < f < MOST_FIFTHS)
+    return name_of(min((found, *others), key=lambda fifths: abs(fifths - middle)))
 
 
 def write_label(label: str, key: Key) -> str:

@@ -6,8 +6,14 @@ import pytest
 
 from inference_service.music.chord_names import read_chord, write_chord, write_key, write_label
 from inference_service.music.chords import simplify_label
-from inference_service.music.events import Key
-from inference_service.music.pitch import build_key, transpose_chord_label, transpose_key
+from inference_service.music.events import Key, Mode
+from inference_service.music.pitch import (
+    build_key,
+    key_fifths,
+    name_of,
+    transpose_chord_label,
+    transpose_key,
+)
 
 C, A_MINOR = Key("C", "major"), Key("A", "minor")
 
@@ -33,6 +39,13 @@ C, A_MINOR = Key("C", "major"), Key("A", "minor")
         ("E:maj", Key("Cb", "major"), "F♭"),
         ("C:7", Key("F#", "major"), "C7"),
         ("C:dim", Key("C#", "major"), "B♯dim"),
+        ("D#:maj", A_MINOR, "E♭"),
+        ("A#:7", A_MINOR, "B♭7"),
+        ("Eb:dim7", A_MINOR, "D♯dim7"),
+        ("Eb:maj/5", A_MINOR, "E♭/B♭"),
+        ("Ab:dim7", C, "G♯dim7"),
+        ("G#:maj", C, "A♭"),
+        ("Db:dim", C, "C♯dim"),
         ("N", C, ""),
         ("X", C, ""),
         ("", C, ""),
@@ -41,6 +54,18 @@ C, A_MINOR = Key("C", "major"), Key("A", "minor")
 )
 def test_names(label: str, key: Key, text: str) -> None:
     assert write_label(label, key) == text
+
+
+@pytest.mark.parametrize("tonic", range(12))
+@pytest.mark.parametrize("mode", ["major", "minor"])
+def test_triads_of_a_scale_are_spelt_in_it(tonic: int, mode: Mode) -> None:
+    key = build_key(tonic, mode)
+    scale = {name_of(key_fifths(key) + step) for step in range(-1, 6)}
+    qualities = {-1: "maj", 0: "maj", 1: "maj", 2: "min", 3: "min", 4: "min", 5: "dim"}
+    for step, quality in qualities.items():
+        written = write_chord(f"{name_of(key_fifths(key) + step)}:{quality}", key)
+        assert written is not None
+        assert written.root in scale
 
 
 @pytest.mark.parametrize(

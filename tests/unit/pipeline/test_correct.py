@@ -439,6 +439,15 @@ def test_chords_are_spelt_in_the_key() -> None:
     assert rendering.shown.chords[0].text == "D♭"
 
 
+def test_chords_of_a_forced_key_mix_no_sharps_and_flats() -> None:
+    labels = ["D#:maj", "A#:maj", "F:maj", "C:min"]
+    chords = [(4 * k, 4 * k + 4, label) for k, label in enumerate(labels)]
+    heard = perform({"piano": [(4 * k, 4, 60) for k in range(4)]}, chords=chords)
+    for key in (Key("A", "minor"), Key("D", "minor"), Key("F", "major")):
+        shown = make(heard, Edit(Corrections(key=key)), Format.MUSICXML).shown
+        assert [chord.text for chord in shown.chords] == ["E♭", "B♭", "F", "Cm"]
+
+
 def test_parts_are_left_out_renamed_and_moved() -> None:
     edit = Edit(
         Corrections(
