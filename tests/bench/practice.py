@@ -116,10 +116,10 @@ def _measure_speed(bars: int, target_s: float | None) -> Row:
     chords = [(4 * bar + k, 1.0, p) for bar in range(bars) for k in range(4) for p in (48, 55)]
     heard = place(perform({"piano": [*steps, *chords]}))
     _engrave(place(perform({"piano": steps[:8]})))  # loads the fonts
-    start_s = time.perf_counter()
+    start_s = time.thread_time()
     sheet = _engrave(heard)
-    taken_s = time.perf_counter() - start_s
-    what = f"seconds to engrave {len(sheet.notes)} notes on {len(sheet.pages.pages)} systems"
+    taken_s = time.thread_time() - start_s
+    what = f"CPU seconds to engrave {len(sheet.notes)} notes on {len(sheet.pages.pages)} systems"
     return Row(what, taken_s, target_s, at_most=True)
 
 
