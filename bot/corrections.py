@@ -24,6 +24,7 @@ from bot.client.types import (
     Feel,
     FinestValue,
     Key,
+    LocalShift,
     NamedKey,
     Part,
     PartCorrection,
@@ -46,6 +47,7 @@ from bot.wishes.values import (
     PitchesAre,
     Rescale,
     ShiftBars,
+    ShiftFrom,
     Tempo,
     Transpose,
     TransposeTo,
@@ -65,7 +67,7 @@ _PROGRAMS: Final = {
     "bass": range(32, 40),
     "vocals": range(52, 55),
 }
-_RHYTHM: Final = (Metre, Tempo, Rescale, ShiftBars)
+_RHYTHM: Final = (Metre, Tempo, Rescale, ShiftBars, ShiftFrom)
 _UNITS: Final[dict[Unit, BarUnit]] = {
     "beat": BarUnit.BEAT,
     "half beat": BarUnit.HALF_BEAT,
@@ -108,7 +110,7 @@ def in_steps(wishes: Iterable[Wish]) -> list[list[Wish]]:
 
 def _refers(wish: Wish, earlier: Wish) -> bool:
     match wish:
-        case Rescale() | ShiftBars():
+        case Rescale() | ShiftBars() | ShiftFrom():
             return isinstance(earlier, _RHYTHM)
         case Transpose() | Untransposed():
             return isinstance(earlier, KeyIs | TransposeTo)
@@ -243,6 +245,8 @@ class _Draft:
                 self._correct(tempo_bpm=wish.bpm)
             case ShiftBars():
                 self._adjust(bar_shift=BarShift(wish.count, _UNITS[wish.unit]))
+            case ShiftFrom():
+                self._shift_from(wish)
             case KeyIs():
                 self._name_key(wish)
             case FinestIs():
@@ -284,6 +288,13 @@ class _Draft:
     def _adjust(self, **changes: Any) -> None:
         adjustments = replace(self.options.adjustments, **changes)
         self.options = replace(self.options, adjustments=adjustments)
+
+    def _shift_from(self, wish: ShiftFrom) -> None:
+        count = self.result.bar_count or wish.bar
+        if wish.bar > count:
+            raise WishError("wish.no_bars", bars=str(count))
+        shift = BarShift(wish.count, _UNITS[wish.unit])
+        self._adjust(local_shifts=(LocalShift(wish.bar, shift),))
 
     def _name_key(self, wish: KeyIs) -> None:
         """Name the key; what a wish leaves open may have been said by one before it."""

@@ -83,6 +83,8 @@ class Shown:
         The state to which "Undo" returns, if it is not the one before the latest correction.
     note : str
         What is said once under the caption.
+    bar : int
+        The bar that is open in the choices; 0 for none.
     """
 
     result: Result
@@ -93,6 +95,7 @@ class Shown:
     topic: Topic = Topic.NONE
     before: UndoButton | None = None
     note: str = ""
+    bar: int = 0
 
     def sheet(self, request: Request, *, is_complete: bool = True) -> Sheet:
         """The page with its caption and buttons; without the page if it could not be sent."""
@@ -103,8 +106,9 @@ class Shown:
         if self.note:
             text += "\n\n" + self.note
         if self.topic is not Topic.NONE:
-            keyboard = fix_keyboard(result, self.topic, t, self.before, page)
-            return Sheet(picture, text + "\n\n" + t("fix.hint"), keyboard)
+            keyboard = fix_keyboard(result, self.topic, t, self.before, page, self.bar)
+            hint = t("fix.hint.bar") if self.topic is Topic.FROM_BAR else t("fix.hint")
+            return Sheet(picture, text + "\n\n" + hint, keyboard)
         keyboard = result_keyboard(
             result,
             t,

@@ -47,6 +47,10 @@ class Topic(StrEnum):
     METRE = "m"
     TEMPO = "t"
     BARS = "b"
+    FROM_BAR = "f"
+    """Bars to choose from, beginning with the one that is open."""
+    AT_BAR = "g"
+    """Bar lines moved from the bar that is open on."""
     MAJOR = "k"
     MINOR = "l"
     NOTES = "n"
@@ -54,15 +58,19 @@ class Topic(StrEnum):
     INSTRUMENT = "i"
 
 
-def topic_code(topic: Topic, page: int = 1) -> str:
-    """The letter of a topic, and the number of the page above it if that is not the first."""
-    return topic if page == 1 else f"{topic}{page}"
+def topic_code(topic: Topic, page: int = 1, bar: int = 0) -> str:
+    """The letter of a topic, the number of the page above it if that is not the first, and after a
+    point the bar that is open, if one is.
+    """
+    return topic + (str(page) if page > 1 else "") + (f".{bar}" if bar else "")
 
 
 class FixButton(RenderButton, prefix="w"):
     """Open the choices of a topic, or close them; the page stays."""
 
-    topic_code: Annotated[str, Field(pattern=f"^[{''.join(Topic)}][1-9]?[0-9]?$")] = Topic.ROOT
+    topic_code: Annotated[
+        str, Field(pattern=rf"^[{''.join(Topic)}][1-9]?[0-9]?(\.[1-9][0-9]{{0,3}})?$")
+    ] = Topic.ROOT
 
     @property
     def topic(self) -> Topic:
@@ -72,7 +80,12 @@ class FixButton(RenderButton, prefix="w"):
     @property
     def page_number(self) -> int:
         """The page that is shown, from 1."""
-        return int(self.topic_code[1:] or 1)
+        return int(self.topic_code[1:].partition(".")[0] or 1)
+
+    @property
+    def bar(self) -> int:
+        """The bar that is open, from 1; 0 for none."""
+        return int(self.topic_code.partition(".")[2] or 0)
 
 
 class CorrectButton(FixButton, prefix="y"):

@@ -59,12 +59,16 @@ from bot.wishes.values import (
     PitchesAre,
     Rescale,
     ShiftBars,
+    ShiftFrom,
     TripletsAre,
+    Unit,
     Wish,
 )
 
 MAX_READINGS: Final = 3
 METRES: Final = (("2/4", "3/4", "4/4"), ("6/8", "9/8", "12/8"), ("3/8", "2/2", "5/4"))
+MOVED_UNITS: Final[tuple[Unit, ...]] = ("beat", "eighth")
+"""What bar lines move by; more can be written."""
 FINEST: Final[tuple[NoteValue, ...]] = ("quarter", "eighth", "sixteenth")
 CLEFS: Final[tuple[ClefName, ...]] = ("treble", "bass", "alto", "tenor")
 KEYS: Final[dict[Mode, tuple[str, ...]]] = {
@@ -78,6 +82,9 @@ BUTTONS: Final = ("piano", "guitar", "violin", "cello", "flute", "clarinet", "tr
 _MAX_PARTS: Final = 10
 _MAX_NAME_CHARS: Final = 16
 _PHRASE_BARS: Final = 8
+_LISTED_BARS: Final = 30
+_ROW_BARS: Final = 6
+_MAX_BAR: Final = 9999
 _SCALES: Final = (1 / 12, 12.0)
 _TOPICS: Final = (
     (Topic.METRE, Topic.TEMPO),
@@ -85,11 +92,19 @@ _TOPICS: Final = (
     (Topic.NOTES, Topic.PARTS),
 )
 
+_ABOVE: Final = {Topic.FROM_BAR: Topic.BARS, Topic.AT_BAR: Topic.BARS}
+"""Where "Back" leads, if not to all topics."""
+
 _Row = list[InlineKeyboardButton]
 
 
 def fix_keyboard(
-    result: Result, topic: Topic, t: Translator, before: UndoButton | None = None, page: int = 1
+    result: Result,
+    topic: Topic,
+    t: Translator,
+    before: UndoButton | None = None,
+    page: int = 1,
+    bar: int = 0,
 ) -> InlineKeyboardMarkup:
     """The choices of a topic.
 
@@ -104,12 +119,16 @@ def fix_keyboard(
         The state to which "Undo" returns, if it is not the one before the latest correction.
     page : int
         The number of the page that is shown, on which all choices stay.
+    bar : int
+        The bar that is open in the choices; 0 for none.
     """
-    menu = _Menu(result, topic, t, page)
+    menu = _Menu(result, topic, t, page, bar)
     rows = {
         Topic.METRE: menu.metres,
         Topic.TEMPO: menu.tempos,
         Topic.BARS: menu.bars,
+        Topic.FROM_BAR: menu.choose_bar,
+        Topic.AT_BAR: menu.from_bar,
         Topic.MAJOR: menu.keys,
         Topic.MINOR: menu.keys,
         Topic.NOTES: menu.notes,
@@ -117,9 +136,10 @@ def fix_keyboard(
         Topic.INSTRUMENT: menu.instruments,
     }.get(topic, menu.readings_and_topics)()
     keep = _button(t("button.keep"), _open(result, Topic.NONE, page))
-    last = [*_undo(result, topic, t, before, page), keep]
+    last = [*_undo(result, topic, t, before, page, bar), keep]
     if topic is not Topic.ROOT:
-        last.insert(0, _button(t("button.back"), _open(result, Topic.ROOT, page)))
+        above = _ABOVE.get(topic, Topic.ROOT)
+        last.insert(0, _button(t("button.back"), _open(result, above, page)))
     return InlineKeyboardMarkup(inline_keyboard=[row for row in [*rows, last] if row])
 
 
@@ -136,33 +156,38 @@ def fix_row(result: Result, t: Translator, before: UndoButton | None = None, pag
     return [fix, *_undo(result, Topic.NONE, t, before, page)]
 
 
-def undo_to(result_id: str, shown: RenderOptions, topic: Topic, page: int = 1) -> UndoButton:
+def undo_to(
+    result_id: str, shown: RenderOptions, topic: Topic, page: int = 1, bar: int = 0
+) -> UndoButton:
     """A button that shows a state of a page again."""
     code = view_code(shown.view, simple_chords=shown.simple_chords, pitches=shown.pitches)
     return UndoButton(
         result_id=result_id,
         view_code=code,
         transpose_semitones=shown.transpose_semitones,
-        topic_code=topic_code(topic, page),
+        topic_code=topic_code(topic, page, bar),
     )
 
 
 def _undo(
-    result: Result, topic: Topic, t: Translator, before: UndoButton | None, page: int
+    result: Result, topic: Topic, t: Translator, before: UndoButton | None, page: int, bar: int = 0
 ) -> _Row:
     if before is None and result.previous_id:
-        before = undo_to(result.previous_id, shown_as(result), topic, page)
+        before = undo_to(result.previous_id, shown_as(result), topic, page, bar)
     return [] if before is None else [_button(t("button.undo"), before)]
 
 
 class _Menu:
     """Builds the rows of one topic."""
 
-    def __init__(self, result: Result, topic: Topic, t: Translator, page: int) -> None:
+    def __init__(
+        self, result: Result, topic: Topic, t: Translator, page: int, bar: int = 0
+    ) -> None:
         self.result = result
         self.topic = topic
         self.t = t
         self.page = page
+        self.bar = bar
 
     def readings_and_topics(self) -> list[_Row]:
         """Other readings, in words, and the topics."""
@@ -210,7 +235,7 @@ class _Menu:
                 for count, way in ((-1, "earlier"), (1, "later"))
                 for button in self._wish(self.t(f"fix.move.{way}.{unit}"), ShiftBars(count, unit))
             ]
-            for unit in ("beat", "eighth")
+            for unit in MOVED_UNITS
         ]
         ranges: _Row = []
         shown = self.result.corrections.bars
@@ -219,7 +244,47 @@ class _Menu:
             ranges += self._wish(label, BarsAre(1, _PHRASE_BARS))
         if shown is not None:
             ranges += self._wish(self.t("fix.all_bars"), AllBars())
-        return [*rows, ranges, self._as_heard(Correctable.FIRST_BEAT)]
+        later: _Row = [self._topic(Topic.FROM_BAR)] if self.result.bar_count > 1 else []
+        return [
+            *rows,
+            later,
+            ranges,
+            self._as_heard(Correctable.FIRST_BEAT, Correctable.BAR_MOVES),
+        ]
+
+    def choose_bar(self) -> list[_Row]:
+        """Numbers of bars from which bar lines may move."""
+        first = max(self.bar, 2)
+        stop = min(first + _LISTED_BARS, self.result.bar_count + 1, _MAX_BAR + 1)
+        bars = [
+            _button(str(bar), _open(self.result, Topic.AT_BAR, self.page, bar))
+            for bar in range(first, stop)
+        ]
+        turns = [("‹", first - _LISTED_BARS)] if first > 2 else []
+        turns += [("›", stop)] if stop <= min(self.result.bar_count, _MAX_BAR) else []
+        return [
+            *(bars[number : number + _ROW_BARS] for number in range(0, len(bars), _ROW_BARS)),
+            [
+                _button(arrow, _open(self.result, Topic.FROM_BAR, self.page, max(bar, 2)))
+                for arrow, bar in turns
+            ],
+        ]
+
+    def from_bar(self) -> list[_Row]:
+        """Bar lines moved from a bar on."""
+        rows = [
+            list(
+                self._wish(
+                    self.t(f"fix.from.{way}.{unit}", bar=self.bar),
+                    ShiftFrom(self.bar, count, unit),
+                )
+            )
+            for unit in MOVED_UNITS
+            for count, way in ((-1, "earlier"), (1, "later"))
+        ]
+        other = _open(self.result, Topic.FROM_BAR, self.page, _first_listed(self.bar))
+        listed = [_button(self.t("fix.another_bar"), other)]
+        return [*rows, listed, self._as_heard(Correctable.BAR_MOVES)]
 
     def keys(self) -> list[_Row]:
         """The twelve keys of one mode, as they are on the page, and a way to the other mode."""
@@ -360,6 +425,7 @@ class _Menu:
             Correctable.METRE: set_now.time_signature,
             Correctable.BEAT_SCALE: set_now.beat_scale or set_now.tempo_bpm,
             Correctable.FIRST_BEAT: set_now.first_beat,
+            Correctable.BAR_MOVES: set_now.bar_moves,
             Correctable.KEY: set_now.key,
             Correctable.PARTS: set_now.parts,
         }
@@ -380,7 +446,7 @@ class _Menu:
         state["transpose_semitones"] = wanted.transpose_semitones
         edit = encode_edit(Edit(wanted.corrections, wanted.adjustments))
         try:
-            code = topic_code(self.topic, self.page)
+            code = topic_code(self.topic, self.page, self.bar)
             button = CorrectButton(**state, topic_code=code, edit=edit)
         except ValueError:  # a part's id has a separator in it
             return
@@ -398,8 +464,13 @@ def _state(result: Result) -> dict[str, Any]:
     }
 
 
-def _open(result: Result, topic: Topic, page: int) -> FixButton:
-    return FixButton(**_state(result), topic_code=topic_code(topic, page))
+def _open(result: Result, topic: Topic, page: int, bar: int = 0) -> FixButton:
+    return FixButton(**_state(result), topic_code=topic_code(topic, page, bar))
+
+
+def _first_listed(bar: int) -> int:
+    """The first of the bars that are listed together with one."""
+    return 2 + (max(bar, 2) - 2) // _LISTED_BARS * _LISTED_BARS
 
 
 def _button(text: str, data: CallbackData) -> InlineKeyboardButton:

@@ -58,7 +58,8 @@ def set_words(result: Result, t: Translator) -> str:
     is_scaled = abs(result.beat_scale - 1.0) >= _NEAR
     if is_scaled and (set_now.tempo_bpm or set_now.beat_scale):
         words.append(t("set.tempo", tempo=round(result.tempo_bpm)))
-    if set_now.first_beat not in {0.0, *(reading.first_beat for reading in heard)}:
+    is_moved = set_now.first_beat not in {0.0, *(reading.first_beat for reading in heard)}
+    if is_moved or set_now.bar_moves:
         words.append(t("set.bar_lines"))
     is_heard_metre = set_now.time_signature in {reading.time_signature for reading in heard}
     if set_now.time_signature and not (is_heard_metre and words):  # another reading in this metre

@@ -55,19 +55,19 @@ logger = structlog.get_logger(__name__)
 class Fixer:
     """Shows corrected pages: in place for a press, as a new message for a written wish.
 
-    While a press is worked on, ``topics`` holds which choices its message is to show afterwards:
-    those of the latest press.
+    While a press is worked on, ``topics`` holds which choices its message is to show afterwards,
+    and the bar that is open in them: those of the latest press.
     """
 
     settings: BotSettings
     client: ServiceClient
     presses: Presses
-    topics: dict[Hashable, Topic] = field(default_factory=dict)
+    topics: dict[Hashable, tuple[Topic, int]] = field(default_factory=dict)
 
     async def open(self, press: Press, button: FixButton) -> None:
         """Open the choices of a topic under the page, which stays as it is, or close them."""
         if press.buttons in self.topics:
-            self.topics[press.buttons] = button.topic
+            self.topics[press.buttons] = button.topic, button.bar
             await press.acknowledge()
             return
 
@@ -101,16 +101,16 @@ class Fixer:
         key, topics = press.buttons, self.topics
 
         async def work(place: Place) -> None:
-            topics[key] = button.topic
+            topics[key] = button.topic, button.bar
             try:
                 result, files = await make(place)
-                shown: Topic | None = None
-                while shown is not topics[key]:
+                shown: tuple[Topic, int] | None = None
+                while shown != topics[key]:
                     shown = topics[key]
-                    if shown is Topic.NONE and not files:  # drawing counts the pages to turn
+                    if shown[0] is Topic.NONE and not files:  # drawing counts the pages to turn
                         result, files = await self._draw(press, button, _options(button), place)
                     page = button.page_number
-                    await _show(press, self._shown(press, result, files, press.title, shown, page))
+                    await _show(press, self._shown(press, result, files, press.title, *shown, page))
             finally:
                 del topics[key]
 
@@ -214,10 +214,11 @@ class Fixer:
         files: Sequence[Artifact],
         title: str,
         topic: Topic = Topic.NONE,
+        bar: int = 0,
         page: int = 1,
     ) -> Shown:
         with_models = request.is_private_with(self.settings.admin_ids)
-        return Shown(result, files, title, page, with_models, topic)
+        return Shown(result, files, title, page, with_models, topic, bar=bar)
 
 
 def _options(state: RenderButton) -> RenderOptions:

@@ -13,6 +13,7 @@ from bot.wishes.values import (
     NoteValue,
     Rescale,
     ShiftBars,
+    ShiftFrom,
     Tempo,
     TripletsAre,
     Unit,
@@ -105,6 +106,9 @@ _BARS: Final = r"""(?:(?:shift|move|push|pull|starts?|begins?|bar ?lines?|bars?|
     |передвинуть|перенеси|начни|начинай|начинается|начинаются|начало|такт\w*|черт\w+
     |перв\w+|сильн\w+|дол[яю]|все|должен|должна|начинаться|на) )*?"""
 _BY: Final = r"(?:by |на )?"
+_FROM_BAR: Final = r"""(?:beginning |starting )?(?:from|at|with|since|с|со|начиная с|начиная со|от)
+[ ](?:the )?(?:(?:bar|measure|такта) <from_a:ordinal>|<from_b:ordinal> (?:bar|measure|такта))
+(?: on| onwards| forwards?| и дальше| и далее| и до конца)?"""
 
 _WITHOUT: Final = (
     r"(?:without|no|no more|with no|remove|drop|avoid|get rid of|dont use|dont write"
@@ -147,6 +151,12 @@ def _shift(match: re.Match[str]) -> ShiftBars:
     is_earlier = re.fullmatch(rf"{_EARLIER}|{_SHORTER}", groups.get(f"{name}_way") or "")
     count = number(groups[f"{name}_count"])
     return ShiftBars(-count if is_earlier else count, value_of(_UNITS, groups[f"{name}_unit"]))
+
+
+def _shift_from(match: re.Match[str]) -> ShiftFrom | None:
+    bar = number(match["from_a"] or match["from_b"])
+    shift = _shift(match)
+    return ShiftFrom(bar, shift.count, shift.unit) if bar and shift.count else None
 
 
 def _misplaced(match: re.Match[str]) -> ShiftBars:
@@ -232,6 +242,16 @@ _BAR_LINE_RULES: Final = (
         rf"""{_BARS}{_BY}(?:{_step("a")} (?P<a_way>{_LATER}|{_EARLIER})
         |(?P<b_way>{_LATER}|{_EARLIER}) {_BY}{_step("b")})(?: (?:такт\w*|bars?|bar ?lines?))?""",
         _shift,
+    ),
+    rule(
+        rf"""{_FROM_BAR}(?: ,| все| all)? {_BARS}{_BY}(?:{_step("a")} (?P<a_way>{_LATER}|{_EARLIER})
+        |(?P<b_way>{_LATER}|{_EARLIER}) {_BY}{_step("b")})(?: (?:такт\w*|bars?|bar ?lines?))?""",
+        _shift_from,
+    ),
+    rule(
+        rf"""{_BARS}{_BY}(?:{_step("a")} (?P<a_way>{_LATER}|{_EARLIER})
+        |(?P<b_way>{_LATER}|{_EARLIER}) {_BY}{_step("b")})(?: ,)? {_FROM_BAR}""",
+        _shift_from,
     ),
     rule(
         rf"{_SHIFT} {_BARS}{_BY}{_step('a')}"

@@ -45,6 +45,15 @@ class ShiftBars:
 
 
 @dataclass(frozen=True, slots=True)
+class ShiftFrom:
+    """All bars from a bar of the page on begin later by some units; earlier if negative."""
+
+    bar: int
+    count: int
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
 class KeyIs:
     """The key of what is shown is this one. The mode, or the tonic, may be left open."""
 
@@ -179,6 +188,7 @@ Wish = (
     | Rescale
     | Tempo
     | ShiftBars
+    | ShiftFrom
     | KeyIs
     | FinestIs
     | TripletsAre

@@ -22,6 +22,7 @@ from bot.wishes.values import (
     PitchesAre,
     Rescale,
     ShiftBars,
+    ShiftFrom,
     Tempo,
     Transpose,
     TransposeTo,
@@ -166,6 +167,15 @@ ENGLISH: Final[dict[str, Wish | list[Wish]]] = {
     "no drums or bass": [PartIs("drums", left_out=True), PartIs("bass", left_out=True)],
     "in G in bass clef": [KeyIs("G"), ClefIs("bass")],
     "4/4\nbpm 120\nmelody": [Metre("4/4"), Tempo(120), ViewIs(View.MELODY)],
+    # bars from one of them on
+    "from bar 9 one beat later": ShiftFrom(9, 1, "beat"),
+    "From bar 9 on, one beat earlier": ShiftFrom(9, -1, "beat"),
+    "from measure 12 onwards bars an eighth later": ShiftFrom(12, 1, "eighth"),
+    "starting at bar nine move the bars by a beat to the right": ShiftFrom(9, 1, "beat"),
+    "one beat later from bar 9": ShiftFrom(9, 1, "beat"),
+    "move bars half a beat earlier from bar 5 on": ShiftFrom(5, -1, "half beat"),
+    "from the 5th bar two beats later": ShiftFrom(5, 2, "beat"),
+    "3/4, from bar 9 a beat later": [Metre("3/4"), ShiftFrom(9, 1, "beat")],
 }
 RUSSIAN: Final[dict[str, Wish | list[Wish]]] = {
     # размер
@@ -305,6 +315,15 @@ RUSSIAN: Final[dict[str, Wish | list[Wish]]] = {
     "без ударных и баса": [PartIs("drums", left_out=True), PartIs("bass", left_out=True)],
     "6/8 без триолей": [Metre("6/8"), TripletsAre(False)],
     "темп 120, размер 4/4": [Tempo(120), Metre("4/4")],
+    # bars from one of them on
+    "с 9 такта на долю позже": ShiftFrom(9, 1, "beat"),
+    "С 9-го такта на долю раньше": ShiftFrom(9, -1, "beat"),
+    "начиная с девятого такта на восьмую позже": ShiftFrom(9, 1, "eighth"),
+    "с 5 такта и дальше такты на полдоли раньше": ShiftFrom(5, -1, "half beat"),
+    "с такта 12 сдвинь всё на долю вправо": ShiftFrom(12, 1, "beat"),
+    "сдвинь такты на долю вправо с 9 такта": ShiftFrom(9, 1, "beat"),
+    "на долю позже, начиная с 9 такта": ShiftFrom(9, 1, "beat"),
+    "3/4, с 9 такта на две доли позже": [Metre("3/4"), ShiftFrom(9, 2, "beat")],
 }
 MISSPELT: Final[dict[str, Wish | list[Wish]]] = {
     "its a walltz": Metre("3/4"),
@@ -432,6 +451,8 @@ REFUSED: Final = (
     "transpose",
     "bars",
     "bars 12-5",
+    "from bar 0 a beat later",
+    "from bar nine later",
     "lorem ipsum dolor sit amet",
     "привет",
     "Спасибо большое!",

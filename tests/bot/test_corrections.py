@@ -18,6 +18,7 @@ from bot.client.types import (
     Feel,
     FinestValue,
     Key,
+    LocalShift,
     NamedKey,
     Offer,
     Part,
@@ -200,3 +201,17 @@ def test_a_page_without_parts_or_bars_says_so() -> None:
     assert caught.value.values == {"parts": "Vocals, Guitar, Drums"}
     with pytest.raises(WishError):
         fulfil(understand("bars 21-24").wishes, PAGE)
+
+
+def test_bars_from_one_on_are_those_of_the_page() -> None:
+    (wish,) = understand("from bar 20 half a beat earlier").wishes
+    assert fulfil([wish], PAGE).adjustments == Adjustments(
+        local_shifts=(LocalShift(20, BarShift(-1, BarUnit.HALF_BEAT)),)
+    )
+    with pytest.raises(WishError):
+        fulfil(understand("from bar 21 a beat later").wishes, PAGE)
+
+
+def test_each_move_from_a_bar_refers_to_the_page_with_those_before() -> None:
+    wishes = understand("3/4, from bar 5 a beat later, from bar 9 a beat earlier").wishes
+    assert [len(step) for step in in_steps(wishes)] == [1, 1, 1]

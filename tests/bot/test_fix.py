@@ -348,6 +348,39 @@ async def test_choices_by_topic(
     assert "↶ Undo" in buttons(_latest(doubtful))
 
 
+async def test_bar_lines_are_moved_from_a_chosen_bar_on(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful, language="ru")
+    for label in ("Исправить", "Такты", "Начиная с такта…", "9"):
+        menu = await _tap(doubtful, person, label)
+    assert isinstance(menu, EditMessageCaption), "the page stays"
+
+    moved = await _tap(doubtful, person, "С 9-го такта: на долю позже")
+
+    asked = doubtful.service.renders[-1].render.adjustments
+    assert asked == pb.Adjustments(
+        local_shifts=[pb.LocalShift(from_bar=9, shift=pb.BarShift(count=1))]
+    )
+    assert "Исправлено: такты сдвинуты" in _caption(moved)
+    await _tap(doubtful, person, "С 9-го такта: на долю позже")
+    undone = await _tap(doubtful, person, "↶ Отменить")
+    assert "С 9-го такта: на долю позже" in buttons(undone), "the bar stays open"
+    heard = await _tap(doubtful, person, "Как расслышано")
+    assert "Исправлено" not in _caption(heard)
+    menu = await _tap(doubtful, person, "С другого такта…")
+    assert "С какого такта" in _caption(menu)
+
+
+async def test_bar_lines_are_moved_from_a_bar_on_by_writing(doubtful: Harness) -> None:
+    person, _ = await _page(doubtful)
+    await person.say("3/4, from bar 9 an eighth earlier")
+    assert doubtful.service.renders[-1].render.adjustments.local_shifts == [
+        pb.LocalShift(from_bar=9, shift=pb.BarShift(count=-1, unit=pb.BAR_UNIT_EIGHTH))
+    ]
+    assert "Corrected: metre 3/4, bars moved" in _caption(_latest(doubtful))
+    await person.say("from bar 90 one beat later")
+    assert "the piece has 24" in doubtful.session.texts()[-1]
+
+
 def _full(menu: Sheet, label: str) -> str:
     return (
         label if label in buttons(menu) else next(x for x in buttons(menu) if x.startswith(label))

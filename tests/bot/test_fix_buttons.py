@@ -25,7 +25,15 @@ from bot.client.types import (
     Pitches,
     Triplets,
 )
-from bot.fix_buttons import CorrectButton, Edit, Topic, decode_edit, encode_edit
+from bot.fix_buttons import (
+    CorrectButton,
+    Edit,
+    FixButton,
+    Topic,
+    decode_edit,
+    encode_edit,
+    topic_code,
+)
 from bot.fix_keyboards import fix_keyboard
 from bot.i18n import Translator
 from tests.bot.test_corrections import PAGE
@@ -109,7 +117,9 @@ def test_keyboards_are_tidy_and_within_limits(t: Translator, topic: Topic) -> No
         sung_differs=True,
         corrections=Corrections("3/4", 2.0, 12.25, Key("F#", "minor"), bars=BarRange(1, 2)),
     )
-    rows = fix_keyboard(page, topic, t).inline_keyboard
+    bar = 9876 if topic in (Topic.AT_BAR, Topic.FROM_BAR) else 0
+    page = replace(page, bar_count=9999)
+    rows = fix_keyboard(page, topic, t, bar=bar).inline_keyboard
     assert 2 <= len(rows) <= 9
     for row in rows:
         assert sum(len(button.text) for button in row) <= 38
@@ -118,6 +128,30 @@ def test_keyboards_are_tidy_and_within_limits(t: Translator, topic: Topic) -> No
     labels = [button.text for button in rows[-1]]
     assert t("button.undo") in labels
     assert t("button.keep") in labels
+
+
+def test_bars_are_listed_in_turns(english: Translator) -> None:
+    page = replace(PAGE, bar_count=70)
+
+    def labels(bar: int) -> list[str]:
+        rows = fix_keyboard(page, Topic.FROM_BAR, english, bar=bar).inline_keyboard
+        return [button.text for row in rows[:-1] for button in row]
+
+    assert labels(0) == [*map(str, range(2, 32)), "›"]
+    assert labels(32) == [*map(str, range(32, 62)), "‹", "›"]
+    assert labels(62) == [*map(str, range(62, 71)), "‹"]
+
+
+def test_a_bar_stays_open_with_its_page() -> None:
+    button = FixButton(
+        result_id="f" * 12,
+        view_code="f",
+        transpose_semitones=0,
+        topic_code=topic_code(Topic.AT_BAR, 3, 12),
+    )
+    back = FixButton.unpack(button.pack())
+    assert (back.topic, back.page_number, back.bar) == (Topic.AT_BAR, 3, 12)
+    assert topic_code(Topic.AT_BAR, 1, 12) == "g.12"
 
 
 def test_buttons_whose_data_is_too_long_are_left_out(english: Translator) -> None:

@@ -17,7 +17,7 @@ from bot.client.types import Clef, Feel, FinestValue, ModelState, Stage, Triplet
 from bot.commands import ADMIN_COMMANDS, COMMANDS
 from bot.errors import BotError, BotErrorCode
 from bot.fix_buttons import Topic
-from bot.fix_keyboards import CLEFS, FINEST
+from bot.fix_keyboards import CLEFS, FINEST, MOVED_UNITS
 from bot.fix_words import FACTORS, SHIFTS
 from bot.i18n import LANGUAGES, Translator
 from bot.presets import PRESETS
@@ -27,7 +27,7 @@ from bot.wishes.parts import INSTRUMENTS
 BOT = Path(bot.__file__).parent
 CODES = [name for name in errors_pb2.ErrorCode.keys() if name != "ERROR_CODE_UNSPECIFIED"]  # noqa: SIM118
 ALL_CODES = [*CODES, *BotErrorCode]
-NOT_NAMED = {"NONE", "ROOT", "MINOR"}
+NOT_NAMED = {"NONE", "ROOT", "MINOR", "AT_BAR"}
 """Topics that no button names."""
 
 COMPUTED = {
@@ -43,7 +43,12 @@ COMPUTED = {
     *(f"fix.topic.{topic.name.lower()}" for topic in Topic if topic.name not in NOT_NAMED),
     *(f"fix.{name}" for _, name in FACTORS),
     *(f"fix.{name}" for name in SHIFTS.values()),
-    *(f"fix.move.{way}.{unit}" for way in ("earlier", "later") for unit in ("beat", "eighth")),
+    *(
+        f"fix.{kind}.{way}.{unit}"
+        for kind in ("move", "from")
+        for way in ("earlier", "later")
+        for unit in MOVED_UNITS
+    ),
     *(f"fix.finest.{value}" for value in FINEST),
     *(f"fix.clef.{clef}" for clef in CLEFS),
     *(f"instrument.{name}" for name in INSTRUMENTS),
