@@ -32,8 +32,9 @@ async def running(settings: BotSettings) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait([task])
+        while not task.done():  # in Python 3.11, `wait_for` may swallow a cancellation
+            task.cancel()
+            await asyncio.wait([task], timeout=1)
 
 
 async def status_of(url: str, wanted: int = 200) -> int:
