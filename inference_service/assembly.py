@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from inference_service.pipeline.render import Artifact, Rendering
 
 TINY: Final = "tiny"
+LISTENER: Final = "notabot-notes"
+"""The model by whose features recordings are told apart, whichever model transcribes them."""
+
 FONTS_FOLDER: Final = "fonts"
 START_ATTEMPTS: Final = 2
 """Failed connections in a row until a starting service gives up fetching a model."""
@@ -103,17 +106,26 @@ def _import_factory(
     return factory
 
 
-def build_router(profile: str) -> Router:
-    """Return the router, which recognises the kind of a recording."""
-    if profile == TINY:
+def build_router(settings: ModelSettings) -> Router:
+    """Return the router, which recognises the kind of a recording.
+
+    Raises
+    ------
+    ModelRejected
+        If a file of its models is missing or not the published one.
+    """
+    if settings.profile == TINY:
         from inference_service.tiny import ShareRouter
 
         return ShareRouter()
     from inference_service.pipeline.routing import PresetRouter
-    from inference_service.tagger.basic_pitch import BasicPitchTagger
-    from inference_service.tagger.swift_f0 import SwiftF0Tagger
+    from inference_service.tagger.notes.kinds import build
+    from model_zoo.fetch import verify
 
-    return PresetRouter(SwiftF0Tagger(), BasicPitchTagger())
+    entry = build_catalog(settings.profile).named(LISTENER)
+    for path, file in zip(entry.paths(settings.weights), entry.files, strict=True):
+        verify(path, file.sha256)
+    return PresetRouter(build(entry, settings))
 
 
 def build_fetch(settings: ModelSettings) -> Fetch:
@@ -152,7 +164,7 @@ def build_stages(settings: ModelSettings) -> StageSet:
         return loader(task, choice[task])
 
     stages: dict[str, Any] = {task.value: _OnDemand(partial(load, task)) for task in Task}
-    router: Any = _OnDemand(partial(build_router, settings.profile))
+    router: Any = _OnDemand(partial(build_router, settings))
     models = {task.value: entry.id for task, entry in choice.items()}
     return StageSet(**stages, router=router, models=models)
 
@@ -358,7 +370,7 @@ def build_service(
         catalog.candidates(settings.models.profile, settings.models.overrides),
         build_fetch(settings.models),
         loader or build_loader(settings.models),
-        load_router or partial(build_router, settings.models.profile),
+        load_router or partial(build_router, settings.models),
         settings.models.weights,
     )
     cache = ResultCache(

@@ -94,7 +94,7 @@ _TYPICAL: Final[Mapping[Kind, Mapping[Stage, Line]]] = {
 """On two CPU cores; those of recordings were measured with the samples in ``docs/samples``, cut
 and repeated to between 5 s and 120 s."""
 
-_ROUTING: Final[Line] = (0.1, 0.045)
+_ROUTING: Final[Line] = (0.1, 0.06)
 _ROUTED_S: Final = 24.0
 """Longest duration that the router listens to."""
 

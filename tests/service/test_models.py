@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
 import structlog
 from grpc_health.v1 import health_pb2
 from notabot.v1 import models_pb2
 
 from inference_service import tiny
-from inference_service.assembly import build_catalog, build_loader, build_router
+from inference_service.assembly import build_catalog, build_loader
+from inference_service.audio.waveform import Waveform
 from inference_service.engine.catalog import Catalog, ModelEntry, PublishedFile
 from inference_service.errors import ModelFetchFailed, ModelRejected, NotReady
 from inference_service.music.events import NoteEvent
+from inference_service.pipeline.routing import PresetRouter
 from inference_service.pipeline.stages import Component, Task
 from inference_service.settings import ModelSettings, Settings
 from inference_service.tiny import AutocorrelationTagger, build_tiny_catalog
@@ -249,27 +250,22 @@ def scrape(address: str) -> str:
 
 
 class Silent:
-    """An inference session whose network has weights that are not numbers."""
+    """A listener whose network has weights that are not numbers."""
 
-    def __init__(self, session: Any) -> None:
-        self._session = session
+    def tag(self, *arguments: Any) -> list[NoteEvent]:
+        return []
 
-    def run(self, *arguments: Any) -> list[Any]:
-        return [np.full_like(output, np.nan) for output in self._session.run(*arguments)]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._session, name)
+    def rate(self, excerpt: Waveform) -> dict[str, float]:
+        return {"voice": math.nan, "song": math.nan}
 
 
 async def test_a_router_with_broken_weights_never_serves(
     settings: Settings, held: HeldPipeline
 ) -> None:
-    router = build_router("cpu")
-    detector = router.taggers["note detector"]
-    detector._session = Silent(detector._session)  # type: ignore[attr-defined]
+    router = PresetRouter(Silent())
     overrides: dict[str, Any] = {"load_router": lambda: router, "use_cases": held}
     async with run_service(settings, load=False, **overrides) as running:
-        with pytest.raises(ModelRejected, match=r"router .* its note detector: heard 0 notes"):
+        with pytest.raises(ModelRejected, match=r"router .* its listener: heard 0 notes"):
             await running.service.load()
         assert not await is_serving(running)
 

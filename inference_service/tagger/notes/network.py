@@ -221,7 +221,10 @@ class NoteNet(Network):
         return int(self.spectrogram.get_submodule("module").kernel_width)  # type: ignore[arg-type]
 
     def forward(self, samples: Tensor) -> Logits:
-        inputs = self.compute_head_inputs(samples)
+        return self.apply_heads(self.compute_head_inputs(samples))
+
+    def apply_heads(self, inputs: HeadInputs) -> Logits:
+        """Return the outputs of the heads."""
         notes = self.heads(inputs.pitches).permute(0, 2, 3, 1)[:, : inputs.frames].float()
         families = self.families(inputs.places).permute(0, 2, 3, 1)[:, : inputs.frames].float()
         drums = self.drum_heads(inputs.noises, inputs.unpitched)[:, : inputs.frames].float()

@@ -35,7 +35,7 @@ from inference_service.tagger.notes.decoding import (
     decode_notes,
     find_notes,
 )
-from inference_service.tagger.notes.network import Logits, NoteNet
+from inference_service.tagger.notes.network import HeadInputs, Logits, NoteNet
 from inference_service.tagger.notes.players import divide
 
 DRUMS_ID: Final = "drums"
@@ -124,10 +124,7 @@ class TransformerTagger:
         """Return the network's outputs for a recording, as float16."""
         config = self._network.config
         hop = config.spectrogram.hop_samples
-        rate_hz = config.sample_rate_hz
-        samples = resample(waveform.mono(), waveform.sample_rate_hz, rate_hz, self._device)
-        samples = set_level(samples, rate_hz)
-        samples = np.pad(samples, (LEAD_FRAMES * hop, 0))
+        samples = self._prepare(waveform)
         frames = config.spectrogram.count_frames(len(samples))
         even = frames + frames % 2
         samples = np.pad(samples, (0, max((even - 1) * hop + 1 - len(samples), 0)))
@@ -141,6 +138,21 @@ class TransformerTagger:
                 course[window.start + first : window.start + last] = output[first:last]
         report(1.0)
         return Outputs(*(course[LEAD_FRAMES:frames] for course in whole))
+
+    def listen(self, excerpt: Waveform) -> tuple[HeadInputs, Logits]:
+        """Return the inputs and outputs of the network's heads for a short recording."""
+        samples = torch.from_numpy(self._prepare(excerpt))[None].to(self._device)
+        with torch.inference_mode():
+            inputs = self._network.compute_head_inputs(samples)
+            return inputs, self._network.apply_heads(inputs)
+
+    def _prepare(self, waveform: Waveform) -> Samples:
+        """Return samples at the network's rate, at the usual level, after some silence."""
+        config = self._network.config
+        rate_hz = config.sample_rate_hz
+        samples = resample(waveform.mono(), waveform.sample_rate_hz, rate_hz, self._device)
+        samples = set_level(samples, rate_hz)
+        return np.pad(samples, (LEAD_FRAMES * config.spectrogram.hop_samples, 0))
 
     def _run(
         self, samples: Samples, windows: Sequence[Window], report: Report
@@ -207,6 +219,6 @@ def load_tagger(weights: Path, device: str = "cpu") -> TransformerTagger:
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> TransformerTagger:
-    """Build the tagger, as the manifest declares it."""
-    (weights,) = entry.paths(settings.weights)
+    """Build the tagger, as the manifest declares it; other files belong to :mod:`.kinds`."""
+    weights, *_ = entry.paths(settings.weights)
     return load_tagger(weights, settings.device_name)

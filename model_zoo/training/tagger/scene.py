@@ -1,12 +1,12 @@
 """Draws scenes: what is played, and by which instruments.
 
-A scene is a pianist, a band, a quartet, a singer, a guitarist or a drummer, with music from the
-corpora or invented. It fixes every note and every instrument, but no sound.
+A scene is a pianist, a band, a chamber group, a singer, a guitarist or a drummer, with music from
+the corpora or invented. It fixes every note and every instrument, but no sound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -34,15 +34,16 @@ from model_zoo.training.sources.piece import (
 )
 from model_zoo.training.tagger.etude import compose_etude
 
-Kind = Literal["piano", "band", "voice", "guitar", "drums", "chamber"]
+Kind = Literal["piano", "band", "voice", "guitar", "drums", "chamber", "ensemble"]
 
 SHARES: Final[dict[Kind, float]] = {
-    "piano": 0.20,
-    "band": 0.32,
-    "voice": 0.08,
+    "piano": 0.16,
+    "band": 0.29,
+    "voice": 0.05,
     "guitar": 0.10,
-    "drums": 0.12,
-    "chamber": 0.18,
+    "drums": 0.11,
+    "chamber": 0.13,
+    "ensemble": 0.16,
 }
 OTHERS_SHARE: Final = 0.3
 """Probability that a scene uses a piece of the additional folders, if there are any."""
@@ -51,6 +52,32 @@ LENGTH_S: Final = (25.0, 45.0)
 PIANOS: Final = (0, 0, 0, 0, 1, 1, 2, 3)
 GUITARS: Final = (24, 24, 25, 25, 25, 26, 27, 28, 29, 30)
 SOLOISTS: Final = (40, 40, 41, 42, 56, 57, 60, 64, 65, 66, 68, 71, 73, 73, 74, 22, 11, 12, 80, 52)
+ENSEMBLES: Final = (
+    (40, 40, 41, 42),
+    (73, 68, 71, 70),
+    (71, 71, 71, 70),
+    (64, 65, 66, 67),
+    (56, 56, 60, 57),
+    (56, 60, 57, 58),
+    (52, 52, 53, 53),
+    (40, 71, 66, 70),
+)
+"""Programs of groups of four, from the highest line to the lowest: strings, winds, clarinets,
+saxophones, two brass groups, a choir, and the instruments of Bach10."""
+
+ENSEMBLE_FAMILIES: Final = (
+    (40, 41, 42, 43, 48),
+    (56, 57, 58, 60, 61),
+    (64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74),
+    (16, 19, 20, 21),
+    (11, 12, 13),
+    (24, 25, 26),
+    (52, 53),
+    (0, 4, 6),
+    (80, 81, 88, 89),
+)
+"""Programs from which the players of other groups are drawn: first a family, then a program."""
+
 RANGES: Final[dict[int, tuple[int, int]]] = {
     40: (55, 96), 41: (48, 84), 42: (36, 76), 43: (28, 60), 56: (52, 84), 57: (40, 72),
     58: (28, 58), 60: (40, 77), 64: (56, 87), 65: (49, 80), 66: (44, 75), 67: (36, 69),
@@ -61,6 +88,8 @@ RANGES: Final[dict[int, tuple[int, int]]] = {
 GUITAR_RANGE: Final = (40, 88)
 BASS_RANGE: Final = (28, 60)
 _ETUDE: Final = Piece("etude", (), np.zeros(0), np.zeros(0, np.int64), bar_beats=0)
+
+Composer = Callable[[Corpora, float, Generator], tuple[Piece, "list[Track]"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +155,15 @@ def draw_scene(
         return _draw_other(corpora, random)
     kind = kind or list(shares)[int(random.choice(len(shares), p=list(shares.values())))]
     length_s = float(random.uniform(*LENGTH_S))
-    piece, tracks = _COMPOSERS[kind](corpora, length_s, random)
-    tracks = [_finish(track, random) for track in tracks if len(track.notes)]
+    piece, tracks = COMPOSERS[kind](corpora, length_s, random)
+    tracks = [finish(track, random) for track in tracks if len(track.notes)]
     if not tracks:
         raise ValueError(f"{piece.name}: nothing to play")
-    return _build_scene(piece, kind, tracks, length_s)
+    return build_scene(piece, kind, tracks, length_s)
 
 
-def _build_scene(piece: Piece, kind: Kind, tracks: list[Track], length_s: float) -> Scene:
+def build_scene(piece: Piece, kind: Kind, tracks: list[Track], length_s: float) -> Scene:
+    """Return a scene of a piece and its finished tracks."""
     beats = np.column_stack([piece.beats_s, piece.positions]).astype(float)
     return Scene(piece.name, kind, tuple(tracks), length_s, beats, piece.chords, piece.key)
 
@@ -144,20 +174,20 @@ def _draw_other(corpora: Corpora, random: Generator) -> Scene:
     length_s = float(random.uniform(*LENGTH_S))
     piece = change_tempo(piece, float(random.uniform(0.85, 1.15)))
     piece = _excerpt(humanise(piece, random), length_s, random)
-    lines = [replace(line, notes=_join([line])) for line in piece.lines if len(line.notes)]
-    tracks = [_finish(_play_line(line, random), random) for line in lines]
+    lines = [replace(line, notes=join([line])) for line in piece.lines if len(line.notes)]
+    tracks = [finish(_play_line(line, random), random) for line in lines]
     if not tracks:
         raise ValueError(f"{piece.name}: nothing within the excerpt")
     kind: Kind = "drums" if all(track.is_drum for track in tracks) else "band"
-    return _build_scene(piece, kind, tracks, length_s)
+    return build_scene(piece, kind, tracks, length_s)
 
 
 def _play_line(line: Line, random: Generator) -> Track:
     if line.role == "drums":
-        return Track(0, line.notes, _no_pedal(), is_drum=True)
+        return Track(0, line.notes, no_pedal(), is_drum=True)
     program = line.program if line.program is not None else int(random.choice(PROGRAMS[line.role]))
     if program in SINGERS:
-        return Track(program, _one_voice(line.notes), _no_pedal())
+        return Track(program, one_voice(line.notes), no_pedal())
     return Track(program, line.notes, line.pedal)
 
 
@@ -165,23 +195,23 @@ def _piano(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece,
     program = int(random.choice(PIANOS))
     if random.random() < 0.3:
         notes = compose_etude(length_s, random)
-        pedal = _invent_pedal(notes, length_s, random) if random.random() < 0.5 else _no_pedal()
+        pedal = _invent_pedal(notes, length_s, random) if random.random() < 0.5 else no_pedal()
         return _ETUDE, [Track(program, notes, pedal)]
     shares = {"songs": 0.35, "lieder": 0.4, "leadsheets": 0.15, "quartets": 0.1}
-    piece = _draw_piece(corpora, length_s, random, shares)
+    piece = draw_piece(corpora, length_s, random, shares)
     lines = list(piece.lines)
     if len(lines) > 1 and random.random() < 0.4:
         lines = lines[1:]  # the accompaniment alone
-    notes = _join(lines)
+    notes = join(lines)
     pedals = [line.pedal for line in lines if len(line.pedal)]
-    pedal = max(pedals, key=len) if pedals else _no_pedal()
+    pedal = max(pedals, key=len) if pedals else no_pedal()
     if not len(pedal) and random.random() < 0.55:
         pedal = _invent_pedal(notes, length_s, random)
     return piece, [Track(program, notes, pedal)]
 
 
 def _band(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
-    piece = _draw_piece(corpora, length_s, random, {"songs": 0.6, "leadsheets": 0.4})
+    piece = draw_piece(corpora, length_s, random, {"songs": 0.6, "leadsheets": 0.4})
     lines = list(piece.lines)
     if random.random() < 0.12 and len(lines) > 1:
         lines = [line for line in lines if line.role != "melody"] or lines
@@ -194,77 +224,104 @@ def _band(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, 
     tracks = []
     for line in lines:
         if line.role == "drums":
-            tracks.append(Track(0, line.notes, _no_pedal(), is_drum=True))
+            tracks.append(Track(0, line.notes, no_pedal(), is_drum=True))
             continue
         sung = line.role == "melody" and random.random() < 0.45
         program = SINGERS[0] if sung else int(random.choice(PROGRAMS[line.role]))
-        pedal = line.pedal if program < 8 else _no_pedal()
-        notes = _one_voice(line.notes) if sung else line.notes
+        pedal = line.pedal if program < 8 else no_pedal()
+        notes = one_voice(line.notes) if sung else line.notes
         tracks.append(fit(Track(program, notes, pedal)))
     return piece, tracks
 
 
 def _voice(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
-    piece = _draw_piece(corpora, length_s, random, {"songs": 0.4, "lieder": 0.3, "leadsheets": 0.3})
-    return piece, [Track(SINGERS[0], _one_voice(piece.lines[0].notes), _no_pedal())]
+    piece = draw_piece(corpora, length_s, random, {"songs": 0.4, "lieder": 0.3, "leadsheets": 0.3})
+    return piece, [Track(SINGERS[0], one_voice(piece.lines[0].notes), no_pedal())]
 
 
 def _guitar(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
-    piece = _draw_piece(corpora, length_s, random, {"songs": 0.4, "leadsheets": 0.6})
+    piece = draw_piece(corpora, length_s, random, {"songs": 0.4, "leadsheets": 0.6})
     lines = list(piece.lines)
     drawn = random.random()
     if drawn < 0.35:
         lines = lines[:1]  # a solo
     elif len(lines) > 1 and drawn < 0.7:
         lines = lines[1:]
-    notes = _strum(_join(lines), random)
-    return piece, [fit(Track(int(random.choice(GUITARS)), notes, _no_pedal()))]
+    notes = strum(join(lines), random)
+    return piece, [fit(Track(int(random.choice(GUITARS)), notes, no_pedal()))]
 
 
 def _drums(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
     piece = alone(corpora.grooves[int(random.integers(len(corpora.grooves)))])
     piece = change_tempo(piece, float(random.uniform(0.8, 1.25)))
     piece = _excerpt(piece, length_s, random)
-    return piece, [Track(0, piece.lines[0].notes, _no_pedal(), is_drum=True)]
+    return piece, [Track(0, piece.lines[0].notes, no_pedal(), is_drum=True)]
 
 
 def _chamber(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
     drawn = random.random()
     if drawn < 0.35:
-        piece = _draw_piece(corpora, length_s, random, {"quartets": 1.0})
+        piece = draw_piece(corpora, length_s, random, {"quartets": 1.0})
         if random.random() < 0.7:
             programs = [40, 40, 41, 42]
         else:
             programs = [int(random.choice(SOLOISTS)) for _ in range(4)]
         lines = list(piece.lines)[: int(random.integers(1, 5))]
         return piece, [
-            fit(Track(program, line.notes, _no_pedal()))
+            fit(Track(program, line.notes, no_pedal()))
             for program, line in zip(programs, lines, strict=False)
         ]
-    piece = _draw_piece(corpora, length_s, random, {"lieder": 0.5, "leadsheets": 0.3, "songs": 0.2})
-    soloist = fit(
-        Track(int(random.choice(SOLOISTS)), _one_voice(piece.lines[0].notes), _no_pedal())
-    )
+    piece = draw_piece(corpora, length_s, random, {"lieder": 0.5, "leadsheets": 0.3, "songs": 0.2})
+    soloist = fit(Track(int(random.choice(SOLOISTS)), one_voice(piece.lines[0].notes), no_pedal()))
     if drawn < 0.6 or len(piece.lines) < 2:
         return piece, [soloist]
     accompanist = int(random.choice([*PIANOS, 24, 25, 46, 48, 16, 19]))
-    accompaniment = Track(accompanist, _join(list(piece.lines[1:])), _no_pedal())
+    accompaniment = Track(accompanist, join(list(piece.lines[1:])), no_pedal())
     return piece, [soloist, fit(accompaniment)]
 
 
-_COMPOSERS: Final = {
+def _ensemble(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
+    """Draw two to four players of one line each: a usual group, or any instruments together."""
+    piece = draw_piece(corpora, length_s, random, {"quartets": 0.8, "lieder": 0.2})
+    lines = [replace(line, notes=one_voice(line.notes)) for line in piece.lines]
+    lines = [line for line in lines if len(line.notes)]
+    lines.sort(key=lambda line: -float(np.median(line.notes[:, PITCH])))
+    if random.random() < 0.3 and len(lines) > 2:
+        lines = [lines[i] for i in sorted(random.permutation(len(lines))[:2])]
+    programs = list(ENSEMBLES[int(random.integers(len(ENSEMBLES)))])
+    if random.random() < 0.5:
+        families = random.integers(len(ENSEMBLE_FAMILIES), size=len(lines))
+        programs = [int(random.choice(ENSEMBLE_FAMILIES[index])) for index in families]
+    return piece, [
+        fit(Track(program, line.notes, no_pedal()))
+        for program, line in zip(programs, lines, strict=False)
+    ]
+
+
+COMPOSERS: Final[dict[Kind, Composer]] = {
     "piano": _piano,
     "band": _band,
     "voice": _voice,
     "guitar": _guitar,
     "drums": _drums,
     "chamber": _chamber,
+    "ensemble": _ensemble,
 }
+"""How a scene of each kind is composed: from the corpora, a length in seconds and a generator, to
+the piece and its tracks. Raises ``ValueError`` if the piece drawn cannot be used.
+"""
 
 
-def _draw_piece(
+def draw_piece(
     corpora: Corpora, length_s: float, random: Generator, shares: dict[str, float]
 ) -> Piece:
+    """Draw an excerpt of a performed piece, from corpora with given probabilities.
+
+    Raises
+    ------
+    ValueError
+        If the excerpt has no notes, or hardly any beats.
+    """
     kind = str(random.choice(list(shares), p=list(shares.values())))
     piece = _excerpt(play_from(corpora, kind, random), length_s, random)
     if not any(len(line.notes) for line in piece.lines) or len(piece.beats_s) < 4:
@@ -278,12 +335,13 @@ def _excerpt(piece: Piece, length_s: float, random: Generator) -> Piece:
     return cut(piece, start_s, start_s + length_s)
 
 
-def _join(lines: list[Line]) -> NDArray[np.float64]:
+def join(lines: list[Line]) -> NDArray[np.float64]:
+    """Return the notes of several lines, sorted by onset."""
     notes = np.concatenate([line.notes for line in lines])
     return notes[np.argsort(notes[:, ONSET], kind="stable")]
 
 
-def _one_voice(notes: NDArray[np.float64]) -> NDArray[np.float64]:
+def one_voice(notes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the highest of the notes that begin together, each cut off by the next one."""
     order = np.lexsort((-notes[:, PITCH], np.round(notes[:, ONSET], 2)))
     line = notes[order]
@@ -294,7 +352,7 @@ def _one_voice(notes: NDArray[np.float64]) -> NDArray[np.float64]:
     return line[line[:, OFFSET] - line[:, ONSET] > 0.04]
 
 
-def _strum(notes: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
+def strum(notes: NDArray[np.float64], random: Generator) -> NDArray[np.float64]:
     """Spread chords upwards, or a third of them downwards."""
     strummed = notes.copy()
     step_s = random.uniform(0.0, 0.022)
@@ -331,7 +389,7 @@ def fit(track: Track) -> Track:
     return Track(track.program, notes[kept], track.pedal, track.is_drum)
 
 
-def _finish(track: Track, random: Generator) -> Track:
+def finish(track: Track, random: Generator) -> Track:
     """Redraw velocities: a slow random curve, a random level and a random range."""
     notes = track.notes.copy()
     grid = gaussian_filter1d(random.standard_normal(64), 3)
@@ -346,7 +404,8 @@ def _finish(track: Track, random: Generator) -> Track:
     return Track(track.program, notes, track.pedal, track.is_drum)
 
 
-def _no_pedal() -> NDArray[np.float64]:
+def no_pedal() -> NDArray[np.float64]:
+    """Return an empty course of the pedal."""
     return np.zeros((0, 2))
 
 
@@ -358,7 +417,7 @@ def _invent_pedal(
     times = np.arange(0.2, length_s, period_s) + random.normal(0, 0.03)
     times = times[: max(len(times) - 1, 0)]
     if not len(times) or not len(notes):
-        return _no_pedal()
+        return no_pedal()
     nearest = notes[np.clip(np.searchsorted(notes[:, ONSET], times), 0, len(notes) - 1), ONSET]
     changes = np.unique(nearest)
     rows: list[tuple[float, float]] = []

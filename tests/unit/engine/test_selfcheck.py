@@ -39,7 +39,7 @@ def test_a_reader_of_rhythm_need_not_find_one_in_four_notes() -> None:
 
 @pytest.mark.parametrize("profile", ["tiny", "cpu"])
 def test_every_router_passes(profile: str) -> None:
-    check_router(build_router(profile))
+    check_router(build_router(ModelSettings(profile=profile)))
 
 
 class Odd:

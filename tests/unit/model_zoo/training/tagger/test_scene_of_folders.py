@@ -62,7 +62,7 @@ def test_without_folders_nothing_is_drawn_for_them(monkeypatch: pytest.MonkeyPat
         drawn["length_s"] = length_s
         return build_song(), [scene.Track(0, tune().notes, np.zeros((0, 2)))]
 
-    monkeypatch.setattr(scene, "_COMPOSERS", dict.fromkeys(scene.SHARES, compose))
+    monkeypatch.setattr(scene, "COMPOSERS", dict.fromkeys(scene.SHARES, compose))
     draw_scene(Corpora(Path("none"), [], {}, []), np.random.default_rng(5))
     random = np.random.default_rng(5)
     random.choice(len(scene.SHARES), p=list(scene.SHARES.values()))
