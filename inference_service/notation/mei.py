@@ -6,6 +6,7 @@ written into the MEI, as Verovio does not honour them in MusicXML:
 - a title that wraps;
 - chord symbols that are larger than other text, above the top staff even where the next note in the
   file is on a lower one, each with a trailing space, without which close ones run together;
+- the same space after a tempo mark, so that no chord symbol touches it;
 - in a full score, parts that rest for a whole system are hidden. The top part is kept, as it
   carries chord symbols and tempo.
 """
@@ -31,13 +32,14 @@ _SCORE_DEFINITION: Final = re.compile(r"<scoreDef\b[^>]*[^/]>")
 _CHORD_SYMBOL: Final = re.compile(
     r'(<harm\b[^>]*?)staff="\d+"([^>]*[^/]>)(.*?)(</harm>)', re.DOTALL
 )
+_TEMPO_END: Final = "</tempo>"
 _CHORD_SIZE: Final = "120%"
 _TITLE_SIZE: Final = "150%"
 _NO_BREAK_SPACE: Final = "\u00a0"
 
 
 def dress(mei: str) -> str:
-    """Return the MEI with a page header and larger chord symbols.
+    """Return the MEI with a page header, larger chord symbols, and space after the tempo.
 
     In scores of more than two staves, resting parts are hidden.
     """
@@ -47,6 +49,7 @@ def dress(mei: str) -> str:
     dressed = _CHORD_SYMBOL.sub(
         rf'\1staff="1"\2<rend fontsize="{_CHORD_SIZE}">\3{_NO_BREAK_SPACE}</rend>\4', mei
     )
+    dressed = dressed.replace(_TEMPO_END, 2 * _NO_BREAK_SPACE + _TEMPO_END)
     if title is None or not title.group(1).strip():
         return dressed
     header = build_header(unescape(title.group(1)))

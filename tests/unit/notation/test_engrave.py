@@ -170,6 +170,20 @@ def test_chord_symbols_that_stand_close_do_not_touch() -> None:
     assert min(b - a for line in by_line.values() for a, b in pairwise(line)) > 1300
 
 
+@pytest.mark.parametrize("start", range(5))
+def test_no_chord_symbol_touches_the_tempo(start: int) -> None:
+    notes = [(k, 1, 67 + k * 5 % 9) for k in range(24)]
+    chords = [(start, start + 6, "A:min7")]
+    score = write({"vocals": notes}, bpm=240, time_signature="12/8", chords=chords)
+    svg = engrave(score)[0]
+    (tempo_x, tempo_y), (chord_x, chord_y) = (
+        map(int, re.findall(rf'class="{kind}".*?<text x="(\d+)" y="(\d+)"', svg, re.DOTALL)[0])
+        for kind in ("tempo", "harm")
+    )
+    # "♩. = 80" is 1130 wide, in the SVG's tenths of a pixel
+    assert chord_x - tempo_x > 1300 or tempo_y - chord_y > 400
+
+
 @pytest.mark.parametrize(
     ("title", "lines"),
     [("Short", 1), ("word " * 12, 2), ("слово " * 60, 3), ("x" * 200, 3), ("a <b> & c", 1)],
