@@ -65,6 +65,7 @@ gallery: setup  ## Make every picture and sound in docs/ again; look at them bef
 	@VENV=$(VENV) deploy/gallery.sh
 	@$(PYTHON) -m deploy.before_after
 	@$(PYTHON) docs/images/make_chat.py
+	@$(PYTHON) docs/images/make_practice.py
 
 sbom: setup  ## Write what is installed, with licences and hashes, into out/sbom/
 	@$(PYTHON) -m deploy.sbom out/sbom

@@ -122,11 +122,11 @@ class Practised:
         """When the notes of the recording begin, in order."""
         return sorted({note.onset_s for note in self.performance.parts[0].notes})
 
-    def address(self) -> str:
+    def address(self, title: str = "Scales in G") -> str:
         """The address of the page for somebody who has changed nothing yet."""
         person = next(_people)
         token = self.house.token(
-            result_id=self.result_id, view_code="f", person_id=person, chat_id=person
+            result_id=self.result_id, view_code="f", person_id=person, chat_id=person, title=title
         )
         return f"{self.house.url}#link={token}"
 
@@ -139,9 +139,11 @@ def copy_page(folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def serve_practice(folder: Path) -> AsyncIterator[Practised]:
+async def serve_practice(
+    folder: Path, performance: Transcription | None = None
+) -> AsyncIterator[Practised]:
     """Start the service and the bot's page, and transcribe a recording."""
-    performance = build_performance()
+    performance = performance or build_performance()
     settings = build_settings(folder)
     pipeline = PerformedPipeline(settings, performance)
     async with run_service(settings, use_cases=pipeline) as running:
