@@ -22,6 +22,7 @@ from bot.errors import ServiceError, ServiceErrorCode
 from bot.presses import Presses
 from bot.request import Press
 from bot.room import Place
+from bot.sent import SentFiles
 from bot.settings import BotSettings
 from bot.sheet import send_sheet, turn_into
 from bot.views import continuation_text
@@ -38,6 +39,7 @@ class Continuer:
     client: ServiceClient
     attendant: Attendant
     presses: Presses
+    sent: SentFiles
 
     async def answer(self, press: Press, button: ContinueButton) -> None:
         """Send a continuation's first page and sound, and buttons for its files and for others."""
@@ -83,10 +85,16 @@ class Continuer:
         title = press.title
         options = self._options(button, press).written_as(FILE_FORMATS)
 
-        async def send(made: Composed) -> None:
-            await send_continuation_files(press, made[1], title)
+        async def work(place: Place) -> None:
+            if await self.sent.point(press, button):
+                return
+            _, files = await self._compose(
+                button.result_id, options, press.id, lambda event: None, place
+            )
+            self.sent.note(press, button, await send_continuation_files(press, files, title))
 
-        await self._answer(press, button, options, ChatAction.UPLOAD_DOCUMENT, send)
+        words = press.t("result.preparing")
+        await self.presses.work(press, words, ChatAction.UPLOAD_DOCUMENT, work)
 
     async def _answer(
         self,

@@ -206,8 +206,13 @@ async def _send_buttons(request: Request, shown: Shown, ledger: Ledger) -> None:
 
 async def send_extra(
     request: Request, extra: Extra, result: Result, artifacts: Sequence[Artifact], title: str
-) -> None:
+) -> int | None:
     """Send the files of an extra button, with a caption or titles.
+
+    Returns
+    -------
+    int or None
+        The id of the message with files to keep; None for other media, or if it is not known.
 
     Raises
     ------
@@ -216,15 +221,15 @@ async def send_extra(
     """
     if extra.medium is Medium.MUSIC:
         await _send_music(request, result, artifacts, title)
-        return
+        return None
     if extra.medium is Medium.FILES:
-        await _send_files(
+        return await _send_files(
             request, artifacts, lambda name: score_file_name(name, result, title, request.t)
         )
-        return
     text = shown_caption(result, title, request.t, with_view=not extra.in_every_view)
     for artifact in artifacts:
         await _send_as(request, extra.medium, artifact, text)
+    return None
 
 
 async def send_continuation(
@@ -276,15 +281,15 @@ def continuation_sheet(
 
 async def send_continuation_files(
     request: Request, artifacts: Sequence[Artifact], title: str
-) -> None:
-    """Send the files of a continuation.
+) -> int | None:
+    """Send the files of a continuation; return the message's id, None if it is not known.
 
     Raises
     ------
     aiogram.exceptions.TelegramAPIError
         If Telegram does not take them.
     """
-    await _send_files(
+    return await _send_files(
         request, artifacts, lambda name: continuation_file_name(name, title, request.t)
     )
 
@@ -363,18 +368,23 @@ def ogg_duration_s(data: bytes) -> float:
 
 async def _send_files(
     request: Request, artifacts: Sequence[Artifact], name: Callable[[str], str]
-) -> None:
-    """Send files in :data:`FILE_ORDER` as one album, under names that people recognise."""
+) -> int | None:
+    """Send files in :data:`FILE_ORDER` as one album, under names that people recognise.
+
+    Returns the id of the first message; None if it is not known.
+    """
     files = sorted(artifacts, key=lambda file: _rank(file.name))
     uploads = [as_upload(file, name(file.name)) for file in files]
     address = request.destination.address
     with suppress(AnswerLostError):
         if len(uploads) == 1:
-            await request.bot.send_document(document=uploads[0], **address)
-        elif uploads:
-            await request.bot.send_media_group(
+            return (await request.bot.send_document(document=uploads[0], **address)).message_id
+        if uploads:
+            album = await request.bot.send_media_group(
                 media=[InputMediaDocument(media=upload) for upload in uploads], **address
             )
+            return album[0].message_id if album else None
+    return None
 
 
 def _rank(name: str) -> tuple[int, bool]:

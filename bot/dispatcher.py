@@ -34,6 +34,7 @@ from bot.recovery import Recovery
 from bot.renderer import Renderer
 from bot.retries import Retries
 from bot.room import Room
+from bot.sent import SentFiles
 from bot.settings import BotSettings
 from bot.transcriber import Transcriber
 from bot.turns import Turns
@@ -99,6 +100,7 @@ def build_dispatcher(
     deliveries = Room(settings.max_deliveries)
     attendant = Attendant(jobs, flood, deliveries)
     presses = Presses(jobs, deliveries)
+    sent = SentFiles()
     running = RunningUpdates()
     languages = Languages(catalogues, choices)
     pages = pages or SqlitePages()
@@ -114,12 +116,14 @@ def build_dispatcher(
         settings=settings,
         client=client,
         transcriber=transcriber,
-        renderer=Renderer(settings, client, presses),
-        continuer=Continuer(settings, client, attendant, presses),
+        renderer=Renderer(settings, client, presses, sent),
+        continuer=Continuer(settings, client, attendant, presses, sent),
         fixer=Fixer(settings, client, presses),
         pages=pages,
         hearing=Hearing(client, recordings),
-        forgetting=Forgetting(choices, pages, recordings, practice.heads, practice.revocations),
+        forgetting=Forgetting(
+            choices, pages, recordings, practice.heads, practice.revocations, sent
+        ),
         jobs=jobs,
         languages=languages,
     )

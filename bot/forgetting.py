@@ -10,6 +10,7 @@ from bot.languages import LanguageStore
 from bot.latest import PageStore
 from bot.practice.store import SqliteHeads, SqliteRevocations
 from bot.recordings import RecordingStore
+from bot.sent import SentFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Forgetting:
     recordings: RecordingStore
     heads: SqliteHeads
     revocations: SqliteRevocations
+    sent: SentFiles
     now_s: Callable[[], float] = time.time
 
     def forget(self, person_id: int) -> None:
@@ -35,4 +37,5 @@ class Forgetting:
         self.heads.forget(person_id)
         self.pages.forget(person_id)
         self.recordings.forget(person_id)
+        self.sent.forget(person_id)
         self.languages.forget(person_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,13 +19,12 @@ from bot.keyboards import more_keyboard
 from bot.presses import Presses
 from bot.request import Press
 from bot.room import Place
+from bot.sent import SentFiles
 from bot.settings import BotSettings
 from bot.sheet import turn_into
 from bot.views import chords_texts
 
 logger = structlog.get_logger(__name__)
-
-Send = Callable[[Result, list[Artifact]], Awaitable[None]]
 
 _ACTIONS: Final = {
     Medium.PHOTO: ChatAction.UPLOAD_PHOTO,
@@ -44,6 +42,7 @@ class Renderer:
     settings: BotSettings
     client: ServiceClient
     presses: Presses
+    sent: SentFiles
 
     async def show(self, press: Press, button: RenderButton) -> None:
         """Show another page, view, transposition, kind of chords or of pitches, in place."""
@@ -54,7 +53,14 @@ class Renderer:
             await show_in_place(press, Shown(result, files, press.title, page, with_models))
 
         words = press.t("result.rendering")
-        await self._answer(press, button, (Format.PNG,), words, ChatAction.UPLOAD_PHOTO, send)
+        options = self._options(press, button, (Format.PNG,))
+
+        async def make(place: Place) -> tuple[Result, list[Artifact]]:
+            return await self._render(press, button.result_id, options, place)
+
+        await self.presses.answer(
+            press, words, ChatAction.UPLOAD_PHOTO, make, lambda made: send(*made)
+        )
 
     async def restore(self, press: Press, button: RenderButton) -> None:
         """Put a page and its usual buttons back, without a word; a failure leaves what is there."""
@@ -89,13 +95,17 @@ class Renderer:
     async def send_extra(self, press: Press, button: RenderButton) -> None:
         """Send the files of an extra button; the buttons stay where they are."""
         extra = EXTRAS[type(button)]
+        options = self._options(press, button, extra.formats)
 
-        async def send(result: Result, files: list[Artifact]) -> None:
-            await send_extra(press, extra, result, files, press.title)
+        async def work(place: Place) -> None:
+            if await self.sent.point(press, button):
+                return
+            result, files = await self._render(press, button.result_id, options, place)
+            message_id = await send_extra(press, extra, result, files, press.title)
+            self.sent.note(press, button, message_id)
 
         words = press.t("result.preparing")
-        action = _ACTIONS[extra.medium]
-        await self._answer(press, button, extra.formats, words, action, send)
+        await self.presses.work(press, words, _ACTIONS[extra.medium], work)
 
     async def write_chords(self, press: Press, button: ChordsButton) -> None:
         """Send the chords as text, in the shown key."""
@@ -115,22 +125,6 @@ class Renderer:
             return
         for text in chords_texts(result, press.title, press.t) or [press.t("chords.none")]:
             await press.say(text)
-
-    async def _answer(
-        self,
-        press: Press,
-        button: RenderButton,
-        formats: tuple[Format, ...],
-        words: str,
-        action: ChatAction,
-        send: Send,
-    ) -> None:
-        options = self._options(press, button, formats)
-
-        async def make(place: Place) -> tuple[Result, list[Artifact]]:
-            return await self._render(press, button.result_id, options, place)
-
-        await self.presses.answer(press, words, action, make, lambda made: send(*made))
 
     def _options(
         self, press: Press, button: RenderButton, formats: tuple[Format, ...]

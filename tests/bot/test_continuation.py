@@ -82,6 +82,15 @@ async def test_its_files_are_those_of_any_score(harness: Harness) -> None:
     ]
 
 
+async def test_a_second_tap_on_its_files_points_to_them(harness: Harness) -> None:
+    person, controls = await _continue(harness, language="ru")
+    for _ in range(2):
+        await person.press(buttons(controls)["Файлы"], received(controls, person))
+    assert len(harness.session.sent(SendMediaGroup)) == 1
+    assert len(harness.service.continuations) == 2
+    assert harness.session.texts()[-1] == "Файлы этой страницы уже здесь."
+
+
 async def test_its_pages_are_turned_in_place(harness: Harness) -> None:
     async def long(request: pb.ContinueRequest) -> Events:
         for event in artifact(f"continuation-{request.render.page}.png", b"page"):

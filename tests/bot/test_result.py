@@ -23,6 +23,7 @@ from aiogram.types import InaccessibleMessage
 from notabot.v1 import transcription_pb2 as pb
 
 from bot import delivery
+from bot.sent import SentFiles
 from tests.bot.conftest import ADMIN_ID, Harness
 from tests.bot.service import OGG, Events, RefusalError, artifact, files, render_again, result
 from tests.bot.telegram import (
@@ -325,6 +326,47 @@ async def test_pages_as_sung_are_a_rendering_of_their_own(harness: Harness) -> N
 async def test_nothing_to_switch_where_singing_was_right(harness: Harness) -> None:
     person, controls = await _controls(harness)
     assert not {"As sung", "As meant"} & set(await every_button(harness.session, person, controls))
+
+
+async def test_a_second_tap_on_files_points_to_them(harness: Harness) -> None:
+    person, controls = await _controls(harness)
+    shown, files = received(controls, person), buttons(controls)["Files"]
+    await person.press(files, shown)
+    renders = len(harness.service.renders)
+    await person.press(files, shown)
+
+    answer = harness.session.sent(SendMessage)[-1]
+    assert answer.text == "The files of this page are here."
+    assert replied_to(answer) > 1000, "it replies to the bot's own message"
+    assert answer.reply_parameters is not None
+    assert answer.reply_parameters.allow_sending_without_reply is False
+    assert len(harness.session.sent(SendMediaGroup)) == 1
+    assert len(harness.service.renders) == renders
+
+    await person.press(files.replace(":f:", ":l:"), shown)  # those of another view are others
+    assert len(harness.session.sent(SendMediaGroup)) == 2
+
+
+async def test_files_are_sent_again_to_a_person_who_was_forgotten(harness: Harness) -> None:
+    person, controls = await _controls(harness)
+    shown, files = received(controls, person), buttons(controls)["Files"]
+    sent: SentFiles = harness.dispatcher["forgetting"].sent
+    await person.press(files, shown)
+    sent.forget(person.chat.id)
+    await person.press(files, shown)
+    assert len(harness.session.sent(SendMediaGroup)) == 2
+
+
+async def test_files_that_were_deleted_are_sent_again(harness: Harness) -> None:
+    person, controls = await _controls(harness)
+    shown, files = received(controls, person), buttons(controls)["Files"]
+    await person.press(files, shown)
+    gone = TelegramBadRequest(
+        SendMessage(chat_id=1, text=""), "Bad Request: message to be replied not found"
+    )
+    harness.session.failures[SendMessage] = [gone]
+    await person.press(files, shown)
+    assert len(harness.session.sent(SendMediaGroup)) == 2
 
 
 async def test_a_file_of_a_new_kind_comes_after_those_known(harness: Harness) -> None:
