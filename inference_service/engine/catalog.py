@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -49,6 +50,21 @@ class BundledFile(_Strict):
         return self.locate(folder).is_file()
 
 
+class InstalledFile(_Strict):
+    """A file that an installed package brings; ``installed`` is relative to ``sys.prefix``."""
+
+    installed: str = Field(pattern=r"^share(/\w[\w.,()-]*)+$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    def locate(self, folder: Path) -> Path:
+        """Return the file's path; ``folder``, used for published files, is ignored."""
+        return Path(sys.prefix) / self.installed
+
+    def is_present(self, folder: Path) -> bool:
+        """Whether the file exists; its checksum is verified on loading."""
+        return self.locate(folder).is_file()
+
+
 class PublishedFile(_Strict):
     """A file to fetch from its publisher, with its checksum and size."""
 
@@ -79,7 +95,8 @@ class ModelEntry(_Strict):
     this service: the manifest is shipped with it, and is not a way to run other code.
 
     ``kind`` is the origin of the parameters: none beside the code (builtin), part of an installed
-    package (wheel), part of Notabot (bundled), or fetched on demand (url).
+    package (wheel), part of Notabot (bundled), or fetched on demand (url). Packages whose own code
+    reads their parameters have no files here.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
@@ -93,16 +110,22 @@ class ModelEntry(_Strict):
     package: str = ""
     sample_rate_hz: int = Field(gt=0)
     hop_s: float = Field(default=0.0, ge=0)
-    files: tuple[PublishedFile | BundledFile, ...] = ()
+    files: tuple[PublishedFile | BundledFile | InstalledFile, ...] = ()
     figures: Mapping[str, float] = {}
 
     @model_validator(mode="after")
     def _files_go_with_kind(self) -> Self:
-        wanted = {"url": PublishedFile, "bundled": BundledFile}.get(self.kind)
-        if {type(file) for file in self.files} != ({wanted} if wanted else set()):
+        found = {type(file) for file in self.files}
+        allowed: dict[Kind, bool] = {
+            "builtin": not found,
+            "wheel": found <= {InstalledFile},
+            "bundled": found == {BundledFile},
+            "url": found == {PublishedFile},
+        }
+        if not allowed[self.kind]:
             raise ValueError(
                 f"{self.name}: kind 'url' has files with a url, kind 'bundled' files with a path, "
-                "and other kinds have none"
+                "kind 'wheel' may have installed files, and kind 'builtin' has none"
             )
         return self
 

