@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from bot.client.types import Preset
+from bot.wishes.spelling import list_corrected
 from bot.wishes.text import normalise
 
 _WORDS: Final = {
@@ -58,20 +59,27 @@ likelier."""
 def read_preset(text: str) -> Preset | None:
     """Return what a text says a recording holds; None if it says anything else, or nothing.
 
-    Several kinds together are a song, "voice and piano", or an ensemble, "flute and guitar".
+    Slips of the pen are corrected. Several kinds together are a song, "voice and piano", or an
+    ensemble, "flute and guitar".
     """
-    words = _NOT.sub("", normalise(text))
+    words = re.sub(r"\bф но\b", "фоно", _NOT.sub("", normalise(text)))
+    exact = _read(words)
+    if exact is not None:
+        return exact
+    readings = {_read(corrected) for corrected in list_corrected(words)} - {None}
+    return readings.pop() if len(readings) == 1 else None
+
+
+def _read(words: str) -> Preset | None:
     found = set()
-    for word in re.sub(r"\bф но\b", "фоно", words).split():
+    for word in words.split():
         presets = [preset for preset, pattern in _WORDS.items() if pattern.fullmatch(word)]
         if presets:
             found.update(presets)
         elif _FILLERS.fullmatch(word) is None:
             return None
-    if not found:
-        return None
-    if len(found) == 1:
-        return found.pop()
+    if len(found) < 2:
+        return next(iter(found), None)
     return Preset.SONG if found & {Preset.VOICE, Preset.SONG} else Preset.ENSEMBLE
 
 
