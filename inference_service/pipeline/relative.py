@@ -49,6 +49,17 @@ def make_absolute(heard: Transcription, options: RenderOptions) -> RenderOptions
 
 
 def _adjust(heard: Transcription, options: RenderOptions) -> RenderOptions:
+    wanted = options.adjustments
+    if wanted != Adjustments(local_shifts=wanted.local_shifts) or options.transpose_to is not None:
+        options = _adjust_whole(heard, options)
+    for local in wanted.local_shifts:
+        move = _find_move(local, options.amend(heard))
+        options = replace(options, edit=options.edit.then(move))
+    return replace(options, adjustments=Adjustments(), transpose_to=None)
+
+
+def _adjust_whole(heard: Transcription, options: RenderOptions) -> RenderOptions:
+    """Return options with what is asked for the whole page in absolute terms."""
     corrected = correct(heard)
     written = write_corrected(corrected, Pitches.MEANT, "")
     page = show(written, corrected, options)
@@ -69,20 +80,11 @@ def _adjust(heard: Transcription, options: RenderOptions) -> RenderOptions:
         ),
     )
     edit = options.edit.then(later)
-    for local in wanted.local_shifts:
-        move = _find_move(local, replace(heard, corrections=edit.apply(heard.corrections)))
-        edit = edit.then(move)
     semitones = options.transpose_semitones
     if options.transpose_to is not None:
         key = edit.corrections.key or page.untransposed_key
         semitones = find_transposition(key, options.transpose_to, semitones)
-    return replace(
-        options,
-        edit=edit,
-        adjustments=Adjustments(),
-        transpose_to=None,
-        transpose_semitones=semitones,
-    )
+    return replace(options, edit=edit, transpose_semitones=semitones)
 
 
 def _shift(shift: BarShift, corrected: Corrected, page: Shown) -> float:

@@ -3,10 +3,12 @@
     python -m tests.bench.taps sung      the clips of voice_pages
     python -m tests.bench.taps piano     the reported half of ASAP
 
-A tap is one correction that the chat offers: an alternative reading of the result, another metre,
-another value of the beat, or bar lines that come earlier or later by a beat or half of one. For
-each piece, the best sequence of at most :data:`MOST_TAPS` taps is searched for, over the
-:data:`BEAM` best states after each. A piece is right
+A tap is one correction that the chat offers: one of the first other readings, another metre,
+another value of the beat, or bar lines that come earlier or later by a beat or an eighth, all of
+them or those from one bar on. For each piece, the best sequence of at most :data:`MOST_TAPS` taps
+is searched for, over the :data:`BEAM` best states after each. Of the bars of a long piece, only
+those are tried from which moved lines agree with the page best, if nothing but the lines moved. A
+piece is right
 
 - if it was sung: when the page has the right metre, and at least :data:`MOSTLY` of its notes are at
   their place in the bar, as :mod:`tests.bench.melody_page` judges;
@@ -20,31 +22,28 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from fractions import Fraction
+from itertools import pairwise, product
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import numpy as np
 
 from inference_service.assembly import build_stages
 from inference_service.errors import InvalidCorrections
 from inference_service.midi.reader import decode_performance
-from inference_service.music.alternatives import number_beat
-from inference_service.music.corrections import (
-    BEAT_SCALES,
-    FIRST_BEAT_STEPS,
-    Corrections,
-    Edit,
-    round_first_beat,
-    round_scale,
-)
-from inference_service.music.events import Transcription
-from inference_service.music.metre import parse_time_signature
+from inference_service.music.adjustments import Adjustments, BarShift, BarUnit, LocalShift
+from inference_service.music.corrections import Corrections, Edit
+from inference_service.music.events import NoteEvent, Part, Transcription
+from inference_service.music.metre import align, parse_time_signature
 from inference_service.pipeline.correct import correct
 from inference_service.pipeline.notate import read_performance
-from inference_service.pipeline.options import Pitches, RhythmSource
+from inference_service.pipeline.options import Pitches, RenderOptions, RhythmSource
+from inference_service.pipeline.relative import make_absolute
+from inference_service.pipeline.render import describe
+from inference_service.pipeline.written import write_corrected
 from inference_service.settings import ModelSettings
 from tests.bench import asap
 from tests.bench.melody_page import ReferencePage, judge
@@ -56,7 +55,15 @@ from tests.conftest import DATA
 MOST_TAPS: Final = 3
 BEAM: Final = 3
 METRES: Final = ("2/4", "3/4", "4/4", "6/8", "2/2", "3/8", "9/8", "12/8")
-SCALES: Final = (Fraction(2), Fraction(1, 2), Fraction(3), Fraction(1, 3))
+SCALES: Final = (2.0, 0.5, 3.0, 1 / 3)
+SHIFTS: Final = tuple(
+    BarShift(count, unit) for unit in (BarUnit.BEAT, BarUnit.EIGHTH) for count in (1, -1)
+)
+MOST_READINGS: Final = 3
+"""Other readings that have a button."""
+
+MOST_BARS: Final = 12
+"""Moves from a bar on that are tried of a page whose judge can foresee them."""
 WANTED: Final = {"sung": 0.90, "piano": 0.85}
 
 
@@ -68,47 +75,59 @@ class Verdict:
     nearness: float
 
 
-Judge = Callable[[Transcription], Verdict]
+class Judge(Protocol):
+    """Judges pages."""
+
+    def __call__(self, page: Transcription) -> Verdict:
+        """Return whether a page is right."""
+
+    def foresee(self, downbeats_s: Sequence[float]) -> float | None:
+        """Return how right the downbeats of a page would be; None if that is not enough to tell."""
 
 
-def list_taps(heard: Transcription) -> Iterator[Corrections]:
+def list_taps(heard: Transcription, judge_page: Judge) -> Iterator[Corrections]:
     """Yield the states that one tap leads to from that of a transcription."""
     state = heard.corrections
-    for other in heard.alternatives[1:]:
-        yield Edit(
-            Corrections(
-                time_signature=other.time_signature,
-                beat_scale=round_scale(other.beat_scale),
-                first_beat=round_first_beat(other.first_beat),
-            )
-        ).apply(state)
+    shown = describe(heard, RenderOptions()).shown
+    readings = {
+        (offer.time_signature, offer.rescale, offer.bar_shift, offer.key): offer.corrections
+        for offer in reversed(shown.offers)
+    }
+    for corrections in list(reversed(readings.values()))[:MOST_READINGS]:
+        yield Edit(corrections).apply(state)
     for metre in METRES:
         yield Edit(Corrections(time_signature=metre)).apply(state)
-    scale = correct(heard).beat_scale
     for factor in SCALES:
-        if scale * factor in BEAT_SCALES:
-            yield Edit(Corrections(beat_scale=scale * factor)).apply(state)
-    yield from _shift(heard)
+        yield from _adjust(heard, Adjustments(rescale=factor))
+    for shift in SHIFTS:
+        yield from _adjust(heard, Adjustments(bar_shift=shift))
+    yield from _shift_from_bars(heard, judge_page)
 
 
-def _shift(heard: Transcription) -> Iterator[Corrections]:
-    """Yield the states in which bars begin a beat or half of one earlier or later."""
-    beats = correct(heard).performance.beats
-    first = next((index for index, beat in enumerate(beats) if beat.position == 1), None)
-    if first is None or len(beats) < 2:
-        return
-    bar_beats = max(beat.position for beat in beats)
-    neighbour = first + 1 if first + 1 < len(beats) else first - 1
-    here, there = (
-        number_beat(beats[index].time_s, [beat.time_s for beat in heard.beats], FIRST_BEAT_STEPS)
-        for index in (first, neighbour)
-    )
-    for step in (1, Fraction(1, 2), Fraction(-1, 2), -1):
-        number = here + step * abs(there - here)
-        while number <= 0:  # the same bar lines, counted from a later bar
-            number += bar_beats * abs(there - here)
-        edit = Edit(Corrections(first_beat=round_first_beat(float(number))))
-        yield edit.apply(heard.corrections)
+def _adjust(heard: Transcription, adjustments: Adjustments) -> Iterator[Corrections]:
+    """Yield the state that adjustments of a page lead to, if they fit it."""
+    with suppress(InvalidCorrections):
+        wanted = RenderOptions(adjustments=adjustments)
+        yield make_absolute(heard, wanted).amend(heard).corrections
+
+
+def _shift_from_bars(heard: Transcription, judge_page: Judge) -> Iterator[Corrections]:
+    """Yield the states in which bars from one on begin earlier or later."""
+    corrected = correct(heard)
+    written = write_corrected(corrected, Pitches.MEANT, "")
+    lines_s = written.bar_lines_s[:-1]
+    grid = align(corrected.performance).grid
+    foreseen: list[tuple[float, LocalShift]] = []
+    for bar, shift in product(range(2, len(lines_s) + 1), SHIFTS):
+        step = shift.count * shift.unit.in_quarters(written.score.signature)
+        beats = float(step / written.score.signature.beat_quarters)
+        later_s = [grid.to_seconds(grid.to_beats(line_s) + beats) for line_s in lines_s[bar - 1 :]]
+        found = judge_page.foresee([*lines_s[: bar - 1], *later_s])
+        foreseen.append((0.0 if found is None else found, LocalShift(bar, shift)))
+    if foreseen and judge_page.foresee(lines_s) is not None:
+        foreseen = sorted(foreseen, key=lambda tap: -tap[0])[:MOST_BARS]
+    for _, local in foreseen:
+        yield from _adjust(heard, Adjustments(local_shifts=(local,)))
 
 
 def count_taps(heard: Transcription, judge_page: Judge) -> int | None:
@@ -121,7 +140,7 @@ def count_taps(heard: Transcription, judge_page: Judge) -> int | None:
     for taps in range(1, MOST_TAPS + 1):
         found: list[tuple[float, int, Transcription]] = []
         for page in beam:
-            for state in list_taps(page):
+            for state in list_taps(page, judge_page):
                 if state in tried:
                     continue
                 tried.add(state)
@@ -140,35 +159,67 @@ def count_taps(heard: Transcription, judge_page: Judge) -> int | None:
 # Judges
 
 
-def judge_sung(reference: ReferencePage) -> Judge:
-    """Return the judge of the pages of a sung clip."""
+@dataclass(frozen=True, slots=True)
+class SungJudge:
+    """Judges the pages of a sung clip."""
 
-    def judge_page(page: Transcription) -> Verdict:
+    reference: ReferencePage
+
+    def __call__(self, page: Transcription) -> Verdict:
+        """Compare the written page with the printed one."""
         written = write_page(page, Pitches.MEANT)
-        figures = judge(reference, written.page, written.performed)
+        figures = judge(self.reference, written.page, written.performed)
         is_right = figures.metre == 1.0 and figures.barline >= MOSTLY
         return Verdict(is_right, figures.metre + figures.barline + figures.value)
 
-    return judge_page
+    def foresee(self, downbeats_s: Sequence[float]) -> float | None:
+        """Foresee nothing: the printed page has no times."""
+        return None
 
 
-def judge_played(piece: asap.Piece) -> Judge:
-    """Return the judge of the beats of a played piece."""
-    onsets = piece.truth.notes.onsets
-    signatures = Counter(map(tuple, piece.truth.time_at(onsets).tolist()))
-    usual = signatures.most_common(1)[0][0]
+class PlayedJudge:
+    """Judges the beats of a played piece.
 
-    def judge_page(page: Transcription) -> Verdict:
-        performance = correct(page).performance
+    Beats depend on where notes are, but not on how they are written. So corrections are applied to
+    a sketch of the piece, with one note for each attack.
+    """
+
+    def __init__(self, piece: asap.Piece, heard: Transcription) -> None:
+        self._sketch = sketch(heard)
+        onsets = piece.truth.notes.onsets
+        signatures = Counter(map(tuple, piece.truth.time_at(onsets).tolist()))
+        self._usual = signatures.most_common(1)[0][0]
+        self._piece = piece
+
+    def __call__(self, page: Transcription) -> Verdict:
+        """Compare the beats with those of the score."""
+        performance = correct(replace(self._sketch, corrections=page.corrections)).performance
         times_s = np.array([beat.time_s for beat in performance.beats])
-        downbeats_s = np.array([b.time_s for b in performance.beats if b.position == 1])
-        bars = beat_f1(piece.downbeats_s, downbeats_s) / 100
-        beats = beat_f1(piece.beats_s, times_s) / 100
+        downbeats_s = [b.time_s for b in performance.beats if b.position == 1]
+        bars = self.foresee(downbeats_s)
+        beats = beat_f1(self._piece.beats_s, times_s) / 100
         signature = parse_time_signature(performance.time_signature)
-        is_metre = (signature.beats, signature.unit) == usual
+        is_metre = (signature.beats, signature.unit) == self._usual
         return Verdict(is_metre and bars >= MOSTLY, is_metre + bars + beats)
 
-    return judge_page
+    def foresee(self, downbeats_s: Sequence[float]) -> float:
+        """Return the F1 of the downbeats."""
+        return beat_f1(self._piece.downbeats_s, np.array(downbeats_s)) / 100
+
+
+def sketch(heard: Transcription) -> Transcription:
+    """Return a transcription with a note for each attack, up to the next, without placements."""
+    grid = align(heard).grid
+    placed = [placement for part in heard.placements for placement in part]
+    if not placed:
+        return heard
+    starts = sorted({placement.start_beats for placement in placed})
+    stop = max(placement.start_beats + placement.duration_beats for placement in placed)
+    places_s = [grid.to_seconds(float(place)) for place in (*starts, max(stop, starts[-1] + 1))]
+    notes = [NoteEvent(onset_s, offset_s, 60) for onset_s, offset_s in pairwise(places_s)]
+    if len(placed) > len(starts):  # it stays music with several notes at a time
+        notes.insert(0, replace(notes[0], pitch=48))
+    return replace(heard, parts=(Part("piano", "Piano", tuple(notes)),), placements=())
 
 
 # The command
@@ -179,7 +230,7 @@ def iterate_sung(data: Path) -> Iterator[tuple[str, Transcription, Judge]]:
     stages = build_stages(ModelSettings())
     for clip in list_clips(data):
         heard = transcribe_clip(clip.audio.read_bytes(), stages)
-        yield clip.audio.stem, heard, judge_sung(clip.reference)
+        yield clip.audio.stem, heard, SungJudge(clip.reference)
 
 
 def iterate_played(data: Path) -> Iterator[tuple[str, Transcription, Judge]]:
@@ -191,7 +242,7 @@ def iterate_played(data: Path) -> Iterator[tuple[str, Transcription, Judge]]:
         heard = read_performance(
             decode_performance(piece.performance), RhythmSource.AUTO, stages.rhythm, stages.key
         )
-        yield name, heard, judge_played(piece)
+        yield name, heard, PlayedJudge(piece, heard)
 
 
 def print_table(counts: Sequence[int | None], wanted: float) -> None:
