@@ -21,7 +21,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from inference_service.music.chords import KINDS_BY_TEXT, ChordName, label_chord, parse_chord
+from inference_service.music.chords import (
+    SHORTHANDS_BY_TEXT,
+    ChordName,
+    join_label,
+    parse_chord,
+)
 from inference_service.music.events import NO_CHORD, ChordSegment, Key
 from inference_service.music.pitch import (
     FEWEST_FIFTHS,
@@ -137,8 +142,8 @@ def read_chord(text: str) -> str | None:
     if text in (NO_CHORD, NO_CHORD_TEXT):
         return NO_CHORD
     match = _WRITTEN.fullmatch(_with_letters(text))
-    if match is not None and match[2] in KINDS_BY_TEXT:
-        return label_chord(match[1], KINDS_BY_TEXT[match[2]], bass=match[3] or "")
+    if match is not None and match[2] in SHORTHANDS_BY_TEXT:
+        return join_label(match[1], SHORTHANDS_BY_TEXT[match[2]], match[3] or "")
     return text if parse_chord(text) is not None else None
 
 

@@ -41,6 +41,7 @@ _QUALITIES: Final[dict[str, tuple[str, str, tuple[int, ...]]]] = {
     "aug7": ("augmented-seventh", "+7", (0, 4, 8, -2)),
     "sus2": ("suspended-second", "sus2", (0, 2, 1)),
     "sus4": ("suspended-fourth", "sus4", (0, -1, 1)),
+    "sus4(b7)": ("suspended-fourth", "7sus4", (0, -1, 1, -2)),
     "9": ("dominant-ninth", "9", (0, 4, 1, -2, 2)),
     "maj9": ("major-ninth", "maj9", (0, 4, 1, 5, 2)),
     "min9": ("minor-ninth", "m9", (0, -3, 1, -2, 2)),
@@ -53,8 +54,10 @@ _QUALITIES: Final[dict[str, tuple[str, str, tuple[int, ...]]]] = {
     "1": ("power", "5", (0,)),
 }
 
-KINDS_BY_TEXT: Final = {text.replace("♭", "b"): kind for kind, text, _ in _QUALITIES.values()}
-"""MusicXML's kind by the written text, with letters for accidentals."""
+SHORTHANDS_BY_TEXT: Final = {
+    text.replace("♭", "b"): short for short, (_, text, _) in reversed(_QUALITIES.items())
+}
+"""Harte's shorthand by the written text, with letters for accidentals."""
 
 _SHORTHANDS: Final = {kind: short for short, (kind, _, _) in reversed(_QUALITIES.items())}
 
@@ -71,7 +74,7 @@ _DEGREE_FIFTHS: Final = {1: 0, 2: 2, 3: 4, 4: -1, 5: 1, 6: 3, 7: 5}
 # Simplified chords for beginners; qualities not listed are triads or sevenths already.
 _SIMPLER: Final = {
     "maj6": "maj", "min6": "min", "minmaj7": "min", "aug7": "7", "sus2": "maj", "sus4": "maj",
-    "9": "7", "maj9": "maj7", "min9": "min7", "11": "7", "min11": "min7",
+    "sus4(b7)": "7", "9": "7", "maj9": "maj7", "min9": "min7", "11": "7", "min11": "min7",
     "13": "7", "maj13": "maj7", "min13": "min7", "1": "5",
 }  # fmt: skip
 
@@ -106,7 +109,7 @@ def parse_chord(label: str) -> ChordName | None:
     """Parse a Harte label; return None for ``N``, ``X`` and invalid labels.
 
     A quality without a shorthand is reduced to the triad or seventh that it begins with. Degrees
-    in parentheses are omitted, as lead sheets usually do.
+    in parentheses are omitted, as lead sheets usually do, but for the seventh of a suspension.
 
     >>> parse_chord("A:min7").text
     'm7'
@@ -114,7 +117,8 @@ def parse_chord(label: str) -> ChordName | None:
     match = _LABEL.fullmatch(label)
     if match is None:
         return None
-    kind, text, fifths = _QUALITIES[_known_quality(match["quality"] or "maj")]
+    quality = (match["quality"] or "maj") + (match["degrees"] or "")
+    kind, text, fifths = _QUALITIES[_known_quality(quality)]
     bass = _degree_fifths(match["bass"]) if match["bass"] else 0
     return ChordName(match["root"], kind, text, fifths, bass or None)
 
@@ -160,9 +164,17 @@ def label_chord(
         short for part, short in _LIKE_KINDS.items() if part in kind
     )
     changes = [text for degree in degrees for text in _write_degree(*degree)]
-    written = f"({','.join(changes)})" if changes else ""
+    return join_label(root, shorthand + (f"({','.join(changes)})" if changes else ""), bass)
+
+
+def join_label(root: str, shorthand: str, bass: str = "") -> str:
+    """Return the label of a shorthand over a bass, which is a note's name; empty for the root.
+
+    >>> join_label("G", "sus4(b7)", "D")
+    'G:sus4(b7)/5'
+    """
     fifths = fifths_of(bass) - fifths_of(root) if bass else 0
-    return f"{root}:{shorthand}{written}{f'/{_write_fifths(fifths)}' if fifths else ''}"
+    return f"{root}:{shorthand}{f'/{_write_fifths(fifths)}' if fifths else ''}"
 
 
 def _write_degree(change: str, degree: int, alter: int) -> list[str]:

@@ -401,17 +401,26 @@ class _PartReader:
                 max(self._cursor_q + offset_q, Fraction(0)),
                 _name(element.find("root"), "root"),
                 _text(element, "kind"),
-                tuple(
-                    (
-                        _text(degree, "degree-type"),
-                        _integer(degree.findtext("degree-value") or "1"),
-                        _read_alteration(degree, "degree-alter"),
-                    )
-                    for degree in element.iterfind("degree")
-                ),
+                _read_degrees(element),
                 _name(element.find("bass"), "bass"),
             )
         )
+
+
+def _read_degrees(element: Element) -> tuple[tuple[str, int, int], ...]:
+    """Read the degrees of a ``harmony``, also those that only the text of its kind tells."""
+    degrees = tuple(
+        (
+            _text(degree, "degree-type"),
+            _integer(degree.findtext("degree-value") or "1"),
+            _read_alteration(degree, "degree-alter"),
+        )
+        for degree in element.iterfind("degree")
+    )
+    kind = element.find("kind")
+    if not degrees and kind is not None and kind.get("text") == "7sus4":
+        return (("add", 7, -1),)
+    return degrees
 
 
 def _read_direction(element: Element, measure: WrittenMeasure) -> None:

@@ -104,6 +104,7 @@ def test_the_parts_of_a_name() -> None:
         ("Bb", "Bb:maj"),
         ("Bdim", "B:dim"),
         ("C+7", "C:aug7"),
+        ("G7sus4/D", "G:sus4(b7)/5"),
         ("A:min7/b3", "A:min7/b3"),
         ("N.C.", "N"),
         ("N", "N"),

@@ -97,6 +97,14 @@ def test_a_chord_symbol_with_all_that_it_may_have() -> None:
     ]
 
 
+def test_a_seventh_may_be_in_the_text_of_a_suspension_alone() -> None:
+    measure = read_one(
+        "<harmony><root><root-step>G</root-step></root>"
+        '<kind text="7sus4">suspended-fourth</kind></harmony>' + note("C4", 8)
+    )
+    assert measure.chords == [ChordSymbol(Fraction(0), "G", "suspended-fourth", (("add", 7, -1),))]
+
+
 def test_the_first_mark_and_tempo_of_a_bar_count() -> None:
     mark = "<direction><direction-type><rehearsal>{}</rehearsal></direction-type></direction>"
     measure = read_one(mark.format(" B \n 2") + mark.format("C") + '<sound tempo="88.5"/>')
