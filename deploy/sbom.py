@@ -143,7 +143,7 @@ def describe_models() -> list[dict[str, Any]]:
             "components": [
                 {
                     "type": "file",
-                    "name": file.get("path") or file["url"],
+                    "name": file.get("path") or file.get("installed") or file["url"],
                     "hashes": [{"alg": "SHA-256", "content": file["sha256"]}],
                 }
                 for file in model["files"]

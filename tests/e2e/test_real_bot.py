@@ -282,11 +282,11 @@ async def test_a_first_try_and_hearing_it_as_something_else(
     await await_scores(page, shown + 1, stack)
     await expect(page.get_by_role("button", name="• Lead sheet").last).to_be_visible()
     await page.get_by_role("button", name="Heard as a song. Wrong?").last.click()
-    await page.get_by_role("button", name="One voice or instrument").click()
+    await page.get_by_role("button", name="One voice", exact=True).click()
     await await_scores(page, shown + 2, stack)
     heard = page.get_by_role("button", name="Heard as one voice. Wrong?")
     await expect(heard.last).to_be_visible(timeout=RESULT_MS)
-    await expect(page.get_by_role("button", name="One voice or instrument")).to_have_count(0)
+    await expect(page.get_by_role("button", name="One voice", exact=True)).to_have_count(0)
     await heard.last.scroll_into_view_if_needed()
     await screenshot(page, "real-8-heard-again-phone")
 

@@ -94,7 +94,7 @@ class Machine:
             Stage.ROUTING: (0.1 + 0.04 * min(length_s, 24.0), 0.0),
             Stage.SEPARATION: (1.0, 0.15),
             Stage.TAGGING: {
-                Preset.VOICE: (0.2, 0.01), Preset.PIANO: (4.0, 0.6), Preset.SONG: (0.5, 0.05),
+                Preset.VOICE: (0.2, 0.01), Preset.PIANO: (3.0, 0.3), Preset.SONG: (0.5, 0.05),
             }[preset],
             Stage.CHORDS: (0.3, 0.01),
             Stage.KEY: (0.002, 0.0),

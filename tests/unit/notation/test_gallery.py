@@ -30,8 +30,8 @@ def test_there_are_twelve_pages_with_a_command_each() -> None:
 def test_make_gallery_makes_every_picture_in_docs() -> None:
     docs = ROOT / "docs"
     pictures = {path for ending in ("png", "svg", "jpg") for path in docs.rglob(f"*.{ending}")}
-    compared = COMPARED.glob("*.png")
-    assert pictures == {*GALLERY.glob("*.png"), *compared, docs / "images" / "chat.png"}
+    programs = {docs / "images" / name for name in ("chat.png", "practice.png")}
+    assert pictures == {*GALLERY.glob("*.png"), *COMPARED.glob("*.png"), *programs}
 
 
 def test_every_recording_has_a_small_page_before_and_after() -> None:
