@@ -15,6 +15,7 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.buttons import ShownButton, view_code
 from bot.client.types import (
+    Adjustments,
     Correctable,
     Corrections,
     Feel,
@@ -40,7 +41,7 @@ from bot.fix_buttons import (
     fits,
     topic_code,
 )
-from bot.fix_words import FACTORS, capitalised, reading_words
+from bot.fix_words import FACTORS, capitalised, local_words, reading_words
 from bot.i18n import Translator
 from bot.key_names import tonic_name
 from bot.wishes.parts import INSTRUMENTS
@@ -228,7 +229,7 @@ class _Menu:
         return [*rows, self._as_heard(Correctable.BEAT_SCALE)]
 
     def bars(self) -> list[_Row]:
-        """Bar lines moved, and a range of bars."""
+        """Bar lines moved, first where they may have slipped, and a range of bars."""
         rows = [
             [
                 button
@@ -244,8 +245,14 @@ class _Menu:
             ranges += self._wish(label, BarsAre(1, _PHRASE_BARS))
         if shown is not None:
             ranges += self._wish(self.t("fix.all_bars"), AllBars())
+        slips = [
+            list(self._adjust(self.t("fix.reading", words=words), Adjustments(local_shifts=(one,))))
+            for one in self.result.local_offers[:MAX_READINGS]
+            if (words := local_words(one, self.t))
+        ]
         later: _Row = [self._topic(Topic.FROM_BAR)] if self.result.bar_count > 1 else []
         return [
+            *slips,
             *rows,
             later,
             ranges,
@@ -436,6 +443,9 @@ class _Menu:
 
     def _correct(self, label: str, edit: Corrections) -> Iterator[InlineKeyboardButton]:
         yield from self._show(label, replace(shown_as(self.result), corrections=edit))
+
+    def _adjust(self, label: str, edit: Adjustments) -> Iterator[InlineKeyboardButton]:
+        yield from self._show(label, replace(shown_as(self.result), adjustments=edit))
 
     def _show(self, label: str, wanted: RenderOptions) -> Iterator[InlineKeyboardButton]:
         """A button that renders as wanted; none if its data does not fit."""

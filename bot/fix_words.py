@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from bot.client.types import BarShift, BarUnit, Corrections, Offer, Result
+from bot.client.types import BarShift, BarUnit, Corrections, LocalShift, Offer, Result
 from bot.i18n import Translator
 from bot.key_names import key_name
 from bot.wishes.parts import INSTRUMENTS
@@ -25,8 +25,20 @@ SHIFTS: Final = {
     BarShift(-2, BarUnit.EIGHTH): "earlier.eighths",
 }
 """Moves of bar lines that have words of their own."""
+LOCAL_SHIFTS: Final = {
+    shift: name
+    for shift, name in SHIFTS.items()
+    if shift.unit is BarUnit.BEAT or (abs(shift.count) == 1 and shift.unit is BarUnit.EIGHTH)
+}
+"""The same, from one bar on."""
 
 _NEAR: Final = 0.02
+
+
+def local_words(local: LocalShift, t: Translator) -> str:
+    """Say how bar lines move from a bar on: "From bar 9: a beat later"; empty without words."""
+    name = LOCAL_SHIFTS.get(local.shift)
+    return "" if name is None else t(f"fix.from.{name}", bar=local.from_bar)
 
 
 def reading_words(other: Offer, t: Translator) -> str:

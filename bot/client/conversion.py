@@ -37,6 +37,7 @@ from bot.client.types import (
     JobContext,
     JobState,
     Key,
+    LocalShift,
     Model,
     ModelState,
     NamedKey,
@@ -262,6 +263,10 @@ def decode_result(result: transcription_pb2.Result) -> Result:
         metre_is_doubtful=result.metre_is_doubtful,
         key_is_doubtful=result.key_is_doubtful,
         offers=tuple(map(_offer, result.offers)),
+        local_offers=tuple(
+            LocalShift(offer.shift.from_bar, _shift(offer.shift.shift))
+            for offer in result.local_offers
+        ),
         heard_as=tuple(
             _member(transcription_pb2.Preset, Preset, heard.preset) or Preset.AUTO
             for heard in result.heard_as
@@ -360,16 +365,19 @@ def _detail(error: grpc.aio.AioRpcError, kind: Any) -> Any:
 
 
 def _offer(offer: transcription_pb2.Offer) -> Offer:
-    shift = offer.bar_shift
-    unit = _member(transcription_pb2.BarUnit, BarUnit, shift.unit) or BarUnit.BEAT
     return Offer(
         corrections=_corrections(offer.corrections),
         tempo_bpm=offer.tempo_bpm,
         time_signature=offer.time_signature,
         rescale=offer.rescale,
-        bar_shift=BarShift(shift.count, unit) if offer.HasField("bar_shift") else None,
+        bar_shift=_shift(offer.bar_shift) if offer.HasField("bar_shift") else None,
         key=_key(offer.key) if offer.HasField("key") else None,
     )
+
+
+def _shift(shift: transcription_pb2.BarShift) -> BarShift:
+    unit = _member(transcription_pb2.BarUnit, BarUnit, shift.unit) or BarUnit.BEAT
+    return BarShift(shift.count, unit)
 
 
 def _corrections(corrections: transcription_pb2.Corrections) -> Corrections:

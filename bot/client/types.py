@@ -438,7 +438,8 @@ class Result:
     correction, or empty; ``corrections`` are all that are in force. ``first_beat`` and
     ``beat_scale`` are those of the page, whether corrected or not, and ``bar_count`` is the number
     of full bars from which a range may be taken. ``metre_is_doubtful`` and ``key_is_doubtful`` say
-    whether to mark them, and ``offers`` are other readings, in the order in which to offer them.
+    whether to mark them, and ``offers`` are other readings, in the order in which to offer them,
+    as are ``local_offers``, where bar lines may have slipped.
 
     ``heard_as`` are the kinds that the recording may be of, the likeliest first; empty if its
     sender named the kind.
@@ -475,6 +476,7 @@ class Result:
     metre_is_doubtful: bool = False
     key_is_doubtful: bool = False
     offers: tuple[Offer, ...] = ()
+    local_offers: tuple[LocalShift, ...] = ()
     heard_as: tuple[Preset, ...] = ()
     stray_parts: tuple[str, ...] = ()
     tuning_cents: float = 0.0

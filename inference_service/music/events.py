@@ -95,17 +95,38 @@ class RhythmReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Slip:
+    """Bar lines that may have slipped from one of them on.
+
+    Attributes
+    ----------
+    from_beat : float
+        Number of the beat at which the first of them is, from 1, or a place between two.
+    beats : float
+        By how many beats they would come later; negative if earlier.
+    weight : float
+        How worth while it is to ask about, from 0 to 1: the larger, the likelier, and the more of
+        the piece depends on it.
+    """
+
+    from_beat: float
+    beats: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rhythm:
     """Beats with their positions in the bar, and the overall tempo and metre.
 
     ``readings`` are the ways to write it that were compared, the chosen one first; empty if none
-    were.
+    were. ``slips`` are where bar lines may have slipped in it, the weightiest first.
     """
 
     beats: tuple[Beat, ...]
     tempo_bpm: float
     time_signature: str
     readings: tuple[RhythmReading, ...] = ()
+    slips: tuple[Slip, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -169,6 +190,8 @@ class Transcription:
         Whether even eighths are to be played long and short.
     alternatives : tuple of Alternative
         The written reading, then others, the likeliest first; empty if none were compared.
+    slips : tuple of Slip
+        Where bar lines may have slipped, the weightiest first.
     corrections : Corrections
         What a reader has put right. All other fields are as heard.
     models : mapping of str to str
@@ -194,6 +217,7 @@ class Transcription:
     placements: Placements = ()
     swing: bool = False
     alternatives: tuple[Alternative, ...] = ()
+    slips: tuple[Slip, ...] = ()
     corrections: Corrections = field(default_factory=Corrections)
     models: Mapping[str, str] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)

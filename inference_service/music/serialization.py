@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from inference_service.errors import InvalidCorrections, ScoreUnreadable
+from inference_service.music.bar_moves import MAX_MOVE_BEATS
 from inference_service.music.edits import MAX_EDITS, ScoreEdit
 from inference_service.music.events import SCHEMA, Key, Part, Transcription
 from inference_service.music.limits import MAX_DURATION_S, MAX_NOTES, MAX_PARTS
@@ -30,7 +31,7 @@ MAX_BEATS: Final = int(MAX_DURATION_S / MIN_BEAT_S)
 MAX_CHORDS: Final = 20_000
 MAX_TEXT: Final = 200
 MAX_ENTRIES: Final = 100
-"""Of models, stages and alternatives."""
+"""Of models, stages, alternatives and slips."""
 
 MAX_TEMPO_BPM: Final = 10_000.0
 MAX_CENTS: Final = 12_800.0
@@ -172,6 +173,14 @@ def _check(music: Transcription) -> Problems:
             and _is_time(other.first_beat)
             and _is_key(other.key)
             and 0 <= other.probability <= 1
+        ),
+    )
+    yield "slips", len(music.slips) > MAX_ENTRIES
+    yield from _check_each(
+        "slips",
+        music.slips,
+        lambda slip: (
+            _is_time(slip.from_beat) and abs(slip.beats) <= MAX_MOVE_BEATS and 0 <= slip.weight <= 1
         ),
     )
     yield "models", _is_long(music.models) or any(len(m) > MAX_TEXT for m in music.models.values())

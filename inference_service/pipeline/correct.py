@@ -7,6 +7,7 @@ written (clefs, the finest value of parts without placements, a range of bars) i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
@@ -66,18 +67,20 @@ class Corrected:
         bars = align(self.heard)
         return bars.beat_parts * bars.signature.beat_quarters * self.beat_scale
 
-    def number_unmoved(self, line_s: float) -> Fraction:
-        """Return the number of the heard beat at which a bar line would be without moves from some
-        line on, given when it is.
+    def number_unmoved(self, lines_s: Iterable[float]) -> list[Fraction]:
+        """Return the numbers of the heard beats at which bar lines would be without moves from some
+        line on, given when they are.
         """
-        bars = align(self.heard)
-        place = bars.grid.to_beats(line_s)
-        shifts = [shift for line, shift in self.moved_lines if line <= place + _NEAR_BEATS]
-        if shifts:
-            line_s = bars.grid.to_seconds(place - float(shifts[-1]))
+        grid = align(self.heard).grid
         beats_s = sorted(beat.time_s for beat in self.heard.beats)
-        number = number_beat(line_s, beats_s, FIRST_BEAT_STEPS) if beats_s else 1.0
-        return Fraction(number).limit_denominator(FIRST_BEAT_STEPS)
+        numbers = []
+        for line_s in lines_s:
+            place = grid.to_beats(line_s)
+            shifts = [shift for line, shift in self.moved_lines if line <= place + _NEAR_BEATS]
+            unmoved_s = grid.to_seconds(place - float(shifts[-1])) if shifts else line_s
+            number = number_beat(unmoved_s, beats_s, FIRST_BEAT_STEPS) if beats_s else 1.0
+            numbers.append(Fraction(number).limit_denominator(FIRST_BEAT_STEPS))
+        return numbers
 
     @property
     def chord_step_beats(self) -> Fraction:

@@ -42,6 +42,7 @@ def read_performance(
                 time_signature=found.time_signature,
                 key=keys[0].key,
                 alternatives=combine(found.readings, keys),
+                slips=found.slips,
             )
     return rhythm.place(performance)
 

@@ -110,7 +110,7 @@ def _find_move(local: LocalShift, heard: Transcription) -> Corrections:
         )
     signature = written.score.signature
     step = local.shift.unit.in_quarters(signature) / corrected.heard_beat_quarters
-    from_beat = corrected.number_unmoved(written.bar_lines_s[local.from_bar - 1])
+    (from_beat,) = corrected.number_unmoved([written.bar_lines_s[local.from_bar - 1]])
     known = {move.from_beat: move.beats for move in heard.corrections.bar_moves}
     beats = known.get(from_beat, Fraction(0)) + local.shift.count * step
     return Corrections(bar_moves=(round_bar_move(float(from_beat), float(beats)),))

@@ -20,6 +20,7 @@ from inference_service.pipeline.correct import Corrected
 from inference_service.pipeline.offers import Offer, PageReading, Rhythm, list_offers
 from inference_service.pipeline.options import Preset, RenderOptions
 from inference_service.pipeline.reading import list_alternatives
+from inference_service.pipeline.slips import LocalOffer, list_local_offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Shown:
         Those of the result that corrections can express.
     offers : tuple of Offer
         The same as changes of the page, without its own reading.
+    local_offers : tuple of LocalOffer
+        Moves of bar lines from a bar on that are worth while to ask about.
     bar_count : int
         Full bars of the whole page, from which a range may be taken.
     """
@@ -74,6 +77,7 @@ class Shown:
     beat_scale: Fraction
     alternatives: tuple[Alternative, ...]
     offers: tuple[Offer, ...]
+    local_offers: tuple[LocalOffer, ...]
     bar_count: int
 
 
@@ -138,6 +142,7 @@ def show(written: WrittenPerformance, corrected: Corrected, options: RenderOptio
         beat_scale=corrected.beat_scale,
         alternatives=list_alternatives(heard),
         offers=list_offers(corrected, reading, options.transpose_semitones),
+        local_offers=list_local_offers(corrected, written),
         bar_count=len(written.bar_lines_s) - 1,
     )
 
@@ -171,5 +176,5 @@ def _number_first_beat(written: WrittenPerformance, corrected: Corrected) -> Fra
     A line before the first beat has no exact number, as the tempo there is not known. Moves from
     some bar on make no difference.
     """
-    numbers = (corrected.number_unmoved(line_s) for line_s in written.bar_lines_s)
+    numbers = corrected.number_unmoved(written.bar_lines_s)
     return next((number for number in numbers if number >= 1), Fraction(1))

@@ -134,6 +134,7 @@ def transcribe(
         beats=rhythm.beats,
         chords=tuple(chords),
         alternatives=combine(rhythm.readings, keys),
+        slips=rhythm.slips,
         models={task: stages.models[task] for task in (*used, Task.RHYTHM, Task.KEY)},
         timings_s=clock.timings_s,
         preset=preset,

@@ -157,6 +157,13 @@ def test_every_stage_is_understood_and_an_unknown_one_is_none() -> None:
     assert stage(9999) is None
 
 
+def test_where_bar_lines_may_have_slipped_is_understood() -> None:
+    shift = pb.BarShift(count=-1, unit=pb.BAR_UNIT_EIGHTH)
+    offer = pb.LocalOffer(shift=pb.LocalShift(from_bar=9, shift=shift), weight=0.4)
+    result = conversion.decode_result(pb.Result(local_offers=[offer]))
+    assert result.local_offers == (LocalShift(9, BarShift(-1, BarUnit.EIGHTH)),)
+
+
 def test_values_of_a_newer_service_are_the_usual_ones() -> None:
     render = pb.RenderOptions(view=99, pitches=99)  # type: ignore[arg-type]
     result = conversion.decode_result(pb.Result(preset=99, render=render))  # type: ignore[arg-type]

@@ -370,6 +370,27 @@ async def test_bar_lines_are_moved_from_a_chosen_bar_on(doubtful: Harness) -> No
     assert "С какого такта" in _caption(menu)
 
 
+@pytest.mark.parametrize(
+    ("language", "label"),
+    [("en", "From bar 9: a beat later?"), ("ru", "С 9-го такта: на долю позже?")],
+)
+async def test_a_likely_slip_is_one_tap(harness: Harness, language: str, label: str) -> None:
+    slip = pb.LocalShift(from_bar=9, shift=pb.BarShift(count=1))
+    odd = pb.LocalShift(from_bar=5, shift=pb.BarShift(count=5, unit=pb.BAR_UNIT_SIXTEENTH))
+    harness.service.corrected.heard = pb.Result(
+        local_offers=[pb.LocalOffer(shift=slip), pb.LocalOffer(shift=odd)], bar_count=24
+    )
+    person, _ = await _page(harness, language=language)
+    await _tap(harness, person, "Исправить" if language == "ru" else "Fix")
+    menu = await _tap(harness, person, "Такты" if language == "ru" else "Bars")
+    labels = list(buttons(menu))
+    assert labels[0] == label, "slips come first"
+    assert labels[1].startswith("←"), "what has no words has no button"
+    await person.press(buttons(menu)[label], _message(menu, person))
+    asked = harness.service.renders[-1].render.adjustments
+    assert asked == pb.Adjustments(local_shifts=[slip])
+
+
 async def test_bar_lines_are_moved_from_a_bar_on_by_writing(doubtful: Harness) -> None:
     person, _ = await _page(doubtful)
     await person.say("3/4, from bar 9 an eighth earlier")

@@ -18,7 +18,7 @@ from bot.commands import ADMIN_COMMANDS, COMMANDS
 from bot.errors import BotError, BotErrorCode
 from bot.fix_buttons import Topic
 from bot.fix_keyboards import CLEFS, FINEST, MOVED_UNITS
-from bot.fix_words import FACTORS, SHIFTS
+from bot.fix_words import FACTORS, LOCAL_SHIFTS, SHIFTS
 from bot.i18n import LANGUAGES, Translator
 from bot.presets import PRESETS
 from bot.views import STEMS, error_text
@@ -43,6 +43,7 @@ COMPUTED = {
     *(f"fix.topic.{topic.name.lower()}" for topic in Topic if topic.name not in NOT_NAMED),
     *(f"fix.{name}" for _, name in FACTORS),
     *(f"fix.{name}" for name in SHIFTS.values()),
+    *(f"fix.from.{name}" for name in LOCAL_SHIFTS.values()),
     *(
         f"fix.{kind}.{way}.{unit}"
         for kind in ("move", "from")

@@ -9,7 +9,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_service.music.events import Beat, Key, NoteEvent, Rhythm
+from inference_service.music.alternatives import number_beat
+from inference_service.music.corrections import FIRST_BEAT_STEPS
+from inference_service.music.events import Beat, Key, NoteEvent, Rhythm, Slip
 from inference_service.music.pitch import pitch_class
 from inference_service.rhythm.from_notes.bar_network import TICK, BarReader, describe_ticks
 from inference_service.rhythm.from_notes.bars import Bars, find_bars
@@ -18,6 +20,7 @@ from inference_service.rhythm.from_notes.melody_bars import (
     SHARPNESS,
     Melody,
     MelodyBarReader,
+    MelodyReading,
     spans_a_grid,
 )
 from inference_service.rhythm.from_notes.readings import compare, weigh
@@ -76,8 +79,11 @@ def estimate_rhythm(
         readings = readers.melody.read(melody)
         rhythm = _time_rhythm(readings[0].bars, readings[0].positions, onset_s)
         if rhythm is not None:
-            compared = compare(readings, SHARPNESS, onset_s, rhythm.beats)
-            rhythm = replace(rhythm, readings=compared)
+            rhythm = replace(
+                rhythm,
+                readings=compare(readings, SHARPNESS, onset_s, rhythm.beats),
+                slips=_time_slips(readings[0], onset_s, rhythm.beats),
+            )
         return rhythm
     rhythm = _build_rhythm(notes, reading, main, positions, readers.bars)
     steps = np.diff(np.unique(positions))
@@ -186,12 +192,38 @@ def find_main_attacks(reading: Reading) -> NDArray[np.intp]:
     return np.flatnonzero(best < 0)
 
 
+def _time_slips(
+    reading: MelodyReading, onset_s: NDArray[np.float64], beats: Sequence[Beat]
+) -> tuple[Slip, ...]:
+    """Return the slips of a reading on its beats, each from the first bar line after the note
+    before it.
+    """
+    places, first = np.unique(reading.positions, return_index=True)
+    beats_s = [beat.time_s for beat in beats]
+    found = []
+    for slip in reading.slips:
+        before = int(reading.positions[max(slip.note - 1, 0)])
+        line = next((line for line in reading.bars.lines[1:] if line > before), None)
+        if line is not None:
+            from_beat = number_beat(
+                _time_at(line, places, onset_s[first]), beats_s, FIRST_BEAT_STEPS
+            )
+            beats_later = slip.parts / _measure_beat(reading.bars)
+            found.append(Slip(from_beat, beats_later, slip.weight))
+    return tuple(found)
+
+
+def _measure_beat(bars: Bars) -> int:
+    """Return the length of a beat, a dotted quarter in compound metres, in 24ths of a quarter."""
+    beats, unit = bars.metre
+    return 4 * QUARTER_PARTS // unit * (3 if unit == 8 and beats % 3 == 0 else 1)
+
+
 def _time_beats(
     bars: Bars, positions: NDArray[np.int64], onset_s: NDArray[np.float64]
 ) -> tuple[Beat, ...]:
     """Return the times of the beats, which are dotted quarters in compound metres."""
-    beats, unit = bars.metre
-    length = 4 * QUARTER_PARTS // unit * (3 if unit == 8 and beats % 3 == 0 else 1)
+    length = _measure_beat(bars)
     places, first = np.unique(positions, return_index=True)
     times_s = onset_s[first]
     found: list[Beat] = []

@@ -38,6 +38,7 @@ from inference_service.rhythm.from_notes.melody_network import (
     MelodyBarNetwork,
     describe_melody,
 )
+from inference_service.rhythm.from_notes.melody_slips import TickSlip, find_slips
 from inference_service.rhythm.from_notes.score_network import METRES, QUARTER_PARTS
 
 Floats = NDArray[np.float64]
@@ -105,6 +106,18 @@ class Melody:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteSlip:
+    """Bars that may begin later from a note on, by parts, or earlier if negative.
+
+    ``weight`` is that of a :class:`~.melody_slips.TickSlip`.
+    """
+
+    note: int
+    parts: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class MelodyReading:
     """A melody in bars.
 
@@ -115,11 +128,14 @@ class MelodyReading:
     bars : Bars
     score : float
         Logarithmic, up to a constant.
+    slips : tuple of NoteSlip
+        Where its bar lines may have slipped; only of the best bars of a metre.
     """
 
     positions: Indices
     bars: Bars
     score: float
+    slips: tuple[NoteSlip, ...] = ()
 
 
 def spans_a_grid(positions: Indices) -> bool:
@@ -202,11 +218,14 @@ class MelodyBarReader:
         for metre, (first, length) in enumerate(zip(FIRST_PLACE, BAR_TICKS, strict=True)):
             own, opening = potentials[first : first + length], self._opening[first : first + length]
             score, phases = _find_phases(own, opening, costs)
+            found = find_slips(own, phases, costs, SHARPNESS)
+            slips = tuple(_express_slip(slip, scaled, length) for slip in found)
             score += self._bias[metre] + METRE_ODDS[metre] + _log_tempo(METRES[metre], quarter_bpm)
             for shift, behind in enumerate(_shift_bars(own, opening, phases)):
                 if behind < SHIFT_BEHIND:
                     shifted = (phases + shift) % length
-                    readings.append(_write_bars(scaled, shifted, metre, score - behind))
+                    reading = _write_bars(scaled, shifted, metre, score - behind)
+                    readings.append(reading if shift else replace(reading, slips=slips))
         return readings
 
 
@@ -275,6 +294,20 @@ def _write_bars(parts: Indices, phases: Indices, metre: int, score: float) -> Me
     step = length * TICK_PARTS
     lines = tuple(range(start, int(positions.max()) + step + 1, step))
     return MelodyReading(positions, Bars(lines, METRES[metre]), score)
+
+
+def _express_slip(slip: TickSlip, parts: Indices, length: int) -> NoteSlip:
+    """Return a slip by its note, by the shorter way round a bar of so many ticks.
+
+    No note may come before the one in front of it; the other way is taken instead.
+    """
+    note = int(np.searchsorted(parts // TICK_PARTS, slip.tick))
+    note = min(note, len(parts) - 1)
+    gap = int(parts[note] - parts[max(note - 1, 0)]) // TICK_PARTS
+    shift = slip.shift if slip.shift <= length // 2 else slip.shift - length
+    if shift >= max(gap, 1):
+        shift -= length
+    return NoteSlip(note, shift * TICK_PARTS, slip.weight)
 
 
 @njit(cache=True)

@@ -35,6 +35,7 @@ from inference_service.music.corrections import (
 )
 from inference_service.music.events import Alternative, Key, Mode
 from inference_service.pipeline.options import clean_title
+from inference_service.pipeline.slips import LocalOffer
 from inference_service.server.convert.edits import decode_edits, encode_edits
 from inference_service.server.convert.enums import by_number, protocol_name
 
@@ -150,10 +151,7 @@ def encode_adjustments(adjustments: Adjustments) -> transcription_pb2.Adjustment
         rescale=adjustments.rescale,
         bar_shift=None if adjustments.bar_shift is None else _encode_shift(adjustments.bar_shift),
         key=None if adjustments.key is None else encode_named_key(adjustments.key),
-        local_shifts=[
-            transcription_pb2.LocalShift(from_bar=local.from_bar, shift=_encode_shift(local.shift))
-            for local in adjustments.local_shifts
-        ],
+        local_shifts=map(_encode_local_shift, adjustments.local_shifts),
     )
 
 
@@ -186,6 +184,11 @@ def encode_offer(offer: Offer) -> transcription_pb2.Offer:
         key=None if offer.key is None else encode_key(offer.key),
         probability=offer.probability,
     )
+
+
+def encode_local_offer(offer: LocalOffer) -> transcription_pb2.LocalOffer:
+    """Write a move of bar lines that is worth while to ask about."""
+    return transcription_pb2.LocalOffer(shift=_encode_local_shift(offer.shift), weight=offer.weight)
 
 
 def encode_alternative(alternative: Alternative) -> transcription_pb2.Alternative:
@@ -232,6 +235,10 @@ def _decode_shift(message: transcription_pb2.BarShift) -> BarShift:
 
 def _encode_shift(shift: BarShift) -> transcription_pb2.BarShift:
     return transcription_pb2.BarShift(count=shift.count, unit=protocol_name(shift.unit))
+
+
+def _encode_local_shift(local: LocalShift) -> transcription_pb2.LocalShift:
+    return transcription_pb2.LocalShift(from_bar=local.from_bar, shift=_encode_shift(local.shift))
 
 
 def _decode_part(message: transcription_pb2.PartCorrection) -> PartCorrection:

@@ -20,6 +20,7 @@ from inference_service.server.convert.corrections import (
     encode_alternative,
     encode_corrections,
     encode_key,
+    encode_local_offer,
     encode_offer,
 )
 from inference_service.server.convert.enums import by_number, protocol_name
@@ -109,6 +110,7 @@ def encode_result(rendered: Rendered) -> transcription_pb2.Result:
         bar_count=shown.bar_count,
         metre_is_doubtful=shown.is_metre_doubtful,
         key_is_doubtful=shown.is_key_doubtful,
+        local_offers=map(encode_local_offer, shown.local_offers),
         offers=[encode_offer(offer) for offer in shown.offers],
         heard_as=[
             transcription_pb2.PresetProbability(

@@ -565,7 +565,7 @@ class ArtifactChunk(_message.Message):
     def __init__(self, name: _Optional[str] = ..., media_type: _Optional[str] = ..., data: _Optional[bytes] = ..., last: _Optional[bool] = ...) -> None: ...
 
 class Result(_message.Message):
-    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly", "uncorrected_id", "previous_id", "corrections", "pages", "alternatives", "metre_probability", "key_probability", "first_beat", "beat_scale", "bar_count", "stray_parts", "metre_is_doubtful", "key_is_doubtful", "offers", "heard_as")
+    __slots__ = ("result_id", "duration_s", "tuning_cents", "tempo_bpm", "time_signature", "key", "parts", "beats", "chords", "models", "timings_s", "preset", "render", "rendered_key", "sung_differs", "kept_briefly", "uncorrected_id", "previous_id", "corrections", "pages", "alternatives", "metre_probability", "key_probability", "first_beat", "beat_scale", "bar_count", "stray_parts", "metre_is_doubtful", "key_is_doubtful", "offers", "local_offers", "heard_as")
     class ModelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -610,6 +610,7 @@ class Result(_message.Message):
     METRE_IS_DOUBTFUL_FIELD_NUMBER: _ClassVar[int]
     KEY_IS_DOUBTFUL_FIELD_NUMBER: _ClassVar[int]
     OFFERS_FIELD_NUMBER: _ClassVar[int]
+    LOCAL_OFFERS_FIELD_NUMBER: _ClassVar[int]
     HEARD_AS_FIELD_NUMBER: _ClassVar[int]
     result_id: str
     duration_s: float
@@ -641,8 +642,9 @@ class Result(_message.Message):
     metre_is_doubtful: bool
     key_is_doubtful: bool
     offers: _containers.RepeatedCompositeFieldContainer[Offer]
+    local_offers: _containers.RepeatedCompositeFieldContainer[LocalOffer]
     heard_as: _containers.RepeatedCompositeFieldContainer[PresetProbability]
-    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ..., uncorrected_id: _Optional[str] = ..., previous_id: _Optional[str] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., pages: _Optional[int] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., metre_probability: _Optional[float] = ..., key_probability: _Optional[float] = ..., first_beat: _Optional[float] = ..., beat_scale: _Optional[float] = ..., bar_count: _Optional[int] = ..., stray_parts: _Optional[_Iterable[str]] = ..., metre_is_doubtful: _Optional[bool] = ..., key_is_doubtful: _Optional[bool] = ..., offers: _Optional[_Iterable[_Union[Offer, _Mapping]]] = ..., heard_as: _Optional[_Iterable[_Union[PresetProbability, _Mapping]]] = ...) -> None: ...
+    def __init__(self, result_id: _Optional[str] = ..., duration_s: _Optional[float] = ..., tuning_cents: _Optional[float] = ..., tempo_bpm: _Optional[float] = ..., time_signature: _Optional[str] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[Part, _Mapping]]] = ..., beats: _Optional[_Iterable[_Union[Beat, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[ChordSegment, _Mapping]]] = ..., models: _Optional[_Mapping[str, str]] = ..., timings_s: _Optional[_Mapping[str, float]] = ..., preset: _Optional[_Union[Preset, str]] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ..., rendered_key: _Optional[_Union[Key, _Mapping]] = ..., sung_differs: _Optional[bool] = ..., kept_briefly: _Optional[bool] = ..., uncorrected_id: _Optional[str] = ..., previous_id: _Optional[str] = ..., corrections: _Optional[_Union[Corrections, _Mapping]] = ..., pages: _Optional[int] = ..., alternatives: _Optional[_Iterable[_Union[Alternative, _Mapping]]] = ..., metre_probability: _Optional[float] = ..., key_probability: _Optional[float] = ..., first_beat: _Optional[float] = ..., beat_scale: _Optional[float] = ..., bar_count: _Optional[int] = ..., stray_parts: _Optional[_Iterable[str]] = ..., metre_is_doubtful: _Optional[bool] = ..., key_is_doubtful: _Optional[bool] = ..., offers: _Optional[_Iterable[_Union[Offer, _Mapping]]] = ..., local_offers: _Optional[_Iterable[_Union[LocalOffer, _Mapping]]] = ..., heard_as: _Optional[_Iterable[_Union[PresetProbability, _Mapping]]] = ...) -> None: ...
 
 class PresetProbability(_message.Message):
     __slots__ = ("preset", "probability")
@@ -683,6 +685,14 @@ class Offer(_message.Message):
     key: Key
     probability: float
     def __init__(self, corrections: _Optional[_Union[Corrections, _Mapping]] = ..., time_signature: _Optional[str] = ..., rescale: _Optional[float] = ..., bar_shift: _Optional[_Union[BarShift, _Mapping]] = ..., tempo_bpm: _Optional[float] = ..., key: _Optional[_Union[Key, _Mapping]] = ..., probability: _Optional[float] = ...) -> None: ...
+
+class LocalOffer(_message.Message):
+    __slots__ = ("shift", "weight")
+    SHIFT_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    shift: LocalShift
+    weight: float
+    def __init__(self, shift: _Optional[_Union[LocalShift, _Mapping]] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class Key(_message.Message):
     __slots__ = ("tonic", "mode")

@@ -11,7 +11,15 @@ import pytest
 
 from inference_service.errors import ScoreUnreadable
 from inference_service.music import serialization
-from inference_service.music.events import Beat, ChordSegment, Key, NoteEvent, Part, Transcription
+from inference_service.music.events import (
+    Beat,
+    ChordSegment,
+    Key,
+    NoteEvent,
+    Part,
+    Slip,
+    Transcription,
+)
 from inference_service.music.placement import NotePlacement
 from inference_service.music.serialization import decode_transcription, encode_transcription
 
@@ -31,6 +39,7 @@ RESULT = Transcription(
         (NotePlacement(Fraction(0), Fraction(7, 24)), NotePlacement(Fraction(-1, 3), Fraction(2))),
         (),
     ),
+    slips=(Slip(9.0, -0.5, 0.4),),
     models={"voice": "x@1"},
     timings_s={"tagging": 0.1},
 )
@@ -88,6 +97,12 @@ def change(path: str, value: Any) -> bytes:
         ("placements.0.0.start_beats", 1e300),
         ("placements.0.0.duration_beats", "-1"),
         ("timings_s.tagging", float("nan")),
+        ("slips.0.from_beat", float("nan")),
+        ("slips.0.beats", 1e300),
+        ("slips.0.weight", 2.0),
+        ("slips", [{"from_beat": 1.0, "beats": 1.0, "weight": 0.5}] * 101),
+        ("corrections.bar_moves", [{"from_beat": "0", "beats": "1"}]),
+        ("corrections.bar_moves", [{"from_beat": "9", "beats": "1e99"}]),
         ("corrections.time_signature", "0/0"),
         ("corrections.beat_scale", "1e99999999"),
         ("corrections.first_beat", 1e300),
