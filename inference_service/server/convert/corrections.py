@@ -35,12 +35,12 @@ from inference_service.music.corrections import (
 )
 from inference_service.music.events import Alternative, Key, Mode
 from inference_service.pipeline.options import clean_title
-from inference_service.pipeline.slips import LocalOffer
 from inference_service.server.convert.edits import decode_edits, encode_edits
 from inference_service.server.convert.enums import by_number, protocol_name
 
-if TYPE_CHECKING:  # it needs numpy, and the server answers before that is imported
+if TYPE_CHECKING:  # they need numpy, and the server answers before that is imported
     from inference_service.pipeline.offers import Offer
+    from inference_service.pipeline.slips import LocalOffer
 
 _FINEST_VALUES: Final = by_number(FinestValue, transcription_pb2.FinestValue.Value)
 _TRIPLETS: Final = by_number(Triplets, transcription_pb2.Triplets.Value)
