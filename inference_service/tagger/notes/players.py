@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 
 from inference_service.music.events import NoteEvent, Part
 from inference_service.music.families import FAMILIES, program_of
-from inference_service.tagger.notes.decoding import settle_families
+from inference_service.tagger.notes.decoding import DecodingOptions, settle_families
 
 Probabilities = NDArray[np.float32]
 
@@ -68,7 +68,7 @@ def divide(notes: Sequence[NoteEvent], probabilities: Probabilities) -> list[Par
         groups = split_lines(notes, lines)
         players = [np.flatnonzero(groups == line) for line in range(lines)]
         return _name(notes, _among(odds, set(LINE_FAMILIES)), players)
-    families = settle_families(odds, 0.08)
+    families = settle_families(odds, DecodingOptions().family_share)
     parts: list[NDArray[np.intp]] = []
     for family in np.unique(families):
         own = np.flatnonzero(families == family)
