@@ -135,7 +135,8 @@ def _decode_sheet(sheet: practice_pb2.Sheet, pages: tuple[str, ...]) -> Sheet:
     return Sheet(
         result=decode_result(sheet.result),
         measures=tuple(
-            SheetMeasure(bar.number, bar.id, bar.page, bar.start, bar.end) for bar in sheet.measures
+            SheetMeasure(bar.number, bar.id, bar.page, bar.start, bar.end, bar.fifths)
+            for bar in sheet.measures
         ),
         notes=tuple(
             SheetNote(
@@ -150,7 +151,8 @@ def _decode_sheet(sheet: practice_pb2.Sheet, pages: tuple[str, ...]) -> Sheet:
             for note in sheet.notes
         ),
         parts=tuple(
-            SheetPart(part.id, part.name, part.program, part.is_drum) for part in sheet.parts
+            SheetPart(part.id, part.name, part.program, part.is_drum, part.staves)
+            for part in sheet.parts
         ),
         clock=tuple(ClockPoint(point.quarters, point.time_s) for point in sheet.clock),
         chords=tuple(SheetChord(chord.start, chord.text) for chord in sheet.chords),

@@ -20,13 +20,17 @@ class Screen:
 
 @dataclass(frozen=True, slots=True)
 class SheetMeasure:
-    """A bar: its number as printed, its element's id, and the page it is on, from 1."""
+    """A bar: its number as printed, its element's id, and the page it is on, from 1.
+
+    ``fifths`` are the sharps of its key signature, or its flats if negative.
+    """
 
     number: str
     id: str
     page: int
     start: float
     end: float
+    fifths: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class SheetPart:
     name: str
     program: int
     is_drum: bool
+    staves: int
 
 
 @dataclass(frozen=True, slots=True)

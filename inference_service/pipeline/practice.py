@@ -17,6 +17,7 @@ from typing import Final
 from inference_service.music.chord_names import NO_CHORD_TEXT, write_label
 from inference_service.music.clock import Clock, fit_clock
 from inference_service.music.events import Transcription
+from inference_service.music.pitch import key_fifths
 from inference_service.music.score import Bar, Score
 from inference_service.notation.bars import complete_pickup
 from inference_service.notation.chord_sheet import draw_chord_rows
@@ -54,7 +55,7 @@ _DRAWN: Final[Remembered[ScreenPages]] = Remembered(_MAX_REMEMBERED)
 class SheetMeasure:
     """A bar: its number and the id of its element, its page from 1, and where it begins and ends.
 
-    The number of a pickup is 0.
+    The number of a pickup is 0. ``fifths`` are the sharps of its key signature; flats if negative.
     """
 
     number: int
@@ -62,6 +63,7 @@ class SheetMeasure:
     page: int
     start: Fraction
     stop: Fraction
+    fifths: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +95,13 @@ class SheetNote:
 
 @dataclass(frozen=True, slots=True)
 class SheetPart:
-    """A part of the page, and its program in General MIDI, 0-based."""
+    """A part of the page, its program in General MIDI, 0-based, and its number of staves."""
 
     id: str
     name: str
     program: int
     is_drum: bool
+    staves: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +207,12 @@ def _describe(score: Score, pages: ScreenPages, written: WrittenPerformance) -> 
     def measure(bar: Bar) -> SheetMeasure:
         name = measure_id(bar.number)
         return SheetMeasure(
-            bar.number, name, drawn[name], place(bar.start_beats), place(bar.stop_beats)
+            bar.number,
+            name,
+            drawn[name],
+            place(bar.start_beats),
+            place(bar.stop_beats),
+            key_fifths(score.key_at(bar.start_beats)),
         )
 
     notes = _list_notes(score, start, stop, pages)
@@ -212,7 +220,7 @@ def _describe(score: Score, pages: ScreenPages, written: WrittenPerformance) -> 
         pages,
         tuple(map(measure, bars)),
         tuple(sorted(notes, key=lambda note: (note.start, note.pitch))),
-        tuple(SheetPart(p.id, p.name, p.program or 0, p.is_drum) for p in score.parts),
+        tuple(SheetPart(p.id, p.name, p.program or 0, p.is_drum, p.staves) for p in score.parts),
         _fit_clock(score, start, stop, written),
         tuple(
             SheetChord(

@@ -26,6 +26,7 @@ from tests.bench import (
     notation,
     piano,
     practice,
+    practice_page,
     recorded_songs,
     routing,
     song_pages,
@@ -68,6 +69,7 @@ SECTIONS: dict[str, Section] = {
     "waits": waits,
     "corrections": corrections,
     "practice": practice,
+    "practice-page": practice_page,
 }
 
 

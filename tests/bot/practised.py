@@ -23,7 +23,12 @@ def sheet(result: pb.Result) -> ppb.Sheet:
         result=result,
         measures=[
             ppb.SheetMeasure(
-                number=str(bar + 1), id=f"bar-{bar + 1}", page=1, start=4 * bar, end=4 * bar + 4
+                number=str(bar + 1),
+                id=f"bar-{bar + 1}",
+                page=1,
+                start=4 * bar,
+                end=4 * bar + 4,
+                fifths=-1,
             )
             for bar in bars
         ],
@@ -39,7 +44,7 @@ def sheet(result: pb.Result) -> ppb.Sheet:
             )
             for bar in bars
         ],
-        parts=[ppb.SheetPart(id="vocals", name="Voice", program=0)],
+        parts=[ppb.SheetPart(id="vocals", name="Voice", program=0, staves=1)],
         clock=[ppb.ClockPoint(quarters=4 * bar, time_s=2.0 * bar) for bar in range(5)],
         chords=[ppb.SheetChord(start=0, text="Am")],
         sounds=SOUNDS,

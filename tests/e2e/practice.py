@@ -49,6 +49,11 @@ def build_performance() -> Transcription:
         key=Key("G", "major"),
         chords=[(0.0, float(BEATS), "G:maj")],
     )
+    return breathe_freely(even)
+
+
+def breathe_freely(even: Transcription) -> Transcription:
+    """Return an even performance as it is played in a breathing tempo, with its placements."""
 
     def play(note: NoteEvent) -> NoteEvent:
         return replace(note, onset_s=breathe(note.onset_s), offset_s=breathe(note.offset_s))

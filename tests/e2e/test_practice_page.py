@@ -15,6 +15,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e.conftest import PHONE, Screenshot
 from tests.e2e.practice import BARS, STATIC, Practised, serve_practice
+from tests.e2e.practice_page import WAIT_MS, listen, play, touch, turn, until
 from tests.service.running import wait_until
 
 pytestmark = [
@@ -28,8 +29,17 @@ pytestmark = [
 SIDEWAYS = {"width": 844, "height": 390}
 DESKTOP = {"width": 1440, "height": 900}
 TOLERANCE_S = 0.05
-WAIT_MS = 20_000
-"""Pages are engraved meanwhile, by a machine that may be busy."""
+NOTE_ACTIONS = (
+    "Step up",
+    "Step down",
+    "Semitone up",
+    "Semitone down",
+    "Longer",
+    "Shorter",
+    "Split",
+    "Tie",
+    "Delete",
+)
 USUAL_WAIT_MS = 5_000
 
 OpenPractice = Callable[..., Awaitable[Page]]
@@ -83,53 +93,6 @@ def open_practice(context: BrowserContext, practised: Practised) -> OpenPractice
         return page
 
     return open_practice
-
-
-async def until(page: Page, condition: str, argument: object = None) -> None:
-    """Wait until a function is true in the page, whose policy forbids Playwright's own way."""
-    async with asyncio.timeout(WAIT_MS / 1000):
-        while not await page.evaluate(condition, argument):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-
-
-async def play(page: Page) -> None:
-    """Press the button, and wait until the music moves."""
-    await page.get_by_role("button", name="Play").click()
-    await until(page, "() => practice.player.clock.isRunning")
-
-
-async def turn(page: Page, *, recording: bool, instruments: bool) -> None:
-    """Turn the recording and the instruments on or off."""
-    await page.evaluate(
-        """([recording, instruments]) => {
-          for (const { id, kind } of practice.player.tracks) {
-            if (kind === "sound") practice.setTrack(id, { isMuted: !recording });
-            if (kind === "part") practice.setTrack(id, { isMuted: !instruments });
-          }
-        }""",
-        [recording, instruments],
-    )
-
-
-async def listen(page: Page, threshold: float) -> None:
-    """Note from now on where the clock is whenever a sound leaves the page."""
-    await page.evaluate(
-        """async (threshold) => {
-          const { context, input } = practice.player.output;
-          await context.audioWorklet.addModule("assets/onsets.js");
-          const processorOptions = { threshold, restS: 0.06 };
-          const node = new AudioWorkletNode(context, "onsets", { processorOptions });
-          window.heard = [];
-          node.port.onmessage = ({ data }) => {
-            const { clock } = practice.player;
-            const seconds = clock.position(data - practice.player.output.delay);
-            const quarters = practice.index.timeline.toQuarters(seconds);
-            window.heard.push([seconds, quarters]);
-          };
-          input.connect(node);
-        }""",
-        threshold,
-    )
 
 
 async def errors_of(page: Page, onsets_s: list[float], wait_s: float) -> list[float]:
@@ -202,6 +165,34 @@ async def test_a_tap_goes_there_and_dragging_repeats(open_practice: OpenPractice
     await expect(page.get_by_role("button", name="Repeat")).to_have_attribute(
         "aria-pressed", "true"
     )
+
+
+async def test_the_ends_of_a_repeat_are_dragged_and_moved_by_keys(
+    open_practice: OpenPractice,
+) -> None:
+    """By mouse and by finger."""
+    page = await open_practice()
+    passage = "practice.player.passage"
+    await page.evaluate("practice.player.setPassage({ first: 1, last: 2 })")
+    end = page.get_by_role("slider", name="Last bar of the repeat")
+    bar = await page.locator("#bar-2 .staff").first.bounding_box()
+    grip = await end.bounding_box()
+    assert bar is not None
+    assert grip is not None
+    await page.mouse.move(grip["x"] + grip["width"] / 2, grip["y"] + grip["height"] / 2)
+    await page.mouse.down()
+    await page.mouse.move(bar["x"] + bar["width"] / 2, bar["y"] + 10, steps=5)
+    await page.mouse.up()
+    assert await page.evaluate(passage) == {"first": 1, "last": 1}
+    await end.press("ArrowRight")
+    await end.press("ArrowRight")
+    assert await page.evaluate(passage) == {"first": 1, "last": 3}
+    await expect(end).to_have_attribute("aria-valuetext", "Bar 4")
+    begin = page.get_by_role("slider", name="First bar of the repeat")
+    await touch(page, begin, page.locator("#bar-4 .staff").first)
+    assert await page.evaluate(passage) == {"first": 3, "last": 3}
+    await begin.press("ArrowRight")
+    assert await page.evaluate(passage) == {"first": 3, "last": 3}
 
 
 async def test_the_keyboard_alone_is_enough(open_practice: OpenPractice) -> None:
@@ -288,6 +279,45 @@ async def test_a_note_is_edited_and_sent_to_the_chat(
     await page.get_by_role("banner").get_by_role("button", name="Send to chat").click()
     await expect(page.locator(".message")).to_contain_text("The bot is sending")
     await wait_until(lambda: len(practised.house.session.requests) > sent, limit_s=20)
+
+
+async def test_a_missing_note_is_added_with_a_finger(open_practice: OpenPractice) -> None:
+    """On a phone; all actions on notes are in reach there."""
+    page = await open_practice(PHONE)
+    await page.get_by_role("button", name="Edit notes").click()
+    bar = page.locator(".note-bar")
+    for name in (*NOTE_ACTIONS, "Add notes"):
+        button = bar.get_by_role("button", name=name, exact=True)
+        box = await button.bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= PHONE["width"]
+        assert box["height"] >= 40
+    await expect(bar.get_by_role("textbox", name="Chord symbol")).to_be_visible()
+    await bar.get_by_role("button", name="Add notes").click()
+    await bar.get_by_role("button", name="Half", exact=True).click()
+    # Beat 2 of the lower staff is a rest; its top line is A below middle C.
+    lines = page.locator("#bar-1 .staff").nth(1).locator("> path")
+    top = await lines.first.bounding_box()
+    place = await page.evaluate("""() => {
+      const [id] = practice.index.notesStarting(1, 1.5).at(-1).ids;
+      const { left, width } = document.querySelector(`#${CSS.escape(id)} .notehead`)
+        .getBoundingClientRect();
+      return left + width / 2;
+    }""")
+    assert top is not None
+    await page.mouse.click(place, top["y"])
+    added = "practice.index.notes.find(({ note }) => note === 'piano+1')"
+    await until(page, f"() => {added} !== undefined")
+    note = await page.evaluate(added)
+    assert (note["start"], note["duration"], note["pitch"]) == (1, 2, 57)
+    await expect(page.locator(".selected")).not_to_have_count(0)
+    await bar.get_by_role("button", name="Step up").click()
+    await until(page, f"() => {added}?.pitch === 59")
+    await page.keyboard.press("KeyN")
+    await until(page, "() => practice.index.notes.some(({ note }) => note === 'piano+2')")
+    for _ in range(3):
+        await page.keyboard.press("Control+KeyZ")
+    await until(page, f"() => {added} === undefined")
 
 
 async def test_who_comes_later_is_told(open_practice: OpenPractice, practised: Practised) -> None:

@@ -43,6 +43,7 @@ def _encode_sheet(engraved: Engraved) -> practice_pb2.Sheet:
                 page=measure.page,
                 start=float(measure.start),
                 end=float(measure.stop),
+                fifths=measure.fifths,
             )
             for measure in sheet.measures
         ],
@@ -60,7 +61,11 @@ def _encode_sheet(engraved: Engraved) -> practice_pb2.Sheet:
         ],
         parts=[
             practice_pb2.SheetPart(
-                id=part.id, name=part.name, program=part.program, is_drum=part.is_drum
+                id=part.id,
+                name=part.name,
+                program=part.program,
+                is_drum=part.is_drum,
+                staves=part.staves,
             )
             for part in sheet.parts
         ],

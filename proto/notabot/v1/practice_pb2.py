@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from notabot.v1 import transcription_pb2 as notabot_dot_v1_dot_transcription__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19notabot/v1/practice.proto\x12\nnotabot.v1\x1a\x1enotabot/v1/transcription.proto\"r\n\x0e\x45ngraveRequest\x12\x11\n\tresult_id\x18\x01 \x01(\t\x12)\n\x06render\x18\x02 \x01(\x0b\x32\x19.notabot.v1.RenderOptions\x12\"\n\x06screen\x18\x03 \x01(\x0b\x32\x12.notabot.v1.Screen\"3\n\x06Screen\x12\x10\n\x08width_px\x18\x01 \x01(\r\x12\x17\n\x0fstaff_height_px\x18\x02 \x01(\x01\"b\n\x0c\x45ngraveEvent\x12\"\n\x05sheet\x18\x01 \x01(\x0b\x32\x11.notabot.v1.SheetH\x00\x12%\n\x04page\x18\x02 \x01(\x0b\x32\x15.notabot.v1.SheetPageH\x00\x42\x07\n\x05\x65vent\"\xcc\x02\n\x05Sheet\x12\"\n\x06result\x18\x01 \x01(\x0b\x32\x12.notabot.v1.Result\x12*\n\x08measures\x18\x02 \x03(\x0b\x32\x18.notabot.v1.SheetMeasure\x12$\n\x05notes\x18\x03 \x03(\x0b\x32\x15.notabot.v1.SheetNote\x12$\n\x05parts\x18\x04 \x03(\x0b\x32\x15.notabot.v1.SheetPart\x12%\n\x05\x63lock\x18\x05 \x03(\x0b\x32\x16.notabot.v1.ClockPoint\x12&\n\x06\x63hords\x18\x06 \x03(\x0b\x32\x16.notabot.v1.SheetChord\x12\x0e\n\x06sounds\x18\x07 \x03(\t\x12\x12\n\nduration_s\x18\x08 \x01(\x01\x12$\n\x05\x66onts\x18\t \x03(\x0b\x32\x15.notabot.v1.SheetFont\x12\x0e\n\x06glyphs\x18\n \x01(\t\"T\n\x0cSheetMeasure\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04page\x18\x03 \x01(\r\x12\r\n\x05start\x18\x04 \x01(\x01\x12\x0b\n\x03\x65nd\x18\x05 \x01(\x01\"v\n\tSheetNote\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0c\n\x04note\x18\x02 \x01(\t\x12\x0c\n\x04part\x18\x03 \x01(\t\x12\r\n\x05pitch\x18\x04 \x01(\r\x12\r\n\x05start\x18\x05 \x01(\x01\x12\x10\n\x08\x64uration\x18\x06 \x01(\x01\x12\x10\n\x08velocity\x18\x07 \x01(\r\"G\n\tSheetPart\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07program\x18\x03 \x01(\r\x12\x0f\n\x07is_drum\x18\x04 \x01(\x08\".\n\nClockPoint\x12\x10\n\x08quarters\x18\x01 \x01(\x01\x12\x0e\n\x06time_s\x18\x02 \x01(\x01\")\n\nSheetChord\x12\r\n\x05start\x18\x01 \x01(\x01\x12\x0c\n\x04text\x18\x02 \x01(\t\"N\n\tSheetFont\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\x0f\n\x07is_bold\x18\x02 \x01(\x08\x12\x11\n\tis_italic\x18\x03 \x01(\x08\x12\r\n\x05woff2\x18\x04 \x01(\x0c\"\x18\n\tSheetPage\x12\x0b\n\x03svg\x18\x01 \x01(\t\"4\n\x11\x46\x65tchSoundRequest\x12\x11\n\tresult_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"B\n\nSoundChunk\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x32\x94\x01\n\x08Practice\x12\x41\n\x07\x45ngrave\x12\x1a.notabot.v1.EngraveRequest\x1a\x18.notabot.v1.EngraveEvent0\x01\x12\x45\n\nFetchSound\x12\x1d.notabot.v1.FetchSoundRequest\x1a\x16.notabot.v1.SoundChunk0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19notabot/v1/practice.proto\x12\nnotabot.v1\x1a\x1enotabot/v1/transcription.proto\"r\n\x0e\x45ngraveRequest\x12\x11\n\tresult_id\x18\x01 \x01(\t\x12)\n\x06render\x18\x02 \x01(\x0b\x32\x19.notabot.v1.RenderOptions\x12\"\n\x06screen\x18\x03 \x01(\x0b\x32\x12.notabot.v1.Screen\"3\n\x06Screen\x12\x10\n\x08width_px\x18\x01 \x01(\r\x12\x17\n\x0fstaff_height_px\x18\x02 \x01(\x01\"b\n\x0c\x45ngraveEvent\x12\"\n\x05sheet\x18\x01 \x01(\x0b\x32\x11.notabot.v1.SheetH\x00\x12%\n\x04page\x18\x02 \x01(\x0b\x32\x15.notabot.v1.SheetPageH\x00\x42\x07\n\x05\x65vent\"\xcc\x02\n\x05Sheet\x12\"\n\x06result\x18\x01 \x01(\x0b\x32\x12.notabot.v1.Result\x12*\n\x08measures\x18\x02 \x03(\x0b\x32\x18.notabot.v1.SheetMeasure\x12$\n\x05notes\x18\x03 \x03(\x0b\x32\x15.notabot.v1.SheetNote\x12$\n\x05parts\x18\x04 \x03(\x0b\x32\x15.notabot.v1.SheetPart\x12%\n\x05\x63lock\x18\x05 \x03(\x0b\x32\x16.notabot.v1.ClockPoint\x12&\n\x06\x63hords\x18\x06 \x03(\x0b\x32\x16.notabot.v1.SheetChord\x12\x0e\n\x06sounds\x18\x07 \x03(\t\x12\x12\n\nduration_s\x18\x08 \x01(\x01\x12$\n\x05\x66onts\x18\t \x03(\x0b\x32\x15.notabot.v1.SheetFont\x12\x0e\n\x06glyphs\x18\n \x01(\t\"d\n\x0cSheetMeasure\x12\x0e\n\x06number\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04page\x18\x03 \x01(\r\x12\r\n\x05start\x18\x04 \x01(\x01\x12\x0b\n\x03\x65nd\x18\x05 \x01(\x01\x12\x0e\n\x06\x66ifths\x18\x06 \x01(\x11\"v\n\tSheetNote\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x0c\n\x04note\x18\x02 \x01(\t\x12\x0c\n\x04part\x18\x03 \x01(\t\x12\r\n\x05pitch\x18\x04 \x01(\r\x12\r\n\x05start\x18\x05 \x01(\x01\x12\x10\n\x08\x64uration\x18\x06 \x01(\x01\x12\x10\n\x08velocity\x18\x07 \x01(\r\"W\n\tSheetPart\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07program\x18\x03 \x01(\r\x12\x0f\n\x07is_drum\x18\x04 \x01(\x08\x12\x0e\n\x06staves\x18\x05 \x01(\r\".\n\nClockPoint\x12\x10\n\x08quarters\x18\x01 \x01(\x01\x12\x0e\n\x06time_s\x18\x02 \x01(\x01\")\n\nSheetChord\x12\r\n\x05start\x18\x01 \x01(\x01\x12\x0c\n\x04text\x18\x02 \x01(\t\"N\n\tSheetFont\x12\x0e\n\x06\x66\x61mily\x18\x01 \x01(\t\x12\x0f\n\x07is_bold\x18\x02 \x01(\x08\x12\x11\n\tis_italic\x18\x03 \x01(\x08\x12\r\n\x05woff2\x18\x04 \x01(\x0c\"\x18\n\tSheetPage\x12\x0b\n\x03svg\x18\x01 \x01(\t\"4\n\x11\x46\x65tchSoundRequest\x12\x11\n\tresult_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"B\n\nSoundChunk\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x32\x94\x01\n\x08Practice\x12\x41\n\x07\x45ngrave\x12\x1a.notabot.v1.EngraveRequest\x1a\x18.notabot.v1.EngraveEvent0\x01\x12\x45\n\nFetchSound\x12\x1d.notabot.v1.FetchSoundRequest\x1a\x16.notabot.v1.SoundChunk0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,23 +41,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHEET']._serialized_start=343
   _globals['_SHEET']._serialized_end=675
   _globals['_SHEETMEASURE']._serialized_start=677
-  _globals['_SHEETMEASURE']._serialized_end=761
-  _globals['_SHEETNOTE']._serialized_start=763
-  _globals['_SHEETNOTE']._serialized_end=881
-  _globals['_SHEETPART']._serialized_start=883
-  _globals['_SHEETPART']._serialized_end=954
-  _globals['_CLOCKPOINT']._serialized_start=956
-  _globals['_CLOCKPOINT']._serialized_end=1002
-  _globals['_SHEETCHORD']._serialized_start=1004
-  _globals['_SHEETCHORD']._serialized_end=1045
-  _globals['_SHEETFONT']._serialized_start=1047
-  _globals['_SHEETFONT']._serialized_end=1125
-  _globals['_SHEETPAGE']._serialized_start=1127
-  _globals['_SHEETPAGE']._serialized_end=1151
-  _globals['_FETCHSOUNDREQUEST']._serialized_start=1153
-  _globals['_FETCHSOUNDREQUEST']._serialized_end=1205
-  _globals['_SOUNDCHUNK']._serialized_start=1207
-  _globals['_SOUNDCHUNK']._serialized_end=1273
-  _globals['_PRACTICE']._serialized_start=1276
-  _globals['_PRACTICE']._serialized_end=1424
+  _globals['_SHEETMEASURE']._serialized_end=777
+  _globals['_SHEETNOTE']._serialized_start=779
+  _globals['_SHEETNOTE']._serialized_end=897
+  _globals['_SHEETPART']._serialized_start=899
+  _globals['_SHEETPART']._serialized_end=986
+  _globals['_CLOCKPOINT']._serialized_start=988
+  _globals['_CLOCKPOINT']._serialized_end=1034
+  _globals['_SHEETCHORD']._serialized_start=1036
+  _globals['_SHEETCHORD']._serialized_end=1077
+  _globals['_SHEETFONT']._serialized_start=1079
+  _globals['_SHEETFONT']._serialized_end=1157
+  _globals['_SHEETPAGE']._serialized_start=1159
+  _globals['_SHEETPAGE']._serialized_end=1183
+  _globals['_FETCHSOUNDREQUEST']._serialized_start=1185
+  _globals['_FETCHSOUNDREQUEST']._serialized_end=1237
+  _globals['_SOUNDCHUNK']._serialized_start=1239
+  _globals['_SOUNDCHUNK']._serialized_end=1305
+  _globals['_PRACTICE']._serialized_start=1308
+  _globals['_PRACTICE']._serialized_end=1456
 # @@protoc_insertion_point(module_scope)

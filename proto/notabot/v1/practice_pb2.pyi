@@ -58,18 +58,20 @@ class Sheet(_message.Message):
     def __init__(self, result: _Optional[_Union[_transcription_pb2.Result, _Mapping]] = ..., measures: _Optional[_Iterable[_Union[SheetMeasure, _Mapping]]] = ..., notes: _Optional[_Iterable[_Union[SheetNote, _Mapping]]] = ..., parts: _Optional[_Iterable[_Union[SheetPart, _Mapping]]] = ..., clock: _Optional[_Iterable[_Union[ClockPoint, _Mapping]]] = ..., chords: _Optional[_Iterable[_Union[SheetChord, _Mapping]]] = ..., sounds: _Optional[_Iterable[str]] = ..., duration_s: _Optional[float] = ..., fonts: _Optional[_Iterable[_Union[SheetFont, _Mapping]]] = ..., glyphs: _Optional[str] = ...) -> None: ...
 
 class SheetMeasure(_message.Message):
-    __slots__ = ("number", "id", "page", "start", "end")
+    __slots__ = ("number", "id", "page", "start", "end", "fifths")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     PAGE_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     END_FIELD_NUMBER: _ClassVar[int]
+    FIFTHS_FIELD_NUMBER: _ClassVar[int]
     number: str
     id: str
     page: int
     start: float
     end: float
-    def __init__(self, number: _Optional[str] = ..., id: _Optional[str] = ..., page: _Optional[int] = ..., start: _Optional[float] = ..., end: _Optional[float] = ...) -> None: ...
+    fifths: int
+    def __init__(self, number: _Optional[str] = ..., id: _Optional[str] = ..., page: _Optional[int] = ..., start: _Optional[float] = ..., end: _Optional[float] = ..., fifths: _Optional[int] = ...) -> None: ...
 
 class SheetNote(_message.Message):
     __slots__ = ("ids", "note", "part", "pitch", "start", "duration", "velocity")
@@ -90,16 +92,18 @@ class SheetNote(_message.Message):
     def __init__(self, ids: _Optional[_Iterable[str]] = ..., note: _Optional[str] = ..., part: _Optional[str] = ..., pitch: _Optional[int] = ..., start: _Optional[float] = ..., duration: _Optional[float] = ..., velocity: _Optional[int] = ...) -> None: ...
 
 class SheetPart(_message.Message):
-    __slots__ = ("id", "name", "program", "is_drum")
+    __slots__ = ("id", "name", "program", "is_drum", "staves")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     IS_DRUM_FIELD_NUMBER: _ClassVar[int]
+    STAVES_FIELD_NUMBER: _ClassVar[int]
     id: str
     name: str
     program: int
     is_drum: bool
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., program: _Optional[int] = ..., is_drum: _Optional[bool] = ...) -> None: ...
+    staves: int
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., program: _Optional[int] = ..., is_drum: _Optional[bool] = ..., staves: _Optional[int] = ...) -> None: ...
 
 class ClockPoint(_message.Message):
     __slots__ = ("quarters", "time_s")

@@ -52,7 +52,12 @@ async def test_a_score_is_as_the_chat_shows_it(house: House) -> None:
     assert (score["title"], score["view"], score["transpose"]) == ("Песня", "lead_sheet", -2)
     assert score["key"] == {"tonic": "G", "mode": "minor"}
     assert score["pages"] == ["<svg><text>Песня</text></svg>"]
-    assert score["measures"][1] == {"number": "2", "id": "bar-2", "page": 1, "start": 4, "end": 8}
+    assert score["measures"][1] == {
+        "number": "2", "id": "bar-2", "page": 1, "start": 4, "end": 8, "fifths": -1,
+    }  # fmt: skip
+    assert score["parts"] == [
+        {"id": "vocals", "name": "Voice", "program": 0, "is_drum": False, "staves": 1}
+    ]
     assert score["notes"][0] == {
         "ids": ["n0"], "note": "vocals:0", "part": "vocals", "pitch": 67,
         "start": 0, "duration": 4, "velocity": 80,

@@ -82,6 +82,14 @@ def test_bars_follow_each_other(view: View) -> None:
     assert sheet.measures[-1].stop == 12
 
 
+def test_staves_and_key_signatures_are_those_of_the_picture() -> None:
+    sheet = engrave(play(), transpose_semitones=2)
+    assert [part.staves for part in sheet.parts] == [1, 2, 1]
+    first = sheet.pages.pages[0].partition('class="measure"')[2].partition('class="measure"')[0]
+    assert first.count('class="staff"') == 4
+    assert {measure.fifths for measure in sheet.measures} == {2}
+
+
 def find(sheet: Sheet, note: str) -> SheetNote:
     (found,) = (known for known in sheet.notes if known.note == note)
     return found

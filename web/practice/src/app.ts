@@ -5,7 +5,17 @@ import type { Track } from "./audio/mixer.ts";
 import { SoundUnavailable } from "./audio/output.ts";
 import { CLICK, Player } from "./audio/player.ts";
 import { instrumentOf } from "./audio/synthesiser.ts";
-import { chordEdit, editOf, type NoteAction, withEdit } from "./edits.ts";
+import {
+  addEdit,
+  addedName,
+  chordEdit,
+  editOf,
+  type NewNote,
+  type NoteAction,
+  pitchOf,
+  placeInBar,
+  withEdit,
+} from "./edits.ts";
 import { type Preferences, readPreferences, writePreferences } from "./preferences.ts";
 import { type Change, type Score, ScoreIndex } from "./score.ts";
 import type { TelegramBridge } from "./telegram.ts";
@@ -15,7 +25,7 @@ import { Frame } from "./ui/frame.ts";
 import { listenToKeys } from "./ui/keyboard.ts";
 import { NoteBar } from "./ui/note_bar.ts";
 import type { PanelName } from "./ui/panels.ts";
-import { Sheet } from "./view/sheet.ts";
+import { Sheet, type Tap } from "./view/sheet.ts";
 import { keepAwake } from "./wake_lock.ts";
 
 /** Height of a staff, in CSS pixels, for the width of the page. */
@@ -23,6 +33,9 @@ function staffFor(width: number, size: number): number {
   const base = width < 600 ? 22 : width < 1000 ? 26 : 30;
   return Math.round(base * size);
 }
+
+/** While notes are added, a tap so close to a notehead chooses it, in pixels. */
+const ON_HEAD_PX = 7;
 
 /** Widths closer than this are not worth a new page. */
 const SAME_WIDTH_PX = 24;
@@ -41,6 +54,8 @@ export class App {
   #options: Omit<Display, "width" | "staff"> = {};
   #width: number;
   #isEditing = false;
+  #isAdding = false;
+  #newValue = { value: 1, isDotted: false };
   #selected: string | null = null;
   #chordPlace = 0;
   #refetching: symbol | null = null;
@@ -86,7 +101,7 @@ export class App {
     frame.tell(textsFor(navigator.language).loading);
     let app: App | null = null;
     const sheet = new Sheet(frame.scroller, {
-      tapped: (quarters, id) => app?.tapped(quarters, id),
+      tapped: (tap) => app?.tapped(tap),
       passageChosen: (passage) => app?.player.setPassage(passage),
     });
     const { width } = sheet;
@@ -170,7 +185,7 @@ export class App {
     const nearest = notes.findIndex(({ start }) => start >= here - 1e-3);
     const next = notes[chosen < 0 ? Math.max(0, nearest) : chosen + direction];
     if (next === undefined) return;
-    this.tapped(next.start, next.ids[0] ?? null);
+    this.#choose(next.start, next.ids[0] ?? null);
     this.sheet.reveal(next.start);
   }
 
@@ -257,9 +272,89 @@ export class App {
   toggleEditing(): void {
     if (!this.canEdit) return;
     this.#isEditing = !this.#isEditing;
+    this.#isAdding = false;
     this.#frame.setEditing(this.#isEditing);
     if (this.#isEditing) this.#frame.tell(this.#texts.editHint);
     this.select(null);
+  }
+
+  /** Whether a tap adds a note. */
+  get isAdding(): boolean {
+    return this.#isAdding;
+  }
+
+  /** The value of new notes, in quarters before the dot. */
+  get newValue(): Readonly<{ value: number; isDotted: boolean }> {
+    return this.#newValue;
+  }
+
+  /** Let taps add notes, or choose them again. */
+  toggleAdding(): void {
+    if (!this.#isEditing) return;
+    this.#isAdding = !this.#isAdding;
+    this.#frame.tell(this.#isAdding ? this.#texts.addHint : this.#texts.editHint);
+    this.#noteBar.refresh();
+  }
+
+  setNewValue(change: Partial<{ value: number; isDotted: boolean }>): void {
+    this.#newValue = { ...this.#newValue, ...change };
+    this.#noteBar.refresh();
+  }
+
+  /** Add a note like the chosen one behind it. */
+  repeatNote(): void {
+    const note = this.#index.notes.find((one) => one.note === this.#selected);
+    if (!note) return;
+    const { part, pitch, start, duration } = note;
+    this.#add({ part, staff: null, pitch, start: start + duration, value: this.#lengthOfNew() });
+  }
+
+  /** Add a note where a staff was tapped. */
+  #addAt({ bar, exact, place }: Tap): void {
+    const measure = this.score.measures[bar];
+    if (place === null || measure === undefined || !this.#isHeardPart(place.part)) {
+      this.#frame.tell(this.#texts.addNotHere);
+      return;
+    }
+    const part = this.score.parts.find(({ id }) => id === place.part);
+    const value = this.#lengthOfNew();
+    this.#add({
+      part: place.part,
+      staff: part?.staves === 2 ? place.staff : null,
+      pitch: pitchOf(place.step, measure.fifths),
+      start: placeInBar(exact, value, measure, this.#index),
+      value,
+    });
+  }
+
+  #lengthOfNew(): number {
+    const { value, isDotted } = this.#newValue;
+    return isDotted ? 1.5 * value : value;
+  }
+
+  /** Whether a part of the page is one that was heard, not one that was arranged from others. */
+  #isHeardPart(part: string): boolean {
+    return (
+      this.score.view === "full" ||
+      this.#index.notes.some(
+        ({ note }) => note.startsWith(`${part}:`) || note.startsWith(`${part}+`),
+      )
+    );
+  }
+
+  #add(note: NewNote): void {
+    this.#request(() => {
+      const change = withEdit(this.score, addEdit(note, this.#index));
+      return this.#source.edit(this.score.revision, change, this.#display());
+    }).then(() => {
+      const name = addedName(this.score, note.part);
+      const added = this.#index.notes.find((one) => one.note === name);
+      if (!added) return;
+      this.select(name);
+      this.#chordPlace = added.start;
+      const [id] = added.ids;
+      if (id) void this.player.preview(id);
+    });
   }
 
   /** Choose a note by its name. */
@@ -359,13 +454,16 @@ export class App {
     this.#frame.refreshPanel();
   }
 
-  /** A place was tapped: go there, and while editing choose the note. */
-  tapped(quarters: number, id: string | null): void {
+  /** A place was tapped: go there, and while editing choose or add a note. */
+  tapped(tap: Tap): void {
+    if (!this.#isEditing) this.player.seek(tap.quarters);
+    else if (this.#isAdding && tap.distance > ON_HEAD_PX) this.#addAt(tap);
+    else this.#choose(tap.quarters, tap.noteId);
+  }
+
+  /** Choose a note, or a place without one. */
+  #choose(quarters: number, id: string | null): void {
     const note = id === null ? undefined : this.#index.noteWithId(id);
-    if (!this.#isEditing) {
-      this.player.seek(quarters);
-      return;
-    }
     this.#chordPlace = quarters;
     this.select(note?.note || null);
     if (!this.player.isPlaying) this.player.seek(quarters);

@@ -13,6 +13,8 @@ export interface Measure {
   readonly page: number;
   readonly start: number;
   readonly end: number;
+  /** Sharps of its key signature; negative: flats. */
+  readonly fifths: number;
 }
 
 export interface Note {
@@ -35,6 +37,8 @@ export interface Part {
   /** General MIDI, from 0. */
   readonly program: number;
   readonly is_drum: boolean;
+  /** 1 or 2. */
+  readonly staves: number;
 }
 
 export interface Key {

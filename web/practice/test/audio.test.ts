@@ -39,8 +39,8 @@ test("beats are as people count them", () => {
 
 test("every bar has its beats, and a pickup those before the bar line", () => {
   const measures = [
-    { number: "0", id: "bar-0", page: 1, start: 0, end: 1.5 },
-    { number: "1", id: "bar-1", page: 1, start: 1.5, end: 5.5 },
+    { number: "0", id: "bar-0", page: 1, start: 0, end: 1.5, fifths: 0 },
+    { number: "1", id: "bar-1", page: 1, start: 1.5, end: 5.5, fifths: 0 },
   ];
   const beats = listBeats(index({ measures }));
   assert.deepEqual(
@@ -75,8 +75,8 @@ test("a bar is counted in, and what is missing of the present one", () => {
 
 test("a pickup is counted in as a part of its bar", () => {
   const measures = [
-    { number: "0", id: "bar-0", page: 1, start: 0, end: 1 },
-    { number: "1", id: "bar-1", page: 1, start: 1, end: 5 },
+    { number: "0", id: "bar-0", page: 1, start: 0, end: 1, fifths: 0 },
+    { number: "1", id: "bar-1", page: 1, start: 1, end: 5, fifths: 0 },
   ];
   // One, two, three, four, one, two, three: and the pickup is the fourth beat.
   assert.deepEqual(

@@ -34,11 +34,11 @@ export function score(fields: Partial<Score> = {}): Score {
     first_beat: 1,
     pages: [],
     measures: [
-      { number: "1", id: "bar-1", page: 1, start: 0, end: 4 },
-      { number: "2", id: "bar-2", page: 1, start: 4, end: 8 },
+      { number: "1", id: "bar-1", page: 1, start: 0, end: 4, fifths: 0 },
+      { number: "2", id: "bar-2", page: 1, start: 4, end: 8, fifths: 0 },
     ],
     notes: Array.from({ length: 8 }, (_, i) => note(i)),
-    parts: [{ id: "piano", name: "Piano", program: 0, is_drum: false }],
+    parts: [{ id: "piano", name: "Piano", program: 0, is_drum: false, staves: 2 }],
     clock: [
       [0, 1],
       [8, 5],

@@ -70,6 +70,8 @@ function actionOf(event: KeyboardEvent, app: App): (() => void) | null {
       return () => app.setCountIn(!player.countsIn);
     case "KeyE":
       return () => app.toggleEditing();
+    case "KeyN":
+      return app.isEditing && app.selected !== null ? () => app.repeatNote() : null;
     case "Escape":
       return () => {
         if (app.isEditing) app.toggleEditing();

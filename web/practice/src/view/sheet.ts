@@ -9,6 +9,8 @@ import type { Passage } from "../audio/player.ts";
 import type { ScoreIndex } from "../score.ts";
 import { textsFor } from "../texts.ts";
 import { type BarBox, barAt, measurePage, type PageGeometry, quartersAt, xAt } from "./geometry.ts";
+import { PassageMarks, type Strip } from "./passage.ts";
+import { type StaffPlace, staffPlaceAt } from "./staves.ts";
 import { aspectOf, parseSvg } from "./svg.ts";
 
 /** Movements below this, in pixels, are taps. */
@@ -26,9 +28,22 @@ const MOST_OVER_PX = 160;
 /** How many bars ahead are kept in sight. */
 const BARS_AHEAD = 2;
 
+/** A place in the score that was tapped. */
+export interface Tap {
+  /** Where the nearest note begins, or the nearest one on the left. */
+  readonly quarters: number;
+  /** The id of the note's head, if one was near, and how far it was, in pixels. */
+  readonly noteId: string | null;
+  readonly distance: number;
+  /** The index of the bar, and the position that was tapped in it. */
+  readonly bar: number;
+  readonly exact: number;
+  /** The place on the staff; null where there is none to write notes on. */
+  readonly place: StaffPlace | null;
+}
+
 export interface SheetEvents {
-  /** A place in the score was tapped: a note, if one was near. */
-  tapped(quarters: number, noteId: string | null): void;
+  tapped(tap: Tap): void;
   /** A passage was chosen by dragging; null while none is. */
   passageChosen(passage: Passage): void;
 }
@@ -39,7 +54,7 @@ export class Sheet {
   readonly #cursor: HTMLElement;
   readonly #title: HTMLElement;
   readonly #glyphs: HTMLElement;
-  readonly #overlay: HTMLElement;
+  readonly #marks: PassageMarks;
   readonly #events: SheetEvents;
   #index: ScoreIndex | null = null;
   /** The pages that were measured, by their numbers. */
@@ -62,7 +77,14 @@ export class Sheet {
     this.#sheet = append(scroller, "div", "sheet");
     this.#glyphs = append(this.#sheet, "div", "glyphs");
     this.#title = append(this.#sheet, "h2", "title");
-    this.#overlay = append(this.#sheet, "div", "passages");
+    this.#marks = new PassageMarks(scroller, this.#sheet, {
+      strips: (passage) => this.#strips(passage),
+      barAt: (clientX, clientY) => this.#barAt(this.#pointOf({ clientX, clientY })),
+      last: () => this.#lastBar,
+      numberOf: (bar) => this.#index?.score.measures[bar]?.number ?? "",
+      preview: (passage) => this.setPassage(passage),
+      choose: (passage) => this.#events.passageChosen(passage),
+    });
     this.#cursor = append(this.#sheet, "div", "cursor");
     this.#cursor.hidden = true;
     this.#listen();
@@ -188,8 +210,7 @@ export class Sheet {
   #keepInSight(bar: number): void {
     if (performance.now() < this.#leftAloneUntil) return;
     const here = this.#box(bar);
-    const last = (this.#index?.score.measures.length ?? 1) - 1;
-    const ahead = this.#box(Math.min(bar + BARS_AHEAD, last));
+    const ahead = this.#box(Math.min(bar + BARS_AHEAD, this.#lastBar));
     if (!here || !ahead) return;
     const top = this.#scrollTarget ?? this.#scroller.scrollTop;
     const offset = this.#sheet.offsetTop;
@@ -227,43 +248,48 @@ export class Sheet {
   }
 
   #drawPassage(): void {
-    this.#overlay.replaceChildren();
-    if (!this.#passage || !this.#index) return;
-    const { first, last } = this.#passage;
-    const pages = new Set(this.#index.score.measures.slice(first, last + 1).map((m) => m.page));
-    for (const page of pages) {
+    if (this.#index) this.#marks.show(this.#passage, textsFor(this.#index.score.language));
+  }
+
+  /** Return where a passage is, system by system. */
+  #strips({ first, last }: Passage): Strip[] {
+    const measures = this.#index?.score.measures.slice(first, last + 1) ?? [];
+    const strips: Strip[] = [];
+    for (const page of new Set(measures.map((measure) => measure.page))) {
       const geometry = this.#measured(page);
-      for (const system of geometry?.systems ?? []) {
+      for (const { top, bottom, ...system } of geometry?.systems ?? []) {
         const [from, to] = [Math.max(first, system.first), Math.min(last, system.last)];
-        const [left, right] = [geometry?.bars.get(from), geometry?.bars.get(to)];
-        if (from > to || !left || !right) continue;
-        const mark = append(this.#overlay, "div", "passage");
-        mark.classList.toggle("begins", from === first);
-        mark.classList.toggle("ends", to === last);
-        mark.style.left = `${left.left}px`;
-        mark.style.width = `${right.right - left.left}px`;
-        mark.style.top = `${system.top}px`;
-        mark.style.height = `${system.bottom - system.top}px`;
+        const [left, right] = [geometry?.bars.get(from)?.left, geometry?.bars.get(to)?.right];
+        if (from > to || left === undefined || right === undefined) continue;
+        const box = { left, right, top, bottom };
+        strips.push({ box, begins: from === first, ends: to === last });
       }
     }
+    return strips;
+  }
+
+  get #lastBar(): number {
+    return Math.max(0, (this.#index?.score.measures.length ?? 0) - 1);
+  }
+
+  /** Return a point of the window within the sheet. */
+  #pointOf({ clientX, clientY }: { clientX: number; clientY: number }): { x: number; y: number } {
+    const { left, top } = this.#sheet.getBoundingClientRect();
+    return { x: clientX - left, y: clientY - top };
   }
 
   #listen(): void {
     let start: { x: number; y: number; bar: number | null } | null = null;
     let isChoosing = false;
-    const at = (event: PointerEvent) => {
-      const { left, top } = this.#sheet.getBoundingClientRect();
-      return { x: event.clientX - left, y: event.clientY - top };
-    };
     this.#sheet.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || !event.isPrimary) return;
-      const point = at(event);
+      const point = this.#pointOf(event);
       start = { ...point, bar: this.#barAt(point) };
       isChoosing = false;
     });
     this.#sheet.addEventListener("pointermove", (event) => {
       if (start === null || !event.isPrimary) return;
-      const point = at(event);
+      const point = this.#pointOf(event);
       if (!isChoosing && Math.abs(point.x - start.x) > 2 * TAP_PX) {
         isChoosing = true;
         this.#sheet.setPointerCapture(event.pointerId);
@@ -277,7 +303,7 @@ export class Sheet {
     });
     this.#sheet.addEventListener("pointerup", (event) => {
       if (start === null || !event.isPrimary) return;
-      const point = at(event);
+      const point = this.#pointOf(event);
       const moved = Math.hypot(point.x - start.x, point.y - start.y);
       if (isChoosing && this.#passage) this.#events.passageChosen(this.#passage);
       else if (moved <= TAP_PX) this.#tap(event, point);
@@ -322,8 +348,16 @@ export class Sheet {
         }
       }
     }
-    if (nearest) this.#events.tapped(nearest.quarters, nearest.id);
-    else this.#events.tapped(nearestMoment(box, point.x), null);
+    const element = measure && this.#find(measure.id);
+    const page = measure && this.#pages[measure.page - 1];
+    this.#events.tapped({
+      quarters: nearest?.quarters ?? nearestMoment(box, point.x),
+      noteId: nearest?.id ?? null,
+      distance: nearest?.distance ?? Number.POSITIVE_INFINITY,
+      bar,
+      exact: quartersAt(box, point.x),
+      place: element && page ? staffPlaceAt(index, element, page, event) : null,
+    });
   }
 
   /** Load the fonts of the pages' text; until they are there, the browser's serif stands in. */
