@@ -238,7 +238,7 @@ class ModelNotFetched(ModelError):
 
 
 class ModelFetchFailed(ModelError):
-    """A download broke too often, or its checksum did not match."""
+    """A download broke too often, was refused, or has another checksum; or nobody agreed to it."""
 
     kind = ErrorKind.DOWNLOAD_FAILED
 

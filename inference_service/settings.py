@@ -249,6 +249,11 @@ class ModelSettings(_Group):
     weights: Path = Field(
         Path("~/.cache/notabot/weights"), description="Folder of the downloaded weights."
     )
+    hub_token: SecretStr | None = Field(
+        None,
+        description="Access token of the Hugging Face hub, for `notabot models fetch` of models "
+        "that are published to those who ask.",
+    )
 
     demucs_shifts: int = Field(
         0,

@@ -4,7 +4,8 @@ A download is written to ``NAME.part`` and renamed only when size and SHA-256 ar
 file with its final name is always complete. A broken connection is resumed (HTTP ``Range``), a
 limited number of times; a later call resumes an earlier download.
 
-Errors name only the host: an address may contain a password or a signature.
+A token goes to the host that was asked, not to those that it redirects to. Errors name only the
+host: an address may contain a password or a signature.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ ATTEMPTS: Final = 5
 """Failed connections in a row, without any new byte, until a download is given up."""
 
 _RANGE_UNSATISFIABLE: Final = 416
+_NO_ACCESS: Final = (401, 403)
 
 
 def fetch(
@@ -39,6 +41,7 @@ def fetch(
     *,
     sha256: str,
     size_bytes: int,
+    token: str = "",
     report: Callable[[int], None] = lambda bytes_done: None,
     attempts: int = ATTEMPTS,
     pause_s: float = 1.0,
@@ -55,6 +58,8 @@ def fetch(
         64 hexadecimal digits.
     size_bytes : int
         Exact size; no more bytes are read.
+    token : str
+        Bearer token; none: an anonymous request.
     report : callable
         Called with the number of bytes present, including those of earlier downloads.
     attempts : int
@@ -76,7 +81,7 @@ def fetch(
             report(size_bytes)
             return
         partial = destination.with_name(destination.name + ".part")
-        _download(url, partial, size_bytes, report, attempts, pause_s)
+        _download(url, token, partial, size_bytes, report, attempts, pause_s)
         try:
             verify(partial, sha256)
         except ModelFetchFailed:
@@ -85,7 +90,9 @@ def fetch(
         partial.replace(destination)
 
 
-def fetch_model(entry: ModelEntry, weights: Path, *, attempts: int = ATTEMPTS) -> None:
+def fetch_model(
+    entry: ModelEntry, weights: Path, *, token: str = "", attempts: int = ATTEMPTS
+) -> None:
     """Download a model's files, with a progress bar if standard error is a terminal.
 
     Parameters
@@ -93,16 +100,23 @@ def fetch_model(entry: ModelEntry, weights: Path, *, attempts: int = ATTEMPTS) -
     entry : ModelEntry
     weights : Path
         Folder of the fetched weights.
+    token : str
+        Sent only for a model whose publisher grants access.
     attempts : int
         As for :func:`fetch`.
 
     Raises
     ------
     ModelFetchFailed
-        As from :func:`fetch`.
+        As from :func:`fetch`; also if a token is needed and there is none.
     """
     from tqdm import tqdm
 
+    if entry.gate and not token and not entry.is_fetched(weights):
+        raise ModelFetchFailed(
+            f"{entry.name} needs a token: ask for access at {entry.gate}, then set "
+            "NOTABOT_MODELS_HUB_TOKEN"
+        )
     for file in entry.published:
         path = file.locate(weights / entry.name)
         with tqdm(
@@ -113,6 +127,7 @@ def fetch_model(entry: ModelEntry, weights: Path, *, attempts: int = ATTEMPTS) -
                 path,
                 sha256=file.sha256,
                 size_bytes=file.size_bytes,
+                token=token if entry.gate else "",
                 report=lambda done, bar=bar: bar.update(done - bar.n),  # type: ignore[misc]
                 attempts=attempts,
             )
@@ -147,6 +162,7 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _download(
     url: str,
+    token: str,
     partial: Path,
     size_bytes: int,
     report: Callable[[int], None],
@@ -161,11 +177,15 @@ def _download(
             continue
         report(present)
         try:
-            _append(url, partial, present, size_bytes, report)
+            _append(_build_request(url, token, present), partial, present, size_bytes, report)
             problem = "the connection ended early"
         except HTTPError as error:
             if error.code == _RANGE_UNSATISFIABLE and present:
                 partial.unlink()
+            elif error.code in _NO_ACCESS:
+                raise ModelFetchFailed(
+                    f"{_host(url)} answers {error.code}: the token does not give access to it"
+                ) from error
             elif error.code < 500:
                 raise ModelFetchFailed(f"{_host(url)} answers {error.code} for it") from error
             problem = f"{_host(url)} answers {error.code}"
@@ -181,13 +201,20 @@ def _download(
             time.sleep(pause_s * 2 ** max(0, failures - 1))
 
 
+def _build_request(url: str, token: str, start: int) -> Request:
+    headers = {"User-Agent": "notabot"} | ({"Range": f"bytes={start}-"} if start else {})
+    request = Request(url, headers=headers)
+    if token:  # which must not reach the hosts that this one redirects to
+        request.add_unredirected_header("Authorization", f"Bearer {token}")
+    return request
+
+
 def _append(
-    url: str, partial: Path, start: int, size_bytes: int, report: Callable[[int], None]
+    request: Request, partial: Path, start: int, size_bytes: int, report: Callable[[int], None]
 ) -> None:
     """Append the data of one connection, up to the full size."""
-    headers = {"User-Agent": "notabot"} | ({"Range": f"bytes={start}-"} if start else {})
     response: HTTPResponse
-    with urlopen(Request(url, headers=headers), timeout=TIMEOUT_S) as response:
+    with urlopen(request, timeout=TIMEOUT_S) as response:
         resumed = response.status == 206
         done = start if resumed else 0
         with partial.open("ab" if resumed else "wb") as file:

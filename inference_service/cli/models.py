@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from inference_service.cli.options import add_server_options, connect
 from inference_service.engine.choice import choose
@@ -14,7 +16,7 @@ from inference_service.settings import ModelSettings, Settings
 
 if TYPE_CHECKING:
     from inference_service.cli.options import Commands
-    from inference_service.engine.catalog import Catalog
+    from inference_service.engine.catalog import Catalog, ModelEntry
 
 
 def add_commands(commands: Commands) -> None:
@@ -24,9 +26,17 @@ def add_commands(commands: Commands) -> None:
     listing = actions.add_parser("list", help="list models; with --server, those of the service")
     add_server_options(listing)
     listing.set_defaults(command=_list_models)
-    fetching = actions.add_parser("fetch", help="download a model's weights")
+    fetching = actions.add_parser(
+        "fetch",
+        help="download a model's weights, after saying how large they are and on what terms",
+    )
     fetching.add_argument(
         "name", metavar="NAME", nargs="?", help="default: the preferred models of the profile"
+    )
+    fetching.add_argument(
+        "--agree",
+        action="store_true",
+        help="agree to the model's terms; asked for otherwise if they exclude commercial use",
     )
     fetching.set_defaults(command=_fetch_model)
     using = actions.add_parser("use", help="make a running service use a model")
@@ -96,8 +106,45 @@ def _fetch_model(options: argparse.Namespace, settings: Settings) -> None:
     if not entry.published:
         print(f"{entry.name} comes with its package: nothing to fetch")
         return
-    fetch_model(entry, settings.models.weights)
+    for line in _describe(entry):
+        print(line)
+    weights, token = settings.models.weights, settings.models.hub_token
+    if entry.non_commercial and not options.agree and not entry.is_fetched(weights):
+        _ask_for_agreement(entry)
+    fetch_model(entry, weights, token=token.get_secret_value() if token else "")
     print(f"{entry.name} is fetched")
+
+
+def _describe(entry: ModelEntry) -> Iterator[str]:
+    """Yield what to know before a model is fetched, line by line."""
+    hosts = sorted({urlsplit(file.url).netloc for file in entry.published})
+    rtf = entry.figures.get("rtf")
+    speed = f"{rtf:g} s of work per second of sound on two CPU cores" if rtf else "not measured"
+    yield f"{entry.name}: {entry.summary}"
+    yield f"  size     {_megabytes(entry.size_bytes)} from {', '.join(hosts)}"
+    yield f"  speed    {speed}"
+    yield f"  licence  {entry.licence}"
+    if entry.terms:
+        yield f"  terms    {entry.terms}"
+    if entry.gate:
+        yield f"  access   granted at {entry.gate}; needs NOTABOT_MODELS_HUB_TOKEN"
+
+
+def _ask_for_agreement(entry: ModelEntry) -> None:
+    """Ask on a terminal whether the terms are agreed to.
+
+    Raises
+    ------
+    ModelFetchFailed
+        If they are not, or there is nobody to ask.
+    """
+    if sys.stdin.isatty():
+        answer = input("These weights are not for commercial use. Do you agree? [y/N] ")
+        if answer.strip().lower() in ("y", "yes"):
+            return
+    raise ModelFetchFailed(
+        f"the terms of {entry.name} exclude commercial use; --agree agrees to them"
+    )
 
 
 def _fetch_preferred(catalog: Catalog, settings: ModelSettings) -> None:

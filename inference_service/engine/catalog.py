@@ -97,6 +97,10 @@ class ModelEntry(_Strict):
     ``kind`` is the origin of the parameters: none beside the code (builtin), part of an installed
     package (wheel), part of Notabot (bundled), or fetched on demand (url). Packages whose own code
     reads their parameters have no files here.
+
+    ``terms`` is the address of the terms of fetched files. Files for ``non_commercial`` use are
+    fetched only for those who agree to them. ``gate`` is the page on which their publisher grants
+    access to files that need a token.
     """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
@@ -105,6 +109,9 @@ class ModelEntry(_Strict):
     factory: str
     kind: Kind
     licence: str
+    terms: str = ""
+    non_commercial: bool = False
+    gate: str = ""
     summary: str
     paper: str
     package: str = ""
@@ -129,6 +136,12 @@ class ModelEntry(_Strict):
             )
         return self
 
+    @model_validator(mode="after")
+    def _terms_can_be_read(self) -> Self:
+        if self.non_commercial and not self.terms:
+            raise ValueError(f"{self.name}: nobody can agree to terms without an address")
+        return self
+
     @field_validator("factory")
     @classmethod
     def _factory_is_ours(cls, value: str) -> str:
@@ -150,6 +163,11 @@ class ModelEntry(_Strict):
     def size_bytes(self) -> int:
         """Total size of the files to fetch."""
         return sum(file.size_bytes for file in self.published)
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether fetching takes somebody's agreement or token."""
+        return self.non_commercial or bool(self.gate)
 
     def paths(self, weights: Path) -> tuple[Path, ...]:
         """Return the paths of the files; fetched ones are below the folder of weights."""
@@ -183,7 +201,11 @@ class Catalog(_Strict):
             if missing := set(Task) - set(choice):
                 raise ValueError(f"profile {profile} lacks {sorted(missing)}")
             for task, candidates in choice.items():
-                *_, last = (self.entry(task, name) for name in candidates)
+                *preferred, last = (self.entry(task, name) for name in candidates)
+                if asking := [entry.name for entry in preferred if entry.is_restricted]:
+                    raise ValueError(
+                        f"profile {profile}: a start fetches {asking} without asking anyone"
+                    )
                 if last.published:
                     raise ValueError(
                         f"profile {profile}: the last model for {task} needs a download"

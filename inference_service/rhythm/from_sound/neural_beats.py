@@ -88,9 +88,9 @@ class NeuralBeatEstimator:
         readings = compare(candidates, self._model, waveform.duration_s)
         report(1.0)
         if not readings or clarity(activations, readings[0].frames) < MIN_CLARITY:
-            return _steady(cover(steady_beats(notes), waveform.duration_s))
+            return steady_rhythm(cover(steady_beats(notes), waveform.duration_s))
         best = readings[0]
-        beats_s = _smooth(best.frames / FRAMES_PER_S)
+        beats_s = smooth_beats(best.frames / FRAMES_PER_S)
         candidate = next(c for c in candidates if c.frames is best.frames)
         positions = place_bars(candidate, best, self._model)
         return Rhythm(
@@ -172,8 +172,8 @@ def describe_readings(readings: Sequence[Reading]) -> tuple[RhythmReading, ...]:
     return tuple(RhythmReading(*key, share) for key, share in shares.items())
 
 
-def _smooth(beats_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Smooth the beats, moving each by at most one frame."""
+def smooth_beats(beats_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Smooth beats that were found in frames of 20 ms, moving each by at most one frame."""
     if len(beats_s) < SMOOTHED_BEATS:
         return beats_s
     fitted = savgol_filter(beats_s, SMOOTHED_BEATS, polyorder=2)
@@ -183,7 +183,7 @@ def _smooth(beats_s: NDArray[np.float64]) -> NDArray[np.float64]:
     return smooth
 
 
-def _steady(beats_s: NDArray[np.float64]) -> Rhythm:
+def steady_rhythm(beats_s: NDArray[np.float64]) -> Rhythm:
     """Return a rhythm in common time, with a downbeat at the first beat."""
     beats = tuple(Beat(float(t), index % 4 + 1) for index, t in enumerate(beats_s))
     return Rhythm(beats, 60.0 / typical_period_s(beats_s), "4/4")

@@ -14,6 +14,7 @@ import soundfile
 from inference_service import tiny
 from inference_service.audio.encode import SoundFormat
 from inference_service.cli.recordings import SOUND_FORMATS
+from inference_service.engine.catalog import Catalog
 from inference_service.midi.writer import encode_performance
 from inference_service.music.events import Beat, Key, NoteEvent, Part, Rhythm, Transcription
 from inference_service.music.serialization import decode_transcription, encode_transcription
@@ -258,6 +259,37 @@ def test_fetching_weights(
     (tmp_path / "weights" / "far" / "w.bin").unlink()
     weights_server.content = b"x" * len(CONTENT)
     assert run("models", "fetch", "far") == 69
+
+
+def test_fetching_says_what_it_fetches_and_asks_for_agreement(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    weights_server: Server,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gate, terms = "https://hub.example/far", "https://terms.example/nc"
+    changes = {"gate": gate, "terms": terms, "non_commercial": True, "figures": {"rtf": 1.5}}
+    *models, far = build_far_catalog(weights_server.url).models
+    catalog = Catalog(profiles={}, models=(*models, far.model_copy(update=changes)))
+    monkeypatch.setattr("inference_service.assembly.build_catalog", lambda profile: catalog)
+    assert run("models", "fetch", "far") == 69  # there is nobody to ask
+    captured = capsys.readouterr()
+    for expected in ("1 MB from 127.0.0.1", "1.5 s of work", far.licence, gate, terms):
+        assert expected in captured.out
+    assert "--agree" in captured.err
+    assert run("models", "fetch", "far", "--agree") == 69
+    assert "NOTABOT_MODELS_HUB_TOKEN" in capsys.readouterr().err
+    monkeypatch.setenv("NOTABOT_MODELS_HUB_TOKEN", "hub-secret")
+    assert weights_server.asked == []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda prompt: "no")
+    assert run("models", "fetch", "far") == 69
+    monkeypatch.setattr("builtins.input", lambda prompt: "Yes")
+    assert run("models", "fetch", "far") == 0
+    assert (tmp_path / "weights" / "far" / "w.bin").read_bytes() == CONTENT
+    assert weights_server.tokens == ["Bearer hub-secret"]
+    captured = capsys.readouterr()
+    assert "hub-secret" not in captured.out + captured.err
 
 
 def test_fetching_what_the_profile_prefers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from hashlib import sha256
 from importlib import import_module
@@ -55,11 +56,13 @@ def test_cards_name_licence_and_training_data(catalog: Catalog) -> None:
 
 def test_published_checkpoints_are_pinned(catalog: Catalog) -> None:
     files = [file for model in catalog.models for file in model.published]
-    assert len(files) == 6
-    for file in files:
-        # Meta's own file names end with the checksum's first digits.
+    assert all(file.url.startswith("https://") for file in files)
+    demucs = [file for file in files if file.name.endswith(".th")]
+    assert len(demucs) == 6
+    for file in demucs:  # Meta's own file names end with the checksum's first digits
         assert file.name.removesuffix(".th").partition("-")[2] == file.sha256[:8]
-        assert file.url.startswith("https://")
+    revisions = [file.url.split("/resolve/")[1] for file in files if "huggingface.co" in file.url]
+    assert all(re.match("[0-9a-f]{40}/", revision) for revision in revisions)
 
 
 def test_a_start_without_a_network_has_all_its_models(catalog: Catalog, tmp_path: Path) -> None:
@@ -95,6 +98,27 @@ def test_a_profile_may_not_end_in_a_download(catalog: Catalog) -> None:
     gpu = {**catalog.profiles["gpu"], Task.SEPARATION: ("notabot-vocals", "htdemucs")}
     with pytest.raises(ValidationError, match="the last model for separation needs a download"):
         Catalog(profiles={"gpu": gpu}, models=catalog.models)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"non_commercial": True, "terms": "https://t"}, {"gate": "https://hub/m"}]
+)
+def test_a_start_fetches_nothing_that_somebody_must_agree_to(
+    catalog: Catalog, changes: dict[str, object]
+) -> None:
+    models = [
+        model.model_copy(update=changes) if model.name == "htdemucs" else model
+        for model in catalog.models
+    ]
+    with pytest.raises(ValidationError, match="without asking"):
+        Catalog(profiles={"gpu": catalog.profiles["gpu"]}, models=tuple(models))
+
+
+def test_terms_to_agree_to_can_be_read(catalog: Catalog) -> None:
+    fields = catalog.named("htdemucs").model_dump()
+    with pytest.raises(ValidationError, match="without an address"):
+        ModelEntry.model_validate(fields | {"non_commercial": True})
+    assert ModelEntry.model_validate(fields | {"non_commercial": True, "terms": "https://t"})
 
 
 def test_fetched_means_whole(catalog: Catalog, tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ class Server(ThreadingHTTPServer):
         self.statuses: list[int] = []
         self.content = CONTENT
         self.asked: list[str | None] = []
+        self.tokens: list[str | None] = []
+        self.moved_to: str | None = None
 
     @property
     def url(self) -> str:
@@ -41,6 +43,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         asked = self.headers.get("Range")
         self.server.asked.append(asked)
+        self.server.tokens.append(self.headers.get("Authorization"))
+        if self.server.moved_to:
+            self.send_response(302)
+            self.send_header("Location", self.server.moved_to)
+            self.end_headers()
+            return
         if self.server.statuses:
             self.send_error(self.server.statuses.pop(0))
             return

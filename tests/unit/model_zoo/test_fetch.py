@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from inference_service.assembly import build_catalog
-from inference_service.engine.catalog import PublishedFile
+from inference_service.engine.catalog import ModelEntry, PublishedFile
 from inference_service.errors import ModelFetchFailed
 from model_zoo.fetch import ATTEMPTS, fetch, fetch_model, verify
 from tests.unit.model_zoo.server import CONTENT, SHA256, Server, serve_weights
@@ -123,6 +123,39 @@ def test_two_processes_fetch_a_file_once(server: Server, tmp_path: Path) -> None
     assert server.asked == [None]
 
 
+def test_a_token_goes_to_the_host_that_is_asked_alone(server: Server, tmp_path: Path) -> None:
+    for storage in serve_weights():
+        server.moved_to = storage.url
+        run(server, tmp_path / "w.bin", token="our secret")
+        assert (tmp_path / "w.bin").read_bytes() == CONTENT
+        assert server.tokens == ["Bearer our secret"]
+        assert storage.tokens == [None]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_token(server: Server, tmp_path: Path, status: int) -> None:
+    server.statuses = [status]
+    with pytest.raises(ModelFetchFailed, match=f"{status}.*access") as raised:
+        run(server, tmp_path / "w.bin", token="our secret")
+    assert "secret" not in raised.value.cause
+    assert len(server.asked) == 1
+
+
+def build_entry(server: Server, **changes: Any) -> ModelEntry:
+    file = PublishedFile(url=server.url, sha256=SHA256, size_bytes=len(CONTENT))
+    return build_catalog("cpu").named("htdemucs").model_copy(update={"files": (file,), **changes})
+
+
+def test_only_a_gated_model_is_asked_for_with_a_token(server: Server, tmp_path: Path) -> None:
+    fetch_model(build_entry(server), tmp_path / "open", token="secret")
+    gated = build_entry(server, gate="https://hub.example/m")
+    with pytest.raises(ModelFetchFailed, match=r"https://hub\.example/m"):
+        fetch_model(gated, tmp_path / "gated")
+    fetch_model(gated, tmp_path / "gated", token="secret")
+    assert server.tokens == [None, "Bearer secret"]
+    fetch_model(gated, tmp_path / "gated")  # it is there
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -144,9 +177,7 @@ def test_a_model_is_fetched_with_a_progress_bar(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    separator = build_catalog("cpu").named("htdemucs")
-    file = PublishedFile(url=server.url, sha256=SHA256, size_bytes=len(CONTENT))
-    entry = separator.model_copy(update={"files": (file,)})
+    entry = build_entry(server)
     fetch_model(entry, tmp_path)
     assert capsys.readouterr().err == ""  # no terminal
     (path,) = entry.paths(tmp_path)
