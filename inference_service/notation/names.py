@@ -31,6 +31,19 @@ _RUSSIAN: Final = {
     "mallets": "Вибрафон", "organ": "Орган", "guitar": "Гитара", "bass": "Бас", "drums": "Ударные",
     "strings": "Струнные", "brass": "Медные", "winds": "Духовые", "synth": "Синтезатор",
     "other": "Другие",
+    "acoustic piano": "Фортепиано", "electric piano": "Электропиано",
+    "chromatic percussion": "Клавишные ударные", "acoustic guitar": "Акустическая гитара",
+    "clean electric guitar": "Электрогитара",
+    "distorted electric guitar": "Электрогитара (дисторшн)",
+    "acoustic bass": "Акустический бас", "electric bass": "Бас-гитара", "violin": "Скрипка",
+    "viola": "Альт", "cello": "Виолончель", "contrabass": "Контрабас", "orchestral harp": "Арфа",
+    "timpani": "Литавры", "string ensemble": "Струнные", "synth strings": "Синтезаторные струнные",
+    "orchestra hit": "Оркестровый удар", "trumpet": "Труба", "trombone": "Тромбон", "tuba": "Туба",
+    "french horn": "Валторна", "brass section": "Медные",
+    "soprano and alto sax": "Саксофон (сопрано, альт)", "tenor sax": "Тенор-саксофон",
+    "baritone sax": "Баритон-саксофон", "oboe": "Гобой", "english horn": "Английский рожок",
+    "bassoon": "Фагот", "clarinet": "Кларнет", "flutes": "Флейты",
+    "synth lead": "Синтезатор (соло)", "synth pad": "Синтезатор (фон)",
 }  # fmt: skip
 """The names that we give to parts, in lower case, and what a Russian musician calls them."""
 

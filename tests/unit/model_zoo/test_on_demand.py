@@ -21,11 +21,15 @@ from model_zoo.fetch import fetch_model
 from tests.unit.model_zoo.server import Server, serve_weights
 from tests.unit.rhythm.from_sound.checkpoints import build_beat_this
 from tests.unit.separation.checkpoints import build_band_roformer
+from tests.unit.tagger.muscriptor_checkpoints import build_muscriptor
 
 CHECKPOINTS: dict[str, Callable[[], bytes]] = {
     "beat-this": build_beat_this,
     "beat-this-small": build_beat_this,
     "mel-band-roformer": build_band_roformer,
+    "muscriptor-small": build_muscriptor,
+    "muscriptor-medium": build_muscriptor,
+    "muscriptor-large": build_muscriptor,
 }
 
 
