@@ -182,7 +182,10 @@ class ScaleKeyEstimator:
     """Chooses the major key whose scale contains the largest total duration of notes."""
 
     def estimate(
-        self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]
+        self,
+        notes: Sequence[NoteEvent],
+        chords: Sequence[ChordSegment],
+        waveform: Waveform | None = None,
     ) -> list[KeyEstimate]:
         """Return the key; C major without notes."""
         seconds = np.zeros(12)

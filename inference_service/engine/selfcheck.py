@@ -99,7 +99,7 @@ def check_component(task: Task, stage: Component) -> None:
     elif task is Task.RHYTHM:
         _check_reading(cast(RhythmReader, stage))
     else:
-        _check_keys(cast(KeyEstimator, stage).estimate(NOTES, CHORDS))
+        _check_keys(cast(KeyEstimator, stage).estimate(NOTES, CHORDS, signal))
 
 
 def check_router(router: Router) -> None:

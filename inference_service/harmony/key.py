@@ -23,6 +23,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_service.audio.waveform import Waveform
 from inference_service.harmony.melodic_prior import MODES, MelodicPrior, load_prior
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import ChordSegment, KeyEstimate, Mode, NoteEvent
@@ -106,9 +107,12 @@ class KeyProfileEstimator:
         self._prior = prior
 
     def estimate(
-        self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]
+        self,
+        notes: Sequence[NoteEvent],
+        chords: Sequence[ChordSegment],
+        waveform: Waveform | None = None,
     ) -> list[KeyEstimate]:
-        """Return all keys, the likeliest first.
+        """Return all keys, the likeliest first; ``waveform`` is unused.
 
         That is C major if there are neither notes nor chords, when all are equally probable.
         """

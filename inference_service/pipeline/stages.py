@@ -139,9 +139,15 @@ class KeyEstimator(Protocol):
     """Estimates the key."""
 
     def estimate(
-        self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]
+        self,
+        notes: Sequence[NoteEvent],
+        chords: Sequence[ChordSegment],
+        waveform: Waveform | None = None,
     ) -> list[KeyEstimate]:
-        """Return one or more keys, the likeliest first; C major without notes and chords."""
+        """Return one or more keys, the likeliest first.
+
+        ``waveform`` is None where there is no recording; then, C major without notes and chords.
+        """
         ...
 
 

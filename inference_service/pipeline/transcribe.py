@@ -112,7 +112,7 @@ def transcribe(
             chords = stages.chords.estimate(waveform, report)
             used.append(Task.CHORDS)
     with clock.stage(Stage.KEY):
-        keys = stages.key.estimate(notes, chords)
+        keys = stages.key.estimate(notes, chords, waveform)
         key = keys[0].key
         if preset is Preset.SONG:  # the singer's pitches follow from the band's key
             parts = [_settle(part, key, stages) if part.id == VOCALS else part for part in parts]

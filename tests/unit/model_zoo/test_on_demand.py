@@ -18,6 +18,7 @@ from inference_service.errors import ModelFetchFailed
 from inference_service.pipeline.stages import Task
 from inference_service.settings import ModelSettings
 from model_zoo.fetch import fetch_model
+from tests.unit.harmony.key_checkpoints import build_s_key
 from tests.unit.model_zoo.server import Server, serve_weights
 from tests.unit.rhythm.from_sound.checkpoints import build_beat_this
 from tests.unit.separation.checkpoints import build_band_roformer
@@ -30,6 +31,7 @@ CHECKPOINTS: dict[str, Callable[[], bytes]] = {
     "muscriptor-small": build_muscriptor,
     "muscriptor-medium": build_muscriptor,
     "muscriptor-large": build_muscriptor,
+    "s-key": build_s_key,
 }
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import pytest
 
+from inference_service.audio.waveform import Waveform
 from inference_service.music.events import (
     Beat,
     ChordSegment,
@@ -50,7 +51,10 @@ class FixedKey:
     """Always returns G minor."""
 
     def estimate(
-        self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]
+        self,
+        notes: Sequence[NoteEvent],
+        chords: Sequence[ChordSegment],
+        waveform: Waveform | None = None,
     ) -> list[KeyEstimate]:
         """Return G minor."""
         return [KeyEstimate(Key("G", "minor"), 1.0)]
