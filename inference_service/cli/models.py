@@ -118,11 +118,14 @@ def _fetch_model(options: argparse.Namespace, settings: Settings) -> None:
 def _describe(entry: ModelEntry) -> Iterator[str]:
     """Yield what to know before a model is fetched, line by line."""
     hosts = sorted({urlsplit(file.url).netloc for file in entry.published})
-    rtf = entry.figures.get("rtf")
-    speed = f"{rtf:g} s of work per second of sound on two CPU cores" if rtf else "not measured"
+    speeds = [
+        f"{entry.figures[name]:g} s of {work} per second of sound"
+        for name, work in (("rtf", "work on two CPU cores"), ("cpu", "one CPU core"))
+        if name in entry.figures
+    ]
     yield f"{entry.name}: {entry.summary}"
     yield f"  size     {_megabytes(entry.size_bytes)} from {', '.join(hosts)}"
-    yield f"  speed    {speed}"
+    yield f"  speed    {', '.join(speeds) or 'not measured'}"
     yield f"  licence  {entry.licence}"
     if entry.terms:
         yield f"  terms    {entry.terms}"

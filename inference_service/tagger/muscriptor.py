@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -29,6 +30,7 @@ from inference_service.audio.waveform import Waveform, mix
 from inference_service.errors import ModelRejected
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent, Part
+from inference_service.music.families import program_of
 from inference_service.progress import Report
 from inference_service.settings import ModelSettings
 
@@ -37,6 +39,8 @@ HEAD_WIDTH: Final = 64
 """Of each published network; the only size that shows in no tensor."""
 
 DRUMS: Final = "drums"
+VOICE: Final = "voice"
+MELODY: Final = Part("melody", "Melody", (), program_of("winds"))
 OTHER: Final = "Other"
 """Name of a part whose instrument the model does not name."""
 
@@ -72,22 +76,32 @@ class MuScriptorTagger:
     def tag_parts(
         self, stems: Mapping[str, Waveform], tuning_cents: float, report: Report
     ) -> tuple[Part, ...]:
-        """Return a part for each instrument that is heard, and one for drums.
+        """Return a part for each instrument that is heard, singers included, and one for drums.
 
         ``tuning_cents`` is unused, as the model predicts semitones.
-        """
-        return self.tag_players(mix(stems.values()), tuning_cents, report)
-
-    def tag_players(
-        self, waveform: Waveform, tuning_cents: float, report: Report
-    ) -> tuple[Part, ...]:
-        """Return a part for each instrument that is heard, and one for drums.
 
         Raises
         ------
         Cancelled
             From ``report``, which is called at each token.
         """
+        mixture = mix(stems.values())
+        return build_parts(self._hear(mixture, report), mixture.duration_s)
+
+    def tag_players(
+        self, waveform: Waveform, tuning_cents: float, report: Report
+    ) -> tuple[Part, ...]:
+        """Return a part for each instrument that is heard, and one for drums.
+
+        What sounds like a singer, where there is none, is a melody.
+        """
+        parts = build_parts(self._hear(waveform, report), waveform.duration_s)
+        return tuple(
+            replace(MELODY, notes=part.notes) if part.id == VOICE else part for part in parts
+        )
+
+    def _hear(self, waveform: Waveform, report: Report) -> list[Event]:
+        """Return the notes that the model writes."""
         share = 0.0
         events: list[Event] = []
 
@@ -104,7 +118,7 @@ class MuScriptorTagger:
         finally:
             handle.remove()
         report(1.0)
-        return build_parts(events, waveform.duration_s)
+        return events
 
     def _transcribe(self, waveform: Waveform) -> Iterator[Event]:
         samples = resample(waveform.mono(), waveform.sample_rate_hz, SAMPLE_RATE_HZ)

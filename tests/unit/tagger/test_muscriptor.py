@@ -132,6 +132,18 @@ def test_notes_after_the_recording_and_empty_ones_are_dropped() -> None:
     assert parts[1].notes == (NoteEvent(1.0, 4.0, 60),)
 
 
+def test_an_ensemble_has_no_singer(tmp_path: Path) -> None:
+    sung = (("tie", 0), ("velocity", 1), ("program", 52), ("pitch", 72), ("EOS", 0))
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(build_muscriptor(sung))
+    tagger = load_published(path)
+    (singer,) = tagger.tag_parts({"other": record(1.0)}, 0.0, ignore)
+    (player,) = tagger.tag_players(record(1.0), 0.0, ignore)
+    assert (singer.id, singer.program) == ("voice", 52)
+    assert (player.id, player.name, player.program) == ("melody", "Melody", 73)
+    assert player.notes == singer.notes
+
+
 def test_every_instrument_has_a_russian_name() -> None:
     for instrument in MT3_FULL_PLUS_GROUP_NAMES:
         (part,) = build_parts([*note(instrument, 0.0, 1.0)], duration_s=2.0)
