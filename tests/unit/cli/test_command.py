@@ -220,7 +220,7 @@ def test_models_are_listed(
     assert run("models", "list") == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == ["TASK", "MODEL", "VERSION", "LICENCE", "STATE", "FETCH"]
-    assert ["separation", "htdemucs", "4", "MIT", "not", "fetched", "84", "MB"] in lines
+    assert ["beats", "beat-this", "final0", "MIT", "not", "fetched", "81", "MB"] in lines
     assert ["piano", "transkun", "2.0.1", "MIT", "default", "-"] in lines
 
 
