@@ -17,7 +17,7 @@ from functools import cached_property, partial
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from inference_service.engine.accepted import AcceptedJobs
 from inference_service.engine.cache import ResultCache
@@ -321,6 +321,12 @@ class Pipeline:
         from inference_service.pipeline.practice import engrave_sheet
 
         return engrave_sheet(transcription, options, screen, progress)
+
+    def convert_sound(self, kept: bytes, target: IO[bytes], progress: Progress) -> None:
+        """Convert a sound that was kept to FLAC."""
+        from inference_service.audio.encode import convert_to_flac
+
+        convert_to_flac(kept, target, partial(progress, Stage.ENGRAVING))
 
     def continue_score(
         self, score: Score, options: ContinueOptions, progress: Progress

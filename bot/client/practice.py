@@ -21,6 +21,7 @@ from bot.client.sheets import (
     SheetNote,
     SheetPart,
     Sound,
+    SoundEncoding,
 )
 from bot.client.types import RenderOptions
 from bot.errors import BotError, BotErrorCode, ServiceError
@@ -30,6 +31,12 @@ SOUND_DEADLINE_S: Final = 600.0
 """A slow network takes its time for the recording of a song."""
 MAX_PAGES_CHARS: Final = 64_000_000
 """Of all pages together; a service that sends more is not what it says."""
+
+
+_ENCODINGS: Final = {
+    SoundEncoding.OPUS: practice_pb2.SOUND_ENCODING_UNSPECIFIED,
+    SoundEncoding.FLAC: practice_pb2.SOUND_ENCODING_FLAC,
+}
 
 
 class PracticeClient:
@@ -77,7 +84,12 @@ class PracticeClient:
         return _decode_sheet(sheet, tuple(pages))
 
     async def fetch_sound(
-        self, result_id: str, name: str, *, request_id: str
+        self,
+        result_id: str,
+        name: str,
+        *,
+        encoding: SoundEncoding = SoundEncoding.OPUS,
+        request_id: str,
     ) -> AsyncGenerator[Sound | bytes]:
         """Yield what a sound is, then its bytes in pieces.
 
@@ -86,7 +98,9 @@ class PracticeClient:
         ServiceError
             ``RESULT_EXPIRED`` or ``SOUND_UNAVAILABLE`` if the service no longer has it.
         """
-        request = practice_pb2.FetchSoundRequest(result_id=result_id, name=name)
+        request = practice_pb2.FetchSoundRequest(
+            result_id=result_id, name=name, encoding=_ENCODINGS[encoding]
+        )
         messages = self._stream(self._practice.FetchSound, request, request_id, SOUND_DEADLINE_S)
         is_announced = False
         async with aclosing(messages):

@@ -6,6 +6,7 @@ Positions and lengths are in quarters from the beginning of the first written ba
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from bot.client.types import Result
 
@@ -101,6 +102,13 @@ class Sheet:
     fonts: tuple[SheetFont, ...]
     glyphs: str
     pages: tuple[str, ...]
+
+
+class SoundEncoding(StrEnum):
+    """How a sound is sent: as it is kept, or for browsers that do not decode Opus in Ogg."""
+
+    OPUS = "opus"
+    FLAC = "flac"
 
 
 @dataclass(frozen=True, slots=True)

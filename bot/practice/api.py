@@ -29,6 +29,7 @@ from bot.practice.wire import (
     Display,
     read_display,
     read_edit,
+    read_listening,
     read_revision,
     read_take,
     write_score,
@@ -215,10 +216,11 @@ class Api:
 
     async def _sound(self, visit: Visit) -> web.StreamResponse:
         name = visit.request.match_info["call"].partition("/")[2]
+        encoding = read_listening(visit.request.query).encoding
         async with (
             self._sounds_of_link.place(visit.link.key),
             self._sounds.place(),
-            aclosing(self.desk.fetch_sound(visit.link, name, visit.request_id)) as pieces,
+            aclosing(self.desk.fetch_sound(visit.link, name, encoding, visit.request_id)) as pieces,
         ):
             sound = await anext(pieces, None)
             if not isinstance(sound, Sound):
@@ -247,7 +249,7 @@ class Api:
             opened = await self.desk.open(visit.link, visit.view(take))
 
             def fetch(name: str) -> AsyncGenerator[Sound | bytes]:
-                return self.desk.fetch_sound(visit.link, name, visit.request_id)
+                return self.desk.fetch_sound(visit.link, name, take.encoding, visit.request_id)
 
             async with aclosing(
                 self.offline.write(self._write(visit, opened), take, fetch)

@@ -21,7 +21,7 @@ from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup
 
 from bot.buttons import EXTRAS, FilesButton
 from bot.client.calls import ServiceClient, collect
-from bot.client.sheets import Screen, Sheet, Sound
+from bot.client.sheets import Screen, Sheet, Sound, SoundEncoding
 from bot.client.types import FILE_FORMATS, Format, RenderOptions
 from bot.delivery import Shown, deliver, send_extra
 from bot.errors import BotError, BotErrorCode, ServiceError, ServiceErrorCode
@@ -210,14 +210,18 @@ class Desk:
             logger.warning("address not sent", error=type(error).__name__)
             raise BotError(BotErrorCode.DELIVERY_FAILED) from None
 
-    def fetch_sound(self, link: Link, name: str, request_id: str) -> AsyncGenerator[Sound | bytes]:
+    def fetch_sound(
+        self, link: Link, name: str, encoding: SoundEncoding, request_id: str
+    ) -> AsyncGenerator[Sound | bytes]:
         """Yield what a sound of the link's result is, then its bytes.
 
         Raises
         ------
         ServiceError
         """
-        return self.client.practice.fetch_sound(link.shown.result_id, name, request_id=request_id)
+        return self.client.practice.fetch_sound(
+            link.shown.result_id, name, encoding=encoding, request_id=request_id
+        )
 
     def _require_newest(self, link: Link, revision: str) -> Head:
         head = self.heads.find(link)

@@ -78,7 +78,7 @@ class OfflinePage:
             async with aclosing(fetch(name)) as pieces:
                 sound = await anext(pieces)
                 assert isinstance(sound, Sound)
-                yield _opening("text/plain", f'data-sound="{name}" data-type="audio/ogg"')
+                yield _opening("text/plain", f'data-sound="{name}"')
                 rest = b""
                 async for piece in pieces:
                     assert isinstance(piece, bytes)

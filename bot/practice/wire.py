@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bot.buttons import MAX_TRANSPOSITION
-from bot.client.sheets import Screen, Sheet
+from bot.client.sheets import Screen, Sheet, SoundEncoding
 from bot.client.types import Adjustments, Corrections, Pitches, RenderOptions, Result, View
 from bot.errors import BotError, BotErrorCode
 from bot.fix_words import capitalised, reading_words
@@ -70,9 +70,18 @@ class Display(BaseModel):
         )
 
 
-class Take(Display):
-    """What a file to take along holds: sounds by name, and sound banks."""
+class Listening(BaseModel):
+    """How a sound is wanted."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoding: SoundEncoding = SoundEncoding.OPUS
+
+
+class Take(Display):
+    """What a file to take along holds: sounds by name, how they are encoded, and sound banks."""
+
+    encoding: SoundEncoding = SoundEncoding.OPUS
     sounds: _Names = ("recording",)
     banks: _Names = ()
 
@@ -111,6 +120,17 @@ def read_display(query: Mapping[str, str]) -> Display:
         ``INVALID_REQUEST``.
     """
     return _checked(lambda: Display.model_validate(dict(query)))
+
+
+def read_listening(query: Mapping[str, str]) -> Listening:
+    """Read the query of a request for a sound.
+
+    Raises
+    ------
+    BotError
+        ``INVALID_REQUEST``.
+    """
+    return _checked(lambda: Listening.model_validate(dict(query)))
 
 
 def read_take(query: Mapping[str, str]) -> Take:

@@ -11,12 +11,15 @@ Everything else here runs on the event loop.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
+import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Final, Protocol
 
 import structlog
 
@@ -29,7 +32,7 @@ from inference_service.engine.progress_meter import ProgressMeter, StageUpdate
 from inference_service.engine.queue import Admission
 from inference_service.engine.registry import ModelRegistry
 from inference_service.engine.worker import Job, Update, Work, Worker
-from inference_service.errors import Cancelled, ShuttingDown
+from inference_service.errors import Cancelled, ShuttingDown, SoundUnavailable
 from inference_service.music.events import Transcription
 from inference_service.pipeline.options import (
     ContinueOptions,
@@ -125,6 +128,10 @@ class UseCases(Protocol):
         progress: Progress,
     ) -> Engraving:
         """Write a transcription as a sheet for a screen."""
+        ...
+
+    def convert_sound(self, kept: bytes, target: IO[bytes], progress: Progress) -> None:
+        """Convert a sound that was kept to FLAC."""
         ...
 
 
@@ -458,6 +465,38 @@ class Engine:
             If it does not hold the sound.
         """
         return await asyncio.to_thread(self._cache.open_sound, result_id, name)
+
+    async def convert_sound(self, result_id: str, name: str, deadline_s: float) -> OpenSound:
+        """Convert a sound of a cached result to FLAC; whoever asks closes it.
+
+        Raises
+        ------
+        ResultExpired
+            If the cache does not hold the result.
+        SoundUnavailable
+            If it does not hold the sound, or if what it holds is damaged.
+        """
+
+        def work(progress: Progress) -> OpenSound:
+            kept = self._cache.open_sound(result_id, name)
+            file = TemporaryFile()  # noqa: SIM115 - closed by whoever asks
+            try:
+                with closing(kept.file):
+                    data = kept.file.read()
+                self._use_cases.convert_sound(data, file, progress)
+            except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+                file.close()
+                raise SoundUnavailable("the sound can no longer be read") from error
+            except BaseException:
+                file.close()
+                raise
+            size_bytes = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            return OpenSound(size_bytes, file)
+
+        meter = ProgressMeter(self._durations.expect(Kind.STEMS))
+        async with self._player.submit(Job(work, meter, deadline_s)) as job:
+            return await job.result()
 
     def _keep(self, result_id: str, before: Transcription, written: Rendering) -> Rendered:
         """Return the outcome of a request; a result that was corrected is kept under a new id.

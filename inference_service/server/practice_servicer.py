@@ -21,6 +21,7 @@ from inference_service.server.sending import Context, Reading, Sender
 
 MEDIA_TYPE: Final = "audio/ogg"
 """Of the sounds that are kept: Opus in Ogg."""
+CONVERTED_TYPE: Final = "audio/flac"
 
 
 class PracticeServicer(practice_pb2_grpc.PracticeServicer):
@@ -58,20 +59,27 @@ class PracticeServicer(practice_pb2_grpc.PracticeServicer):
     async def FetchSound(  # noqa: N802
         self, request: practice_pb2.FetchSoundRequest, context: Context
     ) -> None:
-        """Send a sound in pieces, as they are read from the cache."""
+        """Send a sound in pieces, as they are read from the cache or were converted."""
         with self._engine.counters.count():
-            async with self._admit(context) as (place, _):
-                sound = await self._engine.open_sound(request.result_id, request.name)
+            async with self._admit(context) as (place, deadline_s):
+                if request.encoding == practice_pb2.SOUND_ENCODING_FLAC:
+                    media_type = CONVERTED_TYPE
+                    sound = await self._engine.convert_sound(
+                        request.result_id, request.name, deadline_s
+                    )
+                else:
+                    media_type = MEDIA_TYPE
+                    sound = await self._engine.open_sound(request.result_id, request.name)
                 reading = self._sender.reading(context)
                 with closing(sound.file), self._sender.delivering(reading, place):
-                    await _send_sound(sound, reading)
+                    await _send_sound(sound, media_type, reading)
 
     def _admit(self, context: Context) -> AbstractAsyncContextManager[tuple[Place, float]]:
         return admit(self._engine.renderings, context, self._deadline_s)
 
 
-async def _send_sound(sound: OpenSound, reading: Reading) -> None:
-    chunk = practice_pb2.SoundChunk(media_type=MEDIA_TYPE, size_bytes=sound.size_bytes)
+async def _send_sound(sound: OpenSound, media_type: str, reading: Reading) -> None:
+    chunk = practice_pb2.SoundChunk(media_type=media_type, size_bytes=sound.size_bytes)
     while True:
         try:
             chunk.data = await asyncio.to_thread(sound.file.read, CHUNK_BYTES)

@@ -17,7 +17,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -199,7 +199,7 @@ def build_long() -> Transcription:
         for k in range(8)
     ]
     chords = [(4 * bar + k, 1.0, p) for bar in range(LONG_BARS) for k in range(4) for p in (48, 55)]
-    return place(perform({"piano": [*tune, *chords]}))
+    return replace(place(perform({"piano": [*tune, *chords]})), preset="piano")
 
 
 @asynccontextmanager

@@ -128,6 +128,32 @@ async def test_the_clock_is_where_the_sound_is(
     assert median(looped) <= TOLERANCE_S
 
 
+async def test_a_browser_without_opus_gets_another_encoding(
+    open_practice: OpenPractice, practised: Practised
+) -> None:
+    """As Safari before 18.4, which decodes no Opus in Ogg; the clock stays right."""
+    page = await open_practice()
+    await page.evaluate(
+        """() => {
+          const decode = AudioContext.prototype.decodeAudioData;
+          AudioContext.prototype.decodeAudioData = function (file) {
+            const isOgg = String.fromCharCode(...new Uint8Array(file, 0, 4)) === "OggS";
+            return isOgg
+              ? Promise.reject(new DOMException("no Opus", "EncodingError"))
+              : decode.call(this, file);
+          };
+        }"""
+    )
+    await turn(page, recording=True, instruments=False)
+    await play(page)
+    await listen(page, 0.12)
+    await asyncio.sleep(0.4)
+    errors = await errors_of(page, practised.onsets_s, 2.5)
+    assert len(errors) >= 3
+    assert median(errors) <= TOLERANCE_S
+    assert await page.evaluate("practice.player.encoding") == "flac"
+
+
 async def test_the_cursor_stands_on_the_note(
     open_practice: OpenPractice, practised: Practised
 ) -> None:

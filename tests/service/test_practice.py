@@ -46,8 +46,8 @@ async def engrave(
     return first.sheet, [event.page.svg for event in rest]
 
 
-async def fetch(running: Running, result_id: str, name: str) -> list[pb.SoundChunk]:
-    request = pb.FetchSoundRequest(result_id=result_id, name=name)
+async def fetch(running: Running, result_id: str, name: str, **fields: Any) -> list[pb.SoundChunk]:
+    request = pb.FetchSoundRequest(result_id=result_id, name=name, **fields)
     return await drain(running.practice.FetchSound(request))
 
 
@@ -137,6 +137,25 @@ async def test_a_sound_comes_in_pieces(running: Running, held: HeldPipeline) -> 
     assert first.data + b"".join(chunk.data for chunk in rest) == SOUND
     assert {chunk.media_type for chunk in rest} == {""}
     assert len(rest) > 1
+
+
+async def test_a_sound_is_converted_for_browsers_without_opus(
+    running: Running, held: HeldPipeline
+) -> None:
+    held.release.set()
+    held.stems = {"recording": encode_audio(sing(TUNE).samples, "ogg-opus"), "vocals": SOUND}
+    result_id = await transcribe(running)
+    first, *rest = await fetch(running, result_id, "recording", encoding=pb.SOUND_ENCODING_FLAC)
+    sound = b"".join(chunk.data for chunk in (first, *rest))
+    assert (first.media_type, first.size_bytes) == ("audio/flac", len(sound))
+    with av.open(BytesIO(sound), "r") as container:
+        frames = list(container.decode(container.streams.audio[0]))
+    assert sum(frame.samples / frame.sample_rate for frame in frames) == pytest.approx(
+        sing(TUNE).duration_s, abs=0.03
+    )
+    for name in ("vocals", "drums"):  # no sound at all, and none that is kept
+        refused = await fail(fetch(running, result_id, name, encoding=pb.SOUND_ENCODING_FLAC))
+        assert refused == (grpc.StatusCode.NOT_FOUND, "SOUND_UNAVAILABLE")
 
 
 @pytest.mark.parametrize("name", ["", "drums", "../recording", "recording\0"])

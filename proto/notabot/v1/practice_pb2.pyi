@@ -1,11 +1,19 @@
 from notabot.v1 import transcription_pb2 as _transcription_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class SoundEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SOUND_ENCODING_UNSPECIFIED: _ClassVar[SoundEncoding]
+    SOUND_ENCODING_FLAC: _ClassVar[SoundEncoding]
+SOUND_ENCODING_UNSPECIFIED: SoundEncoding
+SOUND_ENCODING_FLAC: SoundEncoding
 
 class EngraveRequest(_message.Message):
     __slots__ = ("result_id", "render", "screen")
@@ -140,12 +148,14 @@ class SheetPage(_message.Message):
     def __init__(self, svg: _Optional[str] = ...) -> None: ...
 
 class FetchSoundRequest(_message.Message):
-    __slots__ = ("result_id", "name")
+    __slots__ = ("result_id", "name", "encoding")
     RESULT_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
     result_id: str
     name: str
-    def __init__(self, result_id: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+    encoding: SoundEncoding
+    def __init__(self, result_id: _Optional[str] = ..., name: _Optional[str] = ..., encoding: _Optional[_Union[SoundEncoding, str]] = ...) -> None: ...
 
 class SoundChunk(_message.Message):
     __slots__ = ("media_type", "size_bytes", "data")

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from aiogram.exceptions import TelegramForbiddenError, TelegramServerError
 from aiogram.methods import SendMediaGroup, SendMessage, SendPhoto
+from notabot.v1 import practice_pb2 as ppb
 from notabot.v1 import transcription_pb2 as pb
 
 from bot.errors import BotErrorCode, ServiceError
@@ -440,12 +441,20 @@ async def test_sounds_are_passed_on(house: House) -> None:
         assert answer.content_length == len(RECORDING)
         assert await answer.read() == RECORDING
     assert house.service.fetched[0].result_id == RESULT_ID
+    assert house.service.fetched[0].encoding == ppb.SOUND_ENCODING_UNSPECIFIED
     house.service.refusal = RefusalError(5, "SOUND_UNAVAILABLE")
     status, body = await house.get("sounds/drums")
     assert (status, body["error"]) == (404, "SOUND_UNAVAILABLE")
     for name in ("a/b", "..", "x" * 61, "a b", "%00"):
         assert (await house.get(f"sounds/{name}"))[0] == 404
     assert len(house.service.fetched) == 2
+    house.service.refusal = None
+    path = "api/sounds/recording?encoding="
+    async with house.web.get(path + "flac", headers=house.headers()) as answer:
+        assert answer.status == 200
+    assert house.service.fetched[-1].encoding == ppb.SOUND_ENCODING_FLAC
+    async with house.web.get(path + "exe", headers=house.headers()) as answer:
+        assert answer.status == 422
 
 
 async def test_a_sound_that_breaks_off_is_not_taken_for_whole(
@@ -482,8 +491,8 @@ async def test_a_file_to_take_along_has_everything_in_it(house: House) -> None:
     elements = re.findall(r"<script type=\"([^\"]+)\" ([^>]+)>([^<]*)</script>", text)
     assert [attributes for _, attributes, _ in elements] == [
         'id="practice-score"',
-        'data-sound="recording" data-type="audio/ogg"',
-        'data-sound="vocals" data-type="audio/ogg"',
+        'data-sound="recording"',
+        'data-sound="vocals"',
         'data-bank="piano.sf3"',
     ]
     score = json.loads(elements[0][2])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from inference_service.audio.decode import AudioLimits, decode
 from inference_service.audio.encode import (
     SoundFormat,
     choose_mp3_rate,
+    convert_to_flac,
     convert_to_mp3,
     encode,
 )
@@ -56,6 +59,25 @@ def test_what_is_kept_is_converted() -> None:
     heard = decode(music, AudioLimits(), ignore)
     assert heard.duration_s == pytest.approx(3.3, abs=0.1)
     assert np.abs(heard.samples).max() == pytest.approx(0.3, abs=0.03)
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_flac_keeps_sounds_where_they_were(channels: int) -> None:
+    clicks = np.zeros((channels, 3 * RATE_HZ), np.float32)
+    starts = [round(time_s * RATE_HZ) for time_s in (0.01, 1.5, 2.9)]
+    for start in starts:
+        clicks[:, start : start + 20] = 0.8
+    target = BytesIO()
+    convert_to_flac(encode(Waveform(clicks, RATE_HZ), SoundFormat.OPUS), target)
+    assert target.getvalue()[:4] == b"fLaC"
+    heard = decode(target.getvalue(), AudioLimits(), ignore)
+    assert heard.samples.shape[0] == channels
+    loud = np.abs(heard.samples[0]) > 0.3
+    for start in starts:
+        expected = start * heard.sample_rate_hz // RATE_HZ
+        near = np.flatnonzero(loud[max(expected - 500, 0) : expected + 500])
+        assert len(near)
+        assert abs(near[0] - min(500, expected)) <= heard.sample_rate_hz * 0.001
 
 
 @pytest.mark.parametrize("channels", [1, 2])

@@ -2,6 +2,9 @@
 
 import type { Change, Pitches, Score, View } from "./score.ts";
 
+/** How a sound is encoded: Opus in Ogg, or FLAC for browsers that do not decode that. */
+export type Encoding = "opus" | "flac";
+
 /** How the score is to be shown. */
 export interface Display {
   /** Of the pages, in CSS pixels. */
@@ -42,8 +45,14 @@ export interface Source {
   /** Ask for the address of the page in the chat, for any other browser. */
   link(): Promise<void>;
   /** Fetch the file in which the page can be taken along. */
-  save(display: Display, sounds: readonly string[], banks: readonly string[]): Promise<Blob>;
-  fetchSound(name: string): Promise<ArrayBuffer>;
+  save(
+    display: Display,
+    sounds: readonly string[],
+    encoding: Encoding,
+    banks: readonly string[],
+  ): Promise<Blob>;
+  /** Fetch a sound; a saved page has it in one encoding. */
+  fetchSound(name: string, encoding: Encoding): Promise<ArrayBuffer>;
   /** Fetch the sounds of an instrument: a program's number, or `drums`. */
   fetchBank(instrument: string): Promise<ArrayBuffer>;
   /** Return the name of an instrument's file, as {@link save} wants it. */
@@ -115,13 +124,25 @@ export class BotSource implements Source {
     await this.#ask("link", {});
   }
 
-  async save(display: Display, sounds: readonly string[], banks: readonly string[]): Promise<Blob> {
-    const more = new URLSearchParams({ sounds: sounds.join(","), banks: banks.join(",") });
+  async save(
+    display: Display,
+    sounds: readonly string[],
+    encoding: Encoding,
+    banks: readonly string[],
+  ): Promise<Blob> {
+    const more = new URLSearchParams({
+      sounds: sounds.join(","),
+      encoding,
+      banks: banks.join(","),
+    });
     return (await this.#ask(`save?${query(display)}&${more}`)).blob();
   }
 
-  async fetchSound(name: string): Promise<ArrayBuffer> {
-    return (await this.#ask(`sounds/${encodeURIComponent(name)}`)).arrayBuffer();
+  async fetchSound(name: string, encoding: Encoding): Promise<ArrayBuffer> {
+    const path = `sounds/${encodeURIComponent(name)}`;
+    return (
+      await this.#ask(encoding === "opus" ? path : `${path}?encoding=${encoding}`)
+    ).arrayBuffer();
   }
 
   async fetchBank(instrument: string): Promise<ArrayBuffer> {

@@ -1,9 +1,9 @@
 /** Brings the parts of the page together: what a reader does, what the bot answers, what is shown. */
 
 import { type Display, Refusal, type Source } from "./api.ts";
-import type { Track } from "./audio/mixer.ts";
+import { CLICK, type Track } from "./audio/mixer.ts";
 import { SoundUnavailable } from "./audio/output.ts";
-import { CLICK, Player } from "./audio/player.ts";
+import { Player } from "./audio/player.ts";
 import { instrumentOf } from "./audio/synthesiser.ts";
 import {
   addEdit,
@@ -422,6 +422,7 @@ export class App {
       const file = await this.#source.save(
         this.#display(),
         sounds.length > 0 ? sounds : this.score.sounds.slice(0, 1),
+        this.player.encoding,
         [...banks],
       );
       const url = URL.createObjectURL(file);

@@ -9,6 +9,12 @@ export interface Beat {
   readonly level: 1 | 2;
 }
 
+/** A click of a count-in, and its distance to where the music begins, in quarters. */
+export interface CountedBeat {
+  readonly before: number;
+  readonly level: 1 | 2;
+}
+
 /**
  * Return the length of a beat in quarters: a dotted value in compound metres such as 6/8.
  *
@@ -36,9 +42,9 @@ export function listBeats(index: ScoreIndex): Beat[] {
 /**
  * Return the beats to count before a position: a bar, and what is played of the present one.
  *
- * @returns each with its distance to the position, in quarters, the longest first
+ * @returns the earliest first
  */
-export function countIn(index: ScoreIndex, quarters: number): { before: number; level: 1 | 2 }[] {
+export function countIn(index: ScoreIndex, quarters: number): CountedBeat[] {
   const length = beatLength(index.score.time_signature);
   const [count = 4, unit = 4] = index.score.time_signature.split("/").map(Number);
   const bar = (count * 4) / unit;
@@ -46,7 +52,7 @@ export function countIn(index: ScoreIndex, quarters: number): { before: number; 
   // The bar line before; a pickup's lies before its beginning.
   const line =
     measure === undefined ? 0 : measure.number === "0" ? measure.end - bar : measure.start;
-  const beats: { before: number; level: 1 | 2 }[] = [];
+  const beats: CountedBeat[] = [];
   for (let i = 0; line - bar + i * length < quarters - 1e-6; i++) {
     const isBar = Math.abs((i * length) % bar) < 1e-6;
     beats.push({ before: quarters - (line - bar + i * length), level: isBar ? 2 : 1 });

@@ -1,35 +1,28 @@
 /**
- * Starts, stops and moves the music: sets the clock in motion and lets every source follow it.
+ * Starts, stops and moves the music: sets the clock in motion and lets what sounds follow it.
  *
- * Sources are created when they are first needed, after the first touch of the page: browsers do
- * not let it sound before.
+ * The output is opened after the first touch of the page: browsers do not let it sound before.
  */
 
-import type { Source } from "../api.ts";
+import type { Encoding, Source } from "../api.ts";
 import { Clock, heardTime, type Loop, type Motion } from "../clock.ts";
 import type { ScoreIndex } from "../score.ts";
-import { countIn, Metronome } from "./metronome.ts";
-import { mix, type Track, UNITY } from "./mixer.ts";
+import { Ensemble, type LoadingEvents } from "./ensemble.ts";
+import { countIn } from "./metronome.ts";
+import { defaultTracks, mix, type Track } from "./mixer.ts";
 import { type Output, openOutput } from "./output.ts";
-import { Recording, STRETCH_LEAD_S } from "./recording.ts";
-import { instrumentOf, Synthesiser } from "./synthesiser.ts";
+import { STRETCH_LEAD_S } from "./recording.ts";
 
 /** How far ahead notes are queued: while the page is hidden, timers come only once a second. */
 const AHEAD_S = { visible: 0.25, hidden: 1.6 };
 
 const TICK_MS = 25;
 
-/** How long a note is heard that was tapped or changed, in seconds. */
-const PREVIEW_S = 0.4;
-
 /** So far from its edges, a time is surely in a passage, in seconds. */
 const EDGE_S = 0.02;
 
 /** The slowest and the fastest speed. */
 export const SPEEDS = { min: 0.25, max: 1.5 };
-
-/** The fader of the metronome. */
-export const CLICK = "click";
 
 /** A loop in the score, from bar to bar. */
 export interface Passage {
@@ -38,13 +31,9 @@ export interface Passage {
   readonly last: number;
 }
 
-export interface PlayerEvents {
+export interface PlayerEvents extends LoadingEvents {
   /** Playing began or ended, or a setting changed. */
   changed(): void;
-  /** Loading began (with the number of things to load) or went on. */
-  loading(left: number): void;
-  /** Something could not be loaded; the rest plays. */
-  failed(what: string, fault: unknown): void;
 }
 
 export class Player {
@@ -53,11 +42,7 @@ export class Player {
   readonly #events: PlayerEvents;
   #index: ScoreIndex;
   #output: Output | null = null;
-  #synthesiser: Promise<Synthesiser> | null = null;
-  #ready: Synthesiser | null = null;
-  #metronome: Metronome | null = null;
-  readonly #recordings = new Map<string, Recording>();
-  readonly #loadingSounds = new Map<string, Promise<void>>();
+  #ensemble: Ensemble | null = null;
   #tracks: Track[] = [];
   #speed = 1;
   #passage: Passage | null = null;
@@ -110,6 +95,11 @@ export class Player {
     return this.#output;
   }
 
+  /** The encoding of sounds that this browser decodes. */
+  get encoding(): Encoding {
+    return this.#ensemble?.encoding ?? "opus";
+  }
+
   /** Return the recording time that is heard now, in seconds. */
   heardSeconds(): number {
     if (this.#output === null) return this.clock.position(0);
@@ -128,8 +118,8 @@ export class Player {
     this.#starting = starting;
     this.#events.changed();
     try {
-      await this.#wake();
-      await this.#prepare();
+      const ensemble = await this.#wake();
+      await ensemble.prepare();
       if (this.#starting !== starting) return;
       let seconds = this.clock.position(0);
       if (seconds >= this.#lastSeconds() - 0.05) seconds = this.#firstSeconds();
@@ -184,8 +174,7 @@ export class Player {
   /** Tune everything that sounds. */
   setTuning(cents: number): void {
     this.#tuning = cents;
-    this.#ready?.tune(this.#pitchCents());
-    for (const recording of this.#recordings.values()) recording.transpose(this.#semitones());
+    this.#ensemble?.setPitch(this.#semitones(), this.#pitchCents());
     this.#relaunch();
     this.#events.changed();
   }
@@ -193,8 +182,8 @@ export class Player {
   /** Change a fader; sounds that were silent are loaded. */
   setTrack(id: string, change: Partial<Omit<Track, "id" | "kind">>): void {
     this.#tracks = this.#tracks.map((track) => (track.id === id ? { ...track, ...change } : track));
-    this.#applyGains();
-    if (this.#output !== null) void this.#prepare();
+    this.#ensemble?.setGains(mix(this.#tracks));
+    void this.#ensemble?.prepare();
     this.#events.changed();
   }
 
@@ -210,10 +199,11 @@ export class Player {
       const barAt = (time: number) => index.measureAt(index.timeline.toQuarters(time));
       this.#passage = { first: barAt(loop.start + EDGE_S), last: barAt(loop.end - EDGE_S) };
     }
-    this.#metronome?.setScore(index);
-    for (const recording of this.#recordings.values()) recording.transpose(this.#semitones());
-    if (this.#output !== null) {
-      void this.#prepare().then(() => this.#relaunch());
+    if (this.#ensemble !== null) {
+      this.#ensemble.setScore(index);
+      this.#ensemble.setPitch(this.#semitones(), this.#pitchCents());
+      this.#ensemble.setGains(mix(this.#tracks));
+      void this.#ensemble.prepare().then(() => this.#relaunch());
     }
     if (!this.clock.isRunning) this.clock.rest(seconds);
     this.#events.changed();
@@ -223,97 +213,36 @@ export class Player {
   async preview(noteId: string): Promise<void> {
     const note = this.#index.noteWithId(noteId);
     if (note === undefined || this.isPlaying) return;
-    await this.#wake();
-    await this.#loadInstruments();
-    const synthesiser = await this.#synthesise();
-    synthesiser.setPartGain(note.part, 1);
-    synthesiser.sound(note, (this.#output as Output).context.currentTime + 0.01, PREVIEW_S);
-    setTimeout(() => this.#applyGains(), 1000 * PREVIEW_S + 300);
+    await (await this.#wake()).preview(note);
   }
 
-  /** Open the output and wake it. */
-  async #wake(): Promise<void> {
-    if (this.#output === null) {
-      this.#output = openOutput();
-      // A call or another page may take the sound away.
-      this.#output.context.addEventListener("statechange", () => {
-        if (this.#output?.context.state !== "running" && this.clock.isRunning) this.pause();
-      });
-      // A hidden page's timers are slow: what is to be queued for that is queued now.
-      document.addEventListener("visibilitychange", () => {
-        if (this.clock.isRunning) this.#tick();
-      });
-    }
+  /** Open the output if it is not, and wake it. */
+  async #wake(): Promise<Ensemble> {
+    this.#output ??= this.#open();
+    this.#ensemble ??= this.#assemble(this.#output);
     await this.#output.resume();
+    return this.#ensemble;
   }
 
-  /** Create and load what is to be heard and is not there yet. */
-  async #prepare(): Promise<void> {
-    const output = this.#output as Output;
-    if (this.#metronome === null) {
-      this.#metronome = new Metronome(output.context);
-      this.#metronome.setScore(this.#index);
-      this.#metronome.output.connect(output.input);
-    }
-    const gains = mix(this.#tracks);
-    const isHeard = (id: string) => (gains.get(id) ?? 0) > 0;
-    const sounds = this.#index.score.sounds.filter((name) => isHeard(`sound:${name}`));
-    const work = sounds.map((name) => this.#loadSound(name));
-    const parts = this.#index.score.parts.filter(({ id }) => isHeard(`part:${id}`));
-    if (parts.length > 0) work.push(this.#loadInstruments());
-    let left = work.length;
-    this.#events.loading(left);
-    await Promise.all(work.map((one) => one.finally(() => this.#events.loading(--left))));
-    this.#applyGains();
+  #open(): Output {
+    const output = openOutput();
+    // A call or another page may take the sound away.
+    output.context.addEventListener("statechange", () => {
+      if (output.context.state !== "running" && this.clock.isRunning) this.pause();
+    });
+    // A hidden page's timers are slow: what is to be queued for that is queued now.
+    document.addEventListener("visibilitychange", () => {
+      if (this.clock.isRunning) this.#tick();
+    });
+    return output;
   }
 
-  async #loadInstruments(): Promise<void> {
-    const index = this.#index;
-    const synthesiser = await this.#synthesise();
-    const keys = new Set(index.score.parts.map(instrumentOf));
-    await Promise.all(
-      [...keys].map((key) =>
-        synthesiser
-          .load(key, (name) => this.#source.fetchBank(name))
-          .catch((fault) => this.#events.failed(`instrument ${key}`, fault)),
-      ),
-    );
-    synthesiser.setScore(index);
-    synthesiser.tune(this.#pitchCents());
-  }
-
-  #synthesise(): Promise<Synthesiser> {
-    const output = this.#output as Output;
-    this.#synthesiser ??= Synthesiser.start(output.context, this.#source.synthesiserUrl).then(
-      (synthesiser) => {
-        synthesiser.output.connect(output.input);
-        this.#ready = synthesiser;
-        return synthesiser;
-      },
-    );
-    return this.#synthesiser;
-  }
-
-  #loadSound(name: string): Promise<void> {
-    const output = this.#output as Output;
-    const known = this.#loadingSounds.get(name);
-    if (known) return known;
-    const loading = this.#source
-      .fetchSound(name)
-      .then((file) => Recording.load(output.context, this.#source.stretcherUrl, file))
-      .then((recording) => {
-        recording.output.connect(output.input);
-        recording.transpose(this.#semitones());
-        this.#recordings.set(name, recording);
-        this.#applyGains();
-      })
-      .catch((fault) => {
-        console.error(fault);
-        this.#loadingSounds.delete(name);
-        this.#events.failed(name, fault);
-      });
-    this.#loadingSounds.set(name, loading);
-    return loading;
+  #assemble(output: Output): Ensemble {
+    const join = () => (this.clock.isRunning ? this.#presentMotion(output) : null);
+    const ensemble = new Ensemble(output, this.#source, this.#index, join, this.#events);
+    ensemble.setPitch(this.#semitones(), this.#pitchCents());
+    ensemble.setGains(mix(this.#tracks));
+    return ensemble;
   }
 
   /** Cents from A440 at which everything sounds. */
@@ -331,28 +260,9 @@ export class Player {
     return this.#index.score.transpose + this.#tuning / 100;
   }
 
-  #applyGains(): void {
-    const context = this.#output?.context;
-    if (context === undefined) return;
-    const gains = mix(this.#tracks);
-    const set = (gain: AudioParam, id: string) =>
-      gain.setTargetAtTime(gains.get(id) ?? 0, context.currentTime, 0.015);
-    for (const [name, recording] of this.#recordings) {
-      const id = `sound:${name}`;
-      set(recording.output.gain, id);
-      const isHeard = this.clock.isRunning && (gains.get(id) ?? 0) > 0;
-      if (isHeard && !recording.isFollowing) recording.follow(this.#presentMotion());
-      if (!isHeard && recording.isFollowing) recording.stop();
-    }
-    if (this.#metronome) set(this.#metronome.output.gain, CLICK);
-    for (const { id } of this.#index.score.parts) {
-      this.#ready?.setPartGain(id, gains.get(`part:${id}`) ?? 0);
-    }
-  }
-
   /** Return the clock's motion as a source that joins in now can follow it. */
-  #presentMotion(): Motion {
-    const at = (this.#output as Output).context.currentTime + STRETCH_LEAD_S;
+  #presentMotion({ context }: Output): Motion {
+    const at = context.currentTime + STRETCH_LEAD_S;
     const motion = this.clock.motion as Motion;
     return motion.at > at ? motion : { ...motion, at, seconds: this.clock.position(at) };
   }
@@ -360,18 +270,13 @@ export class Player {
   /** Set the clock in motion, as soon as all sources can follow. */
   #launch(seconds: number, withCountIn: boolean): void {
     const { context } = this.#output as Output;
-    const now = context.currentTime;
-    let at = now + STRETCH_LEAD_S;
-    this.#metronome?.cancel(at);
-    this.#ready?.cut(at);
-    if (withCountIn) at = this.#scheduleCountIn(at, seconds);
+    const ensemble = this.#ensemble as Ensemble;
+    let at = context.currentTime + STRETCH_LEAD_S;
+    ensemble.cut(at);
+    if (withCountIn) at = this.#countIn(at, seconds);
     const motion = { at, seconds, speed: this.#speed, loop: this.#loop() };
     this.clock.start(motion);
-    const followed = this.clock.motion ?? motion;
-    const gains = mix(this.#tracks);
-    for (const [name, recording] of this.#recordings) {
-      if ((gains.get(`sound:${name}`) ?? 0) > 0) recording.follow(followed);
-    }
+    ensemble.follow(this.clock.motion ?? motion);
     this.#scheduledUntil = at;
     this.#tick();
   }
@@ -384,29 +289,20 @@ export class Player {
   }
 
   /** Schedule the clicks of a count-in; return when the music begins. */
-  #scheduleCountIn(at: number, seconds: number): number {
-    const quarters = this.#index.timeline.toQuarters(seconds);
-    const beats = countIn(this.#index, quarters);
+  #countIn(at: number, seconds: number): number {
+    const beats = countIn(this.#index, this.#index.timeline.toQuarters(seconds));
     const pace = this.#index.timeline.tempoAt(seconds) * this.#speed;
     const first = beats[0];
     if (first === undefined) return at;
     const begin = at + first.before / pace;
-    const metronome = this.#metronome as Metronome;
-    // The count-in is heard even if the metronome is off.
-    metronome.output.gain.setValueAtTime(1, this.#output?.context.currentTime ?? 0);
-    for (const beat of beats) metronome.click(begin - beat.before / pace, beat.level);
-    const gain = mix(this.#tracks).get(CLICK) ?? 0;
-    metronome.output.gain.setValueAtTime(gain, begin - 0.01);
+    this.#ensemble?.countIn(beats, begin, pace);
     return begin;
   }
 
   #halt(seconds: number): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
-    const now = (this.#output as Output).context.currentTime;
-    for (const recording of this.#recordings.values()) recording.stop();
-    this.#metronome?.cancel(now);
-    this.#ready?.cut(now);
+    this.#ensemble?.stop();
     this.clock.rest(seconds);
   }
 
@@ -417,10 +313,7 @@ export class Player {
     const until = context.currentTime + ahead;
     // After a pause of the timer, what is over is not played late.
     const from = Math.max(this.#scheduledUntil, context.currentTime - 0.02);
-    for (const span of this.clock.spans(from, until)) {
-      this.#ready?.schedule(span);
-      if ((mix(this.#tracks).get(CLICK) ?? 0) > 0) this.#metronome?.schedule(span);
-    }
+    for (const span of this.clock.spans(from, until)) this.#ensemble?.schedule(span);
     this.#scheduledUntil = Math.max(this.#scheduledUntil, until);
     if (this.clock.motion?.loop === null && this.heardSeconds() >= this.#lastSeconds()) {
       this.#halt(this.#lastSeconds());
@@ -445,25 +338,4 @@ export class Player {
   #lastSeconds(): number {
     return this.#index.timeline.toSeconds(this.#index.end);
   }
-}
-
-/** Return the faders of a score: the recording sounds, or the instruments if there is none. */
-function defaultTracks(index: ScoreIndex): Track[] {
-  const { sounds, parts } = index.score;
-  const fader = { volume: UNITY, isSolo: false };
-  const hasRecording = sounds.includes("recording");
-  return [
-    ...sounds.map(
-      (name): Track => ({
-        ...fader,
-        id: `sound:${name}`,
-        kind: "sound",
-        isMuted: name !== "recording",
-      }),
-    ),
-    ...parts.map(
-      ({ id }): Track => ({ ...fader, id: `part:${id}`, kind: "part", isMuted: hasRecording }),
-    ),
-    { ...fader, id: CLICK, kind: "click", isMuted: true },
-  ];
 }

@@ -37,20 +37,17 @@ export class Recording {
   }
 
   /**
-   * Decode a recording and give it to a stretcher.
+   * Give a recording to a stretcher.
    *
    * @param url - of signalsmith-stretch's module, which is also its audio worklet
    */
-  static async load(context: AudioContext, url: string, file: ArrayBuffer): Promise<Recording> {
+  static async load(context: AudioContext, url: string, sound: AudioBuffer): Promise<Recording> {
     createStretch.moduleUrl = url;
-    const [node, sound] = await Promise.all([
-      createStretch(context, {
-        numberOfInputs: 1,
-        numberOfOutputs: 1,
-        outputChannelCount: [2],
-      }),
-      context.decodeAudioData(file),
-    ]);
+    const node = await createStretch(context, {
+      numberOfInputs: 1,
+      numberOfOutputs: 1,
+      outputChannelCount: [2],
+    });
     const channels = toIntegers(sound);
     await node.addBuffers(
       channels,

@@ -2,7 +2,8 @@
 
 import type { App } from "../app.ts";
 import { beatLength } from "../audio/metronome.ts";
-import { CLICK, SPEEDS } from "../audio/player.ts";
+import { CLICK } from "../audio/mixer.ts";
+import { SPEEDS } from "../audio/player.ts";
 import { h, toggle } from "./dom.ts";
 import { type IconName, icon } from "./icons.ts";
 import { buildPanel, type PanelName } from "./panels.ts";

@@ -1,8 +1,7 @@
 /** The panels: mixer, page, corrections and more. Each is built anew when something has changed. */
 
 import type { App } from "../app.ts";
-import { type Track, UNITY } from "../audio/mixer.ts";
-import { CLICK } from "../audio/player.ts";
+import { CLICK, type Track, UNITY } from "../audio/mixer.ts";
 import { tonicsOf } from "../edits.ts";
 import type { Key, View } from "../score.ts";
 import { tonicName } from "../texts.ts";
