@@ -38,6 +38,7 @@ from bot.practice.assembly import open_practice
 from bot.practice.built import Built
 from bot.practice.site import PracticeSite
 from bot.recordings import SqliteRecordings
+from bot.results import SqliteResults
 from bot.retries import Retries
 from bot.session import BotSession
 from bot.settings import BotSettings, split_address
@@ -95,6 +96,7 @@ async def serve(settings: BotSettings) -> None:
         languages = stack.enter_context(SqliteLanguages(settings.state_path))
         pages = stack.enter_context(SqlitePages(settings.state_path))
         recordings = stack.enter_context(SqliteRecordings(settings.state_path))
+        results = stack.enter_context(SqliteResults(settings.state_path))
         practice = stack.enter_context(
             open_practice(
                 settings.state_path,
@@ -114,7 +116,7 @@ async def serve(settings: BotSettings) -> None:
         bot = build_bot(token, BotSession(api=api), flood, retries, intake, pages)
         stack.push_async_callback(bot.session.close)
         dispatcher = build_dispatcher(
-            settings, client, languages, flood, intake, pages, recordings, practice
+            settings, client, languages, flood, intake, pages, recordings, results, practice
         )
         if settings.webhook_url is not None:
             stop = asyncio.Event()

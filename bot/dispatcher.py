@@ -32,6 +32,7 @@ from bot.presses import Presses
 from bot.recordings import RecordingStore, SqliteRecordings
 from bot.recovery import Recovery
 from bot.renderer import Renderer
+from bot.results import SqliteResults
 from bot.retries import Retries
 from bot.room import Room
 from bot.sent import SentFiles
@@ -87,6 +88,7 @@ def build_dispatcher(
     intake: Intake | None = None,
     pages: PageStore | None = None,
     recordings: RecordingStore | None = None,
+    results: SqliteResults | None = None,
     practice: Practice | None = None,
 ) -> Dispatcher:
     """Build the dispatcher with its handlers, middlewares and services.
@@ -105,11 +107,12 @@ def build_dispatcher(
     languages = Languages(catalogues, choices)
     pages = pages or SqlitePages()
     recordings = recordings or SqliteRecordings()
+    results = results or SqliteResults()
     practice = practice or Practice(SqliteHeads(), SqliteRevocations())
     invitations = practice.invitations
     turns = Turns(settings.per_user_jobs, settings.per_user_waiting)
     uploads = Room(settings.max_uploads)
-    transcriber = Transcriber(settings, client, attendant, uploads, turns, recordings)
+    transcriber = Transcriber(settings, client, attendant, uploads, turns, recordings, results)
     recovery = Recovery(client, transcriber, jobs, running, catalogues, invitations)
     dispatcher = Dispatcher(
         disable_fsm=True,
@@ -122,7 +125,14 @@ def build_dispatcher(
         pages=pages,
         hearing=Hearing(client, recordings),
         forgetting=Forgetting(
-            choices, pages, recordings, practice.heads, practice.revocations, sent
+            client,
+            choices,
+            pages,
+            recordings,
+            results,
+            practice.heads,
+            practice.revocations,
+            sent,
         ),
         jobs=jobs,
         languages=languages,

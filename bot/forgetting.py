@@ -1,4 +1,9 @@
-"""Forgetting a person: what ``/privacy`` offers."""
+"""Forgetting a person: what ``/privacy`` offers.
+
+The service deletes the results that were made for the person's private chat. Each job has a result
+of its own, so nobody else loses theirs, even of the same recording. What was asked for in a group
+belongs to the group, and goes when the service forgets it.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +11,38 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bot.client.calls import ServiceClient
 from bot.languages import LanguageStore
 from bot.latest import PageStore
 from bot.practice.store import SqliteHeads, SqliteRevocations
 from bot.recordings import RecordingStore
+from bot.results import SqliteResults
 from bot.sent import SentFiles
 
 
 @dataclass(frozen=True, slots=True)
 class Forgetting:
-    """Deletes what the bot keeps about a person, and voids the links that they were given."""
+    """Deletes what is kept about a person, and voids the links that they were given."""
+
+    client: ServiceClient
 
     languages: LanguageStore
     pages: PageStore
     recordings: RecordingStore
+    results: SqliteResults
     heads: SqliteHeads
     revocations: SqliteRevocations
     sent: SentFiles
     now_s: Callable[[], float] = time.time
 
-    def forget(self, person_id: int) -> None:
+    async def forget(self, person_id: int, *, request_id: str) -> None:
         """Forget a person; their private chat has the same id.
 
         Raises
         ------
+        ServiceError
+            If the service did not delete the results: they can be forgotten once more. The bot has
+            then forgotten everything else.
         sqlite3.Error
             If the file does not take it.
         """
@@ -39,3 +52,5 @@ class Forgetting:
         self.recordings.forget(person_id)
         self.sent.forget(person_id)
         self.languages.forget(person_id)
+        await self.client.forget(self.results.list(person_id), request_id=request_id)
+        self.results.forget(person_id)

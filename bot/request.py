@@ -143,9 +143,14 @@ class Request:
             return self
         return replace(self, destination=replace(self.destination, reply_to_id=message.message_id))
 
+    @property
+    def is_private(self) -> bool:
+        """Whether the answer goes to the person's private chat."""
+        return self.destination.chat_id == self.person_id
+
     def is_private_with(self, people: Collection[int]) -> bool:
         """Whether this is the private chat of one of these people."""
-        return self.person_id in people and self.destination.chat_id == self.person_id
+        return self.person_id in people and self.is_private
 
     def explain(self, error: BotError) -> str:
         """The text of an error."""

@@ -25,6 +25,7 @@ from bot.jobs import Stop
 from bot.ledger import JobLedger, JobNotes
 from bot.recordings import RecordingStore
 from bot.request import Request
+from bot.results import SqliteResults
 from bot.retries import Patience
 from bot.room import Place, Room
 from bot.settings import BotSettings
@@ -61,6 +62,7 @@ class Transcriber:
     uploads: Room
     turns: Turns
     recordings: RecordingStore
+    results: SqliteResults
 
     async def answer(self, request: Request, key: str, source: AudioSource, preset: Preset) -> None:
         """Check limits, transcribe, and send the score, or why there is none.
@@ -259,7 +261,10 @@ class _Run:
             admins = self._transcriber.settings.admin_ids
             with_models = request.is_private_with(admins)
             shown = Shown(*heard, self._title, with_models=with_models)
-            self._transcriber.recordings.note(shown.result.result_id, self._source)
+            result_id = shown.result.result_id
+            self._transcriber.recordings.note(result_id, self._source)
+            if request.is_private:
+                self._transcriber.results.note(result_id, request.destination.chat_id)
             await deliver(request, shown, self.ledger, status)
 
         return await attendant.serve(request, status, key, hear, send, survives=True)

@@ -16,7 +16,7 @@ The client keeps these rules:
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
@@ -68,6 +68,8 @@ KEEPALIVE_TIMEOUT_S: Final = 3.0
 RENDER_DEADLINE_S: Final = 120.0
 LOOK_DEADLINE_S: Final = 10.0
 ACTIVATE_DEADLINE_S: Final = 600.0
+MAX_FORGOTTEN: Final = 100
+"""Results in a request, by the protocol."""
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024  # gRPC's default of 4 MiB is tight for a long song
 
 _CHANNEL_OPTIONS: Final = (
@@ -199,6 +201,22 @@ class ServiceClient:
             deadline_s=LOOK_DEADLINE_S,
         )
         return decode_result(response)
+
+    async def forget(self, result_ids: Sequence[str], *, request_id: str) -> None:
+        """Let the service delete results and what belongs to them.
+
+        Raises
+        ------
+        ServiceError
+        """
+        for start in range(0, len(result_ids), MAX_FORGOTTEN):
+            chosen = result_ids[start : start + MAX_FORGOTTEN]
+            await ask(
+                self._transcription.Forget,
+                transcription_pb2.ForgetRequest(result_ids=chosen),
+                metadata=build_metadata(request_id, self._token),
+                deadline_s=LOOK_DEADLINE_S,
+            )
 
     def continue_music(
         self, result_id: str, options: ContinueOptions, *, request_id: str

@@ -10,7 +10,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.buttons import ForgetButton, LanguageButton, SampleButton
 from bot.client.types import Preset
-from bot.errors import BotError, BotErrorCode
+from bot.errors import BotError, BotErrorCode, ServiceError
 from bot.forgetting import Forgetting
 from bot.i18n import Translator
 from bot.keyboards import language_keyboard, privacy_keyboard, start_keyboard
@@ -70,11 +70,16 @@ async def on_privacy(message: Message, t: Translator) -> None:
 
 async def on_forget(callback: CallbackQuery, press: Press, forgetting: Forgetting) -> None:
     """Forget the person who asks, and say so in place of what is kept."""
-    forgetting.forget(callback.from_user.id)
-    logger.info("person forgotten")
+    text, keyboard = press.t("privacy.forgotten"), None
+    try:
+        await forgetting.forget(callback.from_user.id, request_id=press.id)
+        logger.info("person forgotten")
+    except ServiceError as error:
+        logger.warning("results not forgotten", code=error.code)
+        text, keyboard = press.t("privacy.forgotten_here"), privacy_keyboard(press.t)
     await press.acknowledge()
     if isinstance(callback.message, Message):
-        await callback.message.edit_text(press.t("privacy.forgotten"))
+        await callback.message.edit_text(text, reply_markup=keyboard)
 
 
 async def on_language(message: Message, t: Translator) -> None:

@@ -239,6 +239,27 @@ class ResultCache:
             raise SoundUnavailable("the sound is not kept")
         return sound
 
+    def forget(self, result_id: str) -> None:
+        """Delete a result, named by any of its ids, and what belongs to it, if it is kept.
+
+        Raises
+        ------
+        QueueFull
+            If a corrected result cannot be read at the moment.
+        """
+        if _ID.fullmatch(result_id) is None:
+            return
+        with self._lock:
+            try:
+                root_id = self._trace(result_id).root_id
+            except ResultExpired:
+                return
+            self._in_memory.pop(root_id, None)
+            for entry in list(self._corrected_in_memory.values()):
+                if entry.root_id == root_id:
+                    del self._corrected_in_memory[entry.id]
+            self._forget(root_id)
+
     def _is_stored(self, result_id: str) -> bool:
         try:
             return self._path(result_id).exists()

@@ -14,7 +14,14 @@ import asyncio
 import os
 import time
 import zipfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -431,6 +438,21 @@ class Engine:
         meter = ProgressMeter(self._durations.expect(Kind.FILES))
         async with self._renderer.submit(Job(work, meter, deadline_s)) as job:
             return await job.result()
+
+    async def forget(self, result_ids: Sequence[str]) -> None:
+        """Delete cached results and what belongs to them; those that are gone are no error.
+
+        Raises
+        ------
+        QueueFull
+            If one cannot be read at the moment.
+        """
+
+        def work() -> None:
+            for result_id in result_ids:
+                self._cache.forget(result_id)
+
+        await asyncio.to_thread(work)
 
     async def engrave(
         self, result_id: str, options: RenderOptions, screen: Screen, deadline_s: float

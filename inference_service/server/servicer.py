@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Final
 
 from notabot.v1 import transcription_pb2, transcription_pb2_grpc
 
@@ -36,6 +37,9 @@ from inference_service.server.convert.options import (
 from inference_service.server.jobs_servicer import hold
 from inference_service.server.sending import Context, Sender
 from inference_service.server.uploads import Pace, Requests
+
+MAX_FORGOTTEN: Final = 100
+"""Results in a request, by the protocol."""
 
 
 class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
@@ -142,6 +146,17 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
             async with self._admit_rendering(context) as (_, deadline_s):
                 described = await self._engine.describe(request.result_id, options, deadline_s)
                 return encode_result(described)
+
+    async def Forget(  # noqa: N802
+        self, request: transcription_pb2.ForgetRequest, context: Context
+    ) -> transcription_pb2.ForgetResponse:
+        """Delete cached results."""
+        if len(request.result_ids) > MAX_FORGOTTEN:
+            raise InvalidOptions(f"over {MAX_FORGOTTEN} ids", option="result_ids")
+        with self._engine.counters.count():
+            async with self._admit_rendering(context):
+                await self._engine.forget(request.result_ids)
+                return transcription_pb2.ForgetResponse()
 
     def _admit_recording(
         self, context: Context

@@ -226,6 +226,7 @@ class FakeService(
         self.renders: list[pb.RenderRequest] = []
         self.continuations: list[pb.ContinueRequest] = []
         self.descriptions: list[pb.DescribeRequest] = []
+        self.forgotten: list[str] = []
         self.corrected = CorrectedResults()
         self.activations: list[tuple[str, str]] = []
         self.refuse_activation: RefusalError | None = None
@@ -363,6 +364,16 @@ class FakeService(
         if self.before_description is not None:
             await self.before_description()
         return self.described(request.render, request.result_id)
+
+    async def Forget(  # noqa: N802
+        self, request: pb.ForgetRequest, context: Any
+    ) -> pb.ForgetResponse:
+        """Note what is to be forgotten."""
+        self._enter(context)
+        if isinstance(self.refusal, RefusalError):
+            await self.end(self.refusal, context)
+        self.forgotten += request.result_ids
+        return pb.ForgetResponse()
 
     def described(self, render: pb.RenderOptions, result_id: str) -> pb.Result:
         """The result of the usual rendering, corrected as the request says."""

@@ -161,7 +161,7 @@ async def test_reflection_describes_the_services(running: Running) -> None:
     assert {"notabot.v1.Transcription", "notabot.v1.Models", "grpc.health.v1.Health"} <= set(
         services
     )
-    assert methods == ["Transcribe", "Render", "Continue", "Describe"]
+    assert methods == ["Transcribe", "Render", "Continue", "Describe", "Forget"]
 
 
 async def test_metrics(build: Callable[..., Settings]) -> None:

@@ -121,6 +121,22 @@ async def test_a_screen_that_there_is_not_is_refused(
     assert refused == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_OPTIONS")
 
 
+async def test_a_result_that_was_forgotten_is_gone(running: Running, held: HeldPipeline) -> None:
+    held.release.set()
+    held.stems = {"recording": SOUND}
+    mine, other = await transcribe(running), await transcribe(running)
+    request = transcription_pb2.ForgetRequest(result_ids=[mine, "AAAAAAAAAAAA", "\0"])
+    for _ in range(2):
+        await running.transcription.Forget(request)
+    expired = (grpc.StatusCode.NOT_FOUND, "RESULT_EXPIRED")
+    assert await fail(engrave(running, mine)) == expired
+    assert await fail(fetch(running, mine, "recording")) == expired
+    assert await fetch(running, other, "recording")
+    many = transcription_pb2.ForgetRequest(result_ids=[other] * 101)
+    refused = await fail(running.transcription.Forget(many))
+    assert refused[0] == grpc.StatusCode.INVALID_ARGUMENT
+
+
 @pytest.mark.parametrize("result_id", ["", "AAAAAAAAAAAA", "../../etc/pa", "x" * 100_000, "\0"])
 async def test_ids_of_no_result_are_refused(running: Running, result_id: str) -> None:
     expired = (grpc.StatusCode.NOT_FOUND, "RESULT_EXPIRED")

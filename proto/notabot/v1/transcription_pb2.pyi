@@ -490,6 +490,16 @@ class DescribeRequest(_message.Message):
     render: RenderOptions
     def __init__(self, result_id: _Optional[str] = ..., render: _Optional[_Union[RenderOptions, _Mapping]] = ...) -> None: ...
 
+class ForgetRequest(_message.Message):
+    __slots__ = ("result_ids",)
+    RESULT_IDS_FIELD_NUMBER: _ClassVar[int]
+    result_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, result_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ForgetResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class ContinueRequest(_message.Message):
     __slots__ = ("result_id", "measures", "style", "seed", "boldness", "context_measures", "alternatives", "render")
     RESULT_ID_FIELD_NUMBER: _ClassVar[int]

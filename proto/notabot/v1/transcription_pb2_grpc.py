@@ -58,6 +58,11 @@ class TranscriptionStub:
                 request_serializer=notabot_dot_v1_dot_transcription__pb2.DescribeRequest.SerializeToString,
                 response_deserializer=notabot_dot_v1_dot_transcription__pb2.Result.FromString,
                 _registered_method=True)
+        self.Forget = channel.unary_unary(
+                '/notabot.v1.Transcription/Forget',
+                request_serializer=notabot_dot_v1_dot_transcription__pb2.ForgetRequest.SerializeToString,
+                response_deserializer=notabot_dot_v1_dot_transcription__pb2.ForgetResponse.FromString,
+                _registered_method=True)
 
 
 class TranscriptionServicer:
@@ -108,6 +113,14 @@ class TranscriptionServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Forget(self, request, context):
+        """Deletes cached results with all that belongs to them: recordings, stems, and everything that was
+        corrected in them, under whichever of their ids. What the cache no longer holds is no error.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TranscriptionServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -130,6 +143,11 @@ def add_TranscriptionServicer_to_server(servicer, server):
                     servicer.Describe,
                     request_deserializer=notabot_dot_v1_dot_transcription__pb2.DescribeRequest.FromString,
                     response_serializer=notabot_dot_v1_dot_transcription__pb2.Result.SerializeToString,
+            ),
+            'Forget': grpc.unary_unary_rpc_method_handler(
+                    servicer.Forget,
+                    request_deserializer=notabot_dot_v1_dot_transcription__pb2.ForgetRequest.FromString,
+                    response_serializer=notabot_dot_v1_dot_transcription__pb2.ForgetResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -244,6 +262,33 @@ class Transcription:
             '/notabot.v1.Transcription/Describe',
             notabot_dot_v1_dot_transcription__pb2.DescribeRequest.SerializeToString,
             notabot_dot_v1_dot_transcription__pb2.Result.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Forget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/notabot.v1.Transcription/Forget',
+            notabot_dot_v1_dot_transcription__pb2.ForgetRequest.SerializeToString,
+            notabot_dot_v1_dot_transcription__pb2.ForgetResponse.FromString,
             options,
             channel_credentials,
             insecure,

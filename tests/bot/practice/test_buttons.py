@@ -14,7 +14,7 @@ from bot.keyboards import result_keyboard
 from bot.practice.built import Built
 from bot.views import MAX_MESSAGE_CHARS
 from tests.bot.practice.conftest import ANN, BOB, GROUP, House, build_house, opening, token_of
-from tests.bot.service import FakeService
+from tests.bot.service import FakeService, RefusalError
 from tests.bot.telegram import buttons, received, text_of, voice
 from tests.bot.test_views import RESULT
 
@@ -118,3 +118,25 @@ async def test_forgetting_voids_links_and_deletes_what_is_kept(house: House) -> 
     new = house.token()
     status, score = await house.get("score", new)
     assert (status, score["revision"]) == (200, "0123456789ab"), "a new link works, without edits"
+
+
+async def test_forgetting_deletes_scores_of_the_private_chat_on_the_service(house: House) -> None:
+    ann, in_group = house.person(ANN), house.person(BOB, chat_id=GROUP)
+    await in_group.say(voice=voice(), caption="/score")
+    await house.session.wait_for(SendPhoto)
+    await ann.say("/privacy")
+    button = buttons(house.session.sent(SendMessage)[-1])["Forget me"]
+    await ann.press(button)
+    assert house.service.forgotten == [], "what a group asked for is the group's"
+    await ann.say(voice=voice())
+    house.service.refusal = RefusalError(14, "QUEUE_FULL")
+    await ann.press(button)
+    told = house.session.sent(EditMessageText)[-1]
+    assert text_of(told).startswith("<b>Forgotten, but for the service.</b>")
+    assert house.service.forgotten == []
+    house.service.refusal = None
+    await ann.press(buttons(told)["Forget me"])
+    assert text_of(house.session.sent(EditMessageText)[-1]).startswith("<b>Forgotten.</b>")
+    assert len(house.service.forgotten) == 1
+    await ann.press(button)
+    assert len(house.service.forgotten) == 1, "and nothing is left to forget"

@@ -466,6 +466,36 @@ def test_corrections_go_with_their_result(tmp_path: Path) -> None:
             cache.get(gone)
 
 
+@pytest.mark.parametrize("named", ["result", "correction"])
+def test_forgetting_leaves_nothing_of_a_result_and_all_of_others(
+    tmp_path: Path, named: str
+) -> None:
+    cache = build_cache(tmp_path)
+    ids = {"result": cache.put(RESULT, {"recording": b"r"})}
+    ids["correction"] = cache.put_corrected(ids["result"], Corrections(beat_scale=Fraction(2)))
+    other = cache.put(RESULT, {"recording": b"o"})
+    for result_id in (ids[named], ids[named], "AAAAAAAAAAAA", "../../etc/pa", ""):
+        cache.forget(result_id)
+    for result_id in ids.values():
+        with pytest.raises(ResultExpired):
+            cache.get(result_id)
+    assert cache.get(other) == RESULT
+    assert all(other in path.name for path in tmp_path.iterdir())
+    assert cache.list_sounds(other) == ("recording",)
+
+
+def test_forgetting_reaches_results_in_memory(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path)
+    with full_disk():
+        first, second = cache.put(RESULT), cache.put(RESULT)
+        corrected = cache.put_corrected(first, Corrections(beat_scale=Fraction(2)))
+    cache.forget(first)
+    for result_id in (first, corrected):
+        with pytest.raises(ResultExpired):
+            cache.get(result_id)
+    assert cache.get(second) == RESULT
+
+
 def test_corrections_expire_with_their_result(tmp_path: Path) -> None:
     cache = build_cache(tmp_path)
     root = cache.put(RESULT)
