@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from typing import Final
 
 from inference_service.music.chord_names import NO_CHORD_TEXT, write_label
@@ -22,7 +21,7 @@ from inference_service.music.score import Bar, Score
 from inference_service.notation.bars import complete_pickup
 from inference_service.notation.chord_sheet import draw_chord_rows
 from inference_service.notation.engrave import engrave_systems
-from inference_service.notation.musicxml import encode_musicxml, head_id, measure_id
+from inference_service.notation.musicxml import head_id, measure_id
 from inference_service.notation.names import translate_names
 from inference_service.notation.quantize import WrittenPerformance
 from inference_service.notation.screen import (
@@ -34,6 +33,7 @@ from inference_service.notation.screen import (
 from inference_service.notation.views import View
 from inference_service.notation.web_fonts import WebFont, subset_fonts
 from inference_service.pipeline.correct import correct
+from inference_service.pipeline.encoded import encode_once
 from inference_service.pipeline.options import RenderOptions, Screen
 from inference_service.pipeline.relative import make_absolute
 from inference_service.pipeline.remembered import Remembered
@@ -182,7 +182,7 @@ def _engrave(
     def lay_out() -> ScreenPages:
         if options.view is View.CHORDS:
             return prepare(draw_chord_rows(score, page, MAX_PAGES))
-        musicxml = encode_musicxml(score, partial(progress, Stage.NOTATION))
+        musicxml = encode_once(score, progress)
         progress(Stage.ENGRAVING, 0.0)
         return prepare(engrave_systems(musicxml, page, MAX_PAGES))
 

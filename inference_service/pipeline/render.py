@@ -23,13 +23,13 @@ from inference_service.notation.arrange import arrange
 from inference_service.notation.chart import build_chart, encode_chart
 from inference_service.notation.chord_sheet import draw_chord_sheet
 from inference_service.notation.engrave import engrave, rasterize, write_pdf
-from inference_service.notation.musicxml import encode_musicxml
 from inference_service.notation.names import translate_name, translate_names
 from inference_service.notation.page import PHONE, PRINTED, Page
 from inference_service.notation.quantize import WrittenPerformance
 from inference_service.notation.roll import draw_roll
 from inference_service.notation.views import View
 from inference_service.pipeline.correct import Corrected, correct
+from inference_service.pipeline.encoded import encode_once
 from inference_service.pipeline.options import Format, Pitches, RenderOptions
 from inference_service.pipeline.relative import make_absolute
 from inference_service.pipeline.remembered import Remembered
@@ -233,8 +233,9 @@ def _pages(
 
     @cache
     def encode() -> bytes:
-        encoder = encode_chart if is_chart else encode_musicxml
-        return encoder(score, partial(progress, Stage.NOTATION))
+        if is_chart:
+            return encode_chart(score, partial(progress, Stage.NOTATION))
+        return encode_once(score, progress)
 
     def lay_out(page: Page) -> list[str]:
         if is_chart:  # it is drawn without MusicXML

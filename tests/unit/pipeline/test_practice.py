@@ -17,9 +17,10 @@ from inference_service.music.edits import AddNote, DeleteNote, MoveNote, SetChor
 from inference_service.music.events import NoteEvent, Part, Transcription
 from inference_service.notation.names import Language
 from inference_service.notation.views import View
-from inference_service.pipeline import practice
-from inference_service.pipeline.options import RenderOptions, Screen
+from inference_service.pipeline import encoded, practice
+from inference_service.pipeline.options import Format, RenderOptions, Screen
 from inference_service.pipeline.practice import Sheet, SheetNote, engrave_sheet
+from inference_service.pipeline.render import render
 from inference_service.progress import Stage
 from tests.factories import perform, place
 
@@ -291,6 +292,20 @@ def test_a_sheet_that_was_engraved_is_not_engraved_again(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(practice, "engrave_systems", fail)
     assert engrave(play()).pages == sheet.pages
+
+
+def test_what_the_chat_has_shown_is_not_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    music, options = play(bpm=111), RenderOptions(formats=frozenset({Format.PNG}))
+    render(music, options, quiet)
+
+    def fail(*given: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(encoded, "encode_musicxml", fail)
+    assert engrave(music).notes
+    assert engrave(music, width_px=844).notes
+    with pytest.raises(AssertionError):
+        engrave(music, transpose_semitones=1)
 
 
 def test_equal_pages_of_other_notes_are_engraved_again() -> None:

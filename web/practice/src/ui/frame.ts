@@ -14,6 +14,9 @@ const BEATS: Readonly<Record<number, string>> = { 0.5: "♪", 1: "♩", 1.5: "�
 /** How long a message stays, in milliseconds. */
 const MESSAGE_MS = 6000;
 
+/** Places of the scrubber that are told apart: about the pixels of a wide screen. */
+const SCRUBBER_STEPS = 1500;
+
 const PANEL_ICONS: Record<PanelName, IconName> = {
   mixer: "mixer",
   page: "page",
@@ -41,6 +44,8 @@ export class Frame {
   #speed = h("button", { class: "speed" });
   #speedPanel = h("div", { class: "speed-panel", attributes: { hidden: true } });
   #scrubber = h("input", { class: "scrubber", attributes: { type: "range", step: "any" } });
+  /** Of the score, where the scrubber is drawn. */
+  #share = 0;
   #place = h("span", { class: "place" });
   #tabs = new Map<PanelName, HTMLButtonElement>();
 
@@ -149,7 +154,10 @@ export class Frame {
     press(this.#loop, player.passage !== null);
     press(this.#click, !player.tracks.find(({ id }) => id === CLICK)?.isMuted);
     press(this.#edit, app.isEditing);
-    this.#scrubber.max = String(app.index.end);
+    if (this.#scrubber.max !== String(app.index.end)) {
+      this.#scrubber.max = String(app.index.end);
+      this.#share = Number.NaN;
+    }
   }
 
   /** Show where the music is. */
@@ -162,10 +170,14 @@ export class Frame {
       this.#place.textContent = text;
       this.#scrubber.setAttribute("aria-valuetext", text);
     }
+    // Drawn only when it is seen to move: the browser would lay out and layer the page in each frame.
+    const share = Math.round((SCRUBBER_STEPS * quarters) / (app.index.end || 1)) / SCRUBBER_STEPS;
+    if (share === this.#share) return;
+    this.#share = share;
     if (document.activeElement !== this.#scrubber || app.player.isPlaying) {
       this.#scrubber.value = String(quarters);
     }
-    this.#scrubber.style.setProperty("--share", String(quarters / (app.index.end || 1)));
+    this.#scrubber.style.setProperty("--share", String(share));
   }
 
   setEditing(isOn: boolean): void {

@@ -25,6 +25,9 @@ const HANDS_OFF_MS = 4000;
 /** Chord symbols and tempo marks over a system are no higher than this. */
 const MOST_OVER_PX = 160;
 
+/** How many pages are drawn before the browser may do something else. */
+const PAGES_AT_ONCE = 4;
+
 /** How many bars ahead are kept in sight. */
 const BARS_AHEAD = 2;
 
@@ -108,18 +111,41 @@ export class Sheet {
     this.#title.textContent = index.score.title;
     this.#glyphs.replaceChildren(...(index.score.glyphs ? [parseSvg(index.score.glyphs)] : []));
     this.#pages = index.score.pages.map((text, i) => {
-      const svg = parseSvg(text);
-      svg.setAttribute("role", "img");
-      svg.setAttribute("aria-label", describe(index, i + 1));
       const page = append(this.#sheet, "div", "page");
-      page.style.setProperty("--aspect", String(aspectOf(svg)));
-      page.append(svg);
+      page.setAttribute("role", "img");
+      page.setAttribute("aria-label", describe(index, i + 1));
+      page.style.setProperty("--aspect", String(aspectOf(text)));
       return page;
     });
     this.#forgetGeometry();
     if (place !== null) this.#scrollToBar(index.measureAt(place), "instant");
     this.#drawPassage();
-    if (this.#selected) this.select(this.#selected);
+    this.#fillAll();
+  }
+
+  /** Draw the pages: those in sight now, and the others by and by, so that they are there soon. */
+  #fillAll(): void {
+    const index = this.#index;
+    const top = this.#scroller.scrollTop - this.#sheet.offsetTop;
+    const first = this.#pageAt(top);
+    const last = this.#pageAt(top + this.#scroller.clientHeight);
+    for (let page = first; page <= last; page++) this.#fill(page);
+    let next = 1;
+    const goOn = () => {
+      if (this.#index !== index) return;
+      const end = Math.min(next + PAGES_AT_ONCE, this.#pages.length + 1);
+      while (next < end) this.#fill(next++);
+      if (next <= this.#pages.length) setTimeout(goOn, 0);
+    };
+    requestAnimationFrame(() => setTimeout(goOn, 0));
+  }
+
+  /** Draw a page, from 1, if it is not. */
+  #fill(number: number): void {
+    const [page, text] = [this.#pages[number - 1], this.#index?.score.pages[number - 1]];
+    if (page === undefined || text === undefined || page.firstChild !== null) return;
+    page.append(parseSvg(text));
+    if (this.#selected) this.#markSelected();
   }
 
   /** Put the cursor at a score position and light the notes that sound. */
@@ -157,7 +183,11 @@ export class Sheet {
     for (const element of this.#sheet.querySelectorAll(".selected")) {
       element.classList.remove("selected");
     }
-    const found = this.#index?.notes.find((one) => one.note === note);
+    this.#markSelected();
+  }
+
+  #markSelected(): void {
+    const found = this.#index?.notes.find(({ note }) => note === this.#selected);
     for (const id of found?.ids ?? []) this.#find(id)?.classList.add("selected");
   }
 
@@ -178,6 +208,7 @@ export class Sheet {
     if (this.#index === null || page < 1 || page > this.#pages.length) return null;
     let geometry = this.#geometry.get(page);
     if (geometry === undefined) {
+      this.#fill(page);
       geometry = measurePage(this.#index, page, this.#sheet, (id) => this.#find(id));
       this.#geometry.set(page, geometry);
     }

@@ -27,8 +27,13 @@ export function parseSvg(text: string): SVGSVGElement {
   return svg;
 }
 
-/** Return height over width of a parsed page. */
-export function aspectOf(svg: SVGSVGElement): number {
-  const { width, height } = svg.viewBox.baseVal;
-  return height / width;
+/**
+ * Return height over width of an engraved page.
+ *
+ * @throws Error if it is not SVG with a size
+ */
+export function aspectOf(text: string): number {
+  const [, width, height] = /^<svg [^>]*?viewBox="0 0 ([\d.]+) ([\d.]+)"/.exec(text) ?? [];
+  if (!width || !height) throw new Error("a page has no size");
+  return Number(height) / Number(width);
 }
