@@ -73,13 +73,13 @@ _ALL: Final[Mapping[Stage, Line]] = {
 }
 _TYPICAL: Final[Mapping[Kind, Mapping[Stage, Line]]] = {
     Kind.VOICE: {**_ALL, Stage.TAGGING: (0.2, 0.006), Stage.CHORDS: (0.0, 0.0)},
-    Kind.PIANO: {**_ALL, Stage.TAGGING: (3.0, 0.35), Stage.CHORDS: (0.2, 0.008)},
-    Kind.PLAYERS: {**_ALL, Stage.TAGGING: (0.4, 0.07), Stage.CHORDS: (0.2, 0.006)},
+    Kind.PIANO: {**_ALL, Stage.TAGGING: (3.0, 0.35), Stage.CHORDS: (0.3, 0.04)},
+    Kind.PLAYERS: {**_ALL, Stage.TAGGING: (0.4, 0.07), Stage.CHORDS: (0.3, 0.04)},
     Kind.SONG: {
         **_ALL,
         Stage.SEPARATION: (0.4, 0.1),
         Stage.TAGGING: (0.4, 0.07),
-        Stage.CHORDS: (0.2, 0.006),
+        Stage.CHORDS: (0.3, 0.04),
     },
     Kind.FILES: {Stage.NOTATION: (0.2, 0.0)},
     Kind.PAGES: {Stage.NOTATION: (0.2, 0.0), Stage.ENGRAVING: (0.5, 0.0)},
@@ -92,7 +92,7 @@ _TYPICAL: Final[Mapping[Kind, Mapping[Stage, Line]]] = {
     },
 }
 """On two CPU cores; those of recordings were measured with the samples in ``docs/samples``, cut
-and repeated to between 5 s and 120 s."""
+and repeated to between 5 s and 120 s, except those of chords, which are estimated from CPU time."""
 
 _ROUTING: Final[Line] = (0.1, 0.06)
 _ROUTED_S: Final = 24.0

@@ -92,7 +92,7 @@ def check_component(task: Task, stage: Component) -> None:
         _check_notes(cast(Tagger, stage).tag(signal, 0.0, ignore))
     elif task is Task.PITCH:
         _check_notes(cast(PitchDecoder, stage).decode(NOTES, None))
-    elif task is Task.CHORDS:
+    elif task in (Task.CHORDS, Task.PROGRESSION):
         _check_chords(cast(ChordEstimator, stage).estimate(signal, ignore))
     elif task is Task.BEATS:
         _check_rhythm(cast(BeatEstimator, stage).estimate(signal, NOTES, CHORDS, ignore))

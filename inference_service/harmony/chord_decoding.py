@@ -27,7 +27,8 @@ def find_path(scores: NDArray[np.float32], change_cost: float = CHANGE_COST) -> 
     change_cost : float
         Negative log probability of a change.
     """
-    path: NDArray[np.int64] = _find_path(scores, change_cost)
+    # numba compiles for each memory layout: one layout is compiled before the first request.
+    path: NDArray[np.int64] = _find_path(np.ascontiguousarray(scores), change_cost)
     return path
 
 

@@ -37,6 +37,7 @@ class Task(StrEnum):
     PIANO = "piano"
     SONG = "song"
     CHORDS = "chords"
+    PROGRESSION = "progression"
     BEATS = "beats"
     RHYTHM = "rhythm"
     KEY = "key"
@@ -102,7 +103,7 @@ class PitchDecoder(Protocol):
 
 
 class ChordEstimator(Protocol):
-    """Estimates the chords."""
+    """Estimates the chords: those that are shown, or those that are evidence for key and bars."""
 
     def estimate(self, waveform: Waveform, report: Report) -> list[ChordSegment]:
         """Return adjoining segments that cover the waveform, labels in Harte syntax."""
@@ -192,6 +193,7 @@ class StageSet:
     piano: Tagger
     song: EnsembleTagger
     chords: ChordEstimator
+    progression: ChordEstimator
     beats: BeatEstimator
     rhythm: RhythmReader
     key: KeyEstimator

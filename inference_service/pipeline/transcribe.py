@@ -34,6 +34,8 @@ VOCALS: Final = "vocals"
 
 _VOCALS_SHARE: Final = 0.1
 """Share of the time for tagging a song that the vocals take."""
+_SHOWN_SHARE: Final = 0.8
+"""Share of the time for chords that those which are shown take."""
 
 _LINES: Final = frozenset({Preset.VOICE, Preset.SOLO})
 """Presets of a single line."""
@@ -105,14 +107,15 @@ def transcribe(
         raise NothingHeard("no note was heard in the recording")
     parts, stray_parts = split_stray(heard_parts, waveform.duration_s)
     notes = sorted(note for part in parts for note in part.notes if not part.is_drum)
+    # One model's chords are shown; another's are the evidence that key and bars were fitted to.
+    chords = progression = [ChordSegment(0.0, waveform.duration_s, NO_CHORD)]
     with clock.stage(Stage.CHORDS) as report:
-        if preset in _LINES or _is_one_line(parts):  # its chords would be guesswork
-            chords = [ChordSegment(0.0, waveform.duration_s, NO_CHORD)]
-        else:
-            chords = stages.chords.estimate(waveform, report)
-            used.append(Task.CHORDS)
+        if preset not in _LINES and not _is_one_line(parts):  # their chords would be guesswork
+            chords = stages.chords.estimate(waveform, _within(report, 0.0, _SHOWN_SHARE))
+            progression = stages.progression.estimate(waveform, _within(report, _SHOWN_SHARE, 1.0))
+            used += [Task.CHORDS, Task.PROGRESSION]
     with clock.stage(Stage.KEY):
-        keys = stages.key.estimate(notes, chords, waveform)
+        keys = stages.key.estimate(notes, progression, waveform)
         key = keys[0].key
         if preset is Preset.SONG:  # the singer's pitches follow from the band's key
             parts = [_settle(part, key, stages) if part.id == VOCALS else part for part in parts]
@@ -121,7 +124,7 @@ def transcribe(
         if _plays_freely(preset, parts):
             rhythm = stages.rhythm.estimate(notes, key)
         if rhythm is None:
-            rhythm = stages.beats.estimate(waveform, notes, chords, report)
+            rhythm = stages.beats.estimate(waveform, notes, progression, report)
             used.append(Task.BEATS)
 
     heard = Transcription(
@@ -142,6 +145,11 @@ def transcribe(
         stray_parts=tuple(part.name for part in stray_parts),
     )
     return stages.rhythm.place(heard)
+
+
+def _within(report: Report, start: float, stop: float) -> Report:
+    """Return a report for the part of a stage between two fractions."""
+    return lambda fraction: report(start + (stop - start) * fraction)
 
 
 def _plays_freely(preset: Preset, parts: Sequence[Part]) -> bool:
@@ -184,12 +192,12 @@ def _hear_parts(
         stems = stages.separation.separate(waveform, report)
         on_stems(stems, lambda _: report(1.0))
     with clock.stage(Stage.TAGGING) as report:
-        found = stages.voice.tag(stems["vocals"], tuning_cents, lambda f: report(_VOCALS_SHARE * f))
+        found = stages.voice.tag(stems["vocals"], tuning_cents, _within(report, 0.0, _VOCALS_SHARE))
         vocals = mend_octaves(remove_residue(found, stems["vocals"], waveform))
         band = stages.song.tag_parts(
             {name: stem for name, stem in stems.items() if name != "vocals"},
             tuning_cents,
-            lambda f: report(_VOCALS_SHARE + (1 - _VOCALS_SHARE) * f),
+            _within(report, _VOCALS_SHARE, 1.0),
         )
     # A voice in the accompaniment is bleed of the vocals.
     others = remove_bleed([part for part in band if part.id != "voice"], vocals)

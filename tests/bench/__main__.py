@@ -23,6 +23,7 @@ import torch
 
 from tests.bench import (
     corrections,
+    guitar_chords,
     notation,
     piano,
     practice,
@@ -61,6 +62,7 @@ SECTIONS: dict[str, Section] = {
     "sung-pages": sung_pages,
     "piano": piano,
     "songs": songs,
+    "guitar-chords": guitar_chords,
     "recorded-songs": recorded_songs,
     "song-pages": song_pages,
     "notation": notation,

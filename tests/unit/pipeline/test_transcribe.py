@@ -12,7 +12,16 @@ import pytest
 from inference_service.assembly import build_stages
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import Cancelled, NothingHeard
-from inference_service.music.events import Beat, Key, NoteEvent, Part, Rhythm, Transcription
+from inference_service.music.events import (
+    Beat,
+    ChordSegment,
+    Key,
+    KeyEstimate,
+    NoteEvent,
+    Part,
+    Rhythm,
+    Transcription,
+)
 from inference_service.music.placement import NotePlacement
 from inference_service.music.serialization import decode_transcription, encode_transcription
 from inference_service.pipeline.options import Preset
@@ -20,6 +29,7 @@ from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.transcribe import transcribe
 from inference_service.progress import Report, Stage
 from inference_service.settings import ModelSettings
+from inference_service.tiny import ScaleKeyEstimator, SteadyBeatEstimator
 from tests.factories import RATE_HZ, build_notes, build_scale
 
 
@@ -173,8 +183,11 @@ def test_a_part_of_a_few_stray_notes_is_left_out_and_named(
     ("preset", "tasks"),
     [
         (Preset.VOICE, {Task.DENOISING, Task.VOICE, Task.PITCH}),
-        (Preset.PIANO, {Task.DENOISING, Task.PIANO, Task.CHORDS}),
-        (Preset.SONG, {Task.SEPARATION, Task.VOICE, Task.PITCH, Task.SONG, Task.CHORDS}),
+        (Preset.PIANO, {Task.DENOISING, Task.PIANO, Task.CHORDS, Task.PROGRESSION}),
+        (
+            Preset.SONG,
+            {Task.SEPARATION, Task.VOICE, Task.PITCH, Task.SONG, Task.CHORDS, Task.PROGRESSION},
+        ),
     ],
 )
 def test_the_result_names_the_models_that_were_used(
@@ -271,3 +284,56 @@ def test_a_lone_instrument_has_no_chords_of_its_own_notes(
     assert {chord.label for chord in alone.chords} == {"N"}
     assert Task.CHORDS not in alone.models
     assert Task.CHORDS in together.models
+
+
+class Names:
+    """Names two chords, the second from ``change_s`` on."""
+
+    def __init__(self, change_s: float) -> None:
+        self._change_s = change_s
+
+    def estimate(self, waveform: Waveform, report: Report) -> list[ChordSegment]:
+        """Return both."""
+        return [
+            ChordSegment(0.0, self._change_s, "C:maj"),
+            ChordSegment(self._change_s, waveform.duration_s, "G:7"),
+        ]
+
+
+def test_one_model_names_the_chords_and_another_gives_evidence_for_key_and_beats(
+    stages: StageSet, duet: Waveform
+) -> None:
+    given: list[Sequence[ChordSegment]] = []
+
+    class Beats(SteadyBeatEstimator):
+        def estimate(
+            self,
+            waveform: Waveform,
+            notes: Sequence[NoteEvent],
+            chords: Sequence[ChordSegment],
+            report: Report,
+        ) -> Rhythm:
+            given.append(chords)
+            return super().estimate(waveform, notes, chords, report)
+
+    class Keys(ScaleKeyEstimator):
+        def estimate(
+            self,
+            notes: Sequence[NoteEvent],
+            chords: Sequence[ChordSegment],
+            waveform: Waveform | None = None,
+        ) -> list[KeyEstimate]:
+            given.append(chords)
+            return super().estimate(notes, chords, waveform)
+
+    band = replace(
+        stages,
+        song=FixedTagger(*CHORDS),
+        chords=Names(1.0),
+        progression=Names(2.0),
+        beats=Beats(),
+        key=Keys(),
+    )
+    result = hear(duet, Preset.SONG, band)
+    assert [chord.start_s for chord in result.chords] == [0.0, 1.0]
+    assert [[chord.start_s for chord in chords] for chords in given] == [[0.0, 2.0]] * 2
