@@ -23,6 +23,7 @@ from inference_service.assembly import build_catalog
 from inference_service.harmony.chord_network import load_published
 from inference_service.harmony.chordino import ChordinoEstimator
 from inference_service.harmony.key import KeyProfileEstimator
+from inference_service.harmony.key import load_estimator as load_key_estimator
 from inference_service.harmony.neural_chords import NeuralChordEstimator
 from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm
 from inference_service.music.pitch import pitch_class
@@ -62,7 +63,7 @@ def run(data: Path, cache: Path, numbers: Sequence[int] = REPORTED_SONGS) -> Ite
     chord_estimator, chordino, tagger = load_chords(), ChordinoEstimator(), BasicPitchTagger()
     beat_estimator, key_estimator = (
         load_estimator(WEIGHTS / "beats.safetensors", WEIGHTS / "readings.json"),
-        KeyProfileEstimator(),
+        load_keys(),
     )
     peer = LibrosaBeatEstimator()
     figures: defaultdict[str, list[float]] = defaultdict(list)
@@ -119,7 +120,7 @@ def smoke() -> Iterator[Row]:
     found = [segment.label for segment in segments if segment.label != "N"]
     expected = [f"{root}:maj" for root in (*progression, "C")]
     yield Row("network, chords of a progression", float(found == expected), 1.0)
-    key = KeyProfileEstimator().estimate(notes, segments)[0].key
+    key = load_keys().estimate(notes, segments)[0].key
     yield Row("key of a progression", float(key == Key("C", "major")), 1.0)
 
 
@@ -164,6 +165,11 @@ def load_chords() -> NeuralChordEstimator:
     """Load the chord estimator that is served."""
     [entry, *_] = build_catalog("cpu").candidates("cpu", {})[Task.CHORDS]
     return NeuralChordEstimator([load_published(path) for path in entry.paths(WEIGHTS)])
+
+
+def load_keys() -> KeyProfileEstimator:
+    """Load the key estimator that is served."""
+    return load_key_estimator(WEIGHTS / "melody.safetensors", WEIGHTS / "chords.safetensors")
 
 
 def load_beats() -> NeuralBeatEstimator:

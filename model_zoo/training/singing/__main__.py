@@ -10,12 +10,11 @@ from model_zoo.training.evaluate.sets import iterate_clips
 from model_zoo.training.loop import add_arguments, read_arguments
 from model_zoo.training.singing.dataset import load_melodies
 from model_zoo.training.singing.export import export
-from model_zoo.training.singing.keys import SONG_STEP, judge_melodies, judge_songs, write_table
+from model_zoo.training.singing.keys import judge_melodies, write_table
 from model_zoo.training.singing.prepare import prepare
 from model_zoo.training.singing.prior import iterate_melodies, learn_prior
 from model_zoo.training.singing.recordings import hear, take_first_half
 from model_zoo.training.singing.train import OPTIONS, train
-from model_zoo.training.sources.pop909 import count_songs
 
 ROOT = Path(__file__).parents[3]
 CACHE = ROOT / "var" / "sung"
@@ -50,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     counting = commands.add_parser("prior", help="count the steps of melodies in scores")
     counting.add_argument("--target", type=Path, default=PRIOR)
-    commands.add_parser("keys", help="measure how probable estimated keys are")
+    commands.add_parser("keys", help="measure how probable estimated keys of melodies are")
     options = parser.parse_args(arguments)
     match options.command:
         case "prepare":
@@ -71,11 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
             facts = {"melodies": str(len(melodies_in_key))}
             learn_prior(melodies_in_key).save(options.target, facts)
         case "keys":
-            symbolic = options.data / "symbolic"
-            songs = symbolic / "pop909.zip"
-            _say("Melodies: " + write_table(list(judge_melodies(symbolic, PRIOR))))
-            numbers = range(3, count_songs(songs) + 1, SONG_STEP)
-            _say("Songs: " + write_table(list(judge_songs(songs, numbers))))
+            _say(write_table(list(judge_melodies(options.data / "symbolic", PRIOR))))
 
 
 def _say(text: str) -> None:

@@ -1,14 +1,12 @@
 """Measures how often estimated keys are right, and whether that is as often as stated.
 
-Melodies: excerpts of the held-out melodies (:mod:`.prior`), of 12 to 90 notes, half of them from
-the beginning. Songs: excerpts of at least 25 s of POP909's arrangements with their chords, and the
-key that POP909 names, where it names one for the whole song.
+Excerpts of the held-out melodies (:mod:`.prior`), of 12 to 90 notes, half of them from the
+beginning. Music with chords is measured by :mod:`..harmony.weights`.
 """
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,18 +15,13 @@ import numpy as np
 
 from inference_service.harmony.key import KeyProfileEstimator
 from inference_service.harmony.melodic_prior import MODES, load_prior
-from inference_service.music.events import ChordSegment, KeyEstimate, Mode, NoteEvent
+from inference_service.music.events import KeyEstimate, Mode, NoteEvent
 from inference_service.music.pitch import pitch_class
 from model_zoo.training.rhythm.corpora import is_dev
 from model_zoo.training.sources.melodies import find_key, find_melody, iterate_scores
-from model_zoo.training.sources.pop909 import read_song
 
 FEWEST_NOTES, MOST_NOTES = 12, 90
-SHORTEST_S: Final = 25.0
 EXCERPTS: Final = 5
-SONG_STEP: Final = 5
-"""Every fifth song is used."""
-
 BOUNDS: Final = (0.0, 0.4, 0.6, 0.75, 0.9, 1.0)
 
 Class = tuple[int, Mode]
@@ -77,36 +70,6 @@ def judge_melodies(symbolic: Path, prior: Path, seed: int = 1) -> Iterator[Judge
                 )
             ]
             yield judge(estimator.estimate(notes, []), (tonic, MODES[mode]))
-
-
-def judge_songs(archive: Path, numbers: Iterable[int], seed: int = 2) -> Iterator[Judged]:
-    """Judge the keys of excerpts of POP909's songs."""
-    random = np.random.default_rng(seed)
-    estimator = KeyProfileEstimator()
-    with zipfile.ZipFile(archive) as files:
-        for number in numbers:
-            rows = files.read(f"{number:03d}/key_audio.txt").decode().splitlines()
-            keys = [row.split()[2] for row in rows if row.strip()]
-            if len(keys) != 1:
-                continue
-            tonic, _, mode = keys[0].partition(":")
-            truth: Class = (pitch_class(tonic), "major" if mode.startswith("maj") else "minor")
-            song = read_song(archive, number)
-            rows_s = np.concatenate([line.notes for line in song.lines])
-            length_s = float(random.uniform(SHORTEST_S, rows_s[:, 1].max()))
-            start_s = float(random.uniform(0.0, rows_s[:, 1].max() - length_s))
-            end_s = start_s + length_s
-            notes = [
-                NoteEvent(float(row[0]), float(row[1]), int(row[2]))
-                for row in rows_s
-                if start_s <= row[0] < end_s
-            ]
-            chords = [
-                ChordSegment(max(c.start_s, start_s), min(c.end_s, end_s), c.label)
-                for c in song.chords
-                if c.end_s > start_s and c.start_s < end_s
-            ]
-            yield judge(estimator.estimate(sorted(notes), chords), truth)
 
 
 def write_table(judged: Sequence[Judged]) -> str:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from inference_service.harmony.key import KeyProfileEstimator
-from inference_service.harmony.melodic_prior import load_prior
+from inference_service.harmony.chord_prior import load_chord_prior
+from inference_service.harmony.key import KeyProfileEstimator, load_estimator
 from inference_service.music.events import ChordSegment, Key, NoteEvent
 from inference_service.music.pitch import build_key
 
-PRIOR = Path(__file__).parents[3] / "model_zoo" / "weights" / "melody.safetensors"
+WEIGHTS = Path(__file__).parents[3] / "model_zoo" / "weights"
+PRIOR = WEIGHTS / "melody.safetensors"
+ESTIMATOR = load_estimator(PRIOR, WEIGHTS / "chords.safetensors")
 
 MAJOR = (0, 2, 4, 5, 7, 9, 11, 12, 7, 4, 0)
 MINOR = (0, 2, 3, 5, 7, 8, 10, 12, 11, 12, 7, 3, 0)
@@ -27,7 +29,7 @@ def strum(*labels: str) -> list[ChordSegment]:
 
 
 def estimate(notes: Sequence[NoteEvent], chords: Sequence[ChordSegment] = ()) -> Key:
-    return KeyProfileEstimator().estimate(notes, chords)[0].key
+    return ESTIMATOR.estimate(notes, chords)[0].key
 
 
 @pytest.mark.parametrize("tonic", range(12))
@@ -55,7 +57,7 @@ def test_with_nothing_to_go_by_it_is_c_major(chords: list[ChordSegment]) -> None
 
 def test_all_pitches_alike_are_c_major() -> None:
     chromatic = sing(tuple(range(12)), 0)
-    assert estimate(chromatic) == Key("C", "major")
+    assert KeyProfileEstimator().estimate(chromatic, [])[0].key == Key("C", "major")
 
 
 def test_spells_as_readers_expect() -> None:
@@ -64,7 +66,7 @@ def test_spells_as_readers_expect() -> None:
 
 
 def test_probabilities_rank_all_keys_and_sum_to_one() -> None:
-    estimates = KeyProfileEstimator().estimate(sing(MAJOR, 7), strum("G", "C", "D:7", "G"))
+    estimates = ESTIMATOR.estimate(sing(MAJOR, 7), strum("G", "C", "D:7", "G"))
     probabilities = [estimate.probability for estimate in estimates]
     assert len({estimate.key for estimate in estimates}) == 24
     assert probabilities == sorted(probabilities, reverse=True)
@@ -73,14 +75,14 @@ def test_probabilities_rank_all_keys_and_sum_to_one() -> None:
 
 def test_a_scale_is_surer_than_its_first_notes() -> None:
     whole, begun = (
-        KeyProfileEstimator().estimate(notes, [])[0].probability
+        ESTIMATOR.estimate(notes, [])[0].probability
         for notes in (sing(MAJOR, 0), sing(MAJOR[:2], 0))
     )
     assert whole > 2 * begun
 
 
 def test_without_evidence_all_keys_are_equally_probable() -> None:
-    estimates = KeyProfileEstimator().estimate([], [])
+    estimates = ESTIMATOR.estimate([], [])
     assert all(estimate.probability == pytest.approx(1 / 24) for estimate in estimates)
 
 
@@ -91,14 +93,30 @@ def test_steps_decide_where_the_notes_of_a_melody_do_not() -> None:
         for k, p in enumerate((67, 67, 69, 67, 72, 71, 67, 67, 69, 67, 74, 72))
     ]
     by_profile = KeyProfileEstimator().estimate(phrase, [])
-    by_steps = KeyProfileEstimator(load_prior(PRIOR)).estimate(phrase, [])
+    by_steps = ESTIMATOR.estimate(phrase, [])
     assert by_profile[0].key == Key("G", "major")
     assert by_steps[0].key == Key("C", "major")
 
 
 def test_chords_and_harmony_are_judged_without_steps() -> None:
-    with_steps, without = KeyProfileEstimator(load_prior(PRIOR)), KeyProfileEstimator()
-    chords = strum("C", "G", "C")
+    chords = load_chord_prior(WEIGHTS / "chords.safetensors")
+    with_steps, without = ESTIMATOR, KeyProfileEstimator(None, chords)
     together = [NoteEvent(0.0, 2.0, pitch) for pitch in (60, 64, 67)]
-    for notes, segments in ((sing(MAJOR, 0), chords), (together, [])):
+    for notes, segments in ((sing(MAJOR, 0), strum("C", "G", "C")), (together, [])):
         assert with_steps.estimate(notes, segments) == without.estimate(notes, segments)
+
+
+def test_minor_songs_differ_from_their_relatives_by_what_follows() -> None:
+    """The same four chords for the same time, in the usual order of either key."""
+    assert estimate([], strum("A:min", "F", "G", "A:min", "E:min", "A:min")) == Key("A", "minor")
+    assert estimate([], strum("C", "A:min", "F", "G", "C", "G", "C")) == Key("C", "major")
+
+
+def test_a_moment_of_a_chord_decides_less_than_the_whole() -> None:
+    passing = [ChordSegment(0.0, 1.0, "E:maj"), ChordSegment(1.0, 30.0, "N")]
+    whole = [ChordSegment(0.0, 30.0, "E:maj")]
+    passing_e, whole_e = (
+        next(e.probability for e in ESTIMATOR.estimate([], chords) if e.key == Key("E", "major"))
+        for chords in (passing, whole)
+    )
+    assert passing_e < whole_e

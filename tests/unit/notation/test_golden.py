@@ -16,8 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_service.harmony.key import KeyProfileEstimator
-from inference_service.harmony.melodic_prior import load_prior
+from inference_service.harmony.key import KeyProfileEstimator, load_estimator
 from inference_service.music.events import Key, NoteEvent, Transcription
 from inference_service.music.placement import NotePlacement, Placements
 from inference_service.music.score import Score
@@ -221,7 +220,7 @@ def reader() -> NoteRhythmReader:
 
 @cache
 def keys() -> KeyProfileEstimator:
-    return KeyProfileEstimator(load_prior(WEIGHTS / "melody.safetensors"))
+    return load_estimator(WEIGHTS / "melody.safetensors", WEIGHTS / "chords.safetensors")
 
 
 def place(piece: Piece, played: Transcription) -> Placements:

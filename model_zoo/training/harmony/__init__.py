@@ -1,0 +1,1 @@
+"""Training of the prior of chords, by which keys are estimated."""
