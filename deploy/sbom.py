@@ -2,7 +2,7 @@
 
 python -m deploy.sbom FOLDER
 
-``sbom.json``     CycloneDX, by cyclonedx-bom: packages and models
+``sbom.json``     CycloneDX, by cyclonedx-bom: packages, those of the practice page, and models
 ``files.sha256``  of every installed file; ``sha256sum --check`` reads it, in the environment
 ``licences.md``   licence of each package and model, and how those under the GPL are used
 
@@ -27,6 +27,9 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 MANIFEST: Final = ROOT / "model_zoo" / "manifest.toml"
+PAGE_LOCK: Final = ROOT / "web" / "practice" / "package-lock.json"
+BUNDLER: Final = "esbuild"
+"""The only package of the practice page that is needed to build it and is not in it."""
 
 GPL_USES: Final[Mapping[str, str]] = {
     "chord-extractor": (
@@ -46,6 +49,7 @@ PROGRAMS: Final = {
 
 _GPL: Final = re.compile(r"(?<![AL])GPL|(?<!Lesser )General Public", re.IGNORECASE)
 _NEED: Final = re.compile(r"([A-Za-z0-9][\w.-]*)\s*(?:\[([^]]*)\])?")
+_NPM: Final = "pkg:npm/"
 _UNKNOWN: Final = "not stated in its metadata"
 
 
@@ -130,6 +134,35 @@ def describe_packages() -> dict[str, Any]:
     return document
 
 
+def describe_page() -> list[dict[str, Any]]:
+    """Return a component for each npm package that the practice page brings into browsers."""
+    packages = json.loads(PAGE_LOCK.read_text(encoding="utf-8"))["packages"]
+    components = []
+    for path, package in packages.items():
+        name = path.removeprefix("node_modules/")
+        if not name or name == BUNDLER or package.get("dev") or package.get("optional"):
+            continue
+        algorithm, _, digest = package["integrity"].partition("-")
+        purl = f"{_NPM}{name.replace('@', '%40')}@{package['version']}"
+        components.append(
+            {
+                "type": "library",
+                "bom-ref": purl,
+                "name": name,
+                "version": package["version"],
+                "purl": purl,
+                "licenses": [{"license": {"id": package["license"]}}],
+                "hashes": [
+                    {
+                        "alg": algorithm.upper().replace("SHA", "SHA-"),
+                        "content": base64.b64decode(digest).hex(),
+                    }
+                ],
+            }
+        )
+    return components
+
+
 def describe_models() -> list[dict[str, Any]]:
     """Return a component for each model of the manifest that has files, with their hashes."""
     models = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))["models"]
@@ -188,12 +221,18 @@ def write_report(components: Iterable[Mapping[str, Any]], needs: Mapping[str, se
         "| package | version | licence | needed by |",
         "|---|---|---|---|",
     ]
-    for component in sorted(components, key=lambda item: normalise(item["name"])):
-        if component["type"] == "library":
+    libraries = [item for item in components if item["type"] == "library"]
+    for component in sorted(libraries, key=lambda item: normalise(item["name"])):
+        if not component.get("purl", "").startswith(_NPM):
             name = normalise(component["name"])
             users = ", ".join(extra for extra, names in needs.items() if name in names)
             licence = read_licence(component)
             lines.append(f"| {name} | {component['version']} | {licence} | {users or 'set-up'} |")
+    lines += ["", "## In the practice page", "", "| package | version | licence |", "|---|---|---|"]
+    for component in libraries:
+        if component.get("purl", "").startswith(_NPM):
+            row = (component["name"], component["version"], read_licence(component))
+            lines.append(f"| {' | '.join(row)} |")
     lines += ["", "## Models with files", "", "| model | version | licence |", "|---|---|---|"]
     for component in components:
         if component["type"] == "machine-learning-model":
@@ -212,7 +251,7 @@ def main() -> int:
         for path in (ROOT / "deploy").glob("no-deps-*.txt")
     }
     document = describe_packages()
-    document["components"] += describe_models()
+    document["components"] += [*describe_page(), *describe_models()]
     files = list(list_files(distributions(), Path(sys.prefix).resolve()))
     report = write_report(document["components"], find_needs(project, alone))
     sums = sorted({f"{file.sha256}  {file.path}" for file in files})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tomllib
 from importlib.metadata import distributions
@@ -71,6 +72,21 @@ def test_models_have_their_hashes() -> None:
         [digest] = file["hashes"]
         assert digest["content"] in listed
     assert models["notabot-notes"]["licenses"]
+
+
+def test_what_the_practice_page_brings_into_browsers_is_listed() -> None:
+    page = {component["name"]: component for component in sbom.describe_page()}
+    shipped = (ROOT / "web" / "practice" / "tools" / "licences.ts").read_text()
+    table = shipped.partition("const SHIPPED")[2].partition("};")[0]
+    assert set(page) == set(re.findall(r'^  "?([\w@/-]+)"?: \{', table, re.MULTILINE))
+    for component in page.values():
+        [digest] = component["hashes"]
+        assert digest["alg"] == "SHA-512"
+        assert len(digest["content"]) == 128
+    report = sbom.write_report(page.values(), {})
+    packages, _, of_page = report.partition("## In the practice page")
+    assert "signalsmith-stretch | 1." in of_page
+    assert "signalsmith" not in packages
 
 
 def _package(folder: Path, content: str) -> None:

@@ -25,7 +25,7 @@ import { Frame } from "./ui/frame.ts";
 import { listenToKeys } from "./ui/keyboard.ts";
 import { NoteBar } from "./ui/note_bar.ts";
 import type { PanelName } from "./ui/panels.ts";
-import { Sheet, type Tap } from "./view/sheet.ts";
+import { AHEAD_S, Sheet, type Tap } from "./view/sheet.ts";
 import { keepAwake } from "./wake_lock.ts";
 
 /** Height of a staff, in CSS pixels, for the width of the page. */
@@ -553,7 +553,7 @@ export class App {
   /** Draw the cursor in every frame; at rest, this costs next to nothing. */
   #draw(): void {
     const quarters = this.player.heardQuarters();
-    this.sheet.follow(quarters, this.player.isPlaying);
+    this.sheet.follow(quarters, this.player.isPlaying, this.player.heardQuarters(AHEAD_S));
     this.#frame.setPosition(quarters);
     requestAnimationFrame(() => this.#draw());
   }

@@ -100,15 +100,15 @@ export class Player {
     return this.#ensemble?.encoding ?? "opus";
   }
 
-  /** Return the recording time that is heard now, in seconds. */
-  heardSeconds(): number {
+  /** Return the recording time that is heard now, or some seconds later. */
+  heardSeconds(later = 0): number {
     if (this.#output === null) return this.clock.position(0);
-    return this.clock.position(heardTime(this.#output.context, this.#output.delay));
+    return this.clock.position(heardTime(this.#output.context, this.#output.delay) + later);
   }
 
-  /** Return the score position that is heard now, in quarters. */
-  heardQuarters(): number {
-    return this.#index.timeline.toQuarters(this.heardSeconds());
+  /** Return the score position that is heard now, or some seconds later, in quarters. */
+  heardQuarters(later = 0): number {
+    return this.#index.timeline.toQuarters(this.heardSeconds(later));
   }
 
   /** Play from where the music rests. Only after a touch or a key does a browser let this sound. */

@@ -8,6 +8,7 @@
 import type { Passage } from "../audio/player.ts";
 import type { ScoreIndex } from "../score.ts";
 import { textsFor } from "../texts.ts";
+import { Cursor } from "./cursor.ts";
 import { type BarBox, barAt, measurePage, type PageGeometry, quartersAt, xAt } from "./geometry.ts";
 import { PassageMarks, type Strip } from "./passage.ts";
 import { type StaffPlace, staffPlaceAt } from "./staves.ts";
@@ -24,6 +25,9 @@ const HANDS_OFF_MS = 4000;
 
 /** Chord symbols and tempo marks over a system are no higher than this. */
 const MOST_OVER_PX = 160;
+
+/** How far ahead the cursor's way is asked for, in seconds. */
+export const AHEAD_S = 0.25;
 
 /** How many pages are drawn before the browser may do something else. */
 const PAGES_AT_ONCE = 4;
@@ -54,7 +58,7 @@ export interface SheetEvents {
 export class Sheet {
   readonly #scroller: HTMLElement;
   readonly #sheet: HTMLElement;
-  readonly #cursor: HTMLElement;
+  readonly #cursor: Cursor;
   readonly #title: HTMLElement;
   readonly #glyphs: HTMLElement;
   readonly #marks: PassageMarks;
@@ -88,8 +92,7 @@ export class Sheet {
       preview: (passage) => this.setPassage(passage),
       choose: (passage) => this.#events.passageChosen(passage),
     });
-    this.#cursor = append(this.#sheet, "div", "cursor");
-    this.#cursor.hidden = true;
+    this.#cursor = new Cursor(this.#sheet);
     this.#listen();
     new ResizeObserver(() => this.#forgetGeometry()).observe(this.#sheet);
   }
@@ -148,21 +151,30 @@ export class Sheet {
     if (this.#selected) this.#markSelected();
   }
 
-  /** Put the cursor at a score position and light the notes that sound. */
-  follow(quarters: number, isPlaying: boolean): void {
+  /**
+   * Put the cursor at a score position and light the notes that sound.
+   *
+   * @param ahead - the position {@link AHEAD_S} later; the same at rest
+   */
+  follow(quarters: number, isPlaying: boolean, ahead: number): void {
     const index = this.#index;
     if (index === null) return;
     const bar = index.measureAt(quarters);
     const box = this.#box(bar);
-    this.#cursor.hidden = box === null;
-    if (box) {
-      const x = xAt(box, quarters);
-      const { style } = this.#cursor;
-      style.transform = `translate(${x.toFixed(1)}px, ${box.top.toFixed(1)}px)`;
-      style.height = `${(box.bottom - box.top).toFixed(1)}px`;
-    }
+    if (box === null) this.#cursor.hide();
+    else this.#moveCursor(bar, box, quarters, ahead);
     this.#light(isPlaying ? index.notesAt(quarters).flatMap((note) => note.ids) : []);
     if (isPlaying) this.#keepInSight(bar);
+  }
+
+  #moveCursor(bar: number, box: BarBox, quarters: number, ahead: number): void {
+    const x = xAt(box, quarters);
+    const height = box.bottom - box.top;
+    // No farther than the bar's end: the next one may begin a system. Back, as in a loop, it jumps.
+    const end = Math.min(ahead, this.#index?.score.measures[bar]?.end ?? ahead);
+    const share = ahead > quarters ? (end - quarters) / (ahead - quarters) : 0;
+    const to = share > 0 ? xAt(box, end) : x;
+    this.#cursor.stand(x, box.top, height, to, 1000 * AHEAD_S * share);
   }
 
   /** Bring a bar into sight, whatever was scrolled by hand. */
