@@ -10,6 +10,33 @@ from playwright.async_api import Locator, Page
 WAIT_MS: Final = 20_000
 """Pages are engraved meanwhile, by a machine that may be busy."""
 
+LISTEN: Final = """async (threshold) => {
+  const { context, input } = practice.player.output;
+  await context.audioWorklet.addModule("assets/onsets.js");
+  const processorOptions = { threshold, restS: 0.06 };
+  const node = new AudioWorkletNode(context, "onsets", { processorOptions });
+  window.heard = [];
+  node.port.onmessage = ({ data }) => {
+    const { clock } = practice.player;
+    const seconds = clock.position(data - practice.player.output.delay);
+    const quarters = practice.index.timeline.toQuarters(seconds);
+    window.heard.push([seconds, quarters]);
+  };
+  input.connect(node);
+}"""
+"""Notes in ``window.heard`` where the clock is whenever a sound leaves the page."""
+
+REFUSE_OPUS: Final = """() => {
+  const decode = AudioContext.prototype.decodeAudioData;
+  AudioContext.prototype.decodeAudioData = function (file) {
+    const isOgg = String.fromCharCode(...new Uint8Array(file, 0, 4)) === "OggS";
+    return isOgg
+      ? Promise.reject(new DOMException("no Opus", "EncodingError"))
+      : decode.call(this, file);
+  };
+}"""
+"""Lets the browser decode no Opus in Ogg, as Safari before 18.4."""
+
 
 async def until(page: Page, condition: str, argument: object = None) -> None:
     """Wait until a function is true in the page, whose policy forbids Playwright's own way."""
@@ -39,23 +66,7 @@ async def turn(page: Page, *, recording: bool, instruments: bool) -> None:
 
 async def listen(page: Page, threshold: float) -> None:
     """Note from now on where the clock is whenever a sound leaves the page."""
-    await page.evaluate(
-        """async (threshold) => {
-          const { context, input } = practice.player.output;
-          await context.audioWorklet.addModule("assets/onsets.js");
-          const processorOptions = { threshold, restS: 0.06 };
-          const node = new AudioWorkletNode(context, "onsets", { processorOptions });
-          window.heard = [];
-          node.port.onmessage = ({ data }) => {
-            const { clock } = practice.player;
-            const seconds = clock.position(data - practice.player.output.delay);
-            const quarters = practice.index.timeline.toQuarters(seconds);
-            window.heard.push([seconds, quarters]);
-          };
-          input.connect(node);
-        }""",
-        threshold,
-    )
+    await page.evaluate(LISTEN, threshold)
 
 
 async def touch(page: Page, start: Locator, stop: Locator) -> None:

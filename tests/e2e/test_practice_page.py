@@ -15,7 +15,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.e2e.conftest import PHONE, Screenshot
 from tests.e2e.practice import BARS, STATIC, Practised, serve_practice
-from tests.e2e.practice_page import WAIT_MS, listen, play, touch, turn, until
+from tests.e2e.practice_page import REFUSE_OPUS, WAIT_MS, listen, play, touch, turn, until
 from tests.service.running import wait_until
 
 pytestmark = [
@@ -133,17 +133,7 @@ async def test_a_browser_without_opus_gets_another_encoding(
 ) -> None:
     """As Safari before 18.4, which decodes no Opus in Ogg; the clock stays right."""
     page = await open_practice()
-    await page.evaluate(
-        """() => {
-          const decode = AudioContext.prototype.decodeAudioData;
-          AudioContext.prototype.decodeAudioData = function (file) {
-            const isOgg = String.fromCharCode(...new Uint8Array(file, 0, 4)) === "OggS";
-            return isOgg
-              ? Promise.reject(new DOMException("no Opus", "EncodingError"))
-              : decode.call(this, file);
-          };
-        }"""
-    )
+    await page.evaluate(REFUSE_OPUS)
     await turn(page, recording=True, instruments=False)
     await play(page)
     await listen(page, 0.12)
