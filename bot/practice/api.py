@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
-from bot.client.sheets import Sound
+from bot.client.sheets import Sound, SoundEncoding
 from bot.errors import BotError, BotErrorCode
 from bot.fix_words import name_instruments
 from bot.i18n import LANGUAGES, TextCatalogues, Translator
@@ -86,6 +86,7 @@ class Api:
     _answers: Places = field(default_factory=lambda: Places(16, 48))
     _sounds: Places = field(default_factory=lambda: Places(24, 72))
     _sounds_of_link: PlacesByKey = field(default_factory=lambda: PlacesByKey(6, 12))
+    _conversions_of_link: PlacesByKey = field(default_factory=lambda: PlacesByKey(1, 12))
     _files: Places = field(default_factory=lambda: Places(4, 8))
     _files_of_link: PlacesByKey = field(default_factory=lambda: PlacesByKey(1, 1))
 
@@ -217,8 +218,11 @@ class Api:
     async def _sound(self, visit: Visit) -> web.StreamResponse:
         name = visit.request.match_info["call"].partition("/")[2]
         encoding = read_listening(visit.request.query).encoding
+        # The service has one thread to convert sounds and to play previews.
+        is_kept = encoding is SoundEncoding.OPUS
+        places = self._sounds_of_link if is_kept else self._conversions_of_link
         async with (
-            self._sounds_of_link.place(visit.link.key),
+            places.place(visit.link.key),
             self._sounds.place(),
             aclosing(self.desk.fetch_sound(visit.link, name, encoding, visit.request_id)) as pieces,
         ):

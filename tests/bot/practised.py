@@ -93,6 +93,8 @@ class FakePractice(practice_pb2_grpc.PracticeServicer):
     ) -> AsyncIterator[ppb.SoundChunk]:
         """The recording, whatever the name."""
         self.fetched.append(request)
+        if self.hold is not None:
+            await self.hold.wait()
         await self.refuse(context, request.result_id)
         for start in range(0, len(RECORDING), PIECE_BYTES):
             yield ppb.SoundChunk(

@@ -457,6 +457,26 @@ async def test_sounds_are_passed_on(house: House) -> None:
         assert answer.status == 422
 
 
+async def test_a_link_has_one_sound_converted_at_a_time(house: House) -> None:
+    house.service.hold = asyncio.Event()
+
+    async def fetch(encoding: str) -> int:
+        path = f"api/sounds/recording?encoding={encoding}"
+        async with house.web.get(path, headers=house.headers()) as answer:
+            await answer.read()
+            return answer.status
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(fetch(name)) for name in ("flac", "flac", "opus", "opus")]
+        while len(house.service.fetched) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)
+        wanted = sorted(request.encoding for request in house.service.fetched)
+        assert wanted == [ppb.SOUND_ENCODING_UNSPECIFIED] * 2 + [ppb.SOUND_ENCODING_FLAC]
+        house.service.hold.set()
+    assert [task.result() for task in tasks] == [200] * 4
+
+
 async def test_a_sound_that_breaks_off_is_not_taken_for_whole(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
