@@ -377,6 +377,28 @@ async def test_a_saved_page_plays_from_a_disk_without_a_network(
     assert not faults
 
 
+async def test_in_telegram_the_page_leads_to_any_browser(
+    context: BrowserContext, practised: Practised
+) -> None:
+    """Telegram's clients save no files; they open the page in a browser, and so does the chat."""
+    page = await context.new_page()
+    await page.add_init_script(
+        """window.posted = [];
+        window.TelegramWebviewProxy = { postEvent: (...event) => window.posted.push(event) };"""
+    )
+    await page.goto(f"{practised.address()}&tgWebAppVersion=8.0")
+    await page.get_by_role("button", name="More").click()
+    await expect(page.get_by_role("button", name="Save")).to_have_count(0)
+    await page.get_by_role("button", name="Open in a browser").click()
+    opened = "window.posted.find(([type]) => type === 'web_app_open_link')"
+    await until(page, f"() => {opened} !== undefined")
+    assert "practice/#link=" in (await page.evaluate(opened))[1]
+    sent = len(practised.house.session.requests)
+    await page.get_by_role("button", name="Link to the chat").click()
+    await expect(page.locator(".message")).to_have_text("The bot has sent the link.")
+    assert len(practised.house.session.requests) > sent
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [PHONE, SIDEWAYS, DESKTOP])
 async def test_every_screen_has_room(

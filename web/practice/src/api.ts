@@ -42,7 +42,9 @@ export interface Source {
   undo(revision: string, display: Display): Promise<Score>;
   redo(revision: string, display: Display): Promise<Score>;
   send(revision: string, display: Display): Promise<void>;
-  /** Ask for the address of the page in the chat, for any other browser. */
+  /** Fetch the address of the page for any other browser. */
+  fetchAddress(): Promise<string>;
+  /** Ask for this address in the chat. */
   link(): Promise<void>;
   /** Fetch the file in which the page can be taken along. */
   save(
@@ -118,6 +120,10 @@ export class BotSource implements Source {
 
   async send(revision: string, display: Display): Promise<void> {
     await this.#ask("send", { revision, ...display });
+  }
+
+  async fetchAddress(): Promise<string> {
+    return String((await (await this.#ask("link")).json()).link);
   }
 
   async link(): Promise<void> {

@@ -442,8 +442,8 @@ export class App {
   }
 
   /** Open the page in the browser of the system. */
-  openInBrowser(): void {
-    if (this.score.link) this.#telegram.openLink(this.score.link);
+  async openInBrowser(): Promise<void> {
+    await this.#attempt(async () => this.#telegram.openLink(await this.#source.fetchAddress()));
   }
 
   openPanel(name: PanelName | null): void {

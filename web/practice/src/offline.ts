@@ -67,6 +67,10 @@ class SavedSource implements Source {
     return refuse();
   }
 
+  fetchAddress(): Promise<string> {
+    return refuse();
+  }
+
   link(): Promise<void> {
     return refuse();
   }

@@ -116,7 +116,6 @@ export interface Score {
   readonly sung_differs?: boolean;
   readonly simple_chords?: boolean;
   readonly fonts?: readonly Font[];
-  readonly link?: string;
   /** Of the recording, from A440. */
   readonly tuning_cents?: number;
 }

@@ -316,10 +316,10 @@ function morePanel(app: App): HTMLElement[] {
             { class: "list" },
             score.can_send ? item("send", texts.send, () => void app.send()) : null,
             app.isInTelegram ? null : item("save", texts.save, () => void app.save()),
-            app.isInTelegram && score.link
-              ? item("page", texts.openInBrowser, () => app.openInBrowser())
+            app.isInTelegram
+              ? item("page", texts.openInBrowser, () => void app.openInBrowser())
               : null,
-            score.link ? item("page", texts.link, () => void app.link()) : null,
+            item("page", texts.link, () => void app.link()),
           ),
           h("p", { class: "hint" }, app.isInTelegram ? texts.openHint : texts.saveHint),
         ),
