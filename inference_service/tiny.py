@@ -30,7 +30,7 @@ from inference_service.music.events import (
 )
 from inference_service.music.pitch import build_key, frequency_to_pitch
 from inference_service.pipeline.options import Preset
-from inference_service.pipeline.stages import Component, Tagger, Task
+from inference_service.pipeline.stages import Component, Separator, Tagger, Task
 from inference_service.progress import Report
 from inference_service.settings import ModelSettings
 
@@ -131,7 +131,9 @@ class ShareRouter:
 
     taggers: Mapping[str, Tagger] = MappingProxyType({})
 
-    def classify(self, waveform: Waveform, report: Report) -> Mapping[Preset, float]:
+    def classify(
+        self, waveform: Waveform, separator: Separator, report: Report
+    ) -> Mapping[Preset, float]:
         """Return ``SONG`` or ``VOICE`` as certain."""
         report(1.0)
         apart = np.abs(waveform.samples - waveform.mono()).max(initial=0.0)

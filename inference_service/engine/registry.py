@@ -19,7 +19,7 @@ import structlog
 from inference_service.engine.catalog import Catalog, ModelEntry
 from inference_service.engine.choice import Fetch, Substitution, choose, require_fetched
 from inference_service.errors import ModelError, ModelRejected, NotabotError, NotReady
-from inference_service.pipeline.stages import Component, Router, StageSet, Task
+from inference_service.pipeline.stages import Component, Router, Separator, StageSet, Task
 
 Loader = Callable[[Task, ModelEntry], Component]
 """Builds a stage from a model. Runs in the loader's thread; may take long and may raise."""
@@ -192,7 +192,8 @@ class ModelRegistry:
         for task, candidates in self._candidates.items():
             stage, entry = self._load_best(task, candidates)
             stages[task.value], models[task.value] = stage, entry.id
-        return StageSet(**stages, router=self._load_router(), models=models)
+        router = self._load_router(stages[Task.SEPARATION.value])
+        return StageSet(**stages, router=router, models=models)
 
     def _load_best(
         self, task: Task, candidates: tuple[ModelEntry, ...]
@@ -212,12 +213,12 @@ class ModelRegistry:
             _log.warning("model_substituted", reason=str(substitution))
         return self._load_best(task, others)
 
-    def _load_router(self) -> Router:
+    def _load_router(self, separator: Separator) -> Router:
         from inference_service.engine.selfcheck import check_router  # brings numpy
 
         try:
             router = self._build_router()
-            check_router(router)
+            check_router(router, separator)
         except Exception as error:
             _log.warning("model_check_failed", task="routing", exc_info=True)
             raise ModelRejected(

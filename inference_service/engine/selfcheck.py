@@ -102,8 +102,14 @@ def check_component(task: Task, stage: Component) -> None:
         _check_keys(cast(KeyEstimator, stage).estimate(NOTES, CHORDS, signal))
 
 
-def check_router(router: Router) -> None:
+def check_router(router: Router, separator: Separator) -> None:
     """Run a router and the models that it listens with on the signal.
+
+    Parameters
+    ----------
+    router : Router
+    separator : Separator
+        One that has passed its own check.
 
     Raises
     ------
@@ -118,7 +124,7 @@ def check_router(router: Router) -> None:
             _check_notes(tagger.tag(signal, 0.0, ignore))
         except ValueError as error:
             raise ValueError(f"its {name}: {error}") from None
-    presets = router.classify(signal, ignore)
+    presets = router.classify(signal, separator, ignore)
     _require(bool(presets) and Preset.AUTO not in presets, f"it chose {list(presets)}")
     total = sum(presets.values())
     _require(math.isclose(total, 1.0, abs_tol=1e-3), f"its probabilities sum to {total}")

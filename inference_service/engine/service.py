@@ -49,7 +49,7 @@ from inference_service.pipeline.options import (
     Screen,
     TranscribeOptions,
 )
-from inference_service.pipeline.stages import Router, StageSet
+from inference_service.pipeline.stages import Router, Separator, StageSet
 from inference_service.progress import Progress, Report, Stage
 
 if TYPE_CHECKING:  # the real import takes seconds, and the server answers before
@@ -175,9 +175,11 @@ class _WatchedRouter:
         self._on_choice = on_choice
         self.taggers = router.taggers
 
-    def classify(self, waveform: Waveform, report: Report) -> Mapping[Preset, float]:
+    def classify(
+        self, waveform: Waveform, separator: Separator, report: Report
+    ) -> Mapping[Preset, float]:
         """Return the router's probabilities."""
-        presets = self._router.classify(waveform, report)
+        presets = self._router.classify(waveform, separator, report)
         self._on_choice(max(presets, key=presets.__getitem__))
         return presets
 

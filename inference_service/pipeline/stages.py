@@ -160,8 +160,13 @@ class Router(Protocol):
         """The models that it listens with, by name; they are checked before it serves."""
         ...
 
-    def classify(self, waveform: Waveform, report: Report) -> Mapping[Preset, float]:
-        """Return the probability of each preset, at least of the likeliest; never ``AUTO``."""
+    def classify(
+        self, waveform: Waveform, separator: Separator, report: Report
+    ) -> Mapping[Preset, float]:
+        """Return the probability of each preset, at least of the likeliest; never ``AUTO``.
+
+        The separator is for recordings in which it is doubtful whether a voice sings.
+        """
         ...
 
 

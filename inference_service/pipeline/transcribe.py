@@ -99,7 +99,7 @@ def transcribe(
     presets: Mapping[Preset, float] = {}
     if preset is Preset.AUTO:
         with clock.stage(Stage.ROUTING) as report:
-            presets = stages.router.classify(waveform, report)
+            presets = stages.router.classify(waveform, stages.separation, report)
         preset = max(presets, key=presets.__getitem__)
 
     heard_parts, used = _hear_parts(waveform, preset, tuning_cents, stages, clock, on_stems)

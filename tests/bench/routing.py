@@ -15,10 +15,12 @@ from pathlib import Path
 
 from inference_service.assembly import build_router
 from inference_service.pipeline.options import Preset
+from inference_service.progress import ignore
+from inference_service.separation.masking import MaskingSeparator
 from inference_service.settings import ModelSettings
 from inference_service.tagger.notes.tagger import load_tagger
 from model_zoo.training.kinds import train
-from model_zoo.training.kinds.__main__ import FOLDER, TAGGER
+from model_zoo.training.kinds.__main__ import FOLDER, SEPARATOR, TAGGER
 from tests.bench.table import Row
 from tests.factories import build_scale, sing
 
@@ -31,7 +33,9 @@ def run(data: Path, cache: Path) -> Iterator[Row]:
     """Cross-validate on all recordings, as they are and as a phone records them."""
     described = cache / "kinds.npz"
     if not described.exists():
-        train.save(list(train.describe_recordings(data, load_tagger(TAGGER))), described)
+        separator = MaskingSeparator.from_file(SEPARATOR)
+        recordings = train.describe_recordings(data, load_tagger(TAGGER), separator)
+        train.save(list(recordings), described)
     scenes = chain.from_iterable(map(train.load, sorted(FOLDER.glob("scenes-*.npz"))))
     counts: dict[str, Counter[bool]] = {}
     for (kind, _), row in train.cross_validate([*train.load(described), *scenes]).items():
@@ -45,6 +49,7 @@ def run(data: Path, cache: Path) -> Iterator[Row]:
 
 def smoke() -> Iterator[Row]:
     """Measure on a synthetic singer."""
-    presets = build_router(ModelSettings()).classify(sing(build_scale()), lambda _: None)
+    separator = MaskingSeparator.from_file(SEPARATOR)
+    presets = build_router(ModelSettings()).classify(sing(build_scale()), separator, ignore)
     is_voice = max(presets, key=presets.__getitem__) is Preset.VOICE
     yield Row("melody", float(is_voice), 1.0)

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from inference_service.checkpoint import save_network
+from inference_service.separation.masking import MaskingSeparator
 from inference_service.tagger.notes.kinds import KINDS
 from inference_service.tagger.notes.tagger import load_tagger
 from model_zoo.training.data import data_folder
@@ -16,6 +17,7 @@ from model_zoo.training.kinds import train
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "var" / "kinds"
 TAGGER = ROOT / "model_zoo" / "weights" / "tagger.safetensors"
+SEPARATOR = ROOT / "model_zoo" / "weights" / "vocals.safetensors"
 TARGET = ROOT / "model_zoo" / "weights" / "kinds.safetensors"
 
 
@@ -49,7 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _prepare(options: argparse.Namespace) -> None:
     tagger = load_tagger(options.tagger)
     if options.what == "recordings":
-        stream = train.describe_recordings(options.data, tagger)
+        separator = MaskingSeparator.from_file(SEPARATOR)
+        stream = train.describe_recordings(options.data, tagger, separator)
     else:
         symbolic = options.data / "symbolic"
         stream = train.describe_scenes(symbolic, tagger, options.seed, options.kinds)

@@ -17,8 +17,16 @@ from sklearn.preprocessing import StandardScaler
 
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Waveform
-from inference_service.pipeline.routing import choose_excerpts
-from inference_service.tagger.notes.kinds import KINDS, KindNet, describe
+from inference_service.pipeline.routing import (
+    DOUBTFUL,
+    SONG,
+    choose_excerpts,
+    count_doublings,
+    separate_vocals,
+    weigh,
+)
+from inference_service.pipeline.stages import Separator
+from inference_service.tagger.notes.kinds import FEATURES, KINDS, KindNet, describe
 from inference_service.tagger.notes.tagger import TransformerTagger
 from model_zoo.training.beats.prepare import load_corpora
 from model_zoo.training.kinds.recordings import list_recordings
@@ -45,6 +53,21 @@ DAMAGED: Final = ", damaged"
 
 
 @dataclass(frozen=True, slots=True)
+class Vocals:
+    """The described vocals of a recording's excerpts.
+
+    Attributes
+    ----------
+    levels_db : np.ndarray, shape (E,)
+        Relative to the mixture.
+    features : np.ndarray, shape (E, F)
+    """
+
+    levels_db: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Example:
     """A described recording.
 
@@ -55,15 +78,23 @@ class Example:
         That of the original; -1 for a rendered one, which belongs to no half.
     features : np.ndarray, shape (E, F)
         Of its excerpts.
+    vocals : Vocals or None
+        None if it was not separated.
     """
 
     kind: str
     source: str
     half: int
     features: NDArray[np.float32]
+    vocals: Vocals | None = None
 
 
-def describe_recordings(data: Path, tagger: TransformerTagger) -> Iterator[Example]:
+_NO_VOCALS: Final = Vocals(np.zeros(0, np.float32), np.zeros((0, FEATURES), np.float32))
+
+
+def describe_recordings(
+    data: Path, tagger: TransformerTagger, separator: Separator
+) -> Iterator[Example]:
     """Yield the recordings of the data folder, each as it is and damaged.
 
     Damage is that of small microphones, rooms, noise and codecs, drawn at random.
@@ -76,8 +107,11 @@ def describe_recordings(data: Path, tagger: TransformerTagger) -> Iterator[Examp
         excerpts = choose_excerpts(waveform)[:EXCERPTS]
         damaged = [_damage(excerpt, random) for excerpt in excerpts]
         for suffix, heard in (("", excerpts), (DAMAGED, damaged)):
-            features = _describe(tagger, heard)
-            yield Example(recording.kind, recording.source + suffix, recording.half, features)
+            separated = [separate_vocals(excerpt, separator) for excerpt in heard]
+            vocals, levels_db = zip(*separated, strict=True)
+            looked = Vocals(np.array(levels_db, np.float32), _describe(tagger, vocals))
+            source, features = recording.source + suffix, _describe(tagger, heard)
+            yield Example(recording.kind, source, recording.half, features, looked)
 
 
 def describe_scenes(
@@ -135,10 +169,21 @@ def fit(examples: Sequence[Example]) -> KindNet:
 
 
 def rate(network: KindNet, example: Example) -> str:
-    """Return the kind that a network takes an example for."""
+    """Return the kind that a network, and the level of the vocals, take an example for."""
     with torch.inference_mode():
-        scores = network(torch.from_numpy(example.features)).mean(0)
-    return KINDS[int(scores.argmax())]
+        shares = network(torch.from_numpy(example.features)).mean(0).softmax(0)
+    kinds = dict(zip(KINDS, shares.tolist(), strict=True))
+    if kinds[SONG] >= DOUBTFUL and example.vocals is not None:
+        kinds = weigh(kinds, _look(network, example.vocals))
+    return max(kinds, key=kinds.__getitem__)
+
+
+def _look(network: KindNet, vocals: Vocals) -> float:
+    """Return how many times the vocals double the odds of a voice, as the router does."""
+    with torch.inference_mode():
+        scores = network(torch.from_numpy(vocals.features)).tolist()
+    rated = (dict(zip(KINDS, row, strict=True)) for row in scores)
+    return max(map(count_doublings, vocals.levels_db.tolist(), rated))
 
 
 def select(examples: Sequence[Example], without_half: int | None = None) -> list[Example]:
@@ -176,6 +221,7 @@ def cross_validate(examples: Sequence[Example]) -> dict[tuple[str, str], Counter
 def save(examples: Sequence[Example], path: Path) -> None:
     """Write examples."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    looked = [example.vocals or _NO_VOCALS for example in examples]
     np.savez_compressed(
         path,
         kinds=np.array([example.kind for example in examples]),
@@ -183,6 +229,9 @@ def save(examples: Sequence[Example], path: Path) -> None:
         halves=np.array([example.half for example in examples]),
         counts=np.array([len(example.features) for example in examples]),
         features=np.concatenate([example.features for example in examples]),
+        looks=np.array([len(vocals.levels_db) for vocals in looked]),
+        levels_db=np.concatenate([vocals.levels_db for vocals in looked]),
+        vocals=np.concatenate([vocals.features for vocals in looked]),
     )
 
 
@@ -190,10 +239,15 @@ def load(path: Path) -> list[Example]:
     """Read examples."""
     with np.load(path) as stored:
         features = np.split(stored["features"], np.cumsum(stored["counts"])[:-1])
+        looks = np.cumsum(stored["looks"])[:-1]
+        pairs = zip(
+            np.split(stored["levels_db"], looks), np.split(stored["vocals"], looks), strict=True
+        )
+        looked = [Vocals(*pair) if len(pair[0]) else None for pair in pairs]
         columns = (stored["kinds"], stored["sources"], stored["halves"])
         return [
-            Example(str(kind), str(source), int(half), rows)
-            for kind, source, half, rows in zip(*columns, features, strict=True)
+            Example(str(kind), str(source), int(half), rows, own)
+            for kind, source, half, rows, own in zip(*columns, features, looked, strict=True)
         ]
 
 

@@ -16,7 +16,7 @@ from inference_service.engine.selfcheck import (
 from inference_service.music.events import Beat, ChordSegment, Key, KeyEstimate, Rhythm
 from inference_service.pipeline.stages import Component, Task
 from inference_service.settings import ModelSettings
-from inference_service.tiny import NoRhythmReader, build_tiny_catalog
+from inference_service.tiny import MidSideSeparator, NoRhythmReader, build_tiny_catalog
 
 
 def test_the_signal_is_the_same_each_time_and_audible() -> None:
@@ -39,7 +39,7 @@ def test_a_reader_of_rhythm_need_not_find_one_in_four_notes() -> None:
 
 @pytest.mark.parametrize("profile", ["tiny", "cpu"])
 def test_every_router_passes(profile: str) -> None:
-    check_router(build_router(ModelSettings(profile=profile)))
+    check_router(build_router(ModelSettings(profile=profile)), MidSideSeparator())
 
 
 class Odd:

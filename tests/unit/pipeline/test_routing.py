@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
 
-from inference_service.assembly import build_router
+from inference_service.assembly import build_router, build_stages
 from inference_service.audio.decode import AudioLimits, decode
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import Cancelled, NothingHeard
@@ -22,7 +22,7 @@ from inference_service.pipeline.routing import (
     PresetRouter,
     choose_excerpts,
 )
-from inference_service.pipeline.stages import Router
+from inference_service.pipeline.stages import Router, Separator
 from inference_service.progress import Report, ignore
 from inference_service.settings import ModelSettings
 from tests.conftest import ROOT
@@ -48,13 +48,33 @@ class FixedListener:
         return {kind: math.log(rating.get(kind, rest)) for kind in KINDS}
 
 
-def listen(*ratings: Mapping[str, float]) -> dict[Preset, float]:
-    silence = Waveform(np.zeros((1, round(EXCERPT_S * 8000) * len(ratings)), np.float32), 8000)
-    return PresetRouter(FixedListener(*ratings)).classify(silence)
+class FixedSeparator:
+    """Finds vocals at the next of some levels, relative to the mixture."""
+
+    def __init__(self, *levels_db: float) -> None:
+        self._levels_db = iter(levels_db)
+
+    def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
+        """Return vocals that are the mixture at another level."""
+        gain = np.float32(10 ** (next(self._levels_db) / 20))
+        return {"vocals": Waveform(gain * mixture.samples, mixture.sample_rate_hz)}
+
+
+Rating = Mapping[str, float]
+SINGER = {"voice": 0.9}
+
+
+def listen(
+    *ratings: Rating, vocals: Sequence[Rating] = (), levels_db: Sequence[float] = ()
+) -> dict[Preset, float]:
+    """Classify excerpts of some ratings, whose vocals have others, at some levels."""
+    noise = build_noise(EXCERPT_S * len(ratings))[: round(EXCERPT_S * RATE_HZ) * len(ratings)]
+    router = PresetRouter(FixedListener(*ratings, *vocals))
+    return router.classify(Waveform(noise[None], RATE_HZ), FixedSeparator(*levels_db))
 
 
 def choose(router: Router, waveform: Waveform) -> Preset:
-    presets = router.classify(waveform, ignore)
+    presets = router.classify(waveform, build_separator(), ignore)
     assert sum(presets.values()) == pytest.approx(1.0)
     return max(presets, key=presets.__getitem__)
 
@@ -71,14 +91,47 @@ def test_all_excerpts_count() -> None:
 
 
 def test_drums_are_an_ensemble() -> None:
-    presets = listen({"drums": 0.5, "ensemble": 0.3})
-    assert presets[Preset.ENSEMBLE] == pytest.approx(0.8, abs=0.03)
+    presets = listen({"drums": 0.6, "ensemble": 0.25})
+    assert presets[Preset.ENSEMBLE] == pytest.approx(0.87, abs=0.03)
 
 
 def test_what_is_surely_speech_or_noise_is_refused() -> None:
     with pytest.raises(NothingHeard, match="speech or noise"):
         listen({NOTHING: 0.95})
     assert listen({NOTHING: 0.8, "voice": 0.15})[Preset.VOICE] == pytest.approx(0.75, abs=0.05)
+
+
+def test_without_vocals_nobody_sings() -> None:
+    heard = {"song": 0.6, "ensemble": 0.35}
+    assert listen(heard, vocals=[SINGER], levels_db=[-35.0])[Preset.ENSEMBLE] > 0.7
+    assert listen(heard, vocals=[SINGER], levels_db=[-5.0])[Preset.SONG] > 0.9
+
+
+def test_a_violin_among_the_vocals_is_no_singer() -> None:
+    heard = {"song": 0.5, "ensemble": 0.45}
+    assert listen(heard, vocals=[{"solo": 0.9}], levels_db=[-5.0])[Preset.ENSEMBLE] > 0.8
+
+
+def test_vocals_over_an_instrument_make_a_song() -> None:
+    heard = {"piano": 0.8, "song": 0.15}
+    assert listen(heard, vocals=[SINGER], levels_db=[-4.0])[Preset.SONG] > 0.6
+    assert listen(heard, vocals=[SINGER], levels_db=[-40.0])[Preset.PIANO] > 0.8
+
+
+def test_a_singer_may_rest_in_most_excerpts() -> None:
+    heard = {"song": 0.5, "ensemble": 0.45}
+    vocals = [{"ensemble": 0.9}, SINGER]
+    presets = listen(heard, heard, vocals=vocals, levels_db=[-40.0, -3.0])
+    assert presets[Preset.SONG] > 0.9
+
+
+def test_nothing_is_separated_where_a_song_is_improbable() -> None:
+    assert listen({"guitar": 0.9, "song": 0.01})[Preset.GUITAR] > 0.85
+
+
+def build_separator() -> Separator:
+    """Return the separator of the default profile."""
+    return build_stages(ModelSettings()).separation
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +165,7 @@ def test_stops_when_cancelled(router: Router) -> None:
         raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        router.classify(sing(build_scale()), cancel)
+        router.classify(sing(build_scale()), build_separator(), cancel)
 
 
 @pytest.mark.parametrize("duration_s", [1.0, 9.0, 30.0, 300.0])

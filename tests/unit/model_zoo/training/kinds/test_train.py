@@ -12,6 +12,7 @@ from inference_service.tagger.notes.kinds import FEATURES, KINDS
 from model_zoo.training.kinds.train import (
     FREE,
     Example,
+    Vocals,
     cross_validate,
     fit,
     load,
@@ -62,14 +63,33 @@ def test_each_half_is_rated_by_what_the_other_teaches() -> None:
     assert sum(row[kind] for (kind, _), row in table.items()) < 80
 
 
+def test_vocals_decide_whether_a_band_has_a_singer() -> None:
+    network = fit(draw_examples(1, -1))
+    singer, band, doubtful = (np.zeros((1, FEATURES), np.float32) for _ in range(3))
+    singer[:, KINDS.index("voice")] = 8.0
+    band[:, KINDS.index("ensemble")] = 8.0
+    doubtful[:, [KINDS.index("ensemble"), KINDS.index("song")]] = 8.0
+    for vocals, kind in ((Vocals(np.array([-4], np.float32), singer), "song"),
+                         (Vocals(np.array([-40], np.float32), singer), "ensemble"),
+                         (Vocals(np.array([-4], np.float32), band), "ensemble")):  # fmt: skip
+        assert rate(network, Example(kind, "a band", 0, doubtful, vocals)) == kind
+
+
 def test_examples_are_kept(tmp_path: Path) -> None:
     examples = draw_examples(6, 1, count=2)
+    random = np.random.default_rng(7)
+    vocals = Vocals(np.array([-3, -9], np.float32), random.random((2, FEATURES), np.float32))
+    examples[3] = replace(examples[3], vocals=vocals)
     save(examples, tmp_path / "kinds" / "recordings.npz")
     kept = load(tmp_path / "kinds" / "recordings.npz")
     assert [(e.kind, e.source, e.half) for e in kept] == [
         (e.kind, e.source, e.half) for e in examples
     ]
     np.testing.assert_array_equal(kept[3].features, examples[3].features)
+    assert [number for number, example in enumerate(kept) if example.vocals is not None] == [3]
+    assert kept[3].vocals is not None
+    np.testing.assert_array_equal(kept[3].vocals.levels_db, vocals.levels_db)
+    np.testing.assert_array_equal(kept[3].vocals.features, vocals.features)
 
 
 def test_the_table_sums_up_each_kind(capsys: pytest.CaptureFixture[str]) -> None:
