@@ -43,8 +43,11 @@ from bot.wishes.values import (
     KeyIs,
     LastBars,
     Metre,
+    Numbered,
     PartIs,
+    PartName,
     PitchesAre,
+    PlayedBy,
     Rescale,
     ShiftBars,
     ShiftFrom,
@@ -67,6 +70,9 @@ _PROGRAMS: Final = {
     "bass": range(32, 40),
     "vocals": range(52, 55),
 }
+_FAMILY: Final = 8
+"""Programs of a family of General MIDI."""
+
 _RHYTHM: Final = (Metre, Tempo, Rescale, ShiftBars, ShiftFrom)
 _UNITS: Final[dict[Unit, BarUnit]] = {
     "beat": BarUnit.BEAT,
@@ -197,14 +203,21 @@ def shown_as(result: Result) -> RenderOptions:
     )
 
 
-def find_part(result: Result, name: str) -> Part | None:
-    """Return the part that a wish calls by an id of the service, such as "drums"."""
-    programs = _PROGRAMS.get(name, range(0))
+def find_part(result: Result, name: PartName) -> Part | None:
+    """Return the part that a wish calls by its number, instrument, or id, such as "drums"."""
+    if isinstance(name, Numbered):
+        return next(iter(result.parts[name.number - 1 : name.number]), None)
+    if isinstance(name, PlayedBy):
+        first = name.program - name.program % _FAMILY
+        programs = range(first, first + _FAMILY)
+    else:
+        programs = _PROGRAMS.get(name, range(0))
 
     def fit(part: Part) -> int:
+        is_exact = name in (part.id, PlayedBy(part.program or 0)) and not part.is_drum
         is_family = part.program in programs and not part.is_drum
-        is_drum = name == "drums" and part.is_drum
-        return 2 * (part.id == name) + (is_family or is_drum)
+        is_drum = part.is_drum and name in ("drums", part.id)
+        return 2 * is_exact + (is_family or is_drum)
 
     best = max(result.parts, key=fit, default=None)
     return best if best is not None and fit(best) else None
@@ -320,7 +333,7 @@ class _Draft:
         for part in self.result.parts:
             self._amend(part, left_out=part.id != named.id)
 
-    def _find(self, name: str | None) -> Part:
+    def _find(self, name: PartName | None) -> Part:
         part = leading_part(self.result) if name is None else find_part(self.result, name)
         if part is None:
             parts = ", ".join(part.name or part.id for part in self.result.parts)

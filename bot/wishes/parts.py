@@ -5,26 +5,16 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from bot.wishes.rules import Rule, any_of, rule, value_of
-from bot.wishes.values import ClefIs, ClefName, InstrumentIs, PartIs
-
-_PARTS: Final = (
-    ("drums", r"drums?(?: part| kit)?|percussion|ударн\w+|барабан\w*|перкусси\w+"),
-    ("bass", r"bass(?: line| part| guitar)?|bassline|бас|баса|басом|басу|бас гитар\w+"),
-    ("guitar", r"guitars?(?: part)?|гитар\w*"),
-    ("piano", r"piano(?: part)?|keyboards?|keys|фортепиано|ф но|пианино|роял\w+|клавиш\w*"),
-    (
-        "vocals",
-        r"vocals?(?: part)?|voice|singing|singer|вокал\w*|голос\w*|пени[еяю]|певц\w+|певиц\w+",
-    ),
-    ("other", r"other instruments|the rest|остальн\w+(?: инструмент\w*)?"),
+from bot.wishes.rules import Rule, any_of, ordinal, rule, value_of
+from bot.wishes.values import (
+    ClefIs,
+    ClefName,
+    InstrumentIs,
+    Numbered,
+    PartIs,
+    PartName,
+    PlayedBy,
 )
-"""The parts of a song by their id in the service."""
-
-_NAME: Final = any_of(_PARTS)
-_PART: Final = rf"(?:the |a )?(?P<part>{_NAME})"
-_PARTS_LIST: Final = rf"""(?P<parts>(?:the )?(?:{_NAME})
-    (?: (?:,|and|or|nor|и|или|,? ?(?:without|no|без|ни)) (?:the |no )?(?:{_NAME}))*)"""
 
 _CLEFS: Final[tuple[tuple[ClefName, str], ...]] = (
     (
@@ -113,6 +103,40 @@ _INSTRUMENTS: Final = (
     (INSTRUMENTS["recorder"], r"recorder|блокфлейт\w+"),
 )
 
+_STAFF: Final = r"part|staff|voice|парти[яиюей]+|стро[кч]\w+|голос\w*"
+_PARTS: Final[tuple[tuple[PartName, str], ...]] = (
+    ("drums", r"drums?(?: part| kit)?|percussion|ударн\w+|барабан\w*|перкусси\w+"),
+    ("bass", r"bass(?: line| part| guitar)?|bassline|бас|баса|басом|басу|бас гитар\w+"),
+    ("guitar", r"guitars?(?: part)?|гитар\w*"),
+    ("piano", r"piano(?: part)?|keyboards?|keys|фортепиано|ф но|пианино|роял\w+|клавиш\w*"),
+    (
+        "vocals",
+        r"vocals?(?: part)?|voice|singing|singer|вокал\w*|голос\w*|пени[еяю]|певц\w+|певиц\w+",
+    ),
+    ("other", r"other instruments|the rest|остальн\w+(?: инструмент\w*)?"),
+    *(
+        (Numbered(number), rf"(?:{_STAFF}) {number}|{ordinal(number)} (?:{_STAFF})")
+        for number in range(1, 10)
+    ),
+)
+"""The parts of a song by their id in the service, and any by their number."""
+
+_SEVERAL: Final = (
+    *_PARTS,
+    *((PlayedBy(program), words) for program, words in _INSTRUMENTS),
+)
+"""All that several parts may be called together: those of instruments, too."""
+
+
+def _list_of(name: str) -> str:
+    return rf"""(?P<parts>(?:the )?(?:{name})
+    (?: (?:,|and|or|nor|и|или|,? ?(?:without|no|без|ни)) (?:the |no )?(?:{name}))*)"""
+
+
+_PART: Final = rf"(?:the |a )?(?P<part>{any_of(_PARTS)})"
+_PARTS_LIST: Final = _list_of(any_of(_PARTS))
+_PLAYERS_LIST: Final = _list_of(any_of(_SEVERAL))
+
 _INSTRUMENT: Final = rf"(?:a |an |the |my )?(?P<instrument>{any_of(_INSTRUMENTS)})"
 _PRESETS: Final = {INSTRUMENTS["piano"], INSTRUMENTS["guitar"]}
 """Programs whose bare names say what the recording is, not what the page should show."""
@@ -123,13 +147,14 @@ _WITHOUT: Final = r"""(?:without(?: any)?|no|minus|remove|drop|hide|mute|leave o
     |не (?:надо|нужны|нужно|нужен)|минус)"""
 _WITH: Final = r"""(?:with|add|bring back|put back|put|show|plus|include|restore|return
     |с|со|верни(?:те)?|вернуть|добавь(?:те)?|покажи(?:те)?|плюс|включи)"""
+_BACK: Final = "(?:bring back|put back|restore|return|верни(?:те)?|вернуть)"
 _ONLY: Final = r"""(?:only|just|solo|leave only|keep only|nothing but|только|лишь|один|одни|одна
     |оставь(?: только)?|соло)"""
 
 
 def _listed(match: re.Match[str], *, left_out: bool) -> tuple[PartIs, ...]:
-    names = re.finditer(rf"\b(?:{_NAME})(?= |$)", match["parts"])
-    return tuple(PartIs(value_of(_PARTS, name[0]), left_out) for name in names)
+    names = re.finditer(rf"\b(?:{any_of(_SEVERAL)})(?= |$)", match["parts"])
+    return tuple(PartIs(value_of(_SEVERAL, name[0]), left_out) for name in names)
 
 
 def _left_out(match: re.Match[str]) -> tuple[PartIs, ...]:
@@ -145,7 +170,7 @@ def _alone(match: re.Match[str]) -> tuple[PartIs, ...]:
     return (PartIs(first.part, left_out=True, others=True), *more)
 
 
-def _part(match: re.Match[str]) -> str | None:
+def _part(match: re.Match[str]) -> PartName | None:
     words = match.groupdict().get("part")
     return None if words is None else value_of(_PARTS, words)
 
@@ -159,7 +184,8 @@ def _instrument(match: re.Match[str]) -> InstrumentIs:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    rule(f"{_WITHOUT} {_PARTS_LIST}", _left_out),
+    rule(f"{_WITHOUT} {_PLAYERS_LIST}", _left_out),
+    rule(f"{_BACK} {_PLAYERS_LIST}(?: again| снова)?", _put_back),
     rule(f"{_PARTS_LIST} (?:out|off|убери|убрать|удали|не (?:надо|нужны|нужен|нужно))", _left_out),
     rule(f"{_WITH} {_PARTS_LIST}(?: back| again| обратно| снова| назад| на место)?", _put_back),
     rule(f"{_PARTS_LIST} (?:back|in|on|again|верни|обратно|снова)", _put_back),

@@ -97,6 +97,11 @@ def number(words: str | None, default: int = 1) -> int:
     return next(value for pattern, value in _VALUES if pattern.fullmatch(words))
 
 
+def ordinal(value: int) -> str:
+    """A pattern for the words of an ordinal, such as "second" or "второй"."""
+    return f"(?:{_ORDINALS[value]})"
+
+
 def any_of(table: Sequence[tuple[T, str]]) -> str:
     """A pattern that matches any word of a table of values and the words for them."""
     return "|".join(words for _, words in table)

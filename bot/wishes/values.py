@@ -110,10 +110,28 @@ class Untransposed:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayedBy:
+    """The part of an instrument, a program of General MIDI from 0, or else of its family."""
+
+    program: int
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """The part with a number, counted from the top of the page, from 1."""
+
+    number: int
+
+
+PartName = str | PlayedBy | Numbered
+"""What a part is called by; a string is its id in the service."""
+
+
+@dataclass(frozen=True, slots=True)
 class PartIs:
     """A part, or the other parts where ``others``, is left out or put back."""
 
-    part: str
+    part: PartName
     left_out: bool
     others: bool = False
 
@@ -123,7 +141,7 @@ class ClefIs:
     """The clef of a part; of the first one if it is not named."""
 
     clef: ClefName
-    part: str | None = None
+    part: PartName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +149,7 @@ class InstrumentIs:
     """The instrument of a part, a program of General MIDI from 0; of the first if not named."""
 
     program: int
-    part: str | None = None
+    part: PartName | None = None
 
 
 @dataclass(frozen=True, slots=True)

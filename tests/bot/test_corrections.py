@@ -96,6 +96,10 @@ def _corrections(words: str) -> Corrections:
         ("without drums", Corrections(parts=(PartCorrection("drums", left_out=True),))),
         ("without guitar", Corrections(parts=(PartCorrection("acoustic", left_out=True),))),
         ("bass clef", Corrections(parts=(PartCorrection("vocals", clef=Clef.BASS),))),
+        ("no electric guitar", Corrections(parts=(PartCorrection("acoustic", left_out=True),))),
+        ("without the choir", Corrections(parts=(PartCorrection("vocals", left_out=True),))),
+        ("without part 2", Corrections(parts=(PartCorrection("acoustic", left_out=True),))),
+        ("part 2 is a harp", Corrections(parts=(PartCorrection("acoustic", program=46),))),
         (
             "for flute in the treble clef",
             Corrections(parts=(PartCorrection("vocals", program=73, clef=Clef.TREBLE),)),
@@ -145,6 +149,9 @@ def test_every_phrase_changes_a_page(phrase: str) -> None:
             *PAGE.parts,
             Part("bass", "Bass", 33, False, False),
             Part("piano", "Piano", 0, False, False),
+            Part("strings", "Violin", 40, False, False),
+            Part("brass", "Trumpet", 56, False, False),
+            Part("winds", "Flute", 73, False, False),
         ),
         view=View.FULL,
         transpose_semitones=-1,
@@ -199,8 +206,9 @@ def test_a_page_without_parts_or_bars_says_so() -> None:
     with pytest.raises(WishError) as caught:
         fulfil(understand("without piano").wishes, PAGE)
     assert caught.value.values == {"parts": "Vocals, Guitar, Drums"}
-    with pytest.raises(WishError):
-        fulfil(understand("bars 21-24").wishes, PAGE)
+    for words in ("without part 4", "without the harp", "bars 21-24"):
+        with pytest.raises(WishError):
+            fulfil(understand(words).wishes, PAGE)
 
 
 def test_bars_from_one_on_are_those_of_the_page() -> None:
