@@ -212,7 +212,7 @@ async def send_extra(
     Returns
     -------
     int or None
-        The id of the message with files to keep; None for other media, or if it is not known.
+        The id of the first message; None if it is not known.
 
     Raises
     ------
@@ -220,16 +220,14 @@ async def send_extra(
         If Telegram refuses a message; refused photos and voice messages are sent as files.
     """
     if extra.medium is Medium.MUSIC:
-        await _send_music(request, result, artifacts, title)
-        return None
+        return await _send_music(request, result, artifacts, title)
     if extra.medium is Medium.FILES:
         return await _send_files(
             request, artifacts, lambda name: score_file_name(name, result, title, request.t)
         )
     text = shown_caption(result, title, request.t, with_view=not extra.in_every_view)
-    for artifact in artifacts:
-        await _send_as(request, extra.medium, artifact, text)
-    return None
+    sent = [await _send_as(request, extra.medium, artifact, text) for artifact in artifacts]
+    return sent[0] if sent else None
 
 
 async def send_continuation(
@@ -294,31 +292,38 @@ async def send_continuation_files(
     )
 
 
-async def _send_as(request: Request, medium: Medium, file: Artifact, text: str | None) -> None:
+async def _send_as(
+    request: Request, medium: Medium, file: Artifact, text: str | None
+) -> int | None:
     """Send a photo or a voice message, or a plain file if Telegram refuses it.
 
     It refuses voice messages to people who do not accept them, and very long or wide photos.
+    Returns the message's id; None if it is not known.
     """
     bot, address = request.bot, request.destination.address
     try:
         with suppress(AnswerLostError):
             if medium is Medium.VOICE:
                 duration_s = round(ogg_duration_s(file.data))
-                await bot.send_voice(
+                sent = await bot.send_voice(
                     voice=as_upload(file), caption=text, duration=duration_s, **address
                 )
             else:
-                await bot.send_photo(photo=as_upload(file), caption=text, **address)
+                sent = await bot.send_photo(photo=as_upload(file), caption=text, **address)
+            return sent.message_id
     except TelegramBadRequest as error:
         logger.warning("sent as a file", medium=medium.name.lower(), error=error.message)
         with suppress(AnswerLostError):
-            await bot.send_document(document=as_upload(file), caption=text, **address)
+            document = as_upload(file)
+            return (await bot.send_document(document=document, caption=text, **address)).message_id
+    return None
 
 
 async def _send_music(
     request: Request, result: Result, artifacts: Sequence[Artifact], title: str
-) -> None:
-    """Send stems as music with titles, in the order given."""
+) -> int | None:
+    """Send stems as music with titles, in the order given; return the first message's id."""
+    first_id = None
     duration_s = round(result.duration_s)
     address = {**request.destination.address, "request_timeout": UPLOAD_TIMEOUT_S}
     for album in _albums(artifacts):
@@ -329,17 +334,21 @@ async def _send_music(
         ]
         with suppress(AnswerLostError):
             if len(album) == 1:
-                await request.bot.send_audio(
-                    audio=files[0], title=titles[0], duration=duration_s, **address
+                sent = [
+                    await request.bot.send_audio(
+                        audio=files[0], title=titles[0], duration=duration_s, **address
+                    )
+                ]
+            else:
+                sent = await request.bot.send_media_group(
+                    media=[
+                        InputMediaAudio(media=file, title=name, duration=duration_s)
+                        for file, name in zip(files, titles, strict=True)
+                    ],
+                    **address,
                 )
-                continue
-            await request.bot.send_media_group(
-                media=[
-                    InputMediaAudio(media=file, title=name, duration=duration_s)
-                    for file, name in zip(files, titles, strict=True)
-                ],
-                **address,
-            )
+            first_id = first_id or (sent[0].message_id if sent else None)
+    return first_id
 
 
 def _albums(artifacts: Sequence[Artifact]) -> list[list[Artifact]]:

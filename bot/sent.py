@@ -1,7 +1,7 @@
-"""Which files the bot has sent: a second tap on their button points to them.
+"""What the extra buttons have sent: a second tap on one points to it.
 
-This is known until the bot restarts. Then the button sends the files again, as it does if they have
-been deleted from the chat.
+This is known until the bot restarts. Then the button sends it again, as it does if it has been
+deleted from the chat.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_SENT: Final = 10_000
 
 
 class SentFiles:
-    """Messages with files, by the button that asked for them.
+    """Messages with files, sounds and pictures, by the button that asked for them.
 
     Parameters
     ----------

@@ -88,7 +88,7 @@ async def test_a_second_tap_on_its_files_points_to_them(harness: Harness) -> Non
         await person.press(buttons(controls)["Файлы"], received(controls, person))
     assert len(harness.session.sent(SendMediaGroup)) == 1
     assert len(harness.service.continuations) == 2
-    assert harness.session.texts()[-1] == "Файлы этой страницы уже здесь."
+    assert harness.session.texts()[-1] == "Это уже отправлено — вот оно."
 
 
 async def test_its_pages_are_turned_in_place(harness: Harness) -> None:

@@ -336,7 +336,7 @@ async def test_a_second_tap_on_files_points_to_them(harness: Harness) -> None:
     await person.press(files, shown)
 
     answer = harness.session.sent(SendMessage)[-1]
-    assert answer.text == "The files of this page are here."
+    assert answer.text == "This has been sent already: here it is."
     assert replied_to(answer) > 1000, "it replies to the bot's own message"
     assert answer.reply_parameters is not None
     assert answer.reply_parameters.allow_sending_without_reply is False
@@ -345,6 +345,25 @@ async def test_a_second_tap_on_files_points_to_them(harness: Harness) -> None:
 
     await person.press(files.replace(":f:", ":l:"), shown)  # those of another view are others
     assert len(harness.session.sent(SendMediaGroup)) == 2
+
+
+@pytest.mark.parametrize("label", ["▶ Listen", "Piano roll", "♪ Karaoke and voice"])
+async def test_a_second_tap_on_a_sound_or_a_picture_points_to_it(
+    harness: Harness, label: str
+) -> None:
+    harness.service.transcribe = sing
+    harness.service.corrected.heard = pb.Result(preset=pb.PRESET_SONG)
+    person, controls = await _controls(harness)
+    shown = received(controls, person)
+    button = (await every_button(harness.session, person, controls))[label]
+    for _ in range(2):
+        await person.press(button, shown)
+    answer = harness.session.sent(SendMessage)[-1]
+    assert answer.text == "This has been sent already: here it is."
+    assert answer.reply_parameters is not None
+    sent = [harness.session.sent(kind) for kind in (SendVoice, SendAudio, SendMediaGroup)]
+    pictures = harness.session.sent(SendPhoto)
+    assert sum(map(len, sent)) + len(pictures) == 1 + 1, "the page, and what was asked for"
 
 
 async def test_files_are_sent_again_to_a_person_who_was_forgotten(harness: Harness) -> None:
