@@ -171,7 +171,9 @@ class SteadyBeatEstimator:
 class NoRhythmReader:
     """Estimates no rhythm and places no notes."""
 
-    def estimate(self, notes: Sequence[NoteEvent], key: Key) -> Rhythm | None:
+    def estimate(
+        self, notes: Sequence[NoteEvent], key: Key, chords: Sequence[ChordSegment] = ()
+    ) -> Rhythm | None:
         """Return no rhythm."""
         return None
 

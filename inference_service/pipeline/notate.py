@@ -33,7 +33,7 @@ def read_performance(
         source is RhythmSource.AUTO and not (follows_beats(performance) and _has_bars(performance))
     ):
         keys = key.estimate(notes, performance.chords)
-        found = rhythm.estimate(notes, keys[0].key)
+        found = rhythm.estimate(notes, keys[0].key, performance.chords)
         if found is not None:
             performance = replace(
                 performance,

@@ -127,8 +127,13 @@ class BeatEstimator(Protocol):
 class RhythmReader(Protocol):
     """Estimates rhythm and notated positions from performed notes."""
 
-    def estimate(self, notes: Sequence[NoteEvent], key: Key) -> Rhythm | None:
-        """Return the rhythm of sorted notes; None if there are too few of them."""
+    def estimate(
+        self, notes: Sequence[NoteEvent], key: Key, chords: Sequence[ChordSegment] = ()
+    ) -> Rhythm | None:
+        """Return the rhythm of sorted notes; None if there are too few of them.
+
+        Chords help to find the bars, if they are known.
+        """
         ...
 
     def place(self, transcription: Transcription) -> Transcription:

@@ -122,7 +122,7 @@ def transcribe(
     with clock.stage(Stage.BEATS) as report:
         rhythm = None
         if _plays_freely(preset, parts):
-            rhythm = stages.rhythm.estimate(notes, key)
+            rhythm = stages.rhythm.estimate(notes, key, progression)
         if rhythm is None:
             rhythm = stages.beats.estimate(waveform, notes, progression, report)
             used.append(Task.BEATS)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from inference_service.music.alternatives import number_beat
 from inference_service.music.corrections import FIRST_BEAT_STEPS
-from inference_service.music.events import Beat, Key, NoteEvent, Rhythm, Slip
+from inference_service.music.events import Beat, ChordSegment, Key, NoteEvent, Rhythm, Slip
 from inference_service.music.pitch import pitch_class
 from inference_service.rhythm.from_notes.bar_network import TICK, BarReader, describe_ticks
 from inference_service.rhythm.from_notes.bars import Bars, find_bars
@@ -26,6 +26,7 @@ from inference_service.rhythm.from_notes.melody_bars import (
 from inference_service.rhythm.from_notes.readings import compare, weigh
 from inference_service.rhythm.from_notes.score_network import QUARTER_PARTS
 from inference_service.rhythm.from_notes.score_reader import Reading
+from inference_service.rhythm.from_notes.second_opinion import Ear, Opinion
 from inference_service.rhythm.from_notes.steady_readings import list_steady
 
 ATTACK_WEIGHT: Final = 0.6
@@ -47,14 +48,19 @@ MIN_GAP_S: Final = 0.06
 
 
 class BarReaders(NamedTuple):
-    """What finds bars, in melodies and in everything else."""
+    """What finds bars in melodies, and in everything else, of which there is a second opinion."""
 
     melody: MelodyBarReader
     bars: BarReader
+    ear: Ear
 
 
 def estimate_rhythm(
-    notes: Sequence[NoteEvent], reading: Reading, key: Key, readers: BarReaders
+    notes: Sequence[NoteEvent],
+    reading: Reading,
+    key: Key,
+    readers: BarReaders,
+    chords: Sequence[ChordSegment] = (),
 ) -> Rhythm | None:
     """Return the rhythm of notes; None for fewer than two attacks other than ornaments, or beats.
 
@@ -67,6 +73,8 @@ def estimate_rhythm(
     key : Key
         Of the piece; melodies, with one note at a time, are read by their degrees in it.
     readers : BarReaders
+    chords : sequence of ChordSegment
+        None if they are not known.
     """
     main = find_main_attacks(reading)
     if len(main) < 2:
@@ -85,14 +93,17 @@ def estimate_rhythm(
                 slips=_time_slips(readings[0], onset_s, rhythm.beats),
             )
         return rhythm
-    rhythm = _build_rhythm(notes, reading, main, positions, readers.bars)
+    opinion = readers.ear.hear(notes, chords)
+    if opinion.rhythm is not None:
+        return opinion.rhythm
+    rhythm = _build_rhythm(notes, reading, main, positions, readers.bars, opinion)
     steps = np.diff(np.unique(positions))
     if (
         rhythm is not None
         and rhythm.tempo_bpm < SLOWEST_BPM
         and np.mean(steps < QUARTER_PARTS // 4) < MOST_SHORTER
     ):
-        rhythm = _build_rhythm(notes, reading, main, 2 * positions, readers.bars)
+        rhythm = _build_rhythm(notes, reading, main, 2 * positions, readers.bars, opinion)
     return rhythm
 
 
@@ -102,10 +113,12 @@ def _build_rhythm(
     main: NDArray[np.intp],
     positions: NDArray[np.int64],
     bar_reader: BarReader,
+    opinion: Opinion,
 ) -> Rhythm | None:
     """Return the rhythm of the attacks ``main``, given their written positions."""
     odds, metre = _predict_bars(notes, reading, main, positions, bar_reader)
     first_tick = int(positions[0]) // TICK
+    odds = odds + opinion.odds_at(_time_ticks(len(odds), reading, main, positions))
     bars = find_bars(odds, metre, first_tick)
     onset_s = reading.attacks.onset_s[main]
     rhythm = _time_rhythm(bars, positions, onset_s)
@@ -183,6 +196,16 @@ def _predict_bars(
         np.isfinite(downbeat), ATTACK_WEIGHT * (downbeat + USUAL_ODDS), -HELD_OVER_COST
     )
     return odds, metre
+
+
+def _time_ticks(
+    count: int, reading: Reading, main: NDArray[np.intp], positions: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the times of ``count`` ticks from that of the first attack on."""
+    places, first = np.unique(positions, return_index=True)
+    ticks = int(positions[0]) // TICK + np.arange(count)
+    times_s = np.maximum.accumulate(reading.attacks.onset_s[main][first])
+    return np.interp(ticks * TICK, places, times_s)
 
 
 def find_main_attacks(reading: Reading) -> NDArray[np.intp]:

@@ -9,6 +9,7 @@ not change the activations. Without a clear pulse, beats are a steady grid as in
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -55,6 +56,22 @@ Activations = NDArray[np.float32]
 """Probabilities of a beat, a downbeat, and beats that divide into three, shape (3, T)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What is heard in a recording.
+
+    Attributes
+    ----------
+    rhythm : Rhythm
+        Without readings if there is no clear pulse.
+    downbeat : np.ndarray, shape (T,)
+        Probability of a downbeat, :data:`FRAMES_PER_S` times a second.
+    """
+
+    rhythm: Rhythm
+    downbeat: Activations
+
+
 class NeuralBeatEstimator:
     """Estimates the rhythm of a recording with a network.
 
@@ -82,23 +99,35 @@ class NeuralBeatEstimator:
         report: Report,
     ) -> Rhythm:
         """Return beats over the whole waveform; a steady grid if there is no clear pulse."""
+        return self.listen(waveform, notes, chords, report).rhythm
+
+    def listen(
+        self,
+        waveform: Waveform,
+        notes: Sequence[NoteEvent],
+        chords: Sequence[ChordSegment],
+        report: Report,
+    ) -> Heard:
+        """Return the rhythm of :meth:`estimate`, with the probabilities of downbeats."""
         features = self._compute_features(waveform, report)
         activations = self._predict(features, report)
         candidates = find_candidates(activations, features, chords)
         readings = compare(candidates, self._model, waveform.duration_s)
         report(1.0)
         if not readings or clarity(activations, readings[0].frames) < MIN_CLARITY:
-            return steady_rhythm(cover(steady_beats(notes), waveform.duration_s))
+            steady = steady_rhythm(cover(steady_beats(notes), waveform.duration_s))
+            return Heard(steady, activations[1])
         best = readings[0]
         beats_s = smooth_beats(best.frames / FRAMES_PER_S)
         candidate = next(c for c in candidates if c.frames is best.frames)
         positions = place_bars(candidate, best, self._model)
-        return Rhythm(
+        rhythm = Rhythm(
             beats=tuple(Beat(float(t), int(p)) for t, p in zip(beats_s, positions, strict=True)),
             tempo_bpm=60.0 / typical_period_s(beats_s),
             time_signature=best.time_signature,
             readings=describe_readings(readings),
         )
+        return Heard(rhythm, activations[1])
 
     def predict(self, waveform: Waveform, report: Report) -> Activations:
         """Return the activations of a recording."""

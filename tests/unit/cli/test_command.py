@@ -16,7 +16,15 @@ from inference_service.audio.encode import SoundFormat
 from inference_service.cli.recordings import SOUND_FORMATS
 from inference_service.engine.catalog import Catalog
 from inference_service.midi.writer import encode_performance
-from inference_service.music.events import Beat, Key, NoteEvent, Part, Rhythm, Transcription
+from inference_service.music.events import (
+    Beat,
+    ChordSegment,
+    Key,
+    NoteEvent,
+    Part,
+    Rhythm,
+    Transcription,
+)
 from inference_service.music.serialization import decode_transcription, encode_transcription
 from tests.factories import build_notes, build_scale, encode_audio
 from tests.service.running import build_far_catalog, build_transcription
@@ -167,7 +175,9 @@ def test_notate(tmp_path: Path) -> None:
 class SlowWaltz:
     """A rhythm reader that always finds bars of three beats, each one second long."""
 
-    def estimate(self, notes: Sequence[NoteEvent], key: Key) -> Rhythm | None:
+    def estimate(
+        self, notes: Sequence[NoteEvent], key: Key, chords: Sequence[ChordSegment] = ()
+    ) -> Rhythm | None:
         """Return the rhythm."""
         return Rhythm(tuple(Beat(float(k), k % 3 + 1) for k in range(4)), 60.0, "3/4")
 

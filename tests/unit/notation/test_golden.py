@@ -26,7 +26,7 @@ from inference_service.notation.quantize import quantize
 from inference_service.notation.views import View
 from inference_service.pipeline.notate import read_performance
 from inference_service.pipeline.options import RhythmSource
-from inference_service.rhythm.from_notes.stage import NoteRhythmReader
+from inference_service.rhythm.from_notes.stage import NoteRhythmReader, load_reader
 from tests.factories import perform
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "musicxml"
@@ -213,9 +213,9 @@ def play(piece: Piece) -> Transcription:
 
 @cache
 def reader() -> NoteRhythmReader:
-    return NoteRhythmReader(
-        *(WEIGHTS / f"{name}.safetensors" for name in ("rhythm", "bars", "melody_bars"))
-    )
+    names = ("rhythm", "bars", "melody_bars", "beats")
+    networks = (WEIGHTS / f"{name}.safetensors" for name in names)
+    return load_reader(*networks, WEIGHTS / "readings.json")
 
 
 @cache

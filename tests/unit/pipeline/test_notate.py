@@ -35,7 +35,9 @@ class FixedReader:
         self._rhythm = rhythm
         self.asked: list[Sequence[NoteEvent]] = []
 
-    def estimate(self, notes: Sequence[NoteEvent], key: Key) -> Rhythm | None:
+    def estimate(
+        self, notes: Sequence[NoteEvent], key: Key, chords: Sequence[ChordSegment] = ()
+    ) -> Rhythm | None:
         """Return the rhythm and record the notes."""
         self.asked.append(notes)
         return self._rhythm

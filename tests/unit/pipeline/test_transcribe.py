@@ -64,7 +64,9 @@ class FixedTagger:
 class WaltzReader:
     """Always returns a metre of three beats, and places every note as a quarter on the first."""
 
-    def estimate(self, notes: Sequence[NoteEvent], key: Key) -> Rhythm | None:
+    def estimate(
+        self, notes: Sequence[NoteEvent], key: Key, chords: Sequence[ChordSegment] = ()
+    ) -> Rhythm | None:
         """Return three beats per second."""
         return Rhythm(tuple(Beat(k / 3, k % 3 + 1) for k in range(12)), 180.0, "3/4")
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference_service.music.events import Key, NoteEvent, Rhythm
+from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm
 from inference_service.rhythm.from_notes import beats
 from inference_service.rhythm.from_notes.bar_network import BarReader
 from inference_service.rhythm.from_notes.bars import Bars
@@ -27,6 +27,7 @@ from inference_service.rhythm.from_notes.melody_bars import (
     MelodyReading,
     spans_a_grid,
 )
+from inference_service.rhythm.from_notes.second_opinion import Ear, Opinion
 from tests.unit.rhythm.from_notes.readings import (
     IdealBars,
     Written,
@@ -53,9 +54,19 @@ class IdealMelodyBars:
         return [MelodyReading(melody.positions, Bars(lines, self._metre), 0.0)]
 
 
-def build_readers(bars: IdealBars) -> BarReaders:
+class Deaf:
+    """Hears nothing."""
+
+    opinion = Opinion(None, np.zeros(0, np.float32))
+
+    def hear(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Opinion:
+        """Return the same opinion on everything."""
+        return self.opinion
+
+
+def build_readers(bars: IdealBars, ear: Ear | None = None) -> BarReaders:
     melodies = IdealMelodyBars(3.0, (3, 4))
-    return BarReaders(cast(MelodyBarReader, melodies), cast(BarReader, bars))
+    return BarReaders(cast(MelodyBarReader, melodies), cast(BarReader, bars), ear or Deaf())
 
 
 def build_notes(onset_s: NDArray[np.float64], chord: Sequence[int] = CHORD) -> list[NoteEvent]:

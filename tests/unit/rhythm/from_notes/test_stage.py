@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from inference_service.music.events import Key, NoteEvent
-from inference_service.rhythm.from_notes.stage import NoteRhythmReader
+from inference_service.rhythm.from_notes.stage import NoteRhythmReader, load_reader
 from tests.factories import perform
 
 WEIGHTS = Path(str(files("model_zoo") / "weights"))
@@ -21,9 +21,9 @@ def reader() -> NoteRhythmReader:
     for name in ("rhythm.safetensors", "bars.safetensors"):
         if not (WEIGHTS / name).exists():
             pytest.skip(f"the weights {name} are not there")
-    return NoteRhythmReader(
-        *(WEIGHTS / f"{name}.safetensors" for name in ("rhythm", "bars", "melody_bars"))
-    )
+    names = ("rhythm", "bars", "melody_bars", "beats")
+    networks = (WEIGHTS / f"{name}.safetensors" for name in names)
+    return load_reader(*networks, WEIGHTS / "readings.json")
 
 
 def accompany(beats: int, bars: int = 16, quarter_s: float = 0.5) -> list[NoteEvent]:
