@@ -38,6 +38,8 @@ SOUNDFONTS = (
 
 TOGETHER_S = 0.05
 
+Floats = NDArray[np.float64]
+
 
 @dataclass(frozen=True, slots=True)
 class Song:
@@ -58,7 +60,7 @@ class Song:
 
     name: str
     audio: Path
-    chord_intervals_s: NDArray[np.float64]
+    chord_intervals_s: Floats
     chord_labels: list[str]
     beats_s: NDArray[np.float64]
     downbeats_s: NDArray[np.float64]
@@ -89,14 +91,12 @@ def load_song(archive: Path, number: int, cache: Path) -> Song:
         If FluidSynth fails.
     """
     name, midi = read_midi(archive, number)
+    beats, recorded_beats_s, recorded_downbeats_s = read_beats(archive, name)
     with zipfile.ZipFile(archive) as files:
         chords = files.read(f"{name}/chord_midi.txt").decode().splitlines()
-        beats = np.loadtxt(files.read(f"{name}/beat_midi.txt").decode().splitlines(), ndmin=2)
         key = files.read(f"{name}/key_audio.txt").decode().split()[2]
-        recorded = np.loadtxt(files.read(f"{name}/beat_audio.txt").decode().splitlines(), ndmin=2)
     rows = [line.split() for line in chords if line.strip()]
     tonic, mode = key.split(":")
-    recorded_beats_s, recorded_downbeats = count_beats_as_recorded(beats, recorded)
     return Song(
         name=name,
         audio=render(midi, cache / f"{name}.flac"),
@@ -105,7 +105,7 @@ def load_song(archive: Path, number: int, cache: Path) -> Song:
         beats_s=beats[:, 0],
         downbeats_s=beats[beats[:, 2] > 0, 0],
         recorded_beats_s=recorded_beats_s,
-        recorded_downbeats_s=recorded_beats_s[recorded_downbeats],
+        recorded_downbeats_s=recorded_downbeats_s,
         tonic=pitch_class(tonic),
         mode="minor" if mode.startswith("min") else "major",
     )
@@ -117,6 +117,17 @@ def read_midi(archive: Path, number: int) -> tuple[str, bytes]:
         folders = sorted({entry.split("/")[0] for entry in files.namelist() if "/" in entry})
         name = folders[number - 1]
         return name, files.read(f"{name}/{name}.mid")
+
+
+def read_beats(archive: Path, name: str) -> tuple[Floats, Floats, Floats]:
+    """Return the rows of ``beat_midi.txt``, and beats and downbeats as recorded, in seconds."""
+    with zipfile.ZipFile(archive) as files:
+        beats, recorded = (
+            np.loadtxt(files.read(f"{name}/{kind}.txt").decode().splitlines(), ndmin=2)
+            for kind in ("beat_midi", "beat_audio")
+        )
+    beats_s, downbeats = count_beats_as_recorded(beats, recorded)
+    return beats, beats_s, beats_s[downbeats]
 
 
 def thin_out(midi: bytes) -> bytes:

@@ -21,8 +21,8 @@ from inference_service.rhythm.from_notes.beats import BarReaders, estimate_rhyth
 from inference_service.rhythm.from_notes.melody_bars import MelodyBarReader
 from inference_service.rhythm.from_notes.placement import place_notes
 from inference_service.rhythm.from_notes.score_reader import Reading, ScoreReader
-from inference_service.rhythm.from_notes.second_opinion import SketchEar
-from inference_service.rhythm.from_sound.neural_beats import NeuralBeatEstimator, load_estimator
+from inference_service.rhythm.from_notes.second_opinion import Ear, SketchEar
+from inference_service.rhythm.from_sound.neural_beats import load_estimator
 from inference_service.settings import ModelSettings
 
 
@@ -33,18 +33,13 @@ class NoteRhythmReader:
     ----------
     weights, bar_weights, melody_weights : Path
         The networks' safetensors files.
-    beats : NeuralBeatEstimator
-        Gives a second opinion.
+    ear : Ear
     """
 
-    def __init__(
-        self, weights: Path, bar_weights: Path, melody_weights: Path, beats: NeuralBeatEstimator
-    ) -> None:
+    def __init__(self, weights: Path, bar_weights: Path, melody_weights: Path, *, ear: Ear) -> None:
         # Repeated placement of a part, in other views, needs one reading.
         self._read_once = lru_cache(maxsize=1)(ScoreReader(weights).read)
-        self._bar_readers = BarReaders(
-            MelodyBarReader(melody_weights), BarReader(bar_weights), SketchEar(beats)
-        )
+        self._bar_readers = BarReaders(MelodyBarReader(melody_weights), BarReader(bar_weights), ear)
         # numba compiles the searches on their first call: do that now, not within a request.
         notes = tuple(NoteEvent(0.5 * index, 0.5 * index + 0.4, 60) for index in range(4))
         chords = tuple(replace(note, pitch=pitch) for note in notes for pitch in (60, 64))
@@ -79,15 +74,16 @@ class NoteRhythmReader:
         return replace(transcription, placements=placements, swing=swing)
 
 
-def load_reader(
-    weights: Path,
-    bar_weights: Path,
-    melody_weights: Path,
-    beat_weights: Path,
-    beat_readings: Path,
-    device: str = "cpu",
-) -> NoteRhythmReader:
-    """Build a reader from the files of its networks; the last two are those of notabot-beats.
+def load_reader(paths: Sequence[Path], device: str = "cpu") -> NoteRhythmReader:
+    """Build a reader from files in the order of the manifest.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Of the networks for scores, bars and melodies, then of the network and the readings of
+        :mod:`~inference_service.rhythm.from_sound.neural_beats`.
+    device : str
+        Of the network that hears beats.
 
     Raises
     ------
@@ -96,10 +92,12 @@ def load_reader(
     ModelRejected
         If one of them holds something else.
     """
-    beats = load_estimator(beat_weights, beat_readings, device)
-    return NoteRhythmReader(weights, bar_weights, melody_weights, beats)
+    score, bars, melody, beats, readings = paths
+    return NoteRhythmReader(
+        score, bars, melody, ear=SketchEar(load_estimator(beats, readings, device))
+    )
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> NoteRhythmReader:
     """Build the reader, as the manifest declares it."""
-    return load_reader(*entry.paths(settings.weights), device=settings.device_name)
+    return load_reader(entry.paths(settings.weights), settings.device_name)

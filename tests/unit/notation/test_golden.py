@@ -214,8 +214,8 @@ def play(piece: Piece) -> Transcription:
 @cache
 def reader() -> NoteRhythmReader:
     names = ("rhythm", "bars", "melody_bars", "beats")
-    networks = (WEIGHTS / f"{name}.safetensors" for name in names)
-    return load_reader(*networks, WEIGHTS / "readings.json")
+    networks = [WEIGHTS / f"{name}.safetensors" for name in names]
+    return load_reader([*networks, WEIGHTS / "readings.json"])
 
 
 @cache

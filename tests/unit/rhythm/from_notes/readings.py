@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_service.music.events import NoteEvent
+from inference_service.music.events import ChordSegment, NoteEvent
 from inference_service.rhythm.from_notes.attacks import find_attacks
 from inference_service.rhythm.from_notes.score_network import (
     FASTEST_LOG2_S,
@@ -23,6 +23,7 @@ from inference_service.rhythm.from_notes.score_network import (
     TEMPO_BINS,
 )
 from inference_service.rhythm.from_notes.score_reader import Reading
+from inference_service.rhythm.from_notes.second_opinion import Opinion
 
 SURE = 6.0
 """Log odds that the certain network gives to what is right."""
@@ -45,6 +46,17 @@ class BlankReader:
     def read(self, notes: Sequence[NoteEvent], quarter_s: float | None = None) -> Reading:
         """Return uniform probabilities, and no ornaments."""
         return build_blank(notes)
+
+
+@dataclass
+class FixedEar:
+    """Has the same opinion on everything, that is, none by default."""
+
+    opinion: Opinion = field(default_factory=lambda: Opinion(None, np.zeros(0, np.float32)))
+
+    def hear(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Opinion:
+        """Return the opinion."""
+        return self.opinion
 
 
 class IdealBars:

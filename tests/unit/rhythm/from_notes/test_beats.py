@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import cast
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from inference_service.music.events import ChordSegment, Key, NoteEvent, Rhythm
+from inference_service.music.events import Beat, Key, NoteEvent, Rhythm
 from inference_service.rhythm.from_notes import beats
 from inference_service.rhythm.from_notes.bar_network import BarReader
 from inference_service.rhythm.from_notes.bars import Bars
@@ -28,7 +29,9 @@ from inference_service.rhythm.from_notes.melody_bars import (
     spans_a_grid,
 )
 from inference_service.rhythm.from_notes.second_opinion import Ear, Opinion
+from inference_service.rhythm.from_sound.features import FRAMES_PER_S
 from tests.unit.rhythm.from_notes.readings import (
+    FixedEar,
     IdealBars,
     Written,
     build_blank,
@@ -54,19 +57,18 @@ class IdealMelodyBars:
         return [MelodyReading(melody.positions, Bars(lines, self._metre), 0.0)]
 
 
-class Deaf:
-    """Hears nothing."""
+class Undecided(IdealBars):
+    """A reader that knows the metre, but not where bars begin."""
 
-    opinion = Opinion(None, np.zeros(0, np.float32))
-
-    def hear(self, notes: Sequence[NoteEvent], chords: Sequence[ChordSegment]) -> Opinion:
-        """Return the same opinion on everything."""
-        return self.opinion
+    def read(self, ticks: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return even log odds of a bar line, and log probabilities of metres."""
+        odds, metre = super().read(ticks)
+        return np.zeros_like(odds), metre
 
 
 def build_readers(bars: IdealBars, ear: Ear | None = None) -> BarReaders:
     melodies = IdealMelodyBars(3.0, (3, 4))
-    return BarReaders(cast(MelodyBarReader, melodies), cast(BarReader, bars), ear or Deaf())
+    return BarReaders(cast(MelodyBarReader, melodies), cast(BarReader, bars), ear or FixedEar())
 
 
 def build_notes(onset_s: NDArray[np.float64], chord: Sequence[int] = CHORD) -> list[NoteEvent]:
@@ -204,3 +206,26 @@ def test_bars_without_two_beats_are_no_rhythm(monkeypatch: pytest.MonkeyPatch) -
     """Three thousand notes in ten seconds had a tempo that was not a number."""
     monkeypatch.setattr(beats, "find_bars", lambda *arguments: Bars((0,), (3, 4)))
     assert estimate_anything(build_notes(np.arange(8) / 2)) is None
+
+
+def test_who_keeps_time_is_heard_and_not_read() -> None:
+    heard = Rhythm(tuple(Beat(0.7 * k, k % 3 + 1) for k in range(20)), 60 / 0.7, "3/4")
+    ear = FixedEar(Opinion(heard, np.zeros(0, np.float32)))
+    notes = build_notes(0.7 * np.arange(20.0))
+    readers = build_readers(IdealBars(4.0, (4, 4)), ear)
+    assert estimate_rhythm(notes, build_blank(notes), KEY, readers) is heard
+
+
+def test_bar_lines_lie_where_downbeats_are_heard() -> None:
+    """The readers of notes tell no bar from another."""
+    starts_q = np.arange(24.0)
+    music = Written(starts_q.tolist(), 4.0, (4, 4))
+    downbeat = np.full(650, 0.02, np.float32)
+    downbeat[np.round((2 + 4 * np.arange(6)) * 0.5 * FRAMES_PER_S).astype(int)] = 0.9
+    reading = read_ideally(music, 0.5 * starts_q, CHORD)
+    reading = replace(reading, downbeat=np.zeros_like(reading.downbeat))
+    readers = build_readers(Undecided(4.0, (4, 4)), FixedEar(Opinion(None, downbeat)))
+    rhythm = estimate_rhythm(build_notes(0.5 * starts_q), reading, KEY, readers)
+    assert rhythm is not None
+    first = next(beat for beat in rhythm.beats if beat.position == 1 and beat.time_s > 0.2)
+    assert first.time_s == pytest.approx(1.0, abs=0.01)

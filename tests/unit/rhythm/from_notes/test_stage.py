@@ -22,8 +22,8 @@ def reader() -> NoteRhythmReader:
         if not (WEIGHTS / name).exists():
             pytest.skip(f"the weights {name} are not there")
     names = ("rhythm", "bars", "melody_bars", "beats")
-    networks = (WEIGHTS / f"{name}.safetensors" for name in names)
-    return load_reader(*networks, WEIGHTS / "readings.json")
+    networks = [WEIGHTS / f"{name}.safetensors" for name in names]
+    return load_reader([*networks, WEIGHTS / "readings.json"])
 
 
 def accompany(beats: int, bars: int = 16, quarter_s: float = 0.5) -> list[NoteEvent]:
