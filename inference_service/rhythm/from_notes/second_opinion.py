@@ -20,10 +20,10 @@ from inference_service.rhythm.from_sound.features import FRAMES_PER_S
 from inference_service.rhythm.from_sound.neural_beats import NeuralBeatEstimator
 
 # Chosen on the pieces to tune on of POP909 and ASAP (model_zoo/experiments/019-second-opinion.md).
-STEADY: Final = 0.45
+STEADY: Final = 0.5
 """Least probability of the best reading of the sound of players who keep time."""
 
-USUAL_ODDS: Final = 1.5
+USUAL_ODDS: Final = 0.75
 """Offset of the log odds of downbeats."""
 
 _REACH_FRAMES: Final = 3
