@@ -2,7 +2,7 @@
 
 The network that hears beats in recordings (:mod:`inference_service.rhythm.from_sound`) attends to
 attacks, loudness and harmony. In piano music, it hears beats in a sketch as well as in a sampled
-piano (model_zoo/experiments/019-second-opinion.md).
+piano (model_zoo/experiments/020-second-opinion.md).
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from inference_service.audio.waveform import Waveform
 from inference_service.music.events import NoteEvent
 
 RATE_HZ: Final = 22_050
-LONGEST_S: Final = 900.0
-"""Music is sketched up to here: 80 MB of sound."""
+LONGEST_S: Final = 300.0
+"""Music is sketched up to here, so that listening to ten minutes takes no more time than to five: 1.7 s
+of one core."""
 
 _TONE_LENGTH: Final = 2 * RATE_HZ
 _ATTACK_S: Final = 0.002
