@@ -19,8 +19,7 @@ from inference_service.music.events import NoteEvent
 
 RATE_HZ: Final = 22_050
 LONGEST_S: Final = 300.0
-"""Music is sketched up to here, so that listening to ten minutes takes no more time than to five: 1.7 s
-of one core."""
+"""Music is sketched up to here: listening to as much takes 1.7 s of one core."""
 
 _TONE_LENGTH: Final = 2 * RATE_HZ
 _ATTACK_S: Final = 0.002
