@@ -17,7 +17,7 @@ import numpy as np
 
 from inference_service.assembly import build_stages
 from inference_service.midi.reader import decode_performance
-from inference_service.music.events import Key, NoteEvent, Rhythm, Transcription
+from inference_service.music.events import Key, Transcription
 from inference_service.pipeline.notate import read_performance
 from inference_service.pipeline.options import RhythmSource
 from inference_service.pipeline.stages import RhythmReader, StageSet
@@ -27,7 +27,7 @@ from tests.bench.notation import beat_f1
 from tests.bench.pop909 import REPORTED_SONGS, Floats, read_beats, read_midi
 from tests.bench.table import Row
 from tests.conftest import ROOT
-from tests.unit.rhythm.from_notes.readings import FixedEar
+from tests.unit.rhythm.from_notes.readings import FixedEar, accompany
 
 TITLE = "Pianists who keep time: 20 pop songs, from their notes (POP909)"
 LENGTHS_S: Final = {"whole songs": 1e9, "the first 30 s": 30.0}
@@ -85,20 +85,9 @@ def _compare(
 
 
 def smoke() -> Iterator[Row]:
-    """Measure on chords in quarters over a bass in halves."""
-    rhythm = _estimate(build_stages(ModelSettings()).rhythm)
-    times_s = np.array([beat.time_s for beat in rhythm.beats])
-    yield Row(
-        "beats F1, synthetic", beat_f1(np.array([0.6 * k for k in range(64)]), times_s) / 100, 0.9
-    )
-
-
-def _estimate(reader: RhythmReader) -> Rhythm:
-    notes = [
-        NoteEvent(0.6 * beat, 0.6 * beat + 0.5, pitch, 80)
-        for beat in range(64)
-        for pitch in ((36, 72) if beat % 2 == 0 else (60, 64, 67))
-    ]
-    rhythm = reader.estimate(notes, Key("C", "major"))
+    """Measure on a melody over a bass and chords."""
+    rhythm = build_stages(ModelSettings()).rhythm.estimate(accompany(16, 0.6), Key("C", "major"))
     assert rhythm is not None
-    return rhythm
+    times_s = np.array([beat.time_s for beat in rhythm.beats])
+    beats = beat_f1(np.array([0.6 * beat for beat in range(64)]), times_s) / 100
+    yield Row("beats F1, synthetic", beats, 0.9)

@@ -1,4 +1,4 @@
-"""Outputs of two imagined networks: one that is certain and right, and one that knows nothing."""
+"""Music to read, and outputs of imagined networks: certain and right, or knowing nothing."""
 
 from __future__ import annotations
 
@@ -150,3 +150,19 @@ def bin_tempi(starts_q: NDArray[np.float64], onset_s: NDArray[np.float64]) -> ND
     step = (SLOWEST_LOG2_S - FASTEST_LOG2_S) / (TEMPO_BINS - 1)
     bins = np.rint((np.log2(quarter_s) - FASTEST_LOG2_S) / step)
     return np.asarray(np.clip(bins, 0, TEMPO_BINS - 1).astype(np.int64))
+
+
+def accompany(bars: int, quarter_s: float) -> list[NoteEvent]:
+    """A melody over a bass on the first and third of four beats, and chords on the others."""
+    notes = []
+    for bar in range(bars):
+        root = (48, 45, 41, 43)[bar % 4]
+        for beat in range(4):
+            start_s = (4 * bar + beat) * quarter_s
+            below = (root - 12,) if beat % 2 == 0 else (root + 12, root + 16, root + 19)
+            notes += [NoteEvent(start_s, start_s + 0.9 * quarter_s, pitch, 70) for pitch in below]
+        for place, length in ((0.0, 1.5), (1.5, 0.5), (2.0, 1.0), (3.0, 1.0)):
+            start_s = (4 * bar + place) * quarter_s
+            pitch = root + 24 + int(4 * place) % 7
+            notes.append(NoteEvent(start_s, start_s + 0.95 * length * quarter_s, pitch, 95))
+    return sorted(notes)

@@ -13,6 +13,7 @@ from inference_service.rhythm.from_notes import second_opinion
 from inference_service.rhythm.from_notes.second_opinion import Opinion, SketchEar
 from inference_service.rhythm.from_sound.features import FRAMES_PER_S
 from inference_service.rhythm.from_sound.neural_beats import load_estimator
+from tests.unit.rhythm.from_notes.readings import accompany
 
 WEIGHTS = Path(str(files("model_zoo") / "weights"))
 
@@ -20,22 +21,6 @@ WEIGHTS = Path(str(files("model_zoo") / "weights"))
 @pytest.fixture(scope="module")
 def ear() -> SketchEar:
     return SketchEar(load_estimator(WEIGHTS / "beats.safetensors", WEIGHTS / "readings.json"))
-
-
-def accompany(bars: int, quarter_s: float) -> list[NoteEvent]:
-    """A melody over a bass on the first and third of four beats, and chords on the others."""
-    notes = []
-    for bar in range(bars):
-        root = (48, 45, 41, 43)[bar % 4]
-        for beat in range(4):
-            start_s = (4 * bar + beat) * quarter_s
-            below = (root - 12,) if beat % 2 == 0 else (root + 12, root + 16, root + 19)
-            notes += [NoteEvent(start_s, start_s + 0.9 * quarter_s, pitch, 70) for pitch in below]
-        for place, length in ((0.0, 1.5), (1.5, 0.5), (2.0, 1.0), (3.0, 1.0)):
-            start_s = (4 * bar + place) * quarter_s
-            pitch = root + 24 + int(4 * place) % 7
-            notes.append(NoteEvent(start_s, start_s + 0.95 * length * quarter_s, pitch, 95))
-    return sorted(notes)
 
 
 def test_who_keeps_time_is_heard(ear: SketchEar) -> None:
