@@ -5,6 +5,8 @@ PYTHON := $(VENV)/bin/python
 # collected. A worker needs about 1 GB, hence the limit.
 PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 PROTOS := $(wildcard proto/notabot/v1/*.proto)
+# Copied by each worker, which afterwards compiles for itself what has changed.
+COMPILED := var/numba/ahead
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test attack check format page bench proto errors golden gallery sbom clean
@@ -23,7 +25,12 @@ run: setup  ## Start the service and the bot; without BOT_TOKEN, a chat page in 
 demo: setup  ## Transcribe the project's own samples into out/
 	@VENV=$(VENV) deploy/demo.sh
 
-test: setup  ## Run the whole test suite, a worker on each core; COVERAGE=1 measures coverage too
+$(COMPILED): | setup
+	@rm -rf $@.part
+	@NUMBA_CACHE_DIR=$@.part $(PYTHON) -m tests.compile_ahead
+	@mv $@.part $@
+
+test: setup $(COMPILED)  ## Run the whole test suite, a worker on each core; COVERAGE=1 measures coverage too
 	@$(PYTHON) -m pytest $(PARALLEL) $(if $(COVERAGE),--cov --cov-report=)
 
 attack: setup  ## Attack the real programs over loopback, and print what survived

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parent.parent
 
 # Before anything imports numba: processes that store the same compiled function at the same time
-# leave a cache that crashes those who load it.
+# leave a cache that crashes those who load it. Each worker begins with its own copy of what
+# `make test` has compiled once.
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / "var" / "numba" / worker))
+    compiled = ROOT / "var" / "numba" / "ahead"
+    if compiled.is_dir() and not (compiled.parent / worker).exists():
+        shutil.copytree(compiled, compiled.parent / worker)
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(compiled.parent / worker))
 
 DATA = data_folder()
 

@@ -90,7 +90,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")  # deprecations within libraries are of no interest here
-    torch.set_num_threads(os.cpu_count() or 1)
+    if not options.smoke:  # the smoke run is a test, and shares the cores with others
+        torch.set_num_threads(os.cpu_count() or 1)
     missed = 0
     for name in options.only or SECTIONS:
         section = SECTIONS[name]

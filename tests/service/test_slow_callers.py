@@ -148,3 +148,4 @@ async def test_an_answer_that_is_not_read_gives_way(build: Callable[..., Setting
         assert (await asyncio.wait_for(drain(running.transcribe(b"a")), 5.0))[-1].HasField("result")
         await wait_until(lambda: len(engine.deliveries) <= 1)
         assert await code(unread[0]) == "DEADLINE_EXCEEDED"
+        unread[1].cancel()  # a stopping service waits for it until read_stall_s
