@@ -150,9 +150,9 @@ def harness(build_harness: Callable[..., Harness]) -> Harness:
 def own_logging() -> Iterator[None]:
     """Lets a test configure logging, and puts everything back."""
     root = logging.getLogger()
-    before = root.handlers[:], root.level
+    before, config = (root.handlers[:], root.level), structlog.get_config()
     yield
-    structlog.reset_defaults()
+    structlog.configure(**config)
     root.handlers[:], root.level = before
 
 

@@ -19,9 +19,9 @@ from inference_service.log import configure_logging
 def restored() -> Iterator[None]:
     """Restore the logging configuration after the test."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, config = root.handlers[:], root.level, structlog.get_config()
     yield
-    structlog.reset_defaults()
+    structlog.configure(**config)
     root.handlers[:] = handlers
     root.setLevel(level)
 
