@@ -19,7 +19,7 @@ from inference_service.rhythm.from_notes.sketch import LONGEST_S, sketch
 from inference_service.rhythm.from_sound.features import FRAMES_PER_S
 from inference_service.rhythm.from_sound.neural_beats import NeuralBeatEstimator
 
-# Chosen on the pieces to tune on of POP909 and ASAP (model_zoo/experiments/020-second-opinion.md).
+# Chosen on the pieces to tune on of POP909 and ASAP (model_zoo/experiments/021-second-opinion.md).
 STEADY: Final = 0.5
 """Least probability of the best reading of the sound of players who keep time."""
 

@@ -2,7 +2,7 @@
 
 The network that hears beats in recordings (:mod:`inference_service.rhythm.from_sound`) attends to
 attacks, loudness and harmony. In piano music, it hears beats in a sketch as well as in a sampled
-piano (model_zoo/experiments/020-second-opinion.md).
+piano (model_zoo/experiments/021-second-opinion.md).
 """
 
 from __future__ import annotations
