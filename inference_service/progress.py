@@ -34,3 +34,8 @@ Progress = Callable[[Stage, float], None]
 
 def ignore(fraction: float) -> None:
     """A ``Report`` that does nothing, for callers without progress display or cancellation."""
+
+
+def within(report: Report, start: float, stop: float) -> Report:
+    """Return a ``Report`` for the part of a stage between two fractions."""
+    return lambda fraction: report(start + (stop - start) * fraction)

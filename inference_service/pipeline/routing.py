@@ -18,7 +18,7 @@ from inference_service.audio.waveform import Samples, Waveform
 from inference_service.errors import NothingHeard
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import Separator, Tagger
-from inference_service.progress import Report, ignore
+from inference_service.progress import Report, ignore, within
 
 EXCERPT_S: Final = 8.0
 EXCERPTS: Final = 3
@@ -34,6 +34,9 @@ SURE_OF_NOTHING: Final = 0.9
 
 DOUBTFUL: Final = 0.03
 """Least probability of a song for the excerpts to be separated."""
+
+RATED_SHARE: Final = 0.33
+"""Share of the time that rating takes if the excerpts are separated, too."""
 
 EVEN_DB: Final = -12.0
 HALVING_DB: Final = 2.0
@@ -95,9 +98,9 @@ class PresetRouter:
             If it is surely speech or noise.
         """
         excerpts = choose_excerpts(waveform)
-        kinds = self.rate(excerpts, report)
+        kinds = self.rate(excerpts, within(report, 0.0, RATED_SHARE))
         if kinds[SONG] >= DOUBTFUL:
-            kinds = weigh(kinds, max(self._look(one, separator) for one in excerpts))
+            kinds = weigh(kinds, self._look(excerpts, separator, within(report, RATED_SHARE, 1.0)))
         nothing = kinds.pop(NOTHING, 0.0)
         if nothing >= SURE_OF_NOTHING:
             raise NothingHeard("the recording sounds like speech or noise")
@@ -107,10 +110,14 @@ class PresetRouter:
             presets[PRESETS[kind]] += probability / total
         return presets
 
-    def _look(self, excerpt: Waveform, separator: Separator) -> float:
-        """Return how many times the vocals of an excerpt double the odds of a voice."""
-        vocals, level_db = separate_vocals(excerpt, separator)
-        return count_doublings(level_db, self._listener.rate(vocals))
+    def _look(self, excerpts: Sequence[Waveform], separator: Separator, report: Report) -> float:
+        """Return how many times the vocals double the odds of a voice, at most."""
+        doublings = []
+        for number, excerpt in enumerate(excerpts):
+            own = within(report, number / len(excerpts), (number + 1) / len(excerpts))
+            vocals, level_db = separate_vocals(excerpt, separator, own)
+            doublings.append(count_doublings(level_db, self._listener.rate(vocals)))
+        return max(doublings)
 
     def rate(self, excerpts: Sequence[Waveform], report: Report = ignore) -> dict[str, float]:
         """Return the probability of each kind, by what the listener hears."""
@@ -123,9 +130,11 @@ class PresetRouter:
         return {kind: share / sum(odds.values()) for kind, share in odds.items()}
 
 
-def separate_vocals(excerpt: Waveform, separator: Separator) -> tuple[Waveform, float]:
+def separate_vocals(
+    excerpt: Waveform, separator: Separator, report: Report = ignore
+) -> tuple[Waveform, float]:
     """Return the vocals, and their level in dB relative to the mixture."""
-    vocals = separator.separate(excerpt, ignore)["vocals"]
+    vocals = separator.separate(excerpt, report)["vocals"]
     sung, mixed = (float(np.mean(np.square(one.mono()))) for one in (vocals, excerpt))
     return vocals, 10.0 * math.log10((sung + _SILENT) / (mixed + _SILENT))
 

@@ -28,7 +28,7 @@ from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet, Task
 from inference_service.pipeline.stems import OnStems, forget
 from inference_service.pipeline.stray import split_stray
-from inference_service.progress import Progress, Report, Stage
+from inference_service.progress import Progress, Report, Stage, within
 
 VOCALS: Final = "vocals"
 
@@ -111,8 +111,8 @@ def transcribe(
     chords = progression = [ChordSegment(0.0, waveform.duration_s, NO_CHORD)]
     with clock.stage(Stage.CHORDS) as report:
         if preset not in _LINES and not _is_one_line(parts):  # their chords would be guesswork
-            chords = stages.chords.estimate(waveform, _within(report, 0.0, _SHOWN_SHARE))
-            progression = stages.progression.estimate(waveform, _within(report, _SHOWN_SHARE, 1.0))
+            chords = stages.chords.estimate(waveform, within(report, 0.0, _SHOWN_SHARE))
+            progression = stages.progression.estimate(waveform, within(report, _SHOWN_SHARE, 1.0))
             used += [Task.CHORDS, Task.PROGRESSION]
     with clock.stage(Stage.KEY):
         keys = stages.key.estimate(notes, progression, waveform)
@@ -145,11 +145,6 @@ def transcribe(
         stray_parts=tuple(part.name for part in stray_parts),
     )
     return stages.rhythm.place(heard)
-
-
-def _within(report: Report, start: float, stop: float) -> Report:
-    """Return a report for the part of a stage between two fractions."""
-    return lambda fraction: report(start + (stop - start) * fraction)
 
 
 def _plays_freely(preset: Preset, parts: Sequence[Part]) -> bool:
@@ -192,12 +187,12 @@ def _hear_parts(
         stems = stages.separation.separate(waveform, report)
         on_stems(stems, lambda _: report(1.0))
     with clock.stage(Stage.TAGGING) as report:
-        found = stages.voice.tag(stems["vocals"], tuning_cents, _within(report, 0.0, _VOCALS_SHARE))
+        found = stages.voice.tag(stems["vocals"], tuning_cents, within(report, 0.0, _VOCALS_SHARE))
         vocals = mend_octaves(remove_residue(found, stems["vocals"], waveform))
         band = stages.song.tag_parts(
             {name: stem for name, stem in stems.items() if name != "vocals"},
             tuning_cents,
-            _within(report, _VOCALS_SHARE, 1.0),
+            within(report, _VOCALS_SHARE, 1.0),
         )
     # A voice in the accompaniment is bleed of the vocals.
     others = remove_bleed([part for part in band if part.id != "voice"], vocals)

@@ -19,6 +19,7 @@ from inference_service.pipeline.routing import (
     EXCERPTS,
     NOTHING,
     PRESETS,
+    RATED_SHARE,
     PresetRouter,
     choose_excerpts,
 )
@@ -56,6 +57,7 @@ class FixedSeparator:
 
     def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
         """Return vocals that are the mixture at another level."""
+        report(0.5)
         gain = np.float32(10 ** (next(self._levels_db) / 20))
         return {"vocals": Waveform(gain * mixture.samples, mixture.sample_rate_hz)}
 
@@ -127,6 +129,27 @@ def test_a_singer_may_rest_in_most_excerpts() -> None:
 
 def test_nothing_is_separated_where_a_song_is_improbable() -> None:
     assert listen({"guitar": 0.9, "song": 0.01})[Preset.GUITAR] > 0.85
+
+
+def test_a_look_at_the_vocals_reports_its_progress_and_can_be_cancelled() -> None:
+    heard = {"song": 0.5, "ensemble": 0.45}
+    noise = Waveform(build_noise(2 * EXCERPT_S)[None, : round(2 * EXCERPT_S * RATE_HZ)], RATE_HZ)
+
+    def listen_to(report: Report) -> None:
+        router = PresetRouter(FixedListener(heard, heard, SINGER, SINGER))
+        router.classify(noise, FixedSeparator(-5.0, -5.0), report)
+
+    fractions: list[float] = []
+    listen_to(fractions.append)
+    assert fractions == sorted(set(fractions))
+    assert sum(RATED_SHARE < fraction < 1.0 for fraction in fractions) == 2
+
+    def cancel(fraction: float) -> None:
+        if fraction > RATED_SHARE:
+            raise Cancelled("the client is gone")
+
+    with pytest.raises(Cancelled):
+        listen_to(cancel)
 
 
 def build_separator() -> Separator:
