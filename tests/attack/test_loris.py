@@ -52,7 +52,7 @@ async def outcome(call: Any) -> grpc.StatusCode:
 
 
 async def test_idle_streams_of_one_address(
-    victim: Victim, environment: dict[str, str], row: Row, longest_wait_s: float
+    victim: Victim, environment: dict[str, str], row: Row, longest_wait_s: float, in_full: bool
 ) -> None:
     row.before_mb = await victim.settled_mb()
     async with stranger(environment["NOTABOT_SERVER_LISTEN"], "127.0.0.2") as channel:
@@ -64,7 +64,7 @@ async def test_idle_streams_of_one_address(
         row.note(survived=code in ENDS)
     row.after_mb = await victim.settled_mb()
     assert (row.survived, row.lost) == (row.tried, 0)
-    assert row.longest_wait_s < longest_wait_s
+    assert not in_full or row.longest_wait_s < longest_wait_s
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def test_half_requests_for_metrics(metrics_address: str, victim: Victim, r
 
 
 async def test_idle_streams_of_many_addresses(
-    victim: Victim, environment: dict[str, str], row: Row, longest_wait_s: float
+    victim: Victim, environment: dict[str, str], row: Row, longest_wait_s: float, in_full: bool
 ) -> None:
     """They hold all the places, and come again when they have lost them."""
     row.before_mb = await victim.settled_mb()
@@ -132,11 +132,11 @@ async def test_idle_streams_of_many_addresses(
             await asyncio.gather(*map(come_again, channels, calls))
     row.after_mb = await victim.settled_mb()
     assert (row.survived, row.lost) == (row.tried, 0)
-    assert row.longest_wait_s < longest_wait_s
+    assert not in_full or row.longest_wait_s < longest_wait_s
 
 
 async def test_answers_that_nobody_reads(
-    victim: Victim, environment: dict[str, str], row: Row, longest_wait_s: float
+    victim: Victim, environment: dict[str, str], row: Row, longest_wait_s: float, in_full: bool
 ) -> None:
     """More than there are places, each with pages that do not fit the window of its call."""
     song = encode_audio(build_notes(build_scale()).samples[0], "ogg-opus")
@@ -156,4 +156,4 @@ async def test_answers_that_nobody_reads(
             call.cancel()
     row.after_mb = await victim.settled_mb()
     assert (row.survived, row.lost) == (row.tried, 0)
-    assert row.longest_wait_s < longest_wait_s
+    assert not in_full or row.longest_wait_s < longest_wait_s
