@@ -208,16 +208,18 @@ def find_part(result: Result, name: PartName) -> Part | None:
     if isinstance(name, Numbered):
         return next(iter(result.parts[name.number - 1 : name.number]), None)
     if isinstance(name, PlayedBy):
+        exact = next((p for p in result.parts if p.program == name.program and not p.is_drum), None)
+        if exact is not None:
+            return exact
         first = name.program - name.program % _FAMILY
         programs = range(first, first + _FAMILY)
     else:
         programs = _PROGRAMS.get(name, range(0))
 
     def fit(part: Part) -> int:
-        is_exact = name in (part.id, PlayedBy(part.program or 0)) and not part.is_drum
         is_family = part.program in programs and not part.is_drum
-        is_drum = part.is_drum and name in ("drums", part.id)
-        return 2 * is_exact + (is_family or is_drum)
+        is_drum = name == "drums" and part.is_drum
+        return 2 * (part.id == name) + (is_family or is_drum)
 
     best = max(result.parts, key=fit, default=None)
     return best if best is not None and fit(best) else None

@@ -1,4 +1,4 @@
-"""Files of this project's own networks, for training and for serving.
+"""Files of networks: this project's own, for training and for serving, and published checkpoints.
 
 A safetensors file holds a network's state: parameters, and the buffers that were learnt. Buffers
 that are computed, such as a spectrogram's kernels, are registered as not persistent and so are in
@@ -11,9 +11,10 @@ Tensors may be stored in half precision; a loaded network is in float32.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, ClassVar, Final, TypeVar
 
 import torch
@@ -43,6 +44,7 @@ class Network(nn.Module):
 
 
 N = TypeVar("N", bound=Network)
+M = TypeVar("M", bound=nn.Module)
 
 
 def save_network(
@@ -140,6 +142,72 @@ def load_state(
         network.load_state_dict(dict(tensors))
     except RuntimeError as error:
         raise _reject(source, f"another version of {type(network).__name__}") from error
+
+
+def read_published(
+    path: Path, model: str, *, allowed: Sequence[Any] = (), mmap: bool = False
+) -> Any:
+    """Read a checkpoint that others published: what torch has stored, but never code.
+
+    Parameters
+    ----------
+    path : Path
+    model : str
+        Named in errors.
+    allowed : sequence
+        Classes that the file may hold beside tensors, as ``torch.serialization.safe_globals`` takes
+        them.
+    mmap : bool
+        Whether tensors stay in the file until they are used.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelRejected
+        If it holds something else.
+    """
+    try:
+        with torch.serialization.safe_globals(list(allowed)):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+    except (UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ModelRejected(
+            f"{path.name} holds no file of torch with tensors alone", model=model
+        ) from error
+
+
+def fill(network: M, parameters: Mapping[str, Tensor], path: Path, model: str) -> M:
+    """Copy published parameters into a network, and return it in evaluation mode.
+
+    Raises
+    ------
+    ModelRejected
+        If their names or shapes are not the network's, or a value is not finite; ``path`` and
+        ``model`` are named.
+    """
+    try:
+        network.load_state_dict(parameters)
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise ModelRejected(
+            f"{path.name} holds the parameters of another network", model=model
+        ) from error
+    require_finite(network, path, model)
+    return network.eval()
+
+
+def require_finite(network: nn.Module, path: Path, model: str) -> None:
+    """Check the values of a network that was read from a file.
+
+    Raises
+    ------
+    ModelRejected
+        If one is not finite.
+    """
+    for name, value in network.state_dict().items():
+        if not value.isfinite().all():
+            raise ModelRejected(
+                f"{path.name} holds values of {name} that are not finite", model=model
+            )
 
 
 def _read_config(metadata: Mapping[str, str], network_class: type[Network], source: Path) -> Any:

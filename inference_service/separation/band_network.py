@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Final, cast
 
 import numpy as np
@@ -29,6 +28,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inference_service.checkpoint import fill, read_published
 from inference_service.errors import ModelRejected
 
 CHANNELS: Final = 2
@@ -296,19 +296,14 @@ def load_published(path: Path, device: torch.device | str = "cpu") -> BandRoform
     ModelRejected
         If the file holds something else, or values that are not finite.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise _reject(path, "no file of torch with tensors alone") from error
+    content = read_published(path, path.stem, mmap=True)
     try:
         network = BandRoformer(_read_sizes(content))
-        network.load_state_dict(content)
     except (AttributeError, KeyError, RuntimeError, TypeError) as error:
-        raise _reject(path, "the parameters of another network") from error
-    for name, value in network.state_dict().items():
-        if not value.isfinite().all():
-            raise _reject(path, f"values of {name} that are not finite")
-    return network.to(device).eval()
+        raise ModelRejected(
+            f"{path.name} holds the parameters of another network", model=path.stem
+        ) from error
+    return fill(network, content, path, path.stem).to(device)
 
 
 def _read_sizes(tensors: Mapping[str, Tensor]) -> BandConfig:
@@ -329,7 +324,3 @@ def _read_sizes(tensors: Mapping[str, Tensor]) -> BandConfig:
 def _count(names: Sequence[str], pattern: str) -> int:
     """Return the number of different parts of a list of modules."""
     return len({match[1] for name in names if (match := re.match(pattern, name))})
-
-
-def _reject(path: Path, found: str) -> ModelRejected:
-    return ModelRejected(f"{path.name} holds {found}", model=path.stem)

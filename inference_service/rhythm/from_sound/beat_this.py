@@ -28,6 +28,7 @@ from torch import Tensor
 
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Waveform
+from inference_service.checkpoint import require_finite
 from inference_service.errors import ModelRejected
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import Beat, ChordSegment, NoteEvent, Rhythm
@@ -36,6 +37,7 @@ from inference_service.rhythm.from_sound.librosa_beats import cover, steady_beat
 from inference_service.rhythm.from_sound.neural_beats import smooth_beats, steady_rhythm
 from inference_service.settings import ModelSettings
 
+MODEL: Final = "beat-this"
 SAMPLE_RATE_HZ: Final = 22_050
 FRAMES_PER_S: Final = 50
 CHUNK_FRAMES: Final = 1500
@@ -186,18 +188,20 @@ def load_estimator(path: Path, device: str = "cpu") -> BeatThisEstimator:
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file: the package would look for it online.
     ModelRejected
         If the file holds something else, or values that are not finite.
     """
+    if not path.is_file():
+        raise FileNotFoundError(path)
     try:
         network = load_model(str(path), device)
     except Exception as error:  # unpickling may raise any
         raise ModelRejected(
-            f"{path.name} is no checkpoint of Beat This!: {error}", model="beat-this"
+            f"{path.name} is no checkpoint of Beat This!: {error}", model=MODEL
         ) from error
-    for name, value in network.state_dict().items():
-        if not value.isfinite().all():
-            raise ModelRejected(f"{path.name} holds {name} that is not finite", model="beat-this")
+    require_finite(network, path, MODEL)
     return BeatThisEstimator(network, device)
 
 

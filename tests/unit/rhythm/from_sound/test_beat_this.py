@@ -126,3 +126,8 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(ModelRejected, match=r"w\.ckpt"):
             load_estimator(path)
+
+
+def test_an_absent_checkpoint_is_not_looked_for_online(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        load_estimator(tmp_path / "final0.ckpt")
