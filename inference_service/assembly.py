@@ -23,6 +23,7 @@ from inference_service.engine.accepted import AcceptedJobs
 from inference_service.engine.cache import ResultCache
 from inference_service.engine.catalog import Catalog, ModelEntry, decode_catalog
 from inference_service.engine.choice import Fetch, choose, require_fetched
+from inference_service.engine.job_store import JobStore
 from inference_service.engine.journal import Journal
 from inference_service.engine.memory import Claim
 from inference_service.engine.registry import Loader, ModelRegistry
@@ -352,6 +353,29 @@ def build_limits(audio: AudioSettings) -> AudioLimits:
     )
 
 
+def build_job_store(settings: Settings) -> JobStore:
+    """Return the store of accepted jobs: a folder, or what several services share.
+
+    Raises
+    ------
+    OSError
+        If a package of the extra ``shared`` is missing.
+    """
+    directory = settings.journal.directory or settings.cache.directory / "jobs"
+    max_age_s = settings.journal.max_age_s
+    if settings.shared.state_url is None:
+        return Journal(directory, settings.journal.max_entries, max_age_s)
+    try:
+        from inference_service.engine.shared_journal import SharedJournal
+        from inference_service.engine.shared_state import SharedState
+    except ModuleNotFoundError as error:
+        raise OSError(f"{error.name} is missing; EXTRAS=shared make setup installs it") from None
+    from inference_service.engine.recordings import FolderRecordings
+
+    state = SharedState(settings.shared.state_url.get_secret_value())
+    return SharedJournal(state, FolderRecordings(directory, max_age_s), max_age_s)
+
+
 def build_service(
     settings: Settings,
     *,
@@ -402,14 +426,9 @@ def build_service(
         stuck_s=settings.engine.stuck_s,
         observe_stage=metrics.observe_stage,
     )
-    journal = Journal(
-        settings.journal.directory or settings.cache.directory / "jobs",
-        settings.journal.max_entries,
-        settings.journal.max_age_s,
-    )
     return Service(
         engine,
-        AcceptedJobs(engine, journal, settings.engine.deadline_s),
+        AcceptedJobs(engine, build_job_store(settings), settings.engine.deadline_s),
         metrics,
         settings.server,
         settings.engine,

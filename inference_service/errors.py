@@ -187,8 +187,8 @@ class QueueFull(NotabotError):
 
 
 class NotReady(NotabotError):
-    """Models are still loading, try again after ``retry_after_s``; for the command line also: no
-    service answers.
+    """Models are still loading, or the server of the shared state is away; try again after
+    ``retry_after_s``. For the command line also: no service answers.
     """
 
     kind = ErrorKind.NOT_SERVING

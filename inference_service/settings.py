@@ -19,6 +19,8 @@ MAX_PORT: Final = 65_535
 MIN_TOKEN_CHARS: Final = 8
 """A shorter token is a mistake, such as a placeholder."""
 
+_STATE_SCHEMES: Final = ("valkey://", "valkeys://", "redis://", "rediss://", "unix://")
+
 
 class _Group(BaseModel):
     model_config = ConfigDict(
@@ -234,6 +236,24 @@ class JournalSettings(_Group):
         return None if value is None else value.expanduser()
 
 
+class SharedSettings(_Group):
+    """What several services share that stand behind one address."""
+
+    state_url: SecretStr | None = Field(
+        None,
+        description="Address of a Valkey or Redis, such as `valkey://host:6379/0`, where services "
+        "keep accepted jobs together; none: each keeps its own. Needs the "
+        "extra `shared`.",
+    )
+
+    @field_validator("state_url")
+    @classmethod
+    def _require_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(_STATE_SCHEMES):
+            raise ValueError(f"an address begins with one of {', '.join(_STATE_SCHEMES)}")
+        return value
+
+
 class ModelSettings(_Group):
     """Which models serve, and where."""
 
@@ -341,6 +361,7 @@ class Settings(BaseSettings):
     audio: Annotated[AudioSettings, Field(default_factory=AudioSettings)]
     cache: Annotated[CacheSettings, Field(default_factory=CacheSettings)]
     journal: Annotated[JournalSettings, Field(default_factory=JournalSettings)]
+    shared: Annotated[SharedSettings, Field(default_factory=SharedSettings)]
     models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
     preview: Annotated[PreviewSettings, Field(default_factory=PreviewSettings)]
     log_level: Literal["debug", "info", "warning", "error"] = Field(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
 from model_zoo.training.data import data_folder
+from tests.valkey_server import ValkeyServer, find_or_install_valkey
 
 # Before anything imports torch: on busy cores its thread pool makes small networks 30 times slower.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -55,6 +57,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def rewrite_golden(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are to be written rather than compared."""
     return bool(request.config.getoption("--rewrite-golden"))
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
+    """A running server of shared state, empty at first."""
+    program = find_or_install_valkey()
+    if program is None:
+        pytest.skip("no valkey-server or redis-server")
+    server = ValkeyServer(program, tmp_path / "valkey")
+    server.start()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

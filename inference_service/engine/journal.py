@@ -8,18 +8,31 @@ asks for. Ages are measured by a monotonic clock, so that changing the time dele
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import os
 import threading
 import time
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
+from inference_service.engine.job_store import (
+    CLOSED,
+    Beat,
+    JobRecord,
+    JobState,
+    Recording,
+    decode_record,
+    encode_record,
+    job_id,
+)
+from inference_service.engine.upload import Upload, open_private, sync_directory
+from inference_service.engine.worker import Update
 from inference_service.errors import JobTaken, JobUnknown
 from inference_service.pipeline.options import TranscribeOptions
 
@@ -30,78 +43,8 @@ _TEMPORARY_SUFFIX: Final = ".tmp"
 _log = structlog.get_logger()
 
 
-class JobState(StrEnum):
-    """How far a job has come."""
-
-    UPLOADING = "uploading"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True)
-class StoredError:
-    """An error of :mod:`inference_service.errors`, by its code."""
-
-    code: str
-    cause: str
-    params: dict[str, str | int | float]
-
-
-@dataclass(frozen=True, slots=True)
-class JobRecord:
-    """A job as it is stored.
-
-    Parameters
-    ----------
-    bot, key : str
-        Whose job it is, and its name among theirs.
-    context : str
-        The caller's own; empty once it is closed.
-    options : TranscribeOptions
-    accepted_s : float
-        Seconds since the epoch.
-    state : JobState
-    attempts : int
-        How often the transcription has begun.
-    result_id : str
-        Of the cache; empty until the job is done.
-    error : StoredError or None
-        Why it failed.
-    """
-
-    bot: str
-    key: str
-    context: str
-    options: TranscribeOptions
-    accepted_s: float
-    state: JobState = JobState.UPLOADING
-    attempts: int = 0
-    result_id: str = ""
-    error: StoredError | None = None
-
-    @property
-    def id(self) -> str:
-        """The name of its files."""
-        return job_id(self.bot, self.key)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether its caller has yet to close it."""
-        return self.state is not JobState.CLOSED
-
-
-_ADAPTER: Final = TypeAdapter(JobRecord)
-
-
-def job_id(bot: str, key: str) -> str:
-    """Return the name of a job's files."""
-    return hashlib.sha256(f"{bot}\0{key}".encode()).hexdigest()[:32]
-
-
 class Journal:
-    """A folder of jobs; its methods may be called from any thread.
+    """A folder of jobs: the :class:`~inference_service.engine.job_store.JobStore` of one service.
 
     Parameters
     ----------
@@ -113,6 +56,8 @@ class Journal:
         Since the job was accepted.
     """
 
+    beat_s: float | None = None
+
     def __init__(self, directory: Path, max_entries: int, max_age_s: float) -> None:
         self._directory = directory
         self._max_entries = max_entries
@@ -120,13 +65,17 @@ class Journal:
         self._started_s = time.time() - time.monotonic()
         self._lock = threading.RLock()
         self._records: dict[str, JobRecord] = {}
+        self._attended: set[str] = set()
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._load()
         except OSError as error:
             _log.warning("journal_unreadable", reason=str(error))
+        self._left = [r for r in self._sorted() if r.state is JobState.RUNNING]
 
-    def accept(self, bot: str, key: str, options: TranscribeOptions, context: str) -> JobRecord:
+    async def accept(
+        self, bot: str, key: str, options: TranscribeOptions, context: str
+    ) -> JobRecord:
         """Write a job down; one whose upload was cut off keeps its context.
 
         Raises
@@ -136,6 +85,99 @@ class Journal:
         OSError
             If it cannot be written.
         """
+        return await asyncio.to_thread(self._accept, bot, key, options, context)
+
+    async def find(self, bot: str, key: str) -> JobRecord:
+        """Return an open job.
+
+        Raises
+        ------
+        JobUnknown
+        """
+        return self._find(bot, key)
+
+    async def list_open(self, bot: str) -> list[tuple[JobRecord, bool]]:
+        """Return a caller's open jobs, the oldest first, and whether a call attends to each."""
+        records = [record for record in self._sorted() if record.is_open and record.bot == bot]
+        return [(record, record.id in self._attended) for record in records]
+
+    async def change(self, record: JobRecord, **changes: object) -> JobRecord:
+        """Store a job with other values. What the disk refuses is kept in memory.
+
+        Raises
+        ------
+        JobUnknown
+            If it has been closed or deleted meanwhile.
+        """
+        return await asyncio.to_thread(self._change, record, **changes)
+
+    async def settle(self, record: JobRecord, **changes: object) -> JobRecord:
+        """Store what has become of a job, as :meth:`change` does."""
+        return await self.change(record, **changes)
+
+    async def close(self, record: JobRecord) -> None:
+        """Close a job: only its key is remembered.
+
+        Raises
+        ------
+        JobUnknown
+            If it is not open.
+        """
+        await self.change(record, **CLOSED)
+
+    async def attend(self, name: str) -> bool:
+        """Let a call attend to a job; False if another call does."""
+        is_free = name not in self._attended
+        self._attended.add(name)
+        return is_free
+
+    async def leave(self, name: str) -> None:
+        """End the attendance of a call."""
+        self._attended.discard(name)
+
+    def receive(self, record: JobRecord) -> Upload:
+        """Return what collects a job's recording on its way in."""
+        return Upload(self._audio_path(record))
+
+    async def seal(self, record: JobRecord, upload: Upload) -> Recording:
+        """Store that a job's recording is complete, unless it is in memory alone."""
+        await upload.finish()
+        if upload.is_on_disk:
+            with suppress(JobUnknown):
+                await self.change(record, state=JobState.RUNNING)
+        return upload
+
+    async def drop_recording(self, record: JobRecord) -> None:
+        """Delete a job's recording."""
+        self._drop_audio(record)
+
+    async def claim(self, limit: int) -> list[tuple[JobRecord, Recording]]:
+        """Return jobs that an earlier run left, each once, the oldest first."""
+        claimed, self._left = self._left[:limit], self._left[limit:]
+        return [(record, Upload(self._audio_path(record))) for record in claimed]
+
+    async def beat(self, running: Mapping[str, Update | None], attended: Collection[str]) -> Beat:
+        """Do nothing: no other gateway uses the folder."""
+        return Beat()
+
+    async def watch(self, record: JobRecord) -> tuple[JobRecord, Update | None]:
+        """Return a job as it is stored now; its progress is not.
+
+        Raises
+        ------
+        JobUnknown
+            If it has been closed or deleted.
+        """
+        return self._find(record.bot, record.key), None
+
+    async def find_problem(self) -> str:
+        """Return no problem: jobs that the disk refuses run in memory."""
+        return ""
+
+    async def disconnect(self) -> None:
+        """Do nothing."""
+
+    def _accept(self, bot: str, key: str, options: TranscribeOptions, context: str) -> JobRecord:
         with self._lock:
             known = self._records.get(job_id(bot, key))
             if known is not None and known.state is not JobState.UPLOADING:
@@ -147,57 +189,36 @@ class Journal:
             self._write(record)
             return record
 
-    def find(self, bot: str, key: str) -> JobRecord:
-        """Return an open job.
-
-        Raises
-        ------
-        JobUnknown
-        """
+    def _find(self, bot: str, key: str) -> JobRecord:
         record = self._records.get(job_id(bot, key))
         if record is None or not record.is_open:
             raise JobUnknown("no open job has this key")
         return record
 
-    def list_open(self, bot: str | None = None) -> list[JobRecord]:
-        """Return a caller's open jobs, or everyone's, the oldest first."""
+    def _sorted(self) -> list[JobRecord]:
+        """All jobs, the oldest first."""
         with self._lock:
-            records = [r for r in self._records.values() if r.is_open and bot in (None, r.bot)]
+            records = list(self._records.values())
         return sorted(records, key=lambda record: record.accepted_s)
 
-    def change(self, record: JobRecord, **changes: object) -> JobRecord:
-        """Store a job with other values. What the disk refuses is kept in memory.
-
-        Raises
-        ------
-        JobUnknown
-            If it has been closed or deleted meanwhile.
-        """
+    def _change(self, record: JobRecord, **changes: object) -> JobRecord:
         with self._lock:
-            changed = replace(self.find(record.bot, record.key), **changes)  # type: ignore[arg-type]
+            changed = replace(self._find(record.bot, record.key), **changes)  # type: ignore[arg-type]
             self._records[changed.id] = changed
             try:
                 self._write(changed)
             except OSError as error:
                 _log.warning("journal_not_written", reason=str(error))
         if changed.state not in {JobState.UPLOADING, JobState.RUNNING}:
-            self.drop_audio(changed)
+            self._drop_audio(changed)
         return changed
 
-    def close(self, record: JobRecord) -> None:
-        """Close a job: only its key is remembered."""
-        self.change(
-            record, state=JobState.CLOSED, context="", options=TranscribeOptions(), error=None
-        )
-
-    def audio_path(self, record: JobRecord) -> Path:
-        """The file of a job's recording."""
+    def _audio_path(self, record: JobRecord) -> Path:
         return self._directory / (record.id + _AUDIO_SUFFIX)
 
-    def drop_audio(self, record: JobRecord) -> None:
-        """Delete a job's recording."""
+    def _drop_audio(self, record: JobRecord) -> None:
         try:
-            self.audio_path(record).unlink(missing_ok=True)
+            self._audio_path(record).unlink(missing_ok=True)
         except OSError as error:
             _log.warning("recording_not_deleted", reason=str(error))
 
@@ -212,7 +233,7 @@ class Journal:
             if path.suffix != _SUFFIX:
                 continue
             try:
-                record = _ADAPTER.validate_json(path.read_bytes())
+                record = decode_record(path.read_bytes())
             except (OSError, ValidationError) as error:
                 _log.warning("job_unreadable", reason=type(error).__name__)
                 continue
@@ -228,7 +249,7 @@ class Journal:
         temporary = path.with_suffix(_TEMPORARY_SUFFIX)
         try:
             with open_private(temporary) as file:
-                file.write(_ADAPTER.dump_json(record))
+                file.write(encode_record(record))
                 os.fsync(file.fileno())
             temporary.replace(path)
             sync_directory(self._directory)
@@ -246,19 +267,4 @@ class Journal:
             if place < surplus or record.accepted_s < oldest_s:
                 del self._records[record.id]
                 (self._directory / (record.id + _SUFFIX)).unlink(missing_ok=True)
-                self.drop_audio(record)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names of a folder's files reach the disk."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def open_private(path: Path) -> IO[bytes]:
-    """Open a file for writing that no other user can read; nothing is buffered."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-    return os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0)
+                self._drop_audio(record)

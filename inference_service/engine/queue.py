@@ -107,6 +107,11 @@ class Admission:
     def __len__(self) -> int:
         return len(self._places)
 
+    @property
+    def room(self) -> int:
+        """Number of requests that would be admitted now."""
+        return 0 if self._closed else max(0, self.limit - len(self))
+
     @contextmanager
     def admit(self, caller: str = "", *, beyond_limit: bool = False) -> Iterator[Place]:
         """Hold a place for the duration of the block, or until it is released.

@@ -10,8 +10,6 @@ from typing import IO
 
 import structlog
 
-from inference_service.engine.journal import open_private, sync_directory
-
 _log = structlog.get_logger()
 
 
@@ -95,3 +93,18 @@ class Upload:
             raise OSError("the recording could not be read back")
         self._memory = io.BytesIO()
         self._memory.write(kept + chunk)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the names of a folder's files reach the disk."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_private(path: Path) -> IO[bytes]:
+    """Open a file for writing that no other user can read; nothing is buffered."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    return os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0)

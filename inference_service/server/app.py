@@ -80,7 +80,7 @@ class Service:
         self._settings = server_settings
         self._drain_s = engine_settings.drain_s
         self._scrapes = ScrapeServer(metrics.registry)
-        self._health = Health(engine.find_problem)
+        self._health = Health(self._find_problem)
         self._server = grpc.aio.server(
             interceptors=[CallInterceptor(_tokens(server_settings), metrics)], options=_OPTIONS
         )
@@ -166,6 +166,9 @@ class Service:
         returned = await self.engine.close()
         _log.info("stopped", threads_returned=returned)
         return returned
+
+    async def _find_problem(self) -> str:
+        return await self.engine.find_problem() or await self.jobs.find_problem()
 
     async def _serve_metrics(self, address: str) -> None:
         host, port = split_address(address)

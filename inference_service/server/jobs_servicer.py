@@ -9,7 +9,7 @@ from typing import Final
 from notabot.v1 import jobs_pb2, jobs_pb2_grpc
 
 from inference_service.engine.accepted import AcceptedJobs
-from inference_service.engine.journal import JobState
+from inference_service.engine.job_store import JobState
 from inference_service.server.convert.options import check_job_context, check_job_names
 from inference_service.server.sending import Context, Sender
 
@@ -44,7 +44,7 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
                     state=_STATES[record.state],
                     attended=attended,
                 )
-                for record, attended in self._jobs.list_open(request.bot)
+                for record, attended in await self._jobs.list_open(request.bot)
             ]
         )
 
@@ -53,8 +53,8 @@ class JobsServicer(jobs_pb2_grpc.JobsServicer):
     ) -> None:
         """Send a job's updates, its files and its result, and wait until it is closed."""
         check_job_names(request.bot, request.key)
-        with self._jobs.attend(request.bot, request.key) as closed:
-            record = self._jobs.find(request.bot, request.key)
+        async with self._jobs.attend(request.bot, request.key) as closed:
+            record = await self._jobs.find(request.bot, request.key)
             await self._sender.send(self._jobs.follow(record), context)
             await hold(closed)
 

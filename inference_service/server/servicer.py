@@ -102,18 +102,18 @@ class TranscriptionServicer(transcription_pb2_grpc.TranscriptionServicer):
     ) -> None:
         """Accept a job, receive its recording and attend to it."""
         bot, key = decode_job(job)
-        with self._jobs.attend(bot, key) as closed:
+        async with self._jobs.attend(bot, key) as closed:
             async with self._admit_recording(context) as (place, _):
                 record, is_kept = await self._jobs.accept(bot, key, options, job.context)
                 accepted = transcription_pb2.Accepted(context=record.context, kept=is_kept)
                 reading = self._sender.reading(context)
                 with place.held_by(reading):
                     await reading.write(transcription_pb2.TranscribeEvent(accepted=accepted))
-                with self._jobs.receive(record) as upload:
+                async with self._jobs.receive(record) as upload:
                     await self._receive_upload(requests, upload, place)
-                    await self._jobs.seal(record, upload)
+                    recording = await self._jobs.seal(record, upload)
                 caller = find_caller(context.peer())
-                self._jobs.run(record, upload, caller)  # takes a place of its own
+                self._jobs.run(record, recording, caller)  # takes a place of its own
             await self._sender.send(self._jobs.follow(record), context)
             await hold(closed)
 

@@ -283,12 +283,12 @@ async def test_a_recording_that_brings_the_service_down_does_not_for_ever(
         caller = Caller(running)
         caller.send("1")
         await wait_until(lambda: held.began == ["a"])
-        [record] = running.service.jobs.list_open(BOT)
-        journal = running.service.jobs._journal
+        [(record, _)] = await running.service.jobs.list_open(BOT)
+        store = running.service.jobs._store
         # What is on the disk after several crashes.
-        journal.change(record[0], attempts=MAX_ATTEMPTS)
+        await store.change(record, attempts=MAX_ATTEMPTS)
         await running.service.jobs.stop()
-        journal.change(record[0], attempts=MAX_ATTEMPTS)
+        await store.change(record, attempts=MAX_ATTEMPTS)
     async with restarted(settings) as (running, held):
         assert await fail(Caller(running).attach("1")) == "INTERNAL"
         assert held.began == []

@@ -6,7 +6,7 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import packages_distributions
 
 import pytest
@@ -74,12 +74,12 @@ def _named_modules(tree: ast.AST) -> Iterator[str]:
                 yield module
 
 
-def _imported_packages(*folders: str, without: str = "") -> dict[str, set[str]]:
+def _imported_packages(*folders: str, without: Sequence[str] = ()) -> dict[str, set[str]]:
     """Return each third-party module of some folders or files, and what brings it."""
     paths = {path for name in folders for path in [ROOT / name, *(ROOT / name).rglob("*.py")]}
     paths = {path for path in paths if path.is_file()}
-    if without:
-        paths -= set((ROOT / without).rglob("*.py"))
+    for name in without:
+        paths -= {ROOT / name, *(ROOT / name).rglob("*.py")}
     brought = packages_distributions()
     modules = {
         module.split(".")[0]
@@ -92,9 +92,18 @@ def _imported_packages(*folders: str, without: str = "") -> dict[str, set[str]]:
     }
 
 
+SHARED = (
+    "inference_service/engine/shared_state.py",
+    "inference_service/engine/shared_journal.py",
+)
+"""Modules that are imported only where several services share something."""
+
 IMPORTED = {
     "bot": _imported_packages("bot"),
-    "service": _imported_packages("inference_service", "model_zoo", without="model_zoo/training"),
+    "service": _imported_packages(
+        "inference_service", "model_zoo", without=("model_zoo/training", *SHARED)
+    ),
+    "shared": _imported_packages(*SHARED),
     "training": _imported_packages("model_zoo/training"),
     "page": _imported_packages("deploy/practice_page.py"),
     "dev": _imported_packages("tests", "deploy", "docs"),
@@ -105,13 +114,14 @@ BUILT_ON = {
     "bot": [""],
     "service": [""],
     "page": [],
+    "shared": ["", "bot", "service"],
     "training": ["", "service"],
     "dev": list(DECLARED),
 }
-"""Training runs beside the service, tests beside everything."""
+"""What is shared is beside a bot or a service, training beside the service, tests beside all."""
 
 
-@pytest.mark.parametrize("extra", ["bot", "service", "page", "training", "dev"])
+@pytest.mark.parametrize("extra", ["bot", "service", "page", "shared", "training", "dev"])
 def test_what_is_imported_is_declared(extra: str) -> None:
     declared = set().union(*(DECLARED[name] for name in [extra, *BUILT_ON[extra]]))
     assert [module for module, names in IMPORTED[extra].items() if not names & declared] == []

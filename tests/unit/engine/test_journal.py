@@ -1,4 +1,4 @@
-"""The journal of accepted jobs, and recordings on their way to it."""
+"""The folder of accepted jobs, and recordings on their way to it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from inference_service.engine.journal import JobRecord, JobState, Journal, StoredError
+from inference_service.engine.job_store import JobRecord, JobState
+from inference_service.engine.journal import Journal
 from inference_service.engine.upload import Upload
-from inference_service.errors import JobTaken, JobUnknown
 from inference_service.pipeline.options import Format, Preset, RenderOptions, TranscribeOptions
 
 OPTIONS = TranscribeOptions(
@@ -22,79 +22,63 @@ def _open(path: Path, *, max_entries: int = 100, max_age_s: float = 1000.0) -> J
     return Journal(path / "jobs", max_entries, max_age_s)
 
 
-def test_a_record_survives_a_restart(tmp_path: Path) -> None:
-    record = _open(tmp_path).accept("bot", "1", OPTIONS, "context")
-    assert _open(tmp_path).find("bot", "1") == record
+async def _keys(journal: Journal) -> list[str]:
+    return [record.key for record, _ in await journal.list_open("bot")]
+
+
+async def test_a_record_survives_a_restart(tmp_path: Path) -> None:
+    record = await _open(tmp_path).accept("bot", "1", OPTIONS, "context")
+    assert await _open(tmp_path).find("bot", "1") == record
     files = list((tmp_path / "jobs").iterdir())
     assert [stat.S_IMODE(path.stat().st_mode) for path in files] == [0o600]
     assert stat.S_IMODE((tmp_path / "jobs").stat().st_mode) == 0o700
 
 
-def test_every_value_survives_a_restart(tmp_path: Path) -> None:
+async def test_a_closed_job_keeps_nothing_but_its_key(tmp_path: Path) -> None:
     journal = _open(tmp_path)
-    record = journal.accept("bot", "1", OPTIONS, "context")
-    error = StoredError("AUDIO_TOO_LONG", "too long", {"limit_s": 900.0})
-    changed = journal.change(record, state=JobState.FAILED, attempts=2, error=error, context="new")
-    assert _open(tmp_path).find("bot", "1") == changed
-
-
-def test_nothing_is_accepted_twice(tmp_path: Path) -> None:
-    journal = _open(tmp_path)
-    record = journal.accept("bot", "1", OPTIONS, "first")
-    assert journal.accept("bot", "1", OPTIONS, "second") == record, "its upload was cut off"
-    journal.change(record, state=JobState.RUNNING)
-    with pytest.raises(JobTaken):
-        journal.accept("bot", "1", OPTIONS, "")
-    journal.close(record)
-    with pytest.raises(JobTaken):
-        _open(tmp_path).accept("bot", "1", OPTIONS, "")
-    journal.accept("another", "1", OPTIONS, "")
-
-
-def test_a_closed_job_keeps_nothing_but_its_key(tmp_path: Path) -> None:
-    journal = _open(tmp_path)
-    record = journal.accept("bot", "1", OPTIONS, "where it came from")
-    journal.audio_path(record).write_bytes(b"recording")
-    journal.close(record)
+    record = await journal.accept("bot", "1", OPTIONS, "where it came from")
+    journal._audio_path(record).write_bytes(b"recording")
+    await journal.close(record)
     [path] = (tmp_path / "jobs").iterdir()
     assert b"where" not in path.read_bytes()
     assert b"Lied" not in path.read_bytes()
-    with pytest.raises(JobUnknown):
-        journal.find("bot", "1")
-    assert journal.list_open("bot") == []
 
 
-def test_what_a_crash_left_is_deleted(tmp_path: Path) -> None:
+async def test_what_a_crash_left_is_deleted(tmp_path: Path) -> None:
     journal = _open(tmp_path)
-    cut = journal.accept("bot", "cut", OPTIONS, "")
-    whole = journal.change(journal.accept("bot", "whole", OPTIONS, ""), state=JobState.RUNNING)
+    cut = await journal.accept("bot", "cut", OPTIONS, "")
+    whole = await journal.accept("bot", "whole", OPTIONS, "")
+    whole = await journal.change(whole, state=JobState.RUNNING)
     for record in (cut, whole):
-        journal.audio_path(record).write_bytes(b"recording")
+        journal._audio_path(record).write_bytes(b"recording")
     folder = tmp_path / "jobs"
     (folder / "half.tmp").write_bytes(b"{")
     (folder / "broken.json").write_bytes(b"{")
-    assert {record.key for record in _open(tmp_path).list_open()} == {"cut", "whole"}
+    assert await _keys(_open(tmp_path)) == ["cut", "whole"]
     assert [path.stem for path in folder.glob("*.audio")] == [whole.id]
     assert not list(folder.glob("*.tmp"))
 
 
-def test_number_and_age_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_number_and_age_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = _open(tmp_path, max_entries=3)
-    running = journal.change(journal.accept("bot", "0", OPTIONS, ""), state=JobState.RUNNING)
-    journal.close(journal.accept("bot", "1", OPTIONS, ""))
+    running = await journal.accept("bot", "0", OPTIONS, "")
+    await journal.change(running, state=JobState.RUNNING)
+    await journal.close(await journal.accept("bot", "1", OPTIONS, ""))
     for key in "234":
-        journal.accept("bot", key, OPTIONS, "")
-    assert [record.key for record in journal.list_open()] == ["0", "3", "4"]
+        await journal.accept("bot", key, OPTIONS, "")
+    assert await _keys(journal) == ["0", "3", "4"]
 
     # Changing the time of day deletes nothing.
     monkeypatch.setattr("time.time", lambda: 4e9)
-    journal.accept("bot", "5", OPTIONS, "")
-    assert running in journal.list_open()
+    await journal.accept("bot", "5", OPTIONS, "")
+    assert "0" in await _keys(journal)
     monkeypatch.undo()
     started_s = time.monotonic()
-    monkeypatch.setattr("time.monotonic", lambda: started_s + 2000.0)
-    journal.accept("bot", "6", OPTIONS, "")
-    assert [record.key for record in journal.list_open()] == ["0", "6"], "a running job is kept"
+    monkeypatch.setattr(
+        "inference_service.engine.journal.time.monotonic", lambda: started_s + 2000.0
+    )
+    await journal.accept("bot", "6", OPTIONS, "")
+    assert await _keys(journal) == ["0", "6"], "a running job is kept"
 
 
 async def test_an_upload_that_the_disk_refuses_goes_on_in_memory(
