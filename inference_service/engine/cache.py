@@ -1,11 +1,9 @@
-"""Results on disk under unguessable ids, so that they can be rendered again without inference.
+"""Results in a folder, so that they can be rendered again without inference.
 
 Each result is a file of gzipped JSON, written atomically; its modification time is the time of its
-last use. Its sounds (the recording, and the stems of a song) are in an archive beside it, and its
-corrections in small files; both are deleted with the result. Number, size and age are limited, and
-the least recently used are evicted first. Results take precedence: archives may use the bytes that
-the results leave. An id is 72 random bits in 12 characters, which leaves room for other data in the
-64 bytes of a Telegram button.
+last use. Its sounds are in an archive beside it, and its corrections in small files; both are
+deleted with the result. Number, size and age are limited, and the least recently used are evicted
+first. Results take precedence: archives may use the bytes that the results leave.
 
 Faults
 ------
@@ -19,84 +17,58 @@ during which the service is stopped therefore does not count.
 
 from __future__ import annotations
 
-import gzip
 import os
-import re
-import secrets
 import threading
-import time
 import zipfile
-import zlib
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import IO, Final, TypeVar
+from typing import Final, TypeVar
 
 import structlog
-from pydantic import TypeAdapter
 
 from inference_service.engine.corrected import (
-    ID_BYTES,
-    ID_PATTERN,
     MAX_ENTRY_BYTES,
     CorrectedEntry,
     Lineage,
     pack_entry,
     unpack_entry,
 )
-from inference_service.errors import (
-    InvalidCorrections,
-    QueueFull,
-    ResultExpired,
-    SoundUnavailable,
+from inference_service.engine.results import (
+    DAMAGE,
+    MAX_CORRECTED,
+    CachedResult,
+    OpenSound,
+    draw_id,
+    is_id,
+    pack_result,
+    unpack_result,
 )
+from inference_service.engine.sound_archive import (
+    list_sounds,
+    open_sound,
+    read_sounds,
+    write_sounds,
+)
+from inference_service.engine.stamps import StampClock
+from inference_service.engine.unstored import UnstoredResults
+from inference_service.errors import QueueFull, ResultExpired, SoundUnavailable
 from inference_service.music.corrections import Corrections
-from inference_service.music.events import Transcription
 
-MAX_CORRECTED: Final = 64
-"""Corrected results kept of one result."""
-
-_ID: Final = re.compile(ID_PATTERN, re.ASCII)
 _SUFFIX: Final = ".json.gz"
 _SOUNDS_SUFFIX: Final = ".stems.zip"
 _CORRECTED_SUFFIX: Final = ".corrected"
-_MAX_JSON_BYTES: Final = 64_000_000
-_MAX_IN_MEMORY: Final = 100
-_MAX_IN_MEMORY_BYTES: Final = 32_000_000
 _RETRY_AFTER_S: Final = 10.0
-_TICK_S: Final = 1e-3
-"""Resolution of file times, on file systems that are in use."""
-
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class CachedResult:
-    """A transcription and its title."""
-
-    transcription: Transcription
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpenSound:
-    """A sound that is being read, and its size; whoever opened it closes the file."""
-
-    size_bytes: int
-    file: IO[bytes]
-
-
-_ADAPTER: Final = TypeAdapter(CachedResult)
 
 T = TypeVar("T")
 
 
 class ResultCache:
-    """Stores results; safe to use from several threads.
+    """Stores results in a folder, as :class:`~inference_service.engine.results.ResultStore` says.
 
     Parameters
     ----------
@@ -114,150 +86,103 @@ class ResultCache:
         self._max_bytes = max_bytes
         self._max_age_s = max_age_s
         self._lock = threading.Lock()
-        self._in_memory: OrderedDict[str, bytes] = OrderedDict()
-        self._corrected_in_memory: OrderedDict[str, CorrectedEntry] = OrderedDict()
+        self._unstored = UnstoredResults()
         try:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             for leftover in directory.glob("*.tmp"):
                 leftover.unlink(missing_ok=True)
         except OSError as error:
             _log.warning("cache_not_writable", reason=error.strerror)
-        self._clock = _Clock([stat.st_mtime for stat, _ in self._files()])
+        self._clock = StampClock([stat.st_mtime for stat, _ in self._files()])
 
     def put(self, result: CachedResult, sounds: Mapping[str, bytes] | None = None) -> str:
         """Store a result with its sounds, and return its id."""
-        result_id = secrets.token_urlsafe(ID_BYTES)
-        data = gzip.compress(_ADAPTER.dump_json(result), compresslevel=6, mtime=0)
+        result_id = draw_id()
+        data = pack_result(result)
         with self._lock:
             try:
                 if sounds:
-                    self._write(self._sounds_path(result_id), partial(_write_sounds, sounds=sounds))
+                    self._write(self._sounds_path(result_id), partial(write_sounds, sounds=sounds))
                 self._write(self._path(result_id), lambda path: path.write_bytes(data))
             except OSError as error:
                 _log.warning("result_not_stored", reason=error.strerror)
-                self._keep_in_memory(result_id, data)
+                self._unstored.put(result_id, data)
             self._evict()
         return result_id
 
     def put_corrected(self, previous_id: str, corrections: Corrections) -> str:
-        """Store what remains to be said of a result with all its corrections; return its id.
-
-        Without corrections, it is the uncorrected result.
-
-        Parameters
-        ----------
-        previous_id : str
-            The result that was corrected last, corrected before or not.
-        corrections : Corrections
-
-        Raises
-        ------
-        ResultExpired
-            If the previous result is no longer kept.
-        QueueFull
-            If it cannot be read at the moment.
-        """
+        """Store a result with all its corrections, and return its id."""
         with self._lock:
             root_id = self._trace(previous_id).root_id
             if not corrections:
                 return root_id
             entry = CorrectedEntry(root_id, previous_id, corrections)
-            if root_id in self._in_memory:
-                self._keep_corrected_in_memory(entry)
+            if root_id in self._unstored:
+                self._unstored.put_corrected(entry)
                 return entry.id
             data = pack_entry(entry)
             try:
                 self._write(self._corrected_path(entry), lambda path: path.write_bytes(data))
             except OSError as error:
                 _log.warning("correction_not_stored", reason=error.strerror)
-                self._keep_corrected_in_memory(entry)
+                self._unstored.put_corrected(entry)
             self._evict()
             return entry.id
 
-    def trace(self, result_id: str) -> Lineage:
-        """Return where a result comes from.
+    def get(self, result_id: str) -> CachedResult:
+        """Return a result with its corrections, and update the time of its last use."""
+        with self._lock:
+            entry = self._find_corrected(result_id)
+            if entry is None:
+                return self._get_uncorrected(result_id)
+            result = self._get_uncorrected(entry.root_id)
+            if self._unstored.find_corrected(result_id) is None:
+                self._touch(self._corrected_path(entry))
+        return result.correct(entry.corrections)
 
-        Raises
-        ------
-        ResultExpired
-            If it is corrected, and no longer kept.
-        QueueFull
-            If it cannot be read at the moment.
-        """
+    def trace(self, result_id: str) -> Lineage:
+        """Return where a result comes from."""
         with self._lock:
             return self._trace(result_id)
 
     def is_lasting(self, result_id: str) -> bool:
         """Whether a result is on disk, and so survives a restart."""
         with self._lock:
-            if result_id in self._corrected_in_memory:
+            if self._unstored.find_corrected(result_id) is not None:
                 return False
-            return self._trace(result_id).root_id not in self._in_memory
+            return self._trace(result_id).root_id not in self._unstored
 
     def get_sounds(self, result_id: str) -> dict[str, bytes]:
-        """Return a result's sounds by name; empty if they are no longer kept.
-
-        Raises
-        ------
-        ResultExpired
-            If the result is corrected, and no longer kept.
-        QueueFull
-            If they cannot be read at the moment.
-        """
-        if _ID.fullmatch(result_id) is None:
-            return {}
-        with self._lock:
-            return self._read_archive(result_id, _read_sounds) or {}
+        """Return a result's sounds by name; empty if they are no longer kept."""
+        return self._read_archive(result_id, read_sounds) or {}
 
     def list_sounds(self, result_id: str) -> tuple[str, ...]:
-        """Return the names of a result's sounds; raises what :meth:`get_sounds` does."""
-        if _ID.fullmatch(result_id) is None:
-            return ()
-        with self._lock:
-            return self._read_archive(result_id, _list_sounds) or ()
+        """Return the names of a result's sounds."""
+        return self._read_archive(result_id, list_sounds) or ()
 
     def open_sound(self, result_id: str, name: str) -> OpenSound:
-        """Open one of a result's sounds, to be read piece by piece.
-
-        Raises
-        ------
-        ResultExpired
-            If there is no such result.
-        SoundUnavailable
-            If the sound is not kept.
-        QueueFull
-            If it cannot be read at the moment.
-        """
-        if _ID.fullmatch(result_id) is None:
+        """Open one of a result's sounds, to be read piece by piece."""
+        if not is_id(result_id):
             raise ResultExpired("no such result")
         with self._lock:
             root_id = self._trace(result_id).root_id
-            if root_id not in self._in_memory and not self._is_stored(root_id):
+            if root_id not in self._unstored and not self._is_stored(root_id):
                 raise ResultExpired("the result is no longer kept")
-            sound = self._read_archive(result_id, partial(_open_sound, name=name))
+        sound = self._read_archive(root_id, partial(open_sound, name=name))
         if sound is None:
             raise SoundUnavailable("the sound is not kept")
         return sound
 
     def forget(self, result_id: str) -> None:
-        """Delete a result, named by any of its ids, and what belongs to it, if it is kept.
-
-        Raises
-        ------
-        QueueFull
-            If a corrected result cannot be read at the moment.
-        """
-        if _ID.fullmatch(result_id) is None:
+        """Delete a result, named by any of its ids, and what belongs to it, if it is kept."""
+        if not is_id(result_id):
             return
         with self._lock:
             try:
                 root_id = self._trace(result_id).root_id
             except ResultExpired:
                 return
-            self._in_memory.pop(root_id, None)
-            for entry in list(self._corrected_in_memory.values()):
-                if entry.root_id == root_id:
-                    del self._corrected_in_memory[entry.id]
+            self._unstored.forget(root_id)
             self._forget(root_id)
 
     def _is_stored(self, result_id: str) -> bool:
@@ -268,49 +193,29 @@ class ResultCache:
 
     def _read_archive(self, result_id: str, read: Callable[[Path], T]) -> T | None:
         """Read from the archive of a result's sounds; return None if there is none."""
-        path = self._sounds_path(self._trace(result_id).root_id)
-        try:
-            found = read(path)
-        except FileNotFoundError:
+        if not is_id(result_id):
             return None
-        except (zipfile.BadZipFile, EOFError) as error:
-            _log.warning("cached_sounds_unreadable", reason=type(error).__name__)
-            _delete(path)
-            return None
-        except OSError as error:
-            raise _cannot_read(error) from error
-        self._touch(path)
-        return found
-
-    def get(self, result_id: str) -> CachedResult:
-        """Return a result with its corrections, and update the time of its last use.
-
-        Raises
-        ------
-        ResultExpired
-            If there is no such result, or its file is damaged.
-        QueueFull
-            If it cannot be read at the moment.
-        """
         with self._lock:
-            entry = self._find_corrected(result_id)
-            if entry is None:
-                return self._get_uncorrected(result_id)
-            result = self._get_uncorrected(entry.root_id)
-            if result_id in self._corrected_in_memory:
-                self._corrected_in_memory.move_to_end(result_id)
-            else:
-                self._touch(self._corrected_path(entry))
-        corrected = replace(result.transcription, corrections=entry.corrections)
-        return replace(result, transcription=corrected)
+            path = self._sounds_path(self._trace(result_id).root_id)
+            try:
+                found = read(path)
+            except FileNotFoundError:
+                return None
+            except (zipfile.BadZipFile, EOFError) as error:
+                _log.warning("cached_sounds_unreadable", reason=type(error).__name__)
+                _delete(path)
+                return None
+            except OSError as error:
+                raise _cannot_read(error) from error
+            self._touch(path)
+            return found
 
     def _get_uncorrected(self, result_id: str) -> CachedResult:
-        if _ID.fullmatch(result_id) is None:
+        if not is_id(result_id):
             raise ResultExpired("no such result")
+        if result_id in self._unstored:
+            return self._unstored.get(result_id)
         path = self._path(result_id)
-        if result_id in self._in_memory:
-            self._in_memory.move_to_end(result_id)
-            return _decode(gzip.decompress(self._in_memory[result_id]))
         try:
             if self._clock.now_s() - path.stat().st_mtime > self._max_age_s:
                 self._forget(result_id)
@@ -320,7 +225,7 @@ class ResultCache:
             if not self._directory.is_dir():
                 raise _cannot_read(error) from error
             raise ResultExpired("the result is no longer kept") from None
-        except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+        except DAMAGE as error:
             _log.warning("cached_result_unreadable", reason=type(error).__name__)
             _delete(path)
             raise ResultExpired("the result can no longer be read") from error
@@ -335,11 +240,11 @@ class ResultCache:
 
     def _find_corrected(self, result_id: str) -> CorrectedEntry | None:
         """Return what is kept of a corrected result; None if there is none of this id."""
-        if _ID.fullmatch(result_id) is None:
+        if not is_id(result_id):
             return None
-        if result_id in self._corrected_in_memory:
-            return self._corrected_in_memory[result_id]
-        if result_id in self._in_memory:
+        if (entry := self._unstored.find_corrected(result_id)) is not None:
+            return entry
+        if result_id in self._unstored:
             return None
         path = self._path(result_id)
         try:
@@ -372,20 +277,6 @@ class ResultCache:
         used_s = self._clock.stamp_s()
         with suppress(OSError):  # on a disk that was made read-only, the order of use stays
             os.utime(path, (used_s, used_s))
-
-    def _keep_in_memory(self, result_id: str, data: bytes) -> None:
-        self._in_memory[result_id] = data
-        while len(self._in_memory) > 1 and (
-            len(self._in_memory) > _MAX_IN_MEMORY
-            or sum(map(len, self._in_memory.values())) > _MAX_IN_MEMORY_BYTES
-        ):
-            self._in_memory.popitem(last=False)
-
-    def _keep_corrected_in_memory(self, entry: CorrectedEntry) -> None:
-        self._corrected_in_memory[entry.id] = entry
-        self._corrected_in_memory.move_to_end(entry.id)
-        while len(self._corrected_in_memory) > _MAX_IN_MEMORY:
-            self._corrected_in_memory.popitem(last=False)
 
     def _path(self, result_id: str) -> Path:
         return self._directory / (result_id + _SUFFIX)
@@ -448,30 +339,6 @@ class ResultCache:
                     _delete(path)
 
 
-class _Clock:
-    """A clock that no setting of the system's clock moves.
-
-    Parameters
-    ----------
-    stamps_s : sequence of float
-        The times that the clock has given before.
-    """
-
-    def __init__(self, stamps_s: Sequence[float]) -> None:
-        self._latest_s = max(stamps_s, default=0.0)
-        start_s = min(time.time(), self._latest_s) if stamps_s else time.time()
-        self._offset_s = start_s - time.monotonic()
-
-    def now_s(self) -> float:
-        """Return the time, in seconds since 1970 by the system's clock at the beginning."""
-        return self._offset_s + time.monotonic()
-
-    def stamp_s(self) -> float:
-        """Return the time of a use, later than all others."""
-        self._latest_s = max(self.now_s(), self._latest_s + _TICK_S)
-        return self._latest_s
-
-
 def _delete(path: Path) -> None:
     with suppress(OSError):
         path.unlink(missing_ok=True)
@@ -485,38 +352,5 @@ def _cannot_read(error: OSError) -> QueueFull:
 
 
 def _read(path: Path) -> CachedResult:
-    with gzip.open(path) as file:
-        return _decode(file.read(_MAX_JSON_BYTES + 1))
-
-
-def _decode(data: bytes) -> CachedResult:
-    if len(data) > _MAX_JSON_BYTES:
-        raise ValueError("too large")
-    try:
-        return _ADAPTER.validate_json(data)
-    except InvalidCorrections as error:
-        raise ValueError(error.cause) from error
-
-
-def _write_sounds(path: Path, *, sounds: Mapping[str, bytes]) -> None:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, sound in sounds.items():
-            archive.writestr(name, sound)
-
-
-def _read_sounds(path: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def _list_sounds(path: Path) -> tuple[str, ...]:
-    with zipfile.ZipFile(path) as archive:
-        return tuple(archive.namelist())
-
-
-def _open_sound(path: Path, *, name: str) -> OpenSound | None:
-    with zipfile.ZipFile(path) as archive:
-        if name not in archive.namelist():
-            return None
-        # The file stays open for the member, also after it is deleted.
-        return OpenSound(archive.getinfo(name).file_size, archive.open(name))
+    with path.open("rb") as file:
+        return unpack_result(file)

@@ -30,7 +30,6 @@ from typing import IO, TYPE_CHECKING, Final, Protocol
 
 import structlog
 
-from inference_service.engine.cache import CachedResult, OpenSound, ResultCache
 from inference_service.engine.corrected import Lineage
 from inference_service.engine.durations import Durations, Kind, find_kind
 from inference_service.engine.heap import Heap
@@ -38,6 +37,7 @@ from inference_service.engine.memory import Claim, Memory
 from inference_service.engine.progress_meter import ProgressMeter, StageUpdate
 from inference_service.engine.queue import Admission
 from inference_service.engine.registry import ModelRegistry
+from inference_service.engine.results import CachedResult, OpenSound, ResultStore
 from inference_service.engine.worker import Job, Update, Work, Worker
 from inference_service.errors import Cancelled, ShuttingDown, SoundUnavailable
 from inference_service.music.events import Transcription
@@ -210,7 +210,7 @@ class Engine:
     Parameters
     ----------
     registry : ModelRegistry
-    cache : ResultCache
+    results : ResultStore
     use_cases : UseCases
     queue_size, render_queue_size : int
         Limits on the transcriptions and on the renderings held at once.
@@ -227,7 +227,7 @@ class Engine:
     def __init__(
         self,
         registry: ModelRegistry,
-        cache: ResultCache,
+        results: ResultStore,
         use_cases: UseCases,
         *,
         queue_size: int,
@@ -244,7 +244,7 @@ class Engine:
         self.renderings = build_queue(render_queue_size, share=caller_share)
         self.deliveries = build_queue(queue_size + render_queue_size)
         self.counters = Counters()
-        self._cache = cache
+        self._results = results
         self._use_cases = use_cases
         self._stuck_s = stuck_s
         self._observe_stage = observe_stage
@@ -344,7 +344,7 @@ class Engine:
 
         def write(progress: Progress) -> Rendered:
             written = self._use_cases.render(transcription, options.render, progress, kept)
-            root_id = self._cache.put(CachedResult(transcription, options.render.title), kept)
+            root_id = self._results.put(CachedResult(transcription, options.render.title), kept)
             return self._keep(root_id, transcription, written)
 
         start_s = time.monotonic()
@@ -390,9 +390,9 @@ class Engine:
         """
 
         def write(progress: Progress) -> Rendered:
-            cached = self._cache.get(result_id)
+            cached = self._results.get(result_id)
             titled = replace(options, title=options.title or cached.title)
-            kept = self._cache.get_sounds(result_id) if Format.STEMS in titled.formats else {}
+            kept = self._results.get_sounds(result_id) if Format.STEMS in titled.formats else {}
             written = self._use_cases.render(cached.transcription, titled, progress, kept)
             return self._keep(result_id, cached.transcription, written)
 
@@ -414,7 +414,7 @@ class Engine:
         """
 
         def write(progress: Progress) -> Rendered:
-            cached = self._cache.get(result_id)
+            cached = self._results.get(result_id)
             titled = replace(options.render, title=options.render.title or cached.title)
             asked = replace(options, render=titled)
             written = self._use_cases.continue_music(cached.transcription, asked, progress)
@@ -433,7 +433,7 @@ class Engine:
         """
 
         def work(progress: Progress) -> Rendered:
-            cached = self._cache.get(result_id)
+            cached = self._results.get(result_id)
             written = self._use_cases.describe(cached.transcription, options)
             return self._keep(result_id, cached.transcription, written)
 
@@ -452,7 +452,7 @@ class Engine:
 
         def work() -> None:
             for result_id in result_ids:
-                self._cache.forget(result_id)
+                self._results.forget(result_id)
 
         await asyncio.to_thread(work)
 
@@ -468,11 +468,13 @@ class Engine:
         """
 
         def work(progress: Progress) -> Engraved:
-            cached = self._cache.get(result_id)
+            cached = self._results.get(result_id)
             titled = replace(options, title=options.title or cached.title)
             engraving = self._use_cases.engrave(cached.transcription, titled, screen, progress)
             rendered = self._keep(result_id, cached.transcription, engraving.rendering)
-            return Engraved(rendered, engraving.sheet, self._cache.list_sounds(rendered.result_id))
+            return Engraved(
+                rendered, engraving.sheet, self._results.list_sounds(rendered.result_id)
+            )
 
         meter = ProgressMeter(self._durations.expect(Kind.PAGES))
         async with self._practice.submit(Job(work, meter, deadline_s)) as job:
@@ -488,7 +490,7 @@ class Engine:
         SoundUnavailable
             If it does not hold the sound.
         """
-        return await asyncio.to_thread(self._cache.open_sound, result_id, name)
+        return await asyncio.to_thread(self._results.open_sound, result_id, name)
 
     async def convert_sound(self, result_id: str, name: str, deadline_s: float) -> OpenSound:
         """Convert a sound of a cached result to FLAC; whoever asks closes it.
@@ -502,7 +504,7 @@ class Engine:
         """
 
         def work(progress: Progress) -> OpenSound:
-            kept = self._cache.open_sound(result_id, name)
+            kept = self._results.open_sound(result_id, name)
             file = TemporaryFile()  # noqa: SIM115 - closed by whoever asks
             try:
                 with closing(kept.file):
@@ -535,15 +537,15 @@ class Engine:
         """
         corrected = written.options.amend(before)
         if corrected.corrections != before.corrections:
-            result_id = self._cache.put_corrected(result_id, corrected.corrections)
+            result_id = self._results.put_corrected(result_id, corrected.corrections)
         return Rendered(
             result_id,
-            self._cache.trace(result_id),
+            self._results.trace(result_id),
             corrected,
             written.options,
             written.shown,
             written.artifacts,
-            self._cache.is_lasting(result_id),
+            self._results.is_lasting(result_id),
         )
 
     async def _write(

@@ -9,8 +9,8 @@ from typing import Final
 
 from notabot.v1 import practice_pb2, practice_pb2_grpc
 
-from inference_service.engine.cache import OpenSound
 from inference_service.engine.queue import Place
+from inference_service.engine.results import OpenSound
 from inference_service.engine.service import Engine
 from inference_service.errors import SoundUnavailable
 from inference_service.server.admitting import admit

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from inference_service.engine.cache import MAX_CORRECTED, CachedResult, ResultCache
+from inference_service.engine.cache import ResultCache
 from inference_service.engine.corrected import Lineage
+from inference_service.engine.results import MAX_CORRECTED, CachedResult
 from inference_service.errors import QueueFull, ResultExpired, SoundUnavailable
 from inference_service.music.corrections import Corrections
 from inference_service.music.edits import SetPitch, Spelling
@@ -105,7 +106,7 @@ def test_a_damaged_file_counts_as_expired_and_goes(tmp_path: Path, damage: bytes
 def test_a_file_that_unpacks_to_too_much_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inference_service.engine.cache._MAX_JSON_BYTES", 100)
+    monkeypatch.setattr("inference_service.engine.results.MAX_JSON_BYTES", 100)
     cache = build_cache(tmp_path)
     with pytest.raises(ResultExpired):
         cache.get(cache.put(RESULT))
@@ -324,7 +325,7 @@ def test_a_folder_that_cannot_be_made_leaves_results_in_memory(tmp_path: Path) -
 
 
 def test_results_in_memory_are_few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inference_service.engine.cache._MAX_IN_MEMORY", 2)
+    monkeypatch.setattr("inference_service.engine.unstored.MAX_RESULTS", 2)
     cache = build_cache(tmp_path)
     with full_disk():
         first, second = cache.put(RESULT), cache.put(RESULT)
