@@ -27,8 +27,10 @@ from inference_service.engine.job_store import JobStore
 from inference_service.engine.journal import Journal
 from inference_service.engine.memory import Claim
 from inference_service.engine.registry import Loader, ModelRegistry
+from inference_service.engine.results import ResultStore
 from inference_service.engine.service import Engine, UseCases
 from inference_service.errors import ModelFetchFailed, ModelRejected
+from inference_service.extras import needs_extra
 from inference_service.music.events import Transcription
 from inference_service.music.score import Score
 from inference_service.pipeline.options import (
@@ -42,7 +44,13 @@ from inference_service.pipeline.stages import Component, Router, StageSet, Task
 from inference_service.progress import Progress, Report, Stage
 from inference_service.server.app import Service
 from inference_service.server.metrics import Metrics
-from inference_service.settings import AudioSettings, ModelSettings, PreviewSettings, Settings
+from inference_service.settings import (
+    AudioSettings,
+    CacheSettings,
+    ModelSettings,
+    PreviewSettings,
+    Settings,
+)
 
 if TYPE_CHECKING:
     from inference_service.audio.decode import AudioLimits
@@ -358,22 +366,38 @@ def build_job_store(settings: Settings) -> JobStore:
 
     Raises
     ------
-    OSError
-        If a package of the extra ``shared`` is missing.
+    MissingExtra
+        If the extra ``shared`` is needed and not installed.
     """
     directory = settings.journal.directory or settings.cache.directory / "jobs"
     max_age_s = settings.journal.max_age_s
     if settings.shared.state_url is None:
         return Journal(directory, settings.journal.max_entries, max_age_s)
-    try:
+    with needs_extra("shared", "NOTABOT_SHARED_STATE_URL"):
         from inference_service.engine.shared_journal import SharedJournal
         from inference_service.engine.shared_state import SharedState
-    except ModuleNotFoundError as error:
-        raise OSError(f"{error.name} is missing; EXTRAS=shared make setup installs it") from None
     from inference_service.engine.recordings import FolderRecordings
 
     state = SharedState(settings.shared.state_url.get_secret_value())
     return SharedJournal(state, FolderRecordings(directory, max_age_s), max_age_s)
+
+
+def build_results(settings: CacheSettings) -> ResultStore:
+    """Return the store of results: the bucket that the settings name, or a folder.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``shared`` is needed and not installed.
+    """
+    if not settings.url:
+        return ResultCache(
+            settings.directory, settings.max_entries, settings.max_bytes, settings.max_age_s
+        )
+    with needs_extra("shared", "NOTABOT_CACHE_URL"):
+        from inference_service.engine.bucket import Bucket
+        from inference_service.engine.object_results import ObjectResults
+    return ObjectResults(Bucket(settings.url), settings.max_age_s)
 
 
 def build_service(
@@ -403,15 +427,9 @@ def build_service(
         load_router or partial(build_router, settings.models),
         settings.models.weights,
     )
-    cache = ResultCache(
-        settings.cache.directory,
-        settings.cache.max_entries,
-        settings.cache.max_bytes,
-        settings.cache.max_age_s,
-    )
     engine = Engine(
         registry,
-        cache,
+        build_results(settings.cache),
         use_cases
         or Pipeline(
             settings.audio,

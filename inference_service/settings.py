@@ -192,11 +192,19 @@ class CacheSettings(_Group):
         Path("~/.cache/notabot/results"),
         description="Folder of the results, which survive restarts, and of the pages' fonts.",
     )
-    max_entries: int = Field(2_000, ge=1, description="Maximum number of results kept.")
+    url: str = Field(
+        "",
+        pattern=r"^(s3://[^/@\s]+(/\S*)?)?$",
+        description="`s3://BUCKET/PREFIX`: results are kept there, for several services, instead "
+        "of in the folder; none: the folder.",
+    )
+    max_entries: int = Field(
+        2_000, ge=1, description="Maximum number of results kept in the folder."
+    )
     max_bytes: int = Field(
         1_000_000_000,
         ge=1,
-        description="Maximum size on disk, including the recordings and the stems of songs.",
+        description="Maximum size of the folder, including the recordings and the stems of songs.",
     )
     recordings: bool = Field(
         True,

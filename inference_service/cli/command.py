@@ -17,9 +17,11 @@ from inference_service.cli.exits import (
     EXIT_INTERRUPTED,
     EXIT_NO_INPUT,
     EXIT_SOFTWARE,
+    EXIT_UNAVAILABLE,
     EXIT_USAGE,
 )
 from inference_service.errors import NotabotError
+from inference_service.extras import MissingExtra
 from inference_service.settings import Settings
 
 
@@ -34,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(error.cause, EXIT_CODES[error.kind])
     except ValidationError as error:
         return _fail(f"settings: {_first_problem(error)}", EXIT_USAGE)
+    except MissingExtra as error:
+        return _fail(str(error), EXIT_UNAVAILABLE)
     except FileNotFoundError as error:
         return _fail(f"no such file: {error.filename}", EXIT_NO_INPUT)
     except OSError as error:

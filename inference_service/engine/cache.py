@@ -1,8 +1,9 @@
 """Results in a folder, so that they can be rendered again without inference.
 
 Each result is a file of gzipped JSON, written atomically; its modification time is the time of its
-last use. Its sounds are in an archive beside it, and its corrections in small files; both are
-deleted with the result. Number, size and age are limited, and the least recently used are evicted
+last use. Its sounds are in an archive beside it, its corrections in small files, and its key is the
+name of an empty file; all are deleted with the result. The results of one recording share one
+archive, by hard links. Number, size and age are limited, and the least recently used are evicted
 first. Results take precedence: archives may use the bytes that the results leave.
 
 Faults
@@ -25,6 +26,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from shutil import copyfile
 from typing import Final, TypeVar
 
 import structlog
@@ -40,6 +42,7 @@ from inference_service.engine.results import (
     DAMAGE,
     MAX_CORRECTED,
     CachedResult,
+    Heard,
     OpenSound,
     draw_id,
     is_id,
@@ -60,6 +63,7 @@ from inference_service.music.corrections import Corrections
 _SUFFIX: Final = ".json.gz"
 _SOUNDS_SUFFIX: Final = ".stems.zip"
 _CORRECTED_SUFFIX: Final = ".corrected"
+_HEARD_SUFFIX: Final = ".heard"
 _RETRY_AFTER_S: Final = 10.0
 
 _log = structlog.get_logger()
@@ -95,14 +99,37 @@ class ResultCache:
             _log.warning("cache_not_writable", reason=error.strerror)
         self._clock = StampClock([stat.st_mtime for stat, _ in self._files()])
 
-    def put(self, result: CachedResult, sounds: Mapping[str, bytes] | None = None) -> str:
+    def put(
+        self, result: CachedResult, sounds: Mapping[str, bytes] | None = None, key: str = ""
+    ) -> str:
         """Store a result with its sounds, and return its id."""
+        write = partial(write_sounds, sounds=sounds) if sounds else None
+        return self._put(result, write, key)
+
+    def put_again(self, source_id: str, result: CachedResult, key: str) -> str:
+        """Store a result with the sounds that another has, which take no more room."""
+        return self._put(result, partial(_link, self._sounds_path(source_id)), key)
+
+    def find_heard(self, key: str) -> Heard | None:
+        """Return what is kept under a key."""
+        with self._lock:
+            for path in list(self._directory.glob(f"{key}.*{_HEARD_SUFFIX}")):
+                result_id = path.stem.partition(".")[2]
+                with suppress(ResultExpired):
+                    return Heard(result_id, self._read(result_id).transcription)
+        return None
+
+    def _put(self, result: CachedResult, write: Callable[[Path], object] | None, key: str) -> str:
+        """Store a result whose sounds are written by ``write``, if it has any."""
         result_id = draw_id()
         data = pack_result(result)
         with self._lock:
             try:
-                if sounds:
-                    self._write(self._sounds_path(result_id), partial(write_sounds, sounds=sounds))
+                if write is not None:
+                    with suppress(FileNotFoundError):  # another result's sounds that are gone
+                        self._write(self._sounds_path(result_id), write)
+                if key:
+                    self._write(self._heard_path(key, result_id), Path.touch)
                 self._write(self._path(result_id), lambda path: path.write_bytes(data))
             except OSError as error:
                 _log.warning("result_not_stored", reason=error.strerror)
@@ -215,12 +242,18 @@ class ResultCache:
             raise ResultExpired("no such result")
         if result_id in self._unstored:
             return self._unstored.get(result_id)
+        result = self._read(result_id)
+        self._touch(self._path(result_id))
+        return result
+
+    def _read(self, result_id: str) -> CachedResult:
+        """Read an uncorrected result from the disk."""
         path = self._path(result_id)
         try:
             if self._clock.now_s() - path.stat().st_mtime > self._max_age_s:
                 self._forget(result_id)
                 raise ResultExpired("the result is no longer kept")
-            result = _read(path)
+            return _read(path)
         except FileNotFoundError as error:
             if not self._directory.is_dir():
                 raise _cannot_read(error) from error
@@ -231,8 +264,6 @@ class ResultCache:
             raise ResultExpired("the result can no longer be read") from error
         except OSError as error:
             raise _cannot_read(error) from error
-        self._touch(path)
-        return result
 
     def _trace(self, result_id: str) -> Lineage:
         entry = self._find_corrected(result_id)
@@ -287,12 +318,16 @@ class ResultCache:
     def _corrected_path(self, entry: CorrectedEntry) -> Path:
         return self._directory / f"{entry.id}.{entry.root_id}{_CORRECTED_SUFFIX}"
 
+    def _heard_path(self, key: str, result_id: str) -> Path:
+        return self._directory / f"{key}.{result_id}{_HEARD_SUFFIX}"
+
     def _forget(self, result_id: str) -> None:
         """Delete a result and what belongs to it."""
         _delete(self._path(result_id))
         _delete(self._sounds_path(result_id))
-        for path in self._directory.glob(f"*.{result_id}{_CORRECTED_SUFFIX}"):
-            _delete(path)
+        for suffix in (_CORRECTED_SUFFIX, _HEARD_SUFFIX):
+            for path in self._directory.glob(f"*.{result_id}{suffix}"):
+                _delete(path)
 
     def _files(self) -> list[tuple[os.stat_result, Path]]:
         """Return the files, the last used first; none if the folder cannot be read."""
@@ -317,24 +352,26 @@ class ResultCache:
                 _delete(path)
             else:
                 kept.add(path.name.removesuffix(_SUFFIX))
+        counted: set[int] = set()
         for stat, path in files:
             if path.name.endswith(_SOUNDS_SUFFIX):
-                total_bytes += stat.st_size
+                total_bytes += 0 if stat.st_ino in counted else stat.st_size
+                counted.add(stat.st_ino)
                 result_id = path.name.removesuffix(_SOUNDS_SUFFIX)
                 if result_id not in kept or total_bytes > self._max_bytes:
                     _delete(path)
-        self._evict_corrected([path for _, path in files], kept)
+        self._evict_parts([path for _, path in files], kept)
 
-    def _evict_corrected(self, paths: Sequence[Path], kept: Collection[str]) -> None:
-        """Delete corrections of other results than those kept, and the least recently used ones.
+    def _evict_parts(self, paths: Sequence[Path], kept: Collection[str]) -> None:
+        """Delete corrections and keys of other results than those kept, and surplus corrections.
 
         ``paths`` are all files, the last used first.
         """
         counts: Counter[str] = Counter()
         for path in paths:
-            if path.name.endswith(_CORRECTED_SUFFIX):
-                _, _, root_id = path.name.removesuffix(_CORRECTED_SUFFIX).partition(".")
-                counts[root_id] += 1
+            if path.suffix in (_CORRECTED_SUFFIX, _HEARD_SUFFIX):
+                root_id = path.stem.partition(".")[2]
+                counts[root_id] += path.suffix == _CORRECTED_SUFFIX
                 if root_id not in kept or counts[root_id] > MAX_CORRECTED:
                     _delete(path)
 
@@ -342,6 +379,14 @@ class ResultCache:
 def _delete(path: Path) -> None:
     with suppress(OSError):
         path.unlink(missing_ok=True)
+
+
+def _link(source: Path, path: Path) -> None:
+    """Give a file another name, or copy it where the file system has no such links."""
+    try:
+        path.hardlink_to(source)
+    except OSError:
+        copyfile(source, path)
 
 
 def _cannot_read(error: OSError) -> QueueFull:

@@ -4,6 +4,10 @@ A store gives each result an unguessable id: 72 random bits in 12 characters, wh
 other data in the 64 bytes of a Telegram button. With a result it keeps its sounds (the recording,
 and the stems of a song), and its corrections, as results with ids of their own. All of these are
 deleted with the result.
+
+A result may be stored under a key, too, which says of which recording it is and how this was heard
+(:mod:`inference_service.engine.reuse`). Whoever sends the same recording is given a result of their
+own, and deleting one leaves the others.
 """
 
 from __future__ import annotations
@@ -48,6 +52,14 @@ class CachedResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard of a recording before, and the id of a result that has its sounds."""
+
+    result_id: str
+    transcription: Transcription
+
+
+@dataclass(frozen=True, slots=True)
 class OpenSound:
     """A sound that is being read, and its size; whoever opened it closes the file."""
 
@@ -63,8 +75,26 @@ class ResultStore(Protocol):
     A result that cannot be written is kept in memory, as one of a few, and is not lasting.
     """
 
-    def put(self, result: CachedResult, sounds: Mapping[str, bytes] | None = None) -> str:
-        """Store a result with its sounds, and return its id."""
+    def put(
+        self, result: CachedResult, sounds: Mapping[str, bytes] | None = None, key: str = ""
+    ) -> str:
+        """Store a result with its sounds, and return its id.
+
+        Parameters
+        ----------
+        result : CachedResult
+        sounds : mapping of str to bytes, optional
+        key : str, optional
+            Under which :meth:`find_heard` finds the result.
+        """
+        ...
+
+    def put_again(self, source_id: str, result: CachedResult, key: str) -> str:
+        """Store a result with the sounds that another has, if it still has them; return its id."""
+        ...
+
+    def find_heard(self, key: str) -> Heard | None:
+        """Return what is kept under a key, without counting this as a use; None if nothing is."""
         ...
 
     def put_corrected(self, previous_id: str, corrections: Corrections) -> str:

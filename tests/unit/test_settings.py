@@ -74,6 +74,8 @@ def test_folders_begin_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
         ("MODELS_PROFILE", "tpu"),
         ("SERVER_NO_SUCH", "1"),
         ("LOG_LEVEL", "loud"),
+        ("CACHE_URL", "bucket"),
+        ("CACHE_URL", "s3://key:secret@bucket"),
         ("SERVER_LISTEN", "localhost"),
         ("SERVER_LISTEN", "127.0.0.1:65536"),
         ("SERVER_METRICS_LISTEN", "127.0.0.1:65536"),
