@@ -26,6 +26,7 @@ from inference_service.engine.choice import Fetch, choose, require_fetched
 from inference_service.engine.job_store import JobStore
 from inference_service.engine.journal import Journal
 from inference_service.engine.memory import Claim
+from inference_service.engine.recordings import BucketRecordings, FolderRecordings, Recordings
 from inference_service.engine.registry import Loader, ModelRegistry
 from inference_service.engine.results import ResultStore
 from inference_service.engine.service import Engine, UseCases
@@ -50,6 +51,7 @@ from inference_service.settings import (
     ModelSettings,
     PreviewSettings,
     Settings,
+    SharedSettings,
 )
 
 if TYPE_CHECKING:
@@ -376,10 +378,44 @@ def build_job_store(settings: Settings) -> JobStore:
     with needs_extra("shared", "NOTABOT_SHARED_STATE_URL"):
         from inference_service.engine.shared_journal import SharedJournal
         from inference_service.engine.shared_state import SharedState
-    from inference_service.engine.recordings import FolderRecordings
 
     state = SharedState(settings.shared.state_url.get_secret_value())
-    return SharedJournal(state, FolderRecordings(directory, max_age_s), max_age_s)
+    return SharedJournal(state, build_recordings(settings, directory), max_age_s)
+
+
+def build_recordings(settings: Settings, directory: Path) -> Recordings:
+    """Return where several services keep recordings: beside their results, or in a folder.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``shared`` is needed and not installed.
+    """
+    max_age_s = settings.journal.max_age_s
+    if not settings.cache.url:
+        return FolderRecordings(directory, max_age_s)
+    with needs_extra("shared", "NOTABOT_CACHE_URL"):
+        from inference_service.engine.bucket import Bucket
+    return BucketRecordings(
+        Bucket(settings.cache.url), directory, settings.audio.max_bytes, max_age_s
+    )
+
+
+def build_registry(shared: SharedSettings, *parts: Any) -> ModelRegistry:
+    """Return the models in use: this service's own, or those that several choose together.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``shared`` is needed and not installed.
+    """
+    if shared.state_url is None:
+        return ModelRegistry(*parts)
+    with needs_extra("shared", "NOTABOT_SHARED_STATE_URL"):
+        from inference_service.engine.shared_models import SharedRegistry
+        from inference_service.engine.shared_state import SharedState
+
+    return SharedRegistry(SharedState(shared.state_url.get_secret_value()), *parts)
 
 
 def build_results(settings: CacheSettings) -> ResultStore:
@@ -419,7 +455,8 @@ def build_service(
     """
     metrics = Metrics()
     catalog = catalog or build_catalog(settings.models.profile)
-    registry = ModelRegistry(
+    registry = build_registry(
+        settings.shared,
         catalog,
         catalog.candidates(settings.models.profile, settings.models.overrides),
         build_fetch(settings.models),

@@ -250,7 +250,7 @@ class SharedSettings(_Group):
     state_url: SecretStr | None = Field(
         None,
         description="Address of a Valkey or Redis, such as `valkey://host:6379/0`, where services "
-        "keep accepted jobs together; none: each keeps its own. Needs the "
+        "keep accepted jobs and the choice of models together; none: each keeps its own. Needs the "
         "extra `shared`.",
     )
 

@@ -77,7 +77,7 @@ class ModelRegistry:
         weights: Path,
     ) -> None:
         self._catalog = catalog
-        self._candidates = candidates
+        self._candidates = dict(candidates)
         self._fetch = fetch
         self._loader = loader
         self._build_router = build_router
@@ -122,6 +122,17 @@ class ModelRegistry:
         async with self._changing:
             self._stages = await self._in_loader(self._load_all)
         _log.info("models_loaded", **self._stages.models)
+
+    def prefer(self, task: Task, model: str) -> None:
+        """Let the first set have a model before those that it would have.
+
+        Raises
+        ------
+        ModelUnknown
+        """
+        entry = self._catalog.entry(task, model)
+        others = (other for other in self._candidates[task] if other is not entry)
+        self._candidates[task] = (entry, *others)
 
     async def activate(self, task: str, model: str) -> tuple[ModelStatus, str]:
         """Load a model beside the current one, check it, then replace the current one.

@@ -99,6 +99,7 @@ SHARED = (
     "inference_service/engine/bucket.py",
     "inference_service/engine/shared_state.py",
     "inference_service/engine/shared_journal.py",
+    "inference_service/engine/shared_models.py",
 )
 """Modules that are imported only where several services share something."""
 
