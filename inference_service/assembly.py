@@ -11,9 +11,11 @@ check long before its models are loaded.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from functools import cached_property, partial
+from hashlib import sha256
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -29,6 +31,7 @@ from inference_service.engine.memory import Claim
 from inference_service.engine.recordings import BucketRecordings, FolderRecordings, Recordings
 from inference_service.engine.registry import Loader, ModelRegistry
 from inference_service.engine.results import ResultStore
+from inference_service.engine.reuse import LocalHearings, Reuse
 from inference_service.engine.service import Engine, UseCases
 from inference_service.errors import ModelFetchFailed, ModelRejected
 from inference_service.extras import needs_extra
@@ -436,6 +439,30 @@ def build_results(settings: CacheSettings) -> ResultStore:
     return ObjectResults(Bucket(settings.url), settings.max_age_s)
 
 
+def build_recipe(settings: Settings) -> str:
+    """Return what identifies how a service hears, apart from its models: its code and settings.
+
+    Services that share results hear alike if it is the same.
+    """
+    models = settings.models.model_dump(
+        mode="json", exclude={"profile", "use", "weights", "hub_token", "device"}
+    )
+    values = {
+        "models": models,
+        "device": settings.models.device_name,
+        "audio": settings.audio.model_dump(mode="json"),
+        "recordings": settings.cache.recordings,
+    }
+    digest = sha256(json.dumps(values, sort_keys=True).encode())
+    package = Path(__file__).parent
+    manifest = files("model_zoo") / "manifest.toml"
+    digest.update(manifest.read_bytes())
+    for path in sorted(package.rglob("*.py")):
+        digest.update(f"\0{path.relative_to(package)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def build_service(
     settings: Settings,
     *,
@@ -464,9 +491,14 @@ def build_service(
         load_router or partial(build_router, settings.models),
         settings.models.weights,
     )
+    results = build_results(settings.cache)
+    reuse = None
+    if settings.cache.reuse:
+        recipe = build_recipe(settings)
+        reuse = Reuse(results, recipe, lambda: registry.active, LocalHearings())
     engine = Engine(
         registry,
-        build_results(settings.cache),
+        results,
         use_cases
         or Pipeline(
             settings.audio,
@@ -480,6 +512,7 @@ def build_service(
         yield_s=settings.engine.yield_s,
         stuck_s=settings.engine.stuck_s,
         observe_stage=metrics.observe_stage,
+        reuse=reuse,
     )
     return Service(
         engine,

@@ -211,6 +211,11 @@ class CacheSettings(_Group):
         description="Keep recordings with their results, so that a score can be practised with "
         "them. Where room is short, recordings and stems are deleted before results.",
     )
+    reuse: bool = Field(
+        True,
+        description="Hear a recording once: who sends one that was heard before, by the same "
+        "models, gets a result of their own at once.",
+    )
     max_age_s: float = Field(
         7 * 86_400.0,
         gt=0,

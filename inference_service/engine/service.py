@@ -15,6 +15,7 @@ import os
 import time
 import zipfile
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterator,
     Callable,
     Iterator,
@@ -22,7 +23,7 @@ from collections.abc import (
     MutableMapping,
     Sequence,
 )
-from contextlib import closing, contextmanager
+from contextlib import aclosing, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from tempfile import TemporaryFile
@@ -37,7 +38,8 @@ from inference_service.engine.memory import Claim, Memory
 from inference_service.engine.progress_meter import ProgressMeter, StageUpdate
 from inference_service.engine.queue import Admission
 from inference_service.engine.registry import ModelRegistry
-from inference_service.engine.results import CachedResult, OpenSound, ResultStore
+from inference_service.engine.results import CachedResult, Heard, OpenSound, ResultStore
+from inference_service.engine.reuse import Reuse
 from inference_service.engine.worker import Job, Update, Work, Worker
 from inference_service.errors import Cancelled, ShuttingDown, SoundUnavailable
 from inference_service.music.events import Transcription
@@ -62,6 +64,8 @@ _log = structlog.get_logger()
 
 _STOP_GRACE_S: Final = 5.0
 _SOUND: Final = frozenset({Kind.PREVIEW, Kind.STEMS})
+_LOOK_AGAIN_S: Final = 2.0
+"""A request that has waited this long for its turn looks whether another service was faster."""
 _SAMPLES_BYTES: Final = 2**30
 """Decoded sound held at once: 50 minutes of stereo."""
 
@@ -222,6 +226,8 @@ class Engine:
         Time that a thread has to return from a job that should have stopped.
     observe_stage : callable
         Called with each stage's name and duration in seconds.
+    reuse : Reuse, optional
+        Lets requests share what is heard of a recording; none: each request hears its own.
     """
 
     def __init__(
@@ -236,6 +242,7 @@ class Engine:
         yield_s: float,
         stuck_s: float,
         observe_stage: Callable[[str, float], None],
+        reuse: Reuse | None = None,
     ) -> None:
         self.registry = registry
         heap = Heap()
@@ -248,6 +255,7 @@ class Engine:
         self._use_cases = use_cases
         self._stuck_s = stuck_s
         self._observe_stage = observe_stage
+        self._reuse = reuse
         self._durations = Durations()
         self._samples = Memory(_SAMPLES_BYTES)
         self._device = Worker("device", self.transcriptions.note_duration, preparing=queue_size)
@@ -296,13 +304,13 @@ class Engine:
             return f"{error.filename or 'a file'}: {error.strerror or error}"
         return ""
 
-    async def transcribe(
+    def transcribe(
         self, data: bytes, options: TranscribeOptions, deadline_s: float
     ) -> AsyncIterator[Update | Rendered]:
         """Transcribe a recording and write its files: yields updates, then one :class:`Rendered`.
 
-        The caller must have been admitted by :attr:`transcriptions`. Closing the iterator stops the
-        work.
+        What was heard before is not heard again. The caller must have been admitted by
+        :attr:`transcriptions`. Closing the iterator stops the work.
 
         Parameters
         ----------
@@ -317,22 +325,53 @@ class Engine:
         NotabotError
             If the transcription or the writing fails.
         """
+        if self._reuse is None:
+            return self._transcribe(data, options, deadline_s)
+
+        def hear(data: bytes, recording: str) -> AsyncGenerator[Update | Rendered, None]:
+            return self._transcribe(data, options, deadline_s, recording)
+
+        def write(heard: Heard, key: str) -> AsyncGenerator[Update | Rendered, None]:
+            return self._write_heard(heard, key, options, deadline_s)
+
+        return self._reuse.share(data, options.preset, deadline_s, hear, write)
+
+    async def _transcribe(
+        self, data: bytes, options: TranscribeOptions, deadline_s: float, recording: str = ""
+    ) -> AsyncGenerator[Update | Rendered, None]:
+        """Hear a recording and write its files.
+
+        ``recording`` is its hash, if what is heard is to be found again.
+        """
         meter = ProgressMeter(self._durations.expect_heard(options.preset))
         kept: dict[str, bytes] = {}
+        start_s = time.monotonic()
         channels = 1
+        key = ""
 
-        def hear(waveform: Waveform, progress: Progress) -> Transcription:
+        def find(models: Mapping[str, str]) -> Heard | None:
+            """Return what was heard meanwhile, if the request has waited for its turn."""
+            nonlocal key
+            if self._reuse is None or not recording:
+                return None
+            key = self._reuse.build_key(recording, options.preset, models)
+            waited_s = time.monotonic() - start_s
+            return self._reuse.find(key) if waited_s > _LOOK_AGAIN_S else None
+
+        def hear(waveform: Waveform, progress: Progress) -> Transcription | Heard:
             current, length_s = self.registry.stages, waveform.duration_s
             router = _WatchedRouter(
                 current.router,
                 lambda preset: meter.expect(self._durations.expect_heard(preset, length_s)),
             )
             stages = replace(current, router=router)
+            if (found := find(stages.models)) is not None:
+                return found
             _log.info("transcription_began", preset=options.preset, models=dict(stages.models))
             heard = self._use_cases.transcribe(waveform, options.preset, stages, progress, kept)
             return replace(heard, timings_s={**meter.timings_s, **heard.timings_s})
 
-        def decode(data: bytes, claim: Claim, progress: Progress) -> Work[Transcription]:
+        def decode(data: bytes, claim: Claim, progress: Progress) -> Work[Transcription | Heard]:
             nonlocal channels
             waveform = self._use_cases.decode(data, progress, claim)
             self._use_cases.keep_recording(waveform, progress, kept)
@@ -344,17 +383,22 @@ class Engine:
 
         def write(progress: Progress) -> Rendered:
             written = self._use_cases.render(transcription, options.render, progress, kept)
-            root_id = self._results.put(CachedResult(transcription, options.render.title), kept)
-            return self._keep(root_id, transcription, written)
+            result = CachedResult(transcription, options.render.title)
+            return self._keep(self._results.put(result, kept, key), transcription, written)
 
-        start_s = time.monotonic()
         with Claim(self._samples) as claim:
             hearing = Job(None, meter, deadline_s, partial(decode, data, claim), Stage.NOTATION)
             del data  # held by the job alone, until it is decoded
             async with self._device.submit(hearing) as job:
                 async for update in job.updates():
                     yield update
-                transcription = await job.result()
+                heard = await job.result()
+        if isinstance(heard, Heard):
+            async with aclosing(self._write_heard(heard, key, options, deadline_s)) as events:
+                async for event in events:
+                    yield event
+            return
+        transcription = heard
         async with self._engraver.submit(Job(write, meter, deadline_s)) as writing:
             async for update in writing.updates():
                 if isinstance(update, StageUpdate):
@@ -375,6 +419,28 @@ class Engine:
         timings_s = {**meter.timings_s, **transcription.timings_s}
         timed = replace(rendered.transcription, timings_s=timings_s)
         yield replace(rendered, transcription=timed)
+
+    def _write_heard(
+        self, heard: Heard, key: str, options: TranscribeOptions, deadline_s: float
+    ) -> AsyncGenerator[Update | Rendered, None]:
+        """Give a request a result of what was heard before, and write its files."""
+        # Nothing was measured, as no stage ran.
+        transcription = replace(heard.transcription, timings_s={})
+
+        def write(progress: Progress) -> Rendered:
+            has_stems = Format.STEMS in options.render.formats
+            kept = self._results.get_sounds(heard.result_id) if has_stems else {}
+            written = self._use_cases.render(transcription, options.render, progress, kept)
+            result = CachedResult(transcription, options.render.title)
+            root_id = self._results.put_again(heard.result_id, result, key)
+            return self._keep(root_id, transcription, written)
+
+        _log.info(
+            "transcription_reused",
+            preset=transcription.preset,
+            audio_s=round(transcription.duration_s, 3),
+        )
+        return self._write(self._engraver, write, find_kind(options.render), 0.0, deadline_s)
 
     def render(
         self, result_id: str, options: RenderOptions, deadline_s: float
@@ -550,7 +616,7 @@ class Engine:
 
     async def _write(
         self, worker: Worker, write: Work[Rendered], kind: Kind, length: float, deadline_s: float
-    ) -> AsyncIterator[StageUpdate | Rendered]:
+    ) -> AsyncGenerator[StageUpdate | Rendered, None]:
         """Run a job in a thread that writes files; yields its updates, then its result."""
         meter = ProgressMeter(self._durations.expect(kind, length))
         async with worker.submit(Job(write, meter, deadline_s)) as job:

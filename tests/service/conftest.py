@@ -55,6 +55,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "NOTABOT_MODELS_PROFILE": "tiny",
         "NOTABOT_MODELS_WEIGHTS": str(tmp_path / "weights"),
         "NOTABOT_CACHE_DIRECTORY": str(tmp_path / "results"),
+        "NOTABOT_CACHE_REUSE": "false",
     }
 
 

@@ -52,7 +52,8 @@ def build_settings(directory: Path, **groups: dict[str, Any]) -> Settings:
     """Settings of a service on a free port, without metrics, that keeps its files in a folder."""
     defaults: dict[str, dict[str, Any]] = {
         "server": {"listen": LOCAL, "metrics_listen": "off"},
-        "cache": {"directory": directory / "results"},
+        # Many tests send the same bytes again, and are about the work.
+        "cache": {"directory": directory / "results", "reuse": False},
         "models": {"profile": "tiny", "weights": directory / "weights"},
     }
     merged = {
