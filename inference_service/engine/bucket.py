@@ -42,6 +42,8 @@ _PARTS_AT_ONCE: Final = 2
 _READ_BYTES: Final = 2**20
 """Of an object that is read piece by piece, held in memory at once."""
 
+_NO_OBJECT: Final = "NoSuchKey"
+"""S3's word for a missing object in a bucket that is there, unless a request asks for no body."""
 _STATUS: Final = re.compile(r"status code: (\d{3})")
 
 _log = structlog.get_logger()
@@ -200,8 +202,9 @@ class Bucket:
             yield
         except BaseError as error:
             raise _cannot_reach(error) from error
-        except FileNotFoundError:
-            self._require_bucket(path)
+        except FileNotFoundError as error:
+            if _NO_OBJECT not in str(error):
+                self._require_bucket(path)
             raise
 
     def _require_bucket(self, path: str) -> None:

@@ -157,7 +157,7 @@ class ObjectResults:
         try:
             return self._use(result_id)
         except ResultExpired:
-            entry = self._read_corrected(result_id)
+            entry = self._find_corrected(result_id)
             if entry is None:
                 raise
         return self._use(entry.root_id).correct(entry.corrections)
@@ -318,14 +318,6 @@ class ObjectResults:
     def _find_corrected(self, result_id: str) -> CorrectedEntry | None:
         """Return what is kept of a corrected result; None if there is none of this id."""
         if not is_id(result_id) or self._is_unstored(result_id):
-            return None
-        if self._bucket.find(_result_path(result_id)) is not None:
-            return None
-        return self._read_corrected(result_id)
-
-    def _read_corrected(self, result_id: str) -> CorrectedEntry | None:
-        """Return what :meth:`_find_corrected` does of an id that no uncorrected result has."""
-        if not is_id(result_id):
             return None
         with self._lock:
             if (entry := self._unstored.find_corrected(result_id)) is not None:
