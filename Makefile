@@ -9,7 +9,7 @@ PROTOS := $(wildcard proto/notabot/v1/*.proto)
 COMPILED := var/numba/ahead
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test attack check format page bench proto errors golden gallery sbom clean
+.PHONY: help setup run demo test attack check format page bench planning proto errors golden gallery sbom clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -58,6 +58,9 @@ page: setup  ## Build the practice page again, and print the sizes of its script
 
 bench: setup  ## Print accuracy and speed tables against targets and peers
 	@$(PYTHON) -m tests.bench
+
+planning: setup  ## Simulate fleets, and write the tables and the picture of docs/planning.md again
+	@$(PYTHON) -m deploy.planning page
 
 proto: setup  ## Generate the code of proto/ again
 	@$(PYTHON) deploy/generate_proto.py

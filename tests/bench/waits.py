@@ -9,7 +9,6 @@ half of the time has passed.
 from __future__ import annotations
 
 import asyncio
-import io
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,13 +17,12 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import numpy as np
-import soundfile
 from notabot.v1 import transcription_pb2 as pb
 from structlog.testing import capture_logs
 
+from deploy.planning.measure import cut
 from inference_service.settings import ModelSettings
 from tests.bench.table import Row
-from tests.conftest import ROOT
 from tests.service.running import build_settings, messages, run_service
 
 TITLE = "Time shown as left, when half of it has passed"
@@ -35,7 +33,6 @@ LENGTHS_S: Final[Mapping[str, Sequence[float]]] = {
     "song": (5, 10, 10, 20, 20, 40, 40, 60, 60, 120, 120),
     "piano": (5, 5, 10, 10, 15, 20, 30),
 }
-IN_STEREO: Final = ("song",)
 _SEED: Final = 1
 
 
@@ -53,7 +50,7 @@ def _measure(
     profile: str, lengths_s: Mapping[str, Sequence[float]], target: float | None
 ) -> Iterator[Row]:
     recordings = [
-        (name, length_s, _cut(name, length_s))
+        (name, length_s, cut(name, length_s))
         for name, all_s in lengths_s.items()
         for length_s in all_s
     ]
@@ -68,17 +65,6 @@ def _measure(
             if about == [name, length_s]
         ]
         yield Row(f"  {name}, {length_s:g} s: shown / true", float(np.median(shown)))
-
-
-def _cut(name: str, length_s: float) -> bytes:
-    """Return the first seconds of a sample as FLAC; one that is too short is repeated."""
-    samples, rate_hz = soundfile.read(ROOT / f"docs/samples/{name}.ogg")
-    encoded = io.BytesIO()
-    cut = np.resize(samples, round(length_s * rate_hz))
-    if name in IN_STEREO:
-        cut = np.stack([cut, 0.9 * cut], axis=1)
-    soundfile.write(encoded, cut, rate_hz, format="FLAC")
-    return encoded.getvalue()
 
 
 async def _transcribe(profile: str, recordings: Sequence[bytes]) -> list[float]:
