@@ -374,8 +374,7 @@ def build_job_store(settings: Settings) -> JobStore:
     MissingExtra
         If the extra ``shared`` is needed and not installed.
     """
-    directory = settings.journal.directory or settings.cache.directory / "jobs"
-    max_age_s = settings.journal.max_age_s
+    directory, max_age_s = _jobs_folder(settings), settings.journal.max_age_s
     if settings.shared.state_url is None:
         return Journal(directory, settings.journal.max_entries, max_age_s)
     with needs_extra("shared", "NOTABOT_SHARED_STATE_URL"):
@@ -419,6 +418,11 @@ def build_registry(shared: SharedSettings, *parts: Any) -> ModelRegistry:
         from inference_service.engine.shared_state import SharedState
 
     return SharedRegistry(SharedState(shared.state_url.get_secret_value()), *parts)
+
+
+def _jobs_folder(settings: Settings) -> Path:
+    """Return the folder of accepted jobs and their recordings."""
+    return settings.journal.directory or settings.cache.directory / "jobs"
 
 
 def build_results(settings: CacheSettings) -> ResultStore:
@@ -481,6 +485,7 @@ def build_service(
         If the settings name a model that the catalogue does not have.
     """
     metrics = Metrics()
+    metrics.watch_disk({"results": settings.cache.directory, "jobs": _jobs_folder(settings)})
     catalog = catalog or build_catalog(settings.models.profile)
     registry = build_registry(
         settings.shared,

@@ -1,8 +1,11 @@
-"""Prometheus metrics: requests, stages, queue, models in use."""
+"""Prometheus metrics: requests, stages, queue, models in use, room on disk."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -55,6 +58,10 @@ class Metrics:
         running = Gauge("notabot_busy", "1 while the device is at work.", registry=self.registry)
         running.set_function(busy)
 
+    def watch_disk(self, folders: Mapping[str, Path]) -> None:
+        """Read the free room of folders, by what they hold, at every scrape."""
+        self.registry.register(_FreeRoom(folders))
+
     def watch_models(self, active: Callable[[], Mapping[str, str]]) -> None:
         """Read the models in use at every scrape."""
         self.registry.register(_ActiveModels(active))
@@ -72,4 +79,22 @@ class _ActiveModels(Collector):
         )
         for task, model in self._active().items():
             family.add_metric([task, model], 1)
+        return [family]
+
+
+class _FreeRoom(Collector):
+    """``notabot_disk_free_bytes{folder}`` for each folder that is there."""
+
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        self._folders = folders
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        family = GaugeMetricFamily(
+            "notabot_disk_free_bytes",
+            "Room that is left for what a folder holds.",
+            labels=["folder"],
+        )
+        for name, folder in self._folders.items():
+            with suppress(OSError):
+                family.add_metric([name], shutil.disk_usage(folder).free)
         return [family]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
@@ -187,6 +188,7 @@ async def test_metrics(build: Callable[..., Settings]) -> None:
     assert 'notabot_stage_seconds_count{stage="tagging"} 2.0' in text
     assert "notabot_queue_length 0.0" in text
     assert 'notabot_model_info{model="autocorrelation@1",task="voice"} 1.0' in text
+    assert re.search(r'notabot_disk_free_bytes\{folder="jobs"\} [1-9]', text)
 
 
 async def test_an_address_in_use_is_reported(
