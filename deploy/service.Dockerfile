@@ -5,6 +5,8 @@
 FROM python:3.11-slim-bookworm
 
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# service,shared for services that share results or state
+ARG EXTRAS=service
 # FluidSynth and a soundfont, for previews.
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -17,7 +19,7 @@ COPY deploy deploy
 COPY proto proto
 COPY inference_service inference_service
 COPY model_zoo model_zoo
-RUN EXTRAS=service TORCH_INDEX=${TORCH_INDEX} deploy/setup.sh /opt/venv \
+RUN EXTRAS=${EXTRAS} TORCH_INDEX=${TORCH_INDEX} deploy/setup.sh /opt/venv \
     && install --directory --owner notabot var
 
 USER 10001

@@ -73,6 +73,8 @@ MAX_FORGOTTEN: Final = 100
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024  # gRPC's default of 4 MiB is tight for a long song
 
 _CHANNEL_OPTIONS: Final = (
+    # Over all addresses of the service's name, where it has replicas.
+    ("grpc.lb_policy_name", "round_robin"),
     ("grpc.keepalive_time_ms", int(KEEPALIVE_INTERVAL_S * 1000)),
     ("grpc.keepalive_timeout_ms", int(KEEPALIVE_TIMEOUT_S * 1000)),
     # Without this option an unanswered ping is noticed only after a minute.

@@ -110,6 +110,18 @@ async def test_a_result_is_described_without_files(service: tuple[FakeService, s
     assert [request.result_id for request in fake.descriptions] == ["0123456789ab"]
 
 
+async def test_every_replica_of_the_service_is_called() -> None:
+    replicas = (FakeService(), FakeService())
+    async with (
+        serve(replicas[0]) as first,
+        serve(replicas[1]) as second,
+        ServiceClient(f"ipv4:{first},{second}") as client,
+        asyncio.timeout(10),
+    ):
+        while not all(replica.descriptions for replica in replicas):
+            await client.describe("0123456789ab", OPTIONS, request_id="r")
+
+
 async def test_chunks_are_small() -> None:
     sizes = []
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -22,6 +23,7 @@ DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 TLS = yaml.safe_load((DEPLOY / "compose.tls.yaml").read_text())
 MTLS = yaml.safe_load((DEPLOY / "compose.mtls.yaml").read_text())
+REPLICAS = yaml.safe_load((DEPLOY / "compose.replicas.yaml").read_text())
 CLUSTER = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
 SCHEMAS = "1.37.0"
 OURS = ("service", "bot")
@@ -36,8 +38,17 @@ VALUES = {
     "BOT_TOKEN": "123456:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     "NOTABOT_SERVER_TOKEN": "for-callers",
     "NOTABOT_SERVER_ADMIN_TOKEN": "for-administrators",
+    "NOTABOT_STATE_PASSWORD": "secret",
+    "NOTABOT_BUCKET_KEY": "key",
 }
-KEYS = {"bot-token": VALUES["BOT_TOKEN"], "api-token": "for-callers", "admin-token": "for-admins"}
+KEYS = {
+    "bot-token": VALUES["BOT_TOKEN"],
+    "api-token": "for-callers",
+    "admin-token": "for-admins",
+    "state-url": "valkey://:secret@notabot-valkey:6379/0",
+    "bucket-key-id": "id",
+    "bucket-key": "key",
+}
 
 
 def _image(name: str) -> dict[str, str]:
@@ -140,9 +151,14 @@ def test_the_image_does_not_serve_everyone_by_mistake(monkeypatch: pytest.Monkey
         Settings(_env_file=None)
 
 
-@pytest.mark.parametrize("name", COMPOSE["services"])
-def test_compose_confines_every_container(name: str) -> None:
-    service = COMPOSE["services"][name]
+WHOLE = [(COMPOSE, name) for name in COMPOSE["services"]] + [
+    (REPLICAS, name) for name in REPLICAS["services"] if name not in COMPOSE["services"]
+]
+
+
+@pytest.mark.parametrize(("compose", "name"), WHOLE, ids=[name for _, name in WHOLE])
+def test_compose_confines_every_container(compose: dict[str, Any], name: str) -> None:
+    service = compose["services"][name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
@@ -150,7 +166,7 @@ def test_compose_confines_every_container(name: str) -> None:
     assert {"mem_limit", "memswap_limit", "cpus", "pids_limit"} <= service.keys()
     assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
     named = {volume.split(":")[0] for volume in service["volumes"]}
-    assert {volume for volume in named if not volume.startswith(".")} <= COMPOSE["volumes"].keys()
+    assert {volume for volume in named if not volume.startswith(".")} <= compose["volumes"].keys()
 
 
 @pytest.mark.parametrize("kind", OURS)
@@ -214,6 +230,93 @@ def test_a_policy_limits_who_calls_whom(kind: str) -> None:
     bot = {"podSelector": {"matchLabels": {"app": "notabot-bot"}}}
     assert callers == ([[bot]] if kind == "service" else [])
     assert all(rule["ports"] for rule in policy["egress"])
+
+
+def _named(kind: str, name: str) -> dict[str, Any]:
+    items: list[dict[str, Any]] = [
+        item for item in CLUSTER if (item["kind"], item["metadata"]["name"]) == (kind, name)
+    ]
+    [item] = items
+    return item
+
+
+def test_replicas_of_the_service_share_what_they_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in _environment("cluster", "service").items():
+        if name.startswith("NOTABOT_"):
+            monkeypatch.setenv(name, value)
+    settings = Settings(_env_file=None)
+    assert settings.cache.url.startswith("s3://")
+    assert settings.shared.state_url is not None
+    state = urlsplit(settings.shared.state_url.get_secret_value())
+    [port] = _named("Service", "notabot-valkey")["spec"]["ports"]
+    assert (state.hostname, state.port) == ("notabot-valkey", port["port"])
+    claim = _named("PersistentVolumeClaim", "notabot-service")["spec"]
+    assert claim["accessModes"] == ["ReadWriteMany"]
+    assert "ARG EXTRAS=service" in (DEPLOY / "service.Dockerfile").read_text()
+
+
+def test_replicas_on_one_machine_share_what_they_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    service, services = REPLICAS["services"]["service"], REPLICAS["services"]
+    environment = {n: _fill(str(value), VALUES) for n, value in service["environment"].items()}
+    for name, value in (_environment("compose", "service") | environment).items():
+        if name.startswith("NOTABOT_"):
+            monkeypatch.setenv(name, value)
+    settings = Settings(_env_file=None)
+    assert settings.shared.state_url is not None
+    state = urlsplit(settings.shared.state_url.get_secret_value())
+    assert (state.hostname, state.password) == ("valkey", VALUES["NOTABOT_STATE_PASSWORD"])
+    assert urlsplit(environment["AWS_ENDPOINT"]).hostname == "bucket"
+    bucket = urlsplit(settings.cache.url).netloc
+    assert services["bucket"]["volumes"] == [f"results:/data/{bucket}"]
+    keys = services["bucket"]["environment"]
+    assert keys["ROOT_ACCESS_KEY_ID"] == environment["AWS_ACCESS_KEY_ID"]
+    assert keys["ROOT_SECRET_ACCESS_KEY"] == service["environment"]["AWS_SECRET_ACCESS_KEY"]
+    assert service["deploy"]["replicas"] == 2
+    assert set(service["depends_on"]) <= services.keys()
+    assert "shared" in service["build"]["args"]["EXTRAS"].split(",")
+
+
+def test_every_replica_is_scraped() -> None:
+    config = yaml.safe_load((DEPLOY / "prometheus.replicas.yaml").read_text())
+    [job] = config["scrape_configs"]
+    [names] = job["dns_sd_configs"]
+    port = _environment("compose", "service")["NOTABOT_SERVER_METRICS_LISTEN"].rpartition(":")[2]
+    assert (names["names"], names["port"]) == (["service"], int(port))
+    alone = yaml.safe_load((DEPLOY / "prometheus.yaml").read_text())
+    assert job["job_name"] == alone["scrape_configs"][0]["job_name"]
+    assert config["rule_files"] == alone["rule_files"]
+
+
+def test_replicas_are_scaled_and_never_all_stopped() -> None:
+    scaler = _named("HorizontalPodAutoscaler", "notabot-service")["spec"]
+    deployment = _named("Deployment", "notabot-service")["spec"]
+    budget = _named("PodDisruptionBudget", "notabot-service")["spec"]
+    assert scaler["scaleTargetRef"]["name"] == "notabot-service"
+    assert 2 <= scaler["minReplicas"] < scaler["maxReplicas"]
+    assert "replicas" not in deployment  # `kubectl apply` would undo the autoscaler's choice
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"] == deployment["selector"]
+    assert _named("Service", "notabot-service")["spec"]["clusterIP"] == "None"
+
+
+def test_a_drain_may_finish_what_is_in_work() -> None:
+    pod = _container("service")
+    drain_s = float(_environment("cluster", "service")["NOTABOT_ENGINE_DRAIN_S"])
+    pause_s = pod["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod["pod"]["terminationGracePeriodSeconds"] >= drain_s + pause_s + 30
+
+
+def test_valkey_keeps_what_it_is_told_and_is_called_by_services_alone() -> None:
+    [container] = _named("StatefulSet", "notabot-valkey")["spec"]["template"]["spec"]["containers"]
+    options = dict(zip(container["args"][::2], container["args"][1::2], strict=True))
+    assert options["--appendonly"] == "yes"
+    assert options["--maxmemory-policy"] == "noeviction"
+    assert options["--requirepass"] == "$(PASSWORD)"
+    policy = _named("NetworkPolicy", "notabot-valkey")["spec"]
+    service = {"podSelector": {"matchLabels": {"app": "notabot-service"}}}
+    assert [rule["from"] for rule in policy["ingress"]] == [[service]]
+    assert policy["egress"] == []
 
 
 def test_certificates_are_demanded_and_shown() -> None:
