@@ -12,7 +12,8 @@ import secrets
 import signal
 import sqlite3
 import sys
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,7 @@ from aiohttp import web
 from pydantic import SecretStr, ValidationError
 
 from bot.client.calls import ServiceClient
+from bot.coordination import Alone, Coordination
 from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
 from bot.i18n import load_catalogues
 from bot.intake import Intake
@@ -110,13 +112,23 @@ async def serve(settings: BotSettings) -> None:
         if public_url is not None and not site.built:
             logger.warning("no practice page", reason="web/practice is not built")
         client = await stack.enter_async_context(_client(settings))
-        flood = build_flood_control(settings)
+        coordination = await stack.enter_async_context(coordinate(settings))
+        flood = build_flood_control(settings, coordination)
         retries = Retries(settings.telegram_patience_s)
-        intake = Intake()
+        intake = Intake(coordination)
         bot = build_bot(token, BotSession(api=api), flood, retries, intake, pages)
         stack.push_async_callback(bot.session.close)
         dispatcher = build_dispatcher(
-            settings, client, languages, flood, intake, pages, recordings, results, practice
+            settings,
+            client,
+            languages,
+            flood,
+            intake,
+            pages,
+            recordings,
+            results,
+            practice,
+            coordination,
         )
         if settings.webhook_url is not None:
             stop = asyncio.Event()
@@ -128,6 +140,34 @@ async def serve(settings: BotSettings) -> None:
                 await stack.enter_async_context(site.serve(settings.practice_listen))
             await bot.delete_webhook()  # Telegram refuses polling while a webhook is set
             await dispatcher.start_polling(bot, close_bot_session=False)
+
+
+@asynccontextmanager
+async def coordinate(settings: BotSettings) -> AsyncIterator[Coordination]:
+    """Agree with the other bots of the token, if the settings say where; else with nobody.
+
+    Raises
+    ------
+    OSError
+        If a package of the extra ``shared`` is missing.
+    """
+    if settings.shared_state_url is None:
+        yield Alone()
+        return
+    try:
+        from bot.shared.coordination import SharedCoordination
+        from bot.shared.state import SharedState
+    except ModuleNotFoundError as error:
+        raise OSError(
+            f"{error.name} is missing; BOT_SHARED_STATE_URL needs the extra `shared`"
+        ) from None
+    state = SharedState(settings.shared_state_url.get_secret_value())
+    coordination = SharedCoordination(state)
+    try:
+        async with coordination.taking_part():
+            yield coordination
+    finally:
+        await state.close()
 
 
 def _api_server(settings: BotSettings) -> TelegramAPIServer:
@@ -181,7 +221,8 @@ class _WebhookHandler(SimpleRequestHandler):
         task = asyncio.create_task(self.dispatcher.feed_update(bot, update))
         self._background_feed_update_tasks.add(task)
         task.add_done_callback(self._background_feed_update_tasks.discard)
-        await self._intake.wait(update.update_id)
+        if not await self._intake.wait(update.update_id):
+            raise web.HTTPServiceUnavailable(text="send it again")
         return web.json_response({})
 
     async def close(self) -> None:

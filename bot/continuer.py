@@ -55,7 +55,7 @@ class Continuer:
             text = continuation_text(button.measures, bolder, title, press.t)
             await send_continuation(press, button, *made, text)
 
-        with self.attendant.jobs.slot(press.buttons, 1) as free:
+        async with self.attendant.jobs.slot(press.buttons, 1) as free:
             if not free:
                 await press.acknowledge(press.t("result.busy"))
                 return

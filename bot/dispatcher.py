@@ -14,6 +14,7 @@ from bot.attendant import Attendant
 from bot.client.calls import ServiceClient
 from bot.commands import register_commands
 from bot.continuer import Continuer
+from bot.coordination import Alone, Coordination
 from bot.fixer import Fixer
 from bot.flood import FloodControl
 from bot.forgetting import Forgetting
@@ -75,9 +76,11 @@ def build_bot(
     )
 
 
-def build_flood_control(settings: BotSettings) -> FloodControl:
+def build_flood_control(
+    settings: BotSettings, coordination: Coordination | None = None
+) -> FloodControl:
     """Build flood control from the settings."""
-    return FloodControl(settings.chat_interval_s, settings.group_interval_s)
+    return FloodControl(settings.chat_interval_s, settings.group_interval_s, coordination)
 
 
 def build_dispatcher(
@@ -90,6 +93,7 @@ def build_dispatcher(
     recordings: RecordingStore | None = None,
     results: SqliteResults | None = None,
     practice: Practice | None = None,
+    coordination: Coordination | None = None,
 ) -> Dispatcher:
     """Build the dispatcher with its handlers, middlewares and services.
 
@@ -98,7 +102,8 @@ def build_dispatcher(
     notify those who asked.
     """
     catalogues = load_catalogues()
-    jobs = Jobs()
+    coordination = coordination or Alone()
+    jobs = Jobs(coordination)
     deliveries = Room(settings.max_deliveries)
     attendant = Attendant(jobs, flood, deliveries)
     presses = Presses(jobs, deliveries)
@@ -110,10 +115,18 @@ def build_dispatcher(
     results = results or SqliteResults()
     practice = practice or Practice(SqliteHeads(), SqliteRevocations())
     invitations = practice.invitations
-    turns = Turns(settings.per_user_jobs, settings.per_user_waiting)
+    turns = Turns(settings.per_user_jobs, settings.per_user_waiting, coordination)
     uploads = Room(settings.max_uploads)
     transcriber = Transcriber(settings, client, attendant, uploads, turns, recordings, results)
-    recovery = Recovery(client, transcriber, jobs, running, catalogues, invitations)
+    recovery = Recovery(
+        client,
+        transcriber,
+        jobs,
+        running,
+        catalogues,
+        invitations,
+        has_peers=coordination.is_shared,
+    )
     dispatcher = Dispatcher(
         disable_fsm=True,
         settings=settings,

@@ -41,7 +41,8 @@ class RequestContext(BaseMiddleware):
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         """Handle ``event`` under a new id."""
         assert isinstance(event, Update)
-        if not self._intake.begin(event.update_id):
+        chat_id = None if event.message is None else event.message.chat.id
+        if not await self._intake.begin(event.update_id, chat_id):
             logger.info("update dropped", reason="it arrived before")
             return None
         data["settle"] = partial(self._intake.settle, event.update_id)
@@ -50,7 +51,7 @@ class RequestContext(BaseMiddleware):
         try:
             return await self._handle(handler, event, data)
         finally:
-            data["settle"]()
+            await self._intake.end(event.update_id)
 
     async def _handle(self, handler: Handler, event: Update, data: dict[str, Any]) -> Any:
         request_id = data["request_id"] = uuid.uuid4().hex[:16]
@@ -136,7 +137,7 @@ class InFlightCap(BaseMiddleware):
         user: User | None = data.get("event_from_user")
         if user is None or not get_flag(data, "job"):
             return await handler(event, data)
-        with self._jobs.slot(user.id, self._limit) as admitted:
+        async with self._jobs.slot(user.id, self._limit) as admitted:
             if admitted:
                 return await handler(event, data)
         text = error_text(BotError(BotErrorCode.TOO_MANY_JOBS), data["t"])

@@ -65,7 +65,7 @@ class Presses:
         work: Callable[[Place], Awaitable[None]],
     ) -> None:
         """Answer a press like :meth:`answer`; ``work`` asks the service and sends."""
-        with self.jobs.slot(press.buttons, 1) as free:
+        async with self.jobs.slot(press.buttons, 1) as free:
             if not free:
                 await press.acknowledge(press.t("result.busy"))
                 return

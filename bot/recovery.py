@@ -1,4 +1,4 @@
-"""Goes on with the jobs that an earlier run of the bot left open.
+"""Goes on with the jobs that an earlier run of the bot, or another bot, left open.
 
 The service knows them. They are asked for when the bot starts, before it takes updates, and from
 time to time after that: a result that Telegram did not take is delivered later.
@@ -24,6 +24,9 @@ from bot.request import Destination, Request
 from bot.transcriber import Transcriber
 
 INTERVAL_S: Final = 30.0
+SHARED_INTERVAL_S: Final = 10.0
+"""Between two looks for jobs of another bot that has died."""
+
 FIRST_LOOK_S: Final = 5.0
 
 logger = structlog.get_logger(__name__)
@@ -41,6 +44,8 @@ class Recovery:
         A shutdown waits for what is recovered as for what is new.
     catalogues : TextCatalogues
     invitations : Invitations or None
+    has_peers : bool
+        Whether there may be other bots, whose jobs are taken up sooner.
     """
 
     def __init__(
@@ -51,7 +56,10 @@ class Recovery:
         running: RunningUpdates,
         catalogues: TextCatalogues,
         invitations: Invitations | None = None,
+        *,
+        has_peers: bool = False,
     ) -> None:
+        self._has_peers = has_peers
         self._client = client
         self._transcriber = transcriber
         self._jobs = jobs
@@ -76,7 +84,7 @@ class Recovery:
 
     async def _look_again(self, bot: Bot) -> None:
         while True:
-            await asyncio.sleep(INTERVAL_S)
+            await asyncio.sleep(SHARED_INTERVAL_S if self._has_peers else INTERVAL_S)
             await self._look(bot)
 
     async def _look(self, bot: Bot) -> None:
@@ -99,7 +107,7 @@ class Recovery:
             self._running.track(),
         ):
             notes = decode_notes(job.context)
-            if notes is None or self._jobs.is_finished(job.key):
+            if notes is None or await self._jobs.is_finished(job.key):
                 await self._drop(bot, job.key, request_id)
                 return
             logger.info("job taken up", key=job.key, state=job.state)

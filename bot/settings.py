@@ -23,6 +23,8 @@ MAX_PORT: Final = 65_535
 MIN_TOKEN_CHARS: Final = 8
 """A shorter token or secret is a mistake, such as a placeholder."""
 
+STATE_SCHEMES: Final = ("valkey://", "valkeys://", "redis://", "rediss://", "unix://")
+
 
 class BotSettings(BaseSettings):
     """The bot's settings, validated at start.
@@ -163,6 +165,11 @@ class BotSettings(BaseSettings):
         description="File that remembers who chose which language, each chat's latest page, "
         "which recordings scores came from, and the edits and links of the practice page.",
     )
+    shared_state_url: SecretStr | None = Field(
+        default=None,
+        description="Address of a Valkey or Redis, such as `valkey://host:6379/0`, for several "
+        "bots of one token behind a webhook; none: there is one bot. Needs the extra `shared`.",
+    )
     log_level: str = Field(default="INFO", description="Least important messages that are logged.")
 
     @field_validator("admin_ids", mode="before")
@@ -186,6 +193,13 @@ class BotSettings(BaseSettings):
         port = value.rpartition(":")[2]
         if port.isdecimal() and int(port) > MAX_PORT:
             raise ValueError(f"ports end at {MAX_PORT}")
+        return value
+
+    @field_validator("shared_state_url")
+    @classmethod
+    def _require_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(STATE_SCHEMES):
+            raise ValueError(f"an address begins with one of {', '.join(STATE_SCHEMES)}")
         return value
 
     @field_validator("service_token", "admin_service_token")

@@ -93,7 +93,7 @@ class Transcriber:
             source.size_bytes,
             preset,
         )
-        with (
+        async with (
             self.attendant.jobs.claim(key) as is_mine,
             self.turns.join(request.person_id) as turn,
         ):
@@ -112,7 +112,7 @@ class Transcriber:
         self, request: Request, key: str, notes: JobNotes, *, is_uploaded: bool
     ) -> None:
         """Go on with a job that is open, unless somebody is about it."""
-        with (
+        async with (
             self.attendant.jobs.claim(key) as is_mine,
             self.turns.join(request.person_id, beyond_limit=True) as turn,
         ):
@@ -135,7 +135,7 @@ class Transcriber:
         else:
             if outcome in _UNFINISHED:
                 return
-        self.attendant.jobs.finish(run.ledger.key)
+        await self.attendant.jobs.finish(run.ledger.key)
         await run.ledger.close()
 
     async def _accept(
@@ -212,7 +212,7 @@ class _Run:
                         if not isinstance(event, Accepted):  # an upload may break off each time
                             patience = None
                         yield event
-                        if isinstance(event, Accepted) and self._turn.ahead:
+                        if isinstance(event, Accepted) and await self._turn.ahead():
                             break
                     else:
                         return
@@ -253,7 +253,7 @@ class _Run:
                 return await read_result(events, report(status, request.t), place)
             except asyncio.CancelledError:
                 if attendant.jobs.stop_reason(key) is Stop.REQUESTER:
-                    attendant.jobs.finish(key)
+                    await attendant.jobs.finish(key)
                     await self.ledger.close(patience_s=0.0)
                 raise
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+
+from bot.coordination import Alone, Coordination, Ticket
 
 
 class Turn:
@@ -12,36 +13,33 @@ class Turn:
 
     Parameters
     ----------
-    line : list of Turn
-        In order of arrival.
+    coordination : Coordination
+    ticket : Ticket
     limit : int
         How many at the front have their turn.
     """
 
-    def __init__(self, line: list[Turn], limit: int) -> None:
-        self._line = line
+    def __init__(self, coordination: Coordination, ticket: Ticket, limit: int) -> None:
+        self._coordination = coordination
+        self._ticket = ticket
         self._limit = limit
-        self._moved = asyncio.Event()
 
-    @property
-    def ahead(self) -> int:
-        """Number of earlier ones to be done before it is this one's turn; 0: it is."""
-        return max(0, self._line.index(self) + 1 - self._limit)
+    async def ahead(self) -> int:
+        """Return the number of earlier ones to be done before it is this one's turn; 0: it is."""
+        return max(0, await self._coordination.ahead(self._ticket) + 1 - self._limit)
 
     async def wait(self) -> AsyncGenerator[int]:
         """Yield the number of those ahead whenever it changes, until it is this one's turn."""
-        while ahead := self.ahead:
-            yield ahead
-            self._moved.clear()
-            await self._moved.wait()
-
-    def move(self) -> None:
-        """Notice that somebody has left the line."""
-        self._moved.set()
+        shown = 0
+        while ahead := await self.ahead():
+            if ahead != shown:
+                shown = ahead
+                yield ahead
+            await self._coordination.moved(self._ticket)
 
 
 class Turns:
-    """A line for each person.
+    """A line for each person, over all bots of the token.
 
     Parameters
     ----------
@@ -49,34 +47,31 @@ class Turns:
         How many of a person's recordings are worked on at once.
     waiting : int
         How many more may wait.
+    coordination : Coordination, optional
+        With the other bots.
     """
 
-    def __init__(self, limit: int, waiting: int) -> None:
+    def __init__(self, limit: int, waiting: int, coordination: Coordination | None = None) -> None:
         self._limit = limit
         self._waiting = waiting
-        self._lines: dict[Hashable, list[Turn]] = {}
+        self._coordination = coordination or Alone()
 
-    @contextmanager
-    def join(self, person: Hashable, *, beyond_limit: bool = False) -> Iterator[Turn | None]:
+    @asynccontextmanager
+    async def join(self, person: int, *, beyond_limit: bool = False) -> AsyncIterator[Turn | None]:
         """Stand in a person's line; yields None if it is full.
 
         Parameters
         ----------
-        person : Hashable
+        person : int
         beyond_limit : bool
             For a recording that had joined before a restart.
         """
-        line = self._lines.setdefault(person, [])
-        if len(line) >= self._limit + self._waiting and not beyond_limit:
+        most = None if beyond_limit else self._limit + self._waiting
+        ticket = await self._coordination.join(f"person:{person}", most)
+        if ticket is None:
             yield None
             return
-        turn = Turn(line, self._limit)
-        line.append(turn)
         try:
-            yield turn
+            yield Turn(self._coordination, ticket, self._limit)
         finally:
-            line.remove(turn)
-            for other in line:
-                other.move()
-            if not line:
-                del self._lines[person]
+            await self._coordination.leave(ticket)

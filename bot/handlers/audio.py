@@ -69,7 +69,7 @@ async def on_cancel(
     callback: CallbackQuery, callback_data: CancelButton, jobs: Jobs, t: Translator
 ) -> None:
     """The cancel button: works while the job runs, for the person who asked."""
-    match jobs.cancel(callback_data.job_id, callback.from_user.id):
+    match await jobs.cancel(callback_data.job_id, callback.from_user.id):
         case CancelAnswer.STOPPED:
             await callback.answer(t("cancel.stopped"))
         case CancelAnswer.NOT_YOURS:

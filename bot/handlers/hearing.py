@@ -45,7 +45,7 @@ async def on_hear(
         await press.acknowledge()
         await press.say(press.t("hear.gone"))
         return
-    with transcriber.attendant.jobs.slot(press.buttons, 1) as is_free:
+    async with transcriber.attendant.jobs.slot(press.buttons, 1) as is_free:
         await press.acknowledge(None if is_free else press.t("result.busy"))
         if is_free:
             await renderer.restore(press, callback_data)

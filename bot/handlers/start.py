@@ -34,7 +34,7 @@ async def on_sample(
     callback: CallbackQuery, callback_data: SampleButton, press: Press, transcriber: Transcriber
 ) -> None:
     """Send a recording of ours, and its score in reply to it."""
-    with transcriber.attendant.jobs.slot(press.buttons, 1) as is_free:
+    async with transcriber.attendant.jobs.slot(press.buttons, 1) as is_free:
         await press.acknowledge(None if is_free else press.t("result.busy"))
         if not is_free:
             return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -183,8 +183,8 @@ class Desk:
             ``TOO_MANY_JOBS`` if the last one is still under way.
         """
         self._require_newest(link, revision)
-        with ExitStack() as stack:
-            if not stack.enter_context(self.jobs.slot(("practice", link.key), 1)):
+        async with AsyncExitStack() as stack:
+            if not await stack.enter_async_context(self.jobs.slot(("practice", link.key), 1)):
                 raise BotError(BotErrorCode.TOO_MANY_JOBS)
             request = self._request(link, t)
             work = self._send(request, link, revision, options, stack.pop_all())
@@ -257,10 +257,15 @@ class Desk:
         link: Link,
         revision: str,
         options: RenderOptions,
-        held: ExitStack,
+        held: AsyncExitStack,
+    ) -> None:
+        async with held:
+            await self._deliver_all(request, link, revision, options)
+
+    async def _deliver_all(
+        self, request: Request, link: Link, revision: str, options: RenderOptions
     ) -> None:
         with (
-            held,
             structlog.contextvars.bound_contextvars(request_id=request.id),
             self.running.track(),
         ):

@@ -14,17 +14,21 @@ async def heads(turn: Turn) -> list[int]:
 
 async def test_turns_come_in_order_of_arrival() -> None:
     turns = Turns(1, 2)
-    with turns.join("a") as first:
+    async with turns.join(1) as first:
         assert first is not None
         assert await heads(first) == []
-        with turns.join("a") as second, turns.join("a") as third, turns.join("a") as fourth:
+        async with (
+            turns.join(1) as second,
+            turns.join(1) as third,
+            turns.join(1) as fourth,
+        ):
             assert second is not None
             assert third is not None
             assert fourth is None
-            assert (second.ahead, third.ahead) == (1, 2)
-            with turns.join("b") as other:
+            assert (await second.ahead(), await third.ahead()) == (1, 2)
+            async with turns.join(2) as other:
                 assert other is not None
-                assert other.ahead == 0, "another person has a line of their own"
+                assert await other.ahead() == 0, "another person has a line of their own"
 
 
 async def test_those_who_wait_move_up() -> None:
@@ -32,7 +36,7 @@ async def test_those_who_wait_move_up() -> None:
     leaving = asyncio.Event()
 
     async def stay() -> list[int]:
-        with turns.join("a") as turn:
+        async with turns.join(1) as turn:
             assert turn is not None
             moved = await heads(turn)
             await leaving.wait()
@@ -43,13 +47,13 @@ async def test_those_who_wait_move_up() -> None:
     leaving.set()
     moved = await asyncio.gather(*staying)
     assert [numbers[:1] for numbers in moved] == [[], [1], [2]]
-    with turns.join("a") as turn:
+    async with turns.join(1) as turn:
         assert turn is not None
-        assert turn.ahead == 0
+        assert await turn.ahead() == 0
 
 
 async def test_what_joined_before_a_restart_joins_again() -> None:
     turns = Turns(1, 0)
-    with turns.join("a"), turns.join("a", beyond_limit=True) as turn:
+    async with turns.join(1), turns.join(1, beyond_limit=True) as turn:
         assert turn is not None
-        assert turn.ahead == 1
+        assert await turn.ahead() == 1

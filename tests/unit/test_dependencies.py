@@ -96,6 +96,7 @@ def _imported_packages(*folders: str, without: Sequence[str] = ()) -> dict[str, 
 
 
 SHARED = (
+    "bot/shared",
     "inference_service/engine/bucket.py",
     "inference_service/engine/shared_state.py",
     "inference_service/engine/shared_journal.py",
@@ -104,7 +105,7 @@ SHARED = (
 """Modules that are imported only where several services share something."""
 
 IMPORTED = {
-    "bot": _imported_packages("bot"),
+    "bot": _imported_packages("bot", without=("bot/shared",)),
     "service": _imported_packages(
         "inference_service", "model_zoo", without=("model_zoo/training", *SHARED)
     ),

@@ -1,0 +1,1 @@
+"""What several bots of one token share, in Valkey or Redis: the extra ``shared``."""
