@@ -14,13 +14,15 @@ from itertools import chain
 from pathlib import Path
 
 from inference_service.assembly import build_router
+from inference_service.checkpoint import load_network
 from inference_service.pipeline.options import Preset
 from inference_service.progress import ignore
 from inference_service.separation.masking import MaskingSeparator
 from inference_service.settings import ModelSettings
+from inference_service.tagger.notes.kinds import KindNet
 from inference_service.tagger.notes.tagger import load_tagger
 from model_zoo.training.kinds import train
-from model_zoo.training.kinds.__main__ import FOLDER, SEPARATOR, TAGGER
+from model_zoo.training.kinds.__main__ import FOLDER, SEPARATOR, TAGGER, TARGET
 from tests.bench.table import Row
 from tests.factories import build_scale, sing
 
@@ -34,7 +36,8 @@ def run(data: Path, cache: Path) -> Iterator[Row]:
     described = cache / "kinds.npz"
     if not described.exists():
         separator = MaskingSeparator.from_file(SEPARATOR)
-        recordings = train.describe_recordings(data, load_tagger(TAGGER), separator)
+        network = load_network(TARGET, KindNet)
+        recordings = train.describe_recordings(data, load_tagger(TAGGER), network, separator)
         train.save(list(recordings), described)
     scenes = chain.from_iterable(map(train.load, sorted(FOLDER.glob("scenes-*.npz"))))
     counts: dict[str, Counter[bool]] = {}

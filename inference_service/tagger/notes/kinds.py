@@ -4,6 +4,9 @@ An excerpt is described by averages of the tagger's outputs and features: how ma
 together and begin together, their register and steadiness, the families of instruments, the strokes
 of percussion, and the features of sounding notes and of the whole spectrum. A linear network,
 trained by :mod:`model_zoo.training.kinds`, maps these to the probabilities of :data:`KINDS`.
+
+The families are not those that the tagger names: the network has a head of its own for them, the
+one that the tagger had when the network was fitted. A better head would average to other figures.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from inference_service.audio.waveform import Waveform
 from inference_service.checkpoint import Network, load_network
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent
+from inference_service.music.families import FAMILIES
 from inference_service.progress import Report
 from inference_service.settings import ModelSettings
 from inference_service.tagger.notes.network import PITCHES, HeadInputs, Logits
@@ -41,14 +45,31 @@ _TINY: Final = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class KindNetConfig:
-    """Configuration of the network: the number of features, and the kinds in order."""
+    """Configuration of the network.
+
+    Attributes
+    ----------
+    features : int
+    kinds : tuple of str
+        In the order of the outputs.
+    channels, family_width : int
+        Size of :attr:`.network.HeadInputs.places`, and of the hidden layer of the head of families.
+    """
 
     features: int = FEATURES
     kinds: tuple[str, ...] = KINDS
+    channels: int = 96
+    family_width: int = 128
 
 
 class KindNet(Network):
-    """Features ``(B, F)`` to log probabilities of kinds ``(B, K)``."""
+    """Features ``(B, F)`` to log probabilities of kinds ``(B, K)``.
+
+    Attributes
+    ----------
+    families : nn.Module
+        Features of notes ``(..., C)`` to log odds of families. It is not trained, but copied.
+    """
 
     config_class = KindNetConfig
     config: KindNetConfig
@@ -61,6 +82,12 @@ class KindNet(Network):
         self.register_buffer("mean", torch.zeros(config.features))
         self.register_buffer("scale", torch.ones(config.features))
         self.linear = nn.Linear(config.features, len(config.kinds))
+        self.families = nn.Sequential(
+            nn.LayerNorm(config.channels),
+            nn.Linear(config.channels, config.family_width),
+            nn.ReLU(),
+            nn.Linear(config.family_width, len(FAMILIES)),
+        ).requires_grad_(False)
 
     def forward(self, features: Tensor) -> Tensor:
         scores: Tensor = self.linear((features - self.mean) / self.scale)
@@ -87,7 +114,7 @@ class KindListener:
 
     def rate(self, excerpt: Waveform) -> Mapping[str, float]:
         """Return the log probability of each of :data:`KINDS`."""
-        features = torch.from_numpy(describe(*self._tagger.listen(excerpt)))
+        features = torch.from_numpy(describe(*self._tagger.listen(excerpt), self._network))
         with torch.inference_mode():
             rated = self._network(features[None])[0]
         return dict(zip(self._network.config.kinds, rated.tolist(), strict=True))
@@ -100,18 +127,21 @@ def build(entry: ModelFiles, settings: ModelSettings) -> KindListener:
     return KindListener(load_tagger(tagger, settings.device_name), network)
 
 
-def describe(inputs: HeadInputs, logits: Logits) -> NDArray[np.float32]:
-    """Return the features of an excerpt, shape (520,), from the network's heads."""
+def describe(inputs: HeadInputs, logits: Logits, network: KindNet) -> NDArray[np.float32]:
+    """Return the features of an excerpt, shape (520,), from the inputs and outputs of the tagger's
+    heads, and the network's own head of families.
+    """
     frames = inputs.frames
     frame, onset = torch.sigmoid(logits.frame[0]), torch.sigmoid(logits.onset[0])
     weight = frame / (frame.sum() + _TINY)
     strokes = torch.sigmoid(logits.drum_onset[0])
     places = inputs.places[0, :, :frames].float()
     unpitched = inputs.unpitched[0].float()
+    families = torch.sigmoid(network.families(places.permute(1, 2, 0).cpu()))
     features = [
         _describe_notes(frame, onset, weight),
         _describe_pitches(logits, frame, weight),
-        (torch.sigmoid(logits.family[0]) * weight[..., None]).sum((0, 1)),
+        (families * weight.cpu()[..., None]).sum((0, 1)).to(weight.device),
         torch.log1p(_rate(_peaks(strokes))),
         torch.log1p(strokes.mean(0)),
         (places * weight).sum((1, 2)),

@@ -7,9 +7,9 @@ import time
 from itertools import chain
 from pathlib import Path
 
-from inference_service.checkpoint import save_network
+from inference_service.checkpoint import load_network, save_network
 from inference_service.separation.masking import MaskingSeparator
-from inference_service.tagger.notes.kinds import KINDS
+from inference_service.tagger.notes.kinds import KINDS, KindNet
 from inference_service.tagger.notes.tagger import load_tagger
 from model_zoo.training.data import data_folder
 from model_zoo.training.kinds import train
@@ -43,19 +43,21 @@ def main(arguments: list[str] | None = None) -> None:
     examples = list(chain.from_iterable(map(train.load, sorted(options.folder.glob("*.npz")))))
     if options.command == "train":
         network = train.fit(train.select(examples))
+        families = load_network(TARGET, KindNet).families
+        network.families.load_state_dict(families.state_dict())
         save_network(network, options.target, {"examples": str(len(examples))})
     else:
         train.print_table(train.cross_validate(examples), _say)
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    tagger = load_tagger(options.tagger)
+    tagger, network = load_tagger(options.tagger), load_network(TARGET, KindNet)
     if options.what == "recordings":
         separator = MaskingSeparator.from_file(SEPARATOR)
-        stream = train.describe_recordings(options.data, tagger, separator)
+        stream = train.describe_recordings(options.data, tagger, network, separator)
     else:
         symbolic = options.data / "symbolic"
-        stream = train.describe_scenes(symbolic, tagger, options.seed, options.kinds)
+        stream = train.describe_scenes(symbolic, tagger, network, options.seed, options.kinds)
     name = f"scenes-{options.seed}" if options.what == "scenes" else "recordings"
     stop_s = time.monotonic() + 60 * options.minutes
     examples = []

@@ -93,7 +93,7 @@ _NO_VOCALS: Final = Vocals(np.zeros(0, np.float32), np.zeros((0, FEATURES), np.f
 
 
 def describe_recordings(
-    data: Path, tagger: TransformerTagger, separator: Separator
+    data: Path, tagger: TransformerTagger, network: KindNet, separator: Separator
 ) -> Iterator[Example]:
     """Yield the recordings of the data folder, each as it is and damaged.
 
@@ -109,13 +109,17 @@ def describe_recordings(
         for suffix, heard in (("", excerpts), (DAMAGED, damaged)):
             separated = [separate_vocals(excerpt, separator) for excerpt in heard]
             vocals, levels_db = zip(*separated, strict=True)
-            looked = Vocals(np.array(levels_db, np.float32), _describe(tagger, vocals))
-            source, features = recording.source + suffix, _describe(tagger, heard)
+            looked = Vocals(np.array(levels_db, np.float32), _describe(tagger, network, vocals))
+            source, features = recording.source + suffix, _describe(tagger, network, heard)
             yield Example(recording.kind, source, recording.half, features, looked)
 
 
 def describe_scenes(
-    symbolic: Path, tagger: TransformerTagger, seed: int, kinds: Sequence[str] = KINDS
+    symbolic: Path,
+    tagger: TransformerTagger,
+    network: KindNet,
+    seed: int,
+    kinds: Sequence[str] = KINDS,
 ) -> Iterator[Example]:
     """Yield rendered recordings of some kinds in turn, without end."""
     random = np.random.default_rng(seed)
@@ -130,7 +134,7 @@ def describe_scenes(
                     continue
             excerpts = choose_excerpts(Waveform(np.asarray(sound, np.float32)[None], RATE_HZ))
             chosen = excerpts[int(random.integers(len(excerpts)))]
-            yield Example(kind, RENDERED, -1, _describe(tagger, [chosen]))
+            yield Example(kind, RENDERED, -1, _describe(tagger, network, [chosen]))
 
 
 def _damage(excerpt: Waveform, random: Generator) -> Waveform:
@@ -138,8 +142,10 @@ def _damage(excerpt: Waveform, random: Generator) -> Waveform:
     return Waveform(degrade(samples, random)[None], RATE_HZ)
 
 
-def _describe(tagger: TransformerTagger, excerpts: Sequence[Waveform]) -> NDArray[np.float32]:
-    return np.stack([describe(*tagger.listen(excerpt)) for excerpt in excerpts])
+def _describe(
+    tagger: TransformerTagger, network: KindNet, excerpts: Sequence[Waveform]
+) -> NDArray[np.float32]:
+    return np.stack([describe(*tagger.listen(excerpt), network) for excerpt in excerpts])
 
 
 def fit(examples: Sequence[Example]) -> KindNet:

@@ -27,7 +27,7 @@ def tagger() -> TransformerTagger:
 @pytest.mark.parametrize("loud", [False, True])
 def test_any_sound_can_be_described(tagger: TransformerTagger, length: int, loud: bool) -> None:
     samples = build_noise(length / RATE_HZ)[:length] if loud else np.zeros(length, np.float32)
-    features = describe(*tagger.listen(Waveform(samples[None], RATE_HZ)))
+    features = describe(*tagger.listen(Waveform(samples[None], RATE_HZ)), KindNet())
     assert features.shape == (FEATURES,)
     assert np.isfinite(features).all()
 
@@ -35,8 +35,18 @@ def test_any_sound_can_be_described(tagger: TransformerTagger, length: int, loud
 def test_the_level_of_a_recording_makes_no_difference(tagger: TransformerTagger) -> None:
     loud = sing(build_scale())
     soft = Waveform(loud.samples * np.float32(0.1), loud.sample_rate_hz)
-    first, second = (describe(*tagger.listen(sound)) for sound in (loud, soft))
+    network = KindNet().eval()
+    first, second = (describe(*tagger.listen(sound), network) for sound in (loud, soft))
     np.testing.assert_allclose(first, second, rtol=0.02, atol=0.02)
+
+
+def test_another_head_of_families_makes_no_difference(tagger: TransformerTagger) -> None:
+    """The tagger's can be trained again without fitting the network again."""
+    inputs, logits = tagger.listen(sing(build_scale()))
+    network = KindNet().eval()
+    other = logits._replace(family=logits.family + 3.0)
+    first, second = (describe(inputs, heard, network) for heard in (logits, other))
+    np.testing.assert_array_equal(first, second)
 
 
 def test_a_rating_is_a_distribution(tagger: TransformerTagger) -> None:
