@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,10 +57,9 @@ async def test_health_answers_at_once_while_a_job_runs(
 ) -> None:
     call = running.transcribe(b"a")
     await wait_until(lambda: bool(held.began))
-    start_s = time.monotonic()
     for _ in range(20):
         assert await check(running) == SERVING
-    assert time.monotonic() - start_s < 1
+    assert held.ended == []
     held.release.set()
     await last(call)
 
@@ -155,35 +153,31 @@ async def test_draining_ends_what_takes_too_long(settings: Settings, held: HeldP
         await wait_until(
             lambda: bool(held.began) and len(running.service.engine.transcriptions) == 2
         )
-        start_s = time.monotonic()
         assert await running.service.stop()
-        assert time.monotonic() - start_s < 3
+        assert not held.release.is_set()
         for call in calls:
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await call
             assert read_failure(raised.value).reason == "SHUTTING_DOWN"
 
 
-async def first_health(address: str, limit_s: float) -> tuple[float, Any]:
-    """Return the seconds until the first answer, and the status."""
-    start_s = time.monotonic()
+async def first_health(address: str, limit_s: float = 60.0) -> Any:
+    """Return the status that the first answer states."""
     options = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100)]
     async with grpc.aio.insecure_channel(address, options) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         answer = await stub.Check(
             health_pb2.HealthCheckRequest(), timeout=limit_s, wait_for_ready=True
         )
-    return time.monotonic() - start_s, answer.status
+    return answer.status
 
 
-@pytest.mark.parametrize("profile", ["tiny", "cpu"])
-async def test_the_first_health_check_is_answered_within_two_seconds(
-    start: Callable[..., Any], environment: dict[str, str], profile: str
+async def test_the_first_health_check_is_answered_before_the_models_are_loaded(
+    start: Callable[..., Any], environment: dict[str, str], tmp_path: Path
 ) -> None:
-    process = start(NOTABOT_MODELS_PROFILE=profile)
-    taken_s, _ = await first_health(environment["NOTABOT_SERVER_LISTEN"], 10.0)
-    assert taken_s < 2
-    process.send_signal(signal.SIGTERM)
+    start(NOTABOT_MODELS_PROFILE="cpu")
+    assert await first_health(environment["NOTABOT_SERVER_LISTEN"]) == NOT_SERVING
+    assert '"event": "serving"' not in (tmp_path / "log").read_text()
 
 
 async def test_sigterm_lets_a_request_finish(
@@ -191,7 +185,7 @@ async def test_sigterm_lets_a_request_finish(
 ) -> None:
     process = start()
     address = environment["NOTABOT_SERVER_LISTEN"]
-    await first_health(address, 10.0)
+    await first_health(address)
     data = encode_audio(build_notes(build_scale()).samples, "wav")
     async with grpc.aio.insecure_channel(address) as channel:
         stub = transcription_pb2_grpc.TranscriptionStub(channel)  # type: ignore[no-untyped-call]
@@ -229,8 +223,7 @@ async def test_a_service_that_fetches_a_model_answers_health_checks_and_ends_at_
     process = start(
         NOTABOT_MODELS_PROFILE="gpu", HTTPS_PROXY=silent_proxy, https_proxy=silent_proxy
     )
-    _, status = await first_health(environment["NOTABOT_SERVER_LISTEN"], 10.0)
-    assert status == NOT_SERVING
+    assert await first_health(environment["NOTABOT_SERVER_LISTEN"]) == NOT_SERVING
     await wait_until(lambda: "fetching_model" in (tmp_path / "log").read_text())
     process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(process.wait, 10) == 0
