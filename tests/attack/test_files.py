@@ -34,7 +34,7 @@ async def send_all(victim: Victim, row: Row, files: Iterator[bytes], at_once: in
 
 
 async def test_bombs(victim: Victim, row: Row, longest_wait_s: float, in_full: bool) -> None:
-    scale = 1 if in_full else 10
+    scale = 1 if in_full else 30
     bombs = [
         build_edited_mp4(1_000_000 // scale),
         build_fragmented_matroska(900_000 // scale),
@@ -49,8 +49,7 @@ async def test_bombs(victim: Victim, row: Row, longest_wait_s: float, in_full: b
     assert row.survived == row.tried
     assert row.lost == 0
     assert row.grown_mb < GROWTH_MB
-    if in_full:
-        assert row.longest_wait_s <= longest_wait_s
+    assert row.longest_wait_s <= longest_wait_s
 
 
 def mutate(count: int) -> Iterator[bytes]:
@@ -92,14 +91,13 @@ async def test_mutated_files(
     assert row.survived == row.tried == count
     assert row.lost == 0
     assert row.grown_mb < GROWTH_MB
-    if in_full:
-        assert row.longest_wait_s <= longest_wait_s
+    assert row.longest_wait_s <= longest_wait_s
 
 
 async def test_uploads_that_fail(victim: Victim, row: Row, in_full: bool) -> None:
     """Sixteen at once, as many as are admitted; their memory used to be kept for hours."""
     size_bytes = 19_000_000 if in_full else 4_000_000
-    rounds, at_once = (10, 16) if in_full else (2, 8)
+    rounds, at_once = (10, 16) if in_full else (2, 4)
     damaged = np.random.default_rng(SEED).bytes(size_bytes)
     silent = encode_audio(np.zeros(size_bytes // 2, np.float32))
     broken = encode_audio(build_noise(1.0), "flac")[:500] + damaged

@@ -37,17 +37,17 @@ SERVICE_MOMENTS = [
     ("sendPhoto", 1, "before"),
     ("sendPhoto", 1, "after"),
 ]
-ALWAYS = {("file", 1, "before"), ("sendPhoto", 1, "after")}
-"""Moments that are tried in every run of the tests."""
+ALWAYS = {"bot": ("sendPhoto", 1, "after"), "service": ("file", 1, "before")}
+"""The moment of each program that is tried in every run of the tests."""
 
 
-def _each(moments: list[tuple[str, int, str]]) -> list[Any]:
+def _each(moments: list[tuple[str, int, str]], always: tuple[str, int, str]) -> list[Any]:
     """The moments as parameters; those beyond the share of ``make test`` are marked."""
     return [
         pytest.param(
             moment,
             id="-".join(map(str, moment)),
-            marks=() if moment in ALWAYS else pytest.mark.attack,
+            marks=() if moment == always else pytest.mark.attack,
         )
         for moment in moments
     ]
@@ -111,7 +111,7 @@ async def settle(telegram: FakeTelegram, programs: Programs, chat: int, row: Row
     row.survived += 1
 
 
-@pytest.mark.parametrize("moment", _each(BOT_MOMENTS))
+@pytest.mark.parametrize("moment", _each(BOT_MOMENTS, ALWAYS["bot"]))
 async def test_a_killed_bot_loses_nothing_and_repeats_nothing(
     programs: Programs, telegram: FakeTelegram, row: Row, moment: tuple[str, int, str]
 ) -> None:
@@ -126,7 +126,7 @@ async def test_a_killed_bot_loses_nothing_and_repeats_nothing(
     await settle(telegram, programs, 1, row)
 
 
-@pytest.mark.parametrize("moment", _each(SERVICE_MOMENTS))
+@pytest.mark.parametrize("moment", _each(SERVICE_MOMENTS, ALWAYS["service"]))
 async def test_a_killed_service_loses_nothing_and_repeats_nothing(
     programs: Programs, telegram: FakeTelegram, row: Row, moment: tuple[str, int, str]
 ) -> None:

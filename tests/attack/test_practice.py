@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from yarl import URL
 
 from bot.practice.api import LINK_RATE
@@ -34,6 +35,8 @@ from tests.bot.service import FakeService, serve
 from tests.bot.telegram import TOKEN
 from tests.conftest import ROOT
 from tests.service.running import free_port
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ANN, BOB, EVE = 7, 8, 9
 HONEST, HOSTILE = "127.0.0.2", "127.0.0.3"
@@ -70,12 +73,26 @@ class Page:
             yield browser
 
 
-@pytest.fixture
-async def page(telegram: FakeTelegram, tmp_path: Path) -> AsyncIterator[Page]:
-    """The bot as a process, after Ann, Bob and Eve have got a score each."""
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def page(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Page]:
+    """One bot for several tests."""
+    async with run_bot(tmp_path_factory.mktemp("bot")) as page:
+        yield page
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_page(tmp_path: Path) -> AsyncIterator[Page]:
+    """A bot for a test that uses up what others need."""
+    async with run_bot(tmp_path) as page:
+        yield page
+
+
+@asynccontextmanager
+async def run_bot(tmp_path: Path) -> AsyncIterator[Page]:
+    """Run the bot as a process, and give Ann, Bob and Eve a score each."""
     port = free_port()
     log = tmp_path / "bot.log"
-    async with serve(FakeService()) as address:
+    async with FakeTelegram().serve() as telegram, serve(FakeService()) as address:
         environment = {
             **os.environ,
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'proto'}",
@@ -153,9 +170,9 @@ def check(page: Page, row: Row, in_full: bool) -> None:
     assert "query_id" not in log
 
 
-async def test_a_hundred_requests_a_second(page: Page, row: Row, in_full: bool) -> None:
+async def test_a_hundred_requests_a_second(own_page: Page, row: Row, in_full: bool) -> None:
     """Of one link: most are refused, with the time after which to come back."""
-    seconds = 30 if in_full else 3
+    page, seconds = own_page, 30 if in_full else 3
     answers: Counter[int] = Counter()
 
     async with page.browser(HOSTILE) as browser, honest(page, row):
@@ -206,39 +223,12 @@ async def test_forged_links_and_data(page: Page, row: Row, in_full: bool) -> Non
     check(page, row, in_full)
 
 
-async def test_ten_megabytes_of_edits(page: Page, row: Row, in_full: bool) -> None:
-    """Announced or not, packed or not, quickly or slowly: refused unread."""
-    row.attack = "10 MB of edits"
-
-    async def pieces() -> AsyncIterator[bytes]:
-        for start in range(0, len(TEN_MB), 65536):
-            yield TEN_MB[start : start + 65536]
-
-    async def post(body: object, **more: str) -> None:
-        headers = {**page.headers(EVE), "Content-Type": "application/json", **more}
-        async with page.browser(HOSTILE) as browser:
-            try:
-                async with browser.post("api/edits", data=body, headers=headers) as answer:
-                    row.note(survived=answer.status in {413, 422, 429})
-            except aiohttp.ClientError:  # the connection was closed while it was still written to
-                row.note(survived=True)
-
-    async with honest(page, row):
-        row.before_mb = memory_mb(page.pid)
-        for _ in range(10 if in_full else 2):
-            await asyncio.gather(
-                *(post(TEN_MB) for _ in range(4)),
-                *(post(pieces()) for _ in range(4)),
-                post(TEN_MB[:1000], **{"Content-Encoding": "gzip"}),
-            )
-    check(page, row, in_full)
-
-
 async def test_connections_that_nobody_reads_or_finishes(
-    page: Page, row: Row, in_full: bool
+    own_page: Page, row: Row, in_full: bool
 ) -> None:
     """Sounds that are not read, and bodies that never end, take their own places only."""
     row.attack = "unread answers, unfinished bodies"
+    page = own_page
     parts = urlsplit(page.url)
     lines = [f"{name}: {value}" for name, value in page.headers(EVE).items()]
     sound = ["GET /practice/api/sounds/recording HTTP/1.1", "Host: x", *lines, "", ""]
@@ -296,8 +286,9 @@ async def test_titles_with_markup(page: Page, row: Row, in_full: bool) -> None:
     row.before_mb = memory_mb(page.pid)
     music = {"file_id": "m", "file_unique_id": "m", "duration": 5, "title": title}
     page.telegram.files["m"] = b"OggS" + bytes(1000)
+    before = len(page.telegram.scores(EVE))
     await page.telegram.send(EVE, audio={**music, "file_size": 1004})
-    await page.telegram.wait_for(lambda: len(page.telegram.scores(EVE)) > 1)
+    await page.telegram.wait_for(lambda: len(page.telegram.scores(EVE)) > before)
     url = page.telegram.scores(EVE)[-1].buttons["Practise"]
     page.tokens[EVE] = url.partition("#link=")[2]
     async with page.browser(HOSTILE) as browser:
@@ -309,4 +300,35 @@ async def test_titles_with_markup(page: Page, row: Row, in_full: bool) -> None:
             text = await answer.text()
             row.note(survived="<svg onload" not in text and "alert(1)" in text)
             row.note(survived="\r" not in answer.headers["Content-Disposition"])
+    check(page, row, in_full)
+
+
+async def test_ten_megabytes_of_edits(page: Page, row: Row, in_full: bool) -> None:
+    """Announced or not, packed or not, quickly or slowly: refused unread.
+
+    The last test, as it uses up Eve's rate.
+    """
+    row.attack = "10 MB of edits"
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(TEN_MB), 65536):
+            yield TEN_MB[start : start + 65536]
+
+    async def post(body: object, **more: str) -> None:
+        headers = {**page.headers(EVE), "Content-Type": "application/json", **more}
+        async with page.browser(HOSTILE) as browser:
+            try:
+                async with browser.post("api/edits", data=body, headers=headers) as answer:
+                    row.note(survived=answer.status in {413, 422, 429})
+            except aiohttp.ClientError:  # the connection was closed while it was still written to
+                row.note(survived=True)
+
+    async with honest(page, row):
+        row.before_mb = memory_mb(page.pid)
+        for _ in range(10 if in_full else 2):
+            await asyncio.gather(
+                *(post(TEN_MB) for _ in range(4)),
+                *(post(pieces()) for _ in range(4)),
+                post(TEN_MB[:1000], **{"Content-Encoding": "gzip"}),
+            )
     check(page, row, in_full)
