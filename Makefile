@@ -1,12 +1,16 @@
 # Notabot. `make` without a target lists the targets.
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
-# A file's tests share its fixtures, so a file stays on one worker; the long files come first as
-# collected. A worker needs about 1 GB, hence the limit.
-PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder
+# A worker more than there are cores, since many tests wait for another process. A file's tests share
+# its fixtures, so a file stays on one worker; the long files come first as collected. A worker needs
+# about 1 GB, hence the limit.
+PARALLEL := --numprocesses $$(( $$(nproc) + 1 )) --maxprocesses 8 --dist loadfile --no-loadscope-reorder
 PROTOS := $(wildcard proto/notabot/v1/*.proto)
 # Copied by each worker, which afterwards compiles for itself what has changed.
 COMPILED := var/numba/ahead
+
+# Containers often set it. Tests start Python dozens of times, which would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test attack check format page bench planning proto errors golden gallery sbom clean
@@ -30,7 +34,7 @@ $(COMPILED): | setup
 	@NUMBA_CACHE_DIR=$@.part $(PYTHON) -m tests.compile_ahead
 	@mv $@.part $@
 
-test: setup $(COMPILED)  ## Run the whole test suite, a worker on each core; COVERAGE=1 measures coverage too
+test: setup $(COMPILED)  ## Run the whole test suite, on all cores; COVERAGE=1 measures coverage too
 	@$(PYTHON) -m pytest $(PARALLEL) $(if $(COVERAGE),--cov --cov-report=)
 
 attack: setup  ## Attack the real programs over loopback, and print what survived
