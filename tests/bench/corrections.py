@@ -6,7 +6,7 @@ Nothing is heard again: the corrections are applied, and the first page is writt
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -76,20 +76,20 @@ CORRECTIONS: Final = {
 
 def run(data: Path, cache: Path) -> Iterator[Row]:
     """Measure every correction."""
-    yield from _measure(TARGET_S)
+    yield from _measure(TARGET_S, CORRECTIONS)
 
 
 def smoke() -> Iterator[Row]:
-    """Measure every correction; no target, since machines differ."""
-    yield from _measure(None)
+    """Measure the first and the last correction; no target, since machines differ."""
+    yield from _measure(None, ["metre", "the 500th edit"])
 
 
-def _measure(target_s: float | None) -> Iterator[Row]:
+def _measure(target_s: float | None, names: Iterable[str]) -> Iterator[Row]:
     heard = _play()
     _write(heard, Corrections())
-    for name, corrections in CORRECTIONS.items():
+    for name in names:
         start_s = time.perf_counter()
-        _write(heard, corrections)
+        _write(heard, CORRECTIONS[name])
         yield Row(name, time.perf_counter() - start_s, target_s, at_most=True)
 
 

@@ -113,7 +113,7 @@ class Stack:
                 "-m",
                 *module,
                 cwd=self.folder,
-                env={**os.environ, "OMP_NUM_THREADS": "2", **environment},
+                env={**os.environ, **environment},
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
             )

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 
+from inference_service.cli import main
 from inference_service.midi.writer import encode_performance
 from inference_service.music.serialization import encode_transcription
 from inference_service.notation.musicxml import encode_musicxml
@@ -88,16 +89,24 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("line", OFFLINE, ids=" ".join)
 def test_the_command_line(
-    line: list[str], folder: Path, environment: dict[str, str], request: pytest.FixtureRequest
+    line: list[str],
+    folder: Path,
+    environment: dict[str, str],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """In this process, as the imports take longer than the work."""
     if SERVER in line:
         address = request.getfixturevalue("service")
         line = [address if word == SERVER else word for word in line]
     if line[:2] == ["models", "use"]:
         line[2:4] = ["voice", "autocorrelation"]  # the small models have other names
-    command = [sys.executable, "-m", "inference_service", *line]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=120)
-    assert done.returncode == 0, done.stderr.decode()
+    for name in os.environ.keys() - environment.keys():
+        monkeypatch.delenv(name)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(folder)
+    assert main(line) == 0
     if "--out" in line:
         assert any((folder / "out").iterdir())
 

@@ -1,8 +1,8 @@
 """A chord has one name: on the page, the chord sheet and the roll, in the chat, in files.
 
-All of 17 roots, 12 qualities and 5 basses are rendered in 24 keys, two thirds of them after a
-transposition, and each place's names are compared with those of the page. What the page writes is
-checked against the pitch classes of the labels, and by examples.
+In each of 24 keys, two thirds of them after a transposition, all of 17 roots are rendered with each
+of 12 qualities and with each of 5 basses, and each place's names are compared with those of the
+page. What the page writes is checked against the pitch classes of the labels, and by examples.
 """
 
 from __future__ import annotations
@@ -263,13 +263,15 @@ def continue_chords(labels: Sequence[str], key: Key, options: RenderOptions) -> 
 
 @pytest.mark.parametrize("index", range(len(KEYS)))
 def test_a_chord_has_one_name_in_all_places(index: int, english: Translator) -> None:
+    # A third of all chords, in which every two of root, quality and bass meet.
+    labels = LABELS[index // 3 % 3 :: 3]
     semitones = (0, index - 11, 11 - index)[index % 3]
     options = RenderOptions(transpose_semitones=semitones)
     shown = KEYS[index]
     heard = transpose_key(shown, -semitones)
-    names = assert_one_name(perform_chords(LABELS, heard), options, english)
-    assert continue_chords(LABELS, heard, options) == names
-    for label, name in zip(LABELS, names, strict=True):
+    names = assert_one_name(perform_chords(labels, heard), options, english)
+    assert continue_chords(labels, heard, options) == names
+    for label, name in zip(labels, names, strict=True):
         assert_names(label, semitones, name)
 
 
