@@ -569,3 +569,52 @@ def test_a_correction_that_the_disk_does_not_take_is_kept_in_memory(
         False,
         False,
     ]
+
+
+KEY = "0123456789abcdef" * 4
+
+
+def test_results_of_one_recording_share_the_room_of_their_sounds(tmp_path: Path) -> None:
+    result_bytes = _size_of_a_result(tmp_path / "one")
+    cache = build_cache(tmp_path / "many", size=6 * result_bytes + 4500)
+    first = cache.put(RESULT, STEMS, KEY)
+    ids = [first, *(cache.put_again(first, RESULT, KEY) for _ in range(2))]
+    assert len({path.stat().st_ino for path in (tmp_path / "many").glob("*.zip")}) == 1
+    for result_id in ids:
+        assert cache.get_sounds(result_id) == STEMS
+
+
+def test_without_hard_links_sounds_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    cache = build_cache(tmp_path)
+    first = cache.put(RESULT, STEMS, KEY)
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    second = cache.put_again(first, RESULT, KEY)
+    cache.forget(first)
+    assert cache.get_sounds(second) == STEMS
+
+
+def test_keys_go_with_their_result(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path, entries=1)
+    first = cache.put(RESULT, STEMS, KEY)
+    second = cache.put(RESULT)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{second}.json.gz"]
+    assert cache.find_heard(KEY) is None
+    with pytest.raises(ResultExpired):
+        cache.get(first)
+
+
+def test_being_found_is_no_use(tmp_path: Path) -> None:
+    cache = build_cache(tmp_path, entries=2)
+    first = cache.put(RESULT, key=KEY)
+    second = cache.put(RESULT)
+    age(tmp_path, first, 20)
+    age(tmp_path, second, 10)
+    assert cache.find_heard(KEY) is not None
+    cache.put(RESULT)
+    with pytest.raises(ResultExpired):
+        cache.get(first)
