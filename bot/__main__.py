@@ -44,6 +44,7 @@ from bot.results import SqliteResults
 from bot.retries import Retries
 from bot.session import BotSession
 from bot.settings import BotSettings, split_address
+from bot.traces import install_traces
 
 EXIT_FAILED: Final = 1
 EXIT_MISCONFIGURED: Final = 2
@@ -130,6 +131,8 @@ async def serve(settings: BotSettings) -> None:
             practice,
             coordination,
         )
+        if settings.traces_url is not None:
+            install_traces(str(settings.traces_url), dispatcher, bot)
         if settings.webhook_url is not None:
             stop = asyncio.Event()
             for number in (signal.SIGTERM, signal.SIGINT):

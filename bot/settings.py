@@ -170,6 +170,11 @@ class BotSettings(BaseSettings):
         description="Address of a Valkey or Redis, such as `valkey://host:6379/0`, for several "
         "bots of one token behind a webhook; none: there is one bot. Needs the extra `shared`.",
     )
+    traces_url: HttpUrl | None = Field(
+        default=None,
+        description="Where an OpenTelemetry collector takes traces by OTLP over HTTP, such as "
+        "`http://collector:4318/v1/traces`; none: no traces. Needs the extra `traces`.",
+    )
     log_level: str = Field(default="INFO", description="Least important messages that are logged.")
 
     @field_validator("admin_ids", mode="before")

@@ -48,6 +48,7 @@ from inference_service.pipeline.stages import Component, Router, StageSet, Task
 from inference_service.progress import Progress, Report, Stage
 from inference_service.server.app import Service
 from inference_service.server.metrics import Metrics
+from inference_service.server.traces import Traces, build_traces, trace_nothing
 from inference_service.settings import (
     AudioSettings,
     CacheSettings,
@@ -474,6 +475,7 @@ def build_service(
     loader: Loader | None = None,
     load_router: Callable[[], Router] | None = None,
     use_cases: UseCases | None = None,
+    traces: Traces | None = None,
 ) -> Service:
     """Put the service together; call inside a running event loop.
 
@@ -483,6 +485,8 @@ def build_service(
     ------
     ModelUnknown
         If the settings name a model that the catalogue does not have.
+    MissingExtra
+        If the settings need an extra that is not installed.
     """
     metrics = Metrics()
     metrics.watch_disk({"results": settings.cache.directory, "jobs": _jobs_folder(settings)})
@@ -501,16 +505,18 @@ def build_service(
     if settings.cache.reuse:
         recipe = build_recipe(settings)
         reuse = Reuse(results, recipe, lambda: registry.active, LocalHearings())
+    use_cases = use_cases or Pipeline(
+        settings.audio,
+        settings.preview,
+        settings.cache.directory / FONTS_FOLDER,
+        keeps_recordings=settings.cache.recordings,
+    )
+    if traces is None and settings.traces.url:
+        traces = build_traces(settings.traces.url)
     engine = Engine(
         registry,
         results,
-        use_cases
-        or Pipeline(
-            settings.audio,
-            settings.preview,
-            settings.cache.directory / FONTS_FOLDER,
-            keeps_recordings=settings.cache.recordings,
-        ),
+        use_cases if traces is None else traces.follow(use_cases),
         queue_size=settings.engine.queue_size,
         render_queue_size=settings.engine.render_queue_size,
         caller_share=settings.engine.caller_share,
@@ -528,6 +534,7 @@ def build_service(
         settings.audio,
         device=settings.models.device_name,
         device_memory_bytes=device_memory_bytes,
+        trace=trace_nothing if traces is None else traces.call,
     )
 
 

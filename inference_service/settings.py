@@ -355,6 +355,17 @@ class PreviewSettings(_Group):
     )
 
 
+class TracesSettings(_Group):
+    """Where traces of requests go."""
+
+    url: str = Field(
+        "",
+        pattern=r"^(https?://[^/@\s]+(/\S*)?)?$",
+        description="Where an OpenTelemetry collector takes traces by OTLP over HTTP, such as "
+        "`http://collector:4318/v1/traces`; none: no traces. Needs the extra `traces`.",
+    )
+
+
 class Settings(BaseSettings):
     """All settings, by group."""
 
@@ -377,6 +388,7 @@ class Settings(BaseSettings):
     shared: Annotated[SharedSettings, Field(default_factory=SharedSettings)]
     models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
     preview: Annotated[PreviewSettings, Field(default_factory=PreviewSettings)]
+    traces: Annotated[TracesSettings, Field(default_factory=TracesSettings)]
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level of messages that are logged."
     )

@@ -30,6 +30,7 @@ from inference_service.server.practice_servicer import PracticeServicer
 from inference_service.server.scrape import ScrapeServer
 from inference_service.server.sending import Sender
 from inference_service.server.servicer import TranscriptionServicer
+from inference_service.server.traces import TraceCall, trace_nothing
 from inference_service.server.uploads import Pace
 from inference_service.settings import AudioSettings, EngineSettings, ServerSettings
 
@@ -73,6 +74,7 @@ class Service:
         *,
         device: str,
         device_memory_bytes: Callable[[], int],
+        trace: TraceCall = trace_nothing,
     ) -> None:
         self.engine = engine
         self.jobs = jobs
@@ -82,7 +84,8 @@ class Service:
         self._scrapes = ScrapeServer(metrics.registry)
         self._health = Health(self._find_problem)
         self._server = grpc.aio.server(
-            interceptors=[CallInterceptor(_tokens(server_settings), metrics)], options=_OPTIONS
+            interceptors=[CallInterceptor(_tokens(server_settings), metrics, trace)],
+            options=_OPTIONS,
         )
         sender = Sender(engine.deliveries, server_settings.read_stall_s)
         transcription = TranscriptionServicer(

@@ -1,4 +1,4 @@
-"""Request id, token check, errors, log line and metrics around every call of our own services.
+"""Request id, token check, errors, log line, metrics and trace of every call of our own services.
 
 The health and reflection services are not wrapped: they need no token.
 """
@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from inference_service.errors import Cancelled, Internal, NotabotError, Unauthenticated, drop_frames
 from inference_service.server.convert.errors import DETAILS_KEY, STATUS_CODES, encode_error
 from inference_service.server.metrics import Metrics
+from inference_service.server.traces import TraceCall, trace_nothing
 
 REQUEST_ID_KEY: Final = "x-request-id"
 
@@ -44,11 +45,18 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     tokens : mapping of str to SecretStr
         The bearer token that each service requires, by the service's full name.
     metrics : Metrics
+    trace : TraceCall, optional
     """
 
-    def __init__(self, tokens: Mapping[str, SecretStr], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        tokens: Mapping[str, SecretStr],
+        metrics: Metrics,
+        trace: TraceCall = trace_nothing,
+    ) -> None:
         self._tokens = tokens
         self._metrics = metrics
+        self._trace = trace
 
     async def intercept_service(
         self,
@@ -83,32 +91,34 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id, method=method)
         context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
-        start_s = time.monotonic()
-        outcome = Cancelled.code
-        try:
-            self._authenticate(service, metadata)
-            response = await behaviour(request, context)
-            outcome = _OK
-            return response
-        except asyncio.CancelledError:
-            raise
-        except NotabotError as error:
-            outcome = error.code
-            _log.info("call_failed", code=error.code, cause=error.cause)
-            drop_frames(error)
-            await _discard(request)
-            await _abort(context, error, request_id)
-        except Exception as error:
-            outcome = Internal.code
-            _log.exception("call_broke")
-            drop_frames(error)
-            await _discard(request)
-            broken = Internal("an error inside the service; its log has the request id")
-            await _abort(context, broken, request_id)
-        finally:
-            seconds = time.monotonic() - start_s
-            self._metrics.count_call(method, outcome, seconds)
-            _log.info("call", code=outcome, seconds=round(seconds, 3))
+        with self._trace(method, request_id) as note:
+            start_s = time.monotonic()
+            outcome = Cancelled.code
+            try:
+                self._authenticate(service, metadata)
+                response = await behaviour(request, context)
+                outcome = _OK
+                return response
+            except asyncio.CancelledError:
+                raise
+            except NotabotError as error:
+                outcome = error.code
+                _log.info("call_failed", code=error.code, cause=error.cause)
+                drop_frames(error)
+                await _discard(request)
+                await _abort(context, error, request_id)
+            except Exception as error:
+                outcome = Internal.code
+                _log.exception("call_broke")
+                drop_frames(error)
+                await _discard(request)
+                broken = Internal("an error inside the service; its log has the request id")
+                await _abort(context, broken, request_id)
+            finally:
+                note(outcome)
+                seconds = time.monotonic() - start_s
+                self._metrics.count_call(method, outcome, seconds)
+                _log.info("call", code=outcome, seconds=round(seconds, 3))
 
     def _authenticate(self, service: str, metadata: Mapping[str, str | bytes]) -> None:
         token = self._tokens.get(service)

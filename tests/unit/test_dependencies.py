@@ -104,12 +104,16 @@ SHARED = (
 )
 """Modules that are imported only where several services share something."""
 
+TRACES = ("bot/traces.py", "inference_service/server/traces.py")
+"""Modules that import OpenTelemetry, in functions alone."""
+
 IMPORTED = {
-    "bot": _imported_packages("bot", without=("bot/shared",)),
+    "bot": _imported_packages("bot", without=("bot/shared", *TRACES)),
     "service": _imported_packages(
-        "inference_service", "model_zoo", without=("model_zoo/training", *SHARED)
+        "inference_service", "model_zoo", without=("model_zoo/training", *SHARED, *TRACES)
     ),
     "shared": _imported_packages(*SHARED),
+    "traces": _imported_packages(*TRACES),
     "training": _imported_packages("model_zoo/training"),
     "page": _imported_packages("deploy/practice_page.py"),
     "dev": _imported_packages("tests", "deploy", "docs"),
@@ -121,13 +125,14 @@ BUILT_ON = {
     "service": [""],
     "page": [],
     "shared": ["", "bot", "service"],
+    "traces": ["", "bot", "service"],
     "training": ["", "service"],
     "dev": list(DECLARED),
 }
 """What is shared is beside a bot or a service, training beside the service, tests beside all."""
 
 
-@pytest.mark.parametrize("extra", ["bot", "service", "page", "shared", "training", "dev"])
+@pytest.mark.parametrize("extra", ["bot", "service", "page", "shared", "traces", "training", "dev"])
 def test_what_is_imported_is_declared(extra: str) -> None:
     declared = set().union(*(DECLARED[name] for name in [extra, *BUILT_ON[extra]]))
     assert [module for module, names in IMPORTED[extra].items() if not names & declared] == []
