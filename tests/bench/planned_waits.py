@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -24,7 +25,7 @@ from structlog.testing import capture_logs
 
 from deploy.planning.demand import CHATS, HOUR_S, KINDS, Recording, draw_recordings
 from deploy.planning.queues import Fleet, Job, Pool, simulate
-from deploy.planning.work import DECODING, DEVICE, ONE_PROCESS, WRITING, StageTimes, build_job
+from deploy.planning.work import DECODING, DEVICE, ONE_PROCESS, WRITING, StageTimes
 from inference_service.assembly import Pipeline
 from inference_service.audio.waveform import Waveform
 from inference_service.engine.memory import Claim
@@ -80,11 +81,8 @@ def _measure(load: float, count: int, faster: float, target: float | None) -> It
     times = StageTimes.load()
     recordings = _draw(load, count, times)
     jobs = [
-        Job(
-            recording.arrival_s / faster,
-            tuple((pool, s / faster) for pool, s in _one_process(recording, times).work_s),
-        )
-        for recording in recordings
+        Job(each.arrival_s / faster, tuple(_by_thread(_stages(each, times, faster)).items()))
+        for each in recordings
     ]
     pools = {DECODING: Pool(_PLACES), DEVICE: Pool(1), WRITING: Pool(1)}
     simulated = simulate(Fleet(pools, _PLACES), jobs, warm_up=0.0)
@@ -107,15 +105,25 @@ def _measure(load: float, count: int, faster: float, target: float | None) -> It
             yield Row("    deviation", abs(ratio - 1), target, at_most=True)
 
 
-def _one_process(recording: Recording, times: StageTimes) -> Job:
-    return build_job(recording, times, ONE_PROCESS)
+def _stages(recording: Recording, times: StageTimes, faster: float = 1.0) -> dict[Stage, float]:
+    """Return the seconds of the stages of a recording whose preset the caller names."""
+    seconds = times.seconds(recording.kind.name, recording.length_s)
+    return {stage: s / faster for stage, s in seconds.items() if stage is not Stage.ROUTING}
+
+
+def _by_thread(stages: Mapping[Stage, float]) -> dict[str, float]:
+    """Return the seconds of what decodes, hears and writes in one process, in order."""
+    totals = dict.fromkeys((DECODING, DEVICE, WRITING), 0.0)
+    for stage, seconds in stages.items():
+        totals[ONE_PROCESS[stage]] += seconds
+    return totals
 
 
 def _draw(load: float, count: int, times: StageTimes) -> list[Recording]:
     """Draw recordings that keep the thread that hears busy for a share of the time."""
     rng = np.random.default_rng(_SEED)
-    kinds = draw_recordings([1000], HOUR_S, CHATS, rng)
-    busy_s = np.mean([dict(_one_process(each, times).work_s)[DEVICE] for each in kinds])
+    many = draw_recordings([1000], HOUR_S, CHATS, rng)
+    busy_s = np.mean([_by_thread(_stages(each, times))[DEVICE] for each in many])
     return draw_recordings([count], count * float(busy_s) / load, CHATS, rng)
 
 
@@ -152,7 +160,8 @@ class _SleepingPipeline(Pipeline):
         number = int(waveform.samples[0, 0])
         self._sleep(number, DEVICE, progress)
         kept["number"] = str(number).encode()
-        return build_transcription(dict(stages.models))
+        heard = build_transcription(dict(stages.models))
+        return replace(heard, preset=preset, duration_s=waveform.duration_s)
 
     def render(
         self,
@@ -177,10 +186,7 @@ async def _serve(
 ) -> np.ndarray:
     """Return the seconds from each arrival to the answer; NaN if it was refused."""
     sent = [*recordings, *_LEARNED]
-    stages_s = [
-        {stage: s / faster for stage, s in times.seconds(each.kind.name, each.length_s).items()}
-        for each in sent
-    ]
+    stages_s = [_stages(each, times, faster) for each in sent]
     with TemporaryDirectory() as folder, capture_logs():
         settings = build_settings(Path(folder), engine={"caller_share": 1.0})
         pipeline = _SleepingPipeline(settings, sent, stages_s)
