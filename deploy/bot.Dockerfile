@@ -12,6 +12,8 @@ RUN mkdir -p bot && EXTRAS=page deploy/setup.sh /opt/venv
 
 FROM python:3.11-slim-bookworm
 
+# bot,shared for several bots behind a webhook
+ARG EXTRAS=bot
 RUN useradd --create-home --uid 10001 notabot
 WORKDIR /srv/notabot
 COPY pyproject.toml README.md ./
@@ -19,7 +21,7 @@ COPY deploy deploy
 COPY proto proto
 COPY bot bot
 COPY --from=page /srv/notabot/bot/practice/static bot/practice/static
-RUN EXTRAS=bot deploy/setup.sh /opt/venv \
+RUN EXTRAS=${EXTRAS} deploy/setup.sh /opt/venv \
     && install --directory --owner notabot var
 
 USER 10001

@@ -276,6 +276,29 @@ def test_replicas_on_one_machine_share_what_they_keep(monkeypatch: pytest.Monkey
     assert "shared" in service["build"]["args"]["EXTRAS"].split(",")
 
 
+def test_bots_on_one_machine_share_a_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
+    bot = REPLICAS["services"]["bot"]
+    values = {
+        **VALUES,
+        "BOT_WEBHOOK_URL": "https://notabot.example.org/webhook",
+        "BOT_WEBHOOK_SECRET": "secret-of-the-webhook",
+    }
+    environment = {name: _fill(str(value), values) for name, value in bot["environment"].items()}
+    for name, value in (_environment("compose", "bot", values) | environment).items():
+        if name.startswith("BOT_"):
+            monkeypatch.setenv(name, value)
+    settings = BotSettings(_env_file=None)
+    assert settings.webhook_url is not None
+    assert settings.shared_state_url is not None
+    state = REPLICAS["services"]["service"]["environment"]["NOTABOT_SHARED_STATE_URL"]
+    assert settings.shared_state_url.get_secret_value() == _fill(state, values)
+    [port] = COMPOSE["services"]["bot"]["ports"]
+    assert settings.webhook_listen.rpartition(":")[2] == port.rpartition(":")[2]
+    assert bot["deploy"]["replicas"] == 2
+    assert "shared" in bot["build"]["args"]["EXTRAS"].split(",")
+    assert "ARG EXTRAS=bot" in (DEPLOY / "bot.Dockerfile").read_text()
+
+
 def test_every_replica_is_scraped() -> None:
     config = yaml.safe_load((DEPLOY / "prometheus.replicas.yaml").read_text())
     [job] = config["scrape_configs"]
