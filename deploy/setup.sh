@@ -9,12 +9,12 @@
 # TORCH_INDEX  the index to install torch from. On a machine without a GPU,
 #              TORCH_INDEX=https://download.pytorch.org/whl/cpu saves the gigabytes of CUDA that
 #              PyPI's own build contains
-# EXTRAS       what to install (default: bot,service,page,shared,traces,training,dev)
+# EXTRAS       what to install (default: bot,service,page,shared,cluster,traces,training,dev)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 venv=${1:-.venv}
-extras=${EXTRAS:-bot,service,page,shared,traces,training,dev}
+extras=${EXTRAS:-bot,service,page,shared,cluster,traces,training,dev}
 build_page() {
     case ",$extras," in
     *,page,*) "$venv/bin/python" -m deploy.practice_page ;;

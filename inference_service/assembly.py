@@ -33,6 +33,7 @@ from inference_service.engine.registry import Loader, ModelRegistry
 from inference_service.engine.results import ResultStore
 from inference_service.engine.reuse import LocalHearings, Reuse
 from inference_service.engine.service import Engine, UseCases
+from inference_service.engine.stage_pool import StagePool
 from inference_service.errors import ModelFetchFailed, ModelRejected
 from inference_service.extras import needs_extra
 from inference_service.music.events import Transcription
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from inference_service.audio.waveform import Waveform
     from inference_service.pipeline.practice import Engraving
     from inference_service.pipeline.render import Artifact, Rendering
+    from inference_service.pipeline.transcribe import OnPreset
 
 TINY: Final = "tiny"
 LISTENER: Final = "notabot-notes"
@@ -277,15 +279,16 @@ class Pipeline:
         stages: StageSet,
         progress: Progress,
         kept: MutableMapping[str, bytes],
+        on_preset: OnPreset | None = None,
     ) -> Transcription:
         """Transcribe a recording and keep its stems."""
         from inference_service.pipeline.stems import keep
-        from inference_service.pipeline.transcribe import transcribe
+        from inference_service.pipeline.transcribe import ignore_preset, transcribe
 
         def on_stems(stems: Mapping[str, Waveform], report: Report) -> None:
             kept.update(keep(stems, report))
 
-        return transcribe(waveform, preset, stages, progress, on_stems)
+        return transcribe(waveform, preset, stages, progress, on_stems, on_preset or ignore_preset)
 
     def read_performance(
         self, performance: Transcription, source: RhythmSource, stages: StageSet
@@ -468,6 +471,27 @@ def build_recipe(settings: Settings) -> str:
     return digest.hexdigest()
 
 
+def build_pool(settings: Settings) -> StagePool:
+    """Return the stages and use cases of this process, or of the cluster that the settings name.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``cluster`` is needed and not installed.
+    """
+    load, load_router = build_loader(settings.models), partial(build_router, settings.models)
+    build_use_cases = partial(
+        Pipeline, settings.audio, settings.preview, keeps_recordings=settings.cache.recordings
+    )
+    if settings.cluster.address:
+        with needs_extra("cluster", "NOTABOT_CLUSTER_ADDRESS"):
+            from inference_service.cluster.pool import spread
+
+        return spread(load, load_router, build_use_cases, settings.cluster)
+    use_cases = build_use_cases(fonts=settings.cache.directory / FONTS_FOLDER)
+    return StagePool(load, load_router, use_cases)
+
+
 def build_service(
     settings: Settings,
     *,
@@ -490,14 +514,15 @@ def build_service(
     """
     metrics = Metrics()
     metrics.watch_disk({"results": settings.cache.directory, "jobs": _jobs_folder(settings)})
+    pool = build_pool(settings)
     catalog = catalog or build_catalog(settings.models.profile)
     registry = build_registry(
         settings.shared,
         catalog,
         catalog.candidates(settings.models.profile, settings.models.overrides),
         build_fetch(settings.models),
-        loader or build_loader(settings.models),
-        load_router or partial(build_router, settings.models),
+        loader or pool.load,
+        load_router or pool.load_router,
         settings.models.weights,
     )
     results = build_results(settings.cache)
@@ -505,12 +530,7 @@ def build_service(
     if settings.cache.reuse:
         recipe = build_recipe(settings)
         reuse = Reuse(results, recipe, lambda: registry.active, LocalHearings())
-    use_cases = use_cases or Pipeline(
-        settings.audio,
-        settings.preview,
-        settings.cache.directory / FONTS_FOLDER,
-        keeps_recordings=settings.cache.recordings,
-    )
+    use_cases = use_cases or pool.use_cases
     if traces is None and settings.traces.url:
         traces = build_traces(settings.traces.url)
     engine = Engine(
@@ -524,6 +544,7 @@ def build_service(
         stuck_s=settings.engine.stuck_s,
         observe_stage=metrics.observe_stage,
         reuse=reuse,
+        width=pool.width,
     )
     return Service(
         engine,

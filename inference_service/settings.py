@@ -344,6 +344,30 @@ def _parse_pairs(text: str) -> dict[str, str]:
     return pairs
 
 
+class ClusterSettings(_Group):
+    """Stages on a Ray cluster, instead of in the service's own process."""
+
+    address: str = Field(
+        "",
+        pattern=r"^(auto|\S+:\d+)?$",
+        description="Address of the cluster, `HOST:PORT`, or `auto` for that of this machine; "
+        "none: the stages run in the service's process.",
+    )
+    width: int = Field(
+        8, ge=1, description="Transcriptions that one gateway has under way on the cluster."
+    )
+    max_replicas: int = Field(
+        8, ge=1, description="Most replicas of a stage; their number follows the demand."
+    )
+    cpus: float = Field(1.0, gt=0, description="CPU cores reserved for a replica.")
+    gpu_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of a GPU reserved for a replica of a stage that uses networks.",
+    )
+
+
 class PreviewSettings(_Group):
     """How previews of a score are synthesised."""
 
@@ -389,6 +413,7 @@ class Settings(BaseSettings):
     models: Annotated[ModelSettings, Field(default_factory=ModelSettings)]
     preview: Annotated[PreviewSettings, Field(default_factory=PreviewSettings)]
     traces: Annotated[TracesSettings, Field(default_factory=TracesSettings)]
+    cluster: Annotated[ClusterSettings, Field(default_factory=ClusterSettings)]
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="Lowest level of messages that are logged."
     )

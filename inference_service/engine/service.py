@@ -1,11 +1,10 @@
 """The engine: takes requests, yields updates and files, and replaces models meanwhile.
 
-Transcriptions run one at a time in the thread that owns the device. Recordings are decoded in
-threads and processes of their own while they wait for it, so that one which is slow to decode
-delays no other. Five further threads write files: those of transcriptions, pages of cached results,
-sheets to practise from, sound, and continuations, which take longest. So no kind of request waits
-for another.
-Everything else here runs on the event loop.
+Transcriptions run one at a time in the thread that owns the device, or several at once where the
+stages run elsewhere. Recordings are decoded in threads and processes of their own while they wait
+for it, so that one which is slow to decode delays no other. Five further threads write files: those
+of transcriptions, pages of cached results, sheets to practise from, sound, and continuations, which
+take longest. So no kind of request waits for another. Everything else here runs on the event loop.
 """
 
 from __future__ import annotations
@@ -51,14 +50,15 @@ from inference_service.pipeline.options import (
     Screen,
     TranscribeOptions,
 )
-from inference_service.pipeline.stages import Router, Separator, StageSet
-from inference_service.progress import Progress, Report, Stage
+from inference_service.pipeline.stages import StageSet
+from inference_service.progress import Progress, Stage
 
 if TYPE_CHECKING:  # the real import takes seconds, and the server answers before
     from inference_service.audio.waveform import Waveform
     from inference_service.pipeline.practice import Engraving, Sheet
     from inference_service.pipeline.render import Artifact, Rendering
     from inference_service.pipeline.shown import Shown
+    from inference_service.pipeline.transcribe import OnPreset
 
 _log = structlog.get_logger()
 
@@ -107,8 +107,12 @@ class UseCases(Protocol):
         stages: StageSet,
         progress: Progress,
         kept: MutableMapping[str, bytes],
+        on_preset: OnPreset,
     ) -> Transcription:
-        """Transcribe a recording; the stems of a song are added to ``kept`` as Opus files."""
+        """Transcribe a recording; the stems of a song are added to ``kept`` as Opus files.
+
+        ``on_preset`` is called with the choice in place of ``AUTO``.
+        """
         ...
 
     def render(
@@ -171,23 +175,6 @@ class Engraved:
     sounds: tuple[str, ...]
 
 
-class _WatchedRouter:
-    """A router whose choice is passed on as soon as it is made."""
-
-    def __init__(self, router: Router, on_choice: Callable[[Preset], None]) -> None:
-        self._router = router
-        self._on_choice = on_choice
-        self.taggers = router.taggers
-
-    def classify(
-        self, waveform: Waveform, separator: Separator, report: Report
-    ) -> Mapping[Preset, float]:
-        """Return the router's probabilities."""
-        presets = self._router.classify(waveform, separator, report)
-        self._on_choice(max(presets, key=presets.__getitem__))
-        return presets
-
-
 @dataclass(slots=True)
 class Counters:
     """Number of requests completed and failed since the start; cancelled ones count as neither."""
@@ -228,6 +215,8 @@ class Engine:
         Called with each stage's name and duration in seconds.
     reuse : Reuse, optional
         Lets requests share what is heard of a recording; none: each request hears its own.
+    width : int
+        Number of transcriptions that run at once.
     """
 
     def __init__(
@@ -243,6 +232,7 @@ class Engine:
         stuck_s: float,
         observe_stage: Callable[[str, float], None],
         reuse: Reuse | None = None,
+        width: int = 1,
     ) -> None:
         self.registry = registry
         heap = Heap()
@@ -258,7 +248,12 @@ class Engine:
         self._reuse = reuse
         self._durations = Durations()
         self._samples = Memory(_SAMPLES_BYTES)
-        self._device = Worker("device", self.transcriptions.note_duration, preparing=queue_size)
+        self._device = Worker(
+            "device",
+            self.transcriptions.note_duration,
+            preparing=queue_size,
+            width=width,
+        )
         self._engraver = Worker("engraver")
         self._renderer = Worker("renderer", self.renderings.note_duration)
         self._practice = Worker("practice", self.renderings.note_duration)
@@ -272,12 +267,12 @@ class Engine:
     @property
     def busy(self) -> bool:
         """Whether a transcription is running."""
-        return self._device.busy
+        return self._device.running > 0
 
     @property
     def queue_length(self) -> int:
         """Number of admitted transcriptions that are not running."""
-        return max(0, len(self.transcriptions) - int(self.busy))
+        return max(0, len(self.transcriptions) - self._device.running)
 
     async def load(self) -> None:
         """Load the models, then start on the requests that have been waiting for them.
@@ -359,16 +354,18 @@ class Engine:
             return self._reuse.find(key) if waited_s > _LOOK_AGAIN_S else None
 
         def hear(waveform: Waveform, progress: Progress) -> Transcription | Heard:
-            current, length_s = self.registry.stages, waveform.duration_s
-            router = _WatchedRouter(
-                current.router,
-                lambda preset: meter.expect(self._durations.expect_heard(preset, length_s)),
-            )
-            stages = replace(current, router=router)
+            stages, length_s = self.registry.stages, waveform.duration_s
             if (found := find(stages.models)) is not None:
                 return found
             _log.info("transcription_began", preset=options.preset, models=dict(stages.models))
-            heard = self._use_cases.transcribe(waveform, options.preset, stages, progress, kept)
+            heard = self._use_cases.transcribe(
+                waveform,
+                options.preset,
+                stages,
+                progress,
+                kept,
+                lambda preset: meter.expect(self._durations.expect_heard(preset, length_s)),
+            )
             return replace(heard, timings_s={**meter.timings_s, **heard.timings_s})
 
         def decode(data: bytes, claim: Claim, progress: Progress) -> Work[Transcription | Heard]:

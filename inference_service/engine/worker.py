@@ -1,9 +1,10 @@
-"""One thread that runs jobs one at a time, followed and cancelled from the event loop.
+"""Threads that run jobs, which are followed and cancelled from the event loop.
 
-A :class:`Worker` owns one thread. A resource that must not be used by two jobs at once, such as a
-device, is used by that thread alone. A :class:`Job` is created and followed on the event loop. Its
-work runs in the thread and calls ``progress``, which sends an update to the event loop, and raises
-``Cancelled`` or ``DeadlineExceeded`` to stop the work.
+A :class:`Worker` mostly owns one thread, which runs jobs one at a time. A resource that must not be
+used by two jobs at once, such as a device, is used by that thread alone. Where the work itself is
+done elsewhere, a worker owns as many threads as jobs may be under way. A :class:`Job` is created
+and followed on the event loop. Its work runs in the thread and calls ``progress``, which sends an
+update to the event loop, and raises ``Cancelled`` or ``DeadlineExceeded`` to stop the work.
 
 A job may have to be prepared, as a recording is decoded before the device can use it. Jobs are
 prepared in further threads, all at once, while they wait for their turn. A job that is still being
@@ -282,41 +283,48 @@ class Job(Generic[T]):
 
 
 class Worker:
-    """Runs jobs one at a time: of those that are ready, that which is due first.
+    """Runs jobs: of those that are ready, that which is due first.
 
     Parameters
     ----------
     name : str
-        Name of the thread.
+        Name of the threads.
     on_done : callable, optional
         Called with the duration of a job in seconds, unless it was cancelled.
     preparing : int
         Maximum number of jobs prepared at once.
+    width : int
+        Maximum number of jobs that run at once.
     """
 
     def __init__(
-        self, name: str, on_done: Callable[[float], None] | None = None, preparing: int = 1
+        self,
+        name: str,
+        on_done: Callable[[float], None] | None = None,
+        preparing: int = 1,
+        width: int = 1,
     ) -> None:
         self.name = name
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._width = width
+        self._executor = ThreadPoolExecutor(width, thread_name_prefix=name)
         self._preparers = ThreadPoolExecutor(preparing, thread_name_prefix=f"{name}-preparer")
         self._on_done = on_done
         self._waiting: list[Job[Any]] = []
-        self._running: Job[Any] | None = None
+        self._running: dict[asyncio.Future[None], Job[Any]] = {}
+        self._threads = asyncio.Semaphore(width)
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._announcing: asyncio.Task[None] | None = None
-        self._work: asyncio.Future[None] | None = None
 
     @property
-    def busy(self) -> bool:
-        """Whether a job is running."""
-        return self._running is not None
+    def running(self) -> int:
+        """Number of jobs that are running."""
+        return len(self._running)
 
     @property
     def overdue_s(self) -> float:
-        """How long the thread has been working on a job that should have stopped."""
-        return 0.0 if self._running is None else self._running.overdue_s
+        """How long a thread has been working on a job that should have stopped."""
+        return max((job.overdue_s for job in self._running.values()), default=0.0)
 
     @property
     def waiting(self) -> int:
@@ -343,32 +351,31 @@ class Worker:
 
     def cancel_all(self, reason: NotabotError) -> None:
         """Cancel every job with ``reason``."""
-        for job in (*self._waiting, *filter(None, [self._running])):
+        for job in (*self._waiting, *self._running.values()):
             job.cancel(reason)
 
     async def close(self, grace_s: float) -> bool:
-        """Stop taking jobs and wait for the running one. Returns whether it ended in time."""
+        """Stop taking jobs and wait for those that run. Returns whether they ended in time."""
         for task in filter(None, (self._task, self._announcing)):
             task.cancel()
         for executor in (self._executor, self._preparers):
             executor.shutdown(wait=False, cancel_futures=True)
-        if self._work is not None:
-            await asyncio.wait([self._work], timeout=grace_s)
-        return not self.busy
+        if self._running:
+            await asyncio.wait(self._running, timeout=grace_s)
+        return not self._running
 
     async def _run(self) -> None:
         while True:
+            await self._threads.acquire()
             self._begin(await self._next())
-            assert self._work is not None
-            await asyncio.wait([self._work])
 
     def _begin(self, job: Job[Any]) -> None:
-        self._running = job
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._executor, job.execute)
+        self._running[work] = job
+        work.add_done_callback(self._finish)
         job.announce(0, 0.0)
         self._announce()
-        loop = asyncio.get_running_loop()
-        self._work = loop.run_in_executor(self._executor, job.execute)
-        self._work.add_done_callback(self._finish)
 
     async def _next(self) -> Job[Any]:
         """Wait for a job that is ready; take the one that is due first from the queue."""
@@ -382,18 +389,19 @@ class Worker:
                 return job
             await self._arrived.wait()
 
-    def _finish(self, _: asyncio.Future[None]) -> None:
-        job, self._running = self._running, None
-        if job is not None and not job.stopped and self._on_done is not None:
+    def _finish(self, work: asyncio.Future[None]) -> None:
+        job = self._running.pop(work)
+        self._threads.release()
+        if not job.stopped and self._on_done is not None:
             self._on_done(job.worked_s)
 
     def _announce(self) -> None:
         """Post the places of all jobs that wait."""
-        ahead = int(self.busy)
-        wait_s = 0.0 if self._running is None else self._running.work_s
+        ahead = 1 + len(self._running) - self._width
+        wait_s = sum(job.work_s for job in self._running.values())
         waiting = [job for job in self._waiting if not job.done]
         for job in sorted(waiting, key=lambda job: job.due_s):
-            job.announce(ahead, wait_s)
+            job.announce(max(0, ahead), wait_s / self._width)
             ahead += 1
             wait_s += job.work_s
 
@@ -402,5 +410,5 @@ class Worker:
         while True:
             await asyncio.sleep(_ANNOUNCE_INTERVAL_S)
             self._announce()
-            if self._running is not None:
-                self._running.tell_time()
+            for job in self._running.values():
+                job.tell_time()

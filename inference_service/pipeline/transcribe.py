@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -30,6 +30,9 @@ from inference_service.pipeline.stems import OnStems, forget
 from inference_service.pipeline.stray import split_stray
 from inference_service.progress import Progress, Report, Stage, within
 
+OnPreset = Callable[[Preset], None]
+"""Called with what a recording is taken for."""
+
 VOCALS: Final = "vocals"
 
 _VOCALS_SHARE: Final = 0.1
@@ -47,6 +50,10 @@ _LINE_PARTS: Final = 2
 """Largest number of parts into which separation divides a single line."""
 _PLAYERS_SHARE: Final = 0.1
 """Parts with a smaller share of the notes do not count, as they are likely to be false."""
+
+
+def ignore_preset(preset: Preset) -> None:
+    """An ``OnPreset`` that does nothing."""
 
 
 @dataclass
@@ -71,6 +78,7 @@ def transcribe(
     stages: StageSet,
     progress: Progress,
     on_stems: OnStems = forget,
+    on_preset: OnPreset = ignore_preset,
 ) -> Transcription:
     """Transcribe a recording.
 
@@ -85,6 +93,8 @@ def transcribe(
         Called in each stage; raises ``Cancelled`` to stop.
     on_stems : OnStems
         Called with the stems of a song.
+    on_preset : OnPreset
+        Called with the router's choice in place of ``AUTO``.
 
     Raises
     ------
@@ -101,6 +111,7 @@ def transcribe(
         with clock.stage(Stage.ROUTING) as report:
             presets = stages.router.classify(waveform, stages.separation, report)
         preset = max(presets, key=presets.__getitem__)
+        on_preset(preset)
 
     heard_parts, used = _hear_parts(waveform, preset, tuning_cents, stages, clock, on_stems)
     if not any(part.notes for part in heard_parts):

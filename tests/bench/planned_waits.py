@@ -33,6 +33,7 @@ from inference_service.music.events import Transcription
 from inference_service.pipeline.options import Preset, RenderOptions
 from inference_service.pipeline.render import Rendering, describe
 from inference_service.pipeline.stages import StageSet
+from inference_service.pipeline.transcribe import OnPreset
 from inference_service.progress import Progress, Stage
 from inference_service.settings import EngineSettings, Settings
 from tests.bench.table import Row
@@ -156,6 +157,7 @@ class _SleepingPipeline(Pipeline):
         stages: StageSet,
         progress: Progress,
         kept: MutableMapping[str, bytes],
+        on_preset: OnPreset | None = None,
     ) -> Transcription:
         number = int(waveform.samples[0, 0])
         self._sleep(number, DEVICE, progress)

@@ -18,6 +18,7 @@ from inference_service.audio.waveform import Waveform
 from inference_service.music.events import Beat, Key, NoteEvent, Transcription
 from inference_service.pipeline.options import Preset
 from inference_service.pipeline.stages import StageSet
+from inference_service.pipeline.transcribe import OnPreset
 from inference_service.progress import Progress, Stage
 from inference_service.settings import Settings
 from tests.bot.practice.conftest import House, build_house
@@ -98,6 +99,7 @@ class PerformedPipeline(HeldPipeline):
         stages: StageSet,
         progress: Progress,
         kept: MutableMapping[str, bytes],
+        on_preset: OnPreset | None = None,
     ) -> Transcription:
         """Return the performance."""
         progress(Stage.TAGGING, 1.0)

@@ -38,6 +38,7 @@ from inference_service.music.events import (
 from inference_service.pipeline.options import ContinueOptions, Format, Preset, RenderOptions
 from inference_service.pipeline.render import Artifact, Rendering, describe
 from inference_service.pipeline.stages import StageSet, Task
+from inference_service.pipeline.transcribe import OnPreset
 from inference_service.progress import Progress, Stage
 from inference_service.server.app import Service
 from inference_service.settings import Settings
@@ -100,6 +101,7 @@ class HeldPipeline(Pipeline):
         stages: StageSet,
         progress: Progress,
         kept: MutableMapping[str, bytes],
+        on_preset: OnPreset | None = None,
     ) -> Transcription:
         name = bytes(waveform.mono().astype(np.uint8)).decode()
         self.began.append(name)

@@ -1,0 +1,108 @@
+"""A Ray cluster, and what is deployed there as applications of Ray Serve."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import ray
+import structlog
+from ray import serve
+from ray.exceptions import RayError
+from ray.serve.config import ProxyLocation
+from ray.serve.schema import ApplicationStatus
+
+from inference_service.cluster.needs import find_need
+from inference_service.cluster.replica import Replica
+from inference_service.settings import ClusterSettings
+
+_NAMESPACE: Final = "notabot"
+
+_START_LIMIT_S: Final = 600.0
+_POLL_S: Final = 0.1
+_THERE: Final = {
+    ApplicationStatus.RUNNING,
+    ApplicationStatus.DEPLOYING,
+    ApplicationStatus.UNHEALTHY,
+}
+"""What runs, or will without being deployed again: while replicas die, it is unhealthy."""
+
+_log = structlog.get_logger()
+
+
+class Cluster:
+    """A connection to a cluster, made on first use.
+
+    Parameters
+    ----------
+    settings : ClusterSettings
+    """
+
+    def __init__(self, settings: ClusterSettings) -> None:
+        self._settings = settings
+        self._connecting = threading.Lock()
+        self._is_connected = False
+
+    def deploy(self, name: str, work: str, build: Callable[[], object]) -> None:
+        """Deploy an object under a name, unless it is there; returns when a replica is ready.
+
+        Parameters
+        ----------
+        name : str
+        work : str
+            What it does, which determines what its replicas need.
+        build : callable
+            Builds the object in each replica.
+
+        Raises
+        ------
+        ConnectionError
+            If there is no cluster.
+        RuntimeError
+            If no replica could build the object.
+        """
+        self._connect()
+        if _find_status(name) not in _THERE:
+            need = find_need(work, self._settings)
+            deployment: Any = serve.deployment(name=name, **need.options())(Replica)
+            application = deployment.bind(build, need.concurrency)
+            serve.run(application, name=name, route_prefix=None)
+            _log.info("deployed", application=name)
+        deadline_s = time.monotonic() + _START_LIMIT_S
+        while (status := _find_status(name)) is not ApplicationStatus.RUNNING:
+            if status not in _THERE or time.monotonic() > deadline_s:
+                raise RuntimeError(f"{name} is {'gone' if status is None else status.lower()}")
+            time.sleep(_POLL_S)
+
+    def find_problem(self) -> str:
+        """Return why the cluster cannot work, or an empty text.
+
+        Replicas that die are replaced, and others work meanwhile: that is none.
+        """
+        try:
+            applications = serve.status().applications
+        except RayError as error:
+            return f"the cluster does not answer: {type(error).__name__}"
+        failed = [name for name, found in applications.items() if found.status not in _THERE]
+        return f"{', '.join(sorted(failed))} cannot be deployed" if failed else ""
+
+    def disconnect(self) -> None:
+        """Leave the cluster; what is deployed there stays."""
+        ray.shutdown()
+
+    def _connect(self) -> None:
+        with self._connecting:
+            if self._is_connected:
+                return
+            if not ray.is_initialized():
+                ray.init(self._settings.address, namespace=_NAMESPACE, log_to_driver=False)
+            # Calls come through handles: no replica listens to HTTP.
+            serve.start(proxy_location=ProxyLocation.Disabled)
+            self._is_connected = True
+
+
+def _find_status(name: str) -> ApplicationStatus | None:
+    application = serve.status().applications.get(name)
+    return None if application is None else application.status

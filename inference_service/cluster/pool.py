@@ -1,0 +1,52 @@
+"""The pool of stages on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+
+from inference_service.cluster.cluster import Cluster
+from inference_service.cluster.needs import ROUTING
+from inference_service.cluster.stages import RemoteRouter, RemoteStage
+from inference_service.cluster.use_cases import RemoteUseCases
+from inference_service.engine.catalog import ModelEntry
+from inference_service.engine.registry import Loader
+from inference_service.engine.service import UseCases
+from inference_service.engine.stage_pool import StagePool
+from inference_service.pipeline.stages import Component, Router, Task
+from inference_service.settings import ClusterSettings
+
+
+def spread(
+    load: Loader,
+    load_router: Callable[[], Router],
+    build_use_cases: Callable[[], UseCases],
+    settings: ClusterSettings,
+) -> StagePool:
+    """Return a pool whose stages and use cases run in replicas on a cluster.
+
+    Parameters
+    ----------
+    load, load_router, build_use_cases : callable
+        Called in each replica, to which they are sent.
+    settings : ClusterSettings
+    """
+    cluster = Cluster(settings)
+
+    def load_remotely(task: Task, entry: ModelEntry) -> Component:
+        # The name tells task and version, so that all gateways share what one has deployed.
+        name = f"{task}-{entry.name}-{entry.version}"
+        cluster.deploy(name, task, partial(load, task, entry))
+        return cast("Component", RemoteStage(name))
+
+    def load_router_remotely() -> Router:
+        cluster.deploy(ROUTING, ROUTING, load_router)
+        return RemoteRouter(ROUTING)
+
+    return StagePool(
+        load_remotely,
+        load_router_remotely,
+        RemoteUseCases(build_use_cases, cluster),
+        settings.width,
+    )
