@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Final, cast
 
 import numpy as np
@@ -50,12 +51,19 @@ _TIME_SIGNATURE: Final = re.compile(r"\d{1,2}/\d{1,2}")
 
 def build_signal() -> Waveform:
     """Return the signal, in stereo, with two slightly different channels."""
+    mono = _build_mono()
+    return Waveform(np.stack([mono, 0.8 * mono]), SAMPLE_RATE_HZ)
+
+
+@cache
+def _build_mono() -> Samples:
+    """Build the signal once for all models: it takes as long as a small model does."""
     mono = np.zeros(round(DURATION_S * SAMPLE_RATE_HZ), dtype=np.float32)
     for note in NOTES:
         _add_tone(mono, note.pitch, note.onset_s, note.offset_s)
         _add_tone(mono, note.pitch, DURATION_S / 2, DURATION_S)
     mono *= 0.5 / float(np.abs(mono).max())
-    return Waveform(np.stack([mono, 0.8 * mono]), SAMPLE_RATE_HZ)
+    return mono
 
 
 def _add_tone(target: Samples, pitch: int, onset_s: float, offset_s: float) -> None:

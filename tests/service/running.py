@@ -240,7 +240,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def wait_until(condition: Callable[[], bool], limit_s: float = 3.0) -> None:
+async def wait_until(condition: Callable[[], bool], limit_s: float = 30.0) -> None:
     """Wait until another thread or process has made a condition true."""
     async with asyncio.timeout(limit_s):
         while not condition():  # noqa: ASYNC110
