@@ -43,7 +43,7 @@ class Stack:
         self._service: asyncio.subprocess.Process | None = None
         self._bot: asyncio.subprocess.Process | None = None
 
-    async def start_service(self) -> None:
+    async def start_service(self, **settings: str) -> None:
         """Start the service and wait until its health check says that it serves."""
         self._service = await self._start(
             "service",
@@ -52,6 +52,7 @@ class Stack:
                 "NOTABOT_SERVER_LISTEN": self.address,
                 "NOTABOT_SERVER_METRICS_LISTEN": "off",
                 "NOTABOT_CACHE_DIRECTORY": str(self.folder / "cache"),
+                **settings,
             },
         )
         async with asyncio.timeout(START_S):

@@ -354,6 +354,7 @@ async def test_a_killed_service_is_noticed_and_goes_on_with_the_recording(
     words = "Your recording is safe"
     await expect(messages(page).last).to_contain_text(words, timeout=RESULT_MS)
     await screenshot(page, "real-9-killed")
-    await stack.start_service()
+    # The models do not matter, and the small ones load at once.
+    await stack.start_service(NOTABOT_MODELS_PROFILE="tiny")
     await await_scores(page, count + 1, stack)
     await expect(page.get_by_role("button", name="Cancel")).to_have_count(0, timeout=RESULT_MS)

@@ -11,8 +11,6 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from kubernetes_validate import ValidationError as InvalidResource
-from kubernetes_validate import validate
 from pydantic import ValidationError
 
 from bot.settings import BotSettings
@@ -191,16 +189,27 @@ def test_the_cluster_confines_every_container(kind: str) -> None:
     } <= claims
 
 
+def check_resource(resource: dict[str, Any]) -> None:
+    """Raise if a resource does not follow the schemas."""
+    from kubernetes_validate import (
+        validate,
+    )  # takes seconds, of each worker that collects the tests
+
+    validate(resource, SCHEMAS, strict=True)
+
+
 @pytest.mark.parametrize("number", range(len(CLUSTER)))
 def test_the_cluster_follows_the_schemas(number: int) -> None:
-    validate(CLUSTER[number], SCHEMAS, strict=True)
+    check_resource(CLUSTER[number])
 
 
 def test_a_misspelt_field_is_found() -> None:
     broken = deepcopy(CLUSTER[0])
     broken["spec"]["template"]["spec"]["containers"][0]["livenesProbe"] = {}
+    from kubernetes_validate import ValidationError as InvalidResource
+
     with pytest.raises(InvalidResource, match="livenesProbe"):
-        validate(broken, SCHEMAS, strict=True)
+        check_resource(broken)
 
 
 def _checks() -> Iterator[list[str]]:
