@@ -7,19 +7,18 @@ are assumptions, and say so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from bot.settings import BotSettings
-from deploy.planning.demand import HOUR_S, KINDS, Kind, busiest_hour
+from deploy.planning.demand import HOUR_S, KINDS, busiest_hour
 from deploy.planning.work import ANALYSIS, APART, DECODING, DEVICE, WRITING, StageTimes
 from inference_service.settings import CacheSettings, JournalSettings
 
 TELEGRAM_MESSAGES_PER_S: Final = 30.0
-TELEGRAM_DOWNLOAD_BYTES: Final = 20e6
 MESSAGES: Final = 2
 """Of a song: the status message and the page."""
 
@@ -83,34 +82,29 @@ class MeanSong:
     Attributes
     ----------
     sent_bytes, kept_bytes : float
-    too_large : float
-        Share of the recordings that Telegram does not let a bot download.
     core_s : mapping of str to float
         Seconds of one core in each pool.
     """
 
     sent_bytes: float
     kept_bytes: float
-    too_large: float
     core_s: dict[str, float]
 
 
-def average(times: StageTimes, kinds: Sequence[Kind] = KINDS) -> MeanSong:
+def average(times: StageTimes) -> MeanSong:
     """Return the means, from recordings that are drawn."""
     rng = np.random.default_rng(_SEED)
-    sent, kept, too_large = 0.0, 0.0, 0.0
+    sent, kept = 0.0, 0.0
     core_s = dict.fromkeys((DECODING, DEVICE, ANALYSIS, WRITING), 0.0)
-    for kind in kinds:
+    for kind in KINDS:
         drawn = round(kind.share * _SAMPLE)
         for _ in range(drawn):
             length_s = kind.draw_length_s(rng)
-            size_bytes = kind.bytes_per_s * length_s
-            sent += size_bytes / _SAMPLE
-            too_large += (size_bytes > TELEGRAM_DOWNLOAD_BYTES) / _SAMPLE
+            sent += kind.bytes_per_s * length_s / _SAMPLE
             kept += times.kept_bytes(kind.name, length_s) / _SAMPLE
             for stage, seconds in times.seconds(kind.name, length_s).items():
                 core_s[APART[stage]] += seconds / _SAMPLE
-    return MeanSong(sent, kept, too_large, core_s)
+    return MeanSong(sent, kept, core_s)
 
 
 def list_replicated(song: MeanSong) -> Iterator[Limit]:

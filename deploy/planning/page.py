@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from deploy.planning.limits import (
     STATE_OPERATIONS,
     STATE_OPERATIONS_PER_S,
     Limit,
+    MeanSong,
     average,
     list_kept,
     list_replicated,
@@ -173,7 +174,7 @@ def _assumed() -> str:
 
 
 def _limits(times: StageTimes) -> str:
-    song = average(times)
+    song = _average(times)
     answer_s = sum(song.core_s.values())
     limits = [*list_replicated(song), *list_kept(song), *list_shared(song, answer_s)]
     return _table(
@@ -228,7 +229,7 @@ def find_bottleneck(plan: Plan, songs_a_day: float, times: StageTimes) -> tuple[
 
 
 @cache
-def _average(times: StageTimes) -> Any:
+def _average(times: StageTimes) -> MeanSong:
     return average(times)
 
 
