@@ -86,6 +86,7 @@ def load_corpora(symbolic: Path, *, dev: bool, folders: Sequence[Path] = ()) -> 
         "lieder": "openscore_lieder.zip",
         "leadsheets": "openewld.zip",
         "quartets": "openscore_quartets.zip",
+        "hymns": "open_hymnal.zip",
     }
     scores = {
         kind: [

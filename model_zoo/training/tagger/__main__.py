@@ -15,7 +15,7 @@ from model_zoo.training.tagger import families
 from model_zoo.training.tagger.dataset import ExampleOptions
 from model_zoo.training.tagger.export import EXAMPLES, export
 from model_zoo.training.tagger.sample import write_samples
-from model_zoo.training.tagger.scene import SHARES
+from model_zoo.training.tagger.scene import COMPOSERS
 from model_zoo.training.tagger.train import OPTIONS, train
 
 ROOT = Path(__file__).parents[3]
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     sampling.add_argument("--folder", type=Path, default=ROOT / "out" / "samples")
     sampling.add_argument("--count", type=int, default=6)
     sampling.add_argument("--seed", type=int, default=0)
-    sampling.add_argument("--kind", choices=SHARES, help="kind of scene; default: random")
+    sampling.add_argument("--kind", choices=COMPOSERS, help="kind of scene; default: random")
     sampling.add_argument("--clean", action="store_true", help="without degradation")
     options = parser.parse_args(arguments)
     symbolic = options.data / "symbolic"

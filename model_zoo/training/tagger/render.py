@@ -28,6 +28,7 @@ from model_zoo.training.sound.soundfonts import draw_soundfont, synthesise
 from model_zoo.training.sound.speech import BANK
 from model_zoo.training.tagger.scene import Scene, Track, fit
 from model_zoo.training.tagger.take import (
+    FAMILY,
     OFFSET,
     ONSET,
     Labels,
@@ -57,6 +58,18 @@ STRETCH_SEMITONES: Final = 4
 """Probability that a track is filtered; probability that a soundfont's instrument plays the samples
 of other pitches, which makes it sound smaller or larger, and by how many semitones at most. The
 fifth run of experiment 004 introduced them together with loss weights for soloists."""
+
+EXPRESSIVE_SHARE: Final = 0.6
+EXPRESSIVE_FAMILIES: Final = ("strings", "voice", "brass", "winds")
+VIBRATO_HZ: Final = (4.5, 6.8)
+VIBRATO_CENTS: Final = (0.0, 35.0)
+SWELL_DB: Final = 8.0
+"""Probability that a line is played with vibrato and swells, and how much: samples of bowed strings
+and winds sound the same on every note."""
+
+OVERLAP_S: Final = 0.1
+OVERLAP_SHARE: Final = 0.05
+"""Share of the notes of a line that may overlap the next one by more than this."""
 
 _COARSE_TUNING: Final = ((101, 0), (100, 2))
 """Controllers that select MIDI's registered parameter 2, coarse tuning."""
@@ -99,7 +112,8 @@ def render(scene: Scene, random: Generator, soundfont: Path | None = None) -> Ta
     """
     if soundfont is None:
         tracks = [vary(track, random) for track in scene.tracks]
-        takes = [_colour(_play(track, scene.length_s, random), random) for track in tracks]
+        takes = [_play(track, scene.length_s, random) for track in tracks]
+        takes = [_colour(_express(take, random), random) for take in takes]
     else:
         takes = [_by_soundfont(scene.tracks, soundfont, random)]
     take = mix([_cut_off(take, scene.length_s + TAIL_S) for take in takes],
@@ -136,6 +150,41 @@ def _play(track: Track, length_s: float, random: Generator) -> Take:
     if random.random() < STRETCHED_SHARE:
         stretch = int(random.integers(-STRETCH_SEMITONES, STRETCH_SEMITONES + 1))
     return _by_soundfont([track], draw_soundfont(random, [track.program]), random, stretch)
+
+
+def _express(take: Take, random: Generator) -> Take:
+    """Add vibrato, and swells of loudness, to the notes of a line that can have them.
+
+    Vibrato is a periodic change of the reading speed, so that it does not move onsets by more than
+    a millisecond or two. Chords are left alone.
+    """
+    notes = take.notes
+    able = [FAMILIES.index(family) for family in EXPRESSIVE_FAMILIES]
+    is_line = len(notes) and bool(np.isin(notes[:, FAMILY], able).all())
+    if not is_line or not _is_single(notes) or random.random() > EXPRESSIVE_SHARE:
+        return take
+    size = len(take.samples)
+    rate_hz, depth = random.uniform(*VIBRATO_HZ), random.uniform(*VIBRATO_CENTS) / 1200 * np.log(2)
+    swell_db = random.uniform(0.0, SWELL_DB)
+    shift, gain_db = np.zeros(size), np.zeros(size)
+    for onset_s, offset_s in notes[:, [ONSET, OFFSET]]:
+        first, last = (min(round(time_s * RATE_HZ), size) for time_s in (onset_s, offset_s))
+        if last - first < 0.15 * RATE_HZ:
+            continue
+        time_s = np.arange(last - first) / RATE_HZ
+        window = np.sin(np.pi * np.arange(last - first) / (last - first))
+        rate = rate_hz * random.uniform(0.92, 1.08)
+        speed = depth * random.uniform(0.4, 1.2) / (2 * np.pi * rate) * RATE_HZ
+        shift[first:last] = speed * np.sqrt(window) * np.sin(2 * np.pi * rate * time_s)
+        gain_db[first:last] = swell_db * random.uniform(-0.3, 1.0) * window
+    samples = np.interp(np.arange(size) + shift, np.arange(size), take.samples)
+    return replace(take, samples=(samples * 10 ** (gain_db / 20)).astype(np.float32))
+
+
+def _is_single(notes: Labels) -> bool:
+    """Return whether hardly any notes overlap."""
+    overlaps = np.count_nonzero(notes[1:, ONSET] < notes[:-1, OFFSET] - OVERLAP_S)
+    return overlaps < OVERLAP_SHARE * len(notes)
 
 
 def _colour(take: Take, random: Generator) -> Take:

@@ -1,12 +1,12 @@
 """Draws scenes: what is played, and by which instruments.
 
-A scene is a pianist, a band, a chamber group, a singer, a guitarist or a drummer, with music from
-the corpora or invented. It fixes every note and every instrument, but no sound.
+A scene is a pianist, a band, a chamber group, a soloist, a singer, a guitarist or a drummer, with
+music from the corpora or invented. It fixes every note and every instrument, but no sound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -34,7 +34,7 @@ from model_zoo.training.sources.piece import (
 )
 from model_zoo.training.tagger.etude import compose_etude
 
-Kind = Literal["piano", "band", "voice", "guitar", "drums", "chamber", "ensemble"]
+Kind = Literal["piano", "band", "voice", "guitar", "drums", "chamber", "ensemble", "solo"]
 
 SHARES: Final[dict[Kind, float]] = {
     "piano": 0.16,
@@ -61,9 +61,16 @@ ENSEMBLES: Final = (
     (56, 60, 57, 58),
     (52, 52, 53, 53),
     (40, 71, 66, 70),
+    (74, 74, 74, 74),
+    (68, 69, 60, 70),
+    (73, 40, 41, 42),
+    (71, 40, 41, 42),
+    (48, 48, 48, 48),
+    (56, 71, 66, 57),
 )
 """Programs of groups of four, from the highest line to the lowest: strings, winds, clarinets,
-saxophones, two brass groups, a choir, and the instruments of Bach10."""
+saxophones, two brass groups, a choir, the instruments of Bach10, recorders, reeds and a horn, a
+flute or a clarinet with strings, a string orchestra, and a small wind band."""
 
 ENSEMBLE_FAMILIES: Final = (
     (40, 41, 42, 43, 48),
@@ -76,7 +83,23 @@ ENSEMBLE_FAMILIES: Final = (
     (0, 4, 6),
     (80, 81, 88, 89),
 )
-"""Programs from which the players of other groups are drawn: first a family, then a program."""
+"""Programs from which the players of other groups, and soloists, are drawn: first a family, then a
+program."""
+
+CHORD_PLAYERS: Final = (
+    (46, 48, 49, 45),
+    (61, 62),
+    (16, 17, 18, 19, 19, 20, 21, 23),
+    (8, 10, 11, 12, 14),
+    (24, 25, 26, 27),
+    (52, 53),
+    (0, 1, 2, 4, 5, 6, 7),
+    (50, 80, 81, 88, 89, 90, 94),
+)
+"""Programs, by family, that play all lines of a piece alone."""
+
+CHORDS_SHARE: Final = 0.45
+"""Of soloists: those who play chords."""
 
 RANGES: Final[dict[int, tuple[int, int]]] = {
     40: (55, 96), 41: (48, 84), 42: (36, 76), 43: (28, 60), 56: (52, 84), 57: (40, 72),
@@ -282,20 +305,40 @@ def _chamber(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piec
 
 def _ensemble(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
     """Draw two to four players of one line each: a usual group, or any instruments together."""
-    piece = draw_piece(corpora, length_s, random, {"quartets": 0.8, "lieder": 0.2})
-    lines = [replace(line, notes=one_voice(line.notes)) for line in piece.lines]
-    lines = [line for line in lines if len(line.notes)]
-    lines.sort(key=lambda line: -float(np.median(line.notes[:, PITCH])))
-    if random.random() < 0.3 and len(lines) > 2:
-        lines = [lines[i] for i in sorted(random.permutation(len(lines))[:2])]
+    piece, lines = _draw_lines(corpora, length_s, random)
+    if random.random() < 0.4 and len(lines) > 2:
+        count = int(random.integers(2, len(lines)))
+        lines = [lines[i] for i in sorted(random.permutation(len(lines))[:count])]
     programs = list(ENSEMBLES[int(random.integers(len(ENSEMBLES)))])
     if random.random() < 0.5:
-        families = random.integers(len(ENSEMBLE_FAMILIES), size=len(lines))
-        programs = [int(random.choice(ENSEMBLE_FAMILIES[index])) for index in families]
+        programs = [_draw_program(ENSEMBLE_FAMILIES, random) for _ in lines]
     return piece, [
         fit(Track(program, line.notes, no_pedal()))
         for program, line in zip(programs, lines, strict=False)
     ]
+
+
+def _solo(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Track]]:
+    """Draw one player: of one line, or of all lines of a piece."""
+    piece, lines = _draw_lines(corpora, length_s, random)
+    if random.random() < CHORDS_SHARE:
+        program = _draw_program(CHORD_PLAYERS, random)
+        return piece, [fit(Track(program, join(lines), no_pedal()))]
+    line = lines[int(random.integers(len(lines)))]
+    return piece, [fit(Track(_draw_program(ENSEMBLE_FAMILIES, random), line.notes, no_pedal()))]
+
+
+def _draw_program(families: Sequence[Sequence[int]], random: Generator) -> int:
+    """Draw a family, then one of its programs."""
+    return int(random.choice(families[int(random.integers(len(families)))]))
+
+
+def _draw_lines(corpora: Corpora, length_s: float, random: Generator) -> tuple[Piece, list[Line]]:
+    """Draw a piece and its lines of one note at a time, from the highest to the lowest."""
+    piece = draw_piece(corpora, length_s, random, {"quartets": 0.5, "hymns": 0.35, "lieder": 0.15})
+    lines = [replace(line, notes=one_voice(line.notes)) for line in piece.lines]
+    lines = [line for line in lines if len(line.notes)]
+    return piece, sorted(lines, key=lambda line: -float(np.median(line.notes[:, PITCH])))
 
 
 COMPOSERS: Final[dict[Kind, Composer]] = {
@@ -306,6 +349,7 @@ COMPOSERS: Final[dict[Kind, Composer]] = {
     "drums": _drums,
     "chamber": _chamber,
     "ensemble": _ensemble,
+    "solo": _solo,
 }
 """How a scene of each kind is composed: from the corpora, a length in seconds and a generator, to
 the piece and its tracks. Raises ``ValueError`` if the piece drawn cannot be used.

@@ -9,12 +9,13 @@ import mido
 import numpy as np
 import pytest
 
-from inference_service.music.families import family_of
+from inference_service.music.families import FAMILIES, family_of
 from inference_service.music.programs import SINGERS
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.sound.soundfonts import SOUNDFONTS
-from model_zoo.training.tagger.render import encode_tracks, render, vary
+from model_zoo.training.tagger.render import _express, encode_tracks, render, vary
 from model_zoo.training.tagger.scene import Scene, Track
+from model_zoo.training.tagger.take import Take
 
 A4 = Track(73, np.array([[0.5, 2.0, 69.0, 90.0]]), np.zeros((0, 2)))
 
@@ -58,7 +59,7 @@ def test_parts_go_to_other_instruments_of_their_family(monkeypatch: pytest.Monke
     reason="no soundfont to train with is installed",
 )
 def test_whatever_plays_sounds_at_the_pitch_of_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
-    for share, value in (("SAMPLED", -1.0), ("STRETCHED", 2.0)):
+    for share, value in (("SAMPLED", -1.0), ("STRETCHED", 2.0), ("EXPRESSIVE", -1.0)):
         monkeypatch.setattr(f"model_zoo.training.tagger.render.{share}_SHARE", value)
     scene = Scene("one note", "chamber", (A4,), 2.0, np.zeros((0, 2)))
     heard = set()
@@ -71,3 +72,25 @@ def test_whatever_plays_sounds_at_the_pitch_of_its_label(monkeypatch: pytest.Mon
         assert take.notes[0, :3].tolist() == [0.5, 2.0, 69.0]
         heard.add(round(float(np.abs(take.samples).mean()), 6))
     assert len(heard) == 6, "no two recordings are alike"
+
+
+def test_lines_are_played_with_vibrato_and_swells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pitches stay near their labels, notes where they begin; chords and pianos do not change."""
+    monkeypatch.setattr("model_zoo.training.tagger.render.EXPRESSIVE_SHARE", 1.0)
+    monkeypatch.setattr("model_zoo.training.tagger.render.VIBRATO_CENTS", (30.0, 30.0))
+    time_s = np.arange(2 * RATE_HZ) / RATE_HZ
+    wave = np.sin(2 * np.pi * 440 * time_s).astype(np.float32)
+    flute, piano = (FAMILIES.index(family) for family in ("winds", "piano"))
+    line = Take(wave, np.array([[0.1, 1.9, 69.0, 80.0, flute]]), np.zeros((0, 3)))
+    chord = replace(line, notes=np.repeat(line.notes, 2, axis=0))
+    pianist = replace(line, notes=line.notes * [1, 1, 1, 1, 0] + [0, 0, 0, 0, piano])
+    random = np.random.default_rng(0)
+    assert _express(chord, random) is chord
+    assert _express(pianist, random) is pianist
+    played = _express(line, random)
+    assert np.array_equal(played.samples[: RATE_HZ // 10], wave[: RATE_HZ // 10])
+    rising = np.flatnonzero((played.samples[:-1] < 0) & (played.samples[1:] >= 0))
+    pitches = 69 + 12 * np.log2(RATE_HZ / np.diff(rising) / 440)
+    assert 0.03 < np.std(np.convolve(pitches, np.ones(12) / 12, "valid")) < 0.4
+    assert np.abs(pitches.mean() - 69) < 0.1
+    assert played.notes is line.notes
