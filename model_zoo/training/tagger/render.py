@@ -184,7 +184,7 @@ def _express(take: Take, random: Generator) -> Take:
 def _is_single(notes: Labels) -> bool:
     """Return whether hardly any notes overlap."""
     overlaps = np.count_nonzero(notes[1:, ONSET] < notes[:-1, OFFSET] - OVERLAP_S)
-    return overlaps < OVERLAP_SHARE * len(notes)
+    return bool(overlaps < OVERLAP_SHARE * len(notes))
 
 
 def _colour(take: Take, random: Generator) -> Take:
