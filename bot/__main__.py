@@ -32,18 +32,15 @@ from bot.coordination import Alone, Coordination
 from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
 from bot.i18n import load_catalogues
 from bot.intake import Intake
-from bot.languages import SqliteLanguages
-from bot.latest import SqlitePages
 from bot.localchat.server import serve_localchat
 from bot.logs import configure_logging, redact
-from bot.practice.assembly import open_practice
+from bot.practice.assembly import build_practice
 from bot.practice.built import Built
 from bot.practice.site import PracticeSite
-from bot.recordings import SqliteRecordings
-from bot.results import SqliteResults
 from bot.retries import Retries
 from bot.session import BotSession
 from bot.settings import BotSettings, split_address
+from bot.stores import Stores, open_stores
 from bot.traces import install_traces
 
 EXIT_FAILED: Final = 1
@@ -96,38 +93,34 @@ async def serve(settings: BotSettings) -> None:
             print(chat.page_url, flush=True)
         else:
             token, api = settings.token.get_secret_value(), _api_server(settings)
-        languages = stack.enter_context(SqliteLanguages(settings.state_path))
-        pages = stack.enter_context(SqlitePages(settings.state_path))
-        recordings = stack.enter_context(SqliteRecordings(settings.state_path))
-        results = stack.enter_context(SqliteResults(settings.state_path))
-        practice = stack.enter_context(
-            open_practice(
-                settings.state_path,
-                token,
-                settings.link_max_age_s,
-                site,
-                public_url if site.built else None,
-                in_mini_app=settings.token is not None,
-            )
+        coordination, stores = await stack.enter_async_context(open_memory(settings))
+        practice = await build_practice(
+            stores.heads,
+            stores.revocations,
+            stores.secret,
+            token,
+            settings.link_max_age_s,
+            site,
+            public_url if site.built else None,
+            in_mini_app=settings.token is not None,
         )
         if public_url is not None and not site.built:
             logger.warning("no practice page", reason="web/practice is not built")
         client = await stack.enter_async_context(_client(settings))
-        coordination = await stack.enter_async_context(coordinate(settings))
         flood = build_flood_control(settings, coordination)
         retries = Retries(settings.telegram_patience_s)
         intake = Intake(coordination)
-        bot = build_bot(token, BotSession(api=api), flood, retries, intake, pages)
+        bot = build_bot(token, BotSession(api=api), flood, retries, intake, stores.pages)
         stack.push_async_callback(bot.session.close)
         dispatcher = build_dispatcher(
             settings,
             client,
-            languages,
+            stores.languages,
             flood,
             intake,
-            pages,
-            recordings,
-            results,
+            stores.pages,
+            stores.recordings,
+            stores.results,
             practice,
             coordination,
         )
@@ -146,20 +139,22 @@ async def serve(settings: BotSettings) -> None:
 
 
 @asynccontextmanager
-async def coordinate(settings: BotSettings) -> AsyncIterator[Coordination]:
-    """Agree with the other bots of the token, if the settings say where; else with nobody.
+async def open_memory(settings: BotSettings) -> AsyncIterator[tuple[Coordination, Stores]]:
+    """Open what the bot remembers and agrees upon: its own, or that of several bots of the token.
 
     Raises
     ------
-    OSError
-        If a package of the extra ``shared`` is missing.
+    OSError, sqlite3.Error
+        If the file cannot be opened, or a package of the extra ``shared`` is missing.
     """
     if settings.shared_state_url is None:
-        yield Alone()
+        with open_stores(settings.state_path) as stores:
+            yield Alone(), stores
         return
     try:
         from bot.shared.coordination import SharedCoordination
         from bot.shared.state import SharedState
+        from bot.shared.stores import build_shared_stores
     except ModuleNotFoundError as error:
         raise OSError(
             f"{error.name} is missing; BOT_SHARED_STATE_URL needs the extra `shared`"
@@ -168,7 +163,7 @@ async def coordinate(settings: BotSettings) -> AsyncIterator[Coordination]:
     coordination = SharedCoordination(state)
     try:
         async with coordination.taking_part():
-            yield coordination
+            yield coordination, build_shared_stores(state, settings.link_max_age_s)
     finally:
         await state.close()
 

@@ -12,14 +12,19 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from bot.errors import BotError, BotErrorCode
+
 MAX_NOTES: Final = 20_000
 DAY_S: Final = 86_400.0
 
 _REMEMBERED_CHATS: Final = 1000
 
 
-class CoordinationAwayError(Exception):
+class CoordinationAwayError(BotError):
     """The server that bots share does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__(BotErrorCode.SERVICE_UNREACHABLE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,7 +33,7 @@ from bot.presses import Presses
 from bot.recordings import RecordingStore, SqliteRecordings
 from bot.recovery import Recovery
 from bot.renderer import Renderer
-from bot.results import SqliteResults
+from bot.results import ResultIdStore, SqliteResults
 from bot.retries import Retries
 from bot.room import Room
 from bot.sent import SentFiles
@@ -91,7 +91,7 @@ def build_dispatcher(
     intake: Intake | None = None,
     pages: PageStore | None = None,
     recordings: RecordingStore | None = None,
-    results: SqliteResults | None = None,
+    results: ResultIdStore | None = None,
     practice: Practice | None = None,
     coordination: Coordination | None = None,
 ) -> Dispatcher:

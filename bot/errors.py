@@ -36,7 +36,8 @@ class BotErrorCode(StrEnum):
     """Codes of errors that only the bot can notice."""
 
     SERVICE_UNREACHABLE = "SERVICE_UNREACHABLE"
-    """No connection to the service, tried twice; the request never began."""
+    """No connection to the service, tried twice, or none to the server that several bots share; the
+    request never began."""
     SERVICE_LOST = "SERVICE_LOST"
     """The connection broke after the request may have begun, so it is not tried again."""
     DOWNLOAD_FAILED = "DOWNLOAD_FAILED"

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from bot.client.calls import ServiceClient
 from bot.languages import LanguageStore
 from bot.latest import PageStore
-from bot.practice.store import SqliteHeads, SqliteRevocations
+from bot.practice.store import HeadStore, RevocationStore
 from bot.recordings import RecordingStore
-from bot.results import SqliteResults
+from bot.results import ResultIdStore
 from bot.sent import SentFiles
 
 
@@ -29,9 +29,9 @@ class Forgetting:
     languages: LanguageStore
     pages: PageStore
     recordings: RecordingStore
-    results: SqliteResults
-    heads: SqliteHeads
-    revocations: SqliteRevocations
+    results: ResultIdStore
+    heads: HeadStore
+    revocations: RevocationStore
     sent: SentFiles
     now_s: Callable[[], float] = time.time
 
@@ -43,14 +43,15 @@ class Forgetting:
         ServiceError
             If the service did not delete the results: they can be forgotten once more. The bot has
             then forgotten everything else.
-        sqlite3.Error
-            If the file does not take it.
+        sqlite3.Error, CoordinationAwayError
+            If the file or the server does not take it.
         """
-        self.revocations.revoke(person_id, int(self.now_s() * 1000))
-        self.heads.forget(person_id)
-        self.pages.forget(person_id)
-        self.recordings.forget(person_id)
+        await self.revocations.revoke(person_id, int(self.now_s() * 1000))
+        await self.heads.forget(person_id)
+        await self.pages.forget(person_id)
+        await self.recordings.forget(person_id)
         self.sent.forget(person_id)
-        self.languages.forget(person_id)
-        await self.client.forget(self.results.list(person_id), request_id=request_id)
-        self.results.forget(person_id)
+        await self.languages.forget(person_id)
+        results = await self.results.list(person_id)
+        await self.client.forget(results, request_id=request_id)
+        await self.results.forget(person_id)

@@ -30,11 +30,11 @@ class Hearing:
         It is in the message or in the one that it replies to, or the message asked for its score,
         or shows it.
         """
-        source = recording_of(message) or self.recordings.find(message_key(message))
+        source = recording_of(message) or await self.recordings.find(message_key(message))
         result_id = shown_result_id(message.reply_markup)
         if source is not None or result_id is None:
             return source
-        return self.recordings.find(result_id) or await self._find_uncorrected(
+        return await self.recordings.find(result_id) or await self._find_uncorrected(
             result_id, request_id
         )
 
@@ -50,13 +50,14 @@ class Hearing:
         result = await self._describe(result_id, request_id)
         if result is None:
             return None
-        source = self.recordings.find(result_id) or self.recordings.find(result.uncorrected_id)
+        recordings = self.recordings
+        source = await recordings.find(result_id) or await recordings.find(result.uncorrected_id)
         return result.preset, source
 
     async def _find_uncorrected(self, result_id: str, request_id: str) -> AudioSource | None:
         """The recording of a corrected result, whose own id is not noted."""
         result = await self._describe(result_id, request_id)
-        return None if result is None else self.recordings.find(result.uncorrected_id)
+        return None if result is None else await self.recordings.find(result.uncorrected_id)
 
     async def _describe(self, result_id: str, request_id: str) -> Result | None:
         try:

@@ -20,15 +20,15 @@ MAX_CHOICES: Final = 100_000
 class LanguageStore(Protocol):
     """Stores what people chose."""
 
-    def get(self, user_id: int) -> str | None:
+    async def get(self, user_id: int) -> str | None:
         """The language that a person chose, or None."""
         ...
 
-    def choose(self, user_id: int, language: str) -> None:
+    async def choose(self, user_id: int, language: str) -> None:
         """Store a person's choice."""
         ...
 
-    def forget(self, user_id: int) -> None:
+    async def forget(self, user_id: int) -> None:
         """Delete a person's choice."""
         ...
 
@@ -40,16 +40,16 @@ class SqliteLanguages(BoundedTable):
         columns = {"language": "TEXT NOT NULL"}
         super().__init__(path, "languages", "user_id INTEGER", columns, max_choices)
 
-    def get(self, user_id: int) -> str | None:
+    async def get(self, user_id: int) -> str | None:
         """The language that a person chose, or None."""
         row = self._read(user_id)
         return None if row is None else str(row[0])
 
-    def choose(self, user_id: int, language: str) -> None:
+    async def choose(self, user_id: int, language: str) -> None:
         """Store a person's choice."""
         self._write(user_id, language)
 
-    def forget(self, user_id: int) -> None:
+    async def forget(self, user_id: int) -> None:
         """Delete a person's choice."""
         self._delete(user_id)
 
@@ -67,21 +67,21 @@ class Languages:
         self._catalogues = catalogues
         self._store = store
 
-    def translator(self, user: User | None) -> Translator:
+    async def translator(self, user: User | None) -> Translator:
         """Texts for a person; in the default language for an update without a person."""
-        return Translator(self._catalogues, self._language(user))
+        return Translator(self._catalogues, await self._language(user))
 
-    def choose(self, user: User, language: str | None) -> Translator:
+    async def choose(self, user: User, language: str | None) -> Translator:
         """Store a person's choice, None to follow their Telegram; return the texts to use now."""
         if language is None:
-            self._store.forget(user.id)
+            await self._store.forget(user.id)
         else:
-            self._store.choose(user.id, language)
-        return self.translator(user)
+            await self._store.choose(user.id, language)
+        return await self.translator(user)
 
-    def _language(self, user: User | None) -> str:
+    async def _language(self, user: User | None) -> str:
         if user is None:
             return DEFAULT_LANGUAGE
         telegram, _, _ = (user.language_code or "").partition("-")
-        wanted = (self._store.get(user.id), telegram.lower())
+        wanted = (await self._store.get(user.id), telegram.lower())
         return next((language for language in wanted if language in LANGUAGES), DEFAULT_LANGUAGE)

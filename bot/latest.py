@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from aiogram import Bot
 from aiogram.client.session.middlewares.base import BaseRequestMiddleware, NextRequestMiddlewareType
@@ -81,20 +81,48 @@ def _first(kind: type[_Button], data: Iterable[str]) -> _Button | None:
     return None
 
 
+def encode_page(
+    before: Sequence[Any] | None, message_id: int, markup: InlineKeyboardMarkup, title: str | None
+) -> tuple[int, str, str, str] | None:
+    """Return what is stored of a page; None if it is none.
+
+    Parameters
+    ----------
+    before : sequence or None
+        What is stored of the chat's latest page.
+    message_id : int
+    markup : InlineKeyboardMarkup
+    title : str or None
+        None keeps the title that the message had.
+    """
+    if (buttons := read_buttons(markup)) is None:
+        return None
+    shown, undo = buttons
+    if title is None:
+        title = str(before[-1]) if before is not None and before[0] == message_id else ""
+    return message_id, shown.pack(), undo.pack() if undo else "", title
+
+
+def decode_page(message_id: int, shown: str, undo: str, title: str) -> LatestPage | None:
+    """Return a page as it was stored; None if it is of an earlier version."""
+    button = _first(FixButton, [shown]) or find_shown([shown])
+    return None if button is None else LatestPage(button, _first(UndoButton, [undo]), title)
+
+
 class PageStore(Protocol):
     """Notes the latest page of each chat."""
 
-    def find(self, chat_id: int) -> LatestPage | None:
+    async def find(self, chat_id: int) -> LatestPage | None:
         """The latest page of a chat, or None."""
         ...
 
-    def note(
+    async def note(
         self, chat_id: int, message_id: int, markup: InlineKeyboardMarkup, title: str | None
     ) -> None:
         """Note that a message shows a page; None keeps the title that the message had."""
         ...
 
-    def forget(self, chat_id: int) -> None:
+    async def forget(self, chat_id: int) -> None:
         """Delete the note about a chat."""
         ...
 
@@ -112,30 +140,21 @@ class SqlitePages(BoundedTable):
             max_pages,
         )
 
-    def find(self, chat_id: int) -> LatestPage | None:
+    async def find(self, chat_id: int) -> LatestPage | None:
         """The latest page of a chat, or None."""
         row = self._read(chat_id)
-        if row is None:
-            return None
-        _, shown, undo, title = row
-        button = _first(FixButton, [shown]) or find_shown([shown])
-        return None if button is None else LatestPage(button, _first(UndoButton, [undo]), title)
+        return None if row is None else decode_page(*row)
 
-    def note(
+    async def note(
         self, chat_id: int, message_id: int, markup: InlineKeyboardMarkup, title: str | None
     ) -> None:
         """Note that a message shows a page; None keeps the title that the message had."""
-        if (buttons := read_buttons(markup)) is None:
-            return
-        shown, undo = buttons
         with self._tolerate_faults():
-            if title is None:
-                before = self._read(chat_id)
-                is_same = before is not None and before[0] == message_id
-                title = before[-1] if before is not None and is_same else ""
-            self._write(chat_id, message_id, shown.pack(), undo.pack() if undo else "", title)
+            row = encode_page(self._read(chat_id), message_id, markup, title)
+            if row is not None:
+                self._write(chat_id, *row)
 
-    def forget(self, chat_id: int) -> None:
+    async def forget(self, chat_id: int) -> None:
         """Delete the note about a chat."""
         self._delete(chat_id)
 
@@ -156,15 +175,15 @@ class PageWatch(BaseRequestMiddleware):
         answer = await make_request(bot, method)
         match method:
             case SendMessage() | SendPhoto() if isinstance(answer, Message):
-                self._note(method, answer.chat.id, answer.message_id)
+                await self._note(method, answer.chat.id, answer.message_id)
             case EditMessageMedia() | EditMessageCaption() | EditMessageText():
-                self._note(method, method.chat_id, method.message_id)
+                await self._note(method, method.chat_id, method.message_id)
             case EditMessageReplyMarkup():
                 title = leading_title(answer) if isinstance(answer, Message) else None
-                self._note(method, method.chat_id, method.message_id, title)
+                await self._note(method, method.chat_id, method.message_id, title)
         return answer
 
-    def _note(
+    async def _note(
         self,
         method: _Sent | _Edited,
         chat_id: int | str | None,
@@ -177,7 +196,8 @@ class PageWatch(BaseRequestMiddleware):
             return
         if isinstance(chat_id, int) and chat_id > 0:
             written = _title(method)
-            self._pages.note(chat_id, message_id, markup, title if written is None else written)
+            title = title if written is None else written
+            await self._pages.note(chat_id, message_id, markup, title)
 
 
 def _title(method: _Sent | _Edited) -> str | None:

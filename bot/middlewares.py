@@ -76,7 +76,7 @@ class Language(BaseMiddleware):
 
     async def __call__(self, handler: Handler, event: TelegramObject, data: dict[str, Any]) -> Any:
         """Handle ``event`` with ``t``, a :class:`bot.i18n.Translator`, among its data."""
-        data["t"] = self._languages.translator(data.get("event_from_user"))
+        data["t"] = await self._languages.translator(data.get("event_from_user"))
         return await handler(event, data)
 
 

@@ -22,15 +22,15 @@ MAX_RECORDINGS: Final = 20_000
 class RecordingStore(Protocol):
     """Notes recordings under a result's id or the key of a message."""
 
-    def find(self, key: str) -> AudioSource | None:
+    async def find(self, key: str) -> AudioSource | None:
         """The recording under a key, or None."""
         ...
 
-    def note(self, key: str, source: AudioSource) -> None:
+    async def note(self, key: str, source: AudioSource) -> None:
         """Note a recording."""
         ...
 
-    def forget(self, chat_id: int) -> None:
+    async def forget(self, chat_id: int) -> None:
         """Delete the notes about the recordings of a private chat."""
         ...
 
@@ -47,17 +47,17 @@ class SqliteRecordings(BoundedTable):
         }
         super().__init__(path, "recordings", "key TEXT", columns, max_recordings)
 
-    def find(self, key: str) -> AudioSource | None:
+    async def find(self, key: str) -> AudioSource | None:
         """The recording under a key, or None."""
         row = self._read(key)
         return None if row is None else AudioSource(*row)
 
-    def note(self, key: str, source: AudioSource) -> None:
+    async def note(self, key: str, source: AudioSource) -> None:
         """Note a recording."""
         with self._tolerate_faults():
             self._write(key, source.file_id, source.title, source.size_bytes, source.duration_s)
 
-    def forget(self, chat_id: int) -> None:
+    async def forget(self, chat_id: int) -> None:
         """Delete the notes about the recordings of a private chat, under whichever keys."""
         self._delete_where(
             "file_id IN (SELECT file_id FROM recordings WHERE key GLOB ?)", f"{chat_id}.*"

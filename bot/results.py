@@ -7,12 +7,28 @@ the file of the languages (:mod:`bot.languages`).
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from bot.table import BoundedTable
 
 MAX_RESULTS: Final = 20_000
 """The service keeps a tenth of this by default."""
+
+
+class ResultIdStore(Protocol):
+    """Notes which results were made for which private chat."""
+
+    async def note(self, result_id: str, chat_id: int) -> None:
+        """Note for which private chat a result was made."""
+        ...
+
+    async def list(self, chat_id: int) -> tuple[str, ...]:
+        """Return the ids of the results that were made for a private chat."""
+        ...
+
+    async def forget(self, chat_id: int) -> None:
+        """Delete the notes about a private chat."""
+        ...
 
 
 class SqliteResults(BoundedTable):
@@ -22,16 +38,16 @@ class SqliteResults(BoundedTable):
         columns = {"chat_id": "INTEGER NOT NULL"}
         super().__init__(path, "results", "result_id TEXT", columns, max_results)
 
-    def note(self, result_id: str, chat_id: int) -> None:
+    async def note(self, result_id: str, chat_id: int) -> None:
         """Note for which private chat a result was made."""
         with self._tolerate_faults():
             self._write(result_id, chat_id)
 
-    def list(self, chat_id: int) -> tuple[str, ...]:
+    async def list(self, chat_id: int) -> tuple[str, ...]:
         """Return the ids of the results that were made for a private chat."""
         rows = self._database.execute("SELECT result_id FROM results WHERE chat_id = ?", (chat_id,))
         return tuple(str(result_id) for (result_id,) in rows)
 
-    def forget(self, chat_id: int) -> None:
+    async def forget(self, chat_id: int) -> None:
         """Delete the notes about a private chat."""
         self._delete_where("chat_id = ?", chat_id)

@@ -168,7 +168,8 @@ class BotSettings(BaseSettings):
     shared_state_url: SecretStr | None = Field(
         default=None,
         description="Address of a Valkey or Redis, such as `valkey://host:6379/0`, for several "
-        "bots of one token behind a webhook; none: there is one bot. Needs the extra `shared`.",
+        "bots of one token behind a webhook, in place of `STATE_PATH`; none: there is one bot. "
+        "Needs the extra `shared`.",
     )
     traces_url: HttpUrl | None = Field(
         default=None,

@@ -25,7 +25,7 @@ from bot.jobs import Stop
 from bot.ledger import JobLedger, JobNotes
 from bot.recordings import RecordingStore
 from bot.request import Request
-from bot.results import SqliteResults
+from bot.results import ResultIdStore
 from bot.retries import Patience
 from bot.room import Place, Room
 from bot.settings import BotSettings
@@ -62,7 +62,7 @@ class Transcriber:
     uploads: Room
     turns: Turns
     recordings: RecordingStore
-    results: SqliteResults
+    results: ResultIdStore
 
     async def answer(self, request: Request, key: str, source: AudioSource, preset: Preset) -> None:
         """Check limits, transcribe, and send the score, or why there is none.
@@ -105,7 +105,7 @@ class Transcriber:
             run = self._run(request, key, notes, turn)
             async with aclosing(run.events(is_accepted=False, is_uploaded=False)) as events:
                 if await self._accept(request, run.ledger, events):
-                    self.recordings.note(key, source)
+                    await self.recordings.note(key, source)
                     await self._bring_to_its_end(run, events)
 
     async def go_on(
@@ -262,9 +262,9 @@ class _Run:
             with_models = request.is_private_with(admins)
             shown = Shown(*heard, self._title, with_models=with_models)
             result_id = shown.result.result_id
-            self._transcriber.recordings.note(result_id, self._source)
+            await self._transcriber.recordings.note(result_id, self._source)
             if request.is_private:
-                self._transcriber.results.note(result_id, request.destination.chat_id)
+                await self._transcriber.results.note(result_id, request.destination.chat_id)
             await deliver(request, shown, self.ledger, status)
 
         return await attendant.serve(request, status, key, hear, send, survives=True)

@@ -9,6 +9,7 @@ from aiogram import Router
 from aiogram.exceptions import TelegramAPIError, TelegramForbiddenError
 from aiogram.types import ErrorEvent
 
+from bot.coordination import CoordinationAwayError
 from bot.errors import BotError, ServiceErrorCode
 from bot.frames import forget_frames
 from bot.i18n import Translator
@@ -23,9 +24,13 @@ async def on_error(event: ErrorEvent, request_id: str, t: Translator) -> None:
         logger.info("the person has blocked the bot")
         forget_frames(event.exception)
         return
-    logger.error("unhandled", exc_info=event.exception)
+    if isinstance(event.exception, CoordinationAwayError):
+        error: BotError = event.exception
+    else:
+        logger.error("unhandled", exc_info=event.exception)
+        error = BotError(ServiceErrorCode.INTERNAL)
     forget_frames(event.exception)
-    text = error_text(BotError(ServiceErrorCode.INTERNAL), t, request_id)
+    text = error_text(error, t, request_id)
     with suppress(TelegramAPIError):
         if event.update.callback_query is not None:
             await event.update.callback_query.answer(text[:200], show_alert=True)

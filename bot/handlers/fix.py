@@ -22,7 +22,8 @@ async def about_a_page(message: Message, pages: PageStore) -> dict[str, Any] | b
     replied = message.reply_to_message
     if replied is not None and (buttons := read_buttons(replied.reply_markup)) is not None:
         return {"page": LatestPage(*buttons, leading_title(replied))}
-    page = pages.find(message.chat.id) if message.chat.type == ChatType.PRIVATE else None
+    is_private = message.chat.type == ChatType.PRIVATE
+    page = await pages.find(message.chat.id) if is_private else None
     return {"page": page} if page is not None else False
 
 

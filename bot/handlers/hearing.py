@@ -67,7 +67,7 @@ async def says_preset(
     is_private = message.chat.type == ChatType.PRIVATE
     preset = read_preset(text)
     if replied is None:
-        page = pages.find(message.chat.id) if is_private and says_what_sounds(text) else None
+        page = await pages.find(message.chat.id) if is_private and says_what_sounds(text) else None
         if page is None or preset is None:
             return False
         return await _hear_otherwise(text, preset, page.shown.result_id, hearing, request_id)

@@ -91,7 +91,7 @@ async def on_language_chosen(
     callback: CallbackQuery, callback_data: LanguageButton, press: Press, languages: Languages
 ) -> None:
     """Store the choice and confirm it in the chosen language."""
-    chosen = languages.choose(callback.from_user, callback_data.chosen)
+    chosen = await languages.choose(callback.from_user, callback_data.chosen)
     await press.acknowledge(chosen("language.chosen"))
     if isinstance(callback.message, Message):
         await callback.message.edit_text(chosen("start"), reply_markup=start_keyboard(chosen))

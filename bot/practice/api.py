@@ -106,7 +106,7 @@ class Api:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 act = self._find(request.method, name)
-                link = self._admit(request, caller)
+                link = await self._admit(request, caller)
                 t = self._translator(request, link)
                 return await act(Visit(request, link, t, request_id))
             except ConflictError as error:
@@ -144,9 +144,9 @@ class Api:
         except KeyError:
             raise BotError(BotErrorCode.NOT_FOUND) from None
 
-    def _admit(self, request: web.Request, caller: str) -> Link:
+    async def _admit(self, request: web.Request, caller: str) -> Link:
         try:
-            link = self.door.admit(request.headers)
+            link = await self.door.admit(request.headers)
         except BotError:
             _require(self._forgeries, caller)
             raise

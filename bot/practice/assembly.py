@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from bot.i18n import TextCatalogues
 from bot.practice.api import Api
@@ -15,7 +12,7 @@ from bot.practice.invitation import Invitations
 from bot.practice.links import LinkSigner
 from bot.practice.saving import OfflinePage
 from bot.practice.site import PracticeSite
-from bot.practice.store import SqliteHeads, SqliteRevocations, SqliteSecret
+from bot.practice.store import HeadStore, RevocationStore, SecretStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +21,16 @@ class Practice:
 
     Parameters
     ----------
-    heads : SqliteHeads
-    revocations : SqliteRevocations
+    heads : HeadStore
+    revocations : RevocationStore
     site : PracticeSite or None
         None if the page is not served.
     invitations : Invitations or None
         None if no page has a button.
     """
 
-    heads: SqliteHeads
-    revocations: SqliteRevocations
+    heads: HeadStore
+    revocations: RevocationStore
     site: PracticeSite | None = None
     invitations: Invitations | None = None
 
@@ -49,22 +46,25 @@ class Practice:
             self.site.close()
 
 
-@contextmanager
-def open_practice(
-    path: Path | None,
+async def build_practice(
+    heads: HeadStore,
+    revocations: RevocationStore,
+    secret: SecretStore,
     bot_token: str,
     link_max_age_s: float,
     site: PracticeSite | None = None,
     base_url: str | None = None,
     *,
     in_mini_app: bool = False,
-) -> Iterator[Practice]:
-    """Open what the bot knows of the page, until the context ends.
+) -> Practice:
+    """Put together what the bot knows of the page.
 
     Parameters
     ----------
-    path : Path or None
-        The bot's file; None keeps everything in memory.
+    heads : HeadStore
+    revocations : RevocationStore
+    secret : SecretStore
+        Asked only if the page is served.
     bot_token : str
     link_max_age_s : float
     site : PracticeSite or None
@@ -72,17 +72,9 @@ def open_practice(
         The address under which ``practice/`` is reached; None: from nowhere.
     in_mini_app : bool
         Whether private chats open it as a Mini App.
-
-    Raises
-    ------
-    OSError, sqlite3.Error
-        If the file cannot be opened.
     """
-    with SqliteHeads(path) as heads, SqliteRevocations(path) as revocations:
-        if site is None or base_url is None:
-            yield Practice(heads, revocations)
-            return
-        with SqliteSecret(path) as secret:
-            signer = LinkSigner(bot_token, secret.get(), link_max_age_s)
-        base_url = base_url if base_url.endswith("/") else f"{base_url}/"
-        yield Practice(heads, revocations, site, Invitations(signer, base_url, in_mini_app))
+    if site is None or base_url is None:
+        return Practice(heads, revocations)
+    signer = LinkSigner(bot_token, await secret.get(), link_max_age_s)
+    base_url = base_url if base_url.endswith("/") else f"{base_url}/"
+    return Practice(heads, revocations, site, Invitations(signer, base_url, in_mini_app))

@@ -31,7 +31,7 @@ from bot.jobs import Jobs, RunningUpdates
 from bot.practice.invitation import Invitations
 from bot.practice.limits import Places, PlacesByKey
 from bot.practice.links import Link
-from bot.practice.store import Head, SqliteHeads
+from bot.practice.store import Head, HeadStore
 from bot.request import Destination, Request
 from bot.room import Room
 from bot.settings import BotSettings
@@ -92,7 +92,7 @@ class Desk:
     settings: BotSettings
     client: ServiceClient
     bot: Bot
-    heads: SqliteHeads
+    heads: HeadStore
     invitations: Invitations
     jobs: Jobs
     running: RunningUpdates
@@ -109,7 +109,7 @@ class Desk:
         BotError, BusyError
         """
         async with self._turns.place(link.key):
-            head = self.heads.find(link)
+            head = await self.heads.find(link)
             try:
                 return Opened(await self._engrave(head.revision, view), head)
             except ServiceError as error:
@@ -118,8 +118,8 @@ class Desk:
                     raise
                 forget_frames(error)
             sheet = await self._engrave(link.shown.result_id, view)
-            self.heads.drop(link)
-            return Opened(sheet, self.heads.find(link))
+            await self.heads.drop(link)
+            return Opened(sheet, await self.heads.find(link))
 
     async def edit(self, link: Link, revision: str, view: View) -> Opened:
         """Add the corrections of a view to the newest revision.
@@ -131,11 +131,11 @@ class Desk:
         BotError, BusyError
         """
         async with self._turns.place(link.key):
-            head = self._require_newest(link, revision)
+            head = await self._require_newest(link, revision)
             sheet = await self._engrave(head.revision, view)
             if sheet.result.result_id != head.revision:
                 head = Head(sheet.result.result_id)
-                self.heads.note(link, head)
+                await self.heads.note(link, head)
             return Opened(sheet, head)
 
     async def undo(self, link: Link, revision: str, view: View) -> Opened:
@@ -148,7 +148,7 @@ class Desk:
         BotError, BusyError
         """
         async with self._turns.place(link.key):
-            head = self._require_newest(link, revision)
+            head = await self._require_newest(link, revision)
             newest = await self.client.describe(
                 head.revision, view.options, request_id=view.request_id
             )
@@ -167,7 +167,7 @@ class Desk:
         BotError, BusyError
         """
         async with self._turns.place(link.key):
-            head = self._require_newest(link, revision)
+            head = await self._require_newest(link, revision)
             if not head.undone:
                 raise BotError(BotErrorCode.INVALID_REQUEST)
             return await self._go_to(link, Head(head.undone[-1], head.undone[:-1]), view)
@@ -182,7 +182,7 @@ class Desk:
         BotError
             ``TOO_MANY_JOBS`` if the last one is still under way.
         """
-        self._require_newest(link, revision)
+        await self._require_newest(link, revision)
         async with AsyncExitStack() as stack:
             if not await stack.enter_async_context(self.jobs.slot(("practice", link.key), 1)):
                 raise BotError(BotErrorCode.TOO_MANY_JOBS)
@@ -223,15 +223,15 @@ class Desk:
             link.shown.result_id, name, encoding=encoding, request_id=request_id
         )
 
-    def _require_newest(self, link: Link, revision: str) -> Head:
-        head = self.heads.find(link)
+    async def _require_newest(self, link: Link, revision: str) -> Head:
+        head = await self.heads.find(link)
         if head.revision != revision:
             raise ConflictError(head.revision)
         return head
 
     async def _go_to(self, link: Link, head: Head, view: View) -> Opened:
         sheet = await self._engrave(head.revision, view)
-        self.heads.note(link, head)
+        await self.heads.note(link, head)
         return Opened(sheet, head)
 
     async def _engrave(self, revision: str, view: View) -> Sheet:

@@ -14,7 +14,7 @@ from typing import Final
 from bot.errors import BotError, BotErrorCode
 from bot.practice.init_data import InitDataError, read_person_id
 from bot.practice.links import Link, LinkError, LinkSigner
-from bot.practice.store import SqliteRevocations
+from bot.practice.store import RevocationStore
 
 SCHEME: Final = "Practice "
 INIT_DATA: Final = "X-Telegram-Init-Data"
@@ -26,7 +26,7 @@ class Door:
     Parameters
     ----------
     signer : LinkSigner
-    revocations : SqliteRevocations
+    revocations : RevocationStore
     bot_token : str
     now_s : callable
         The time since the epoch.
@@ -35,7 +35,7 @@ class Door:
     def __init__(
         self,
         signer: LinkSigner,
-        revocations: SqliteRevocations,
+        revocations: RevocationStore,
         bot_token: str,
         now_s: Callable[[], float] = time.time,
     ) -> None:
@@ -44,7 +44,7 @@ class Door:
         self._bot_token = bot_token
         self._now_s = now_s
 
-    def admit(self, headers: Mapping[str, str]) -> Link:
+    async def admit(self, headers: Mapping[str, str]) -> Link:
         """Return the link with which a request comes.
 
         Raises
@@ -66,7 +66,7 @@ class Door:
                 person_id = link.person_id
         except (LinkError, InitDataError) as error:
             raise BotError(BotErrorCode.LINK_INVALID) from error
-        if self._revocations.is_revoked(link):
+        if await self._revocations.is_revoked(link):
             raise BotError(BotErrorCode.LINK_INVALID)
         if link.is_private and person_id != link.person_id:
             raise BotError(BotErrorCode.LINK_NOT_YOURS)

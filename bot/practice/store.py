@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from bot.practice.links import SECRET_BYTES, Link
 from bot.table import BoundedTable
@@ -16,13 +16,33 @@ MAX_REVOCATIONS: Final = 1_000_000
 MAX_UNDONE: Final = 64
 
 
+class SecretStore(Protocol):
+    """Keeps the secret that links are signed with."""
+
+    async def get(self) -> bytes:
+        """Return the secret, which is made when it is first asked for."""
+        ...
+
+
+class RevocationStore(Protocol):
+    """Keeps until when each person's links are void."""
+
+    async def revoke(self, person_id: int, before_ms: int) -> None:
+        """Make every link void that was issued to a person up to a time, in ms since the epoch."""
+        ...
+
+    async def is_revoked(self, link: Link) -> bool:
+        """Whether the person of a link has had it revoked."""
+        ...
+
+
 class SqliteSecret(BoundedTable):
     """The secret that links are signed with, made when it is first asked for."""
 
     def __init__(self, path: Path | None = None) -> None:
         super().__init__(path, "practice_secret", "name TEXT", {"value": "BLOB NOT NULL"}, 1)
 
-    def get(self) -> bytes:
+    async def get(self) -> bytes:
         """Return the secret."""
         row = self._read("links")
         if row is None:
@@ -41,11 +61,11 @@ class SqliteRevocations(BoundedTable):
             path, "practice_revocations", "person_id INTEGER", columns, max_revocations
         )
 
-    def revoke(self, person_id: int, before_ms: int) -> None:
+    async def revoke(self, person_id: int, before_ms: int) -> None:
         """Make every link void that was issued to a person up to a time, in ms since the epoch."""
         self._write(person_id, before_ms)
 
-    def is_revoked(self, link: Link) -> bool:
+    async def is_revoked(self, link: Link) -> bool:
         """Whether the person of a link has had it revoked."""
         row = self._read(link.person_id)
         return row is not None and link.issued_ms <= int(row[0])
@@ -67,6 +87,26 @@ class Head:
     undone: tuple[str, ...] = ()
 
 
+class HeadStore(Protocol):
+    """Keeps the newest revision of each result that was edited on the page, in each chat."""
+
+    async def find(self, link: Link) -> Head:
+        """The newest revision; that of the link itself if nothing was edited."""
+        ...
+
+    async def note(self, link: Link, head: Head) -> None:
+        """Note a new revision."""
+        ...
+
+    async def drop(self, link: Link) -> None:
+        """Go back to the link's own revision."""
+        ...
+
+    async def forget(self, chat_id: int) -> None:
+        """Delete what is kept of a chat."""
+        ...
+
+
 class SqliteHeads(BoundedTable):
     """The newest revision of each result that was edited on the page, in each chat."""
 
@@ -78,14 +118,14 @@ class SqliteHeads(BoundedTable):
         }
         super().__init__(path, "practice_heads", "key TEXT", columns, max_heads)
 
-    def find(self, link: Link) -> Head:
+    async def find(self, link: Link) -> Head:
         """The newest revision; that of the link itself if nothing was edited."""
         row = self._read(link.key)
         if row is None:
             return Head(link.shown.result_id)
         return Head(str(row[1]), tuple(str(row[2]).split()))
 
-    def note(self, link: Link, head: Head) -> None:
+    async def note(self, link: Link, head: Head) -> None:
         """Note a new revision.
 
         Raises
@@ -96,10 +136,10 @@ class SqliteHeads(BoundedTable):
         undone = " ".join(head.undone[-MAX_UNDONE:])
         self._write(link.key, link.chat_id, head.revision, undone)
 
-    def drop(self, link: Link) -> None:
+    async def drop(self, link: Link) -> None:
         """Go back to the link's own revision."""
         self._delete(link.key)
 
-    def forget(self, chat_id: int) -> None:
+    async def forget(self, chat_id: int) -> None:
         """Delete what is kept of a chat."""
         self._delete_where("chat_id = ?", chat_id)

@@ -114,8 +114,7 @@ class SharedCoordination:
             yield
         finally:
             saying.cancel()
-            with suppress(asyncio.CancelledError):
-                await saying
+            await asyncio.wait([saying], timeout=BEAT_S)
             with suppress(CoordinationAwayError):
                 await self._state.ask(self._state.client.delete(_ALIVE + self._bot))
 

@@ -314,8 +314,7 @@ class AcceptedJobs:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._beating is not None:
             self._beating.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._beating
+            await asyncio.wait([self._beating], timeout=1.0)
         await self._store.disconnect()
 
     async def _close(self, bot: str, key: str) -> None:

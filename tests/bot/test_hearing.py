@@ -334,15 +334,15 @@ async def test_strange_buttons_are_answered(harness: Harness, data: str) -> None
     assert harness.session.texts() == ["This button no longer works."]
 
 
-def test_recordings_survive_a_restart_and_the_oldest_go_first(tmp_path: Path) -> None:
+async def test_recordings_survive_a_restart_and_the_oldest_go_first(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "state.sqlite3"
     first, second = (AudioSource(f"file {k}", "Title", 5, None) for k in (1, 2))
     with SqliteRecordings(path, max_recordings=2) as store:
-        store.note("a", first)
-        store.note("b", second)
-        store.note("a", second)
+        await store.note("a", first)
+        await store.note("b", second)
+        await store.note("a", second)
     with SqliteRecordings(path, max_recordings=2) as store:
-        assert store.find("a") == store.find("b") == second
-        store.note("c", first)
-        assert store.find("b") is None
-        assert store.find("c") == first
+        assert await store.find("a") == await store.find("b") == second
+        await store.note("c", first)
+        assert await store.find("b") is None
+        assert await store.find("c") == first

@@ -26,32 +26,32 @@ def _markup(*data: RenderButton | str) -> InlineKeyboardMarkup:
     return InlineKeyboardMarkup(inline_keyboard=[buttons])
 
 
-def test_a_page_is_found_after_a_restart(tmp_path: Path) -> None:
+async def test_a_page_is_found_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "new" / "bot.sqlite3"
     with SqlitePages(path) as pages:
-        assert pages.find(7) is None
-        pages.note(7, 100, _markup(SHOWN, UNDO), "Lied <3")
+        assert await pages.find(7) is None
+        await pages.note(7, 100, _markup(SHOWN, UNDO), "Lied <3")
     with SqlitePages(path) as pages:
-        assert pages.find(7) == LatestPage(SHOWN, UNDO, "Lied <3")
-        assert pages.find(8) is None
+        assert await pages.find(7) == LatestPage(SHOWN, UNDO, "Lied <3")
+        assert await pages.find(8) is None
 
 
-def test_the_latest_page_is_that_of_the_chat() -> None:
+async def test_the_latest_page_is_that_of_the_chat() -> None:
     with SqlitePages() as pages:
-        pages.note(7, 100, _markup(SHOWN), "First")
-        pages.note(7, 101, _markup(UNDO, SHOWN), "Second")
-        found = pages.find(7)
+        await pages.note(7, 100, _markup(SHOWN), "First")
+        await pages.note(7, 101, _markup(UNDO, SHOWN), "Second")
+        found = await pages.find(7)
         assert found is not None
         assert found.title == "Second"
 
 
-def test_other_buttons_leave_the_title() -> None:
+async def test_other_buttons_leave_the_title() -> None:
     with SqlitePages() as pages:
-        pages.note(7, 100, _markup(SHOWN), "Lied")
-        pages.note(7, 100, _markup(SHOWN, UNDO), None)
-        assert pages.find(7) == LatestPage(SHOWN, UNDO, "Lied")
-        pages.note(7, 99, _markup(SHOWN), None)
-        assert pages.find(7) == LatestPage(SHOWN, None, "")
+        await pages.note(7, 100, _markup(SHOWN), "Lied")
+        await pages.note(7, 100, _markup(SHOWN, UNDO), None)
+        assert await pages.find(7) == LatestPage(SHOWN, UNDO, "Lied")
+        await pages.note(7, 99, _markup(SHOWN), None)
+        assert await pages.find(7) == LatestPage(SHOWN, None, "")
 
 
 async def test_other_buttons_under_an_older_page_keep_its_title() -> None:
@@ -69,24 +69,28 @@ async def test_other_buttons_under_an_older_page_keep_its_title() -> None:
         return older
 
     with SqlitePages() as pages:
-        pages.note(7, 100, _markup(SHOWN), "Newer")
+        await pages.note(7, 100, _markup(SHOWN), "Newer")
         edit = EditMessageReplyMarkup(chat_id=7, message_id=99, reply_markup=_markup(SHOWN))
         await PageWatch(pages)(answer, Bot("1:x"), edit)
-        assert pages.find(7) == LatestPage(SHOWN, None, "Older")
+        assert await pages.find(7) == LatestPage(SHOWN, None, "Older")
 
 
-def test_messages_without_a_page_are_not_noted() -> None:
+async def test_messages_without_a_page_are_not_noted() -> None:
     with SqlitePages() as pages:
-        pages.note(7, 100, _markup("x:job"), "Status")
-        pages.note(7, 100, _markup("w:broken"), "Forged")
-        assert pages.find(7) is None
+        await pages.note(7, 100, _markup("x:job"), "Status")
+        await pages.note(7, 100, _markup("w:broken"), "Forged")
+        assert await pages.find(7) is None
 
 
-def test_the_oldest_notes_are_dropped() -> None:
+async def test_the_oldest_notes_are_dropped() -> None:
     with SqlitePages(max_pages=2) as pages:
         for chat_id in (1, 2, 3):
-            pages.note(chat_id, 100, _markup(SHOWN), "")
-        assert [pages.find(chat_id) is not None for chat_id in (1, 2, 3)] == [False, True, True]
+            await pages.note(chat_id, 100, _markup(SHOWN), "")
+        assert [await pages.find(chat_id) is not None for chat_id in (1, 2, 3)] == [
+            False,
+            True,
+            True,
+        ]
 
 
 def test_a_page_of_an_earlier_version_is_known_by_its_buttons() -> None:
@@ -96,9 +100,9 @@ def test_a_page_of_an_earlier_version_is_known_by_its_buttons() -> None:
     assert read_buttons(None) is None
 
 
-def test_a_page_that_cannot_be_noted_is_no_failure(tmp_path: Path) -> None:
+async def test_a_page_that_cannot_be_noted_is_no_failure(tmp_path: Path) -> None:
     """It was sent: words about it have to reply to it."""
     path = tmp_path / "bot.sqlite3"
     with SqlitePages(path) as pages, closing(sqlite3.connect(path)) as other:
         other.execute("DROP TABLE pages")
-        pages.note(7, 100, _markup(SHOWN), "Lied")
+        await pages.note(7, 100, _markup(SHOWN), "Lied")

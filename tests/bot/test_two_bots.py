@@ -17,11 +17,10 @@ import aiohttp
 import pytest
 from aiogram.client.telegram import TelegramAPIServer
 
-from bot.__main__ import coordinate, serve_webhook
+from bot.__main__ import open_memory, serve_webhook
 from bot.client.calls import ServiceClient
 from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
 from bot.intake import Intake
-from bot.languages import SqliteLanguages
 from bot.localchat.webhook import SECRET_HEADER
 from bot.retries import Retries
 from bot.session import BotSession
@@ -37,6 +36,7 @@ ANN = 7
 SECRET = "the-webhook-secret"
 ROOT = Path(__file__).parents[2]
 CANCEL_S = 1.0
+SEND_S = 30.0
 START_S = 60.0
 """For a process, on a busy machine."""
 
@@ -45,16 +45,23 @@ START_S = 60.0
 async def run_bot(settings: BotSettings) -> AsyncIterator[None]:
     """A bot in this process, behind its webhook."""
     async with AsyncExitStack() as stack:
-        coordination = await stack.enter_async_context(coordinate(settings))
-        languages = stack.enter_context(SqliteLanguages())
+        coordination, stores = await stack.enter_async_context(open_memory(settings))
         client = await stack.enter_async_context(ServiceClient(settings.service_address))
         flood = build_flood_control(settings, coordination)
         intake = Intake(coordination)
         session = BotSession(api=TelegramAPIServer.from_base(str(settings.api_server)))
-        bot = build_bot(TOKEN, session, flood, Retries(20.0), intake)
+        bot = build_bot(TOKEN, session, flood, Retries(20.0), intake, stores.pages)
         stack.push_async_callback(session.close)
         dispatcher = build_dispatcher(
-            settings, client, languages, flood, intake, coordination=coordination
+            settings,
+            client,
+            stores.languages,
+            flood,
+            intake,
+            stores.pages,
+            stores.recordings,
+            stores.results,
+            coordination=coordination,
         )
         stop = asyncio.Event()
         serving = asyncio.create_task(serve_webhook(bot, dispatcher, settings, intake, stop))
@@ -104,10 +111,11 @@ class Fleet:
     async def send(self, number: int) -> int:
         """Send the latest update to a bot, and to others until one takes it."""
         update = self.telegram.history[-1]
-        while (status := await self.post(number, update)) != 200:
-            number = (number + 1) % len(self.urls)
-            await asyncio.sleep(0.2)
-        return status
+        async with asyncio.timeout(SEND_S):
+            while (status := await self.post(number, update)) != 200:
+                number = (number + 1) % len(self.urls)
+                await asyncio.sleep(0.2)
+            return status
 
     def _own(self) -> dict[str, str]:
         address = f"127.0.0.1:{self.build_port()}"
@@ -295,8 +303,9 @@ async def test_messages_of_a_chat_begin_in_their_order(
     fake.admit = hold
     await telegram.send_voice(ANN, AUDIO)
     first = asyncio.create_task(two.post(0, telegram.history[-1]))
-    while not accepted:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(SEND_S):
+        while not accepted:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     await telegram.send_voice(ANN, AUDIO)
     second = asyncio.create_task(two.post(1, telegram.history[-1]))
     await telegram.send(ANN + 1, text="/start")

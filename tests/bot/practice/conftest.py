@@ -19,10 +19,11 @@ from bot.dispatcher import build_bot, build_dispatcher, build_flood_control
 from bot.i18n import load_catalogues
 from bot.languages import SqliteLanguages
 from bot.latest import SqlitePages
-from bot.practice.assembly import Practice, open_practice
+from bot.practice.assembly import Practice, build_practice
 from bot.practice.built import Built
 from bot.practice.site import PracticeSite
 from bot.recordings import SqliteRecordings
+from bot.stores import open_stores
 from tests.bot.conftest import build_settings
 from tests.bot.practice.initdata import signed_init_data
 from tests.bot.service import FakeService
@@ -122,10 +123,16 @@ async def build_house(
     session = RecordingSession()
     flood = build_flood_control(settings)
     async with AsyncExitStack() as stack:
-        practice = stack.enter_context(
-            open_practice(
-                None, TOKEN, settings.link_max_age_s, site, PUBLIC, in_mini_app=in_mini_app
-            )
+        stores = stack.enter_context(open_stores())
+        practice = await build_practice(
+            stores.heads,
+            stores.revocations,
+            stores.secret,
+            TOKEN,
+            settings.link_max_age_s,
+            site,
+            PUBLIC,
+            in_mini_app=in_mini_app,
         )
         pages = stack.enter_context(SqlitePages())
         languages = stack.enter_context(SqliteLanguages())

@@ -91,7 +91,7 @@ async def test_forgetting_voids_links_and_deletes_what_is_kept(house: House) -> 
     ann, bob = house.person(ANN, language="en"), house.person(BOB, language="en")
     for person in (ann, bob):
         await person.say(voice=voice().model_copy(update={"file_id": f"of {person.user.id}"}))
-        house.languages.choose(person.user.id, "ru")
+        await house.languages.choose(person.user.id, "ru")
     tokens = [house.token(person_id=who, chat_id=who) for who in (ANN, BOB)]
     for token in tokens:
         body = {"revision": "0123456789ab", "corrections": {"beat_scale": 2}}
@@ -109,10 +109,10 @@ async def test_forgetting_voids_links_and_deletes_what_is_kept(house: House) -> 
 
     assert (await house.get("score", tokens[0]))[0] == 401
     assert (await house.get("score", tokens[1]))[0] == 200, "only those of who asked"
-    assert house.languages.get(ANN) is None
-    assert house.languages.get(BOB) == "ru"
-    assert house.pages.find(ANN) is None
-    assert house.pages.find(BOB) is not None
+    assert await house.languages.get(ANN) is None
+    assert await house.languages.get(BOB) == "ru"
+    assert await house.pages.find(ANN) is None
+    assert await house.pages.find(BOB) is not None
     left = {str(row[0]) for row in house.recordings._database.execute("SELECT key FROM recordings")}
     assert not any(key.startswith(f"{ANN}.") for key in left)
     new = house.token()

@@ -106,42 +106,42 @@ def test_another_bot_and_another_file_sign_otherwise(signer: LinkSigner, clock: 
             other.read(sign(signer))
 
 
-def test_the_secret_is_made_once(tmp_path: Path) -> None:
+async def test_the_secret_is_made_once(tmp_path: Path) -> None:
     path = tmp_path / "bot.sqlite3"
     with SqliteSecret(path) as secret:
-        made = secret.get()
+        made = await secret.get()
     with SqliteSecret(path) as secret:
-        assert secret.get() == made
+        assert await secret.get() == made
     with SqliteSecret() as other:
-        assert other.get() != made
+        assert await other.get() != made
 
 
-def test_forgetting_revokes_what_was_issued_before(signer: LinkSigner, clock: Clock) -> None:
+async def test_forgetting_revokes_what_was_issued_before(signer: LinkSigner, clock: Clock) -> None:
     old, others = signer.read(sign(signer)), signer.read(sign(signer, person_id=8))
     clock.now_s += 1
     new = signer.read(sign(signer))
     with SqliteRevocations() as revocations:
-        assert not revocations.is_revoked(old)
-        revocations.revoke(7, old.issued_ms)
-        assert revocations.is_revoked(old)
-        assert not revocations.is_revoked(new)
-        assert not revocations.is_revoked(others)
+        assert not await revocations.is_revoked(old)
+        await revocations.revoke(7, old.issued_ms)
+        assert await revocations.is_revoked(old)
+        assert not await revocations.is_revoked(new)
+        assert not await revocations.is_revoked(others)
 
 
-def test_heads_are_kept_for_each_chat(tmp_path: Path, signer: LinkSigner) -> None:
+async def test_heads_are_kept_for_each_chat(tmp_path: Path, signer: LinkSigner) -> None:
     link = signer.read(sign(signer))
     elsewhere = replace(link, chat_id=-5)
     path = tmp_path / "bot.sqlite3"
     with SqliteHeads(path) as heads:
-        assert heads.find(link) == Head("0123456789ab")
-        heads.note(link, Head("b" * 12, tuple(f"{n:012d}" for n in range(100))))
-        heads.note(elsewhere, Head("c" * 12))
+        assert await heads.find(link) == Head("0123456789ab")
+        await heads.note(link, Head("b" * 12, tuple(f"{n:012d}" for n in range(100))))
+        await heads.note(elsewhere, Head("c" * 12))
     with SqliteHeads(path) as heads:
-        found = heads.find(link)
+        found = await heads.find(link)
         assert found.revision == "b" * 12
         assert (len(found.undone), found.undone[-1]) == (64, "000000000099")
-        heads.forget(7)
-        assert heads.find(link).revision == "0123456789ab"
-        assert heads.find(elsewhere).revision == "c" * 12
-        heads.drop(elsewhere)
-        assert heads.find(elsewhere).revision == "0123456789ab"
+        await heads.forget(7)
+        assert (await heads.find(link)).revision == "0123456789ab"
+        assert (await heads.find(elsewhere)).revision == "c" * 12
+        await heads.drop(elsewhere)
+        assert (await heads.find(elsewhere)).revision == "0123456789ab"
