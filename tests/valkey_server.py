@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -60,10 +61,19 @@ class ValkeyServer:
             stdout=subprocess.DEVNULL,
         )
         until_s = time.monotonic() + _START_S
-        while not self._socket.exists():
+        while not self._listens():
             if time.monotonic() > until_s or self._process.poll() is not None:
                 raise RuntimeError("the server does not start")
             time.sleep(0.01)
+
+    def _listens(self) -> bool:
+        """Whether the server takes connections; its socket is there a moment earlier."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self._socket))
+            except OSError:
+                return False
+        return True
 
     def stop(self) -> None:
         """End at once, as if the machine had failed."""

@@ -49,10 +49,12 @@ if limit >= 0 and redis.call('ZCARD', KEYS[1]) >= limit then
 end
 redis.call('ZADD', KEYS[1], redis.call('INCR', KEYS[2]), ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('SET', ARGV[2] .. ARGV[1], '', 'PX', ARGV[6])
 return 1
 """
 )
-"""Keys: line, counter. Further arguments: ticket, limit or -1, time until a line is forgotten."""
+"""Keys: line, counter. Further arguments: ticket, limit or -1, time until a line is forgotten, and
+time until the bot is missed."""
 
 _AHEAD: Final = _PRUNE + "return redis.call('ZRANK', KEYS[1], ARGV[3]) or 0"
 """Further argument: ticket."""
@@ -135,7 +137,14 @@ class SharedCoordination:
             has_joined = await self._state.ask(
                 self._join(
                     [_LINE + line, _COUNTER],
-                    [self._bot, _ALIVE, ticket.member, most, int(DAY_S * 1000)],
+                    [
+                        self._bot,
+                        _ALIVE,
+                        ticket.member,
+                        most,
+                        int(DAY_S * 1000),
+                        int(ALIVE_S * 1000),
+                    ],
                 )
             )
         except CoordinationAwayError:
