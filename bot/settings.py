@@ -169,7 +169,7 @@ class BotSettings(BaseSettings):
         default=None,
         description="Address of a Valkey or Redis, such as `valkey://host:6379/0`, for several "
         "bots of one token behind a webhook, in place of `STATE_PATH`; none: there is one bot. "
-        "Needs the extra `shared`.",
+        "Needs `WEBHOOK_URL` and the extra `shared`.",
     )
     traces_url: HttpUrl | None = Field(
         default=None,
@@ -247,6 +247,13 @@ class BotSettings(BaseSettings):
                 )
             if self.token is None:
                 raise ValueError("BOT_WEBHOOK_URL needs BOT_TOKEN")
+        return self
+
+    @model_validator(mode="after")
+    def _share_behind_webhook(self) -> Self:
+        """Refuse to share without a webhook: of bots that poll, Telegram serves one."""
+        if self.shared_state_url is not None and self.webhook_url is None:
+            raise ValueError("BOT_SHARED_STATE_URL needs BOT_WEBHOOK_URL")
         return self
 
     @model_validator(mode="after")

@@ -59,6 +59,13 @@ def test_the_download_limit_is_telegrams_unless_the_server_is_local(
         {"ADMIN_IDS": "me"},
         {"PER_USER_JOBS": "0"},
         {"LOG_LEVEL": "LOUD"},
+        {"SHARED_STATE_URL": "valkey://host:6379/0"},
+        {
+            "SHARED_STATE_URL": "host:6379",
+            "TOKEN": TOKEN,
+            "WEBHOOK_URL": "https://x.org/hook",
+            "WEBHOOK_SECRET": "long-enough",
+        },
     ],
 )
 def test_wrong_settings(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
