@@ -13,10 +13,10 @@ COMPILED := var/numba/ahead
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test attack check format page bench planning proto errors golden gallery sbom clean
+.PHONY: help setup run demo test attack cluster-test check format page bench planning proto errors golden gallery sbom clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 setup:  ## Build the virtual environment with every pinned dependency
 	@deploy/setup.sh $(VENV)
@@ -39,6 +39,9 @@ test: setup $(COMPILED)  ## Run the whole test suite, on all cores; COVERAGE=1 m
 
 attack: setup  ## Attack the real programs over loopback, and print what survived
 	@$(PYTHON) -m pytest tests/attack --attack -n0
+
+cluster-test: setup  ## Kill parts of a cluster on this machine while people send recordings
+	@$(PYTHON) -m pytest tests/cluster --cluster -n0 -s
 
 check: setup  ## Format, lint, types, import contracts, generated code and tables, deployment files
 	@$(VENV)/bin/ruff format --check .

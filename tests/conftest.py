@@ -40,17 +40,19 @@ structlog.configure(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options of ``make golden`` and ``make attack``."""
+    """Add the options of ``make golden``, ``make attack`` and ``make cluster-test``."""
     parser.addoption("--rewrite-golden", action="store_true", help="write tests/golden again")
     parser.addoption("--attack", action="store_true", help="run tests/attack in full")
+    parser.addoption("--cluster", action="store_true", help="run tests/cluster")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip attacks that make no sense in small, unless they are asked for."""
-    if not config.getoption("--attack"):
-        for item in items:
-            if item.get_closest_marker("attack") is not None:
-                item.add_marker(pytest.mark.skip(reason="make attack runs it"))
+    """Skip what makes no sense in small, unless it is asked for."""
+    for name, command in (("attack", "make attack"), ("cluster", "make cluster-test")):
+        if not config.getoption(f"--{name}"):
+            for item in items:
+                if item.get_closest_marker(name) is not None:
+                    item.add_marker(pytest.mark.skip(reason=f"{command} runs it"))
 
 
 @pytest.fixture

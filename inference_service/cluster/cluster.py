@@ -43,7 +43,7 @@ class Cluster:
     def __init__(self, settings: ClusterSettings) -> None:
         self._settings = settings
         self._connecting = threading.Lock()
-        self._is_connected = False
+        self._found: frozenset[str] | None = None
 
     def deploy(self, name: str, work: str, build: Callable[[], object]) -> None:
         """Deploy an object under a name, unless it is there; returns when a replica is ready.
@@ -63,7 +63,8 @@ class Cluster:
         RuntimeError
             If no replica could build the object.
         """
-        self._connect()
+        if name in self._connect():
+            return
         if _find_status(name) not in _THERE:
             need = find_need(work, self._settings)
             deployment: Any = serve.deployment(name=name, **need.options())(Replica)
@@ -92,15 +93,21 @@ class Cluster:
         """Leave the cluster; what is deployed there stays."""
         ray.shutdown()
 
-    def _connect(self) -> None:
+    def _connect(self) -> frozenset[str]:
+        """Connect, unless that was done before; return what ran already at that time."""
         with self._connecting:
-            if self._is_connected:
-                return
-            if not ray.is_initialized():
-                ray.init(self._settings.address, namespace=_NAMESPACE, log_to_driver=False)
-            # Calls come through handles: no replica listens to HTTP.
-            serve.start(proxy_location=ProxyLocation.Disabled)
-            self._is_connected = True
+            if self._found is None:
+                if not ray.is_initialized():
+                    ray.init(self._settings.address, namespace=_NAMESPACE, log_to_driver=False)
+                # Calls come through handles: no replica listens to HTTP.
+                serve.start(proxy_location=ProxyLocation.Disabled)
+                applications = serve.status().applications.items()
+                self._found = frozenset(
+                    name
+                    for name, found in applications
+                    if found.status is ApplicationStatus.RUNNING
+                )
+            return self._found
 
 
 def _find_status(name: str) -> ApplicationStatus | None:

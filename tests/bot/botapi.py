@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import enum
+import hashlib
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -46,6 +47,8 @@ class Shown:
     text: str = ""
     files: list[str] = field(default_factory=list)
     buttons: dict[str, str] = field(default_factory=dict)
+    digest: str = ""
+    """SHA-256 of the file, if there is one."""
 
 
 class FakeTelegram:
@@ -115,6 +118,14 @@ class FakeTelegram:
             self.history.append(full)
             self._changed.notify_all()
         return full
+
+    def find_update(self, chat_id: int) -> dict[str, Any]:
+        """The latest message of a chat, as Telegram delivers it."""
+        return next(
+            update
+            for update in reversed(self.history)
+            if update.get("message", {}).get("chat", {}).get("id") == chat_id
+        )
 
     def pending(self) -> bool:
         """Whether there are updates that the bot has not confirmed."""
@@ -234,8 +245,12 @@ class FakeTelegram:
         return [self._show(values, "sendMediaGroup", names)]
 
     def _on_file(self, method: str, values: dict[str, Any]) -> Any:
-        names = [value.filename for value in values.values() if hasattr(value, "filename")]
-        return self._show(values, method, names)
+        files = [value for value in values.values() if isinstance(value, web.FileField)]
+        shown = self._show(values, method, [file.filename for file in files])
+        for file in files[:1]:
+            digest = hashlib.sha256(file.file.read()).hexdigest()
+            self.messages[shown["message_id"]].digest = digest
+        return shown
 
     async def _on_editmessagetext(self, values: dict[str, Any]) -> Any:
         message = self.messages.get(int(values["message_id"]))

@@ -23,6 +23,7 @@ TLS = yaml.safe_load((DEPLOY / "compose.tls.yaml").read_text())
 MTLS = yaml.safe_load((DEPLOY / "compose.mtls.yaml").read_text())
 REPLICAS = yaml.safe_load((DEPLOY / "compose.replicas.yaml").read_text())
 CLUSTER = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+RAY = yaml.safe_load((DEPLOY / "kubernetes-ray.yaml").read_text())
 SCHEMAS = "1.37.0"
 OURS = ("service", "bot")
 WRITTEN = {
@@ -191,9 +192,8 @@ def test_the_cluster_confines_every_container(kind: str) -> None:
 
 def check_resource(resource: dict[str, Any]) -> None:
     """Raise if a resource does not follow the schemas."""
-    from kubernetes_validate import (
-        validate,
-    )  # takes seconds, of each worker that collects the tests
+    # Here, as it takes seconds of each worker that collects the tests.
+    from kubernetes_validate import validate
 
     validate(resource, SCHEMAS, strict=True)
 
@@ -349,6 +349,23 @@ def test_valkey_keeps_what_it_is_told_and_is_called_by_services_alone() -> None:
     service = {"podSelector": {"matchLabels": {"app": "notabot-service"}}}
     assert [rule["from"] for rule in policy["ingress"]] == [[service]]
     assert policy["egress"] == []
+
+
+@pytest.mark.parametrize("group", ["head", "cores", "devices"])
+def test_replicas_on_ray_run_the_services_image_confined(group: str) -> None:
+    spec = RAY["spec"]
+    groups = {item["groupName"]: item for item in spec["workerGroupSpecs"]}
+    pod = (groups | {"head": spec["headGroupSpec"]})[group]["template"]
+    check_resource({"apiVersion": "v1", "kind": "Pod", **pod})
+    service = _container("service")
+    [container] = pod["spec"]["containers"]
+    assert container["image"] == service["image"]
+    assert pod["spec"]["securityContext"] == service["pod"]["securityContext"]
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert not container["securityContext"]["allowPrivilegeEscalation"]
+    assert {"name": "RAY_AUTH_MODE", "value": "token"} in container["env"]
+    assert service["volumeMounts"][0] in container["volumeMounts"]  # weights
+    assert spec["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
 
 
 def test_certificates_are_demanded_and_shown() -> None:

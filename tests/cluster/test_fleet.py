@@ -1,0 +1,141 @@
+"""``make cluster-test``: people send recordings while something is killed again and again.
+
+Two bots behind a webhook, two services, and replicas on a Ray cluster share a Valkey and a bucket.
+The stages are the small ones of the tests; everything else is what a cluster runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import time
+import wave
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+import pytest
+
+from tests.bot.botapi import FakeTelegram
+from tests.cluster.fleet import Fleet
+from tests.s3 import run_s3
+from tests.valkey_server import ValkeyServer
+
+pytestmark = pytest.mark.cluster
+
+JOBS = int(os.environ.get("NOTABOT_FLEET_JOBS", "200"))
+AT_ONCE = 12
+KILL_EVERY_S = 5.0
+ALONE = 10
+"""Recordings that a single service hears too."""
+LIMIT_S = 300.0
+"""For one recording, with whatever is killed meanwhile."""
+
+
+def record(number: int) -> bytes:
+    """Return four tones that no other number has: a WAV file."""
+    rate_hz = 44_100
+    pitches = [48 + number % 24, 60 + number // 24, 55, 72]
+    time_s = np.arange(rate_hz // 2) / rate_hz
+    tones = [np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69) / 12) * time_s) for pitch in pitches]
+    file = io.BytesIO()
+    with wave.open(file, "wb") as target:
+        target.setnchannels(1)
+        target.setsampwidth(2)
+        target.setframerate(rate_hz)
+        target.writeframes((np.concatenate(tones) * 12_000).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+@dataclass
+class Outcome:
+    """What became of the recordings.
+
+    Attributes
+    ----------
+    pages : dict
+        Digest of the first page, by the number of the recording.
+    lost, repeated : list of int
+        Recordings whose score did not come, and those of which something came twice.
+    waits_s : list of float
+        From a recording to its buttons.
+    """
+
+    pages: dict[int, str] = field(default_factory=dict)
+    lost: list[int] = field(default_factory=list)
+    repeated: list[int] = field(default_factory=list)
+    waits_s: list[float] = field(default_factory=list)
+
+
+async def send_all(fleet: Fleet, telegram: FakeTelegram, numbers: range) -> Outcome:
+    """Let a person each send a recording, some at a time, and wait for what comes."""
+    outcome = Outcome()
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def send(web: aiohttp.ClientSession, number: int) -> None:
+        chat = 10_000 + number
+        async with places:
+            start_s = time.monotonic()
+            await telegram.send_voice(chat, record(number))
+            await fleet.deliver(web, telegram.find_update(chat), number)
+            try:
+                await telegram.wait_for(lambda: telegram.controls(chat), LIMIT_S)
+            except TimeoutError:
+                outcome.lost.append(number)
+                return
+            outcome.waits_s.append(time.monotonic() - start_s)
+        await asyncio.sleep(2.0)  # whatever comes twice comes now
+        pages = telegram.scores(chat)
+        if len(pages) > 1 or len(telegram.controls(chat)) > 1:
+            outcome.repeated.append(number)
+        if pages:
+            outcome.pages[number] = pages[0].digest
+
+    async with aiohttp.ClientSession() as web:
+        await asyncio.gather(*(send(web, number) for number in numbers))
+    return outcome
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[FakeTelegram]:
+    """The Bot API over HTTP."""
+    async with FakeTelegram().serve() as fake:
+        yield fake
+
+
+async def test_nothing_is_lost_and_all_is_as_from_one_service(
+    tmp_path: Path, telegram: FakeTelegram, valkey: ValkeyServer
+) -> None:
+    (tmp_path / "alone").mkdir()
+    alone = Fleet(tmp_path / "alone", telegram, "", {})
+    try:
+        await alone.start()
+        expected = await send_all(alone, telegram, range(ALONE))
+    finally:
+        await alone.stop()
+    telegram.messages.clear()
+
+    with run_s3() as bucket:
+        fleet = Fleet(tmp_path, telegram, valkey.url, bucket)
+        try:
+            await fleet.start()
+            killing = asyncio.create_task(fleet.kill_on(KILL_EVERY_S, seed=21))
+            start_s = time.monotonic()
+            outcome = await send_all(fleet, telegram, range(JOBS))
+            took_s = time.monotonic() - start_s
+            killing.cancel()
+        finally:
+            await fleet.stop()
+    again = fleet.count_logged("transcription_began") - JOBS
+    print(
+        f"\n{JOBS} recordings in {took_s:.0f} s, killed {dict(fleet.kills)}: "
+        f"{len(outcome.lost)} lost, {len(outcome.repeated)} delivered twice, {again} heard again; "
+        f"median wait {np.median(outcome.waits_s):.1f} s, longest {max(outcome.waits_s):.1f} s"
+    )
+    assert outcome.lost == []
+    assert outcome.repeated == []
+    assert {number: outcome.pages[number] for number in expected.pages} == expected.pages
+    assert len(expected.pages) == ALONE
