@@ -28,7 +28,7 @@ pytestmark = pytest.mark.cluster
 
 JOBS = int(os.environ.get("NOTABOT_FLEET_JOBS", "200"))
 AT_ONCE = 12
-KILL_EVERY_S = 5.0
+KILL_EVERY_S = float(os.environ.get("NOTABOT_FLEET_KILL_S", "5"))
 ALONE = 10
 """Recordings that a single service hears too."""
 LIMIT_S = 300.0
