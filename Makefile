@@ -83,6 +83,7 @@ gallery: setup  ## Make every picture and sound in docs/ again; look at them bef
 	@$(PYTHON) -m deploy.before_after
 	@$(PYTHON) docs/images/make_chat.py
 	@$(PYTHON) docs/images/make_practice.py
+	@$(PYTHON) -m deploy.planning page
 
 sbom: setup  ## Write what is installed, with licences and hashes, into out/sbom/
 	@$(PYTHON) -m deploy.sbom out/sbom

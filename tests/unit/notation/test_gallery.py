@@ -30,7 +30,7 @@ def test_there_are_twelve_pages_with_a_command_each() -> None:
 def test_make_gallery_makes_every_picture_in_docs() -> None:
     docs = ROOT / "docs"
     pictures = {path for ending in ("png", "svg", "jpg") for path in docs.rglob(f"*.{ending}")}
-    programs = {docs / "images" / name for name in ("chat.png", "practice.png")}
+    programs = {docs / "images" / name for name in ("chat.png", "planning.png", "practice.png")}
     assert pictures == {*GALLERY.glob("*.png"), *COMPARED.glob("*.png"), *programs}
 
 
