@@ -487,7 +487,8 @@ def build_pool(settings: Settings) -> StagePool:
         with needs_extra("cluster", "NOTABOT_CLUSTER_ADDRESS"):
             from inference_service.cluster.pool import spread
 
-        return spread(load, load_router, build_use_cases, settings.cluster)
+        recipe = build_recipe(settings)
+        return spread(load, load_router, build_use_cases, settings.cluster, recipe)
     use_cases = build_use_cases(fonts=settings.cache.directory / FONTS_FOLDER)
     return StagePool(load, load_router, use_cases)
 

@@ -2,8 +2,8 @@
 
 A call is an ordinary, blocking one, for the threads in which the pipeline runs. Functions among the
 arguments are called here while the work goes on there; if one raises, the work is stopped. Other
-arguments, and what is returned, pass through Ray's object store: arrays are neither copied nor sent
-twice to the same machine.
+arguments, and what is returned, pass through Ray's object store, from which the processes of a
+machine read arrays without copies of their own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import ray
 import structlog
 from ray import serve
 from ray.exceptions import RayError, RayTaskError
+from ray.serve.exceptions import RayServeException
 
 from inference_service.cluster.messages import Alive, Callback, Called, Message, Raised, Returned
 from inference_service.errors import ERRORS, Internal, QueueFull
@@ -35,7 +36,7 @@ class Remote:
     """
 
     def __init__(self, application: str) -> None:
-        self._application = application
+        self.application = application
 
     def call(self, method: str, *arguments: object) -> Any:
         """Call a method and return what it returns.
@@ -57,22 +58,22 @@ class Remote:
                 return self._call_once(method, reference, arguments)
             except RayTaskError:  # raised by the method itself
                 raise
-            except RayError as error:
+            except (RayError, RayServeException) as error:
                 _log.warning(
                     "call_failed",
-                    application=self._application,
+                    application=self.application,
                     method=method,
                     attempt=attempt,
                     reason=type(error).__name__,
                 )
         raise QueueFull(
-            f"no replica of {self._application} has done its work", retry_after_s=RETRY_AFTER_S
+            f"no replica of {self.application} has done its work", retry_after_s=RETRY_AFTER_S
         )
 
     def _call_once(
         self, method: str, reference: ray.ObjectRef[Any], arguments: tuple[object, ...]
     ) -> Any:
-        handle = serve.get_app_handle(self._application)
+        handle = serve.get_app_handle(self.application)
         stream = handle.options(stream=True).call.remote(method, [reference])
         try:
             return _follow(cast("Iterator[Message]", stream), arguments)

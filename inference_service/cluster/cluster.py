@@ -14,12 +14,14 @@ from ray.exceptions import RayError
 from ray.serve.config import ProxyLocation
 from ray.serve.schema import ApplicationStatus
 
+from inference_service.cluster.calls import Remote
 from inference_service.cluster.needs import find_need
 from inference_service.cluster.replica import Replica
 from inference_service.settings import ClusterSettings
 
 _NAMESPACE: Final = "notabot"
 
+_RECIPE_CHARS: Final = 8
 _START_LIMIT_S: Final = 600.0
 _POLL_S: Final = 0.1
 _THERE: Final = {
@@ -38,14 +40,23 @@ class Cluster:
     Parameters
     ----------
     settings : ClusterSettings
+    recipe : str
+        Identifies the code and the settings of what is deployed. Services share what another one
+        has deployed only if theirs are the same.
     """
 
-    def __init__(self, settings: ClusterSettings) -> None:
+    def __init__(self, settings: ClusterSettings, recipe: str) -> None:
         self._settings = settings
+        self._recipe = recipe[:_RECIPE_CHARS]
         self._connecting = threading.Lock()
-        self._found: frozenset[str] | None = None
+        self._found: set[str] | None = None
+        self._deployed: set[str] = set()
 
-    def deploy(self, name: str, work: str, build: Callable[[], object]) -> None:
+    def reach(self, name: str) -> Remote:
+        """Return what is deployed under a name, or will be when it is called."""
+        return Remote(f"{name}-{self._recipe}")
+
+    def deploy(self, name: str, work: str, build: Callable[[], object]) -> Remote:
         """Deploy an object under a name, unless it is there; returns when a replica is ready.
 
         Parameters
@@ -63,8 +74,11 @@ class Cluster:
         RuntimeError
             If no replica could build the object.
         """
-        if name in self._connect():
-            return
+        remote = self.reach(name)
+        name = remote.application
+        self._deployed.add(name)
+        if self._has_found(name):
+            return remote
         if _find_status(name) not in _THERE:
             need = find_need(work, self._settings)
             deployment: Any = serve.deployment(name=name, **need.options())(Replica)
@@ -76,6 +90,7 @@ class Cluster:
             if status not in _THERE or time.monotonic() > deadline_s:
                 raise RuntimeError(f"{name} is {'gone' if status is None else status.lower()}")
             time.sleep(_POLL_S)
+        return remote
 
     def find_problem(self) -> str:
         """Return why the cluster cannot work, or an empty text.
@@ -86,15 +101,22 @@ class Cluster:
             applications = serve.status().applications
         except RayError as error:
             return f"the cluster does not answer: {type(error).__name__}"
-        failed = [name for name, found in applications.items() if found.status not in _THERE]
+        failed = [
+            name
+            for name in self._deployed
+            if name in applications and applications[name].status not in _THERE
+        ]
         return f"{', '.join(sorted(failed))} cannot be deployed" if failed else ""
 
     def disconnect(self) -> None:
         """Leave the cluster; what is deployed there stays."""
         ray.shutdown()
 
-    def _connect(self) -> frozenset[str]:
-        """Connect, unless that was done before; return what ran already at that time."""
+    def _has_found(self, name: str) -> bool:
+        """Connect, unless that was done before; return whether an application ran at that time.
+
+        It is believed once only, since what runs may be deleted.
+        """
         with self._connecting:
             if self._found is None:
                 if not ray.is_initialized():
@@ -102,12 +124,15 @@ class Cluster:
                 # Calls come through handles: no replica listens to HTTP.
                 serve.start(proxy_location=ProxyLocation.Disabled)
                 applications = serve.status().applications.items()
-                self._found = frozenset(
-                    name
-                    for name, found in applications
+                self._found = {
+                    running
+                    for running, found in applications
                     if found.status is ApplicationStatus.RUNNING
-                )
-            return self._found
+                }
+            if name not in self._found:
+                return False
+            self._found.remove(name)
+            return True
 
 
 def _find_status(name: str) -> ApplicationStatus | None:

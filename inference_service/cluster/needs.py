@@ -19,8 +19,8 @@ _ON_DEVICE: Final = frozenset(
 )
 """Done by networks, on a GPU if replicas are given a share of one."""
 _LIGHT_CPUS: Final = 0.1
-_CONDUCTED: Final = 8
-"""Transcriptions that one replica conducts, which mostly wait for stages."""
+_LIGHT_CALLS: Final = 8
+"""Calls at once in a replica that is mostly idle: what is conducted waits for stages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,7 @@ class Need:
 
 def find_need(work: str, settings: ClusterSettings) -> Need:
     """Return the needs of a task, of the router, or of conducting or writing."""
-    if work == CONDUCTING:
-        return Need(_LIGHT_CPUS, 0.0, _CONDUCTED, settings.max_replicas)
-    if work in _LIGHT:
-        return Need(_LIGHT_CPUS, 0.0, _CONDUCTED, settings.max_replicas)
+    if work == CONDUCTING or work in _LIGHT:
+        return Need(_LIGHT_CPUS, 0.0, _LIGHT_CALLS, settings.max_replicas)
     gpus = settings.gpu_share if work in _ON_DEVICE else 0.0
     return Need(settings.cpus, gpus, 1, settings.max_replicas)

@@ -23,6 +23,7 @@ def spread(
     load_router: Callable[[], Router],
     build_use_cases: Callable[[], UseCases],
     settings: ClusterSettings,
+    recipe: str,
 ) -> StagePool:
     """Return a pool whose stages and use cases run in replicas on a cluster.
 
@@ -31,18 +32,19 @@ def spread(
     load, load_router, build_use_cases : callable
         Called in each replica, to which they are sent.
     settings : ClusterSettings
+    recipe : str
+        Identifies the code and the settings of what is sent.
     """
-    cluster = Cluster(settings)
+    cluster = Cluster(settings, recipe)
 
     def load_remotely(task: Task, entry: ModelEntry) -> Component:
         # The name tells task and version, so that all gateways share what one has deployed.
         name = f"{task}-{entry.name}-{entry.version}"
-        cluster.deploy(name, task, partial(load, task, entry))
-        return cast("Component", RemoteStage(name))
+        remote = cluster.deploy(name, task, partial(load, task, entry))
+        return cast("Component", RemoteStage(remote))
 
     def load_router_remotely() -> Router:
-        cluster.deploy(ROUTING, ROUTING, load_router)
-        return RemoteRouter(ROUTING)
+        return RemoteRouter(cluster.deploy(ROUTING, ROUTING, load_router))
 
     return StagePool(
         load_remotely,

@@ -18,12 +18,11 @@ class RemoteStage:
 
     Parameters
     ----------
-    application : str
-        The name under which it is deployed.
+    remote : Remote
     """
 
-    def __init__(self, application: str) -> None:
-        self._remote = Remote(application)
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # asked for by pickle, before there are attributes
@@ -36,8 +35,8 @@ class RemoteRouter:
 
     taggers: Mapping[str, Tagger] = {}
 
-    def __init__(self, application: str) -> None:
-        self._remote = Remote(application)
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
 
     def classify(
         self, waveform: Waveform, separator: Separator, report: Report

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, MutableMapping
 from functools import partial
 from io import BytesIO
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
-from inference_service.cluster.calls import Remote
 from inference_service.cluster.cluster import Cluster
 from inference_service.cluster.needs import CONDUCTING, WRITING
 from inference_service.engine.memory import Claim, Memory
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from inference_service.pipeline.render import Rendering
     from inference_service.pipeline.transcribe import OnPreset
 
-_SAMPLES_BYTES = 2**29
+_SAMPLES_BYTES: Final = 2**29
 """Decoded sound in a replica; one that decodes a longer recording has it alone."""
 
 
@@ -44,8 +43,8 @@ class RemoteUseCases:
     def __init__(self, build: Callable[[], UseCases], cluster: Cluster) -> None:
         self._build = build
         self._cluster = cluster
-        self._conductor = Remote(CONDUCTING)
-        self._writer = Remote(WRITING)
+        self._conductor = cluster.reach(CONDUCTING)
+        self._writer = cluster.reach(WRITING)
 
     def prepare(self) -> None:
         """Deploy what conducts and what writes."""

@@ -37,14 +37,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         namespace="notabot",
     )
     assert context.address_info is not None
-    yield Cluster(ClusterSettings.model_validate({"address": context.address_info["gcs_address"]}))
+    address = context.address_info["gcs_address"]
+    yield Cluster(ClusterSettings.model_validate({"address": address}), "recipe-of-the-tests")
     ray.shutdown()
 
 
 @pytest.fixture(scope="module")
 def remote(cluster: Cluster, notes: Path) -> Remote:
-    cluster.deploy("probe", WRITING, partial(Probe, notes))
-    return Remote("probe")
+    return cluster.deploy("probe", WRITING, partial(Probe, notes))
 
 
 @pytest.fixture(autouse=True)
@@ -117,5 +117,5 @@ def test_what_is_deployed_is_shared_and_watched(cluster: Cluster, remote: Remote
         raise AssertionError("deployed twice")
 
     assert cluster.find_problem() == ""  # though the last replica is dead
-    cluster.deploy("probe", WRITING, build)
+    assert cluster.deploy("probe", WRITING, build).application == remote.application
     assert remote.call("double", np.float32(1), lambda _: None) == 2
