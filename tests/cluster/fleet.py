@@ -50,6 +50,7 @@ class Fleet:
     ) -> None:
         self._folder = folder
         self._telegram = telegram
+        self._token = secrets.token_hex(32)
         self._ray = f"127.0.0.1:{free_port()}" if state_url else ""
         self._services = {f"service-{n}": free_port() for n in range(2 if state_url else 1)}
         self._bots = {f"bot-{n}": free_port() for n in range(2 if state_url else 1)}
@@ -64,7 +65,7 @@ class Fleet:
             "NOTABOT_SHARED_STATE_URL": state_url,
             "NOTABOT_CLUSTER_ADDRESS": self._ray,
             "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_AUTH_TOKEN": self._token,
             "NOTABOT_CLUSTER_CPUS": "0.1",
             "NOTABOT_CLUSTER_MAX_REPLICAS": "2",
             "BOT_TOKEN": TOKEN,
@@ -113,7 +114,8 @@ class Fleet:
             kind = rng.choice(("service", "bot", "replica"))
             self.kills[kind] += 1
             if kind == "replica":
-                os.kill(rng.choice(list(_find_replicas())), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                    os.kill(rng.choice(list(self._find_replicas())), signal.SIGKILL)
                 continue
             name = f"{kind}-{rng.randrange(2)}"
             self._processes[name].kill()
@@ -187,13 +189,11 @@ class Fleet:
         )
         assert await process.wait() == 0, arguments
 
-
-def _find_replicas() -> Iterable[int]:
-    """Return the processes of Serve's replicas on this machine."""
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                if (folder / "cmdline").read_bytes().startswith(_REPLICA):
-                    yield int(folder.name)
-            except OSError:
-                continue
+    def _find_replicas(self) -> Iterable[int]:
+        """Return the processes of this cluster's replicas, which know its token."""
+        for folder in Path("/proc").iterdir():
+            if folder.name.isdecimal():
+                with contextlib.suppress(OSError):
+                    is_replica = (folder / "cmdline").read_bytes().startswith(_REPLICA)
+                    if is_replica and self._token.encode() in (folder / "environ").read_bytes():
+                        yield int(folder.name)

@@ -1,7 +1,8 @@
 """``make cluster-test``: people send recordings while something is killed again and again.
 
 Two bots behind a webhook, two services, and replicas on a Ray cluster share a Valkey and a bucket.
-The stages are the small ones of the tests; everything else is what a cluster runs.
+The stages are the small ones of the tests; everything else is what a cluster runs. In the end,
+every Ray on this machine is stopped.
 """
 
 from __future__ import annotations
@@ -126,6 +127,7 @@ async def test_nothing_is_lost_and_all_is_as_from_one_service(
             start_s = time.monotonic()
             outcome = await send_all(fleet, telegram, range(JOBS))
             took_s = time.monotonic() - start_s
+            assert not killing.done(), "nothing was killed any more"
             killing.cancel()
         finally:
             await fleet.stop()
