@@ -490,7 +490,7 @@ def build_pool(settings: Settings) -> StagePool:
         recipe = build_recipe(settings)
         return spread(load, load_router, build_use_cases, settings.cluster, recipe)
     use_cases = build_use_cases(fonts=settings.cache.directory / FONTS_FOLDER)
-    return StagePool(load, load_router, use_cases)
+    return StagePool(load, load_router, use_cases, settings.engine.width)
 
 
 def build_service(

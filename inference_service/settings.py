@@ -19,6 +19,10 @@ MAX_PORT: Final = 65_535
 MIN_TOKEN_CHARS: Final = 8
 """A shorter token is a mistake, such as a placeholder."""
 
+BATCH: Final = 4
+"""Windows in a batch on an accelerator. Not measured: as many recordings as the plan of fleets
+assumes to be heard together."""
+
 _STATE_SCHEMES: Final = ("valkey://", "valkeys://", "redis://", "rediss://", "unix://")
 
 
@@ -139,6 +143,12 @@ class ServerSettings(_Group):
 class EngineSettings(_Group):
     """Limits on the requests held at once, and on their time."""
 
+    width: int = Field(
+        1,
+        ge=1,
+        description="Transcriptions that run at once in the service's own process; more than one "
+        "only with a GPU.",
+    )
     queue_size: int = Field(
         16, ge=1, description="Transcriptions held at once: uploading, waiting and running."
     )
@@ -282,6 +292,12 @@ class ModelSettings(_Group):
     weights: Path = Field(
         Path("~/.cache/notabot/weights"), description="Folder of the downloaded weights."
     )
+    batch: int = Field(
+        0,
+        ge=0,
+        description="Windows of recordings that a network processes at once; 0: 4 on an "
+        "accelerator, 1 on a CPU.",
+    )
     hub_token: SecretStr | None = Field(
         None,
         description="Access token of the Hugging Face hub, for `notabot models fetch` of models "
@@ -329,6 +345,11 @@ class ModelSettings(_Group):
         return self.device or ("cuda" if self.profile == "gpu" else "cpu")
 
     @property
+    def batch_size(self) -> int:
+        """Largest number of windows in a batch."""
+        return self.batch or (1 if self.device_name == "cpu" else BATCH)
+
+    @property
     def overrides(self) -> dict[str, str]:
         """Name of the model for each task in ``use``."""
         return _parse_pairs(self.use)
@@ -365,6 +386,11 @@ class ClusterSettings(_Group):
         ge=0,
         le=1,
         description="Share of a GPU reserved for a replica of a stage that uses networks.",
+    )
+    gpu_calls: int = Field(
+        1,
+        ge=1,
+        description="Recordings that such a replica works on at once, in common batches.",
     )
 
 

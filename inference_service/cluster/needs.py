@@ -61,4 +61,4 @@ def find_need(work: str, settings: ClusterSettings) -> Need:
     if work == CONDUCTING or work in _LIGHT:
         return Need(_LIGHT_CPUS, 0.0, _LIGHT_CALLS, settings.max_replicas)
     gpus = settings.gpu_share if work in _ON_DEVICE else 0.0
-    return Need(settings.cpus, gpus, 1, settings.max_replicas)
+    return Need(settings.cpus, gpus, settings.gpu_calls if gpus else 1, settings.max_replicas)

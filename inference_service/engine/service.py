@@ -1,10 +1,11 @@
 """The engine: takes requests, yields updates and files, and replaces models meanwhile.
 
 Transcriptions run one at a time in the thread that owns the device, or several at once where the
-stages run elsewhere. Recordings are decoded in threads and processes of their own while they wait
-for it, so that one which is slow to decode delays no other. Five further threads write files: those
-of transcriptions, pages of cached results, sheets to practise from, sound, and continuations, which
-take longest. So no kind of request waits for another. Everything else here runs on the event loop.
+stages run elsewhere or share a GPU. Recordings are decoded in threads and processes of their own
+while they wait for it, so that one which is slow to decode delays no other. Five further threads
+write files: those of transcriptions, pages of cached results, sheets to practise from, sound, and
+continuations, which take longest. So no kind of request waits for another. Everything else here
+runs on the event loop.
 """
 
 from __future__ import annotations
@@ -250,7 +251,8 @@ class Engine:
         self._samples = Memory(_SAMPLES_BYTES)
         self._device = Worker(
             "device",
-            self.transcriptions.note_duration,
+            # As many places are freed in this time as transcriptions run.
+            lambda duration_s: self.transcriptions.note_duration(duration_s / width),
             preparing=queue_size,
             width=width,
         )

@@ -21,7 +21,7 @@ class StagePool:
         Builds the router; as ``load`` it may take long, and may raise.
     use_cases : UseCases
     width : int
-        Number of transcriptions that run at once. One device serves one at a time.
+        Number of transcriptions that run at once.
     """
 
     load: Loader

@@ -1,8 +1,8 @@
 """Threads that run jobs, which are followed and cancelled from the event loop.
 
 A :class:`Worker` mostly owns one thread, which runs jobs one at a time. A resource that must not be
-used by two jobs at once, such as a device, is used by that thread alone. Where the work itself is
-done elsewhere, a worker owns as many threads as jobs may be under way. A :class:`Job` is created
+used by two jobs at once is used by that thread alone. Where the work itself is done elsewhere, or
+jobs share a GPU, a worker owns as many threads as jobs may be under way. A :class:`Job` is created
 and followed on the event loop. Its work runs in the thread and calls ``progress``, which sends an
 update to the event loop, and raises ``Cancelled`` or ``DeadlineExceeded`` to stop the work.
 
@@ -401,7 +401,8 @@ class Worker:
         wait_s = sum(job.work_s for job in self._running.values())
         waiting = [job for job in self._waiting if not job.done]
         for job in sorted(waiting, key=lambda job: job.due_s):
-            job.announce(max(0, ahead), wait_s / self._width)
+            # Without others ahead it only waits to be prepared: a thread is free.
+            job.announce(max(0, ahead), wait_s / self._width if ahead > 0 else 0.0)
             ahead += 1
             wait_s += job.work_s
 

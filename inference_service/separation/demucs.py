@@ -24,9 +24,11 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
 from itertools import chain
 from typing import Any, Final, Literal, cast
 
@@ -34,12 +36,13 @@ import numpy as np
 import torch
 from demucs.apply import BagOfModels, TensorChunk, apply_model
 from demucs.htdemucs import HTDemucs
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from inference_service.audio.chunking import Window, crossfade_stretches
 from inference_service.audio.resample import resample_stream
 from inference_service.audio.waveform import Samples, Waveform
+from inference_service.batching import Batches
 from inference_service.model_files import ModelFiles
 from inference_service.progress import Report
 from inference_service.separation.checkpoints import load_published
@@ -78,6 +81,8 @@ class DemucsSeparator:
         Precision of autocast on an accelerator; a CPU always uses float32.
     stems : str
         "two" sums all stems but the vocals into "accompaniment", which needs less memory.
+    batch : int
+        Largest number of segments that the network processes at once.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class DemucsSeparator:
         segment_s: float | None = None,
         precision: Precision = "float32",
         stems: Stems = "all",
+        batch: int = 1,
     ) -> None:
         self._model = cast(Any, model)  # demucs has no types
         self._device = torch.device(device)
@@ -105,6 +111,9 @@ class DemucsSeparator:
         self._size = int(rate_hz * (self._segment_s or own_s))
         self._stride = int((1 - overlap) * self._size)
         self._leads = _draw_leads(shifts, rate_hz)
+        self._batches = Batches(self._apply, self._device, batch)
+        # Elsewhere operations run asynchronously, and in a batch they are not one request's.
+        self._counts_operations = self._device.type == "cpu" and batch == 1
 
     @property
     def stems(self) -> tuple[str, ...]:
@@ -117,8 +126,8 @@ class DemucsSeparator:
         Raises
         ------
         Cancelled
-            From ``report``, which is called for every segment, and on a CPU also between operations
-            of the network, at most four times a second.
+            From ``report``, which is called for every segment, and on a CPU without batches also
+            between operations of the network, at most four times a second.
         """
         rate_hz, length = mixture.sample_rate_hz, mixture.samples.shape[-1]
         own_hz = self._model.samplerate
@@ -156,32 +165,39 @@ class DemucsSeparator:
     ) -> Iterator[tuple[Window, Samples]]:
         """Yield the stems of each segment, shape (S, C, size), padded with silence at the end."""
         size = self._size
-        for start in range(0, length, self._stride):
-            progress.begin_segment()
-            # A network that pads its input uses the samples around it, up to one segment away.
-            around = torch.from_numpy(reader.read(start - size, start + 2 * size))
-            chunk = TensorChunk(around[None], size, min(size, length - start))
-            with self._running(progress):
-                stems = apply_model(
-                    self._model,
-                    chunk,
-                    shifts=0,
-                    split=False,
-                    segment=self._segment_s,
-                    device=self._device,
-                )[0]
-                heard = stems.float().cpu().numpy()
-            missing = size - heard.shape[-1]
-            yield Window(start, start + size), np.pad(heard, ((0, 0), (0, 0), (0, missing)))
+        starts = range(0, length, self._stride)
 
-    @contextmanager
-    def _running(self, progress: _Progress) -> Iterator[None]:
+        def cut() -> Iterator[tuple[Window, list[Samples]]]:
+            for start in starts:
+                progress.begin_segment()
+                # A network that pads its input uses the samples around it, up to one segment away.
+                stop = min(start + size, length)
+                yield Window(start, start + size), [reader.read(start - size, stop + size)]
+
+        batches = self._batches
+        if self._counts_operations:
+            batches = Batches(partial(self._apply, tick=progress.tick), self._device)
+        for window, (heard,) in batches.run(cut(), len(starts)):
+            missing = size - heard.shape[-1]
+            yield window, np.pad(heard, ((0, 0), (0, 0), (0, missing)))
+
+    def _apply(self, around: Tensor, tick: Callable[[], None] | None = None) -> list[Tensor]:
+        """Return the stems (B, S, C, n) of segments, given with a whole segment on either side."""
+        chunk = TensorChunk(around, self._size, around.shape[-1] - 2 * self._size)
         with ExitStack() as stack:
             stack.enter_context(_autocast(self._device, self._precision))
-            if self._device.type == "cpu":  # elsewhere operations run asynchronously
-                stack.enter_context(_unfused_attention())
-                stack.enter_context(_Operations(progress.tick))
-            yield
+            if tick is not None:
+                stack.enter_context(_UNFUSED_ATTENTION)
+                stack.enter_context(_Operations(tick))
+            stems = apply_model(
+                self._model,
+                chunk,
+                shifts=0,
+                split=False,
+                segment=self._segment_s,
+                device=self._device,
+            )
+        return [stems.float()]
 
     def _arrange(self, stems: Samples, channels: int) -> Samples:
         """Return the requested stems, shape (S * channels, n), from stems of shape (S, C, n)."""
@@ -203,6 +219,7 @@ def build(entry: ModelFiles, settings: ModelSettings) -> DemucsSeparator:
         segment_s=settings.demucs_segment_s or None,
         precision=settings.demucs_precision,
         stems=settings.demucs_stems,
+        batch=settings.batch_size,
     )
 
 
@@ -298,15 +315,32 @@ def _autocast(device: torch.device, precision: Precision) -> AbstractContextMana
     return torch.autocast(device.type, getattr(torch, precision))
 
 
-@contextmanager
-def _unfused_attention() -> Iterator[None]:
-    """Split attention into several operations: fused, it takes seconds without a report."""
-    enabled = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(enabled)
+class _UnfusedAttention(AbstractContextManager[None]):
+    """Splits attention into several operations: fused, it takes seconds without a report.
+
+    The setting is that of the process: it is put back when the last thread leaves.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = True
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = torch.backends.mha.get_fastpath_enabled()
+                torch.backends.mha.set_fastpath_enabled(False)
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                torch.backends.mha.set_fastpath_enabled(self._before)
+
+
+_UNFUSED_ATTENTION: Final = _UnfusedAttention()
 
 
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]

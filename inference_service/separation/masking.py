@@ -16,10 +16,12 @@ from typing import Final
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
+from inference_service.batching import Batches
 from inference_service.checkpoint import load_network
 from inference_service.model_files import ModelFiles
 from inference_service.progress import Report
@@ -45,15 +47,22 @@ class MaskingSeparator:
     device : torch.device or str
     window_s : float
         Length of a window without its overlap.
+    batch : int
+        Largest number of windows that the network processes at once.
     """
 
     stems: Final = ("vocals", "accompaniment")
 
     def __init__(
-        self, network: MaskNet, device: torch.device | str = "cpu", window_s: float = WINDOW_S
+        self,
+        network: MaskNet,
+        device: torch.device | str = "cpu",
+        window_s: float = WINDOW_S,
+        batch: int = 1,
     ) -> None:
         self._network = network.to(device).eval()
         self._device = torch.device(device)
+        self._batches = Batches(self._extract_vocals, device, batch)
         config = network.config
         step = config.stride_frames * config.hop_samples
         edge = -(-config.fft_samples // step) * step
@@ -62,7 +71,9 @@ class MaskingSeparator:
         self._step = step
 
     @classmethod
-    def from_file(cls, path: Path, device: torch.device | str = "cpu") -> MaskingSeparator:
+    def from_file(
+        cls, path: Path, device: torch.device | str = "cpu", batch: int = 1
+    ) -> MaskingSeparator:
         """Load the weights.
 
         Raises
@@ -72,7 +83,7 @@ class MaskingSeparator:
         ModelRejected
             If they are another network's.
         """
-        return cls(load_network(path, MaskNet), device)
+        return cls(load_network(path, MaskNet), device, batch=batch)
 
     def separate(self, mixture: Waveform, report: Report) -> dict[str, Waveform]:
         """Return the two stems, each with the mixture's length, rate and channel count.
@@ -105,27 +116,30 @@ class MaskingSeparator:
     ) -> Iterator[tuple[Window, Samples]]:
         """Yield the vocals of each window, shape (C, N); the samples are padded with silence."""
         windows = list(iterate_windows(length, self._size, 2 * self._margin))
-        for number, window in enumerate(windows):
-            report(number / len(windows))
-            piece = samples[:, window.start : window.stop] * np.float32(gain)
-            missing = window.stop - window.start - piece.shape[-1]
-            piece = np.pad(piece, ((0, 0), (0, missing)))
-            yield window, self._extract_vocals(piece) / np.float32(gain)
 
-    @torch.inference_mode()
-    def _extract_vocals(self, samples: Samples) -> Samples:
-        """Return the vocals in each channel of samples, shape (C, N)."""
-        left, right = samples[0], samples[min(1, len(samples) - 1)]
-        forwards = torch.from_numpy(np.stack([left, right]))
-        both = torch.stack([forwards, forwards.flip(-1)]).to(self._device)
+        def cut() -> Iterator[tuple[Window, list[Samples]]]:
+            for number, window in enumerate(windows):
+                report(number / len(windows))
+                piece = samples[:, window.start : window.stop] * np.float32(gain)
+                missing = window.stop - window.start - piece.shape[-1]
+                piece = np.pad(piece, ((0, 0), (0, missing)))
+                yield window, [np.stack([piece[0], piece[min(1, len(piece) - 1)]])]
+
+        for window, (vocals,) in self._batches.run(cut(), len(windows)):
+            heard: Samples = vocals[: len(samples)]
+            yield window, heard / np.float32(gain)
+
+    def _extract_vocals(self, forwards: Tensor) -> list[Tensor]:
+        """Return the vocals in each channel of samples, shape (B, 2, N)."""
+        both = torch.stack([forwards, forwards.flip(-1)], 1).flatten(0, 1)
         spectra = self._network.transform(both)
         masked = self._network(spectra) * spectra
-        heard, backwards = self._network.restore(masked, samples.shape[-1])
-        found: Samples = ((heard + backwards.flip(-1)) / 2).cpu().numpy()
-        return found[: len(samples)]
+        restored = self._network.restore(masked, forwards.shape[-1])
+        heard, backwards = restored[::2], restored[1::2]
+        return [(heard + backwards.flip(-1)) / 2]
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> MaskingSeparator:
     """Build the separator, as the manifest declares it."""
     (weights,) = entry.paths(settings.weights)
-    return MaskingSeparator.from_file(weights, settings.device_name)
+    return MaskingSeparator.from_file(weights, settings.device_name, settings.batch_size)

@@ -11,6 +11,7 @@ have no velocities.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,9 @@ HEAD_WIDTH: Final = 64
 
 DRUMS: Final = "drums"
 VOICE: Final = "voice"
+POLL_S: Final = 0.2
+"""How often a thread reports that waits for another one's recording."""
+
 MELODY: Final = Part("melody", "Melody", (), program_of("winds"))
 OTHER: Final = "Other"
 """Name of a part whose instrument the model does not name."""
@@ -72,6 +76,7 @@ class MuScriptorTagger:
     def __init__(self, model: TranscriptionModel) -> None:
         self._model = model
         self._network: torch.nn.Module = model._model
+        self._free = threading.Lock()
 
     def tag_parts(
         self, stems: Mapping[str, Waveform], tuning_cents: float, report: Report
@@ -101,7 +106,18 @@ class MuScriptorTagger:
         )
 
     def _hear(self, waveform: Waveform, report: Report) -> list[Event]:
-        """Return the notes that the model writes."""
+        """Return the notes that the model writes, for one thread at a time.
+
+        The model keeps what it has written, and its hooks are those of all threads.
+        """
+        while not self._free.acquire(timeout=POLL_S):
+            report(0.0)
+        try:
+            return self._write(waveform, report)
+        finally:
+            self._free.release()
+
+    def _write(self, waveform: Waveform, report: Report) -> list[Event]:
         share = 0.0
         events: list[Event] = []
 

@@ -58,6 +58,12 @@ def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_device_follows_the_profile(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load(monkeypatch).models.device_name == "cpu"
     assert load(monkeypatch, MODELS_PROFILE="gpu").models.device_name == "cuda"
+
+
+def test_batches_follow_the_device_unless_they_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(monkeypatch).models.batch_size == 1
+    assert load(monkeypatch, MODELS_BATCH="2").models.batch_size == 2
+    assert load(monkeypatch, MODELS_BATCH="0", MODELS_DEVICE="cuda:1").models.batch_size == 4
     assert load(monkeypatch, MODELS_DEVICE="cuda:1").models.device_name == "cuda:1"
 
 

@@ -18,9 +18,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.signal import savgol_filter
+from torch import Tensor
 
 from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.waveform import Waveform
+from inference_service.batching import Batches
 from inference_service.checkpoint import load_network
 from inference_service.model_files import ModelFiles
 from inference_service.music.alternatives import count_steps, number_beat
@@ -82,12 +84,16 @@ class NeuralBeatEstimator:
         Parameters with which readings are compared.
     device : str
         Device of the network.
+    batch : int
+        Largest number of windows that the network processes at once.
     """
 
-    def __init__(self, network: BeatNet, model: ReadingModel, device: str = "cpu") -> None:
+    def __init__(
+        self, network: BeatNet, model: ReadingModel, device: str = "cpu", batch: int = 1
+    ) -> None:
         self._network = network
         self._model = model
-        self._device = device
+        self._batches = Batches(self._activate, device, batch)
         # numba compiles the search on its first call: do that now, not within a request.
         find_paths(np.full(300, 0.1), FRAMES_PER_S)
 
@@ -136,8 +142,19 @@ class NeuralBeatEstimator:
     def _predict(self, features: Features, report: Report) -> Activations:
         length = features.shape[1]
         context = self._network.config.context_frames
-        windows = iterate_windows(length, WINDOW_FRAMES, 2 * context)
-        return crossfade(self._iterate_outputs(features, windows, report), length, margin=context)
+        windows = list(iterate_windows(length, WINDOW_FRAMES, 2 * context))
+
+        def cut() -> Iterator[tuple[Window, list[Features]]]:
+            for window in windows:
+                report(0.4 + 0.5 * window.start / length)
+                yield window, [features[:, window.start : window.stop]]
+
+        outputs = self._batches.run(cut(), len(windows))
+        return crossfade(((window, found) for window, (found,) in outputs), length, margin=context)
+
+    def _activate(self, features: Tensor) -> list[Tensor]:
+        """Return the activations, shape (B, 3, T), for features of windows."""
+        return [torch.sigmoid(torch.stack(self._network(features), 1).float())]
 
     def _compute_features(self, waveform: Waveform, report: Report) -> Features:
         blocks = []
@@ -147,18 +164,10 @@ class NeuralBeatEstimator:
             blocks.append(block)
         return np.concatenate(blocks, axis=1)
 
-    def _iterate_outputs(
-        self, features: Features, windows: Iterator[Window], report: Report
-    ) -> Iterator[tuple[Window, Activations]]:
-        for window in windows:
-            report(0.4 + 0.5 * window.start / features.shape[1])
-            piece = torch.from_numpy(features[None, :, window.start : window.stop])
-            with torch.inference_mode():
-                logits = torch.cat(self._network(piece.to(self._device)))
-            yield window, torch.sigmoid(logits.float()).cpu().numpy()
 
-
-def load_estimator(weights: Path, readings: Path, device: str = "cpu") -> NeuralBeatEstimator:
+def load_estimator(
+    weights: Path, readings: Path, device: str = "cpu", batch: int = 1
+) -> NeuralBeatEstimator:
     """Build an estimator from the weights of the network and the parameters of the readings.
 
     Raises
@@ -169,13 +178,13 @@ def load_estimator(weights: Path, readings: Path, device: str = "cpu") -> Neural
         If one of them holds something else.
     """
     network = load_network(weights, BeatNet, device)
-    return NeuralBeatEstimator(network, load_model(readings), device)
+    return NeuralBeatEstimator(network, load_model(readings), device, batch)
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> NeuralBeatEstimator:
     """Build the estimator, as the manifest declares it."""
     weights, readings = entry.paths(settings.weights)
-    return load_estimator(weights, readings, settings.device_name)
+    return load_estimator(weights, readings, settings.device_name, settings.batch_size)
 
 
 def clarity(activations: Activations, frames: NDArray[np.int64]) -> float:

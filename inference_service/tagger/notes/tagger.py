@@ -21,6 +21,7 @@ from torch import Tensor
 from inference_service.audio.chunking import Window, iterate_windows
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform, mix
+from inference_service.batching import Batches
 from inference_service.checkpoint import load_network, read_metadata
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent, Part
@@ -68,6 +69,9 @@ class TransformerTagger:
         Also an attribute.
     window_s : float
         Length of a window in seconds, without the context on either side.
+    batch : int
+        Largest number of windows that the network processes at once. With 1, the outputs of a
+        window are bit-identical whatever the rest of the recording, and whoever else is heard.
     """
 
     def __init__(
@@ -76,9 +80,11 @@ class TransformerTagger:
         device: str = "cpu",
         options: DecodingOptions | None = None,
         window_s: float = WINDOW_S,
+        batch: int = 1,
     ) -> None:
         self._network = network
         self._device = device
+        self._batches = Batches(lambda samples: to_probabilities(network(samples)), device, batch)
         self.options = options or DecodingOptions()
         config = network.config
         # The spectrum of frames near the ends of a window reaches beyond it.
@@ -130,7 +136,8 @@ class TransformerTagger:
         samples = np.pad(samples, (0, max((even - 1) * hop + 1 - len(samples), 0)))
         whole: list[NDArray[np.float16]] = []
         windows = list(iterate_windows(even, self._window_frames, 2 * self._margin))
-        for window, outputs in self._run(samples, windows, report):
+        pieces = self._cut(samples, windows, report)
+        for window, outputs in self._batches.run(pieces, len(windows)):
             first = self._margin if window.start > 0 else 0
             last = window.stop - window.start - (self._margin if window.stop < even else 0)
             whole = whole or [np.zeros((even, *output.shape[1:]), np.float16) for output in outputs]
@@ -154,37 +161,25 @@ class TransformerTagger:
         samples = set_level(samples, rate_hz)
         return np.pad(samples, (LEAD_FRAMES * config.spectrogram.hop_samples, 0))
 
-    def _run(
+    def _cut(
         self, samples: Samples, windows: Sequence[Window], report: Report
-    ) -> Iterator[tuple[Window, list[NDArray[np.float16]]]]:
-        """Yield the network's outputs for each window.
-
-        Windows are not batched, so that the outputs of a window are bit-identical whatever the rest
-        of the recording.
-        """
+    ) -> Iterator[tuple[Window, list[Samples]]]:
+        """Yield the samples of each window, and report that it is next."""
         hop = self._network.config.spectrogram.hop_samples
         for number, window in enumerate(windows):
             report(number / len(windows))
-            piece = samples[window.start * hop : (window.stop - 1) * hop + 1]
-            with torch.inference_mode():
-                logits = self._network(torch.from_numpy(piece)[None].to(self._device))
-            yield window, to_probabilities(logits)
+            yield window, [samples[window.start * hop : (window.stop - 1) * hop + 1]]
 
 
-def to_probabilities(logits: Logits) -> list[NDArray[np.float16]]:
-    """Return the outputs for the first recording of a batch as probabilities, each ``(T, ...)``.
+def to_probabilities(logits: Logits) -> list[Tensor]:
+    """Return the outputs as probabilities, each ``(B, T, ...)``, as float16.
 
     ``bend``, in semitones, is kept as it is.
     """
     return [
-        _to_half(values[0] if name == "bend" else torch.sigmoid(values[0]))
+        (values if name == "bend" else torch.sigmoid(values)).half()
         for name, values in logits._asdict().items()
     ]
-
-
-def _to_half(values: Tensor) -> NDArray[np.float16]:
-    half: NDArray[np.float16] = values.half().cpu().numpy()
-    return half
 
 
 def set_level(samples: Samples, sample_rate_hz: int) -> Samples:
@@ -201,7 +196,7 @@ def set_level(samples: Samples, sample_rate_hz: int) -> Samples:
     return np.asarray(samples * np.float32(gain), np.float32)
 
 
-def load_tagger(weights: Path, device: str = "cpu") -> TransformerTagger:
+def load_tagger(weights: Path, device: str = "cpu", batch: int = 1) -> TransformerTagger:
     """Load a tagger, with the thresholds stored with its weights.
 
     Raises
@@ -215,10 +210,11 @@ def load_tagger(weights: Path, device: str = "cpu") -> TransformerTagger:
     if "drum_onset" in kept:
         kept["drum_onset"] = tuple(kept["drum_onset"])
     options = DecodingOptions(**kept)
-    return TransformerTagger(load_network(weights, NoteNet, device), device, options)
+    network = load_network(weights, NoteNet, device)
+    return TransformerTagger(network, device, options, batch=batch)
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> TransformerTagger:
     """Build the tagger, as the manifest declares it; other files belong to :mod:`.kinds`."""
     weights, *_ = entry.paths(settings.weights)
-    return load_tagger(weights, settings.device_name)
+    return load_tagger(weights, settings.device_name, settings.batch_size)

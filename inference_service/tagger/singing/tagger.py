@@ -12,7 +12,7 @@ same as for the whole.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +20,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from swift_f0 import PitchResult
+from torch import Tensor
 
 from inference_service.audio.chunking import Window, crossfade, iterate_windows
 from inference_service.audio.resample import resample
 from inference_service.audio.waveform import Samples, Waveform
+from inference_service.batching import Batches
 from inference_service.checkpoint import load_network, read_metadata
 from inference_service.model_files import ModelFiles
 from inference_service.music.events import NoteEvent
@@ -57,6 +59,8 @@ class SingingTagger:
     options : DecodingOptions, optional
     threads : int
         Number of threads of ONNX Runtime.
+    batch : int
+        Largest number of windows that the network processes at once.
     """
 
     def __init__(
@@ -65,9 +69,12 @@ class SingingTagger:
         device: str = "cpu",
         options: DecodingOptions | None = None,
         threads: int = 2,
+        batch: int = 1,
     ) -> None:
         self._network = network
-        self._device = device
+        self._batches = Batches(
+            lambda columns, steps: [to_outputs(network(columns, steps))], device, batch
+        )
         self._options = options or DecodingOptions()
         self._tracker = SwiftF0Tagger(threads)
         # numba compiles the decoder on its first call: do that now, not within a request.
@@ -100,35 +107,32 @@ class SingingTagger:
         """
         frames = len(contour.timestamps)
         context = self._network.config.context_frames
-        windows = iterate_windows(frames, WINDOW_FRAMES, 2 * context)
-        rows = crossfade(self._run(samples, contour, windows, report), frames, margin=context)
+        windows = list(iterate_windows(frames, WINDOW_FRAMES, 2 * context))
+        outputs = self._batches.run(self._cut(samples, contour, windows, report), len(windows))
+        found = ((window, activations) for window, (activations,) in outputs)
+        rows = crossfade(found, frames, margin=context)
         return Outputs(*rows.astype(np.float64))
 
-    def _run(
-        self, samples: Samples, contour: PitchResult, windows: Iterator[Window], report: Report
-    ) -> Iterator[tuple[Window, NDArray[np.float32]]]:
+    def _cut(
+        self, samples: Samples, contour: PitchResult, windows: Sequence[Window], report: Report
+    ) -> Iterator[tuple[Window, list[NDArray[np.float32]]]]:
+        """Yield the network's inputs for each window, and report that it is next."""
         gain = gain_db(contour)
         described = describe_contour(contour)
         for window in windows:
             report(window.start / described.shape[1])
             columns = compute_columns(samples, gain, window.start, window.stop)
-            steps = described[:, window.start : window.stop]
-            with torch.inference_mode():
-                logits = self._network(
-                    torch.from_numpy(columns)[None].to(self._device),
-                    torch.from_numpy(steps)[None].to(self._device),
-                )
-            yield window, to_outputs(logits)
+            yield window, [columns, described[:, window.start : window.stop]]
 
 
-def to_outputs(logits: Logits) -> NDArray[np.float32]:
-    """Return the rows of :class:`.decoding.Outputs` for the first recording of a batch."""
-    outputs = torch.stack([logits.onset.sigmoid(), logits.sounding.sigmoid(), logits.bend])[:, 0]
-    rows: NDArray[np.float32] = outputs.float().cpu().numpy()
-    return rows
+def to_outputs(logits: Logits) -> Tensor:
+    """Return the rows of :class:`.decoding.Outputs`, shape (B, 3, T)."""
+    return torch.stack([logits.onset.sigmoid(), logits.sounding.sigmoid(), logits.bend], 1).float()
 
 
-def load_tagger(weights: Path, device: str = "cpu", threads: int = 2) -> SingingTagger:
+def load_tagger(
+    weights: Path, device: str = "cpu", threads: int = 2, batch: int = 1
+) -> SingingTagger:
     """Build a tagger from weights, with the costs that were chosen for them.
 
     Raises
@@ -139,10 +143,11 @@ def load_tagger(weights: Path, device: str = "cpu", threads: int = 2) -> Singing
         If it holds another network.
     """
     options = DecodingOptions(**json.loads(read_metadata(weights).get(DECODING_KEY, "{}")))
-    return SingingTagger(load_network(weights, SingingNet, device), device, options, threads)
+    network = load_network(weights, SingingNet, device)
+    return SingingTagger(network, device, options, threads, batch)
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> SingingTagger:
     """Build the tagger, as the manifest declares it."""
     (weights,) = entry.paths(settings.weights)
-    return load_tagger(weights, settings.device_name)
+    return load_tagger(weights, settings.device_name, batch=settings.batch_size)

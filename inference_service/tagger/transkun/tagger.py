@@ -13,6 +13,7 @@ and 0.992 with 15 s, in half the time.
 from __future__ import annotations
 
 import math
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -66,9 +67,7 @@ class TranskunTagger:
         self._device = device
         self._segment_s = segment_s
         self._hop_s = hop_s
-        self._report: Report = ignore
-        self._total_steps = 1
-        self._step = 0
+        self._hearing = _Hearing()
         # A segment takes many seconds. Every module that runs is an occasion to cancel, and every
         # encoder layer a step of the progress.
         for layer in self._model.backbone.encoderLayers:
@@ -79,15 +78,14 @@ class TranskunTagger:
     def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
         """Return the notes, sorted; ``tuning_cents`` is unused, as the model predicts keys.
 
-        Not reentrant: one thread owns the device. The longest time between two reports is the
-        decoding of a segment, a single call of up to some seconds.
+        The longest time between two reports is the decoding of a segment, a single call of up to
+        some seconds.
         """
         samples = resample(waveform.samples, waveform.sample_rate_hz, self._model.fs, self._device)
         padding_s = 2 * (self._segment_s - self._hop_s)
         segments = math.ceil((waveform.duration_s + padding_s) / self._hop_s)
-        self._report = report
-        self._step = 0
-        self._total_steps = segments * len(self._model.backbone.encoderLayers)
+        total_steps = segments * len(self._model.backbone.encoderLayers)
+        self._hearing.begin(report, total_steps)
         try:
             with torch.inference_mode():
                 notes = self._model.transcribe(
@@ -96,7 +94,7 @@ class TranskunTagger:
                     segmentSizeInSecond=self._segment_s,
                 )
         finally:
-            self._report = ignore
+            self._hearing.begin(ignore, 1)
         report(1.0)
         return sorted(
             NoteEvent(
@@ -110,10 +108,27 @@ class TranskunTagger:
         )
 
     def _count_step(self, layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        self._step += 1
+        self._hearing.step += 1
 
     def _report_progress(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
-        self._report(min(self._step / self._total_steps, 1.0))
+        self._hearing.tell()
+
+
+class _Hearing(threading.local):
+    """The progress of the recording that a thread hears."""
+
+    def __init__(self) -> None:
+        self.begin(ignore, 1)
+
+    def begin(self, report: Report, total_steps: int) -> None:
+        """Report to a recording's caller from now on."""
+        self.report = report
+        self.total_steps = total_steps
+        self.step = 0
+
+    def tell(self) -> None:
+        """Report the steps that are done."""
+        self.report(min(self.step / self.total_steps, 1.0))
 
 
 def choose_dtype(device: str) -> torch.dtype:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from inference_service.audio.waveform import Waveform
 from inference_service.errors import Cancelled, ModelNotFetched, ModelRejected
 from inference_service.progress import ignore
 from inference_service.separation.checkpoints import load_demucs
-from inference_service.separation.demucs import TOLERANCE, DemucsSeparator
+from inference_service.separation.demucs import _UNFUSED_ATTENTION, TOLERANCE, DemucsSeparator
 from tests.factories import STEMS, build_noise, build_tiny_demucs, publish_demucs, save_tiny_demucs
 
 
@@ -201,3 +203,26 @@ def test_safetensors_that_name_other_classes_are_refused(tmp_path: Path) -> None
     publish_demucs(checkpoint, klass="os.system").rename(tmp_path / "evil.safetensors")
     with pytest.raises(ModelRejected, match="not a Demucs network"):
         load_demucs("evil", tmp_path)
+
+
+def test_threads_separate_at_once_and_leave_attention_as_it_was(folder: Path) -> None:
+    separator = DemucsSeparator(load_demucs("abcd1234", folder))
+    mixtures = [_mixture(2.0), _mixture(3.0)]
+    expected = [separator.separate(mixture, ignore)["bass"].samples for mixture in mixtures]
+    before = torch.backends.mha.get_fastpath_enabled()
+    with ThreadPoolExecutor(2) as threads:
+        together = list(threads.map(lambda m: separator.separate(m, ignore), mixtures))
+    for stems, wanted in zip(together, expected, strict=True):
+        np.testing.assert_array_equal(stems["bass"].samples, wanted)
+    assert torch.backends.mha.get_fastpath_enabled() == before
+
+
+def test_the_last_thread_puts_the_setting_of_attention_back() -> None:
+    before = torch.backends.mha.get_fastpath_enabled()
+    first, second = ExitStack(), ExitStack()
+    first.enter_context(_UNFUSED_ATTENTION)
+    second.enter_context(_UNFUSED_ATTENTION)
+    first.close()
+    assert not torch.backends.mha.get_fastpath_enabled()
+    second.close()
+    assert torch.backends.mha.get_fastpath_enabled() == before

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +107,27 @@ def test_reports_and_cancels_at_each_token(tagger: MuScriptorTagger) -> None:
     with pytest.raises(Cancelled):
         tagger.tag_players(record(7.0), 0.0, stop)
     assert tagger.tag_players(record(1.0), 0.0, ignore)
+
+
+def test_one_thread_hears_at_a_time_and_others_can_be_cancelled(tagger: MuScriptorTagger) -> None:
+    inside, release = threading.Event(), threading.Event()
+
+    def hold(fraction: float) -> None:
+        inside.set()
+        assert release.wait(20.0)
+
+    def cancel(fraction: float) -> None:
+        raise Cancelled("enough")
+
+    expected = tagger.tag_players(record(1.0), 0.0, ignore)
+    with ThreadPoolExecutor(1) as threads:
+        hearing = threads.submit(tagger.tag_players, record(1.0), 0.0, hold)
+        assert inside.wait(20.0)
+        with pytest.raises(Cancelled):
+            tagger.tag_players(record(1.0), 0.0, cancel)
+        release.set()
+        assert hearing.result(60.0) == expected
+    assert tagger.tag_players(record(1.0), 0.0, ignore) == expected
 
 
 def note(instrument: str, start_s: float, end_s: float) -> list[NoteStartEvent | NoteEndEvent]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -45,4 +47,29 @@ def test_stops_at_once_when_cancelled() -> None:
 
     with pytest.raises(Cancelled):
         tagger.tag(Waveform(np.zeros((2, 44100 * 60), np.float32), 44100), 0.0, cancel)
-    assert tagger._report is ignore
+    assert tagger._hearing.report is ignore
+
+
+def test_threads_report_their_own_recordings() -> None:
+    tagger = TranskunTagger(segment_s=2.0, hop_s=1.5)
+    random = np.random.default_rng(0)
+    long = Waveform(0.1 * random.standard_normal((1, 2 * 44100)).astype(np.float32), 44100)
+    expected = tagger.tag(long, 0.0, ignore)
+    inside = threading.Event()
+    fractions: list[float] = []
+
+    def note(fraction: float) -> None:
+        inside.set()
+        fractions.append(fraction)
+
+    def cancel(fraction: float) -> None:
+        raise Cancelled("enough")
+
+    with ThreadPoolExecutor(1) as threads:
+        hearing = threads.submit(tagger.tag, long, 0.0, note)
+        assert inside.wait(20.0)
+        with pytest.raises(Cancelled):
+            tagger.tag(long, 0.0, cancel)
+        assert hearing.result(60.0) == expected
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
