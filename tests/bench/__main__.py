@@ -23,6 +23,7 @@ import torch
 
 from tests.bench import (
     corrections,
+    device,
     guitar_chords,
     notation,
     pianists,
@@ -71,6 +72,7 @@ SECTIONS: dict[str, Section] = {
     "notation": notation,
     "routing": routing,
     "speed": speed,
+    "device": device,
     "waits": waits,
     "planned-waits": planned_waits,
     "corrections": corrections,
