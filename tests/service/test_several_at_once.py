@@ -90,6 +90,13 @@ async def test_the_third_waits_for_one_of_two(wide: Settings) -> None:
     assert sorted(held.ended) == ["a", "b", "c"]
 
 
+async def test_a_place_is_free_sooner_where_two_are_heard_at_once(wide: Settings) -> None:
+    async with run_service(wide) as running:
+        engine = running.service.engine
+        engine._device._on_done(60.0)  # type: ignore[misc]
+        assert engine.transcriptions.retry_after_s() == 60.0 / WIDTH
+
+
 async def test_cancelling_one_leaves_the_other(wide: Settings) -> None:
     held = HeldPipeline(wide)
     async with run_service(wide, use_cases=held) as running:

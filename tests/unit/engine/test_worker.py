@@ -401,3 +401,28 @@ async def test_a_failure_that_is_read_while_its_thread_still_runs_holds_nothing(
         assert trace() is None
     finally:
         gc.enable()
+
+
+async def test_with_a_thread_free_a_job_in_preparation_waits_for_nobody_else() -> None:
+    wide = Worker("wide", width=2)
+    wide.start()
+    work, began, release = hold()
+    running = wide.submit(job(work, expected_s=1000.0))
+    assert await asyncio.to_thread(began.wait, 10.0)
+    prepared = threading.Event()
+
+    def prepare(progress: Progress) -> Callable[[Progress], int]:
+        assert prepared.wait(10.0)
+        return lambda progress: 7
+
+    meter = ProgressMeter({Stage.TAGGING: 1.0})
+    second = wide.submit(Job(None, meter, FAR_S, prepare))
+    first_update = await anext(aiter(second.updates()))
+    assert isinstance(first_update, Position)
+    assert first_update.ahead == 0
+    assert first_update.remaining_s <= 1.0
+    prepared.set()
+    assert await second.result() == 7
+    release.set()
+    assert await running.result()
+    assert await wide.close(2.0)
