@@ -12,7 +12,8 @@ delayed by taking a lock, and with several callers batches grow as the device fa
 Callers with fewer windows left come first, so that a short recording does not wait for a long one.
 A caller that has been passed over :data:`PATIENCE` times comes before all that have not, in order
 of arrival. Of N threads, each therefore waits for at most ``PATIENCE + N - 1`` batches, one of
-which may be running when it arrives.
+which may be running when it arrives. Meanwhile it reports nothing: a caller that is cancelled stops
+once its windows have been run, and holds up nobody.
 
 If a batch fails, its callers' windows are run apart, and an error is raised for the caller whose
 windows cause it. A batch that does not fit into the device's memory is run window by window, and

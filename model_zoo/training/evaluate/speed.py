@@ -5,8 +5,9 @@ rate, in its own process and after a warm-up. The peak is that of the whole proc
 libraries and the sound. Torch and ONNX Runtime use torch's default number of threads: one for each
 core, or OMP_NUM_THREADS.
 
-The tagger's network processes recordings window by window, never in batches, so that a result does
-not depend on other recordings. :func:`check_agreement` verifies both properties.
+Here, as on a CPU by default, the tagger's network processes recordings window by window and not in
+batches, so that a result does not depend on other recordings. :func:`check_agreement` verifies both
+properties.
 """
 
 from __future__ import annotations
