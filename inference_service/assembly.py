@@ -31,7 +31,7 @@ from inference_service.engine.memory import Claim
 from inference_service.engine.recordings import BucketRecordings, FolderRecordings, Recordings
 from inference_service.engine.registry import Loader, ModelRegistry
 from inference_service.engine.results import ResultStore
-from inference_service.engine.reuse import LocalHearings, Reuse
+from inference_service.engine.reuse import Hearings, LocalHearings, Reuse
 from inference_service.engine.service import Engine, UseCases
 from inference_service.engine.stage_pool import StagePool
 from inference_service.errors import ModelFetchFailed, ModelRejected
@@ -62,6 +62,7 @@ from inference_service.settings import (
 if TYPE_CHECKING:
     from inference_service.audio.decode import AudioLimits
     from inference_service.audio.waveform import Waveform
+    from inference_service.engine.shared_state import SharedState
     from inference_service.pipeline.practice import Engraving
     from inference_service.pipeline.render import Artifact, Rendering
     from inference_service.pipeline.transcribe import OnPreset
@@ -370,8 +371,8 @@ def build_limits(audio: AudioSettings) -> AudioLimits:
     )
 
 
-def build_job_store(settings: Settings) -> JobStore:
-    """Return the store of accepted jobs: a folder, or what several services share.
+def build_job_store(settings: Settings, state: SharedState | None) -> JobStore:
+    """Return the store of accepted jobs: a folder, or the state that several services share.
 
     Raises
     ------
@@ -379,13 +380,10 @@ def build_job_store(settings: Settings) -> JobStore:
         If the extra ``shared`` is needed and not installed.
     """
     directory, max_age_s = _jobs_folder(settings), settings.journal.max_age_s
-    if settings.shared.state_url is None:
+    if state is None:
         return Journal(directory, settings.journal.max_entries, max_age_s)
-    with needs_extra("shared", "NOTABOT_SHARED_STATE_URL"):
-        from inference_service.engine.shared_journal import SharedJournal
-        from inference_service.engine.shared_state import SharedState
+    from inference_service.engine.shared_journal import SharedJournal
 
-    state = SharedState(settings.shared.state_url.get_secret_value())
     return SharedJournal(state, build_recordings(settings, directory), max_age_s)
 
 
@@ -407,6 +405,31 @@ def build_recordings(settings: Settings, directory: Path) -> Recordings:
     )
 
 
+def build_hearings(state: SharedState | None) -> Hearings:
+    """Return who hears which recording: known to this service alone, or to all that share state."""
+    if state is None:
+        return LocalHearings()
+    from inference_service.engine.shared_hearings import SharedHearings
+
+    return SharedHearings(state)
+
+
+def build_shared_state(shared: SharedSettings) -> SharedState | None:
+    """Return the server that services share, if there is one; who uses it closes it.
+
+    Raises
+    ------
+    MissingExtra
+        If the extra ``shared`` is needed and not installed.
+    """
+    if shared.state_url is None:
+        return None
+    with needs_extra("shared", "NOTABOT_SHARED_STATE_URL"):
+        from inference_service.engine.shared_state import SharedState
+
+    return SharedState(shared.state_url.get_secret_value())
+
+
 def build_registry(shared: SharedSettings, *parts: Any) -> ModelRegistry:
     """Return the models in use: this service's own, or those that several choose together.
 
@@ -415,13 +438,12 @@ def build_registry(shared: SharedSettings, *parts: Any) -> ModelRegistry:
     MissingExtra
         If the extra ``shared`` is needed and not installed.
     """
-    if shared.state_url is None:
+    state = build_shared_state(shared)
+    if state is None:
         return ModelRegistry(*parts)
-    with needs_extra("shared", "NOTABOT_SHARED_STATE_URL"):
-        from inference_service.engine.shared_models import SharedRegistry
-        from inference_service.engine.shared_state import SharedState
+    from inference_service.engine.shared_models import SharedRegistry
 
-    return SharedRegistry(SharedState(shared.state_url.get_secret_value()), *parts)
+    return SharedRegistry(state, *parts)
 
 
 def _jobs_folder(settings: Settings) -> Path:
@@ -471,6 +493,20 @@ def build_recipe(settings: Settings) -> str:
     return digest.hexdigest()
 
 
+def build_deployment_recipe(settings: Settings) -> str:
+    """Return what identifies what a service deploys on a cluster, apart from its models.
+
+    It covers every setting that goes there: also those of previews, by which nothing is heard.
+    """
+    values = {
+        "preview": settings.preview.model_dump(mode="json"),
+        "weights": str(settings.models.weights),
+        "needs": settings.cluster.model_dump(mode="json", exclude={"address", "width"}),
+    }
+    deployed = f"{build_recipe(settings)}\0{json.dumps(values, sort_keys=True)}"
+    return sha256(deployed.encode()).hexdigest()
+
+
 def build_pool(settings: Settings) -> StagePool:
     """Return the stages and use cases of this process, or of the cluster that the settings name.
 
@@ -487,7 +523,7 @@ def build_pool(settings: Settings) -> StagePool:
         with needs_extra("cluster", "NOTABOT_CLUSTER_ADDRESS"):
             from inference_service.cluster.pool import spread
 
-        recipe = build_recipe(settings)
+        recipe = build_deployment_recipe(settings)
         return spread(load, load_router, build_use_cases, settings.cluster, recipe)
     use_cases = build_use_cases(fonts=settings.cache.directory / FONTS_FOLDER)
     return StagePool(load, load_router, use_cases, settings.engine.width)
@@ -525,12 +561,14 @@ def build_service(
         loader or pool.load,
         load_router or pool.load_router,
         settings.models.weights,
+        pool.loads_at_once,
     )
     results = build_results(settings.cache)
+    state = build_shared_state(settings.shared)
     reuse = None
     if settings.cache.reuse:
         recipe = build_recipe(settings)
-        reuse = Reuse(results, recipe, lambda: registry.active, LocalHearings())
+        reuse = Reuse(results, recipe, lambda: registry.active, build_hearings(state))
     use_cases = use_cases or pool.use_cases
     if traces is None and settings.traces.url:
         traces = build_traces(settings.traces.url)
@@ -544,12 +582,13 @@ def build_service(
         yield_s=settings.engine.yield_s,
         stuck_s=settings.engine.stuck_s,
         observe_stage=metrics.observe_stage,
+        count_reused=metrics.count_reused,
         reuse=reuse,
         width=pool.width,
     )
     return Service(
         engine,
-        AcceptedJobs(engine, build_job_store(settings), settings.engine.deadline_s),
+        AcceptedJobs(engine, build_job_store(settings, state), settings.engine.deadline_s),
         metrics,
         settings.server,
         settings.engine,

@@ -22,7 +22,7 @@ from inference_service.errors import ModelError, ModelRejected, NotabotError, No
 from inference_service.pipeline.stages import Component, Router, Separator, StageSet, Task
 
 Loader = Callable[[Task, ModelEntry], Component]
-"""Builds a stage from a model. Runs in the loader's thread; may take long and may raise."""
+"""Builds a stage from a model. Runs in a loader's thread; may take long and may raise."""
 
 T = TypeVar("T")
 
@@ -59,12 +59,14 @@ class ModelRegistry:
         Models to start with, the preferred one of each task first. One that does not load or fails
         on the built-in signal is replaced by the next.
     fetch : Fetch
-        Fetches preferred models that are not on this machine; runs in the loader's thread.
+        Fetches preferred models that are not on this machine; runs in a loader's thread.
     loader : Loader
     build_router : callable
-        Builds the router; runs in the loader's thread.
+        Builds the router; runs in a loader's thread.
     weights : Path
         Folder of the fetched weights.
+    loads_at_once : int
+        Models of the first set that are loaded at the same time, in threads of their own.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class ModelRegistry:
         loader: Loader,
         build_router: Callable[[], Router],
         weights: Path,
+        loads_at_once: int = 1,
     ) -> None:
         self._catalog = catalog
         self._candidates = dict(candidates)
@@ -82,6 +85,7 @@ class ModelRegistry:
         self._loader = loader
         self._build_router = build_router
         self._weights = weights
+        self._loads_at_once = loads_at_once
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="loader")
         self._changing = asyncio.Lock()
         self._loading: set[tuple[Task, str]] = set()
@@ -200,9 +204,11 @@ class ModelRegistry:
             require_fetched(task, candidates[-1], self._weights)
         stages: dict[str, Any] = {}
         models: dict[str, str] = {}
-        for task, candidates in self._candidates.items():
-            stage, entry = self._load_best(task, candidates)
-            stages[task.value], models[task.value] = stage, entry.id
+        with ThreadPoolExecutor(self._loads_at_once, thread_name_prefix="loader") as pool:
+            # The first error ends the loop, which cancels what has not begun.
+            loaded = pool.map(self._load_best, self._candidates, self._candidates.values())
+            for task, (stage, entry) in zip(self._candidates, loaded, strict=True):
+                stages[task.value], models[task.value] = stage, entry.id
         router = self._load_router(stages[Task.SEPARATION.value])
         return StageSet(**stages, router=router, models=models)
 

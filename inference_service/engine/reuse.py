@@ -5,9 +5,10 @@ heard, and of the service's code and settings. The key never leaves the service 
 
 Of several requests for one recording, one leads: it hears, and the others follow its progress. When
 it has stored a result, each of them is given a result of its own. If it was cancelled or ran out of
-its time, another one takes the lead. :class:`LocalHearings` knows the requests of this process;
-services that share results find what another has heard meanwhile, at the latest when it is their
-turn.
+its time, another one takes the lead. :class:`LocalHearings` knows the requests of this process,
+:class:`~inference_service.engine.shared_hearings.SharedHearings` those of several services.
+Services that share results and no state find what another has heard meanwhile, at the latest when
+it is their turn.
 """
 
 from __future__ import annotations
@@ -95,6 +96,10 @@ class LocalHearings:
             return None
         lead = self._leads[key] = _LocalLead(self._leads, key)
         return lead
+
+    def is_led(self, key: str) -> bool:
+        """Whether a request of this process has the lead."""
+        return key in self._leads
 
     async def follow(self, key: str, deadline_s: float) -> AsyncGenerator[Update, None]:
         """Yield updates of the request that leads, until it gives the lead back."""

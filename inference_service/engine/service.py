@@ -214,6 +214,8 @@ class Engine:
         Time that a thread has to return from a job that should have stopped.
     observe_stage : callable
         Called with each stage's name and duration in seconds.
+    count_reused : callable
+        Called for each recording that is not heard again.
     reuse : Reuse, optional
         Lets requests share what is heard of a recording; none: each request hears its own.
     width : int
@@ -232,6 +234,7 @@ class Engine:
         yield_s: float,
         stuck_s: float,
         observe_stage: Callable[[str, float], None],
+        count_reused: Callable[[], None],
         reuse: Reuse | None = None,
         width: int = 1,
     ) -> None:
@@ -246,6 +249,7 @@ class Engine:
         self._use_cases = use_cases
         self._stuck_s = stuck_s
         self._observe_stage = observe_stage
+        self._count_reused = count_reused
         self._reuse = reuse
         self._durations = Durations()
         self._samples = Memory(_SAMPLES_BYTES)
@@ -434,6 +438,7 @@ class Engine:
             root_id = self._results.put_again(heard.result_id, result, key)
             return self._keep(root_id, transcription, written)
 
+        self._count_reused()
         _log.info(
             "transcription_reused",
             preset=transcription.preset,

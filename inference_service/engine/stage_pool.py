@@ -22,9 +22,13 @@ class StagePool:
     use_cases : UseCases
     width : int
         Number of transcriptions that run at once.
+    loads_at_once : int
+        Number of models that are loaded at once when the service starts. In one process, models
+        that load side by side would compete for its cores and its memory.
     """
 
     load: Loader
     load_router: Callable[[], Router]
     use_cases: UseCases
     width: int = 1
+    loads_at_once: int = 1

@@ -42,6 +42,16 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._reused = Counter(
+            "notabot_results_reused",
+            "Recordings that were not heard again, since a result was kept.",
+            registry=self.registry,
+        )
+
+    def count_reused(self) -> None:
+        """Count a recording that was not heard again."""
+        self._reused.inc()
+
     def count_call(self, method: str, code: str, seconds: float) -> None:
         """Count a finished call."""
         self._calls.labels(method, code).inc()

@@ -187,6 +187,7 @@ async def test_metrics(build: Callable[..., Settings]) -> None:
     assert 'notabot_requests_total{code="RESULT_EXPIRED",method="Render"} 1.0' in text
     assert 'notabot_stage_seconds_count{stage="tagging"} 2.0' in text
     assert "notabot_queue_length 0.0" in text
+    assert "notabot_results_reused_total 0.0" in text
     assert 'notabot_model_info{model="autocorrelation@1",task="voice"} 1.0' in text
     assert re.search(r'notabot_disk_free_bytes\{folder="jobs"\} [1-9]', text)
 

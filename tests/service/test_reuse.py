@@ -10,6 +10,7 @@ import grpc
 import pytest
 from notabot.v1 import models_pb2, transcription_pb2
 
+from inference_service.server.metrics import Metrics
 from inference_service.settings import Settings
 from tests.service.running import (
     HeldPipeline,
@@ -173,3 +174,15 @@ async def test_what_another_service_heard_meanwhile_is_taken(
         assert mine.result_id != theirs.result_id
         assert mine.parts == theirs.parts
         assert await render(other, mine.result_id) == b"Mine"
+
+
+async def test_what_is_not_heard_again_is_counted(
+    settings: Settings, held: HeldPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held.release.set()
+    counted: list[int] = []
+    monkeypatch.setattr(Metrics, "count_reused", lambda metrics: counted.append(1))
+    async with run_service(settings, use_cases=held) as running:
+        for _ in range(3):
+            await send(running)
+    assert len(counted) == 2

@@ -6,11 +6,18 @@ import hashlib
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from inference_service.assembly import build_catalog, build_loader, build_results, build_stages
+from inference_service.assembly import (
+    build_catalog,
+    build_deployment_recipe,
+    build_loader,
+    build_results,
+    build_stages,
+)
 from inference_service.audio.waveform import Waveform
 from inference_service.engine.cache import ResultCache
 from inference_service.engine.catalog import ModelEntry, PublishedFile
@@ -23,6 +30,7 @@ from inference_service.progress import ignore
 from inference_service.separation.demucs import DemucsSeparator
 from inference_service.settings import CacheSettings, ModelSettings
 from tests.factories import save_tiny_demucs
+from tests.service.running import build_settings
 
 
 def save_weights(weights: Path, name: str, signatures: list[str]) -> ModelEntry:
@@ -153,3 +161,27 @@ def test_a_bucket_without_its_extra_says_what_to_install(
     monkeypatch.delitem(sys.modules, "inference_service.engine.bucket", raising=False)
     with pytest.raises(MissingExtra, match=r"NOTABOT_CACHE_URL needs obstore.*EXTRAS=shared"):
         build_results(CacheSettings(directory=tmp_path, url="s3://bucket"))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"preview": {"max_duration_s": 10.0}},
+        {"cluster": {"cpus": 2.0}},
+        {"audio": {"max_duration_s": 10.0}},
+        {"models": {"weights": "elsewhere"}},
+    ],
+)
+def test_what_is_deployed_is_named_after_its_settings(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    before, after = build_settings(tmp_path), build_settings(tmp_path, **changed)
+    assert build_deployment_recipe(after) != build_deployment_recipe(before)
+
+
+def test_services_that_reach_a_cluster_differently_deploy_the_same(tmp_path: Path) -> None:
+    reached: list[dict[str, Any]] = [{"address": "auto"}, {"address": "head:6379", "width": 2}]
+    recipes = {
+        build_deployment_recipe(build_settings(tmp_path, cluster=cluster)) for cluster in reached
+    }
+    assert len(recipes) == 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 from inference_service.engine.cache import ResultCache
 from inference_service.engine.progress_meter import StageUpdate
 from inference_service.engine.results import CachedResult, Heard
-from inference_service.engine.reuse import LocalHearings, Reuse
+from inference_service.engine.reuse import Hearings, LocalHearings, Reuse
+from inference_service.engine.shared_hearings import SharedHearings
+from inference_service.engine.shared_state import SharedState
 from inference_service.engine.worker import Position, Update
 from inference_service.errors import (
     AudioSilent,
@@ -27,18 +30,23 @@ from inference_service.errors import (
 from inference_service.pipeline.options import Preset
 from inference_service.progress import Stage
 from tests.service.running import build_transcription, wait_until
+from tests.valkey_server import ValkeyServer
 
 MODELS = {"song": "a@1"}
 SONG = b"a song"
 
 
 class Service:
-    """Requests of a service, whose hearings are held until they are released."""
+    """Requests at gateways in turn, whose hearings are held until they are released."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, hearings: Sequence[Hearings]) -> None:
         self.results = ResultCache(folder, 100, 10**6, 1000.0)
         self.models = MODELS
-        self.reuse = Reuse(self.results, "recipe", lambda: self.models, LocalHearings())
+        self._gateways = [
+            Reuse(self.results, "recipe", lambda: self.models, each) for each in hearings
+        ]
+        self.reuse = self._gateways[0]
+        self._next = cycle(self._gateways)
         self.began = 0
         self.release = asyncio.Event()
         self.fails: Iterator[NotabotError] = iter(())
@@ -68,20 +76,35 @@ class Service:
             yield self.results.put_again(heard.result_id, result, key)
 
         deadline_s += time.monotonic()
-        events = self.reuse.share(data, preset, deadline_s, hear, write)
+        events = next(self._next).share(data, preset, deadline_s, hear, write)
         return [event async for event in events]
 
     async def ask_at_once(self, count: int = 3, **request: Any) -> list[asyncio.Task[Any]]:
-        """Make requests that all wait for one hearing."""
-        tasks = [asyncio.create_task(self.ask(title=f"{n}", **request)) for n in range(count)]
+        """Make requests that all wait for one hearing, that of the first."""
+        tasks = [asyncio.create_task(self.ask(title="0", **request))]
         await wait_until(lambda: self.began == 1)
-        await asyncio.sleep(0.05)
+        tasks += [asyncio.create_task(self.ask(title=f"{n}", **request)) for n in range(1, count)]
+        await asyncio.sleep(0.2)
         return tasks
 
 
+@pytest.fixture(params=["local", "valkey"])
+async def hearings(request: pytest.FixtureRequest) -> AsyncIterator[list[Hearings]]:
+    """Those of one gateway, or of two that share state."""
+    if request.param == "local":
+        yield [LocalHearings()]
+        return
+    url = request.getfixturevalue("valkey").url
+    states = [SharedState(url) for _ in range(2)]
+    yield [SharedHearings(state, lease_s=1.0, beat_s=0.02) for state in states]
+    await asyncio.sleep(0.1)  # leases end in the background
+    for state in states:
+        await state.close()
+
+
 @pytest.fixture
-def service(tmp_path: Path) -> Service:
-    return Service(tmp_path)
+def service(tmp_path: Path, hearings: list[Hearings]) -> Service:
+    return Service(tmp_path, hearings)
 
 
 async def test_what_was_heard_before_is_not_heard_again(service: Service) -> None:
@@ -149,8 +172,10 @@ async def test_an_error_of_one_request_is_not_the_others(
 
 @pytest.mark.parametrize("error", [AudioSilent("silent"), ShuttingDown("down", retry_after_s=1.0)])
 async def test_an_error_of_the_recording_or_the_service_is_everybodys(
-    service: Service, error: NotabotError
+    service: Service, error: NotabotError, hearings: list[Hearings]
 ) -> None:
+    if isinstance(error, ShuttingDown) and len(hearings) > 1:
+        pytest.skip("another gateway does not shut down")
     service.fails = iter([error])
     tasks = await service.ask_at_once()
     service.release.set()
@@ -209,3 +234,44 @@ async def test_nothing_is_left_of_a_hearing(service: Service) -> None:
         assert hearings._leads
         lead.end()
     assert not hearings._leads
+
+
+async def test_if_a_gateway_shuts_down_another_hears(tmp_path: Path, valkey: ValkeyServer) -> None:
+    states = [SharedState(valkey.url) for _ in range(2)]
+    service = Service(tmp_path, [SharedHearings(state, beat_s=0.02) for state in states])
+    service.fails = iter([ShuttingDown("down", retry_after_s=1.0)])
+    first, second = await service.ask_at_once(2)
+    service.release.set()
+    with pytest.raises(ShuttingDown):
+        await first
+    assert isinstance((await second)[-1], str)
+    assert service.began == 2
+    for state in states:
+        await state.close()
+
+
+async def test_the_lease_of_a_dead_gateway_ends(valkey: ValkeyServer) -> None:
+    dead, alive = SharedState(valkey.url), SharedState(valkey.url)
+    assert await SharedHearings(dead, lease_s=0.3).lead("key")  # never entered, so never renewed
+    hearings = SharedHearings(alive, lease_s=0.3, beat_s=0.02)
+    assert await hearings.lead("key") is None
+    updates = [update async for update in hearings.follow("key", time.monotonic() + 30.0)]
+    assert updates == []
+    lead = await hearings.lead("key")
+    assert lead is not None
+    with lead:
+        await asyncio.sleep(0.6)  # longer than a lease
+        assert await SharedHearings(dead).lead("key") is None
+    for state in (dead, alive):
+        await state.close()
+
+
+async def test_without_the_server_every_gateway_hears(tmp_path: Path, valkey: ValkeyServer) -> None:
+    states = [SharedState(valkey.url) for _ in range(2)]
+    service = Service(tmp_path, [SharedHearings(state) for state in states])
+    service.release.set()
+    valkey.stop()
+    for title in ("one", "two"):
+        assert isinstance((await service.ask(title=title))[-1], str)
+    for state in states:
+        await state.close()
