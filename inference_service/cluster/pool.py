@@ -51,4 +51,5 @@ def spread(
         load_router_remotely,
         RemoteUseCases(build_use_cases, cluster),
         settings.width,
+        loads_at_once=len(Task),
     )

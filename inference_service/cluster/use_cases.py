@@ -7,6 +7,7 @@ and writing keep a core busy each.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import BytesIO
 from typing import IO, TYPE_CHECKING, Final
@@ -47,9 +48,13 @@ class RemoteUseCases:
         self._writer = cluster.reach(WRITING)
 
     def prepare(self) -> None:
-        """Deploy what conducts and what writes."""
-        for work in (CONDUCTING, WRITING):
+        """Deploy what conducts and what writes, side by side."""
+
+        def deploy(work: str) -> None:
             self._cluster.deploy(work, work, partial(_InReplica, self._build))
+
+        with ThreadPoolExecutor(2, thread_name_prefix="loader") as pool:
+            list(pool.map(deploy, (CONDUCTING, WRITING)))
 
     def check(self) -> None:
         """Check that everything is deployed and answers.

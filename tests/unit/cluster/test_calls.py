@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import ray
+from ray import serve
 from ray.exceptions import RayTaskError
 
 from inference_service.cluster import calls
@@ -18,6 +20,7 @@ from inference_service.cluster.calls import Remote
 from inference_service.cluster.cluster import Cluster
 from inference_service.cluster.needs import WRITING
 from inference_service.errors import AudioTooLong, Cancelled, QueueFull
+from inference_service.pipeline.stages import Task
 from inference_service.settings import ClusterSettings
 from tests.unit.cluster.probe import Probe
 
@@ -29,13 +32,16 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    context = ray.init(
-        num_cpus=2,
-        include_dashboard=False,
-        object_store_memory=100_000_000,
-        log_to_driver=False,
-        namespace="notabot",
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        # Ray lets all other programs pass its workers, which then take minutes to start.
+        patch.setenv("RAY_worker_niceness", "0")
+        context = ray.init(
+            num_cpus=2,
+            include_dashboard=False,
+            object_store_memory=100_000_000,
+            log_to_driver=False,
+            namespace="notabot",
+        )
     assert context.address_info is not None
     address = context.address_info["gcs_address"]
     yield Cluster(ClusterSettings.model_validate({"address": address}), "recipe-of-the-tests")
@@ -119,3 +125,29 @@ def test_what_is_deployed_is_shared_and_watched(cluster: Cluster, remote: Remote
     assert cluster.find_problem() == ""  # though the last replica is dead
     assert cluster.deploy("probe", WRITING, build).application == remote.application
     assert remote.call("double", np.float32(1), lambda _: None) == 2
+
+
+def test_several_are_deployed_side_by_side(cluster: Cluster, notes: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        names = ("left", "middle", "right")
+        remotes = list(
+            pool.map(lambda name: cluster.deploy(name, Task.KEY, partial(Probe, notes)), names)
+        )
+    answers = [
+        remote.call("double", np.float32(n), lambda _: None) for n, remote in enumerate(remotes)
+    ]
+    assert answers == [0, 2, 4]
+    assert len({remote.application for remote in remotes}) == 3
+
+
+def test_what_no_service_uses_any_more_is_deleted(cluster: Cluster, notes: Path) -> None:
+    """It comes last, as it deletes what the other tests have deployed."""
+    settings = ClusterSettings.model_validate({"address": "auto"})
+    former = Cluster(settings, "former-1", retire_after_s=0.0)
+    former.deploy("probe", Task.KEY, partial(Probe, notes))
+    former.sweep()
+    assert "probe-former-1" in serve.status().applications, "it is in use"
+    later = Cluster(settings, "later--1", retire_after_s=0.0)
+    later.sweep()
+    while "probe-former-1" in serve.status().applications:
+        time.sleep(0.1)
