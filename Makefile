@@ -53,7 +53,7 @@ check: setup  ## Format, lint, types, import contracts, generated code and table
 	@$(PYTHON) -m deploy.practice_page --check
 	@$(VENV)/bin/hadolint deploy/*.Dockerfile
 	@$(VENV)/bin/check-jsonschema -q --builtin-schema vendor.compose-spec deploy/compose*.yaml
-	@$(VENV)/bin/kubernetes-validate --strict --quiet deploy/kubernetes.yaml
+	@$(VENV)/bin/kubernetes-validate --strict --quiet deploy/kubernetes.yaml deploy/kubernetes-bots.yaml
 
 format: setup  ## Format the code and mend what the linter can
 	@$(VENV)/bin/ruff format .

@@ -23,6 +23,7 @@ TLS = yaml.safe_load((DEPLOY / "compose.tls.yaml").read_text())
 MTLS = yaml.safe_load((DEPLOY / "compose.mtls.yaml").read_text())
 REPLICAS = yaml.safe_load((DEPLOY / "compose.replicas.yaml").read_text())
 CLUSTER = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+BOTS = list(yaml.safe_load_all((DEPLOY / "kubernetes-bots.yaml").read_text()))
 RAY = yaml.safe_load((DEPLOY / "kubernetes-ray.yaml").read_text())
 SCHEMAS = "1.37.0"
 OURS = ("service", "bot")
@@ -198,9 +199,27 @@ def check_resource(resource: dict[str, Any]) -> None:
     validate(resource, SCHEMAS, strict=True)
 
 
-@pytest.mark.parametrize("number", range(len(CLUSTER)))
+@pytest.mark.parametrize("number", range(len(CLUSTER + BOTS)))
 def test_the_cluster_follows_the_schemas(number: int) -> None:
-    check_resource(CLUSTER[number])
+    check_resource((CLUSTER + BOTS)[number])
+
+
+def test_several_bots_are_the_one_bot_with_shared_state() -> None:
+    alone, several = (
+        next(item for item in items if item["metadata"]["name"] == "notabot-bot")["spec"]
+        for items in ([i for i in CLUSTER if i["kind"] == "Deployment"], BOTS)
+    )
+    [one], [many] = (spec["template"]["spec"]["containers"] for spec in (alone, several))
+    assert one["image"] == many["image"]
+    added = {entry["name"] for entry in many["env"]} - {entry["name"] for entry in one["env"]}
+    assert added == {
+        "BOT_SHARED_STATE_URL",
+        "BOT_WEBHOOK_URL",
+        "BOT_WEBHOOK_LISTEN",
+        "BOT_WEBHOOK_SECRET",
+    }
+    assert not [entry["name"] for entry in one["env"] if entry not in many["env"]]
+    assert "replicas" not in several, "the autoscaler would be overruled"
 
 
 def test_a_misspelt_field_is_found() -> None:
