@@ -64,6 +64,8 @@ class Fleet:
             "NOTABOT_CACHE_URL": "s3://results/fleet" if state_url else "",
             "NOTABOT_SHARED_STATE_URL": state_url,
             "NOTABOT_CLUSTER_ADDRESS": self._ray,
+            # Ray lets all other programs pass its workers, which then take minutes to start.
+            "RAY_worker_niceness": "0",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": self._token,
             "NOTABOT_CLUSTER_CPUS": "0.1",
