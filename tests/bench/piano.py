@@ -17,6 +17,7 @@ from inference_service.tagger.basic_pitch import BasicPitchTagger
 from inference_service.tagger.notes.tagger import load_tagger
 from inference_service.tagger.transkun.tagger import TranskunTagger
 from model_zoo.training.evaluate.metrics import as_heard, compare_offsets, compare_pitches
+from model_zoo.training.evaluate.systems import TIMBRE
 from tests.bench.table import Row
 from tests.conftest import ROOT
 from tests.factories import build_notes, build_scale
@@ -33,7 +34,7 @@ def run(data: Path, cache: Path) -> Iterator[Row]:
     paths = sorted((data / "piano_dev").glob("*.flac"))
     yield from _measure("transkun", TranskunTagger(), paths, TRANSKUN_TARGET)
     yield from _measure("basic-pitch", BasicPitchTagger(), paths, BASIC_PITCH_TARGET)
-    yield from _measure("notabot-notes", load_tagger(WEIGHTS), paths, NOTABOT_TARGET)
+    yield from _measure("notabot-notes", load_tagger(WEIGHTS, TIMBRE), paths, NOTABOT_TARGET)
 
 
 def smoke() -> Iterator[Row]:

@@ -21,6 +21,7 @@ from inference_service.separation.masking import MaskingSeparator
 from inference_service.settings import ModelSettings
 from inference_service.tagger.notes.kinds import KindNet
 from inference_service.tagger.notes.tagger import load_tagger
+from model_zoo.training.evaluate.systems import TIMBRE
 from model_zoo.training.kinds import train
 from model_zoo.training.kinds.__main__ import FOLDER, SEPARATOR, TAGGER, TARGET
 from tests.bench.table import Row
@@ -37,7 +38,9 @@ def run(data: Path, cache: Path) -> Iterator[Row]:
     if not described.exists():
         separator = MaskingSeparator.from_file(SEPARATOR)
         network = load_network(TARGET, KindNet)
-        recordings = train.describe_recordings(data, load_tagger(TAGGER), network, separator)
+        recordings = train.describe_recordings(
+            data, load_tagger(TAGGER, TIMBRE), network, separator
+        )
         train.save(list(recordings), described)
     scenes = chain.from_iterable(map(train.load, sorted(FOLDER.glob("scenes-*.npz"))))
     counts: dict[str, Counter[bool]] = {}

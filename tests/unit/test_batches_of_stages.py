@@ -28,6 +28,7 @@ from inference_service.separation.mask_network import MaskNet, MaskNetConfig
 from inference_service.separation.masking import MaskingSeparator
 from inference_service.tagger.notes.network import NoteNet, NoteNetConfig
 from inference_service.tagger.notes.tagger import TransformerTagger
+from inference_service.tagger.notes.timbre import TimbreNet
 from inference_service.tagger.singing import features
 from inference_service.tagger.singing import tagger as singing
 from inference_service.tagger.singing.network import SingingNet, SingingNetConfig
@@ -54,7 +55,9 @@ def build_tagger(batch: int, folder: Path) -> Stage:
         front_end_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,),
         after=(1,)
     )  # fmt: skip
-    tagger = TransformerTagger(NoteNet(config).eval(), window_s=0.5, batch=batch)
+    tagger = TransformerTagger(
+        NoteNet(config).eval(), TimbreNet().eval(), window_s=0.5, batch=batch
+    )
     return lambda waveform: np.concatenate(
         [course.ravel() for course in tagger.predict(waveform, ignore)]
     )

@@ -13,6 +13,7 @@ recordings that figures are stated for (``python -m model_zoo.training.tagger ex
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -89,14 +90,7 @@ def decode_notes(
 ) -> dict[str, list[NoteEvent]]:
     """Return the notes of each family, sorted; families without notes are omitted."""
     options = options or DecodingOptions()
-    notes, probabilities = find_notes(outputs, frame_rate_hz, options)
-    if not notes:
-        return {}
-    families = settle_families(probabilities, options.family_share)
-    own: dict[str, list[NoteEvent]] = {}
-    for family, note in zip(families.tolist(), notes, strict=True):
-        own.setdefault(FAMILIES[family], []).append(note)
-    return {family: sorted(own[family]) for family in FAMILIES if family in own}
+    return group_by_family(*find_notes(outputs, frame_rate_hz, options), options.family_share)
 
 
 def find_notes(
@@ -137,6 +131,20 @@ def find_notes(
         )
         notes.append(note)
     return notes, np.array(probabilities, np.float32).reshape(-1, len(FAMILIES))
+
+
+def group_by_family(
+    notes: Sequence[NoteEvent], probabilities: Activations, least_share: float
+) -> dict[str, list[NoteEvent]]:
+    """Return the notes of each family, sorted; families without notes are omitted.
+
+    Parameters are those of :func:`settle_families`, with the N notes.
+    """
+    own: dict[str, list[NoteEvent]] = {}
+    families = settle_families(probabilities, least_share).tolist()
+    for family, note in zip(families, notes, strict=True):
+        own.setdefault(FAMILIES[family], []).append(note)
+    return {family: sorted(own[family]) for family in FAMILIES if family in own}
 
 
 def settle_families(probabilities: Activations, least_share: float) -> NDArray[np.intp]:

@@ -122,9 +122,9 @@ class KindListener:
 
 def build(entry: ModelFiles, settings: ModelSettings) -> KindListener:
     """Build the listener from the files of the note tagger: its network, and that of kinds."""
-    tagger, kinds = entry.paths(settings.weights)
-    network = load_network(kinds, KindNet)
-    return KindListener(load_tagger(tagger, settings.device_name), network)
+    weights, timbre, kinds = entry.paths(settings.weights)
+    tagger = load_tagger(weights, timbre, settings.device_name)
+    return KindListener(tagger, load_network(kinds, KindNet))
 
 
 def describe(inputs: HeadInputs, logits: Logits, network: KindNet) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
 """Notes of any instruments and percussion, with our own network.
 
-:mod:`.network` predicts which notes begin, sound and end in every frame, and :mod:`.decoding`
-converts this to notes. Long recordings are processed in windows. Frames closer than
+:mod:`.network` predicts which notes begin, sound and end in every frame, :mod:`.decoding` converts
+this to notes, and :mod:`.timbre` rates the families of instruments that may play each. Long
+recordings are processed in windows. Frames closer than
 :attr:`~.network.NoteNetConfig.context_frames` to a cut are discarded, so that the result is the
 same as for the whole. Memory grows by 3 kB per frame.
 """
@@ -33,11 +34,12 @@ from inference_service.tagger.notes.decoding import (
     DecodingOptions,
     Outputs,
     decode_drums,
-    decode_notes,
     find_notes,
+    group_by_family,
 )
 from inference_service.tagger.notes.network import HeadInputs, Logits, NoteNet
 from inference_service.tagger.notes.players import divide
+from inference_service.tagger.notes.timbre import Levels, TimbreNet, rate_families
 
 DRUMS_ID: Final = "drums"
 WINDOW_S: Final = 20.0
@@ -63,7 +65,8 @@ class TransformerTagger:
     Parameters
     ----------
     network : NoteNet
-        In evaluation mode, on ``device``.
+    timbre : TimbreNet
+        Both in evaluation mode, on ``device``.
     device : str
     options : DecodingOptions, optional
         Also an attribute.
@@ -77,12 +80,14 @@ class TransformerTagger:
     def __init__(
         self,
         network: NoteNet,
+        timbre: TimbreNet,
         device: str = "cpu",
         options: DecodingOptions | None = None,
         window_s: float = WINDOW_S,
         batch: int = 1,
     ) -> None:
         self._network = network
+        self._timbre = timbre
         self._device = device
         self._batches = Batches(lambda samples: to_probabilities(network(samples)), device, batch)
         self.options = options or DecodingOptions()
@@ -94,17 +99,25 @@ class TransformerTagger:
 
     def tag(self, waveform: Waveform, tuning_cents: float, report: Report) -> list[NoteEvent]:
         """Return all pitched notes, sorted; ``tuning_cents`` is unused."""
-        found = decode_notes(self.predict(waveform, report), self._frame_rate_hz, self.options)
-        return sorted(note for notes in found.values() for note in notes)
+        outputs = self.predict(waveform, report)
+        notes, _ = find_notes(outputs, self._frame_rate_hz, self.options)
+        return sorted(notes)
 
     def tag_parts(
         self, stems: Mapping[str, Waveform], tuning_cents: float, report: Report
     ) -> tuple[Part, ...]:
-        """Return a part for each detected family of instruments, and one for percussion."""
-        outputs = self.predict(mix(stems.values()), report)
+        """Return a part for each detected family of instruments, and one for percussion.
+
+        Families are those that the note network and the network of timbre rate highest together:
+        in bands, the former knows pianos, guitars and basses better, the latter all others.
+        """
+        mixture = mix(stems.values())
+        outputs = self.predict(mixture, report)
+        notes, heard = find_notes(outputs, self._frame_rate_hz, self.options)
+        rated = self._rate_families(mixture, notes) + heard / (heard.sum(1, keepdims=True) + 1e-6)
         parts = [
-            Part(family, family.capitalize(), tuple(notes), program_of(family))
-            for family, notes in decode_notes(outputs, self._frame_rate_hz, self.options).items()
+            Part(family, family.capitalize(), tuple(own), program_of(family))
+            for family, own in group_by_family(notes, rated, self.options.family_share).items()
         ]
         return (*parts, *self._drums(outputs))
 
@@ -113,8 +126,13 @@ class TransformerTagger:
     ) -> tuple[Part, ...]:
         """Return a part for each player, and one for percussion."""
         outputs = self.predict(waveform, report)
-        found = find_notes(outputs, self._frame_rate_hz, self.options)
-        return (*divide(*found), *self._drums(outputs))
+        notes, _ = find_notes(outputs, self._frame_rate_hz, self.options)
+        return (*divide(notes, self._rate_families(waveform, notes)), *self._drums(outputs))
+
+    def _rate_families(self, waveform: Waveform, notes: Sequence[NoteEvent]) -> Levels:
+        rate_hz = self._timbre.config.sample_rate_hz
+        samples = resample(waveform.mono(), waveform.sample_rate_hz, rate_hz, self._device)
+        return rate_families(self._timbre, set_level(samples, rate_hz), notes, self._device)
 
     def _drums(self, outputs: Outputs) -> list[Part]:
         hits = decode_drums(outputs, self._frame_rate_hz, self.options)
@@ -196,8 +214,17 @@ def set_level(samples: Samples, sample_rate_hz: int) -> Samples:
     return np.asarray(samples * np.float32(gain), np.float32)
 
 
-def load_tagger(weights: Path, device: str = "cpu", batch: int = 1) -> TransformerTagger:
+def load_tagger(
+    weights: Path, timbre: Path, device: str = "cpu", batch: int = 1
+) -> TransformerTagger:
     """Load a tagger, with the thresholds stored with its weights.
+
+    Parameters
+    ----------
+    weights, timbre : Path
+        Of a :class:`NoteNet` and a :class:`TimbreNet`.
+    device : str
+    batch : int
 
     Raises
     ------
@@ -211,10 +238,11 @@ def load_tagger(weights: Path, device: str = "cpu", batch: int = 1) -> Transform
         kept["drum_onset"] = tuple(kept["drum_onset"])
     options = DecodingOptions(**kept)
     network = load_network(weights, NoteNet, device)
-    return TransformerTagger(network, device, options, batch=batch)
+    rater = load_network(timbre, TimbreNet, device)
+    return TransformerTagger(network, rater, device, options, batch=batch)
 
 
 def build(entry: ModelFiles, settings: ModelSettings) -> TransformerTagger:
     """Build the tagger, as the manifest declares it; other files belong to :mod:`.kinds`."""
-    weights, *_ = entry.paths(settings.weights)
-    return load_tagger(weights, settings.device_name, settings.batch_size)
+    weights, timbre, _ = entry.paths(settings.weights)
+    return load_tagger(weights, timbre, settings.device_name, settings.batch_size)

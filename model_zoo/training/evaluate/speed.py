@@ -31,10 +31,11 @@ from inference_service.checkpoint import load_network
 from inference_service.progress import ignore
 from inference_service.tagger.notes.network import NoteNet
 from inference_service.tagger.notes.tagger import TransformerTagger, load_tagger
+from inference_service.tagger.notes.timbre import TimbreNet
 from model_zoo.training.evaluate.convert import from_parts
 from model_zoo.training.evaluate.metrics import NoteArray
 from model_zoo.training.evaluate.sets import read_sound
-from model_zoo.training.evaluate.systems import OURS, PEERS, load_ours
+from model_zoo.training.evaluate.systems import OURS, PEERS, TIMBRE, load_ours
 from model_zoo.training.tagger.take import FAMILY, ONSET, PITCH
 
 SECTION: Final = "speed"
@@ -113,9 +114,13 @@ def repeat(clip: Waveform, length_s: float) -> Waveform:
 def check_agreement(weights: Path, device: str, clip: Path, length_s: float = SHORT_S) -> Agreement:
     """Compare windowed processing with a second run, and with processing the whole at once."""
     sound = repeat(read_sound(clip), length_s)
-    tagger = load_tagger(weights, device)
+    tagger = load_tagger(weights, TIMBRE, device)
     whole = TransformerTagger(
-        load_network(weights, NoteNet, device), device, tagger.options, window_s=length_s
+        load_network(weights, NoteNet, device),
+        load_network(TIMBRE, TimbreNet, device),
+        device,
+        tagger.options,
+        window_s=length_s,
     )
     first, at_once = _tell(tagger, sound), _tell(whole, sound)
     _tell(tagger, _start_of(sound, _WARM_UP_S))

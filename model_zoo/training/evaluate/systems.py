@@ -53,6 +53,7 @@ SONG_VOCALS: Final = "song-vocals"
 _WEIGHTS: Final = Path(__file__).parents[2] / "weights"
 VOCALS_WEIGHTS: Final = _WEIGHTS / "vocals.safetensors"
 SINGING_WEIGHTS: Final = _WEIGHTS / "singing.safetensors"
+TIMBRE: Final = _WEIGHTS / "timbre.safetensors"
 MIN_NOTE_S: Final = 0.05
 """Minimum duration of swift-f0's notes, as in its published figures on sung melodies."""
 
@@ -103,7 +104,7 @@ def load_ours(weights: Path, device: str) -> Hear:
     FileNotFoundError
         If the weights are missing.
     """
-    tagger = load_tagger(weights, device)
+    tagger = load_tagger(weights, TIMBRE, device)
 
     def hear(waveform: Waveform) -> Tags:
         return convert.from_parts(tagger.tag_parts({"mixture": waveform}, 0.0, ignore))

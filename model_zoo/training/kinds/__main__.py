@@ -12,6 +12,7 @@ from inference_service.separation.masking import MaskingSeparator
 from inference_service.tagger.notes.kinds import KINDS, KindNet
 from inference_service.tagger.notes.tagger import load_tagger
 from model_zoo.training.data import data_folder
+from model_zoo.training.evaluate.systems import TIMBRE
 from model_zoo.training.kinds import train
 
 ROOT = Path(__file__).parents[3]
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> None:
-    tagger, network = load_tagger(options.tagger), load_network(TARGET, KindNet)
+    tagger, network = load_tagger(options.tagger, TIMBRE), load_network(TARGET, KindNet)
     if options.what == "recordings":
         separator = MaskingSeparator.from_file(SEPARATOR)
         stream = train.describe_recordings(options.data, tagger, network, separator)

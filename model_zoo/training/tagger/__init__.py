@@ -6,4 +6,5 @@
 labels (:mod:`.take`), :mod:`.dataset` cuts and damages it in worker processes, :mod:`.targets`
 draws the targets, :mod:`.losses` holds the losses, :mod:`.train` trains, :mod:`.families` trains
 the head of families alone, :mod:`.export` and :mod:`.thresholds` prepare weights for serving.
+:mod:`.timbre` trains the network that rates families by the partials of notes.
 """

@@ -1,4 +1,7 @@
-"""``python -m model_zoo.training.tagger train | families | export | sample``; see ``--help``."""
+"""``python -m model_zoo.training.tagger train | families | timbre | export | sample``.
+
+See ``--help``.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ import torch
 
 from inference_service.checkpoint import load_network, read_metadata, save_network
 from inference_service.tagger.notes.network import NoteNet
+from inference_service.tagger.notes.timbre import TimbreNet
 from model_zoo.training.data import data_folder
 from model_zoo.training.loop import add_arguments, read_arguments
-from model_zoo.training.tagger import families
+from model_zoo.training.tagger import families, timbre
 from model_zoo.training.tagger.dataset import ExampleOptions
 from model_zoo.training.tagger.export import EXAMPLES, export
 from model_zoo.training.tagger.sample import write_samples
@@ -21,6 +25,7 @@ from model_zoo.training.tagger.train import OPTIONS, train
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "var" / "tagger"
 WEIGHTS = ROOT / "model_zoo" / "weights" / "tagger.safetensors"
+TIMBRE = WEIGHTS.with_name("timbre.safetensors")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -52,6 +57,16 @@ def main(arguments: list[str] | None = None) -> None:
     )
     telling.add_argument("--workers", type=int, default=2)
     telling.add_argument("--seed", type=int, default=0)
+    seeing = commands.add_parser(
+        "timbre", help="train the network that tells families apart by the partials of notes"
+    )
+    seeing.add_argument("--folder", type=Path, default=FOLDER / "timbre")
+    seeing.add_argument("--target", type=Path, default=TIMBRE)
+    seeing.add_argument(
+        "--minutes", type=float, default=60.0, help="minutes of rendering; 0: only train"
+    )
+    seeing.add_argument("--workers", type=int, default=2)
+    seeing.add_argument("--seed", type=int, default=0)
     exporting = commands.add_parser(
         "export", help="convert trained weights to float16, and choose thresholds"
     )
@@ -86,6 +101,16 @@ def main(arguments: list[str] | None = None) -> None:
             families.fit(network, families.load(options.folder), _say)
             metadata = read_metadata(options.weights)
             save_network(network, options.weights, metadata, torch.float16)
+        case "timbre":
+            rater = TimbreNet()
+            if options.minutes > 0:
+                rendering = (options.minutes, options.workers, options.seed)
+                timbre.collect(symbolic, options.folder, rater, *rendering, _say)
+            notes = timbre.load(options.folder)
+            timbre.fit(rater, notes, _say)
+            examples = int(notes.example.max()) + 1
+            learnt = {"examples": str(examples), "notes": str(len(notes.family))}
+            save_network(rater, options.target, learnt, torch.float16)
         case "export":
             export(options.trained, options.target, symbolic, _say, options.examples)
         case "sample":

@@ -42,6 +42,7 @@ from inference_service.audio.waveform import Samples, Waveform
 from inference_service.progress import ignore
 from inference_service.tagger.notes.tagger import load_tagger
 from inference_service.tagger.swift_f0 import SwiftF0Tagger
+from model_zoo.training.evaluate.systems import TIMBRE
 from model_zoo.training.sound.damage import add_noise, make_noise
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.tagger.dev import to_rows
@@ -93,7 +94,7 @@ def run(data: Path, folder: Path, plots: Path, weights: Path, say: Callable[[str
         kind: [excerpt(clip, EXCERPT_S) for clip in load_clips(data, kind)[:count]]
         for kind, count in CLIPS.items()
     }
-    tagger, swift = load_tagger(weights), SwiftF0Tagger(threads=1)
+    tagger, swift = load_tagger(weights, TIMBRE), SwiftF0Tagger(threads=1)
     network = f"network {digest(weights)}"
 
     def by_network(samples: Samples) -> Rows:

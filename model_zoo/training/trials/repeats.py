@@ -41,6 +41,7 @@ from inference_service.progress import ignore
 from inference_service.tagger.notes.decoding import Outputs, apex, peaks
 from inference_service.tagger.notes.network import LOWEST_PITCH
 from inference_service.tagger.notes.tagger import TransformerTagger, load_tagger
+from model_zoo.training.evaluate.systems import TIMBRE
 from model_zoo.training.sound.fluidsynth import RATE_HZ
 from model_zoo.training.sound.soundfonts import HELD_BACK_SOUNDFONT, draw_soundfont, synthesise
 from model_zoo.training.tagger.render import encode_tracks
@@ -236,7 +237,7 @@ def run(folder: Path, plots: Path, weights: Path, say: Callable[[str], None]) ->
             found[name] = {n.removeprefix(f"{hop} "): v for n, v in figures.items()
                            if n.startswith(f"{hop} ")}  # fmt: skip
             say(f"{name}: {_shortest(found[name])} ms")
-    tagger = load_tagger(weights)
+    tagger = load_tagger(weights, TIMBRE)
     figures = ledger.get(f"network {digest(weights)}", partial(_measure_network, tagger, heard))
     for head in ("onset", "frame"):
         found[f"network, {head} head"] = {n.removeprefix(f"{head} "): v for n, v in figures.items()

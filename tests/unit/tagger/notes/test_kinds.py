@@ -14,13 +14,14 @@ from inference_service.checkpoint import load_network, save_network
 from inference_service.tagger.notes.kinds import FEATURES, KINDS, KindListener, KindNet, describe
 from inference_service.tagger.notes.network import NoteNet
 from inference_service.tagger.notes.tagger import TransformerTagger
+from inference_service.tagger.notes.timbre import TimbreNet
 from tests.factories import RATE_HZ, build_noise, build_scale, sing
 
 
 @pytest.fixture(scope="module")
 def tagger() -> TransformerTagger:
     torch.manual_seed(3)
-    return TransformerTagger(NoteNet().eval())
+    return TransformerTagger(NoteNet().eval(), TimbreNet().eval())
 
 
 @pytest.mark.parametrize("length", [1, 4410, RATE_HZ])

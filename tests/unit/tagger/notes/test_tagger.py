@@ -17,12 +17,15 @@ from inference_service.tagger.notes.tagger import (
     load_tagger,
     set_level,
 )
+from inference_service.tagger.notes.timbre import TimbreNet
 from tests.conftest import ROOT
 from tests.factories import build_notes, build_scale
 
 CONFIG = NoteNetConfig(
     front_end_channels=4, channels=8, width=16, layers=1, heads=2, reach=3, before=(1,), after=(1,)
 )
+TIMBRE = TimbreNet().eval()
+WEIGHTS = ROOT / "model_zoo" / "weights"
 EAGER = DecodingOptions(onset=0.02, frame=0.01, drum_onset=(0.02,) * len(DRUMS))
 """An untrained network is never confident, so the thresholds are lowered."""
 
@@ -48,8 +51,8 @@ def music() -> Waveform:
 
 
 def test_windows_give_what_the_whole_gives(network: NoteNet, music: Waveform) -> None:
-    whole = TransformerTagger(network, window_s=60.0).predict(music, ignore)
-    cut = TransformerTagger(network, window_s=1.0).predict(music, ignore)
+    whole = TransformerTagger(network, TIMBRE, window_s=60.0).predict(music, ignore)
+    cut = TransformerTagger(network, TIMBRE, window_s=1.0).predict(music, ignore)
     for a, b in zip(whole, cut, strict=True):
         assert a.shape == b.shape
         assert np.allclose(a, b, atol=2e-3)  # float16
@@ -58,7 +61,7 @@ def test_windows_give_what_the_whole_gives(network: NoteNet, music: Waveform) ->
 def test_the_same_sound_gives_the_same_notes_wherever_it_stands(
     network: NoteNet, music: Waveform
 ) -> None:
-    tagger = TransformerTagger(network, options=EAGER, window_s=1.0)
+    tagger = TransformerTagger(network, TIMBRE, options=EAGER, window_s=1.0)
     found = tagger.tag_parts({"mixture": music}, 0.0, ignore)
     assert found
     copied = Waveform(music.samples.copy(), music.sample_rate_hz)
@@ -66,7 +69,7 @@ def test_the_same_sound_gives_the_same_notes_wherever_it_stands(
 
 
 def test_loudness_changes_no_note(network: NoteNet, music: Waveform) -> None:
-    tagger = TransformerTagger(network, options=EAGER)
+    tagger = TransformerTagger(network, TIMBRE, options=EAGER)
     softer = Waveform(music.samples * np.float32(2**-7), music.sample_rate_hz)  # exactly
     first, second = tagger.tag(music, 0.0, ignore), tagger.tag(softer, 0.0, ignore)
     assert len(first) > 0
@@ -75,13 +78,14 @@ def test_loudness_changes_no_note(network: NoteNet, music: Waveform) -> None:
 
 @pytest.mark.parametrize("samples", [0, 1, 100, 441, 5000])
 def test_short_and_silent_recordings(network: NoteNet, samples: int) -> None:
-    tagger = TransformerTagger(network)
+    tagger = TransformerTagger(network, TIMBRE)
     silence = Waveform(np.zeros((2, samples), np.float32), 44_100)
     assert all(np.isfinite(course).all() for course in tagger.predict(silence, ignore))
 
 
 def test_drums_are_a_part_of_their_own(network: NoteNet, music: Waveform) -> None:
-    parts = TransformerTagger(network, options=EAGER).tag_parts({"mixture": music}, 0.0, ignore)
+    tagger = TransformerTagger(network, TIMBRE, options=EAGER)
+    parts = tagger.tag_parts({"mixture": music}, 0.0, ignore)
     ids = [part.id for part in parts]
     assert ids[-1] == "drums"
     assert [part.is_drum for part in parts] == [part_id == "drums" for part_id in ids]
@@ -93,7 +97,7 @@ def test_stops_when_cancelled(network: NoteNet, music: Waveform) -> None:
         raise Cancelled("nobody waits")
 
     with pytest.raises(Cancelled):
-        TransformerTagger(network).tag(music, 0.0, refuse)
+        TransformerTagger(network, TIMBRE).tag(music, 0.0, refuse)
 
 
 def test_level_follows_what_is_loud() -> None:
@@ -104,7 +108,7 @@ def test_level_follows_what_is_loud() -> None:
 
 
 def test_hears_what_sounds_from_the_first_sample_on() -> None:
-    tagger = load_tagger(ROOT / "model_zoo" / "weights" / "tagger.safetensors")
+    tagger = load_tagger(WEIGHTS / "tagger.safetensors", WEIGHTS / "timbre.safetensors")
     scale = build_notes(build_scale())
     cut = Waveform(scale.samples[:, round(0.2 * scale.sample_rate_hz) :], scale.sample_rate_hz)
     for music in (scale, cut):

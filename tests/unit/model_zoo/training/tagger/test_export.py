@@ -20,6 +20,7 @@ from inference_service.tagger.notes.network import (
     NoteNetConfig,
 )
 from inference_service.tagger.notes.tagger import load_tagger
+from model_zoo.training.evaluate.systems import TIMBRE
 from model_zoo.training.tagger import export as exporting
 from model_zoo.training.tagger.take import Take
 from model_zoo.training.tagger.thresholds import choose, hear
@@ -76,10 +77,10 @@ def test_exports_halves_with_thresholds(tmp_path: Path, monkeypatch: pytest.Monk
     with torch.inference_mode():
         onset = load_network(target, NoteNet)(samples).onset
         torch.testing.assert_close(onset, network(samples).onset, atol=0.05, rtol=0.05)
-    options = load_tagger(target).options
+    options = load_tagger(target, TIMBRE).options
     assert options != DecodingOptions()
     assert len(options.drum_onset) == len(DRUMS)
-    assert load_tagger(trained).options == DecodingOptions()
+    assert load_tagger(trained, TIMBRE).options == DecodingOptions()
 
 
 def test_hears_only_what_begins_within() -> None:
