@@ -57,32 +57,36 @@ if [ ! -x "$venv/bin/pip" ]; then
         exit 1
     }
 fi
-pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+# Without compiling: pip does it on one core. Below, all cores do.
+install() { "$venv/bin/python" -m pip --disable-pip-version-check install --no-compile "$@"; }
 
 # The installer itself, at the versions pinned with the rest.
-pip install --quiet --constraint deploy/constraints.txt pip setuptools
+install --quiet --constraint deploy/constraints.txt pip setuptools
 
 case ",$extras," in
 *,service,*)
     # torch first and alone: another package's open range would install its newest build. Its index
     # is asked for nothing else; what torch needs is installed with the rest.
     echo "Installing torch ..."
-    pip install --quiet --no-deps --constraint deploy/constraints.txt \
+    install --quiet --no-deps --constraint deploy/constraints.txt \
         ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch
     ;;
 esac
 
 echo "Installing the pinned dependencies ($extras) ..."
-pip install -qq --constraint deploy/constraints.txt --build-constraint deploy/constraints.txt \
+install -qq --constraint deploy/constraints.txt --build-constraint deploy/constraints.txt \
     --editable ".[$extras]"
 
 for extra in service training; do
     case ",$extras," in
     *,$extra,*)
-        pip install --quiet --no-deps --requirement "deploy/no-deps-$extra.txt"
+        install --quiet --no-deps --requirement "deploy/no-deps-$extra.txt"
         ;;
     esac
 done
+
+# Files that are written for other versions of Python cannot be compiled, nor are they used.
+"$venv/bin/python" -m compileall -q -j 0 "$venv"/lib/python3.*/site-packages >/dev/null || true
 
 case ",$extras," in
 *,service,*)

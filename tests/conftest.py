@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -28,6 +29,10 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ.setdefault("NUMBA_CACHE_DIR", str(compiled.parent / worker))
 
 DATA = data_folder()
+
+# An example may take long on a busy machine.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 # Where no program has set up its log, structlog draws a logged exception with all its variables,
 # which takes seconds.

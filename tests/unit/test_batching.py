@@ -293,7 +293,7 @@ windows_of_threads = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(windows_of_threads, st.integers(2, 6), st.sampled_from([None, 1, 3]))
 def test_any_threads_get_what_they_would_get_alone(
     drawn: list[list[tuple[float, int]]], size: int, capacity: int | None

@@ -90,7 +90,7 @@ def test_invalid_grammars_are_refused(text: str, cause: str) -> None:
 
 
 @given(st.lists(st.floats(0.0, 1.0, exclude_max=True), min_size=1, max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_sentence_can_be_parsed_back(genotype: list[float]) -> None:
     probabilities = Probabilities(decode_grammar(HARMONY), {})
     derivation = derive(probabilities, genotype)

@@ -51,7 +51,7 @@ def performances(draw: st.DrawFn) -> Transcription:
 
 
 @given(performances())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_written_is_read_back(performance: Transcription) -> None:
     back = decode_performance(encode_performance(performance))
     assert len(back.parts) == len(performance.parts)

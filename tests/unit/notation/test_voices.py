@@ -108,7 +108,7 @@ NOTES = st.lists(
 
 
 @given(NOTES, st.integers(1, 2))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_lines_never_overlap_and_keep_every_pitch(notes: list[ScoreNote], voices: int) -> None:
     written = write_voices(notes, voices=voices)
     assert {n.pitch for n in written} == {n.pitch for n in notes}

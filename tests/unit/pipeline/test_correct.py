@@ -562,7 +562,7 @@ FIVE: Sequence[Corrections] = (
 )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.permutations(FIVE).map(lambda steps: steps[:5]), st.randoms())
 def test_five_in_a_row_give_the_page_that_they_give_at_once(
     steps: list[Corrections], random: Any
@@ -584,7 +584,7 @@ def test_five_in_a_row_give_the_page_that_they_give_at_once(
     assert page(follow(steps), Edit(at_once)) == expected, "and again"
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(1, 17), st.sampled_from([-1, 1, Fraction(1, 2)])), max_size=3),
     st.sampled_from(["4/4", "3/4", "6/8", "12/8"]),

@@ -169,7 +169,7 @@ def draw(score: Score, view: View) -> bytes:
 
 
 @pytest.mark.parametrize("is_placed", [True, False])
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(LISTS, OTHERS, st.sampled_from(list(View)), st.sampled_from(list(Pitches)))
 def test_any_edits_give_pages(
     is_placed: bool, edits: list[ScoreEdit], others: Corrections, view: View, pitches: Pitches
@@ -187,7 +187,7 @@ def test_any_edits_give_pages(
 
 
 @pytest.mark.parametrize("is_placed", [True, False])
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(LISTS)
 def test_untouched_notes_stay(is_placed: bool, edits: list[ScoreEdit]) -> None:
     heard = play(is_placed=is_placed)
@@ -210,7 +210,7 @@ def ask(heard: Transcription, edit: Edit, pitches: Pitches) -> Transcription:
     return make_absolute(heard, RenderOptions(edit=edit, pitches=pitches)).amend(heard)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(LISTS, st.sampled_from(list(Pitches)))
 def test_one_after_another_is_all_at_once(edits: Sequence[ScoreEdit], pitches: Pitches) -> None:
     heard = play(is_placed=True)
