@@ -44,7 +44,7 @@ _WAITING: Final = 4
 """Number of replicas whose waits are compared with simulated ones."""
 
 _FASTER: Final = 8.0
-_LOADS: Final = (0.9, 1.5)
+_LOADS: Final = (0.6, 0.9)
 _RECORDINGS: Final = 60
 _CPUS: Final = 64
 _RAY: Final = {"RAY_enable_worker_prestart": "0", "RAY_worker_niceness": "0"}
