@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,8 +108,17 @@ class Fleet:
         if self._ray:
             await self._run_ray("stop", "--force")
 
-    async def kill_on(self, every_s: float, seed: int) -> None:
-        """Kill a random service, bot or replica again and again; start it at once."""
+    @contextlib.asynccontextmanager
+    async def killing(self, every_s: float, seed: int) -> AsyncIterator[None]:
+        """Kill a random service, bot or replica again and again, and start it at once."""
+        killing = asyncio.create_task(self._kill_on(every_s, seed))
+        try:
+            yield
+            assert not killing.done(), "nothing was killed any more"
+        finally:
+            killing.cancel()
+
+    async def _kill_on(self, every_s: float, seed: int) -> None:
         rng = random.Random(seed)
         while True:
             await asyncio.sleep(every_s)
