@@ -25,7 +25,7 @@ from inference_service.notation.bars import pickup_length
 from inference_service.notation.hands import part_hands
 from inference_service.notation.keys import find_key_changes
 from inference_service.notation.melody import find_melody, named_melody, top_line
-from inference_service.notation.names import page_order
+from inference_service.notation.names import order_parts
 from inference_service.notation.percussion import FEET, merge_strokes
 from inference_service.notation.reduction import reduce_to_piano
 from inference_service.notation.views import View
@@ -53,7 +53,7 @@ def arrange(score: Score, view: View) -> Score:
     score = _join_hands(find_key_changes(score))
     if view is View.FULL:
         parts = [arrange_part(part) for part in score.parts if part.notes]
-        return replace(score, parts=tuple(sorted(parts, key=page_order)) or (_melody(score),))
+        return replace(score, parts=order_parts(parts) or (_melody(score),))
     if view is View.PIANO:
         return replace(score, parts=(_reduce(score),))
     melody = replace(score, parts=(_melody(score),))

@@ -7,6 +7,7 @@ such as one from a file or from a reader, stays as it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from enum import StrEnum
 from typing import Final
@@ -71,6 +72,8 @@ _FAMILY_RANKS: Final = {9: 1, 8: 1, 7: 2, 10: 3, 3: 4, 0: 5, 2: 5, 1: 6, 5: 7, 6
 _OTHER_RANK: Final = 8
 _BASS_RANK: Final = 9
 _DRUM_RANK: Final = 10
+_UNKNOWN: Final = re.compile(r"part(-\d+)?")
+"""Id of a player whose instrument is not known (``tagger/notes/players.py``)."""
 
 
 def translate_name(name: str, language: Language) -> str:
@@ -112,8 +115,19 @@ def short_name(name: str) -> str:
     return f"{short} {number}".strip()
 
 
-def page_order(part: ScorePart) -> int:
-    """Return a part's rank on the page: voices first, drums last."""
+def order_parts(parts: Iterable[ScorePart]) -> tuple[ScorePart, ...]:
+    """Return the parts as they stand on the page: voices first, drums last.
+
+    If the instrument of one is not known, all keep their order, from the highest line to the
+    lowest.
+    """
+    parts = tuple(parts)
+    if any(_UNKNOWN.fullmatch(part.id) for part in parts):
+        return tuple(sorted(parts, key=lambda part: part.is_drum))
+    return tuple(sorted(parts, key=_rank))
+
+
+def _rank(part: ScorePart) -> int:
     if part.is_drum:
         return _DRUM_RANK
     if part.id == "vocals" or part.program in SINGERS:

@@ -7,7 +7,14 @@ import re
 import pytest
 
 from inference_service.music.families import FAMILIES
-from inference_service.notation.names import Language, full_name, short_name, translate_name
+from inference_service.music.score import ScorePart
+from inference_service.notation.names import (
+    Language,
+    full_name,
+    order_parts,
+    short_name,
+    translate_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -40,3 +47,20 @@ def test_every_name_of_ours_is_russian_on_a_russian_page() -> None:
 @pytest.mark.parametrize("name", ["", "7", "Kazoo", "Моя партия", "Zither 2"])
 def test_other_names_stay(name: str) -> None:
     assert translate_name(name, Language.RU) == name
+
+
+def part_of(part_id: str, program: int | None, *, is_drum: bool = False) -> ScorePart:
+    return ScorePart(part_id, part_id.capitalize(), (), program, is_drum)
+
+
+def test_known_instruments_stand_in_their_usual_order() -> None:
+    parts = [part_of("drums", None, is_drum=True), part_of("bass", 33), part_of("piano", 0)]
+    parts += [part_of("strings", 48), part_of("winds", 73), part_of("vocals", 53)]
+    ordered = [part.id for part in order_parts(parts)]
+    assert ordered == ["vocals", "winds", "piano", "strings", "bass", "drums"]
+
+
+def test_lines_of_unknown_players_stay_from_high_to_low() -> None:
+    parts = [part_of("drums", None, is_drum=True), part_of("strings", 48), part_of("part-2", 73)]
+    parts.append(part_of("brass", 61))
+    assert [part.id for part in order_parts(parts)] == ["strings", "part-2", "brass", "drums"]
