@@ -37,6 +37,8 @@ ALONE = 10
 CANCELLED = 10
 """The person of every tenth recording taps "Cancel"."""
 TAP_AGAIN_S = 2.0
+CANCEL_LIMIT_S = 60.0
+"""Long enough for a killed bot to be missed, and for another one to take its job up."""
 QUIET_S = 2.0
 LIMIT_S = 300.0
 """For one recording, with whatever is killed meanwhile."""
@@ -73,6 +75,8 @@ class Outcome:
         From the first tap on "Cancel" to its confirmation.
     unheeded : list of int
         Recordings of which something came after a cancel was confirmed.
+    unconfirmed : list of int
+        Recordings whose person tapped for long, and of which nothing more was said.
     too_late : list of int
         Recordings whose score was there before the cancel.
     """
@@ -83,6 +87,7 @@ class Outcome:
     waits_s: list[float] = field(default_factory=list)
     cancels_s: list[float] = field(default_factory=list)
     unheeded: list[int] = field(default_factory=list)
+    unconfirmed: list[int] = field(default_factory=list)
     too_late: list[int] = field(default_factory=list)
 
 
@@ -100,14 +105,24 @@ async def send_all(
         """Tap until it is confirmed; False if the score was there before."""
         chat = 10_000 + number
         offers = partial(_find_offers, telegram, chat)
+
+        def is_confirmed() -> bool:
+            return any(shown.text == "Cancelled." for shown in telegram.shown(chat))
+
         await telegram.wait_for(lambda: offers() or telegram.controls(chat), LIMIT_S)
         start_s = time.monotonic()
-        while offers():
-            await telegram.press(offers()[0], "Cancel")
-            await fleet.deliver(web, telegram.history[-1], number)
+        while not (is_confirmed() or telegram.controls(chat)):
+            if offers():  # a bot that was killed has left one that leads nowhere
+                await telegram.press(offers()[-1], "Cancel")
+                await fleet.deliver(web, telegram.history[-1], number)
             with contextlib.suppress(TimeoutError):
-                await telegram.wait_for(lambda: not offers(), TAP_AGAIN_S)
-        if not any(shown.text == "Cancelled." for shown in telegram.shown(chat)):
+                await telegram.wait_for(
+                    lambda: is_confirmed() or telegram.controls(chat), TAP_AGAIN_S
+                )
+            if time.monotonic() - start_s > CANCEL_LIMIT_S:
+                outcome.unconfirmed.append(number)
+                return True
+        if not is_confirmed():
             return False
         outcome.cancels_s.append(time.monotonic() - start_s)
         return True
@@ -187,10 +202,12 @@ async def test_nothing_is_lost_and_all_is_as_from_one_service(
     print(
         f"cancelled {len(outcome.cancels_s)}, {in_time} confirmed within 1 s, "
         f"longest {max(outcome.cancels_s, default=0.0):.1f} s; "
+        f"{len(outcome.unconfirmed)} never confirmed, "
         f"{len(outcome.too_late)} tapped too late, {len(outcome.unheeded)} delivered all the same"
     )
     assert outcome.lost == []
     assert outcome.unheeded == []
+    assert outcome.unconfirmed == []
     assert outcome.cancels_s or outcome.too_late
     assert outcome.repeated == []
     assert len(expected.pages) == ALONE
