@@ -45,6 +45,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     assert context.address_info is not None
     address = context.address_info["gcs_address"]
     yield Cluster(ClusterSettings.model_validate({"address": address}), "recipe-of-the-tests")
+    # Handles would report to the lost cluster on and on, from a thread of this process.
+    serve.shutdown()
     ray.shutdown()
 
 
