@@ -58,6 +58,19 @@ RARE_LOGIT: Final = -4.0
 _PATCH: Final = (2, 4)
 
 
+def divide_semitones(sample_rate_hz: int, hop_s: float, gamma_hz: float) -> SpectrogramConfig:
+    """Return a spectrogram in which the middle one of a semitone's bins lies on its pitch."""
+    return SpectrogramConfig(
+        kind="vqt",
+        sample_rate_hz=sample_rate_hz,
+        hop_s=hop_s,
+        bins=BINS_PER_SEMITONE * SEMITONES,
+        f_min_hz=27.5 * 2.0 ** (-1 / (12 * BINS_PER_SEMITONE)),
+        bins_per_octave=12 * BINS_PER_SEMITONE,
+        gamma_hz=gamma_hz,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class NoteNetConfig:
     """Configuration of the network.
@@ -99,16 +112,8 @@ class NoteNetConfig:
 
     @property
     def spectrogram(self) -> SpectrogramConfig:
-        """The spectrogram of step 1; the middle one of a semitone's bins lies on its pitch."""
-        return SpectrogramConfig(
-            kind="vqt",
-            sample_rate_hz=self.sample_rate_hz,
-            hop_s=self.hop_s,
-            bins=BINS_PER_SEMITONE * SEMITONES,
-            f_min_hz=27.5 * 2.0 ** (-1 / (12 * BINS_PER_SEMITONE)),
-            bins_per_octave=12 * BINS_PER_SEMITONE,
-            gamma_hz=self.gamma_hz,
-        )
+        """The spectrogram of step 1."""
+        return divide_semitones(self.sample_rate_hz, self.hop_s, self.gamma_hz)
 
     @property
     def frame_rate_hz(self) -> float:

@@ -30,14 +30,14 @@ from inference_service.audio.waveform import Samples
 from inference_service.checkpoint import Network
 from inference_service.music.events import NoteEvent
 from inference_service.music.families import FAMILIES
+from inference_service.tagger.notes.network import (
+    BINS_PER_SEMITONE,
+    LOWEST_PITCH,
+    divide_semitones,
+)
 
 Levels = NDArray[np.float32]
 
-LOWEST_PITCH: Final = 21
-SEMITONES: Final = 103
-"""Of the spectrogram, from A0 up to 10 kHz."""
-
-BINS_PER_SEMITONE: Final = 3
 PARTIALS: Final = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16)
 FRAMES_BEFORE: Final = 2
 FRAMES_AFTER: Final = 28
@@ -85,16 +85,8 @@ class TimbreNetConfig:
 
     @property
     def spectrogram(self) -> SpectrogramConfig:
-        """The spectrogram; the middle one of a semitone's bins lies on its pitch."""
-        return SpectrogramConfig(
-            kind="vqt",
-            sample_rate_hz=self.sample_rate_hz,
-            hop_s=self.hop_s,
-            bins=BINS_PER_SEMITONE * SEMITONES,
-            f_min_hz=27.5 * 2.0 ** (-1 / (12 * BINS_PER_SEMITONE)),
-            bins_per_octave=12 * BINS_PER_SEMITONE,
-            gamma_hz=self.gamma_hz,
-        )
+        """The spectrogram, divided as the note network's."""
+        return divide_semitones(self.sample_rate_hz, self.hop_s, self.gamma_hz)
 
 
 class TimbreNet(Network):
