@@ -7,4 +7,5 @@ labels (:mod:`.take`), :mod:`.dataset` cuts and damages it in worker processes, 
 draws the targets, :mod:`.losses` holds the losses, :mod:`.train` trains, :mod:`.families` trains
 the head of families alone, :mod:`.export` and :mod:`.thresholds` prepare weights for serving.
 :mod:`.timbre` trains the network that rates families by the partials of notes.
+It and :mod:`.families` learn from notes that :mod:`.stored` keeps.
 """

@@ -8,10 +8,8 @@ than in the training of the whole network.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,6 +23,7 @@ from inference_service.music.families import FAMILIES
 from inference_service.tagger.notes.network import LOWEST_PITCH, NoteNet
 from model_zoo.training.tagger.dataset import ExampleOptions, iterate_examples
 from model_zoo.training.tagger.scene import Kind
+from model_zoo.training.tagger.stored import iterate_files, join, store
 from model_zoo.training.tagger.take import FAMILY, OFFSET, ONSET, PITCH, Take
 from model_zoo.training.tagger.targets import within_range
 
@@ -88,16 +87,17 @@ def collect(
     say: Callable[[str], None],
 ) -> None:
     """Render music for a number of minutes, and store the features of its notes in a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
     options = ExampleOptions(length_s=LENGTH_S, shares=SHARES)
     examples = iterate_examples(symbolic, seed, workers, options)
-    began = time.monotonic()
-    number = 0
-    while time.monotonic() - began < 60 * minutes:
-        notes = join(hear_notes(network, take) for take in islice(examples, KEPT_TOGETHER))
-        np.savez(folder / f"{seed:04d}-{number:04d}.npz", **notes._asdict())
-        number += 1
-        say(f"{number * KEPT_TOGETHER} examples, {(time.monotonic() - began) / 60:.1f} minutes")
+    store(
+        examples,
+        lambda _, take: hear_notes(network, take),
+        folder,
+        minutes,
+        seed,
+        KEPT_TOGETHER,
+        say,
+    )
 
 
 def hear_notes(network: NoteNet, take: Take) -> Notes:
@@ -122,12 +122,6 @@ def hear_notes(network: NoteNet, take: Take) -> Notes:
     )
 
 
-def join(parts: Iterable[Notes]) -> Notes:
-    """Concatenate features."""
-    places, family, weight = zip(*parts, strict=True)
-    return Notes(np.concatenate(places), np.concatenate(family), np.concatenate(weight))
-
-
 def load(folder: Path) -> Notes:
     """Return the features that :func:`collect` stored.
 
@@ -136,14 +130,7 @@ def load(folder: Path) -> Notes:
     FileNotFoundError
         If there are none.
     """
-    paths = sorted(folder.glob("*.npz"))
-    if not paths:
-        raise FileNotFoundError(f"no features: no *.npz in {folder}")
-    parts = []
-    for path in paths:
-        with np.load(path) as kept:
-            parts.append(Notes(*(kept[name] for name in Notes._fields)))
-    return join(parts)
+    return join(iterate_files(Notes, folder))
 
 
 def fit(

@@ -8,10 +8,8 @@ takes, so a fairer figure comes from examples of another seed.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,6 +23,7 @@ from inference_service.music.families import FAMILIES
 from inference_service.tagger.notes.timbre import TimbreNet, find_partials
 from model_zoo.training.tagger.dataset import ExampleOptions, iterate_examples
 from model_zoo.training.tagger.scene import Kind
+from model_zoo.training.tagger.stored import iterate_files, join, store
 from model_zoo.training.tagger.take import FAMILY, ONSET, PITCH, Take
 from model_zoo.training.tagger.targets import within_range
 
@@ -101,21 +100,18 @@ def collect(
     say: Callable[[str], None],
 ) -> None:
     """Render music for a number of minutes, and store what is seen of its notes in a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
     options = ExampleOptions(length_s=LENGTH_S, shares=SHARES)
     examples = iterate_examples(symbolic, seed, workers, options)
     random = np.random.default_rng(seed)
-    began = time.monotonic()
-    number = 0
-    while time.monotonic() - began < 60 * minutes:
-        first = number * KEPT_TOGETHER
-        notes = join(
-            look(network, take, first + index, random)
-            for index, take in enumerate(islice(examples, KEPT_TOGETHER))
-        )
-        np.savez(folder / f"{seed:04d}-{number:04d}.npz", **notes._asdict())
-        number += 1
-        say(f"{number * KEPT_TOGETHER} examples, {(time.monotonic() - began) / 60:.1f} minutes")
+    store(
+        examples,
+        lambda number, take: look(network, take, number, random),
+        folder,
+        minutes,
+        seed,
+        KEPT_TOGETHER,
+        say,
+    )
 
 
 def look(network: TimbreNet, take: Take, example: int, random: np.random.Generator) -> Notes:
@@ -137,11 +133,6 @@ def look(network: TimbreNet, take: Take, example: int, random: np.random.Generat
     )
 
 
-def join(parts: Iterable[Notes]) -> Notes:
-    """Concatenate notes."""
-    return Notes._make(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-
-
 def load(folder: Path) -> Notes:
     """Return the notes that :func:`collect` stored, with examples numbered anew.
 
@@ -150,13 +141,8 @@ def load(folder: Path) -> Notes:
     FileNotFoundError
         If there are none.
     """
-    paths = sorted(folder.glob("*.npz"))
-    if not paths:
-        raise FileNotFoundError(f"no notes: no *.npz in {folder}")
     parts, first = [], 0
-    for path in paths:
-        with np.load(path) as kept:
-            notes = Notes._make(kept[name] for name in Notes._fields)
+    for notes in iterate_files(Notes, folder):
         example = np.unique(notes.example, return_inverse=True)[1] + first
         first = int(example.max()) + 1
         parts.append(notes._replace(example=example))

@@ -78,7 +78,7 @@ def test_what_was_heard_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(families, "iterate_examples", endless)
     monkeypatch.setattr(families, "KEPT_TOGETHER", 2)
-    with pytest.raises(FileNotFoundError, match="no features"):
+    with pytest.raises(FileNotFoundError, match="no notes"):
         load(tmp_path)
     said: list[str] = []
     network = NoteNet(SMALL).eval()
