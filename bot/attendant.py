@@ -43,6 +43,10 @@ class Attendant:
             request, words, cancel_keyboard(job_id, request.t), self._interval_s(request)
         )
 
+    async def notify(self, request: Request, words: str) -> StatusMessage:
+        """Send a status message of what cannot be cancelled."""
+        return await StatusMessage.send(request, words, None, self._interval_s(request))
+
     def take_over(
         self, request: Request, message_id: int, words: str, job_id: str
     ) -> StatusMessage:

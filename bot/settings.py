@@ -121,6 +121,11 @@ class BotSettings(BaseSettings):
         ge=0,
         description="How long a message is sent again while Telegram does not answer or fails.",
     )
+    service_patience_s: float = Field(
+        default=60.0,
+        ge=0,
+        description="How long a new recording waits for a service that is away or starting.",
+    )
     paper: Paper = Field(
         default=Paper.A4, description="What PDFs are laid out for: `a4` or `letter`."
     )

@@ -36,7 +36,7 @@ class StatusMessage:
         The message; None if there is none to edit.
     text : str or None
         Its text, if known.
-    keyboard : InlineKeyboardMarkup
+    keyboard : InlineKeyboardMarkup or None
         Its keyboard, which stays as long as the request can be cancelled.
     interval_s : float
         Minimum time between two edits.
@@ -47,12 +47,12 @@ class StatusMessage:
         request: Request,
         message_id: int | None,
         text: str | None,
-        keyboard: InlineKeyboardMarkup,
+        keyboard: InlineKeyboardMarkup | None,
         interval_s: float,
     ) -> None:
         self._request = request
         self.message_id = message_id
-        self._keyboard: InlineKeyboardMarkup | None = keyboard
+        self._keyboard = keyboard
         self._interval_s = interval_s
         self._shown = self._wanted = text
         self._changed = asyncio.Event()
@@ -61,7 +61,7 @@ class StatusMessage:
 
     @classmethod
     async def send(
-        cls, request: Request, text: str, keyboard: InlineKeyboardMarkup, interval_s: float
+        cls, request: Request, text: str, keyboard: InlineKeyboardMarkup | None, interval_s: float
     ) -> StatusMessage:
         """Send the message.
 

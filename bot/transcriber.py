@@ -46,6 +46,15 @@ _PASSING: Final = frozenset(
 )
 """Failures that an accepted job survives."""
 
+_AWAY: Final = frozenset(
+    {
+        BotErrorCode.SERVICE_UNREACHABLE,
+        ServiceErrorCode.NOT_READY,
+        ServiceErrorCode.SHUTTING_DOWN,
+    }
+)
+"""Failures after which a recording is offered again, as the service may be starting."""
+
 _UNFINISHED: Final = frozenset({Stop.SHUTDOWN.name.lower(), BotErrorCode.DELIVERY_FAILED})
 """Outcomes after which the job stays open."""
 
@@ -104,7 +113,7 @@ class Transcriber:
                 return
             run = self._run(request, key, notes, turn)
             async with aclosing(run.events(is_accepted=False, is_uploaded=False)) as events:
-                if await self._accept(request, run.ledger, events):
+                if await self._accept(run, events):
                     await self.recordings.note(key, source)
                     await self._bring_to_its_end(run, events)
 
@@ -138,20 +147,20 @@ class Transcriber:
         await self.attendant.jobs.finish(run.ledger.key)
         await run.ledger.close()
 
-    async def _accept(
-        self, request: Request, ledger: JobLedger, events: AsyncGenerator[Event]
-    ) -> bool:
+    async def _accept(self, run: _Run, events: AsyncGenerator[Event]) -> bool:
         """Wait until the service has accepted the job; say so if it does not."""
+        request = run.request
         try:
             event = await anext(events)
         except ServiceError as error:
+            await run.remove_notice()
             if error.code == ServiceErrorCode.JOB_TAKEN:
                 logger.info("job dropped", reason="it was accepted before")
             else:
                 await self._refuse(request, error)
             return False
         assert isinstance(event, Accepted)
-        ledger.adopt(event.context)
+        run.ledger.adopt(event.context)
         request.settle()
         return True
 
@@ -177,17 +186,20 @@ class _Run:
         self, transcriber: Transcriber, request: Request, ledger: JobLedger, turn: Turn
     ) -> None:
         self._transcriber = transcriber
-        self._request = request
+        self.request = request
         self.ledger = ledger
         self._turn = turn
         self._title = ledger.notes.title or request.t("title.recording")
         notes = ledger.notes
         self._source = AudioSource(notes.file_id, notes.title, notes.size_bytes, None)
         self._status: StatusMessage | None = None
+        self._notice: StatusMessage | None = None
         self._announced = asyncio.Event()
 
     async def events(self, *, is_accepted: bool, is_uploaded: bool) -> AsyncGenerator[Event]:
-        """Yield the job's events; once it is accepted, go on after the service was lost.
+        """Yield the job's events; go on after the service was lost.
+
+        Until it is accepted, the job is offered for ``service_patience_s``.
 
         If the person has other recordings in work, the call ends as soon as the job is accepted and
         so written down. The upload follows in another call when it is this one's turn.
@@ -207,10 +219,11 @@ class _Run:
             try:
                 async with aclosing(start()) as events:
                     async for event in events:
-                        is_accepted = True
                         has_files |= isinstance(event, Artifact)
-                        if not isinstance(event, Accepted):  # an upload may break off each time
+                        # An upload may break off each time after it was accepted.
+                        if not is_accepted or not isinstance(event, Accepted):
                             patience = None
+                        is_accepted = True
                         yield event
                         if isinstance(event, Accepted) and await self._turn.ahead():
                             break
@@ -221,25 +234,32 @@ class _Run:
                 # With files, it is not the work that was late, but this bot: it was still
                 # delivering others, and did not read.
                 was_unread = has_files and error.code == ServiceErrorCode.DEADLINE_EXCEEDED
-                if not is_accepted or not (was_unread or error.code in _PASSING):
+                if not (was_unread or error.code in (_PASSING if is_accepted else _AWAY)):
                     raise
-                start = self._way_on(error)
+                if is_accepted:
+                    start = self._way_on(error)
                 failure = error.with_traceback(None)
-            patience = patience or Patience(self._transcriber.settings.deadline_s)
+            settings = self._transcriber.settings
+            limit_s = settings.deadline_s if is_accepted else settings.service_patience_s
+            patience = patience or Patience(limit_s)
+            if limit_s and not is_accepted:
+                await self._show_notice()
             if self._status is not None:
-                self._status.show(self._request.t("status.reconnecting"))
+                self._status.show(self.request.t("status.reconnecting"))
             if not await patience.pause():
                 try:
                     raise failure
                 finally:
                     del failure  # its traceback refers to this frame
-            yield Accepted("", kept=True)  # whatever was received will come again
+            if is_accepted:
+                yield Accepted("", kept=True)  # whatever was received will come again
 
     async def attend(self, events: AsyncGenerator[Event]) -> str:
         """Show the job's progress and deliver its result; return the outcome."""
-        request, attendant, notes = self._request, self._transcriber.attendant, self.ledger.notes
+        request, attendant, notes = self.request, self._transcriber.attendant, self.ledger.notes
         key = self.ledger.key
         if notes.status_id is None:
+            await self.remove_notice()
             status = await attendant.announce(request, request.t("status.accepted"), key)
             await self.ledger.note_status(status.message_id)
         else:
@@ -269,6 +289,17 @@ class _Run:
 
         return await attendant.serve(request, status, key, hear, send, survives=True)
 
+    async def _show_notice(self) -> None:
+        """Say, once, that the recording waits for the service."""
+        if self._notice is None:
+            words = self.request.t("status.away")
+            self._notice = await self._transcriber.attendant.notify(self.request, words)
+
+    async def remove_notice(self) -> None:
+        """Remove what :meth:`_show_notice` said."""
+        if self._notice is not None:
+            await self._notice.remove()
+
     def _way_on(self, error: ServiceError) -> Callable[[], AsyncGenerator[Event]]:
         """How to go on: a job that the service does not have whole is sent again."""
         is_missing = error.code in {ServiceErrorCode.JOB_UNKNOWN, ServiceErrorCode.QUEUE_FULL}
@@ -276,7 +307,7 @@ class _Run:
 
     def _attach(self) -> AsyncGenerator[Event]:
         job = self.ledger.context
-        return self._transcriber.client.jobs.attach(job.bot, job.key, request_id=self._request.id)
+        return self._transcriber.client.jobs.attach(job.bot, job.key, request_id=self.request.id)
 
     def _submit(self) -> AsyncGenerator[Event]:
         settings = self._transcriber.settings
@@ -288,10 +319,10 @@ class _Run:
                 paper=settings.paper,
                 page=1,
                 choose_view=True,
-                language=self._request.t.language,
+                language=self.request.t.language,
             ),
             job=self.ledger.context,
-            request_id=self._request.id,
+            request_id=self.request.id,
         )
 
     async def _read(self) -> AsyncGenerator[bytes]:
@@ -302,7 +333,7 @@ class _Run:
         await self._announced.wait()
         settings = self._transcriber.settings
         download = Download(
-            self._request.bot,
+            self.request.bot,
             self._source,
             settings.download_limit_bytes,
             settings.telegram_patience_s,

@@ -2,8 +2,8 @@
 
 A job runs in a task of its own. Calls attend to it, one at a time: they follow its progress and
 receive its files, and may end without harm. When the service starts, it takes up the jobs that an
-earlier run left, each at most :data:`MAX_ATTEMPTS` times: a recording that brings the service down
-must not do so for ever.
+earlier run left, unless it has ended :data:`MAX_ATTEMPTS` times while it worked on a recording: one
+that brings the service down must not do so for ever. Those that only waited then are not to blame.
 
 Where several services share their jobs (:mod:`inference_service.engine.job_store`), a call may
 attend to a job that another one runs: it reads the progress from the store and renders the result
@@ -30,6 +30,7 @@ from inference_service.engine.job_store import (
     StoredError,
     job_id,
 )
+from inference_service.engine.progress_meter import StageUpdate
 from inference_service.engine.service import Engine, Rendered
 from inference_service.engine.upload import Upload
 from inference_service.engine.worker import Update
@@ -46,7 +47,12 @@ from inference_service.errors import (
 )
 from inference_service.pipeline.options import TranscribeOptions
 
-MAX_ATTEMPTS: Final = 3
+MAX_ATTEMPTS: Final = 5
+"""How often a recording may be worked on. Machines are also taken away for other reasons, several
+times in a row where a fleet is renewed."""
+
+MAX_STARTS: Final = 50
+"""How often a job may be taken up, should a service end before it has stored that work began."""
 
 CALM_S: Final = 2.0
 """How long the store must have answered before jobs of others are claimed. After an outage all
@@ -356,9 +362,9 @@ class AcceptedJobs:
     async def _transcribe(
         self, record: JobRecord, recording: Recording, job: RunningJob
     ) -> Rendered:
-        """Run a job; store that it began, so that a restart counts it."""
-        with suppress(JobUnknown, NotReady):
-            await self._store.change(record, attempts=record.attempts + 1)
+        """Run a job; store that it was taken up and that work began, so that a restart counts."""
+        await self._count(record, starts=record.starts + 1)
+        has_begun = False
         deadline_s = time.monotonic() + self._deadline_s
         with self._engine.counters.count():
             events = self._engine.transcribe(await recording.read(), record.options, deadline_s)
@@ -366,8 +372,15 @@ class AcceptedJobs:
                 async for event in events:
                     if isinstance(event, Rendered):
                         return event
+                    if isinstance(event, StageUpdate) and not has_begun:
+                        has_begun = True
+                        await self._count(record, attempts=record.attempts + 1)
                     job.post(event)
         raise AssertionError("unreachable: a transcription ends with its result or an error")
+
+    async def _count(self, record: JobRecord, **counts: int) -> None:
+        with suppress(JobUnknown, NotReady):
+            await self._store.change(record, **counts)
 
     async def _settle(
         self, record: JobRecord, outcome: Rendered | NotabotError, job: RunningJob
@@ -433,7 +446,7 @@ class AcceptedJobs:
         if limit == 0:
             return
         for record, recording in await self._store.claim(limit):
-            if record.attempts >= MAX_ATTEMPTS:
+            if record.attempts >= MAX_ATTEMPTS or record.starts >= MAX_STARTS:
                 error = Internal("the service ended several times while it worked on this")
                 await self._store.settle(record, **_changes(record, error))
                 continue
@@ -452,7 +465,7 @@ def _changes(record: JobRecord, outcome: Rendered | NotabotError) -> Mapping[str
     if isinstance(outcome, Rendered):
         return {"state": JobState.DONE, "result_id": outcome.result_id}
     if isinstance(outcome, ShuttingDown | Cancelled):
-        return {"attempts": record.attempts}
+        return {"attempts": record.attempts, "starts": record.starts}
     if isinstance(outcome, NotReady):  # its recording could not be read here and now
         return {}
     stored = StoredError(outcome.code, outcome.cause, dict(outcome.params))

@@ -55,7 +55,9 @@ class JobRecord:
         Seconds since the epoch.
     state : JobState
     attempts : int
-        How often the transcription has begun.
+        How often the recording's turn has come, and work on it has begun.
+    starts : int
+        How often a service has taken the job up.
     result_id : str
         Of the cache; empty until the job is done.
     error : StoredError or None
@@ -69,6 +71,7 @@ class JobRecord:
     accepted_s: float
     state: JobState = JobState.UPLOADING
     attempts: int = 0
+    starts: int = 0
     result_id: str = ""
     error: StoredError | None = None
 

@@ -489,7 +489,7 @@ async def test_an_unforeseen_failure_is_reported_with_a_code(
 
 
 async def test_no_service_is_reported_soon(build_harness: Callable[..., Harness]) -> None:
-    harness = build_harness(address="127.0.0.1:1")
+    harness = build_harness(address="127.0.0.1:1", service_patience_s=0)
     started_s = time.monotonic()
     await harness.person().say_voice()
 

@@ -9,7 +9,7 @@ import pytest
 from bot import retries, session
 from tests.bot.botapi import FakeTelegram, Fault
 from tests.bot.conftest import polling
-from tests.bot.service import FakeService
+from tests.bot.service import FakeService, serve
 from tests.bot.telegram import AUDIO
 
 CHAT = 7
@@ -149,3 +149,33 @@ async def test_a_press_is_worked_though_it_cannot_be_answered(
         await telegram.wait_for(lambda: "• Piano" in telegram.scores(CHAT)[0].buttons)
 
     assert len(fake.renders) == 1
+
+
+async def test_a_recording_waits_for_a_service_that_is_starting(
+    telegram: FakeTelegram, free_port: int
+) -> None:
+    fake, address = FakeService(), f"127.0.0.1:{free_port}"
+    async with polling(telegram, address):
+        await telegram.send_voice(CHAT, AUDIO)
+        await telegram.wait_for(lambda: telegram.shown(CHAT))
+        [notice] = telegram.shown(CHAT)
+        assert "Your recording waits" in notice.text
+        assert not notice.buttons
+        async with serve(fake, address):
+            await telegram.wait_for(lambda: _is_done(telegram))
+    assert [audio for _, audio in fake.transcriptions] == [AUDIO]
+    assert len(telegram.scores(CHAT)) == len(telegram.controls(CHAT)) == 1
+    assert len(telegram.shown(CHAT)) == 1, "a page with its buttons, and nothing else"
+
+
+async def test_a_person_is_told_of_a_service_that_stays_away(
+    telegram: FakeTelegram, free_port: int
+) -> None:
+    async with polling(telegram, f"127.0.0.1:{free_port}", service_patience_s=0.2):
+        await telegram.send_voice(CHAT, AUDIO)
+        await telegram.wait_for(
+            lambda: [m for m in telegram.shown(CHAT) if "is not answering" in m.text]
+        )
+        await telegram.wait_for(
+            lambda: ["Try again" in m.text for m in telegram.shown(CHAT)] == [True]
+        )

@@ -67,8 +67,10 @@ class Outcome:
     ----------
     pages : dict
         Digest of the first page, by the number of the recording.
-    lost, repeated : list of int
-        Recordings whose score did not come, and those of which something came twice.
+    lost : dict
+        What the chat shows of each recording whose score did not come, by its number.
+    repeated : list of int
+        Recordings of which something came twice.
     waits_s : list of float
         From a recording to its buttons.
     cancels_s : list of float
@@ -82,7 +84,7 @@ class Outcome:
     """
 
     pages: dict[int, str] = field(default_factory=dict)
-    lost: list[int] = field(default_factory=list)
+    lost: dict[int, str] = field(default_factory=dict)
     repeated: list[int] = field(default_factory=list)
     waits_s: list[float] = field(default_factory=list)
     cancels_s: list[float] = field(default_factory=list)
@@ -143,7 +145,7 @@ async def send_all(
             try:
                 await telegram.wait_for(lambda: telegram.controls(chat), LIMIT_S)
             except TimeoutError:
-                outcome.lost.append(number)
+                outcome.lost[number] = " | ".join(m.text for m in telegram.shown(chat))
                 return
             outcome.waits_s.append(time.monotonic() - start_s)
         await asyncio.sleep(QUIET_S)  # whatever comes twice comes now
@@ -205,7 +207,7 @@ async def test_nothing_is_lost_and_all_is_as_from_one_service(
         f"{len(outcome.unconfirmed)} never confirmed, "
         f"{len(outcome.too_late)} tapped too late, {len(outcome.unheeded)} delivered all the same"
     )
-    assert outcome.lost == []
+    assert outcome.lost == {}
     assert outcome.unheeded == []
     assert outcome.unconfirmed == []
     assert outcome.cancels_s or outcome.too_late

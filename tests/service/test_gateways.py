@@ -19,6 +19,7 @@ from notabot.v1 import jobs_pb2, models_pb2
 from pydantic import SecretStr
 
 from inference_service.engine import shared_journal
+from inference_service.engine.accepted import MAX_ATTEMPTS
 from inference_service.engine.bucket import Bucket
 from inference_service.engine.catalog import ModelEntry
 from inference_service.errors import ModelRejected
@@ -212,8 +213,8 @@ async def test_a_recording_that_brings_services_down_does_not_for_ever(pair: Any
     call = one.send("1")
     await wait_until(lambda: held.began == ["a"])
     [(record, _)] = await store.list_open("42")
-    await store.change(record, attempts=3)
-    await store.settle(record)  # as if it had been given up for the third time
+    await store.change(record, attempts=MAX_ATTEMPTS)
+    await store.settle(record)  # as if a gateway had ended once more
     async with asyncio.timeout(10):
         while (await other.open())["1"][0] != jobs_pb2.JOB_STATE_FAILED:  # noqa: ASYNC110
             await asyncio.sleep(0.05)

@@ -294,6 +294,27 @@ async def test_a_recording_that_brings_the_service_down_does_not_for_ever(
         assert held.began == []
 
 
+async def test_recordings_that_only_wait_are_not_to_blame_for_a_service_that_ends(
+    running: Running, caller: Caller, held: HeldPipeline
+) -> None:
+    caller.send("1", b"a")
+    await wait_until(lambda: held.began == ["a"])
+    waits = caller.send("2", b"b")
+    assert (await anext(aiter(waits))).accepted.kept
+    jobs = running.service.jobs
+
+    async def find_counts() -> dict[str, tuple[int, int]]:
+        found = await jobs.list_open(BOT)
+        return {record.key: (record.starts, record.attempts) for record, _ in found}
+
+    async with asyncio.timeout(5):
+        while await find_counts() != {"1": (1, 1), "2": (1, 0)}:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    held.release.set()
+    await read_result(waits)
+    assert (await find_counts())["2"] == (1, 1)
+
+
 async def test_without_a_disk_jobs_run_in_memory(
     settings: Settings, held: HeldPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
