@@ -33,6 +33,9 @@ Parts = Sequence[tuple[int | None, Line]]
 SOUNDFONT: Final = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 JITTER_S: Final = 0.012
 PIANO, BASS, SAXOPHONE = 0, 33, 65
+QUARTET: Final = (40, 71, 65, 70)
+"""Programs of a violin, a clarinet, an alto saxophone and a bassoon."""
+
 KICK, SNARE, HAT, RIDE = 36, 38, 42, 51
 SHORT: Final = 0.66
 """Position in the beat of swung off-beats."""
@@ -107,6 +110,32 @@ POP: Final = lay(
     (0.5, 72), (0.5, 72), (0.5, 71), (1, 69), (0.5, 67), (1, 69), (1.5, 67), (0.5, 64), (0.5, 62),
     (1.5, 60), (0.5, 0), (0.5, 62), (0.5, 64), (0.5, 65), (1, 64), (0.5, 62), (1, 59), (4, 60),
 )  # fmt: skip
+# "Old Hundredth" (Genevan Psalter, 1551), set for four players by us.
+HUNDREDTH: Final = tuple(
+    lay(*voice)
+    for voice in (
+        (
+            *((1, p) for p in (67, 67, 66, 64, 62, 67, 69, 71, 71, 71, 71, 69, 67, 72, 71, 69)),
+            *((1, p) for p in (67, 69, 71, 69, 67, 64, 66, 67, 74, 71, 67, 69, 72, 71, 69)),
+            (3, 67),
+        ),
+        (
+            *((1, p) for p in (62, 62, 62, 59, 59, 62, 62, 62, 67, 67, 67, 66, 64, 67, 67, 66)),
+            *((1, p) for p in (62, 66, 67, 66, 64, 60, 62, 62, 67, 67, 64, 66, 64, 67)),
+            (0.5, 67), (0.5, 66), (3, 62),
+        ),
+        (
+            *((1, p) for p in (59, 59, 57, 55, 55, 59, 57, 55, 62, 62, 62, 62, 59, 64, 62, 62)),
+            *((1, p) for p in (59, 62, 62, 62, 59, 55, 57, 59)),
+            (0.5, 59), (0.5, 60), *((1, p) for p in (62, 59, 62, 57, 62, 60)), (3, 59),
+        ),
+        (
+            *((1, p) for p in (55, 55, 50, 52, 47, 43, 54, 55, 55)), (0.5, 55), (0.5, 54),
+            *((1, p) for p in (52, 50, 52, 48, 55, 50, 55, 54, 55, 50, 52, 48, 50)),
+            (0.5, 43), (0.5, 45), *((1, p) for p in (47, 55, 52, 50, 45, 50, 50)), (3, 43),
+        ),
+    )
+)  # fmt: skip
 POP_CHORDS: Final = ("C", "Am", "F", "G", "Am", "F", "G", "C", "C")
 TRIADS: Final = {
     "C": (48, 60, 64, 67), "F": (41, 60, 65, 69), "G": (43, 59, 62, 67), "Am": (45, 60, 64, 69),
@@ -136,14 +165,16 @@ def sing(
     return sing_as(singer, notes, random)[0]
 
 
-def play(lines: Parts, bpm: float, seed: int, short: float = 0.5) -> Sound:
+def play(
+    lines: Parts, bpm: float, seed: int, short: float = 0.5, jitter_s: float = JITTER_S
+) -> Sound:
     """Play lines of programs; None stands for drums. Off-beats are at ``short`` of the beat."""
     random = np.random.default_rng(seed)
     midi = PrettyMIDI()
     for program, line in lines:
         player = Instrument(program or 0, is_drum=program is None)
         for start, length, pitch in line:
-            onset_s = max(0.4 + _swing(start, short) * 60 / bpm + random.normal(0.0, JITTER_S), 0)
+            onset_s = max(0.4 + _swing(start, short) * 60 / bpm + random.normal(0.0, jitter_s), 0)
             stop_s = 0.4 + _swing(start + length, short) * 60 / bpm - 0.02
             loud = int(random.normal(84, 6))
             player.notes.append(Note(loud, pitch, onset_s, max(stop_s, onset_s + 0.08)))
@@ -186,6 +217,12 @@ def waltz() -> Sound:
         left.append((3 * bar, 1, low))
         left += [(3 * bar + beat, 0.8, pitch) for beat in (1, 2) for pitch in chord]
     return play([(PIANO, [*AUGUSTIN, *left])], bpm=150, seed=3)
+
+
+def quartet() -> Sound:
+    """Return "Old Hundredth", whose players begin together as well as real ones do."""
+    parts: Parts = list(zip(QUARTET, HUNDREDTH, strict=True))
+    return play(parts, bpm=84, seed=7, jitter_s=0.03)
 
 
 def swing() -> Sound:
@@ -232,6 +269,7 @@ SOUNDS: Final[dict[str, Callable[[], Sound]]] = {
     "waltz": waltz,
     "six-eight": lambda: play([(PIANO, [*WASHERWOMAN, *WASHERWOMAN_BASS])], bpm=320, seed=6),
     "swing": swing,
+    "quartet": quartet,
     "pop": pop,
 }
 

@@ -215,6 +215,7 @@ def write_performance(
         _write_part(part, placed, bars, transcription)
         for part, placed in zip(transcription.parts, given, strict=True)
     ]
+    parts = _end_together(parts, bars)
     starts = [note.start_beats for part in parts for note in part.notes]
     stops = [note.stop_beats for part in parts for note in part.notes]
     layout = _lay_out(
@@ -230,7 +231,7 @@ def write_performance(
             replace(part.staff, notes=tuple(sorted(_shift(part.notes, layout.origin_beats))))
             for part in parts
         ),
-        chords=_write_chords(chords, layout),
+        chords=_write_chords(chords, layout, max(starts, default=Fraction(0))),
         pickup_beats=layout.pickup_beats,
         time_changes=layout.time_changes,
         swing=transcription.swing,
@@ -272,6 +273,33 @@ def _write_part(
     )
 
 
+def _end_together(parts: Sequence[WrittenPart], bars: BarGrid) -> list[WrittenPart]:
+    """Cut what sounds on into an empty bar at the end, unless most notes do.
+
+    Rooms and pedals let a note of the last chord ring longer than it is meant.
+    """
+    notes = [note for part in parts for note in part.notes]
+    if not notes:
+        return list(parts)
+    last = float(max(note.start_beats for note in notes))
+    line = next(line for line in bars.bar_starts(last, last + 1) if line > last)
+    ending = [note for note in notes if note.stop_beats >= line]
+    ringing = [note for note in ending if note.stop_beats > line]
+    if 2 * len(ringing) >= len(ending):
+        return list(parts)
+    return [
+        replace(part, notes=tuple(_cut_at(note, Fraction(line)) for note in part.notes))
+        for part in parts
+    ]
+
+
+def _cut_at(note: ScoreNote, line: Fraction) -> ScoreNote:
+    stop = min(note.stop_beats, line)
+    return (
+        note if stop == note.stop_beats else replace(note, duration_beats=stop - note.start_beats)
+    )
+
+
 def _edit(
     written: WrittenPerformance,
     parts: Sequence[WrittenPart],
@@ -291,7 +319,7 @@ def _edit(
     frame = Frame(bars, layout.lines, beat_scale, clock, lambda place: score.key_at(place - origin))
     edits = written.performance.corrections.edits
     edited = make_edits(edits, written.performance, parts, chords, frame)
-    starts = (n.start_beats - origin for notes in edited.notes for n in notes)
+    starts = [n.start_beats - origin for notes in edited.notes for n in notes]
     first = min(starts, default=Fraction(0))
     if layout.pickup_beats and first < -layout.pickup_beats:
         layout = replace(layout, pickup_beats=pickup_length(first))
@@ -303,7 +331,7 @@ def _edit(
                 score.parts, edited.notes, edited.middle_pitches, strict=True
             )
         ),
-        chords=_write_chords(edited.chords, layout),
+        chords=_write_chords(edited.chords, layout, max(starts, default=Fraction(0)) + origin),
         pickup_beats=layout.pickup_beats,
     )
     return replace(
@@ -423,8 +451,13 @@ def _lead(run: Sequence[NoteEvent], event: NoteEvent) -> bool:
 
 
 def _write_graces(run: Sequence[NoteEvent], chord: Sequence[ScoreNote]) -> list[ScoreNote]:
-    """Return ornaments as grace notes, led to the chord's note nearest in pitch to the last one."""
+    """Return ornaments as grace notes, led to the chord's note nearest in pitch to the last one.
+
+    A run on that note's own pitch is none: the beginning of the note was heard twice.
+    """
     adorned = min(chord, key=lambda note: abs(note.pitch - run[-1].pitch))
+    if all(event.pitch == adorned.pitch for event in run):
+        return []
     return [
         replace(
             adorned,
@@ -701,8 +734,13 @@ def _place_chords(
     return [PlacedChord(place, chord) for place, chord in zip(places, chords, strict=True)]
 
 
-def _write_chords(chords: Sequence[PlacedChord], layout: _Layout) -> tuple[ScoreChord, ...]:
-    """Write each chord where it begins; of several at one place, the last is kept."""
+def _write_chords(
+    chords: Sequence[PlacedChord], layout: _Layout, last_beats: Fraction
+) -> tuple[ScoreChord, ...]:
+    """Write each chord where it begins; of several at one place, the last is kept.
+
+    That none sounds is not written from ``last_beats`` on, the position of the last attack.
+    """
     labels: dict[Fraction, str] = {}
     segments = (chord.segment for chord in chords)
     for segment, start in sorted(zip(segments, layout.shift_chords(chords), strict=True)):
@@ -712,7 +750,8 @@ def _write_chords(chords: Sequence[PlacedChord], layout: _Layout) -> tuple[Score
         in_force = written[-1].label if written else NO_CHORD
         if label != in_force:
             written.append(ScoreChord(beat, label))
-    return tuple(written)
+    is_over = bool(written) and written[-1].start_beats > last_beats - layout.origin_beats
+    return tuple(written[:-1] if is_over and written[-1].label == NO_CHORD else written)
 
 
 def chord_at(chords: Sequence[ScoreChord], position_beats: Fraction) -> str:

@@ -9,6 +9,7 @@ from fractions import Fraction
 import pytest
 
 from inference_service.music.events import Beat, Key, NoteEvent, Part
+from inference_service.music.placement import NotePlacement
 from inference_service.music.score import ScoreNote
 from inference_service.notation.quantize import chord_at, quantize
 from tests.factories import perform
@@ -94,6 +95,39 @@ def test_chords_stand_on_beats_and_say_only_changes() -> None:
     assert [(c.start_beats, c.label) for c in score.chords] == [(0, "C:maj"), (4, "F:maj")]
     assert chord_at(score.chords, Fraction(3)) == "C:maj"
     assert chord_at((), Fraction(0)) == "N"
+
+
+def test_a_note_that_rings_on_gets_no_bar_of_its_own() -> None:
+    chord = [(4, 4, 60), (4, 4, 64), (4, 6, 67)]
+    score = quantize(perform({"piano": [(0, 4, 72), *chord]}), "")
+    assert len(score.bars()) == 2
+    assert score.stop_beats == 8
+
+
+def test_a_last_chord_that_is_held_is_written_in_full() -> None:
+    chord = [(4, 6, 60), (4, 6, 64), (4, 4, 67)]
+    score = quantize(perform({"piano": [(0, 4, 72), *chord]}), "")
+    assert score.stop_beats == 10
+
+
+def test_silence_after_the_last_note_is_no_chord() -> None:
+    chords = [(0, 4, "C:maj"), (4, 6, "N"), (6, 10, "F:maj"), (10, 16, "N")]
+    score = quantize(perform({"piano": [(0, 4, 60), (7, 2, 65)]}, chords=chords), "")
+    assert [(c.start_beats, c.label) for c in score.chords] == [
+        (0, "C:maj"), (4, "N"), (6, "F:maj")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pitch", "graces"), [(64, [64]), (60, [])])
+def test_an_ornament_on_the_pitch_of_its_note_was_heard_twice(
+    pitch: int, graces: list[int]
+) -> None:
+    performance = perform({"piano": [(0.9, 0.1, pitch), (1, 1, 60), (2, 2, 62)]})
+    place = NotePlacement(Fraction(1), Fraction(1))
+    placed = (replace(place, is_ornament=True), place, replace(place, start_beats=Fraction(2)))
+    notes = quantize(replace(performance, placements=(placed,)), "").parts[0].notes
+    assert [note.pitch for note in notes if note.grace] == graces
+    assert [note.pitch for note in notes if not note.grace] == [60, 62]
 
 
 def test_notes_of_one_pitch_that_fall_together_are_one() -> None:
