@@ -85,8 +85,9 @@ _BASSES: Final = (*range(32, 40), 43)
 _VIOLA: Final = 41
 _LOW_VOICE_PITCH: Final = 57
 """A voice with a lower median pitch is written an octave higher, like a tenor."""
-_BASS_CLEF_PITCH: Final = 56
-"""Any other part with a lower median pitch has the bass clef."""
+_BASS_CLEF_PITCH: Final = 59
+"""Any other part with a lower median pitch has the bass clef, in which half of its notes then need
+fewer ledger lines."""
 
 _CLEF_CHANGE_COST: Final = 14.0
 _MOST_LEDGER_COST: Final = 12

@@ -33,6 +33,8 @@ def quarters(pitches: list[int], *, staff: int = 1, voice: int = 1) -> tuple[Sco
         (52, 50, Clef.TREBLE_8VB),
         (52, 67, Clef.TREBLE),
         (None, 40, Clef.BASS),
+        (73, 58, Clef.BASS),
+        (73, 60, Clef.TREBLE),
     ],
 )
 def test_a_part_has_the_clef_of_its_instrument(program: int | None, pitch: int, clef: Clef) -> None:
