@@ -60,6 +60,10 @@ EXAMPLES: Final = (
     Example("six-eight", "The Irish Washerwoman", "piano", "full"),
     Example("swing", "When the Saints Go Marching In", "song", "full"),
     Example("pop", "A pop song", "song", "melody"),
+    Example("band", "A pop song", "song", "full"),
+    Example("quartet", "Old Hundredth", "auto", "full"),
+    Example("violin", "J. S. Bach, Double of the Bourrée", "auto", "full",
+            "solo_dev/john-garner_bwv1002_mov8.opus"),
 )  # fmt: skip
 
 

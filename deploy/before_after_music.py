@@ -271,6 +271,7 @@ SOUNDS: Final[dict[str, Callable[[], Sound]]] = {
     "swing": swing,
     "quartet": quartet,
     "pop": pop,
+    "band": pop,
 }
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inference_service.music.alternatives import number_beat
 from inference_service.music.corrections import FIRST_BEAT_STEPS
 from inference_service.music.events import Beat, ChordSegment, Key, NoteEvent, Rhythm, Slip
+from inference_service.music.metre import TimeSignature
 from inference_service.music.pitch import pitch_class
 from inference_service.rhythm.from_notes.bar_network import TICK, BarReader, describe_ticks
 from inference_service.rhythm.from_notes.bars import Bars, find_bars
@@ -239,7 +240,7 @@ def _time_slips(
 def _measure_beat(bars: Bars) -> int:
     """Return the length of a beat, a dotted quarter in compound metres, in 24ths of a quarter."""
     beats, unit = bars.metre
-    return 4 * QUARTER_PARTS // unit * (3 if unit == 8 and beats % 3 == 0 else 1)
+    return 4 * QUARTER_PARTS // unit * TimeSignature(beats, unit).pulse_beats
 
 
 def _time_beats(

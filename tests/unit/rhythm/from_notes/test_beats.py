@@ -110,6 +110,14 @@ def test_compound_beats_are_dotted_quarters() -> None:
     np.testing.assert_allclose(np.diff(times(rhythm)), 0.6, atol=1e-9)
 
 
+def test_the_beats_of_three_eight_are_eighths_as_notation_counts_them() -> None:
+    starts_q = np.arange(24) / 2
+    rhythm = estimate(Written(starts_q.tolist(), 1.5, (3, 8)), 0.8 * starts_q)
+    assert rhythm.time_signature == "3/8"
+    assert [beat.position for beat in rhythm.beats[:6]] == [1, 2, 3, 1, 2, 3]
+    assert rhythm.tempo_bpm == pytest.approx(60 / 0.4)
+
+
 def test_beats_go_through_held_notes() -> None:
     starts_q = np.array([0.0, 4.0, 6.0, 8.0, 12.0])
     rhythm = estimate(Written(starts_q.tolist(), 4.0, (4, 4)), 0.5 * starts_q)
