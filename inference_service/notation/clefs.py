@@ -22,7 +22,7 @@ from typing import Final
 
 import numpy as np
 
-from inference_service.music.programs import SINGERS
+from inference_service.music.programs import BASSES, SINGERS
 from inference_service.music.score import Bar, ScoreNote, ScorePart
 
 
@@ -81,7 +81,7 @@ _TOP_LINE: Final = 8
 """Steps from a staff's lowest line to its highest."""
 
 _GUITARS: Final = range(24, 32)
-_BASSES: Final = (*range(32, 40), 43)
+_BASSES: Final = (*BASSES, 43)
 _VIOLA: Final = 41
 _LOW_VOICE_PITCH: Final = 57
 """A voice with a lower median pitch is written an octave higher, like a tenor."""

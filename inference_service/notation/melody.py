@@ -20,14 +20,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_service.music.programs import SINGERS
+from inference_service.music.programs import BASSES, SINGERS
 from inference_service.music.score import ScoreNote, ScorePart
 
 _NAMES: Final = (
     "vocals", "melody", "lead vocal", "voice", "vox", "singer", "solo", "lead", "вокал", "голос",
     "мелодия", "соло",
 )  # fmt: skip
-_BASSES: Final = range(32, 40)
 
 # Thresholds of the skyline. Set by hand; not fitted.
 _HIGHER_LINE_SEMITONES: Final = 6
@@ -75,7 +74,7 @@ def find_melody(parts: Sequence[ScorePart]) -> list[ScoreNote]:
     if named is not None:
         return top_line(named.notes)
     pitched = [part for part in parts if part.notes and not part.is_drum]
-    higher = [part for part in pitched if part.program not in _BASSES and part.id != "bass"]
+    higher = [part for part in pitched if part.program not in BASSES and part.id != "bass"]
     notes = sorted(note for part in higher or pitched for note in part.notes)
     return follow_melody(notes)
 

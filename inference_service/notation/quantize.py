@@ -57,6 +57,7 @@ from inference_service.notation.edit_chords import PlacedChord
 from inference_service.notation.edit_notes import WrittenPart
 from inference_service.notation.editing import Frame, make_edits
 from inference_service.notation.keys import find_key_changes
+from inference_service.notation.releases import end_with_chords, end_with_piece
 
 MAX_MEASURES: Final = 10_000
 """Of all parts together: a symphony's movement, which takes a minute to write."""
@@ -215,13 +216,13 @@ def write_performance(
         _write_part(part, placed, bars, transcription)
         for part, placed in zip(transcription.parts, given, strict=True)
     ]
-    parts = _end_together(parts, bars)
+    chords = _place_chords(transcription.chords, bars, chord_step_beats)
+    parts = end_with_chords(end_with_piece(parts, bars), chords, bars)
     starts = [note.start_beats for part in parts for note in part.notes]
     stops = [note.stop_beats for part in parts for note in part.notes]
     layout = _lay_out(
         bars, min(starts, default=Fraction(0)), max(stops, default=Fraction(0)), len(parts)
     )
-    chords = _place_chords(transcription.chords, bars, chord_step_beats)
     score = Score(
         title=title,
         tempo_bpm=bars.tempo_bpm,
@@ -270,33 +271,6 @@ def _write_part(
             part.is_drum,
             clef=transcription.corrections.find_part(part.id).clef,
         ),
-    )
-
-
-def _end_together(parts: Sequence[WrittenPart], bars: BarGrid) -> list[WrittenPart]:
-    """Cut what sounds on into an empty bar at the end, unless most notes do.
-
-    Rooms and pedals let a note of the last chord ring longer than it is meant.
-    """
-    notes = [note for part in parts for note in part.notes]
-    if not notes:
-        return list(parts)
-    last = float(max(note.start_beats for note in notes))
-    line = next(line for line in bars.bar_starts(last, last + 1) if line > last)
-    ending = [note for note in notes if note.stop_beats >= line]
-    ringing = [note for note in ending if note.stop_beats > line]
-    if 2 * len(ringing) >= len(ending):
-        return list(parts)
-    return [
-        replace(part, notes=tuple(_cut_at(note, Fraction(line)) for note in part.notes))
-        for part in parts
-    ]
-
-
-def _cut_at(note: ScoreNote, line: Fraction) -> ScoreNote:
-    stop = min(note.stop_beats, line)
-    return (
-        note if stop == note.stop_beats else replace(note, duration_beats=stop - note.start_beats)
     )
 
 

@@ -29,6 +29,7 @@ from inference_service.rhythm.from_notes.score_network import QUARTER_PARTS
 from inference_service.rhythm.from_notes.score_reader import Reading
 from inference_service.rhythm.from_notes.second_opinion import Ear, Opinion
 from inference_service.rhythm.from_notes.steady_readings import list_steady
+from inference_service.rhythm.from_notes.triplets import write_compound
 
 ATTACK_WEIGHT: Final = 0.6
 USUAL_ODDS: Final = 1.0
@@ -122,10 +123,12 @@ def _build_rhythm(
     odds = odds + opinion.odds_at(_time_ticks(len(odds), reading, main, positions))
     bars = find_bars(odds, metre, first_tick)
     onset_s = reading.attacks.onset_s[main]
-    rhythm = _time_rhythm(bars, positions, onset_s)
+    written, compound = write_compound(positions, bars)
+    rhythm = _time_rhythm(compound, written, onset_s)
     if rhythm is None:
         return None
     readings = list_steady(odds, metre, first_tick, positions, bars)
+    readings[0] = replace(readings[0], positions=written, bars=compound)
     return replace(rhythm, readings=weigh(readings, onset_s, rhythm.beats))
 
 

@@ -97,19 +97,6 @@ def test_chords_stand_on_beats_and_say_only_changes() -> None:
     assert chord_at((), Fraction(0)) == "N"
 
 
-def test_a_note_that_rings_on_gets_no_bar_of_its_own() -> None:
-    chord = [(4, 4, 60), (4, 4, 64), (4, 6, 67)]
-    score = quantize(perform({"piano": [(0, 4, 72), *chord]}), "")
-    assert len(score.bars()) == 2
-    assert score.stop_beats == 8
-
-
-def test_a_last_chord_that_is_held_is_written_in_full() -> None:
-    chord = [(4, 6, 60), (4, 6, 64), (4, 4, 67)]
-    score = quantize(perform({"piano": [(0, 4, 72), *chord]}), "")
-    assert score.stop_beats == 10
-
-
 def test_silence_after_the_last_note_is_no_chord() -> None:
     chords = [(0, 4, "C:maj"), (4, 6, "N"), (6, 10, "F:maj"), (10, 16, "N")]
     score = quantize(perform({"piano": [(0, 4, 60), (7, 2, 65)]}, chords=chords), "")
