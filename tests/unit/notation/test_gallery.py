@@ -38,7 +38,7 @@ def test_every_recording_has_a_small_page_before_and_after() -> None:
     text = (GALLERY / "before-after.md").read_text(encoding="utf-8")
     shown = re.findall(r"\]\((before-after/\S+?)-(before|after)\.png\)", text)
     names = {name for name, _ in shown}
-    assert len(names) == 9
+    assert len(names) == 12
     assert len(shown) == 2 * len(names)
     assert {GALLERY / f"{name}-{state}.png" for name, state in shown} == {*COMPARED.glob("*.png")}
     assert all(path.stat().st_size < 60_000 for path in COMPARED.glob("*.png"))
