@@ -28,6 +28,7 @@ from inference_service.music.programs import KEYBOARDS, SINGERS
 from inference_service.music.swing import find_swing, is_mostly_even, straighten
 from inference_service.rhythm.from_notes.attacks import find_attacks
 from inference_service.rhythm.from_notes.beats import find_main_attacks
+from inference_service.rhythm.from_notes.broken_triplets import mend_broken_triplets
 from inference_service.rhythm.from_notes.hands import follow_lines
 from inference_service.rhythm.from_notes.lengths import Release, choose_lengths
 from inference_service.rhythm.from_notes.locate import classify_steps
@@ -120,6 +121,7 @@ def _place_part(
     positions = np.empty(len(reading.attacks.onset_s), np.int64)
     if len(main):
         chosen = lattice.choose(reading, main, SUNG_PLACES if is_sung else PLACES)
+        chosen = mend_broken_triplets(chosen, lattice.origin[main])
         following = np.minimum(np.searchsorted(main, np.arange(len(positions))), len(main) - 1)
         positions = chosen[following]
     else:
