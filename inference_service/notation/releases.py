@@ -8,7 +8,6 @@ from dataclasses import replace
 from fractions import Fraction
 
 from inference_service.music.chords import parse_chord
-from inference_service.music.events import NO_CHORD
 from inference_service.music.metre import BarGrid
 from inference_service.music.pitch import pitch_class
 from inference_service.music.programs import BASSES
@@ -18,18 +17,20 @@ from inference_service.notation.edit_notes import WrittenPart
 
 
 def end_with_piece(parts: Sequence[WrittenPart], bars: BarGrid) -> list[WrittenPart]:
-    """Cut what sounds on into an empty bar at the end, unless most notes do for half a bar.
+    """Cut what sounds on into an empty bar at the end.
 
-    Players stay on the last chord, and rooms and pedals let it ring, longer than it is meant.
+    It stays if most notes are held for half a bar, or one for a whole bar. Otherwise, players stay
+    on the last chord, and rooms and pedals let it ring, longer than it is meant.
     """
     notes = [note for part in parts for note in part.notes]
     if not notes:
         return list(parts)
     last = float(max(note.start_beats for note in notes))
     line = next(line for line in bars.bar_starts(last, last + 1) if line > last)
-    ending = [note for note in notes if note.stop_beats >= line]
-    held = [note for note in ending if note.stop_beats - line >= bars.signature.beats / 2]
-    if 2 * len(held) >= len(ending):
+    beyond = [note.stop_beats - line for note in notes if note.stop_beats >= line]
+    bar = bars.signature.beats
+    held = sum(tail >= bar / 2 for tail in beyond)
+    if 2 * held >= len(beyond) or max(beyond) >= bar:
         return list(parts)
     return [_cut(part, lambda note: Fraction(line)) for part in parts]
 
@@ -41,13 +42,22 @@ def end_with_chords(
 
     Such a note was heard too long. Pedal points are in the names of their chords.
     """
+    basses = [part for part in parts if part.part.program in BASSES and part.notes]
+    if not basses:
+        return list(parts)
+    notes = [note for part in basses for note in part.notes]
+    lines = bars.bar_starts(
+        float(min(note.start_beats for note in notes)),
+        float(max(note.stop_beats for note in notes)),
+    )
     places = [chord.place for chord in chords]
 
     def find_end(note: ScoreNote) -> Fraction:
-        for line in bars.bar_starts(float(note.start_beats), float(note.stop_beats)):
+        for line in lines[bisect_right(lines, note.start_beats) :]:
+            if line >= note.stop_beats:
+                break
             index = bisect_right(places, line) - 1
-            label = chords[index].segment.label if index >= 0 else NO_CHORD
-            if note.start_beats < line < note.stop_beats and _contradicts(note.pitch, label):
+            if index >= 0 and _contradicts(note.pitch, chords[index].segment.label):
                 return Fraction(line)
         return note.stop_beats
 

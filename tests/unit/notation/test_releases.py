@@ -27,6 +27,11 @@ def test_a_last_chord_that_is_held_is_written_in_full() -> None:
     assert score.stop_beats == 10
 
 
+def test_a_note_that_is_held_alone_for_a_bar_is_written_in_full() -> None:
+    chord = [(4, 4, 60), (4, 4, 64), (4, 8, 67)]
+    assert quantize(perform({"piano": [(0, 4, 72), *chord]}), "").stop_beats == 12
+
+
 @pytest.mark.parametrize(
     ("chord", "duration"),
     [("A:min", 2), ("A:min/b3", 4), ("G:maj/4", 4), ("C:7", 4), ("N", 4)],
