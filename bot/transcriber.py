@@ -153,12 +153,13 @@ class Transcriber:
         try:
             event = await anext(events)
         except ServiceError as error:
-            await run.remove_notice()
             if error.code == ServiceErrorCode.JOB_TAKEN:
                 logger.info("job dropped", reason="it was accepted before")
             else:
                 await self._refuse(request, error)
             return False
+        finally:
+            await run.remove_notice()
         assert isinstance(event, Accepted)
         run.ledger.adopt(event.context)
         request.settle()
@@ -259,7 +260,6 @@ class _Run:
         request, attendant, notes = self.request, self._transcriber.attendant, self.ledger.notes
         key = self.ledger.key
         if notes.status_id is None:
-            await self.remove_notice()
             status = await attendant.announce(request, request.t("status.accepted"), key)
             await self.ledger.note_status(status.message_id)
         else:
@@ -292,6 +292,7 @@ class _Run:
     async def _show_notice(self) -> None:
         """Say, once, that the recording waits for the service."""
         if self._notice is None:
+            logger.info("recording waits", key=self.ledger.key)
             words = self.request.t("status.away")
             self._notice = await self._transcriber.attendant.notify(self.request, words)
 

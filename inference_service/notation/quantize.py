@@ -713,7 +713,7 @@ def _write_chords(
 ) -> tuple[ScoreChord, ...]:
     """Write each chord where it begins; of several at one place, the last is kept.
 
-    That none sounds is not written from ``last_beats`` on, the position of the last attack.
+    That none sounds is not written after ``last_beats``, the position of the last attack.
     """
     labels: dict[Fraction, str] = {}
     segments = (chord.segment for chord in chords)

@@ -117,7 +117,7 @@ def test_hands_are_as_they_were_read() -> None:
 
 
 def test_what_the_network_reads_decides_between_near_places() -> None:
-    """A note between an eighth and a triplet's third place is written where it is predicted."""
+    """A note between an eighth and a dotted one is written where it is predicted."""
     performance = perform({"piano": [(0, 0.5, 60), (0.62, 0.38, 62), (1, 1, 64)]}, bpm=60.0)
     for place_parts in (12, 18):
         predicted = sure([0, PLACES.index(place_parts), 0], len(PLACES))
