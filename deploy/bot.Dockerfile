@@ -21,7 +21,7 @@ COPY deploy deploy
 COPY proto proto
 COPY bot bot
 COPY --from=page /srv/notabot/bot/practice/static bot/practice/static
-RUN EXTRAS=${EXTRAS} deploy/setup.sh /opt/venv \
+RUN COMPILE=1 EXTRAS=${EXTRAS} deploy/setup.sh /opt/venv \
     && install --directory --owner notabot var
 
 USER 10001

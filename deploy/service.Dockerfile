@@ -19,7 +19,7 @@ COPY deploy deploy
 COPY proto proto
 COPY inference_service inference_service
 COPY model_zoo model_zoo
-RUN EXTRAS=${EXTRAS} TORCH_INDEX=${TORCH_INDEX} deploy/setup.sh /opt/venv \
+RUN COMPILE=1 EXTRAS=${EXTRAS} TORCH_INDEX=${TORCH_INDEX} deploy/setup.sh /opt/venv \
     && install --directory --owner notabot var
 
 USER 10001

@@ -9,6 +9,8 @@
 # TORCH_INDEX  the index to install torch from. On a machine without a GPU,
 #              TORCH_INDEX=https://download.pytorch.org/whl/cpu saves the gigabytes of CUDA that
 #              PyPI's own build contains
+# COMPILE      if not empty, every module is compiled at once, for images, where those who run the
+#              programs may not write here; otherwise Python compiles what is imported, a small part
 # EXTRAS       what to install (default: bot,service,page,shared,cluster,traces,training,dev)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -57,7 +59,7 @@ if [ ! -x "$venv/bin/pip" ]; then
         exit 1
     }
 fi
-# Without compiling: pip does it on one core. Below, all cores do.
+# Without compiling: pip would compile everything, on one core.
 install() { "$venv/bin/python" -m pip --disable-pip-version-check install --no-compile "$@"; }
 
 # The installer itself, at the versions pinned with the rest.
@@ -85,8 +87,10 @@ for extra in service training; do
     esac
 done
 
-# Files that are written for other versions of Python cannot be compiled, nor are they used.
-"$venv/bin/python" -m compileall -q -j 0 "$venv"/lib/python3.*/site-packages >/dev/null || true
+if [ -n "${COMPILE:-}" ]; then
+    # Files that are written for other versions of Python cannot be compiled, nor are they used.
+    "$venv/bin/python" -m compileall -q -j 0 "$venv"/lib/python3.*/site-packages >/dev/null || true
+fi
 
 case ",$extras," in
 *,service,*)
