@@ -11,6 +11,7 @@ from typing import Final
 from inference_service.audio.tuning import estimate_tuning
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import NothingHeard
+from inference_service.harmony.chord_segments import bridge_rests
 from inference_service.harmony.octaves import mend_octaves
 from inference_service.music.alternatives import combine
 from inference_service.music.events import (
@@ -146,7 +147,7 @@ def transcribe(
         key=key,
         parts=tuple(parts),
         beats=rhythm.beats,
-        chords=tuple(chords),
+        chords=tuple(bridge_rests(chords, rhythm)),
         alternatives=combine(rhythm.readings, keys),
         slips=rhythm.slips,
         models={task: stages.models[task] for task in (*used, Task.RHYTHM, Task.KEY)},

@@ -16,9 +16,8 @@ import pytest
 
 from inference_service.audio.waveform import Waveform
 from inference_service.errors import Cancelled, NotabotError
-from inference_service.harmony.chord_segments import build_segments
 from inference_service.harmony.chordino import ChordinoEstimator
-from inference_service.music.events import ChordSegment, NoteEvent
+from inference_service.music.events import NoteEvent
 from inference_service.progress import ignore
 from tests.factories import build_noise, build_notes
 
@@ -121,17 +120,3 @@ def test_a_plugin_that_fails_is_an_error(tmp_path: Path) -> None:
 def test_a_missing_plugin_is_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nnls-chroma"):
         ChordinoEstimator(tmp_path)
-
-
-def test_changes_become_segments() -> None:
-    changes = [(0.2, "N"), (1.0, "C"), (2.0, "C"), (3.0, "G"), (9.0, "N")]
-    assert build_segments(changes, 4.0) == [
-        ChordSegment(0.0, 1.0, "N"),
-        ChordSegment(1.0, 3.0, "C"),
-        ChordSegment(3.0, 4.0, "G"),
-    ]
-
-
-def test_a_change_at_the_very_beginning_leaves_no_empty_segment() -> None:
-    assert build_segments([(0.0, "C")], 1.0) == [ChordSegment(0.0, 1.0, "C")]
-    assert build_segments([], 1.0) == [ChordSegment(0.0, 1.0, "N")]
