@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import groupby, pairwise
-from math import floor
+from math import ceil, floor
 from typing import Final
 
 from inference_service.music.metre import TimeSignature
@@ -188,8 +188,12 @@ def _lead(
     return led
 
 
-def fill_bar(spans: Sequence[Span], bar: Bar) -> list[Event]:
-    """Write one bar of a voice as consecutive events, with rests between them."""
+def fill_bar(spans: Sequence[Span], bar: Bar, other: Sequence[Span] = ()) -> list[Event]:
+    """Write one bar of a voice as consecutive events, with rests between them.
+
+    Rests are cut where those of another voice begin and end, so that :func:`leave_out_rests` leaves
+    those during which both are silent.
+    """
     signature = bar.signature
     start = missing_beats(bar)
     stop = start + bar.length_beats
@@ -201,16 +205,34 @@ def fill_bar(spans: Sequence[Span], bar: Bar) -> list[Event]:
     )
     events: list[Event] = []
     here = start
+    edges = _find_silence_edges(other, start, stop)
+    cuts = [edge for edge in edges if not _is_inside(edge, wide)]
+
+    def rest(until: Fraction) -> None:
+        for a, b in pairwise([here, *(cut for cut in cuts if here < cut < until), until]):
+            events.extend(_write(a, b, signature, triplets, wide, is_rest=True))
+
     for span in spans:
-        events.extend(_write(here, span.start, signature, triplets, wide, is_rest=True))
+        rest(span.start)
         events.extend(_write_graces(span, signature))
         values = list(_write(span.start, span.stop, signature, triplets, wide))
         for i, event in enumerate(values):
             tie_type = _TIES[span.is_continued or i > 0, span.is_cut or i + 1 < len(values)]
             events.append(replace(event, notes=span.notes, names=span.names, tie_type=tie_type))
         here = span.stop
-    events.extend(_write(here, stop, signature, triplets, wide, is_rest=True))
+    rest(stop)
     return events
+
+
+def _find_silence_edges(spans: Sequence[Span], start: Fraction, stop: Fraction) -> list[Fraction]:
+    """Return where a voice begins and ends to be silent for whole beats; none for no voice."""
+    if not spans:
+        return []
+    silences = zip(
+        (start, *(s.stop for s in spans)), (*(s.start for s in spans), stop), strict=True
+    )
+    whole = [(Fraction(ceil(a)), Fraction(floor(b))) for a, b in silences]
+    return sorted({edge for a, b in whole if a < b for edge in (a, b)})
 
 
 _TIES: Final = {

@@ -206,9 +206,9 @@ class _StaffWriter:
         self._insert_attributes(measure, bar, here)
         if not first:
             first, second = second, []
-        lines = [fill_bar(first, bar)]
+        lines = [leave_out_rests(fill_bar(first, bar, second), second)]
         if second:
-            lines = [leave_out_rests(lines[0], second), leave_out_rests(fill_bar(second, bar))]
+            lines.append(leave_out_rests(fill_bar(second, bar)))
         shown = shown_accidentals(lines, key_fifths(self.score.key_at(bar.start_beats)))
         for number, line in enumerate(lines, start=1):
             place: Any = stream.Voice(id=number) if second else measure

@@ -7,7 +7,13 @@ from fractions import Fraction
 
 from inference_service.music.metre import COMMON_TIME, TimeSignature
 from inference_service.music.score import Bar, ScoreNote
-from inference_service.notation.bars import Event, cut_at_bars, fill_bar, shown_accidentals
+from inference_service.notation.bars import (
+    Event,
+    cut_at_bars,
+    fill_bar,
+    leave_out_rests,
+    shown_accidentals,
+)
 from inference_service.notation.spelling import PitchName
 
 BARS = [Bar(k + 1, Fraction(4 * k), Fraction(4), COMMON_TIME) for k in range(2)]
@@ -34,6 +40,13 @@ def test_a_note_over_the_bar_line_is_tied() -> None:
     first, second = write([note(3, 2)])
     assert [(e.value.type, e.tie_type) for e in first if e.notes] == [("quarter", "start")]
     assert [(e.value.type, e.tie_type) for e in second if e.notes] == [("quarter", "stop")]
+
+
+def test_rests_of_both_voices_are_left_where_another_rest_is_left_out() -> None:
+    upper, lower = (cut_at_bars(notes, BARS, name)[0] for notes in ([note(1, 1)], [note(2, 1)]))
+    events = leave_out_rests(fill_bar(upper, BARS[0], lower), lower)
+    rests = [(e.value.start_beats, e.value.type) for e in events if not e.notes]
+    assert rests == [(0, "quarter"), (3, "quarter")]
 
 
 def test_three_in_the_time_of_two_beats_are_one_triplet() -> None:

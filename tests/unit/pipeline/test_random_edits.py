@@ -10,7 +10,7 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from inference_service.errors import InvalidCorrections
@@ -171,6 +171,7 @@ def draw(score: Score, view: View) -> bytes:
 @pytest.mark.parametrize("is_placed", [True, False])
 @settings(max_examples=30)
 @given(LISTS, OTHERS, st.sampled_from(list(View)), st.sampled_from(list(Pitches)))
+@example([DeleteNote("drums:11")], Corrections(), View.FULL, Pitches.MEANT)
 def test_any_edits_give_pages(
     is_placed: bool, edits: list[ScoreEdit], others: Corrections, view: View, pitches: Pitches
 ) -> None:
