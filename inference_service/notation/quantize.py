@@ -602,7 +602,7 @@ def _finest_run(positions: Sequence[float], following: Sequence[float], gaps: in
 def _is_to_be_even(attacks: Sequence[_Attack], transcription: Transcription) -> bool:
     """Whether attacks are swung, and to be written in even eighths."""
     if transcription.corrections.feel is Feel.STRAIGHT:
-        return find_swing(np.array([attack.position_beats for attack in attacks])) is not None
+        return find_swing([np.array([attack.position_beats for attack in attacks])]) is not None
     return transcription.swing
 
 

@@ -38,6 +38,7 @@ from tests.bench import (
     songs,
     speed,
     sung_pages,
+    swing,
     voice,
     waits,
 )
@@ -70,6 +71,7 @@ SECTIONS: dict[str, Section] = {
     "guitar-chords": guitar_chords,
     "recorded-songs": recorded_songs,
     "song-pages": song_pages,
+    "swing": swing,
     "notation": notation,
     "routing": routing,
     "speed": speed,

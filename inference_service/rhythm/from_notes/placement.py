@@ -25,7 +25,7 @@ from inference_service.music.events import NoteEvent, Transcription
 from inference_service.music.metre import BarGrid, align
 from inference_service.music.placement import NotePlacement, Placements
 from inference_service.music.programs import KEYBOARDS, SINGERS
-from inference_service.music.swing import find_swing, is_mostly_even, straighten
+from inference_service.music.swing import find_swing, straighten
 from inference_service.rhythm.from_notes.attacks import find_attacks
 from inference_service.rhythm.from_notes.beats import find_main_attacks
 from inference_service.rhythm.from_notes.broken_triplets import mend_broken_triplets
@@ -83,27 +83,15 @@ def place_notes(transcription: Transcription, reader: Reader) -> tuple[Placement
 
 
 def _find_swing(transcription: Transcription, bars: BarGrid) -> float | None:
-    """Return the position in the beat of swung off-beats; None if the music is straight.
-
-    Where the pitched parts do not decide, the drums do, unless more of the pitched off-beats are
-    even than swung.
-    """
+    """Return the position in the beat of swung off-beats; None if the music is straight."""
     if bars.signature.is_compound or bars.signature.unit != 4:
         return None
-    pitched, drums = (_find_places(transcription, bars, is_drum=d) for d in (False, True))
-    short = find_swing(pitched)
-    if short is None and not is_mostly_even(pitched):
-        short = find_swing(drums)
-    return short
+    return find_swing(_find_places(part.notes, bars) for part in transcription.parts if part.notes)
 
 
-def _find_places(transcription: Transcription, bars: BarGrid, *, is_drum: bool) -> Floats:
-    """Return the positions in beats of the attacks of all drums, or of all other parts."""
-    parts = [part for part in transcription.parts if part.is_drum == is_drum]
-    onsets_s = sorted(note.onset_s for part in parts for note in part.notes)
-    if not onsets_s:
-        return np.zeros(0)
-    attacks = find_attacks(np.array(onsets_s))
+def _find_places(notes: Sequence[NoteEvent], bars: BarGrid) -> Floats:
+    """Return the positions in beats of the attacks of a part."""
+    attacks = find_attacks(np.array(sorted(note.onset_s for note in notes)))
     return np.array([bars.grid.to_beats(time_s) for time_s in attacks.onset_s])
 
 
