@@ -110,7 +110,7 @@ def _compute_logs(places: Floats, peaks: Sequence[_Peak]) -> Floats:
     for peak in peaks:
         distance = (places - peak.place) / peak.deviation
         density += peak.share / (peak.deviation * np.sqrt(2 * np.pi)) * np.exp(-(distance**2) / 2)
-    return np.log(density)
+    return np.asarray(np.log(density))
 
 
 def straighten(places: Floats, short: float) -> Floats:
