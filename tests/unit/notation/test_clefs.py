@@ -31,6 +31,8 @@ def quarters(pitches: list[int], *, staff: int = 1, voice: int = 1) -> tuple[Sco
         (41, 60, Clef.ALTO),
         (42, 48, Clef.BASS),
         (52, 50, Clef.TREBLE_8VB),
+        (52, 60, Clef.TREBLE_8VB),
+        (52, 62, Clef.TREBLE),
         (52, 67, Clef.TREBLE),
         (None, 40, Clef.BASS),
         (73, 58, Clef.BASS),
