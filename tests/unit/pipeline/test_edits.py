@@ -600,9 +600,9 @@ def read_clefs(heard: Transcription, **options: Any) -> list[str | None]:
 
 
 def test_the_clef_stays_while_the_notes_stay_in_their_register() -> None:
-    heard = place(perform({"vocals": [(k, 1, 56 + k % 3) for k in range(8)]}))
+    heard = place(perform({"vocals": [(k, 1, 60 + k % 3) for k in range(8)]}))
     assert read_clefs(heard) == [None]
-    lower = ask(heard, *(SetPitch(f"vocals:{k}", 54) for k in range(4)))
+    lower = ask(heard, *(SetPitch(f"vocals:{k}", 58) for k in range(4)))
     assert read_clefs(lower) == [None]
     assert read_clefs(lower, transpose_semitones=-2) == ["-1"]
     octave_lower = ask(heard, *(MoveNote(f"vocals:{k}", -7) for k in range(8)))
