@@ -4,7 +4,8 @@ The Jazz Trio Database has the attacks of piano, bass and drums in 34 recordings
 by hand; Groove MIDI has drummers who play to a click, with the name of a style. Performances are
 cut into excerpts of :data:`EXCERPT_BEATS`, about what is sent to the chat. Half of the
 performances, by a checksum of their names, served to fit :mod:`inference_service.music.swing`; the
-other half is reported. Styles that are not called swing or shuffle hold performances that swing.
+other half is reported. Styles that are not called swing or shuffle hold performances that swing,
+and so do the pop songs of POP909, played by pianists, of which none served to fit anything.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_service.midi.reader import decode_performance
 from inference_service.music.swing import find_swing
 from inference_service.rhythm.from_notes.attacks import find_attacks
 from model_zoo.training.sources.groove import read_grooves
+from tests.bench.pop909 import read_beats, read_midi
 from tests.bench.table import Row
 
 TITLE = "Swing: recorded jazz, and drummers of all styles"
@@ -32,6 +35,9 @@ REPORTED: Final = 1
 TRIOS: Final = "jazz trios"
 SWUNG_DRUMS: Final = "drums of styles called swing or shuffle"
 OTHER_DRUMS: Final = "drums of other styles"
+PIANISTS: Final = "pianists, pop songs"
+SONGS: Final = range(1, 801, 9)
+"""Numbers of the songs of POP909 that are measured."""
 
 Places = NDArray[np.float64]
 
@@ -59,7 +65,8 @@ def run(data: Path, cache: Path) -> Iterator[Row]:
         *read_drums(symbolic / "groove_midi.zip"),
     ]
     reported = [p for p in performances if zlib.crc32(p.name.encode()) % 2 == REPORTED]
-    for kind in (TRIOS, SWUNG_DRUMS, OTHER_DRUMS):
+    reported += read_pianists(symbolic / "pop909.zip")
+    for kind in (TRIOS, SWUNG_DRUMS, OTHER_DRUMS, PIANISTS):
         excerpts = [cut for p in reported if p.kind == kind for cut in iterate_excerpts(p.parts)]
         share = float(np.mean([find_swing(parts) is not None for parts in excerpts]))
         yield Row(f"{kind}, {len(excerpts)} excerpts: found to swing", share)
@@ -98,6 +105,20 @@ def read_drums(archive: Path) -> Iterator[Performance]:
         quarter_s = 60.0 / groove.bpm
         places = _merge(groove.hits[:, 0] * quarter_s) / quarter_s
         yield Performance(groove.name, kind, (places,))
+
+
+def read_pianists(archive: Path) -> Iterator[Performance]:
+    """Read melody, bridge and accompaniment of songs of POP909, in their annotated beats."""
+    for number in SONGS:
+        name, midi = read_midi(archive, number)
+        _, beats_s, _ = read_beats(archive, name)
+        parts = []
+        for part in decode_performance(midi).parts:
+            onsets_s = np.array([note.onset_s for note in part.notes])
+            times_s = onsets_s[(onsets_s >= beats_s[0]) & (onsets_s < beats_s[-1])]
+            if len(times_s):
+                parts.append(np.interp(_merge(times_s), beats_s, np.arange(len(beats_s))))
+        yield Performance(name, PIANISTS, tuple(parts))
 
 
 def iterate_excerpts(parts: tuple[Places, ...]) -> Iterator[list[Places]]:
