@@ -9,8 +9,8 @@
 # TORCH_INDEX  the index to install torch from. On a machine without a GPU,
 #              TORCH_INDEX=https://download.pytorch.org/whl/cpu saves the gigabytes of CUDA that
 #              PyPI's own build contains
-# COMPILE      if not empty, every module is compiled at once, for images, where those who run the
-#              programs may not write here; otherwise Python compiles what is imported, a small part
+# COMPILE      if not empty, compile every module now: for images, whose users cannot write bytecode.
+#              Otherwise Python compiles modules when they are first imported, which is faster
 # EXTRAS       what to install (default: bot,service,page,shared,cluster,traces,training,dev)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -59,7 +59,7 @@ if [ ! -x "$venv/bin/pip" ]; then
         exit 1
     }
 fi
-# Without compiling: pip would compile everything, on one core.
+# Without compiling, which pip does for every module and on one core.
 install() { "$venv/bin/python" -m pip --disable-pip-version-check install --no-compile "$@"; }
 
 # The installer itself, at the versions pinned with the rest.

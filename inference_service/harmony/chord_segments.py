@@ -1,4 +1,4 @@
-"""From chord changes to segments that cover a recording, and to those that are worth a symbol."""
+"""Chord segments from chord changes, without rests that are too short for a symbol."""
 
 from __future__ import annotations
 
@@ -33,26 +33,28 @@ def build_segments(changes: Sequence[tuple[float, str]], duration_s: float) -> l
 
 
 def bridge_rests(segments: Sequence[ChordSegment], rhythm: Rhythm) -> list[ChordSegment]:
-    """Let chords last through rests of the harmony that are shorter than a bar.
+    """Extend chords over rests between them that are shorter than a bar.
 
-    An estimator hears no chord in a break or under a lone drum fill, where a musician still thinks
-    of the last one. What precedes the first chord and follows the last is left as it is.
+    Estimators find no chord in a break or under a drum fill, where musicians write no "N.C." The
+    silence before the first chord and after the last is kept.
 
     Parameters
     ----------
     segments : sequence of ChordSegment
         Sorted and adjoining.
     rhythm : Rhythm
-        Gives the length of a bar: half a pulse less is a rest of a bar.
+        Gives the length of a bar. Rests up to half a pulse shorter count as a bar.
     """
     metre = parse_time_signature(rhythm.time_signature)
     pulses = metre.beats / metre.pulse_beats
-    longest_s = (pulses - 0.5) * 60.0 / rhythm.tempo_bpm
+    bar_s = (pulses - 0.5) * 60.0 / rhythm.tempo_bpm
     bridged: list[ChordSegment] = []
-    for index, segment in enumerate(segments):
-        is_inside = bridged and index + 1 < len(segments) and bridged[-1].label != NO_CHORD
-        is_rest = segment.label == NO_CHORD and segment.end_s - segment.start_s < longest_s
-        if bridged and ((is_inside and is_rest) or segment.label == bridged[-1].label):
+    for segment in segments:
+        is_rest = segment.label == NO_CHORD and segment.end_s - segment.start_s < bar_s
+        is_between = bool(bridged) and segment is not segments[-1]
+        if (is_rest and is_between and bridged[-1].label != NO_CHORD) or (
+            bridged and bridged[-1].label == segment.label
+        ):
             bridged[-1] = replace(bridged[-1], end_s=segment.end_s)
         else:
             bridged.append(segment)

@@ -2,14 +2,14 @@
 
 Jazz and related styles write even eighths and play the first of each pair longer, by a ratio that
 falls with the tempo (Friberg and Sundström, "Swing ratios and ensemble timing in jazz performance",
-Music Perception 19:3, 2002). Evidence are the beats that a part divides once. The places of these
-off-beats have one density in swung, one in even and one in dotted music, each a mixture of normal
-densities and, for fills and errors, a uniform one. Music swings if this explains its off-beats
-better than the others do.
+Music Perception 19:3, 2002). The evidence is where attacks divide beats that a part divides only
+once. These off-beats have a density over the beat in swung, in even and in dotted music: a mixture
+of normal densities, and a uniform one for fills and errors. Music swings if its off-beats are
+likelier under the density of swung music than under the other two.
 
-The shares and deviations of swung and even off-beats were fitted to half of the performances of the
-Jazz Trio Database and of Groove MIDI; what these hardly have, sixteenths and dotted notes, was set
-by hand (docs/notation.md, "Swing").
+The densities of swung and even off-beats were fitted to half of the performances of the Jazz Trio
+Database and of Groove MIDI. Sixteenths and dotted notes are rare there, so their shares and
+deviations were set by hand, as were the thresholds (docs/notation.md, "Swing").
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from inference_service.music.placement import NotePlacement, Placements
 Floats = NDArray[np.float64]
 
 MIN_PAIRS: Final = 8
-"""Fewer off-beats are no style."""
+"""Minimum number of off-beats to decide on."""
 
 SHORTS: Final = (0.55, 0.75)
 """Range of the position of a swung off-beat."""
 
 MIN_ODDS: Final = 0.2
-"""Least mean log odds of swing for an off-beat: swung music is the rarer."""
+"""Minimum mean log odds of swing per off-beat, above 0 because swung music is rarer."""
 
 LEAST_SWUNG: Final = 1 / 3
-"""Least share of the off-beats that are swung."""
+"""Minimum share of swung off-beats."""
 
 MOST_EVEN: Final = 0.4
-"""Largest number of off-beats in the middle of a beat, relative to the swung ones."""
+"""Maximum number of off-beats in the middle of the beat, relative to that of swung ones."""
 
 USUAL_SHORT: Final = 2 / 3
 
@@ -49,7 +49,7 @@ _WRITTEN_SHORTS: Final = (Fraction(2, 3), Fraction(3, 4))
 
 _ON_BEAT: Final = 0.1
 _MIDDLE: Final = 0.05
-"""Distances from a beat, and from the middle of one, that are none."""
+"""Distances within which an attack is on the beat, and an off-beat in the middle of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +77,22 @@ def find_swing(parts: Iterable[Floats]) -> float | None:
     places = np.concatenate([np.zeros(0), *map(_find_off_beats, parts)])
     if len(places) < MIN_PAIRS:
         return None
-    swung, even, dotted = (_compute_logs(places, peaks) for peaks in (_SWUNG, _EVEN, _DOTTED))
-    odds = swung.mean() - max(even.mean(), dotted.mean())
-    is_long = (places > SHORTS[0]) & (places < SHORTS[1]) & (swung > np.maximum(even, dotted))
-    long, middle = places[is_long], np.count_nonzero(np.abs(places - 0.5) < _MIDDLE)
-    if odds < MIN_ODDS or len(long) < LEAST_SWUNG * len(places) or middle > MOST_EVEN * len(long):
+    swung, even, dotted = _compute_logs(places).mean(axis=1).tolist()
+    shorts = _select_swung(places)
+    middle = np.count_nonzero(np.abs(places - 0.5) < _MIDDLE)
+    if (
+        swung - max(even, dotted) < MIN_ODDS
+        or len(shorts) < LEAST_SWUNG * len(places)
+        or middle > MOST_EVEN * len(shorts)
+    ):
         return None
-    return float(np.median(long))
+    return float(np.median(shorts))
 
 
 def find_short(places: Floats) -> float:
     """Return the position in the beat of the short eighth of music that is known to swing."""
-    off = _find_off_beats(places)
-    short = off[_compute_logs(off, _SWUNG) > _compute_logs(off, _EVEN)]
-    return float(np.median(short)) if len(short) else USUAL_SHORT
+    shorts = _select_swung(_find_off_beats(places))
+    return float(np.median(shorts)) if len(shorts) else USUAL_SHORT
 
 
 def _find_off_beats(places: Floats) -> Floats:
@@ -103,14 +105,26 @@ def _find_off_beats(places: Floats) -> Floats:
     return np.asarray(phases[off][counts[beat] == 1])
 
 
-def _compute_logs(places: Floats, peaks: Sequence[_Peak]) -> Floats:
-    """Return the log density of places under a mixture."""
+def _select_swung(places: Floats) -> Floats:
+    """Return the off-beats that are likelier to be swung than even or dotted."""
+    swung, even, dotted = _compute_logs(places)
+    in_range = (places > SHORTS[0]) & (places < SHORTS[1])
+    return np.asarray(places[in_range & (swung > np.maximum(even, dotted))])
+
+
+def _compute_logs(places: Floats) -> Floats:
+    """Return the log densities of off-beats in swung, even and dotted music, shape (3, A)."""
+    densities = [_compute_density(places, peaks) for peaks in (_SWUNG, _EVEN, _DOTTED)]
+    return np.asarray(np.log(densities))
+
+
+def _compute_density(places: Floats, peaks: Sequence[_Peak]) -> Floats:
     rest = 1.0 - sum(peak.share for peak in peaks)
     density = np.full(len(places), rest / (1.0 - 2 * _ON_BEAT))
     for peak in peaks:
         distance = (places - peak.place) / peak.deviation
         density += peak.share / (peak.deviation * np.sqrt(2 * np.pi)) * np.exp(-(distance**2) / 2)
-    return np.asarray(np.log(density))
+    return density
 
 
 def straighten(places: Floats, short: float) -> Floats:

@@ -191,8 +191,8 @@ def _lead(
 def fill_bar(spans: Sequence[Span], bar: Bar, other: Sequence[Span] = ()) -> list[Event]:
     """Write one bar of a voice as consecutive events, with rests between them.
 
-    Rests are cut where those of another voice begin and end, so that :func:`leave_out_rests` leaves
-    those during which both are silent.
+    Rests are split where those of another voice begin and end, so that :func:`leave_out_rests`
+    drops only the parts during which the other voice sounds.
     """
     signature = bar.signature
     start = missing_beats(bar)
@@ -208,24 +208,24 @@ def fill_bar(spans: Sequence[Span], bar: Bar, other: Sequence[Span] = ()) -> lis
     edges = _find_silence_edges(other, start, stop)
     cuts = [edge for edge in edges if not _is_inside(edge, wide)]
 
-    def rest(until: Fraction) -> None:
-        for a, b in pairwise([here, *(cut for cut in cuts if here < cut < until), until]):
+    def write_rests(begin: Fraction, end: Fraction) -> None:
+        for a, b in pairwise([begin, *(cut for cut in cuts if begin < cut < end), end]):
             events.extend(_write(a, b, signature, triplets, wide, is_rest=True))
 
     for span in spans:
-        rest(span.start)
+        write_rests(here, span.start)
         events.extend(_write_graces(span, signature))
         values = list(_write(span.start, span.stop, signature, triplets, wide))
         for i, event in enumerate(values):
             tie_type = _TIES[span.is_continued or i > 0, span.is_cut or i + 1 < len(values)]
             events.append(replace(event, notes=span.notes, names=span.names, tie_type=tie_type))
         here = span.stop
-    rest(stop)
+    write_rests(here, stop)
     return events
 
 
 def _find_silence_edges(spans: Sequence[Span], start: Fraction, stop: Fraction) -> list[Fraction]:
-    """Return where a voice begins and ends to be silent for whole beats; none for no voice."""
+    """Return where a voice's silences of whole beats begin and end; none if it has no notes."""
     if not spans:
         return []
     silences = zip(

@@ -84,8 +84,8 @@ _GUITARS: Final = range(24, 32)
 _BASSES: Final = (*BASSES, 43)
 _VIOLA: Final = 41
 _LOW_VOICE_PITCH: Final = 61
-"""A voice with a lower median pitch is written an octave higher, like a tenor: half of its notes
-would need ledger lines."""
+"""A voice with a lower median pitch is written an octave higher, like a tenor, because half of its
+notes would need ledger lines in the plain treble clef."""
 _BASS_CLEF_PITCH: Final = 59
 """Any other part with a lower median pitch has the bass clef, in which half of its notes then need
 fewer ledger lines."""

@@ -7,8 +7,8 @@ every interval between two frames as a note and decodes the best path with a sem
 One deviation from the package's own command line: segments of 16 s advance by :data:`HOP_S`
 instead of 8 s. Decoding passes open notes on to the next segment, so a larger overlap gains little
 and doubles the time: on 21 recordings of seven pianos, onset F1 is 0.995 with 8 s, 0.993 with 14 s
-and 0.992 with 15 s, in half the time. The length of a segment cannot be chosen: with 13 s in place
-of 16 s, half of the notes are missed, so the last one is filled with silence.
+and 0.992 with 15 s, in half the time. Segments must not be shorter than in training, so the last
+one is padded with silence: on one recording, segments of 13 s missed half of the notes.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def test_a_note_over_the_bar_line_is_tied() -> None:
     assert [(e.value.type, e.tie_type) for e in second if e.notes] == [("quarter", "stop")]
 
 
-def test_rests_of_both_voices_are_left_where_another_rest_is_left_out() -> None:
+def test_the_silent_parts_of_a_rest_are_kept_where_the_other_voice_sounds_in_it() -> None:
     upper, lower = (cut_at_bars(notes, BARS, name)[0] for notes in ([note(1, 1)], [note(2, 1)]))
     events = leave_out_rests(fill_bar(upper, BARS[0], lower), lower)
     rests = [(e.value.start_beats, e.value.type) for e in events if not e.notes]
